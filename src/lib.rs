@@ -1,0 +1,7 @@
+//! rootwalk: a recursive DNS resolver that can explain every answer it gives.
+//!
+//! The modules stand in the order in which a query meets them. Start reading at
+//! [`serve`]: it tells the life of one query. `ARCHITECTURE.md` has the picture.
+
+pub mod time;
+pub mod wire;
