@@ -1,0 +1,222 @@
+//! What is wrong with a configuration, where, and what would be right.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Everything that was found wrong, in the order of the file; never empty.
+#[derive(Debug)]
+pub struct ConfigError(pub Vec<Complaint>);
+
+/// One mistake: where it stands and what it is.
+#[derive(Debug)]
+pub struct Complaint {
+    /// Where it stands.
+    pub place: Place,
+    /// What it is.
+    pub problem: Problem,
+}
+
+/// Where a mistake stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the file, at a line and a column that count from 1; a column counts characters.
+    File {
+        /// The file as the user named it.
+        path: PathBuf,
+        /// Line.
+        line: usize,
+        /// Column.
+        column: usize,
+    },
+    /// The file as a whole.
+    WholeFile(PathBuf),
+    /// An environment variable.
+    Variable(String),
+    /// A flag of the command line.
+    Flag(String),
+    /// No single place: values that are right alone and wrong together.
+    Together,
+}
+
+/// What is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The file cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(std::io::Error),
+    /// The text is not TOML.
+    #[error("{0}")]
+    Syntax(String),
+    /// A section, or a key outside of all sections, that does not exist.
+    #[error("unknown section `{}`{}", plain(name), hint(.nearest.as_deref()))]
+    UnknownSection {
+        /// What stands there.
+        name: String,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+    /// A key that its section does not have.
+    #[error("unknown key `{}` in [{section}]{}", plain(key), hint(.nearest.as_deref()))]
+    UnknownKey {
+        /// The section.
+        section: String,
+        /// What stands there.
+        key: String,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+    /// A value that the key cannot take.
+    #[error("`{key}` cannot be {}: expected {expected}", plain(found))]
+    WrongValue {
+        /// The key with its section.
+        key: String,
+        /// What stands there.
+        found: String,
+        /// What may stand there.
+        expected: String,
+    },
+    /// Something else where a section must stand.
+    #[error("`{section}` must be {expected}")]
+    NotASection {
+        /// The name of the section.
+        section: String,
+        /// How it is written.
+        expected: &'static str,
+    },
+    /// A `[[root_hint]]` without one of its two keys.
+    #[error("this [[root_hint]] has no `{0}`: each needs a `name` and an `address`")]
+    Incomplete(&'static str),
+    /// A list that must have an entry.
+    #[error("`{0}` is empty: nothing could be done")]
+    Empty(&'static str),
+    /// A minimum above its maximum.
+    #[error("`{0}` is greater than `{1}`")]
+    Crossed(&'static str, &'static str),
+    /// No server of the root can be asked.
+    #[error(
+        "no root server can be asked: `resolver.ipv4` and `resolver.ipv6` leave no address of the root hints, or \
+         the hints are on loopback and `resolver.query_loopback` is off"
+    )]
+    NoWayOut,
+    /// `--set` without an equals sign.
+    #[error("expected SECTION.KEY=VALUE")]
+    NotAnAssignment,
+}
+
+impl Complaint {
+    /// A mistake at a byte of the file.
+    pub(super) fn at(path: &Path, text: &str, offset: usize, problem: Problem) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Self { place: Place::File { path: path.to_owned(), line, column }, problem }
+    }
+}
+
+/// The entry of `valid` that is nearest to `given`, when it is near enough to have been meant.
+pub(super) fn nearest<'a>(given: &str, valid: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let enough = 1 + given.chars().count().min(40) / 3;
+    let rated = valid.map(|word| (distance(given, word), word));
+    rated.min().filter(|(far, _)| *far <= enough).map(|(_, word)| word)
+}
+
+/// The edit distance: insertions, deletions, replacements and swaps of neighbours.
+fn distance(a: &str, b: &str) -> usize {
+    // What is typed may be long; a key is not, so nothing far down can bring it nearer.
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let mut best = (rows[i][j] + usize::from(x != y)).min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                best = best.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+/// Text from a file or a variable, fit for a terminal: control characters escaped, and cut when long.
+fn plain(text: &str) -> String {
+    let mut shown: String = text.chars().take(120).flat_map(escape).collect();
+    if text.chars().nth(120).is_some() {
+        shown += "…";
+    }
+    shown
+}
+
+fn escape(character: char) -> impl Iterator<Item = char> {
+    let (kept, escaped) = match character {
+        '"' | '\'' => (Some(character), None),
+        _ => (None, Some(character.escape_debug())),
+    };
+    kept.into_iter().chain(escaped.into_iter().flatten())
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |word| format!("; did you mean `{word}`?"))
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line, column } => write!(f, "{}:{line}:{column}: ", path.display()),
+            Self::WholeFile(path) => write!(f, "{}: ", path.display()),
+            Self::Variable(name) => write!(f, "environment variable {}: ", plain(name)),
+            Self::Flag(text) => write!(f, "{}: ", plain(text)),
+            Self::Together => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.place, self.problem)
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, complaint) in self.0.iter().enumerate() {
+            let border = if nth == 0 { "" } else { "\n" };
+            write!(f, "{border}{complaint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_found_and_a_far_one_is_not_invented() {
+        let keys = ["listen", "threads", "allow", "identity"];
+        assert_eq!(nearest("lisen", keys.into_iter()), Some("listen"));
+        assert_eq!(nearest("lsiten", keys.into_iter()), Some("listen"));
+        assert_eq!(nearest("thread", keys.into_iter()), Some("threads"));
+        assert_eq!(nearest("colour", keys.into_iter()), None);
+        assert_eq!(nearest("", keys.into_iter()), None);
+        assert_eq!(distance("ab", "ba"), 1);
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let text = "# é\ngrüße = 1\n";
+        let offset = text.find('=').unwrap();
+        let complaint = Complaint::at(Path::new("f"), text, offset, Problem::NoWayOut);
+        assert_eq!(complaint.place, Place::File { path: "f".into(), line: 2, column: 7 });
+    }
+
+    #[test]
+    fn a_terminal_is_safe_from_what_a_file_says() {
+        assert_eq!(plain("a\u{1b}[31mb\"c\""), "a\\u{1b}[31mb\"c\"");
+        assert_eq!(plain(&"x".repeat(500)).chars().count(), 121);
+    }
+}

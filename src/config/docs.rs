@@ -1,0 +1,60 @@
+//! `docs/config.md`, written from the table of settings.
+
+use std::fmt::Write as _;
+
+use super::read::{PREFIX, ROOT_HINT};
+use super::settings::{Key, SECTIONS, Section};
+
+const HEAD: &str = "\
+# Configuration
+
+<!-- Made from src/config/settings.rs by `BLESS=1 cargo test --test config`; edit there. -->
+
+`rootwalk serve` runs without a configuration. A file is TOML and is named with `--config FILE`; a key that does not
+exist, or a value that does not fit, is refused with its file, line, column and the nearest valid key.
+`rootwalk check FILE` says whether a file is right without starting anything.
+
+What stands in the environment overrides the file, what stands on the command line overrides both: each key can be given
+as a variable (`ROOTWALK_SERVER_THREADS=2`) or as a flag (`--set server.threads=2`). There a list is written with
+commas (`--set server.allow=127.0.0.0/8,::1`).
+";
+
+const HINTS: &str = "
+## [[root_hint]]
+
+The servers of the root zone from which a walk starts, one table for each address. The thirteen servers of the Internet
+are compiled in; one `[[root_hint]]` in the file replaces them all.
+
+```toml
+[[root_hint]]
+name = \"a.root-servers.net.\"
+address = \"198.41.0.4\"
+```
+
+";
+
+/// The reference of all keys, as Markdown.
+#[must_use]
+pub fn reference() -> String {
+    let mut page = String::from(HEAD);
+    for section in SECTIONS {
+        let _ = write!(page, "\n## [{}]\n\n{}\n", section.name, prose(section.doc));
+        for key in section.keys {
+            page += &entry(section, key);
+        }
+    }
+    page += HINTS;
+    let variable = format!("{PREFIX}{}", ROOT_HINT.to_ascii_uppercase());
+    let _ = writeln!(page, "Variable: `{variable}=a.root.=192.0.2.1,b.root.=2001:db8::1`");
+    page
+}
+
+fn entry(section: &Section, key: &Key) -> String {
+    let (default, expected) = ((key.default)(), (key.expected)());
+    let variable = format!("{PREFIX}{}_{}", section.name, key.name).to_ascii_uppercase();
+    format!("\n### `{} = {default}`\n\n{}\n\nTakes {expected}. Variable: `{variable}`\n", key.name, prose(key.doc),)
+}
+
+fn prose(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,88 @@
+//! What the operator wants: a TOML file, overridden by the environment, overridden by flags.
+//!
+//! The root reads [`Settings`] once and hands plain values inward; no other module knows of files or variables.
+//! [`Settings`] and everything about a key (default, range, documentation) stand in one table, in `settings.rs`.
+
+mod complaint;
+mod docs;
+mod hints;
+mod read;
+mod settings;
+mod value;
+
+use std::path::Path;
+
+pub use complaint::{Complaint, ConfigError, Place, Problem};
+pub use docs::reference;
+pub use settings::{Cache, Limits, Log, LogFormat, LogLevel, Minimisation, Resolver, RootHint, Server, Settings};
+pub use value::Bytes;
+
+/// Where settings come from; what stands later wins.
+#[derive(Clone, Debug, Default)]
+pub struct Sources<'a> {
+    /// A TOML file.
+    pub file: Option<&'a Path>,
+    /// Environment variables; those of the form `ROOTWALK_SECTION_KEY` are looked at, all others left alone.
+    pub variables: Vec<(String, String)>,
+    /// Assignments of the form `section.key=value`, as `--set` takes them.
+    pub assignments: &'a [String],
+}
+
+/// Reads all sources and checks that the whole makes sense.
+///
+/// # Errors
+/// Every mistake that was found, not just the first.
+pub fn load(sources: &Sources<'_>) -> Result<Settings, ConfigError> {
+    let mut settings = Settings::default();
+    let mut complaints = Vec::new();
+    if let Some(path) = sources.file {
+        match std::fs::read_to_string(path) {
+            Ok(text) => complaints = read::file(path, &text, &mut settings),
+            Err(error) => {
+                let place = Place::WholeFile(path.to_owned());
+                complaints.push(Complaint { place, problem: Problem::Unreadable(error) });
+            }
+        }
+    }
+    for (name, text) in &sources.variables {
+        if let Err(problem) = read::variable(name, text, &mut settings) {
+            complaints.push(Complaint { place: Place::Variable(name.clone()), problem });
+        }
+    }
+    for text in sources.assignments {
+        if let Err(problem) = read::assignment(text, &mut settings) {
+            complaints.push(Complaint { place: Place::Flag(format!("--set {text}")), problem });
+        }
+    }
+    if complaints.is_empty() {
+        let problems = check(&settings).into_iter();
+        complaints = problems.map(|problem| Complaint { place: Place::Together, problem }).collect();
+    }
+    if complaints.is_empty() { Ok(settings) } else { Err(ConfigError(complaints)) }
+}
+
+/// What is right key by key and still wrong together.
+fn check(settings: &Settings) -> Vec<Problem> {
+    let (server, resolver, cache) = (&settings.server, &settings.resolver, &settings.cache);
+    let mut problems = Vec::new();
+    if server.listen.is_empty() {
+        problems.push(Problem::Empty("server.listen"));
+    }
+    if server.allow.is_empty() {
+        problems.push(Problem::Empty("server.allow"));
+    }
+    if cache.min_ttl_secs > cache.max_ttl_secs {
+        problems.push(Problem::Crossed("cache.min_ttl_secs", "cache.max_ttl_secs"));
+    }
+    if cache.min_negative_ttl_secs > cache.max_negative_ttl_secs {
+        problems.push(Problem::Crossed("cache.min_negative_ttl_secs", "cache.max_negative_ttl_secs"));
+    }
+    let usable = |hint: &RootHint| {
+        let family = if hint.address.is_ipv4() { resolver.ipv4 } else { resolver.ipv6 };
+        family && (resolver.query_loopback || !hint.address.is_loopback())
+    };
+    if !settings.root_hints.iter().any(usable) {
+        problems.push(Problem::NoWayOut);
+    }
+    problems
+}

@@ -1,0 +1,202 @@
+//! From text to [`Settings`]: the file, one variable, one assignment.
+
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::complaint::nearest;
+use super::settings::{Given, Key, SECTIONS, Section};
+use super::value::Setting;
+use super::{Complaint, Problem, RootHint, Settings};
+use crate::wire::Name;
+
+/// The array of tables that replaces the compiled-in hints.
+pub(super) const ROOT_HINT: &str = "root_hint";
+/// What an environment variable of ours starts with.
+pub(super) const PREFIX: &str = "ROOTWALK_";
+
+/// Problems with the byte at which each stands.
+type Found = Vec<(usize, Problem)>;
+
+/// Takes over a file; what is wrong comes back in the order of the file.
+pub(super) fn file(path: &Path, text: &str, settings: &mut Settings) -> Vec<Complaint> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let syntax = |error: toml::de::Error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        (offset, Problem::Syntax(error.message().to_owned()))
+    };
+    let mut found: Found = errors.into_iter().map(syntax).collect();
+    if found.is_empty() {
+        found = sections(document.get_ref(), text, settings);
+    }
+    found.sort_by_key(|(offset, _)| *offset);
+    found.into_iter().map(|(offset, problem)| Complaint::at(path, text, offset, problem)).collect()
+}
+
+fn sections(document: &DeTable<'_>, text: &str, settings: &mut Settings) -> Found {
+    let mut found = Found::new();
+    for (name, value) in document {
+        let (given, at) = (name.get_ref().as_ref(), name.span().start);
+        if given == ROOT_HINT {
+            match root_hints(value.get_ref(), at, text) {
+                Ok(hints) => settings.root_hints = hints,
+                Err(problems) => found.extend(problems),
+            }
+        } else if let Some(section) = section(given) {
+            match value.get_ref().as_table() {
+                Some(table) => found.extend(keys(section, table, text, settings)),
+                None => found.push((at, not_a_section(given, "a section: [server]"))),
+            }
+        } else {
+            found.push((at, unknown_section(given)));
+        }
+    }
+    found
+}
+
+fn keys(section: &'static Section, table: &DeTable<'_>, text: &str, settings: &mut Settings) -> Found {
+    let mut found = Found::new();
+    for (name, value) in table {
+        match key(section, name.get_ref()) {
+            Err(problem) => found.push((name.span().start, problem)),
+            Ok(key) if (key.set)(settings, Given::Toml(value.get_ref())) => {}
+            Ok(key) => {
+                let written = text.get(value.span()).unwrap_or_default();
+                found.push((value.span().start, wrong(section, key, written)));
+            }
+        }
+    }
+    found
+}
+
+/// Takes over `ROOTWALK_SECTION_KEY`; variables of another form are not ours.
+///
+/// A variable such as `ROOTWALK_SERVICE_HOST`, which container platforms set by themselves for a service that
+/// has our name, names no section and is left alone.
+pub(super) fn variable(name: &str, text: &str, settings: &mut Settings) -> Result<(), Problem> {
+    let Some(rest) = name.strip_prefix(PREFIX) else { return Ok(()) };
+    let path = rest.to_ascii_lowercase();
+    if path == ROOT_HINT {
+        return hint_list(text, settings);
+    }
+    let Some((section, name)) = path.split_once('_') else { return Ok(()) };
+    self::section(section).map_or(Ok(()), |section| assign(section, name, text, settings))
+}
+
+/// Takes over `section.key=value`.
+pub(super) fn assignment(text: &str, settings: &mut Settings) -> Result<(), Problem> {
+    let (path, value) = text.split_once('=').ok_or(Problem::NotAnAssignment)?;
+    if path.trim() == ROOT_HINT {
+        return hint_list(value, settings);
+    }
+    let (section, name) = path.trim().split_once('.').ok_or(Problem::NotAnAssignment)?;
+    let section = self::section(section).ok_or_else(|| unknown_section(section))?;
+    assign(section, name, value.trim(), settings)
+}
+
+fn assign(section: &'static Section, name: &str, text: &str, settings: &mut Settings) -> Result<(), Problem> {
+    let key = key(section, name)?;
+    if (key.set)(settings, Given::Text(text)) { Ok(()) } else { Err(wrong(section, key, &format!("\"{text}\""))) }
+}
+
+fn section(name: &str) -> Option<&'static Section> {
+    SECTIONS.iter().find(|section| section.name == name)
+}
+
+fn key(section: &'static Section, name: &str) -> Result<&'static Key, Problem> {
+    section.keys.iter().find(|key| key.name == name).ok_or_else(|| {
+        let here = || nearest(name, section.keys.iter().map(|key| key.name)).map(str::to_owned);
+        let nearest = elsewhere(name).or_else(here);
+        Problem::UnknownKey { section: section.name.to_owned(), key: name.to_owned(), nearest }
+    })
+}
+
+/// The full name of a key that stands in the wrong section.
+fn elsewhere(name: &str) -> Option<String> {
+    let owner = SECTIONS.iter().find(|section| section.keys.iter().any(|key| key.name == name))?;
+    Some(format!("{}.{name}", owner.name))
+}
+
+fn unknown_section(name: &str) -> Problem {
+    let sections = SECTIONS.iter().map(|section| section.name).chain([ROOT_HINT]);
+    let nearest = elsewhere(name).or_else(|| nearest(name, sections).map(str::to_owned));
+    Problem::UnknownSection { name: name.to_owned(), nearest }
+}
+
+fn wrong(section: &Section, key: &Key, found: &str) -> Problem {
+    let key_name = format!("{}.{}", section.name, key.name);
+    Problem::WrongValue { key: key_name, found: found.to_owned(), expected: (key.expected)() }
+}
+
+fn not_a_section(section: &str, expected: &'static str) -> Problem {
+    Problem::NotASection { section: section.to_owned(), expected }
+}
+
+fn root_hints(value: &DeValue<'_>, at: usize, text: &str) -> Result<Vec<RootHint>, Found> {
+    const FORM: &str = "a list of tables, each under [[root_hint]] with a `name` and an `address`";
+    let Some(entries) = value.as_array() else { return Err(vec![(at, not_a_section(ROOT_HINT, FORM))]) };
+    let (mut hints, mut found) = (Vec::new(), Found::new());
+    for entry in entries {
+        match entry.get_ref().as_table() {
+            None => found.push((entry.span().start, not_a_section(ROOT_HINT, FORM))),
+            Some(table) => match root_hint(table, entry.span().start, text) {
+                Ok(hint) => hints.push(hint),
+                Err(problems) => found.extend(problems),
+            },
+        }
+    }
+    if found.is_empty() { Ok(hints) } else { Err(found) }
+}
+
+fn root_hint(table: &DeTable<'_>, at: usize, text: &str) -> Result<RootHint, Found> {
+    let (mut server, mut address, mut found) = (None, None, Found::new());
+    for (name, value) in table {
+        let given = name.get_ref().as_ref();
+        let expected = match given {
+            "name" => {
+                server = Name::from_toml(value.get_ref());
+                server.is_none().then(Name::expected)
+            }
+            "address" => {
+                address = Setting::from_toml(value.get_ref());
+                address.is_none().then(<std::net::IpAddr as Setting>::expected)
+            }
+            _ => {
+                let nearest = nearest(given, ["name", "address"].into_iter()).map(str::to_owned);
+                let problem = Problem::UnknownKey { section: ROOT_HINT.into(), key: given.to_owned(), nearest };
+                found.push((name.span().start, problem));
+                None
+            }
+        };
+        if let Some(expected) = expected {
+            let written = text.get(value.span()).unwrap_or_default().to_owned();
+            let key = format!("{ROOT_HINT}.{given}");
+            found.push((value.span().start, Problem::WrongValue { key, found: written, expected }));
+        }
+    }
+    match (server, address) {
+        (Some(name), Some(address)) if found.is_empty() => Ok(RootHint { name, address }),
+        (server, _) => {
+            if found.is_empty() {
+                found.push((at, Problem::Incomplete(if server.is_none() { "name" } else { "address" })));
+            }
+            Err(found)
+        }
+    }
+}
+
+/// The hints as one line of text: `name=address,name=address`.
+fn hint_list(text: &str, settings: &mut Settings) -> Result<(), Problem> {
+    let hint = |part: &str| {
+        let (name, address) = part.trim().split_once('=')?;
+        Some(RootHint { name: name.parse().ok()?, address: address.parse().ok()? })
+    };
+    let wrong = || Problem::WrongValue {
+        key: ROOT_HINT.to_owned(),
+        found: format!("\"{text}\""),
+        expected: "names with addresses, such as \"a.root.=192.0.2.1,b.root.=2001:db8::1\"".to_owned(),
+    };
+    let hints = text.split(',').map(hint).collect::<Option<Vec<_>>>();
+    settings.root_hints = hints.ok_or_else(wrong)?;
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! The settings: one table of fields, each with its documentation, default and range.
+//!
+//! Everything else is made from this table: the reader of the file, of the environment and of `--set`,
+//! the messages about mistakes and `docs/config.md`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use toml::de::DeValue;
+
+use super::value::{Bytes, Setting, words};
+use crate::wire::Name;
+
+/// A value on its way into a setting.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'a> {
+    /// From the file.
+    Toml(&'a DeValue<'a>),
+    /// From the environment or a flag.
+    Text(&'a str),
+}
+
+impl Given<'_> {
+    fn read<T: Setting>(self) -> Option<T> {
+        match self {
+            Self::Toml(value) => T::from_toml(value),
+            Self::Text(text) => T::from_text(text),
+        }
+    }
+}
+
+/// One key of the file, as the reader and the documentation see it.
+pub(super) struct Key {
+    /// The name inside its section.
+    pub(super) name: &'static str,
+    /// The lines of documentation.
+    pub(super) doc: &'static [&'static str],
+    /// What may stand there, in words.
+    pub(super) expected: fn() -> String,
+    /// The default, as TOML.
+    pub(super) default: fn() -> String,
+    /// Takes a value over; `false` when it is not what is expected.
+    pub(super) set: fn(&mut Settings, Given<'_>) -> bool,
+}
+
+/// One section of the file.
+pub(super) struct Section {
+    /// The name between the brackets.
+    pub(super) name: &'static str,
+    /// The lines of documentation.
+    pub(super) doc: &'static [&'static str],
+    /// The keys, in the order in which they are documented.
+    pub(super) keys: &'static [Key],
+}
+
+macro_rules! settings {
+    ($($(#[doc = $about:literal])* $section:ident: $Section:ident {
+        $($(#[doc = $doc:literal])* $key:ident: $type:ty = $default:expr $(=> $range:expr)?;)*
+    })*) => {
+        $($(#[doc = $about])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $Section { $($(#[doc = $doc])* pub $key: $type,)* }
+
+        impl Default for $Section {
+            fn default() -> Self {
+                Self { $($key: $default,)* }
+            }
+        })*
+
+        /// Everything that can be configured; the default is what runs without a file.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Settings {
+            $($(#[doc = $about])* pub $section: $Section,)*
+            /// Name and address of each server of the root zone from which a walk starts.
+            pub root_hints: Vec<RootHint>,
+        }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $($section: $Section::default(),)* root_hints: super::hints::internet() }
+            }
+        }
+
+        pub(super) static SECTIONS: &[Section] = &[$(Section {
+            name: stringify!($section),
+            doc: &[$($about),*],
+            keys: &[$(Key {
+                name: stringify!($key),
+                doc: &[$($doc),*],
+                expected: || within::<$type>(&[$($range)?]),
+                default: || <$type as Setting>::show(&$Section::default().$key),
+                set: |settings, given| {
+                    let Some(value) = given.read::<$type>() else { return false };
+                    $(if !($range).contains(&value) {
+                        return false;
+                    })?
+                    settings.$section.$key = value;
+                    true
+                },
+            }),*],
+        }),*];
+    };
+}
+
+/// What a key takes, with the bounds where it has any.
+fn within<T: Setting>(range: &[RangeInclusive<T>]) -> String {
+    let bounds = |range: &RangeInclusive<T>| format!(" from {} to {}", range.start().show(), range.end().show());
+    T::expected() + &range.iter().map(bounds).collect::<String>()
+}
+
+/// One address from which a walk can start (RFC 1034 §5.3.2, SBELT).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootHint {
+    /// The name of the server.
+    pub name: Name,
+    /// One of its addresses.
+    pub address: IpAddr,
+}
+
+words! {
+    /// How much of a name a server gets to see (RFC 9156).
+    Minimisation {
+        /// The whole name, always.
+        Off = "off",
+        /// As little as possible; the whole name where a server cannot cope.
+        Relaxed = "relaxed",
+        /// As little as possible; a server that cannot cope is a failure.
+        Strict = "strict",
+    }
+}
+
+words! {
+    /// From which weight on a log line is written.
+    LogLevel {
+        /// What stops the service, or a part of it.
+        Error = "error",
+        /// What somebody should look at.
+        Warn = "warn",
+        /// Start, stop, and what was bound.
+        Info = "info",
+        /// One line for each answer that had to be looked up.
+        Debug = "debug",
+        /// Everything.
+        Trace = "trace",
+    }
+}
+
+words! {
+    /// The form of a log line.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object in each line.
+        Json = "json",
+    }
+}
+
+const LOOPBACK: [SocketAddr; 2] =
+    [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53), SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 53)];
+
+settings! {
+    /// The front door: where clients are met, who is let in, and what is said about this server.
+    server: Server {
+        /// Where to listen, UDP and TCP alike.
+        listen: Vec<SocketAddr> = LOOPBACK.to_vec();
+        /// Threads that serve clients, each with its own sockets; 0 means one for each processor.
+        threads: usize = 0 => 0..=1024;
+        /// The networks whose clients are answered; all others get REFUSED with EDE 18 (Prohibited). An open
+        /// resolver is a weapon in the hands of others (RFC 5358), so only this machine is let in by default.
+        allow: Vec<IpNet> = loopback_nets();
+        /// What `id.server` and `hostname.bind` in class CHAOS say (RFC 4892); empty refuses the question.
+        identity: String = String::new();
+        /// What `version.server` and `version.bind` in class CHAOS say; empty refuses the question.
+        version: String = String::new();
+        /// Answer special-use names here and never ask the Internet about them: localhost, invalid, test, onion,
+        /// local, alt, home.arpa (RFC 6761, 7686, 6762, 9476, 8375) and the reverse zones of private, loopback,
+        /// link-local and documentation addresses (RFC 6303). Laboratories that delegate such names switch it off.
+        locally_served_zones: bool = true;
+    }
+
+    /// How answers are looked up.
+    resolver: Resolver {
+        /// Ask servers over IPv4.
+        ipv4: bool = true;
+        /// Ask servers over IPv6.
+        ipv6: bool = true;
+        /// The port on which authoritative servers are asked; only a laboratory has another than 53.
+        upstream_port: u16 = 53 => 1..=u16::MAX;
+        /// Tell a server no more of the name than it needs (RFC 9156).
+        qname_minimisation: Minimisation = Minimisation::Relaxed;
+        /// Ask with random upper and lower case and insist on getting the same case back, which makes answers
+        /// harder to forge (the 0x20 trick).
+        case_randomisation: bool = true;
+        /// Ask servers on loopback addresses; only a laboratory has any, elsewhere it is an attack.
+        query_loopback: bool = false;
+    }
+
+    /// What one question of a client may cost. Each limit answers an attack; nothing resets them on the way.
+    limits: Limits {
+        /// Packets sent to servers (NXNSAttack, CAMP).
+        queries: u32 = 100 => 1..=10_000;
+        /// Packets sent for one step: one name, at one zone cut.
+        queries_per_step: u32 = 32 => 1..=10_000;
+        /// Octets received from servers.
+        bytes: u32 = 100_000 => 10_000..=100_000_000;
+        /// Time, in milliseconds.
+        time_ms: u64 = 7000 => 100..=60_000;
+        /// Servers of one zone that are considered (NXNSAttack).
+        servers_per_zone: u32 = 13 => 1..=100;
+        /// Addresses of one server that are considered (self-pointed glue).
+        addresses_per_server: u32 = 6 => 1..=100;
+        /// Look-ups of server names that may fail (NRDelegationAttack).
+        failed_server_lookups: u32 = 5 => 1..=100;
+        /// Links in a chain of CNAME and DNAME records (RFC 1034 §3.6.2).
+        cname_links: u32 = 11 => 1..=100;
+        /// Questions that wait for one another, such as the address of a server of a server (TsuNAME).
+        depth: u32 = 16 => 1..=100;
+        /// Referrals followed for one name.
+        referrals: u32 = 30 => 1..=200;
+    }
+
+    /// What is remembered, and for how long.
+    cache: Cache {
+        /// Memory for everything that is remembered, keys and bookkeeping included.
+        size: Bytes = Bytes(64 << 20) => Bytes(1 << 20)..=Bytes(1 << 40);
+        /// Records are kept at least this many seconds.
+        min_ttl_secs: u32 = 0 => 0..=86_400;
+        /// Records are kept at most this many seconds (RFC 8767 §4).
+        max_ttl_secs: u32 = 86_400 => 0..=604_800;
+        /// "There is no such name" and "no such type" are kept at least this many seconds.
+        min_negative_ttl_secs: u32 = 0 => 0..=86_400;
+        /// "There is no such name" and "no such type" are kept at most this many seconds (RFC 2308 §5).
+        max_negative_ttl_secs: u32 = 3600 => 0..=86_400;
+    }
+
+    /// The log, on standard error.
+    log: Log {
+        /// What is written.
+        level: LogLevel = LogLevel::Info;
+        /// How it is written.
+        format: LogFormat = LogFormat::Text;
+    }
+}
+
+fn loopback_nets() -> Vec<IpNet> {
+    let nets = [(Ipv4Addr::new(127, 0, 0, 0).into(), 8), (IpAddr::from(Ipv6Addr::LOCALHOST), 128)];
+    nets.into_iter().filter_map(|(address, bits)| IpNet::new(address, bits).ok()).collect()
+}
+
+impl Limits {
+    /// [`Self::time_ms`] as a span of time.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        Duration::from_millis(self.time_ms)
+    }
+}

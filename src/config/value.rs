@@ -1,0 +1,288 @@
+//! How one setting is read, from TOML or from plain text, and written back.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use toml::de::DeValue;
+
+use crate::wire::Name;
+
+/// The type of a setting: what may stand in the file, in a variable or behind `--set`.
+pub(super) trait Setting: Sized {
+    /// What is expected, in words that end "expected ...".
+    fn expected() -> String;
+    /// Reads plain text, as environment variables and flags give it.
+    fn from_text(text: &str) -> Option<Self>;
+    /// The value as TOML.
+    fn show(&self) -> String;
+
+    /// Reads a TOML value; by default only a string will do, read as text.
+    fn from_toml(value: &DeValue<'_>) -> Option<Self> {
+        match value {
+            DeValue::String(text) => Self::from_text(text),
+            _ => None,
+        }
+    }
+}
+
+/// The element of a setting that is a list.
+pub(super) trait Element: Setting {
+    /// What several of these are called.
+    const PLURAL: &'static str;
+}
+
+impl Setting for bool {
+    fn expected() -> String {
+        "true or false".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Option<Self> {
+        value.as_bool()
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Whole numbers; which of them make sense is the range beside the setting.
+macro_rules! numbers {
+    ($($number:ty),*) => {$(
+        impl Setting for $number {
+            fn expected() -> String {
+                "a whole number".into()
+            }
+
+            fn from_text(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+
+            fn from_toml(value: &DeValue<'_>) -> Option<Self> {
+                let DeValue::Integer(digits) = value else { return None };
+                Self::from_str_radix(digits.as_str(), digits.radix()).ok()
+            }
+
+            fn show(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+
+numbers!(u16, u32, u64, usize);
+
+impl Setting for String {
+    fn expected() -> String {
+        "a string".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+
+    fn show(&self) -> String {
+        toml::Value::from(self.as_str()).to_string()
+    }
+}
+
+impl Setting for SocketAddr {
+    fn expected() -> String {
+        "an address with a port, such as \"127.0.0.1:53\" or \"[::1]:53\"".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn show(&self) -> String {
+        format!("\"{self}\"")
+    }
+}
+
+impl Element for SocketAddr {
+    const PLURAL: &'static str = "addresses with ports, such as [\"127.0.0.1:53\", \"[::1]:53\"]";
+}
+
+impl Setting for IpAddr {
+    fn expected() -> String {
+        "an IP address, such as \"192.0.2.1\" or \"2001:db8::1\"".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn show(&self) -> String {
+        format!("\"{self}\"")
+    }
+}
+
+impl Setting for IpNet {
+    fn expected() -> String {
+        "a network, such as \"192.0.2.0/24\"".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        // A lone address is the network of that address.
+        text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(Self::from))
+    }
+
+    fn show(&self) -> String {
+        format!("\"{self}\"")
+    }
+}
+
+impl Element for IpNet {
+    const PLURAL: &'static str = "networks, such as [\"127.0.0.0/8\", \"2001:db8::/32\"]";
+}
+
+impl Setting for Name {
+    fn expected() -> String {
+        "a domain name, such as \"ns.example.\"".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn show(&self) -> String {
+        toml::Value::from(self.to_string()).to_string()
+    }
+}
+
+impl<T: Element> Setting for Vec<T> {
+    fn expected() -> String {
+        format!("a list of {}", T::PLURAL)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(T::from_text).collect()
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Option<Self> {
+        value.as_array()?.iter().map(|item| T::from_toml(item.get_ref())).collect()
+    }
+
+    fn show(&self) -> String {
+        format!("[{}]", self.iter().map(T::show).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// A number of octets: plain, or with a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bytes(pub usize);
+
+impl Bytes {
+    const UNITS: [(&'static str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+}
+
+impl Setting for Bytes {
+    fn expected() -> String {
+        "a number of octets, or one with a unit, such as \"64 MiB\" (KiB, MiB, GiB)".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let unit = Self::UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
+        let (digits, size) = unit.unwrap_or((text, 1));
+        digits.trim().parse::<usize>().ok()?.checked_mul(size).map(Self)
+    }
+
+    fn from_toml(value: &DeValue<'_>) -> Option<Self> {
+        match value {
+            DeValue::String(text) => Self::from_text(text),
+            number => usize::from_toml(number).map(Self),
+        }
+    }
+
+    fn show(&self) -> String {
+        let fits = Self::UNITS.iter().find(|(_, size)| self.0 > 0 && self.0.is_multiple_of(*size));
+        fits.map_or_else(|| self.0.to_string(), |(unit, size)| format!("\"{} {unit}\"", self.0 / size))
+    }
+}
+
+/// Gives an enum whose variants are the words of a setting.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[doc = $doc])* $variant),* }
+
+        impl $crate::config::value::Setting for $name {
+            fn expected() -> String {
+                $crate::config::value::one_of(&[$($word),*])
+            }
+
+            fn from_text(text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
+            fn show(&self) -> String {
+                match self { $(Self::$variant => concat!("\"", $word, "\"").to_owned()),* }
+            }
+        }
+    };
+}
+
+pub(super) use words;
+
+/// `one of "a", "b" or "c"`.
+pub(super) fn one_of(words: &[&str]) -> String {
+    let mut text = String::from("one of ");
+    for (nth, word) in words.iter().enumerate() {
+        let border = match nth {
+            0 => "",
+            _ if nth + 1 == words.len() => " or ",
+            _ => ", ",
+        };
+        let _ = write!(text, "{border}\"{word}\"");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn again<T: Setting + PartialEq + std::fmt::Debug>(value: &T) {
+        let document = format!("v = {}", value.show());
+        let table = toml::de::DeTable::parse(&document).expect("TOML");
+        let read = T::from_toml(table.get_ref()["v"].get_ref());
+        assert_eq!(read.as_ref(), Some(value), "{document}");
+    }
+
+    #[test]
+    fn what_is_shown_is_read_back() {
+        again(&true);
+        again(&u64::MAX.min(1 << 40));
+        again(&String::from("a \"quoted\" \\ \u{7} line\n"));
+        again(&vec!["[::1]:53".parse::<SocketAddr>().unwrap()]);
+        again(&vec!["10.0.0.0/8".parse::<IpNet>().unwrap(), "::/0".parse().unwrap()]);
+        again(&"a\\.b.example".parse::<Name>().unwrap());
+        for octets in [0, 1, 1023, 1 << 10, 3 << 20, 5 << 30] {
+            again(&Bytes(octets));
+        }
+    }
+
+    #[test]
+    fn units_and_lone_addresses() {
+        assert_eq!(Bytes::from_text("64MiB"), Some(Bytes(64 << 20)));
+        assert_eq!(Bytes::from_text("64 MB"), None);
+        assert_eq!(Bytes::from_text("99999999999999999999"), None);
+        assert_eq!(Bytes::from_text("17179869184 GiB"), None);
+        assert_eq!(IpNet::from_text("::1"), "::1/128".parse().ok());
+        assert_eq!(
+            Vec::<IpNet>::from_text("10.0.0.0/8, ::1"),
+            Some(vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()])
+        );
+        assert_eq!(Vec::<IpNet>::from_text("10.0.0.0/8,x"), None);
+    }
+}

@@ -1,0 +1,253 @@
+//! The configuration as an operator meets it: files, variables, assignments, messages, documentation.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use rootwalk::config::{self, Bytes, Minimisation, Settings, Sources};
+
+struct Given {
+    folder: tempfile::TempDir,
+}
+
+impl Given {
+    fn file(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("rootwalk.toml"), text).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("rootwalk.toml")
+    }
+
+    fn settings(&self) -> Settings {
+        config::load(&Sources { file: Some(&self.path()), ..Sources::default() }).unwrap()
+    }
+
+    /// The complaints, one in each line, the folder taken away.
+    fn complaints(&self) -> Vec<String> {
+        let error = config::load(&Sources { file: Some(&self.path()), ..Sources::default() }).unwrap_err();
+        let folder = format!("{}/", self.folder.path().display());
+        error.to_string().lines().map(|line| line.replace(&folder, "")).collect()
+    }
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Result<Settings, config::ConfigError> {
+    let variables = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    config::load(&Sources { variables, ..Sources::default() })
+}
+
+fn assigned(assignments: &[&str]) -> Result<Settings, config::ConfigError> {
+    let assignments: Vec<String> = assignments.iter().map(|&text| text.to_owned()).collect();
+    config::load(&Sources { assignments: &assignments, ..Sources::default() })
+}
+
+#[test]
+fn without_any_source_this_machine_alone_is_served_from_the_root() {
+    let settings = config::load(&Sources::default()).unwrap();
+    assert_eq!(settings, Settings::default());
+    let listen: Vec<String> = settings.server.listen.iter().map(ToString::to_string).collect();
+    assert_eq!(listen, ["127.0.0.1:53", "[::1]:53"]);
+    assert!(settings.server.allow.iter().all(|net| net.addr().is_loopback()));
+    assert_eq!(settings.root_hints.len(), 26);
+    assert_eq!(settings.cache.size, Bytes(64 << 20));
+    assert_eq!(settings.limits.queries, 100);
+}
+
+#[test]
+fn a_file_is_read() {
+    let given = Given::file(
+        r#"
+        [server]
+        listen = ["127.0.0.1:5300"]
+        allow = ["10.0.0.0/8", "::1"]
+        identity = "lab \"one\""
+        [resolver]
+        qname_minimisation = "strict"
+        upstream_port = 10_053
+        query_loopback = true
+        [cache]
+        size = "1 MiB"
+        max_ttl_secs = 0x10
+        [[root_hint]]
+        name = "a.root."
+        address = "127.53.0.1"
+        [[root_hint]]
+        name = "a.root."
+        address = "::1"
+        "#,
+    );
+    let settings = given.settings();
+    assert_eq!(settings.server.listen, ["127.0.0.1:5300".parse().unwrap()]);
+    assert_eq!(settings.server.allow[1].to_string(), "::1/128");
+    assert_eq!(settings.server.identity, "lab \"one\"");
+    assert_eq!(settings.resolver.qname_minimisation, Minimisation::Strict);
+    assert_eq!(settings.resolver.upstream_port, 10_053);
+    assert_eq!(settings.cache.size, Bytes(1 << 20));
+    assert_eq!(settings.cache.max_ttl_secs, 16);
+    assert_eq!(settings.root_hints.len(), 2);
+    assert_eq!(settings.root_hints[0].address, "127.53.0.1".parse::<IpAddr>().unwrap());
+    // What the file does not name keeps its default.
+    assert_eq!(settings.limits, Settings::default().limits);
+}
+
+#[test]
+fn every_mistake_is_named_with_its_place_and_what_would_be_right() {
+    let given = Given::file(concat!(
+        "[sever]\n",
+        "x = 1\n",
+        "[server]\n",
+        "lisen = [\"127.0.0.1:53\"]\n",
+        "threads = \"two\"\n",
+        "allow = [\"10.0.0.0/33\"]\n",
+        "ipv6 = false\n",
+        "[cache]\n",
+        "  max_ttl_secs = 604801\n",
+        "size = \"64 MB\"\n",
+        "[resolver]\n",
+        "qname_minimisation = \"lax\"\n",
+        "[[root_hint]]\n",
+        "name = \"a..b\"\n",
+        "adress = \"192.0.2.1\"\n",
+        "[[root_hint]]\n",
+        "name = \"a.\"\n",
+    ));
+    let expected = [
+        "rootwalk.toml:1:2: unknown section `sever`; did you mean `server`?",
+        "rootwalk.toml:4:1: unknown key `lisen` in [server]; did you mean `listen`?",
+        "rootwalk.toml:5:11: `server.threads` cannot be \"two\": expected a whole number from 0 to 1024",
+        "rootwalk.toml:6:9: `server.allow` cannot be [\"10.0.0.0/33\"]: expected a list of networks, such as \
+         [\"127.0.0.0/8\", \"2001:db8::/32\"]",
+        "rootwalk.toml:7:1: unknown key `ipv6` in [server]; did you mean `resolver.ipv6`?",
+        "rootwalk.toml:9:18: `cache.max_ttl_secs` cannot be 604801: expected a whole number from 0 to 604800",
+        "rootwalk.toml:10:8: `cache.size` cannot be \"64 MB\": expected a number of octets, or one with a unit, such \
+         as \"64 MiB\" (KiB, MiB, GiB) from \"1 MiB\" to \"1024 GiB\"",
+        "rootwalk.toml:12:22: `resolver.qname_minimisation` cannot be \"lax\": expected one of \"off\", \"relaxed\" or \
+         \"strict\"",
+        "rootwalk.toml:14:8: `root_hint.name` cannot be \"a..b\": expected a domain name, such as \"ns.example.\"",
+        "rootwalk.toml:15:1: unknown key `adress` in [root_hint]; did you mean `address`?",
+        "rootwalk.toml:16:1: this [[root_hint]] has no `address`: each needs a `name` and an `address`",
+    ];
+    assert_eq!(given.complaints(), expected);
+}
+
+#[test]
+fn what_is_not_toml_is_said_with_its_place() {
+    let complaints = Given::file("[server]\nthreads = \n").complaints();
+    assert!(complaints[0].starts_with("rootwalk.toml:2:11: "), "{complaints:?}");
+    assert!(Given::file("server = 3\n").complaints()[0].contains("must be a section"));
+    assert!(Given::file("listen = []\n").complaints()[0].contains("did you mean `server.listen`?"));
+    let missing = config::load(&Sources { file: Some(Path::new("/nonexistent.toml")), ..Sources::default() });
+    assert!(missing.unwrap_err().to_string().starts_with("/nonexistent.toml: cannot be read: "));
+}
+
+#[test]
+fn values_that_do_not_go_together_are_refused() {
+    let wrong = |text: &str| Given::file(text).complaints().join("\n");
+    assert!(wrong("[server]\nlisten = []").contains("`server.listen` is empty"));
+    assert!(wrong("[cache]\nmin_ttl_secs = 60\nmax_ttl_secs = 30").contains("`cache.min_ttl_secs` is greater"));
+    assert!(wrong("[resolver]\nipv4 = false\nipv6 = false").contains("no root server can be asked"));
+    // Hints on loopback without leave to ask loopback: the walk could never begin.
+    let loopback = "[[root_hint]]\nname = \"a.\"\naddress = \"127.0.0.1\"\n";
+    assert!(wrong(loopback).contains("`resolver.query_loopback` is off"));
+    Given::file(&format!("{loopback}[resolver]\nquery_loopback = true\n")).settings();
+}
+
+#[test]
+fn the_environment_overrides_the_file_and_flags_override_both() {
+    let given = Given::file("[server]\nthreads = 1\n[limits]\nqueries = 11\ndepth = 3\n");
+    let variables = [("ROOTWALK_SERVER_THREADS", "2"), ("ROOTWALK_LIMITS_QUERIES", "22")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let assignments = ["limits.queries=33".to_owned()];
+    let sources = Sources { file: Some(&given.path()), variables, assignments: &assignments };
+    let settings = config::load(&sources).unwrap();
+    assert_eq!((settings.limits.depth, settings.server.threads, settings.limits.queries), (3, 2, 33));
+}
+
+#[test]
+fn variables_are_read_and_foreign_ones_left_alone() {
+    let settings = variables(&[
+        ("ROOTWALK_SERVER_ALLOW", "10.0.0.0/8, ::1"),
+        ("ROOTWALK_SERVER_TCP_NOT_OURS_X", "1"),
+        ("HOME", "x"),
+    ]);
+    let message = settings.unwrap_err().to_string();
+    let expected = "environment variable ROOTWALK_SERVER_TCP_NOT_OURS_X: unknown key `tcp_not_ours_x` in [server]";
+    assert_eq!(message, expected);
+    // Kubernetes sets such variables for a service that is called rootwalk.
+    let settings = variables(&[
+        ("ROOTWALK_SERVICE_HOST", "10.0.0.1"),
+        ("ROOTWALK_PORT_53_UDP", "udp://10.0.0.1:53"),
+        ("ROOTWALK_RESOLVER_QNAME_MINIMISATION", "off"),
+        ("ROOTWALK_ROOT_HINT", "a.=192.0.2.1,b.=2001:db8::1"),
+    ]);
+    let settings = settings.unwrap();
+    assert_eq!(settings.resolver.qname_minimisation, Minimisation::Off);
+    assert_eq!(settings.root_hints.len(), 2);
+}
+
+#[test]
+fn assignments_say_what_is_wrong_with_them() {
+    let wrong = |text: &str| assigned(&[text]).unwrap_err().to_string();
+    assert!(wrong("server.threads").contains("expected SECTION.KEY=VALUE"));
+    assert!(wrong("server.treads=1").contains("did you mean `threads`?"));
+    assert!(wrong("log.level=loud").starts_with("--set log.level=loud: `log.level` cannot be \"loud\""));
+    assert_eq!(assigned(&["server.identity=a=b"]).unwrap().server.identity, "a=b");
+}
+
+#[test]
+fn the_reference_is_true() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, config::reference()).unwrap();
+    }
+    let page = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        page == config::reference(),
+        "docs/config.md does not say what src/config/settings.rs says; run `BLESS=1 cargo test --test config`"
+    );
+}
+
+#[test]
+fn every_documented_key_takes_its_default_from_all_three_sources() {
+    let (mut file, mut section, mut assignments, mut seen) = (String::new(), String::new(), Vec::new(), 0);
+    for line in config::reference().lines() {
+        if let Some(name) = line.strip_prefix("## [").and_then(|rest| rest.strip_suffix(']')) {
+            section = name.to_owned();
+            if !section.starts_with('[') {
+                file += &format!("[{section}]\n");
+            }
+        } else if let Some(setting) = line.strip_prefix("### `").and_then(|rest| rest.strip_suffix('`')) {
+            file += &format!("{setting}\n");
+            let (key, value) = setting.split_once(" = ").unwrap();
+            let plain: String = value.chars().filter(|c| !"\"[]".contains(*c) || section == "server").collect();
+            // A list of socket addresses needs its brackets; only the quotes and the outer pair go.
+            let plain = plain.replace('"', "");
+            let plain = plain.strip_prefix('[').and_then(|p| p.strip_suffix(']')).unwrap_or(&plain).to_owned();
+            assignments.push(format!("{section}.{key}={plain}"));
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
+    assert_eq!(Given::file(&file).settings(), Settings::default());
+    let texts: Vec<&str> = assignments.iter().map(String::as_str).collect();
+    assert_eq!(assigned(&texts).unwrap(), Settings::default());
+}
+
+proptest! {
+    /// Any text is read or refused with a place inside the file; nothing panics.
+    #[test]
+    fn any_text_is_read_or_refused(text in "(\\[|\\]|=|\"|\n|server|cache|root_hint|name|listen|threads|[0-9]|[ -~]|\\PC){0,60}") {
+        let given = Given::file(&text);
+        if let Err(error) = config::load(&Sources { file: Some(&given.path()), ..Sources::default() }) {
+            prop_assert!(!error.0.is_empty());
+            for complaint in &error.0 {
+                if let config::Place::File { line, column, .. } = &complaint.place {
+                    prop_assert!(*line <= text.matches('\n').count() + 1 && *column <= text.chars().count() + 1);
+                }
+            }
+        }
+    }
+}
