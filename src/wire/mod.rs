@@ -4,11 +4,30 @@
 //! field is trusted for an allocation. hickory-proto gives the vocabulary ([`RecordType`],
 //! [`DNSClass`], [`OpCode`], [`ResponseCode`]); the bytes are read and written here.
 
+mod cursor;
+mod damage;
+pub mod ede;
+pub mod edns;
+mod flags;
 mod name;
+mod query;
+mod rdata;
 mod record;
+mod reply;
+mod template;
+pub mod text;
+mod writer;
 
 pub use hickory_proto::op::{OpCode, ResponseCode};
 pub use hickory_proto::rr::{DNSClass, RecordType};
 
+pub use damage::{Damage, Fault, Section};
+pub use ede::Ede;
+pub use edns::{Edns, EdnsOption};
+pub use flags::{Flags, HEADER, rcode};
 pub use name::{Name, NameError};
+pub use query::{BadQuery, EdnsView, QueryFault, QueryView, answer_bad};
 pub use record::{Question, Rdatas, Record, RrSet};
+pub use reply::{Reply, Unreadable};
+pub use template::{Extras, Sections, Template};
+pub use writer::{Full, Writer, write_query};

@@ -9,9 +9,9 @@ use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
 /// Longest name in wire form, with its length octets and the root (RFC 1035 §2.3.4).
-const MAX_WIRE: usize = 255;
+pub(super) const MAX_WIRE: usize = 255;
 /// Longest label (RFC 1035 §2.3.4).
-const MAX_LABEL: usize = 63;
+pub(super) const MAX_LABEL: usize = 63;
 
 /// An absolute domain name.
 ///
@@ -72,6 +72,12 @@ impl Name {
             return Err(NameError::Short);
         }
         Ok(Self { wire: SmallVec::from_slice(wire) })
+    }
+
+    /// Takes wire bytes that a reader has checked: labels of at most 63 octets, the root at the end, 255 in all.
+    pub(super) fn from_checked(wire: SmallVec<[u8; 40]>) -> Self {
+        debug_assert!(Self::from_wire(&wire).is_ok());
+        Self { wire }
     }
 
     /// Builds a name from labels, leftmost first.
@@ -150,8 +156,8 @@ impl Name {
     /// How many labels, counted from the root, both names have in common.
     #[must_use]
     pub fn common_labels(&self, other: &Self) -> usize {
-        let (mine, theirs): (SmallVec<[&[u8]; 16]>, SmallVec<[&[u8]; 16]>) =
-            (self.labels().collect(), other.labels().collect());
+        let mine: SmallVec<[&[u8]; 16]> = self.labels().collect();
+        let theirs: SmallVec<[&[u8]; 16]> = other.labels().collect();
         let pairs = mine.iter().rev().zip(theirs.iter().rev());
         pairs.take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count()
     }

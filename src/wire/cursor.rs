@@ -1,0 +1,117 @@
+//! Reading names and numbers out of a message, each in bounded time.
+
+use smallvec::SmallVec;
+
+use super::name::{MAX_LABEL, MAX_WIRE};
+use super::{Fault, Name};
+
+/// Most pointers followed in one name. A name has at most 127 labels and an honest pointer saves at least one.
+const MAX_POINTERS: usize = 127;
+
+/// A place in a message. Reads stop at `end`, names may point back to anywhere before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor<'a> {
+    message: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) const fn new(message: &'a [u8], at: usize) -> Self {
+        Self { message, at }
+    }
+
+    /// The octets that have not been read.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.message.get(self.at..).unwrap_or_default()
+    }
+
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], Fault> {
+        let taken = self.rest().get(..count).ok_or(Fault::Short)?;
+        self.at += count;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let array = *self.rest().first_chunk::<N>().ok_or(Fault::Short)?;
+        self.at += N;
+        Ok(array)
+    }
+
+    pub(crate) fn u16(&mut self) -> Result<u16, Fault> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Result<u32, Fault> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// The same cursor for a message that ends `len` octets further on: what RDATA may read.
+    pub(crate) fn window(&self, len: usize) -> Result<Self, Fault> {
+        let message = self.message.get(..self.at + len).ok_or(Fault::Short)?;
+        Ok(Self { message, at: self.at })
+    }
+
+    /// A name, which may be compressed.
+    ///
+    /// When the name is bad but its end is known, the cursor stands behind it, so that the record can be
+    /// passed over; else it stands where it stood, and [`Cursor::skip_name`] would fail as well.
+    pub(crate) fn name(&mut self) -> Result<Name, Fault> {
+        let start = self.at;
+        self.skip_name()?;
+        let mut wire = SmallVec::<[u8; 40]>::new();
+        // RFC 1035 §4.1.4: a pointer leads to a prior occurrence. Each must lead before the place from where the
+        // last run of labels was read, which rules out loops.
+        let (mut at, mut bound, mut pointers) = (start, start, 0);
+        loop {
+            let len = usize::from(*self.message.get(at).ok_or(Fault::Short)?);
+            if len > MAX_LABEL {
+                at = self.pointer(at, bound)?;
+                bound = at;
+                pointers += 1;
+                if pointers > MAX_POINTERS {
+                    return Err(Fault::Pointers);
+                }
+                continue;
+            }
+            wire.extend_from_slice(self.message.get(at..=at + len).ok_or(Fault::Short)?);
+            if wire.len() > MAX_WIRE {
+                return Err(Fault::LongName);
+            }
+            if len == 0 {
+                return Ok(Name::from_checked(wire));
+            }
+            at += len + 1;
+        }
+    }
+
+    fn pointer(&self, at: usize, bound: usize) -> Result<usize, Fault> {
+        let [high, low] = *self.message.get(at..).and_then(<[u8]>::first_chunk).ok_or(Fault::Short)?;
+        if high < 0xc0 {
+            return Err(Fault::LabelKind);
+        }
+        let target = usize::from(u16::from_be_bytes([high & 0x3f, low]));
+        if target < bound { Ok(target) } else { Err(Fault::Pointer) }
+    }
+
+    /// Passes over a name without following pointers; the cursor does not move if the end cannot be found.
+    pub(crate) fn skip_name(&mut self) -> Result<(), Fault> {
+        let mut at = self.at;
+        loop {
+            let len = usize::from(*self.message.get(at).ok_or(Fault::Short)?);
+            at += match len {
+                0 => 1,
+                1..=MAX_LABEL => len + 1,
+                0xc0.. => 2,
+                // RFC 1035 §4.1.4 reserves 01 and 10; RFC 6891 §5 closed the extended labels.
+                _ => return Err(Fault::LabelKind),
+            };
+            if at > self.message.len() {
+                return Err(Fault::Short);
+            }
+            if len == 0 || len >= 0xc0 {
+                self.at = at;
+                return Ok(());
+            }
+        }
+    }
+}

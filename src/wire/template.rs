@@ -1,0 +1,230 @@
+//! Answers ready to send: written once, then copied and patched for every client.
+
+use super::edns::{BARE_OPT, EXTENDED_ERROR, OptFields, write_option};
+use super::writer::{Full, MAX_MESSAGE, Writer};
+use super::{Ede, Flags, HEADER, QueryView, Question, ResponseCode, RrSet, Section};
+
+/// An answer in wire form without its OPT record, and what must be known to patch it.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// Header, question, sections.
+    wire: Box<[u8]>,
+    /// Where the TTL fields lie, ascending.
+    ttls: Box<[u16]>,
+    /// The borders at which the message may end, ascending; the first lies behind the question.
+    cuts: Box<[Cut]>,
+    rcode: ResponseCode,
+    /// The first border with the whole answer and authority section.
+    required: u16,
+    /// Some of the answer did not fit into a message of any size.
+    oversized: bool,
+    min_ttl_secs: u32,
+}
+
+/// A border between record sets.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    /// Where the message ends.
+    end: u16,
+    /// Records of the three sections up to there.
+    counts: [u16; 3],
+}
+
+/// What an answer is made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sections<'a> {
+    /// The answer section, in order.
+    pub answer: &'a [RrSet],
+    /// The authority section.
+    pub authority: &'a [RrSet],
+    /// The additional section; it is cut first and in silence.
+    pub additional: &'a [RrSet],
+    /// Whether AA is set.
+    pub aa: bool,
+}
+
+/// What differs from client to client, besides the query itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// Whether AD is set. The caller decides, by RFC 6840 §5.8 among others.
+    pub ad: bool,
+    /// Whether AA is set even if the template does not say so.
+    pub aa: bool,
+    /// Extended errors; only clients with EDNS get them.
+    pub edes: &'a [Ede],
+    /// Further EDNS options by code.
+    pub options: &'a [(u16, &'a [u8])],
+    /// The largest UDP message in octets that this side takes.
+    pub udp_size: u16,
+}
+
+impl Template {
+    /// Writes an answer; signatures follow each set iff `dnssec_ok`. Sets that do not fit into 65535 octets are left
+    /// out, and every response has TC set if they were part of answer or authority.
+    #[must_use]
+    pub fn build(question: &Question, rcode: ResponseCode, sections: &Sections<'_>, dnssec_ok: bool) -> Self {
+        let mut wire = Vec::with_capacity(512);
+        let mut ttls = Vec::new();
+        let flags = Flags::default().with_qr(true).with_ra(true).with_aa(sections.aa).with_rcode(rcode);
+        let mut writer = Writer::new(0, flags, &mut wire);
+        writer.set_limit(MAX_MESSAGE - BARE_OPT);
+        writer.question(question);
+        let mut cuts = vec![Cut::after(&writer)];
+        let (mut required, mut oversized, mut min_ttl_secs) = (cuts[0].end, false, u32::MAX);
+        let lists = Section::ALL.into_iter().zip([sections.answer, sections.authority, sections.additional]);
+        for (section, set) in lists.flat_map(|(section, sets)| sets.iter().map(move |set| (section, set))) {
+            let is_required = section != Section::Additional;
+            if oversized {
+                break;
+            }
+            if writer.set_noting(section, set, dnssec_ok, &mut ttls) == Err(Full) {
+                oversized = is_required;
+                continue;
+            }
+            let cut = Cut::after(&writer);
+            cuts.push(cut);
+            if is_required {
+                required = cut.end;
+                min_ttl_secs = min_ttl_secs.min(set.ttl_secs);
+            }
+        }
+        writer.finish();
+        let min_ttl_secs = if required == cuts[0].end { 0 } else { min_ttl_secs };
+        let (wire, ttls, cuts) = (wire.into(), ttls.into(), cuts.into());
+        Self { wire, ttls, cuts, rcode, required, oversized, min_ttl_secs }
+    }
+
+    /// The response code, of twelve bits.
+    #[must_use]
+    pub const fn rcode(&self) -> ResponseCode {
+        self.rcode
+    }
+
+    /// Octets on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.wire.len() + size_of_val(&*self.ttls) + size_of_val(&*self.cuts)
+    }
+
+    /// The least TTL in seconds in answer and authority; 0 if they are empty.
+    #[must_use]
+    pub const fn min_ttl_secs(&self) -> u32 {
+        self.min_ttl_secs
+    }
+
+    /// Records in a section, if nothing has to be cut.
+    #[must_use]
+    pub fn count(&self, section: Section) -> u16 {
+        self.cuts.last().map_or(0, |cut| cut.counts[section as usize])
+    }
+
+    /// Appends the response to `query` to `out`. Allocates nothing if `out` has room.
+    ///
+    /// RD and CD are copied from the query, RA is set, the question is echoed octet for octet, `age_secs` is taken
+    /// from each TTL. The response has at most `limit` octets, where less than 512 counts as 512 (RFC 6891 §6.2.3):
+    /// first the sentences of the extended errors go, then sets from the end, whole ones only, with TC if they were part of
+    /// answer or authority (RFC 2181 §9). The OPT record stays in any case.
+    pub fn respond(&self, query: &QueryView<'_>, age_secs: u32, extras: &Extras<'_>, limit: usize, out: &mut Vec<u8>) {
+        let start = out.len();
+        let limit = limit.clamp(512, MAX_MESSAGE);
+        let opt = query.edns().map(|edns| Opt::fit(extras, edns.dnssec_ok(), limit, usize::from(self.required)));
+        let room = limit - opt.map_or(0, |opt| BARE_OPT + usize::from(opt.len));
+        let cut = self.cut(room);
+        let wire = &self.wire[..usize::from(cut.end)];
+        out.extend_from_slice(wire);
+        let message = &mut out[start..];
+        let own = Flags(u16::from_be_bytes([wire[2], wire[3]]));
+        let truncated = self.oversized || cut.end < self.required;
+        let flags = Flags(own.0 | query.flags().response().0);
+        let flags = flags.with_aa(own.aa() || extras.aa).with_ad(extras.ad).with_tc(truncated);
+        message[..2].copy_from_slice(&query.id().to_be_bytes());
+        message[2..4].copy_from_slice(&flags.0.to_be_bytes());
+        for (section, count) in cut.counts.into_iter().enumerate() {
+            let count = count + u16::from(section == 2 && opt.is_some());
+            message[6 + 2 * section..8 + 2 * section].copy_from_slice(&count.to_be_bytes());
+        }
+        // The same name in another case has the same length; another question than the template's is left alone.
+        let question = query.question_bytes();
+        if let Some(own) =
+            message.get_mut(HEADER..usize::from(self.cuts[0].end)).filter(|own| own.len() == question.len())
+        {
+            own.copy_from_slice(question);
+        }
+        for at in self.ttls.iter().map(|at| usize::from(*at)).take_while(|at| *at < wire.len()) {
+            if let Some(field) = message.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<4>) {
+                *field = u32::from_be_bytes(*field).saturating_sub(age_secs).to_be_bytes();
+            }
+        }
+        if let Some(opt) = opt {
+            opt.write(extras, self.rcode, out);
+        }
+    }
+
+    /// The last border that leaves the message within `room` octets, or the first of all.
+    fn cut(&self, room: usize) -> Cut {
+        let fitting = self.cuts.partition_point(|cut| usize::from(cut.end) <= room);
+        self.cuts[fitting.saturating_sub(1)]
+    }
+}
+
+impl Cut {
+    fn after(writer: &Writer<'_>) -> Self {
+        let end = u16::try_from(writer.len()).unwrap_or(u16::MAX);
+        Self { end, counts: Section::ALL.map(|section| writer.count(section)) }
+    }
+}
+
+/// How much of the OPT record is sent.
+#[derive(Clone, Copy)]
+struct Opt {
+    dnssec_ok: bool,
+    /// How many of the options and of the extended errors are sent.
+    options: usize,
+    edes: usize,
+    /// Whether the extended errors keep their sentences.
+    with_text: bool,
+    /// Octets of all options.
+    len: u16,
+}
+
+impl Opt {
+    /// Everything if `required` octets of the message fit beside it, else no sentences, else only as many options
+    /// as fit beside the largest question.
+    fn fit(extras: &Extras<'_>, dnssec_ok: bool, limit: usize, required: usize) -> Self {
+        let room = limit.saturating_sub(required + BARE_OPT);
+        let full = Self::count(extras, dnssec_ok, true, room);
+        if full.edes == extras.edes.len() && full.options == extras.options.len() {
+            return full;
+        }
+        // A question has at most 259 octets.
+        Self::count(extras, dnssec_ok, false, limit - HEADER - 259 - BARE_OPT)
+    }
+
+    /// As many options and extended errors as have at most `room` octets.
+    fn count(extras: &Extras<'_>, dnssec_ok: bool, with_text: bool, room: usize) -> Self {
+        let mut opt = Self { dnssec_ok, options: 0, edes: 0, with_text, len: 0 };
+        let mut longer = |more: usize| {
+            let len = u16::try_from(usize::from(opt.len) + more).ok().filter(|len| usize::from(*len) <= room);
+            opt.len = len.unwrap_or(opt.len);
+            len.is_some()
+        };
+        let options = extras.options.iter().take_while(|(_, data)| longer(4 + data.len())).count();
+        let text_len = |ede: &Ede| if with_text { ede.text.len() } else { 0 };
+        let edes = extras.edes.iter().take_while(|ede| longer(6 + text_len(ede))).count();
+        Self { options, edes, ..opt }
+    }
+
+    fn write(self, extras: &Extras<'_>, rcode: ResponseCode, out: &mut Vec<u8>) {
+        let Self { dnssec_ok, .. } = self;
+        // RFC 6891 §6.2.3, as for the client: less than 512 makes no sense.
+        let udp_size = extras.udp_size.max(512);
+        OptFields { udp_size, rcode_high: rcode.high(), version: 0, dnssec_ok }.write(self.len, out);
+        for (code, data) in &extras.options[..self.options] {
+            write_option(*code, [data, &[]], out);
+        }
+        for ede in &extras.edes[..self.edes] {
+            let text = if self.with_text { ede.text.as_bytes() } else { &[] };
+            write_option(EXTENDED_ERROR, [&ede.code.to_be_bytes(), text], out);
+        }
+    }
+}
