@@ -1,0 +1,253 @@
+//! What the stores hold.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::Serialize;
+use smallvec::SmallVec;
+
+use super::source::{Rank, Source};
+use crate::time::Time;
+use crate::wire::{Ede, Name, ResponseCode, RrSet, Template};
+
+/// Most records in one set, and most signatures over it (CVE-2024-1737: sets without bound cost every
+/// look-up that touches them).
+const MAX_RECORDS: usize = 256;
+/// Most octets of data in one set with its signatures, or of one denial or delegation with its proof
+/// (CacheFlush: huge entries push everything else out).
+const MAX_OCTETS: usize = 16_384;
+/// What the allocator adds to a block, with its rounding, and the two counters of an `Arc`.
+const PER_BLOCK: usize = 16;
+
+/// What became of something that was put into the cache.
+#[must_use = "the trace tells what was not stored, and why"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Put {
+    /// It is in the cache.
+    Stored,
+    /// Something fresh is known more surely (RFC 2181 §5.4.1) and was kept instead.
+    KeptBetter(Rank),
+    /// Its TTL is 0: it is for the transaction in progress alone (RFC 1035 §3.2.1).
+    ZeroTtl,
+    /// The delegation of an enclosing zone ends before this one could begin.
+    ParentExpired,
+    /// More records than a set may have in the cache.
+    TooManyRecords(usize),
+    /// More octets of data than an entry may have in the cache.
+    TooLarge(usize),
+}
+
+impl fmt::Display for Put {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stored => f.write_str("stored"),
+            Self::KeptBetter(rank) => write!(f, "not stored: better is known ({rank})"),
+            Self::ZeroTtl => f.write_str("not stored: its TTL is 0"),
+            Self::ParentExpired => f.write_str("not stored: the enclosing delegation has expired"),
+            Self::TooManyRecords(count) => {
+                write!(f, "not stored: the set has {count} records, more than {MAX_RECORDS}")
+            }
+            Self::TooLarge(octets) => write!(f, "not stored: {octets} octets are too large for the cache"),
+        }
+    }
+}
+
+/// An answer ready to send.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The message without OPT.
+    pub template: Template,
+    /// The sentences that go with it.
+    pub edes: Box<[Ede]>,
+    /// When its records were stored, the oldest of them: their TTLs count from here.
+    pub stored: Time,
+    /// From when on it may not be used: when the first of its records expires.
+    pub expires: Time,
+    /// Whether all of it was proved by DNSSEC, so that AD may be set (RFC 4035 §3.2.3).
+    pub secure: bool,
+}
+
+/// What an answer is filed under.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerKey<'a> {
+    /// The name that was asked, in uncompressed wire form and any case.
+    pub qname_wire: &'a [u8],
+    /// The type that was asked.
+    pub qtype: u16,
+    /// Whether the answer has DNSSEC records (DO).
+    pub dnssec_ok: bool,
+    /// Whether the answer was not validated (CD); it is never given to those who want it validated.
+    pub checking_disabled: bool,
+}
+
+/// A record set with what is known about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownSet {
+    /// The set; its TTL is the one at which it was stored, caps applied.
+    pub set: RrSet,
+    /// How surely it is known.
+    pub rank: Rank,
+    /// From whom.
+    pub from: Source,
+    /// When it was stored.
+    pub stored: Time,
+    /// From when on it may not be used.
+    pub expires: Time,
+}
+
+/// What does not exist (RFC 2308 §1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DenialKind {
+    /// The name (NXDOMAIN).
+    NxDomain,
+    /// Records of this type at the name (NODATA).
+    NoData,
+}
+
+/// A statement that a name, or a type at a name, does not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// What does not exist.
+    pub kind: DenialKind,
+    /// The SOA that came with the denial; in the cache its TTL is the negative TTL (RFC 2308 §5).
+    pub soa: Option<RrSet>,
+    /// NSEC or NSEC3 sets that came with it.
+    pub proof: Box<[RrSet]>,
+    /// From whom it is known.
+    pub from: Source,
+    /// When it was stored; set by [`Cache::put_denial`](super::Cache::put_denial).
+    pub stored: Time,
+    /// From when on it may not be used; set by [`Cache::put_denial`](super::Cache::put_denial).
+    pub expires: Time,
+}
+
+impl Denial {
+    /// A denial as it was heard; its times are set when it is put into the cache.
+    #[must_use]
+    pub fn heard(kind: DenialKind, soa: Option<RrSet>, proof: impl Into<Box<[RrSet]>>, from: Source) -> Self {
+        Self { kind, soa, proof: proof.into(), from, stored: Time::ZERO, expires: Time::ZERO }
+    }
+}
+
+/// A zone cut as the parent describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// The child zone.
+    pub zone: Name,
+    /// Its servers, with the addresses that came as glue.
+    pub servers: Box<[NameServer]>,
+    /// The DS set of the child, where the parent has one.
+    pub ds: Option<RrSet>,
+    /// NSEC or NSEC3 sets that came with the referral.
+    pub proof: Box<[RrSet]>,
+    /// From whom it is known.
+    pub from: Source,
+    /// When it was stored.
+    pub stored: Time,
+    /// From when on it may not be used. The caller gives the parent's NS TTL;
+    /// [`Cache::put_delegation`](super::Cache::put_delegation) applies floor and caps.
+    pub expires: Time,
+}
+
+/// A name server in a delegation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameServer {
+    /// Its name.
+    pub name: Name,
+    /// Its glue addresses; empty when the name must be looked up.
+    pub addrs: SmallVec<[IpAddr; 2]>,
+}
+
+/// A question that could not be answered, and why (RFC 9520).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The code that clients get.
+    pub rcode: ResponseCode,
+    /// The sentences that explain it.
+    pub edes: Box<[Ede]>,
+    /// How often in a row the question has failed.
+    pub times: u16,
+    /// When it failed.
+    pub stored: Time,
+    /// From when on the question may be tried again.
+    pub expires: Time,
+}
+
+impl Answer {
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.template.heap_bytes() + 3 * PER_BLOCK + edes_heap(&self.edes)
+    }
+}
+
+impl KnownSet {
+    /// Seconds for which the set may still be used, as it would stand in an answer.
+    #[must_use]
+    pub fn ttl_left_secs(&self, now: Time) -> u32 {
+        let age_secs = u32::try_from(now.since(self.stored).as_secs()).unwrap_or(u32::MAX);
+        self.set.ttl_secs.saturating_sub(age_secs)
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        sets_heap([&self.set]) + self.from.heap_bytes()
+    }
+}
+
+impl Denial {
+    pub(super) fn heap_bytes(&self) -> usize {
+        sets_heap(&self.soa) + boxed_sets(&self.proof) + self.from.heap_bytes()
+    }
+}
+
+impl Delegation {
+    pub(super) fn heap_bytes(&self) -> usize {
+        let servers = self.servers.iter().map(NameServer::heap_bytes).sum::<usize>() + PER_BLOCK;
+        servers + self.zone.heap_bytes() + sets_heap(&self.ds) + boxed_sets(&self.proof) + self.from.heap_bytes()
+    }
+}
+
+impl NameServer {
+    /// Octets that this value takes, in its slice and beyond it.
+    fn heap_bytes(&self) -> usize {
+        let spilled = if self.addrs.spilled() { self.addrs.capacity() * size_of::<IpAddr>() + PER_BLOCK } else { 0 };
+        size_of::<Self>() + self.name.heap_bytes() + spilled
+    }
+}
+
+impl Failure {
+    pub(super) fn heap_bytes(&self) -> usize {
+        edes_heap(&self.edes)
+    }
+}
+
+/// Octets of extended errors with their block.
+fn edes_heap(edes: &[Ede]) -> usize {
+    let each = |ede: &Ede| size_of::<Ede>() + ede.text.len() + 2 * PER_BLOCK;
+    edes.iter().map(each).sum::<usize>() + if edes.is_empty() { 0 } else { PER_BLOCK }
+}
+
+/// Whether `set` is within what one entry may hold; if not, what the caller is to say.
+pub(super) fn fits(set: &RrSet) -> Result<(), Put> {
+    let records = set.rdatas.len().max(set.sigs.len());
+    if records > MAX_RECORDS {
+        return Err(Put::TooManyRecords(records));
+    }
+    fits_together([set])
+}
+
+/// The same for the sets that make up one denial or delegation.
+pub(super) fn fits_together<'a>(sets: impl IntoIterator<Item = &'a RrSet>) -> Result<(), Put> {
+    let octets = sets.into_iter().map(RrSet::heap_bytes).sum();
+    if octets > MAX_OCTETS { Err(Put::TooLarge(octets)) } else { Ok(()) }
+}
+
+fn sets_heap<'a>(sets: impl IntoIterator<Item = &'a RrSet>) -> usize {
+    // Up to three blocks each: a long name, the data, the signatures.
+    let blocks = |set: &RrSet| usize::from(!set.rdatas.is_empty()) + usize::from(!set.sigs.is_empty());
+    sets.into_iter().map(|set| set.heap_bytes() + blocks(set) * PER_BLOCK).sum()
+}
+
+fn boxed_sets(sets: &[RrSet]) -> usize {
+    if sets.is_empty() { 0 } else { size_of_val(sets) + PER_BLOCK + sets_heap(sets) }
+}

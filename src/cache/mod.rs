@@ -1,0 +1,294 @@
+//! What we know, from whom, how surely, and for how long.
+//!
+//! One budget of bytes over all stores: answers ready to send, record sets with rank and source (RFC 2181 §5.4.1), denials (RFC
+//! 2308), delegations as their parents describe them, failures (RFC 9520). The stores are apart by key, so
+//! that what a child zone says about its own servers can never become a delegation.
+//!
+//! A look-up costs one keyed hash and one lock, which is held only to clone an [`Arc`]. Expired entries stay
+//! until the budget needs their place: whether a thing is fresh is decided when it is read.
+
+mod facts;
+mod key;
+mod servers;
+mod shard;
+mod source;
+#[cfg(test)]
+mod tests;
+mod ttl;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use siphasher::sip128::SipHasher13;
+use smallvec::SmallVec;
+
+use crate::time::Time;
+use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
+
+pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, NameServer, Put};
+pub use servers::{ServerState, Servers, Support};
+pub use source::{Informant, Rank, Source};
+pub use ttl::TtlLimits;
+
+use key::{Key, Store, Subject};
+use shard::{Entry, Kept, Shard};
+
+/// Most shards, a power of two: with two workers a lock is hardly ever waited for.
+const MAX_SHARDS: usize = 64;
+/// Least budget of a shard: several of the largest messages fit.
+const MIN_SHARD_BYTES: usize = 512 * 1024;
+
+/// The cache. Shared by all workers; every method takes `&self`.
+pub struct Cache {
+    shards: Box<[Padded]>,
+    hasher: SipHasher13,
+    ttls: TtlLimits,
+    /// Most octets that one entry may take.
+    entry_limit_bytes: usize,
+}
+
+/// Keeps the locks of two shards off one cache line.
+#[repr(align(64))]
+struct Padded(Mutex<Shard>);
+
+impl Cache {
+    /// An empty cache that holds at most `limit_bytes`, everything counted.
+    ///
+    /// `key` must be random and secret: it keeps clients from choosing names that collide.
+    #[must_use]
+    pub fn new(limit_bytes: usize, key: (u64, u64), ttls: TtlLimits) -> Self {
+        let room = (limit_bytes / MIN_SHARD_BYTES).clamp(1, MAX_SHARDS);
+        let count = 1 << room.ilog2();
+        let shard_bytes = limit_bytes / count;
+        let shards = (0..count).map(|_| Padded(Mutex::new(Shard::new(shard_bytes)))).collect();
+        let hasher = SipHasher13::new_with_keys(key.0, key.1);
+        Self { shards, hasher, ttls, entry_limit_bytes: shard_bytes / 2 }
+    }
+
+    /// The answer for `key`, if it is known and fresh. This is the hot path: one keyed hash, one lock, no
+    /// allocation.
+    #[must_use]
+    pub fn answer(&self, key: &AnswerKey<'_>, now: Time) -> Option<Arc<Answer>> {
+        self.fresh(&self.answer_key(key), now)
+    }
+
+    /// Keeps an answer until its `expires`, which is capped as for record sets.
+    pub fn put_answer(&self, key: &AnswerKey<'_>, mut answer: Answer) -> Put {
+        answer.expires = answer.expires.min(answer.stored.plus_secs(u64::from(self.ttls.positive_max_secs)));
+        if answer.expires <= answer.stored {
+            return Put::ZeroTtl;
+        }
+        self.put_if(self.answer_key(key), answer, |_: &Answer| Ok(()))
+    }
+
+    /// The record set of `owner` and `rtype`, if it is known and fresh.
+    #[must_use]
+    pub fn set(&self, owner: &Name, rtype: RecordType, now: Time) -> Option<Arc<KnownSet>> {
+        self.fresh(&self.key(&Subject::of(owner, rtype, Store::Sets)), now)
+    }
+
+    /// Keeps a record set, unless a fresh one of higher rank is known (RFC 2181 §5.4.1). What the answer section
+    /// of an authoritative reply says ends a denial of it.
+    pub fn put_set(&self, mut set: RrSet, rank: Rank, from: Source, now: Time) -> Put {
+        set.ttl_secs = self.ttls.positive(set.ttl_secs);
+        if set.ttl_secs == 0 {
+            return Put::ZeroTtl;
+        }
+        if let Err(unfit) = facts::fits(&set) {
+            return unfit;
+        }
+        if rank >= Rank::AuthAnswer {
+            self.remove(&self.key(&Subject::of(&set.owner, set.rtype, Store::NoData)));
+            self.remove(&self.key(&Subject::of_name(&set.owner, Store::NoName)));
+        }
+        let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
+        let expires = now.plus_secs(u64::from(set.ttl_secs));
+        let known = KnownSet { set, rank, from, stored: now, expires };
+        self.put_if(key, known, |old: &KnownSet| {
+            if old.expires > now && old.rank > rank { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
+        })
+    }
+
+    /// What is known against `name` or against `rtype` at it, if it is fresh.
+    #[must_use]
+    pub fn denial(&self, name: &Name, rtype: RecordType, now: Time) -> Option<Arc<Denial>> {
+        let no_name = self.key(&Subject::of_name(name, Store::NoName));
+        let no_data = || self.fresh(&self.key(&Subject::of(name, rtype, Store::NoData)), now);
+        self.fresh(&no_name, now).or_else(no_data)
+    }
+
+    /// Keeps an authoritative denial of `name` or of `rtype` at it (RFC 2308 §5): for the least of the SOA's TTL
+    /// and its MINIMUM, for a few seconds when there is no SOA. A set of that name and type, which the
+    /// denial contradicts, goes; local data stays and the denial is not kept.
+    pub fn put_denial(&self, name: &Name, rtype: RecordType, mut denial: Denial, now: Time) -> Put {
+        let ttl_secs = self.ttls.negative(denial.soa.as_ref(), &denial.proof);
+        if ttl_secs == 0 {
+            return Put::ZeroTtl;
+        }
+        if let Err(unfit) = facts::fits_together(denial.soa.iter().chain(&denial.proof)) {
+            return unfit;
+        }
+        let set = self.key(&Subject::of(name, rtype, Store::Sets));
+        if let Some(local) = self.fresh::<KnownSet>(&set, now).filter(|set| set.rank > Rank::AuthAnswer) {
+            return Put::KeptBetter(local.rank);
+        }
+        self.remove(&set);
+        if let Some(soa) = &mut denial.soa {
+            soa.ttl_secs = ttl_secs;
+        }
+        (denial.stored, denial.expires) = (now, now.plus_secs(u64::from(ttl_secs)));
+        let subject = match denial.kind {
+            DenialKind::NxDomain => Subject::of_name(name, Store::NoName),
+            DenialKind::NoData => Subject::of(name, rtype, Store::NoData),
+        };
+        self.put_if(self.key(&subject), denial, |_: &Denial| Ok(()))
+    }
+
+    /// The delegation of `zone` itself, if it may be used.
+    #[must_use]
+    pub fn delegation(&self, zone: &Name, now: Time) -> Option<Arc<Delegation>> {
+        self.deepest(zone, now).filter(|found| found.zone == *zone)
+    }
+
+    /// The deepest delegation at or above `name` that may be used.
+    ///
+    /// A cut that has expired takes with it what was learned below it in its time, however long that would
+    /// live by itself: else the servers of a zone that its parent took away could keep its children
+    /// reachable ("phoenix" domains, CVE-2022-30698). The root is no delegation from a parent and takes
+    /// nothing with it.
+    #[must_use]
+    pub fn deepest(&self, name: &Name, now: Time) -> Option<Arc<Delegation>> {
+        let mut usable: SmallVec<[Arc<Delegation>; 4]> = SmallVec::new();
+        for key in Subject::of_name(name, Store::Delegations).keys_upward(&self.hasher) {
+            let Some(cut) = self.get::<Delegation>(&key) else { continue };
+            if cut.expires > now {
+                usable.push(cut);
+            } else {
+                usable.retain(|below| below.stored >= cut.expires);
+            }
+        }
+        let root = || self.fresh(&self.key(&Subject::of_name(&Name::root(), Store::Delegations)), now);
+        usable.into_iter().next().or_else(root)
+    }
+
+    /// Keeps a delegation as the parent describes it; give it nothing that the child says of itself.
+    ///
+    /// It ends no later than the delegation of the zone whose server told it, when that one is in the store. A
+    /// walk that still holds that one should bound `expires` by it as well, in case it was evicted since.
+    pub fn put_delegation(&self, mut delegation: Delegation, now: Time) -> Put {
+        if let Err(unfit) = facts::fits_together(delegation.ds.iter().chain(&delegation.proof)) {
+            return unfit;
+        }
+        let key = |zone| self.key(&Subject::of_name(zone, Store::Delegations));
+        delegation.stored = now;
+        delegation.expires = self.ttls.delegation(now, delegation.expires);
+        let teller = delegation.from.informant().map(|server| &server.zone).filter(|zone| !zone.is_root());
+        if let Some(parent) = teller.and_then(|zone| self.get::<Delegation>(&key(zone))) {
+            delegation.expires = delegation.expires.min(parent.expires);
+        }
+        if delegation.expires <= now {
+            return Put::ParentExpired;
+        }
+        self.put_if(key(&delegation.zone), delegation, |_: &Delegation| Ok(()))
+    }
+
+    /// The failure that is still remembered for `question`, so that it is not tried again (RFC 9520 §3.2).
+    #[must_use]
+    pub fn failure(&self, question: &Question, now: Time) -> Option<Arc<Failure>> {
+        self.fresh(&self.failure_key(question), now)
+    }
+
+    /// Remembers that `question` failed and why: for 5 s at first, twice as long after each further failure in
+    /// a row, at most 300 s. A failure is in a row with the one before it when it comes within twice the
+    /// time for which that one was remembered.
+    pub fn put_failure(
+        &self,
+        question: &Question,
+        rcode: ResponseCode,
+        edes: impl Into<Box<[Ede]>>,
+        now: Time,
+    ) -> Arc<Failure> {
+        let key = self.failure_key(question);
+        let in_row = |old: &Arc<Failure>| now < old.expires + old.expires.since(old.stored);
+        let times = self.get::<Failure>(&key).filter(in_row).map_or(1, |old| old.times.saturating_add(1));
+        let expires = now.plus_secs(u64::from(ttl::failure_secs(times)));
+        let failure = Arc::new(Failure { rcode, edes: edes.into(), times, stored: now, expires });
+        // Too many sentences to keep them: then the question is simply tried again.
+        let _ = self.put_arc(key, Arc::clone(&failure), |_: &Failure| Ok(()));
+        failure
+    }
+
+    /// Forgets the failures of `question`, once it was answered.
+    pub fn forget_failure(&self, question: &Question) {
+        self.remove(&self.failure_key(question));
+    }
+
+    /// Octets in use, as counted against the limit.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.shards.iter().map(|shard| shard.0.lock().bytes()).sum()
+    }
+
+    /// Entries of all kinds, expired ones among them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.0.lock().len()).sum()
+    }
+
+    /// Whether nothing is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn key(&self, subject: &Subject) -> Key {
+        subject.key(&self.hasher)
+    }
+
+    fn answer_key(&self, key: &AnswerKey<'_>) -> Key {
+        let flags = u8::from(key.dnssec_ok) | u8::from(key.checking_disabled) << 1;
+        self.key(&Subject::new(key.qname_wire, key.qtype, Store::Answers, flags))
+    }
+
+    fn failure_key(&self, question: &Question) -> Key {
+        self.key(&Subject::of(&question.name, question.qtype, Store::Failures))
+    }
+
+    fn shard(&self, key: &Key) -> &Mutex<Shard> {
+        &self.shards[key.shard(self.shards.len())].0
+    }
+
+    /// What is under `key`, fresh or not.
+    fn get<K: Kept>(&self, key: &Key) -> Option<Arc<K>> {
+        self.shard(key).lock().get(key).cloned()
+    }
+
+    fn fresh<K: Kept>(&self, key: &Key, now: Time) -> Option<Arc<K>> {
+        self.get(key).filter(|kept: &Arc<K>| kept.expires() > now)
+    }
+
+    fn put_if<K: Kept>(&self, key: Key, kept: K, allow: impl FnOnce(&K) -> Result<(), Put>) -> Put {
+        self.put_arc(key, Arc::new(kept), allow)
+    }
+
+    /// Puts `kept` under `key`, unless it is too large or `allow` forbids to replace what is there.
+    fn put_arc<K: Kept>(&self, key: Key, kept: Arc<K>, allow: impl FnOnce(&K) -> Result<(), Put>) -> Put {
+        let entry = Entry::new(kept);
+        if entry.cost() > self.entry_limit_bytes {
+            return Put::TooLarge(entry.cost());
+        }
+        let mut shard = self.shard(&key).lock();
+        if let Some(Err(kept_old)) = shard.peek(&key).map(|old: &Arc<K>| allow(old)) {
+            return kept_old;
+        }
+        let gone = shard.put(key, entry);
+        drop(shard);
+        drop(gone);
+        Put::Stored
+    }
+
+    fn remove(&self, key: &Key) {
+        let gone = self.shard(key).lock().remove(key);
+        drop(gone);
+    }
+}

@@ -1,0 +1,379 @@
+//! What is remembered about each server address: how fast it answers, what it understands, where it is lame.
+
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+use serde::Serialize;
+use siphasher::sip::SipHasher13;
+use smallvec::SmallVec;
+
+use super::key::BuildIdentity;
+use crate::time::Time;
+use crate::wire::Name;
+
+/// How long a thing is remembered, counted from when it was last seen.
+const LIFE_SECS: u64 = 900;
+/// Most addresses remembered.
+const MAX_SERVERS: usize = 10_000;
+/// Locks, a power of two.
+const SHARDS: usize = 16;
+/// Most zones remembered as lame for one address; the oldest goes first.
+const MAX_LAME: usize = 16;
+/// Patience with an address of which no round trip is known.
+const UNKNOWN: Duration = Duration::from_millis(400);
+/// Least and most patience.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Silences in a row from which on an address is left alone for a while.
+const REST_AFTER: u8 = 3;
+/// The first and the longest rest, in seconds (RFC 9520 §3.2: a failure is remembered for 1 s to 5 minutes).
+const REST_SECS: (u64, u64) = (5, 300);
+
+/// Whether a server understands something, as far as it was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Support {
+    /// Not seen within the last 15 minutes.
+    #[default]
+    Unknown,
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+}
+
+/// What was remembered about one address at the time of asking.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerState {
+    /// Smoothed round trip time (RFC 6298 §2); `None` when it never answered.
+    pub srtt: Option<Duration>,
+    /// Its mean deviation.
+    pub rttvar: Duration,
+    /// Times in a row that it stayed silent.
+    pub silences: u8,
+    /// Until when it is better left alone, after several silences in a row.
+    pub rests_until: Option<Time>,
+    /// Whether it answers queries with EDNS (RFC 6891).
+    pub edns: Support,
+    /// Whether it answers over TCP (RFC 7766).
+    pub tcp: Support,
+    /// Zones for which it was found lame.
+    lame: SmallVec<[Name; 1]>,
+}
+
+impl ServerState {
+    /// How long to wait for an answer: srtt + 4 × deviation (RFC 6298 §2.3), doubled for each silence in a row
+    /// (§5.5), from 50 ms to 2 s; 400 ms for a start.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let (least, most) = PATIENCE;
+        let calm = self.srtt.map_or(UNKNOWN, |srtt| (srtt + 4 * self.rttvar).clamp(least, most));
+        calm.saturating_mul(1 << u32::from(self.silences).min(6)).min(most)
+    }
+
+    /// Whether it was found lame for `zone`: asked for a name of the zone, it did not know the zone.
+    #[must_use]
+    pub fn lame_for(&self, zone: &Name) -> bool {
+        self.lame.contains(zone)
+    }
+
+    /// Whether it was silent so often in a row that others should be asked first.
+    #[must_use]
+    pub fn resting(&self, now: Time) -> bool {
+        self.rests_until.is_some_and(|until| until > now)
+    }
+}
+
+/// The table of server addresses. Shared by all workers.
+pub struct Servers {
+    shards: Box<[Mutex<LruCache<Key, Record, BuildIdentity>>]>,
+    hasher: SipHasher13,
+}
+
+impl Servers {
+    /// An empty table. `key` must be random and secret, as for [`Cache::new`](super::Cache::new).
+    #[must_use]
+    pub fn new(key: (u64, u64)) -> Self {
+        let room = NonZeroUsize::new(MAX_SERVERS / SHARDS).unwrap_or(NonZeroUsize::MIN);
+        let shard = |_| {
+            let mut shard = LruCache::unbounded_with_hasher(BuildIdentity::default());
+            shard.resize(room);
+            Mutex::new(shard)
+        };
+        Self { shards: (0..SHARDS).map(shard).collect(), hasher: SipHasher13::new_with_keys(key.0, key.1) }
+    }
+
+    /// What is remembered about `addr`.
+    #[must_use]
+    pub fn state(&self, addr: IpAddr, now: Time) -> ServerState {
+        let key = self.key(addr);
+        self.shard(&key).lock().get(&key).map_or_else(ServerState::default, |record| record.state(now))
+    }
+
+    /// It answered after `rtt`.
+    pub fn heard(&self, addr: IpAddr, rtt: Duration, now: Time) {
+        self.update(addr, |record| record.pace = Some(record.pace(now).heard(rtt, now)));
+    }
+
+    /// It stayed silent for as long as it was given.
+    pub fn silent(&self, addr: IpAddr, now: Time) {
+        self.update(addr, |record| record.pace = Some(record.pace(now).silent(now)));
+    }
+
+    /// It answered a query with EDNS by a reply with EDNS.
+    pub fn edns_works(&self, addr: IpAddr, now: Time) {
+        self.update(addr, |record| record.edns = Seen::new(true, now));
+    }
+
+    /// It refused EDNS. Report only what a forger could not have said (CVE-2026-52690): replies that matched in
+    /// every way, and never for a zone with DS.
+    pub fn edns_broken(&self, addr: IpAddr, now: Time) {
+        self.update(addr, |record| record.edns = Seen::new(false, now));
+    }
+
+    /// It answered over TCP.
+    pub fn tcp_works(&self, addr: IpAddr, now: Time) {
+        self.update(addr, |record| record.tcp = Seen::new(true, now));
+    }
+
+    /// It refused TCP.
+    pub fn tcp_broken(&self, addr: IpAddr, now: Time) {
+        self.update(addr, |record| record.tcp = Seen::new(false, now));
+    }
+
+    /// It was lame for `zone`: REFUSED, or a referral that does not go down.
+    pub fn lame(&self, addr: IpAddr, zone: &Name, now: Time) {
+        self.update(addr, |record| {
+            record.lame.retain(|(known, since)| known != zone && now < since.plus_secs(LIFE_SECS));
+            if record.lame.len() == MAX_LAME {
+                record.lame.remove(0);
+            }
+            record.lame.push((zone.clone(), now));
+        });
+    }
+
+    /// How many addresses are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Whether none is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn key(&self, addr: IpAddr) -> Key {
+        let hash = match addr {
+            IpAddr::V4(addr) => self.hasher.hash(&addr.octets()),
+            IpAddr::V6(addr) => self.hasher.hash(&addr.octets()),
+        };
+        Key { hash, addr }
+    }
+
+    fn shard(&self, key: &Key) -> &Mutex<LruCache<Key, Record, BuildIdentity>> {
+        // The map uses the low bits and the highest seven.
+        &self.shards[(key.hash >> 48) as usize % SHARDS]
+    }
+
+    fn update(&self, addr: IpAddr, change: impl FnOnce(&mut Record)) {
+        let key = self.key(addr);
+        change(self.shard(&key).lock().get_or_insert_mut(key, Record::default));
+    }
+}
+
+/// An address with its keyed hash.
+#[derive(Clone, PartialEq, Eq)]
+struct Key {
+    hash: u64,
+    addr: IpAddr,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// What is kept for one address. Each part has its own age.
+#[derive(Default)]
+struct Record {
+    pace: Option<Pace>,
+    edns: Seen,
+    tcp: Seen,
+    lame: SmallVec<[(Name, Time); 0]>,
+}
+
+impl Record {
+    fn pace(&self, now: Time) -> Pace {
+        self.pace.filter(|pace| now < pace.seen.plus_secs(LIFE_SECS)).unwrap_or_default()
+    }
+
+    fn state(&self, now: Time) -> ServerState {
+        let pace = self.pace(now);
+        let lame = self.lame.iter().filter(|(_, since)| now < since.plus_secs(LIFE_SECS));
+        ServerState {
+            srtt: pace.srtt,
+            rttvar: pace.rttvar,
+            silences: pace.silences,
+            rests_until: pace.rests_until.filter(|until| *until > now),
+            edns: self.edns.at(now),
+            tcp: self.tcp.at(now),
+            lame: lame.map(|(zone, _)| zone.clone()).collect(),
+        }
+    }
+}
+
+/// Whether something worked, and when that was seen.
+#[derive(Clone, Copy, Default)]
+struct Seen(Option<(bool, Time)>);
+
+impl Seen {
+    fn new(works: bool, now: Time) -> Self {
+        Self(Some((works, now)))
+    }
+
+    fn at(self, now: Time) -> Support {
+        match self.0 {
+            Some((works, seen)) if now < seen.plus_secs(LIFE_SECS) => {
+                if works {
+                    Support::Yes
+                } else {
+                    Support::No
+                }
+            }
+            _ => Support::Unknown,
+        }
+    }
+}
+
+/// Round trips and silences.
+#[derive(Clone, Copy, Default)]
+struct Pace {
+    srtt: Option<Duration>,
+    rttvar: Duration,
+    silences: u8,
+    rests_until: Option<Time>,
+    seen: Time,
+}
+
+impl Pace {
+    fn heard(self, rtt: Duration, now: Time) -> Self {
+        let (srtt, rttvar) = match self.srtt {
+            // RFC 6298 §2.2: the first measurement.
+            None => (rtt, rtt / 2),
+            // RFC 6298 §2.3: alpha is 1/8, beta is 1/4.
+            Some(srtt) => ((7 * srtt + rtt) / 8, (3 * self.rttvar + srtt.abs_diff(rtt)) / 4),
+        };
+        Self { srtt: Some(srtt), rttvar, silences: 0, rests_until: None, seen: now }
+    }
+
+    fn silent(self, now: Time) -> Self {
+        let silences = self.silences.saturating_add(1);
+        let (first, longest) = REST_SECS;
+        let rest = |over: u8| now.plus_secs((first << u32::from(over).min(8)).min(longest));
+        Self { silences, rests_until: silences.checked_sub(REST_AFTER).map(rest), seen: now, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ADDR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn patience_follows_rfc_6298() {
+        let servers = Servers::new((1, 2));
+        let now = Time::from_secs(1);
+        assert_eq!(servers.state(ADDR, now).patience(), ms(400));
+        servers.heard(ADDR, ms(100), now);
+        assert_eq!(servers.state(ADDR, now).patience(), ms(300));
+        servers.heard(ADDR, ms(180), now);
+        // srtt = (700 + 180) / 8 = 110, var = (150 + 80) / 4 = 57.5
+        assert_eq!(servers.state(ADDR, now).patience(), ms(340));
+        servers.silent(ADDR, now);
+        assert_eq!(servers.state(ADDR, now).patience(), ms(680));
+        servers.heard(ADDR, ms(110), now);
+        assert!(servers.state(ADDR, now).patience() < ms(340));
+    }
+
+    #[test]
+    fn silences_back_off_and_lead_to_a_rest() {
+        let servers = Servers::new((1, 2));
+        let now = Time::from_secs(1);
+        let mut patience = Vec::new();
+        let mut rests = Vec::new();
+        for _ in 0..10 {
+            servers.silent(ADDR, now);
+            let state = servers.state(ADDR, now);
+            patience.push(state.patience().as_millis());
+            rests.push(state.rests_until.map_or(0, |until| until.since(now).as_secs()));
+        }
+        assert_eq!(patience[..4], [800, 1600, 2000, 2000]);
+        assert_eq!(rests, [0, 0, 5, 10, 20, 40, 80, 160, 300, 300]);
+        assert!(servers.state(ADDR, now.plus_secs(299)).resting(now.plus_secs(299)));
+        assert!(!servers.state(ADDR, now.plus_secs(300)).resting(now.plus_secs(300)));
+        servers.heard(ADDR, ms(10), now);
+        assert!(!servers.state(ADDR, now).resting(now));
+    }
+
+    #[test]
+    fn each_memory_ends_after_15_minutes() {
+        let servers = Servers::new((1, 2));
+        let zone: Name = "Example".parse().expect("a name");
+        let at = Time::from_secs;
+        servers.heard(ADDR, ms(10), at(0));
+        servers.edns_broken(ADDR, at(100));
+        servers.lame(ADDR, &zone, at(200));
+        servers.tcp_works(ADDR, at(300));
+        let state = servers.state(ADDR, at(899));
+        assert!(state.srtt.is_some() && state.edns == Support::No && state.tcp == Support::Yes);
+        assert!(state.lame_for(&"eXample".parse().expect("a name")) && !state.lame_for(&Name::root()));
+        assert_eq!(servers.state(ADDR, at(900)).srtt, None);
+        assert_eq!(servers.state(ADDR, at(1000)).edns, Support::Unknown);
+        assert!(servers.state(ADDR, at(1099)).lame_for(&zone));
+        assert_eq!(servers.state(ADDR, at(1200)), ServerState::default());
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let servers = Servers::new((1, 2));
+        for host in 0..30_000_u32 {
+            servers.silent(IpAddr::V4(host.into()), Time::ZERO);
+        }
+        assert!((9_900..=MAX_SERVERS).contains(&servers.len()), "{}", servers.len());
+        let zones: Vec<Name> = (0..100).map(|nth| format!("z{nth}").parse().expect("a name")).collect();
+        for zone in &zones {
+            servers.lame(ADDR, zone, Time::ZERO);
+        }
+        let state = servers.state(ADDR, Time::ZERO);
+        assert_eq!(zones.iter().filter(|zone| state.lame_for(zone)).count(), MAX_LAME);
+        assert!(state.lame_for(&zones[99]));
+    }
+
+    proptest! {
+        #[test]
+        fn patience_stays_in_bounds(events in proptest::collection::vec(proptest::option::of(0_u64..10_000_000), 0..60)) {
+            let servers = Servers::new((3, 4));
+            for (second, event) in (0..).zip(events) {
+                let now = Time::from_secs(second);
+                match event {
+                    Some(rtt) => servers.heard(ADDR, Duration::from_micros(rtt), now),
+                    None => servers.silent(ADDR, now),
+                }
+                let patience = servers.state(ADDR, now).patience();
+                prop_assert!((ms(50)..=ms(2000)).contains(&patience), "{patience:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One shard: a map in order of use, with a budget of bytes.
+
+use std::sync::Arc;
+
+use lru::LruCache;
+use smallvec::SmallVec;
+
+use super::facts::{Answer, Delegation, Denial, Failure, KnownSet};
+use super::key::{BuildIdentity, Key};
+use crate::time::Time;
+
+/// What an entry takes besides its `Arc`: the node of the list (key, value, two links: 48 octets, 64 with
+/// what the allocator adds) and its share of the table (17 octets per slot, 44 % to 87 % of the slots used).
+const PER_ENTRY: usize = 64 + 32;
+/// The two counters of an `Arc` and what the allocator adds to its block.
+const PER_ARC: usize = 16 + 16;
+
+/// A thing that is kept, of any kind, with its cost in octets.
+///
+/// One type for all stores, so that they share one budget and one order of use: what was not used for the
+/// longest time goes first, whatever it is.
+pub(super) enum Entry {
+    Answer(u32, Arc<Answer>),
+    Set(u32, Arc<KnownSet>),
+    Denial(u32, Arc<Denial>),
+    Delegation(u32, Arc<Delegation>),
+    Failure(u32, Arc<Failure>),
+}
+
+/// What can be kept.
+pub(super) trait Kept: Sized {
+    fn heap_bytes(&self) -> usize;
+    fn expires(&self) -> Time;
+    fn into_entry(kept: Arc<Self>, cost: u32) -> Entry;
+    fn from_entry(entry: &Entry) -> Option<&Arc<Self>>;
+}
+
+macro_rules! kept {
+    ($type:ident, $variant:ident) => {
+        impl Kept for $type {
+            fn heap_bytes(&self) -> usize {
+                $type::heap_bytes(self)
+            }
+
+            fn expires(&self) -> Time {
+                self.expires
+            }
+
+            fn into_entry(kept: Arc<Self>, cost: u32) -> Entry {
+                Entry::$variant(cost, kept)
+            }
+
+            fn from_entry(entry: &Entry) -> Option<&Arc<Self>> {
+                if let Entry::$variant(_, kept) = entry { Some(kept) } else { None }
+            }
+        }
+    };
+}
+
+kept!(Answer, Answer);
+kept!(KnownSet, Set);
+kept!(Denial, Denial);
+kept!(Delegation, Delegation);
+kept!(Failure, Failure);
+
+impl Entry {
+    /// Wraps a thing and counts what it takes, all in all.
+    pub(super) fn new<K: Kept>(kept: Arc<K>) -> Self {
+        let cost = PER_ENTRY + PER_ARC + size_of::<K>() + kept.heap_bytes();
+        K::into_entry(kept, u32::try_from(cost).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn cost(&self) -> usize {
+        match self {
+            Self::Answer(cost, _)
+            | Self::Set(cost, _)
+            | Self::Denial(cost, _)
+            | Self::Delegation(cost, _)
+            | Self::Failure(cost, _) => *cost as usize,
+        }
+    }
+}
+
+/// Entries that left a shard. Drop them after the lock: freeing takes longer than unlinking.
+pub(super) type Gone = SmallVec<[Entry; 4]>;
+
+/// One shard. Its owner wraps it in a lock.
+pub(super) struct Shard {
+    entries: LruCache<Key, Entry, BuildIdentity>,
+    bytes: usize,
+    limit_bytes: usize,
+}
+
+impl Shard {
+    pub(super) fn new(limit_bytes: usize) -> Self {
+        Self { entries: LruCache::unbounded_with_hasher(BuildIdentity::default()), bytes: 0, limit_bytes }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The thing under `key`, fresh or not; it becomes the most recently used.
+    pub(super) fn get<K: Kept>(&mut self, key: &Key) -> Option<&Arc<K>> {
+        self.entries.get(key).and_then(K::from_entry)
+    }
+
+    /// The thing under `key`, fresh or not, without a trace in the order of use.
+    pub(super) fn peek<K: Kept>(&self, key: &Key) -> Option<&Arc<K>> {
+        self.entries.peek(key).and_then(K::from_entry)
+    }
+
+    /// Puts `entry` in, and takes out what was not used for longest until the budget holds.
+    pub(super) fn put(&mut self, key: Key, entry: Entry) -> Gone {
+        let mut gone = Gone::new();
+        self.bytes += entry.cost();
+        let replaced = self.entries.put(key, entry);
+        self.leave(replaced, &mut gone);
+        while self.bytes > self.limit_bytes {
+            let Some((_, oldest)) = self.entries.pop_lru() else { break };
+            self.leave(Some(oldest), &mut gone);
+        }
+        gone
+    }
+
+    /// Takes out what is under `key`.
+    pub(super) fn remove(&mut self, key: &Key) -> Option<Entry> {
+        let entry = self.entries.pop(key)?;
+        self.bytes -= entry.cost();
+        Some(entry)
+    }
+
+    fn leave(&mut self, entry: Option<Entry>, gone: &mut Gone) {
+        if let Some(entry) = entry {
+            self.bytes -= entry.cost();
+            gone.push(entry);
+        }
+    }
+}

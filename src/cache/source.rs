@@ -1,0 +1,145 @@
+//! From whom a thing is known, and how surely.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::wire::Name;
+
+/// From whom something is known. Cheap to clone: what one reply brought shares one value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The compiled-in or configured root hints.
+    Hints,
+    /// Our own configuration: local zones, special-use names.
+    Local,
+    /// A reply of an authoritative server.
+    Server(Arc<Informant>),
+}
+
+/// The server that said something, and for which zone it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Informant {
+    /// The zone for which the server was asked.
+    pub zone: Name,
+    /// The address that was asked.
+    pub addr: IpAddr,
+    /// The server's name, where it is known.
+    pub name: Option<Name>,
+}
+
+impl Source {
+    /// What the server at `addr` said when it was asked for `zone`. Keep and clone the value rather than
+    /// building it again for each set of a reply: the clones share memory.
+    #[must_use]
+    pub fn server(zone: Name, addr: IpAddr, name: Option<Name>) -> Self {
+        Self::Server(Arc::new(Informant { zone, addr, name }))
+    }
+
+    /// The server, when it was one.
+    #[must_use]
+    pub fn informant(&self) -> Option<&Informant> {
+        match self {
+            Self::Server(informant) => Some(informant),
+            Self::Hints | Self::Local => None,
+        }
+    }
+
+    /// Octets on the heap that fall to this clone; those who share the value share its size.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let Self::Server(informant) = self else { return 0 };
+        let name = informant.name.as_ref().map_or(0, Name::heap_bytes);
+        let whole = size_of::<Informant>() + 16 + informant.zone.heap_bytes() + name;
+        whole.div_ceil(Arc::strong_count(informant))
+    }
+}
+
+/// Short English for the trace: `ns1.example. (192.0.2.1), asked for example.`
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hints => f.write_str("the root hints"),
+            Self::Local => f.write_str("local data"),
+            Self::Server(server) => match &server.name {
+                Some(name) => write!(f, "{name} ({}), asked for {}", server.addr, server.zone),
+                None => write!(f, "{}, asked for {}", server.addr, server.zone),
+            },
+        }
+    }
+}
+
+/// `{"kind": "hints" | "local" | "server", …}`, a server with `zone`, `addr` and `name`.
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Self::Hints => map.serialize_entry("kind", "hints")?,
+            Self::Local => map.serialize_entry("kind", "local")?,
+            Self::Server(server) => {
+                map.serialize_entry("kind", "server")?;
+                map.serialize_entry("zone", &server.zone)?;
+                map.serialize_entry("addr", &server.addr)?;
+                map.serialize_entry("name", &server.name)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// How surely a record set is known: the order of RFC 2181 §5.4.1, least first.
+///
+/// What is known more surely is not replaced, as long as it is fresh, by what is known less surely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rank {
+    /// From root hints: good enough to ask for something better (RFC 9609 §3).
+    Hint,
+    /// Additional data, glue, and the authority section of a referral.
+    Additional,
+    /// From the answer section of a reply without AA.
+    NonAuthAnswer,
+    /// From the authority section of a reply with AA.
+    AuthAuthority,
+    /// From the answer section of a reply with AA.
+    AuthAnswer,
+    /// From our own configuration.
+    Local,
+}
+
+impl fmt::Display for Rank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hint => "root hint",
+            Self::Additional => "glue or additional data",
+            Self::NonAuthAnswer => "non-authoritative answer",
+            Self::AuthAuthority => "authority section of an authoritative reply",
+            Self::AuthAnswer => "authoritative answer",
+            Self::Local => "local data",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_read_well_and_serialise() {
+        let zone: Name = "example.".parse().expect("a name");
+        let addr: IpAddr = [192, 0, 2, 1].into();
+        let known = Source::server(zone.clone(), addr, zone.prepend(b"ns1").ok());
+        assert_eq!(known.to_string(), "ns1.example. (192.0.2.1), asked for example.");
+        assert_eq!(Source::server(zone, addr, None).to_string(), "192.0.2.1, asked for example.");
+        let json = serde_json::to_string(&known).expect("JSON");
+        assert_eq!(json, r#"{"kind":"server","zone":"example.","addr":"192.0.2.1","name":"ns1.example."}"#);
+    }
+
+    #[test]
+    fn ranks_follow_rfc_2181() {
+        use Rank::{Additional, AuthAnswer, AuthAuthority, Hint, Local, NonAuthAnswer};
+        assert!([Hint, Additional, NonAuthAnswer, AuthAuthority, AuthAnswer, Local].is_sorted());
+    }
+}
