@@ -7,4 +7,5 @@ pub mod cache;
 pub mod time;
 pub mod wire;
 
+pub mod cli;
 pub mod config;

@@ -1,0 +1,28 @@
+//! `rootwalk check`: is this configuration right?
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::wrong_configuration;
+use crate::config::{self, Sources};
+
+/// What may be typed after `check`.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The configuration, a TOML file. It is judged alone, whatever the environment says.
+    file: PathBuf,
+}
+
+impl Check {
+    pub(super) fn run(&self) -> ExitCode {
+        match config::load(&Sources { file: Some(&self.file), ..Sources::default() }) {
+            Ok(_) => {
+                println!("{}: this configuration is right", self.file.display());
+                ExitCode::SUCCESS
+            }
+            Err(error) => wrong_configuration(&error),
+        }
+    }
+}
