@@ -4,6 +4,7 @@
 //! [`serve`]: it tells the life of one query. `ARCHITECTURE.md` has the picture.
 
 pub mod cache;
+pub mod policy;
 pub mod time;
 pub mod wire;
 

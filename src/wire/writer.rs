@@ -23,6 +23,8 @@ pub struct Writer<'b> {
     counts: [u16; 4],
     limit: usize,
     places: Places,
+    /// The class of the sets: CHAOS where the question is of that class, IN otherwise.
+    class: DNSClass,
 }
 
 /// A record or set did not fit; nothing of it was written.
@@ -38,7 +40,8 @@ impl<'b> Writer<'b> {
         out.extend_from_slice(&id.to_be_bytes());
         out.extend_from_slice(&[0; HEADER - 2]);
         let rcode = ResponseCode::from_low(flags.rcode_low());
-        Self { out, start, flags, rcode, counts: [0; 4], limit: MAX_MESSAGE, places: Places::default() }
+        let (places, class) = (Places::default(), DNSClass::IN);
+        Self { out, start, flags, rcode, counts: [0; 4], limit: MAX_MESSAGE, places, class }
     }
 
     /// Sets the longest that the message may become, in octets; leave [`Writer::opt_len`] octets for the OPT record,
@@ -81,6 +84,9 @@ impl<'b> Writer<'b> {
         self.name(&question.name);
         self.out.extend_from_slice(&u16::from(question.qtype).to_be_bytes());
         self.out.extend_from_slice(&u16::from(question.class).to_be_bytes());
+        if question.class == DNSClass::CH {
+            self.class = DNSClass::CH;
+        }
         self.counts[0] += 1;
     }
 
@@ -94,7 +100,7 @@ impl<'b> Writer<'b> {
         self.keep(mark, section, 1)
     }
 
-    /// Adds all records of a set of class IN and, if `with_sigs`, the signatures over it.
+    /// Adds all records of a set, in class CHAOS if the question is of that class and in IN otherwise, and, if `with_sigs`, the signatures over it.
     ///
     /// # Errors
     /// When the whole does not fit; the message is then as before.
@@ -115,7 +121,7 @@ impl<'b> Writer<'b> {
         let members = set.rdatas.iter().map(|rdata| (set.rtype, rdata));
         let mut records = 0;
         for (rtype, rdata) in members.chain(sigs.map(|rdata| (RecordType::RRSIG, rdata))) {
-            let ttl_at = self.piece(&set.owner, rtype, DNSClass::IN, set.ttl_secs, rdata);
+            let ttl_at = self.piece(&set.owner, rtype, self.class, set.ttl_secs, rdata);
             ttls.extend(u16::try_from(ttl_at));
             records += 1;
             if self.len() > self.limit {

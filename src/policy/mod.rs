@@ -1,0 +1,184 @@
+//! Who may ask, and what is answered here without asking anybody.
+//!
+//! [`judge`] is a pure function of the question, the client and the settings. It comes before the cache, so that
+//! nobody who is not let in learns from the cache what others ask for.
+
+mod chaos;
+mod special;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::wire::{DNSClass, Ede, Question, RecordType, ResponseCode, RrSet, ede};
+
+/// What the operator decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// Networks whose clients are answered.
+    pub allow: Vec<IpNet>,
+    /// Whether special-use names are answered here (RFC 6761, RFC 6303).
+    pub locally_served_zones: bool,
+    /// What `id.server` says; `None` refuses the question.
+    pub identity: Option<Box<str>>,
+    /// What `version.server` says; `None` refuses the question.
+    pub version: Option<Box<str>>,
+}
+
+/// What becomes of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is looked up.
+    Resolve,
+    /// It is answered here.
+    Answer(LocalAnswer),
+    /// The client gets REFUSED and this reason.
+    Refuse(Ede),
+}
+
+/// An answer made here. The sets have the class of the question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalAnswer {
+    /// The response code.
+    pub rcode: ResponseCode,
+    /// The answer section.
+    pub answer: Vec<RrSet>,
+    /// The authority section: the SOA that lets a negative answer be cached (RFC 2308 §3).
+    pub authority: Vec<RrSet>,
+    /// Why it was answered here.
+    pub edes: Vec<Ede>,
+}
+
+impl LocalAnswer {
+    fn records(answer: Vec<RrSet>, why: Ede) -> Self {
+        Self { rcode: ResponseCode::NoError, answer, authority: Vec::new(), edes: vec![why] }
+    }
+
+    fn error(rcode: ResponseCode, why: Ede) -> Self {
+        Self { rcode, answer: Vec::new(), authority: Vec::new(), edes: vec![why] }
+    }
+}
+
+/// Whether the client may ask at all; [`judge`] looks again, this alone is for those that need no more.
+#[must_use]
+pub fn admits(client: IpAddr, settings: &PolicySettings) -> bool {
+    // A socket that serves both families shows IPv4 clients as ::ffff:a.b.c.d.
+    let client = client.to_canonical();
+    settings.allow.iter().any(|net| net.contains(&client))
+}
+
+/// What becomes of this question of this client.
+#[must_use]
+pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> Verdict {
+    if !admits(client, settings) {
+        return Verdict::Refuse(Ede::new(ede::PROHIBITED, "clients of this network are not served here"));
+    }
+    match question.class {
+        DNSClass::IN => {}
+        DNSClass::CH => return chaos::judge(question, settings),
+        other => {
+            let class = u16::from(other);
+            return Verdict::Refuse(Ede::new(ede::NOT_SUPPORTED, format!("class {class} is not served here")));
+        }
+    }
+    if let Some(verdict) = meta_type(question.qtype) {
+        return verdict;
+    }
+    if settings.locally_served_zones
+        && let Some(answer) = special::answer(question)
+    {
+        return Verdict::Answer(answer);
+    }
+    if question.qtype == RecordType::ANY {
+        return Verdict::Answer(minimal_any(question));
+    }
+    Verdict::Resolve
+}
+
+/// Types that no record in a zone can have (RFC 6895 §3.1), ANY excepted.
+fn meta_type(qtype: RecordType) -> Option<Verdict> {
+    let code = u16::from(qtype);
+    let answer = |rcode, code, why: String| Some(Verdict::Answer(LocalAnswer::error(rcode, Ede::new(code, why))));
+    match code {
+        // RFC 9824 §3.4: NXNAME (128) stands in denials and is never asked for. The others are pseudo records.
+        0 | 41 | 128..=250 => {
+            answer(ResponseCode::FormErr, ede::INVALID_QUERY_TYPE, format!("type {code} cannot be asked for"))
+        }
+        251 | 252 => {
+            Some(Verdict::Refuse(Ede::new(ede::NOT_SUPPORTED, "a resolver has no zones that could be transferred")))
+        }
+        // RFC 1035 §3.2.3: mailbox records are gone, and with them the types that ask for all of them.
+        253 | 254 => answer(ResponseCode::NotImp, ede::NOT_SUPPORTED, format!("type {code} is obsolete")),
+        _ => None,
+    }
+}
+
+/// RFC 8482 §4.2: one HINFO record in place of all there is, which nobody can misuse to multiply traffic.
+fn minimal_any(question: &Question) -> LocalAnswer {
+    const TTL_SECS: u32 = 3600;
+    let hinfo = RrSet::new(question.name.clone(), RecordType::HINFO, TTL_SECS, [&b"\x07RFC8482\x00"[..]]);
+    LocalAnswer::records(vec![hinfo], Ede::new(ede::SYNTHESIZED, "ANY has a minimal answer (RFC 8482); ask for a type"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn settings() -> PolicySettings {
+        PolicySettings {
+            allow: vec!["127.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
+            locally_served_zones: true,
+            identity: Some("lab".into()),
+            version: None,
+        }
+    }
+
+    pub(super) fn ask(name: &str, qtype: RecordType, class: DNSClass) -> Verdict {
+        let question = Question { name: name.parse().unwrap(), qtype, class };
+        judge(&question, "127.0.0.1".parse().unwrap(), &settings())
+    }
+
+    #[test]
+    fn strangers_are_refused_before_anything_else() {
+        for stranger in ["192.0.2.1", "::1", "::ffff:192.0.2.1", "2001:db9::1"] {
+            let question = Question::new("localhost".parse().unwrap(), RecordType::A);
+            let verdict = judge(&question, stranger.parse().unwrap(), &settings());
+            assert!(matches!(&verdict, Verdict::Refuse(why) if why.code == ede::PROHIBITED), "{stranger}: {verdict:?}");
+        }
+        for friend in ["127.255.0.1", "::ffff:127.0.0.1", "2001:db8:ffff::1"] {
+            assert!(admits(friend.parse().unwrap(), &settings()), "{friend}");
+        }
+    }
+
+    #[test]
+    fn any_gets_one_hinfo() {
+        let Verdict::Answer(answer) = ask("www.Example.com", RecordType::ANY, DNSClass::IN) else { panic!() };
+        assert_eq!(answer.rcode, ResponseCode::NoError);
+        assert_eq!(answer.answer[0].owner.to_string(), "www.Example.com.");
+        assert_eq!(answer.answer[0].rdatas.iter().next(), Some(&b"\x07RFC8482\0"[..]));
+    }
+
+    #[test]
+    fn each_type_is_looked_up_or_turned_down_for_a_reason() {
+        let mut looked_up = 0;
+        for code in (0..=300).chain([65_280, u16::MAX]) {
+            match (ask("www.example.com", RecordType::from(code), DNSClass::IN), code) {
+                (Verdict::Resolve, _) => looked_up += 1,
+                (Verdict::Refuse(why), 251 | 252) => assert_eq!(why.code, ede::NOT_SUPPORTED),
+                (Verdict::Answer(answer), 253 | 254) => assert_eq!(answer.rcode, ResponseCode::NotImp),
+                (Verdict::Answer(answer), 255) => assert_eq!(answer.rcode, ResponseCode::NoError),
+                (Verdict::Answer(answer), 0 | 41 | 128..=250) => assert_eq!(answer.rcode, ResponseCode::FormErr),
+                (verdict, _) => panic!("type {code}: {verdict:?}"),
+            }
+        }
+        assert_eq!(looked_up, 303 - 2 - 128);
+    }
+
+    #[test]
+    fn other_classes_are_refused_with_their_number() {
+        for class in [DNSClass::HS, DNSClass::NONE, DNSClass::ANY, DNSClass::from(77)] {
+            let Verdict::Refuse(why) = ask("example.com", RecordType::A, class) else { panic!("{class:?}") };
+            assert!(why.text.contains(&u16::from(class).to_string()), "{why:?}");
+        }
+    }
+}
