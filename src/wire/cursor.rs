@@ -31,7 +31,7 @@ impl<'a> Cursor<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         let array = *self.rest().first_chunk::<N>().ok_or(Fault::Short)?;
         self.at += N;
         Ok(array)

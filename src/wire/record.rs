@@ -1,8 +1,12 @@
 //! Questions, records and record sets, their data as uncompressed wire bytes.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use super::text::{class_name, type_name};
 use super::{DNSClass, Name, RecordType};
 
 /// What is asked: a name, a type and a class (RFC 1035 §4.1.2).
@@ -21,6 +25,28 @@ impl Question {
     #[must_use]
     pub fn new(name: Name, qtype: RecordType) -> Self {
         Self { name, qtype, class: DNSClass::IN }
+    }
+}
+
+/// `www.example.com. A`, with the class between if it is not IN.
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.name)?;
+        if self.class != DNSClass::IN {
+            write!(f, "{} ", class_name(self.class))?;
+        }
+        f.write_str(&type_name(self.qtype))
+    }
+}
+
+/// `{"name": "www.example.com.", "type": "A", "class": "IN"}`
+impl Serialize for Question {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Question", 3)?;
+        fields.serialize_field("name", &self.name)?;
+        fields.serialize_field("type", &type_name(self.qtype))?;
+        fields.serialize_field("class", &class_name(self.class))?;
+        fields.end()
     }
 }
 
