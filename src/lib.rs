@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod policy;
+pub mod lab;
 pub mod time;
 pub mod wire;
 

@@ -1,0 +1,166 @@
+//! What goes wrong between a right answer and the packets that leave: pure, driven by data.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::answer::Draft;
+use super::{Transport, master, settings};
+use crate::wire::{Name, QueryView, Question, RecordType, ResponseCode, RrSet};
+
+/// One thing that is wrong with a server. A server may have several; they act in the order given.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Fault {
+    /// Every reply comes so many milliseconds late.
+    DelayMs(u32),
+    /// The first of every so many datagrams is lost.
+    DropEvery(u32),
+    /// Nothing is ever answered.
+    Silent,
+    /// Every answer is this response code and nothing else.
+    Rcode(#[serde(deserialize_with = "rcode")] ResponseCode),
+    /// Every answer is a referral without AA that consists of these records, master file lines.
+    Upward(#[serde(deserialize_with = "records")] Vec<RrSet>),
+    /// Over UDP nothing but TC.
+    TruncateUdp,
+    /// Nobody listens on TCP.
+    RefuseTcp,
+    /// FORMERR to a query with an OPT record, as servers from before EDNS give.
+    FormerrOnEdns,
+    /// The reply never has an OPT record, nor DNSSEC records.
+    IgnoreEdns,
+    /// The question comes back in lower case.
+    LowerCase,
+    /// A forged reply with another id comes first.
+    WrongIdFirst,
+    /// A forged reply to another question comes first.
+    WrongQuestionFirst,
+    /// Records that nobody asked for are added to every answer.
+    Poison {
+        /// Master file lines for the authority section.
+        #[serde(default, deserialize_with = "records")]
+        authority: Vec<RrSet>,
+        /// Master file lines for the additional section.
+        #[serde(default, deserialize_with = "records")]
+        additional: Vec<RrSet>,
+    },
+    /// NXDOMAIN for an empty non-terminal.
+    NxdomainOnEnt,
+    /// Every reply comes twice.
+    Duplicate,
+}
+
+/// What a server does with a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// The port is closed: an ICMP error or a TCP reset.
+    Refused,
+    /// These packets leave, in this order; none is silence. Over TCP they have no length prefix.
+    Packets(Vec<Packet>),
+}
+
+/// A packet that a server sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// How long after the query it leaves.
+    pub delay: Duration,
+    /// The message.
+    pub bytes: Vec<u8>,
+}
+
+/// Whether nobody listens on TCP.
+pub(super) fn refuses_tcp(faults: &[Fault]) -> bool {
+    faults.iter().any(|fault| matches!(fault, Fault::RefuseTcp))
+}
+
+/// Whether the `nth` packet, counted from 0, stays without an answer.
+pub(super) fn is_silent(faults: &[Fault], transport: Transport, nth: u64) -> bool {
+    faults.iter().any(|fault| match fault {
+        Fault::Silent => true,
+        Fault::DropEvery(count) => transport == Transport::Udp && nth.is_multiple_of(u64::from((*count).max(1))),
+        _ => false,
+    })
+}
+
+/// Whether the server behaves as if the query had no OPT record.
+pub(super) fn ignores_edns(faults: &[Fault]) -> bool {
+    faults.iter().any(|fault| matches!(fault, Fault::IgnoreEdns | Fault::FormerrOnEdns))
+}
+
+/// Makes a right answer wrong.
+pub(super) fn spoil(faults: &[Fault], draft: &mut Draft, query: &QueryView<'_>, transport: Transport) {
+    for fault in faults {
+        match fault {
+            Fault::Rcode(rcode) => *draft = Draft::bare(*rcode),
+            Fault::FormerrOnEdns if query.edns().is_some() => *draft = Draft::bare(ResponseCode::FormErr),
+            Fault::Upward(referral) => {
+                *draft = Draft { authority: referral.clone(), ..Draft::bare(ResponseCode::NoError) };
+            }
+            Fault::TruncateUdp if transport == Transport::Udp => {
+                *draft = Draft { truncated: true, aa: draft.aa, ..Draft::bare(draft.rcode) };
+            }
+            Fault::NxdomainOnEnt if draft.empty_non_terminal => draft.rcode = ResponseCode::NXDomain,
+            Fault::Poison { authority, additional } => {
+                draft.authority.extend_from_slice(authority);
+                draft.additional.extend_from_slice(additional);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The packets that leave for an answer; `encode` writes a message for an id, a question and an answer.
+pub(super) fn deliver(
+    faults: &[Fault],
+    draft: &Draft,
+    query: &QueryView<'_>,
+    encode: impl Fn(u16, &Question, &Draft) -> Vec<u8>,
+) -> Vec<Packet> {
+    let question = query.question();
+    let mut sent = Vec::new();
+    let mut echoed = question.clone();
+    let mut delay = Duration::ZERO;
+    let mut copies = 1;
+    for fault in faults {
+        match fault {
+            Fault::DelayMs(ms) => delay = Duration::from_millis(u64::from(*ms)),
+            Fault::LowerCase => echoed.name = question.name.to_lower(),
+            Fault::Duplicate => copies = 2,
+            Fault::WrongIdFirst => sent.push(encode(query.id() ^ 0x5a5a, &question, &forged(draft, &question.name))),
+            Fault::WrongQuestionFirst => {
+                let other = other_name(&question.name);
+                let answer = forged(draft, &other);
+                sent.push(encode(query.id(), &Question { name: other, ..question.clone() }, &answer));
+            }
+            _ => {}
+        }
+    }
+    sent.extend(std::iter::repeat_n(encode(query.id(), &echoed, draft), copies));
+    sent.into_iter().map(|bytes| Packet { delay, bytes }).collect()
+}
+
+/// The answer with every owner `owner` and every address one that nobody has.
+fn forged(draft: &Draft, owner: &Name) -> Draft {
+    let forge = |set: &RrSet| match set.rtype {
+        RecordType::A => RrSet::new(owner.clone(), set.rtype, set.ttl_secs, [&[127, 53, 3, 66][..]]),
+        _ => RrSet { owner: owner.clone(), ..set.clone() },
+    };
+    Draft { answer: draft.answer.iter().map(forge).collect(), ..Draft { aa: draft.aa, ..Draft::bare(draft.rcode) } }
+}
+
+/// A name beside `name`.
+fn other_name(name: &Name) -> Name {
+    let parent = name.parent().unwrap_or_else(Name::root);
+    parent.prepend(b"not-what-you-asked").unwrap_or(parent)
+}
+
+fn rcode<'de, D: Deserializer<'de>>(from: D) -> Result<ResponseCode, D::Error> {
+    let text = String::deserialize(from)?;
+    settings::parse_rcode(&text).ok_or_else(|| de::Error::custom(format!("`{text}` is not a response code of the lab")))
+}
+
+fn records<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RrSet>, D::Error> {
+    let lines = Vec::<String>::deserialize(from)?;
+    master::sets_of_lines(&lines).map_err(de::Error::custom)
+}

@@ -1,0 +1,45 @@
+//! Where `lab.toml` and the zone files come from: the program itself or a folder.
+
+use std::borrow::Cow;
+use std::path::{Component, Path, PathBuf};
+
+use super::LabError;
+use super::embedded;
+
+/// A source of files.
+#[derive(Clone, Debug)]
+pub(super) enum Files {
+    /// The files that are compiled in.
+    Embedded,
+    /// A folder.
+    Folder(PathBuf),
+}
+
+impl Files {
+    /// The text of a file; `path` is relative to the source and must not leave it.
+    pub(super) fn read(&self, path: &str) -> Result<Cow<'static, str>, LabError> {
+        let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if !inside {
+            return Err(LabError::Outside { path: path.to_owned() });
+        }
+        match self {
+            Self::Embedded => {
+                let found = embedded::FILES.iter().find(|(name, _)| *name == path);
+                found.map(|(_, text)| Cow::Borrowed(*text)).ok_or_else(|| LabError::Missing { path: path.to_owned() })
+            }
+            Self::Folder(folder) => {
+                let full = folder.join(path);
+                let text = std::fs::read_to_string(&full);
+                text.map(Cow::Owned).map_err(|source| LabError::Read { path: full.display().to_string(), source })
+            }
+        }
+    }
+
+    /// How the file is called in messages.
+    pub(super) fn display(&self, path: &str) -> String {
+        match self {
+            Self::Embedded => path.to_owned(),
+            Self::Folder(folder) => folder.join(path).display().to_string(),
+        }
+    }
+}

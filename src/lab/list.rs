@@ -1,0 +1,42 @@
+//! The table of `rootwalk lab --list`, made from the data.
+
+use std::fmt::Write;
+
+use super::{Lab, Needs, ZooEntry};
+use crate::wire::{Question, text};
+
+/// Healthy names first, then the zoo.
+pub(super) fn table(lab: &Lab) -> String {
+    let mut table = String::from("Healthy names:\n\n");
+    let asks: Vec<String> = lab.healthy.iter().map(|sample| ask(&sample.ask)).collect();
+    let width = asks.iter().map(String::len).max().unwrap_or_default();
+    for (sample, ask) in lab.healthy.iter().zip(&asks) {
+        let _ = writeln!(table, "  {ask:width$}  {}", sample.what);
+    }
+    table.push_str("\nThe zoo: what to ask, what is wrong, what a client must see, what the trace must name.\n\n");
+    for row in &lab.zoo {
+        let needs = if row.needs == Needs::Validation { " [DNSSEC]" } else { "" };
+        let _ = writeln!(table, "  {:<13}  {}{needs}\n      {}", row.name, row.what, ask(&row.ask));
+        let _ = writeln!(table, "      {}", expected(row));
+    }
+    table
+}
+
+fn ask(question: &Question) -> String {
+    format!("{} {}", question.name, text::type_name(question.qtype))
+}
+
+fn expected(row: &ZooEntry) -> String {
+    let rcodes: Vec<_> = row.rcodes.iter().map(|rcode| text::rcode_name(*rcode)).collect();
+    let mut expected = rcodes.join(" or ");
+    for code in &row.ede {
+        let _ = write!(expected, " + EDE {code}");
+    }
+    if row.ad {
+        expected.push_str(", AD");
+    }
+    if !row.trace.is_empty() {
+        let _ = write!(expected, "; trace: {}", row.trace);
+    }
+    expected
+}

@@ -1,0 +1,159 @@
+//! From files to servers: read, put the DS records into the parents, sign, spoil, hand out.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use domain::base::iana::Rtype;
+use domain::base::{Record as DomainRecord, Ttl};
+
+use super::authority::{Authority, Server};
+use super::files::Files;
+use super::master::{self, ZoneRecord};
+use super::settings::{ServerSettings, Settings, ZoneSettings};
+use super::sign::{self, Signer};
+use super::zone::Zone;
+use super::{Lab, LabError, TrustAnchor, defect};
+use crate::wire::{Name, Record};
+
+const SETTINGS: &str = "lab.toml";
+
+/// Loads and signs everything.
+pub(super) fn load(files: &Files, now_unix_secs: u32) -> Result<Lab, LabError> {
+    let text = files.read(SETTINGS)?;
+    let file = files.display(SETTINGS);
+    let settings: Settings =
+        toml::from_str(&text).map_err(|source| LabError::Settings { file: file.clone(), source: Box::new(source) })?;
+    let mismatch = |what| LabError::Mismatch { file: file.clone(), what };
+    let mut drafts = read(files, &settings.zone).map_err(|refusal| refusal.unwrap_or_else(mismatch))?;
+    delegate_securely(&mut drafts)?;
+    let root = drafts.get(&Name::root());
+    let trust_anchor = root.and_then(|draft| draft.signer.as_ref()).map(trust_anchor).transpose()?.flatten();
+    let mut zones = BTreeMap::new();
+    for (name, draft) in drafts {
+        zones.insert(name.clone(), Arc::new(draft.finish(&name, now_unix_secs)?));
+    }
+    let root_hints = hints(&settings.server);
+    Ok(Lab {
+        port: settings.port,
+        authority: Authority::new(servers(settings.server, &zones).map_err(mismatch)?),
+        root_hints,
+        trust_anchor,
+        healthy: settings.healthy,
+        zoo: settings.zoo,
+    })
+}
+
+/// A zone between reading and signing.
+struct Draft<'a> {
+    settings: &'a ZoneSettings,
+    records: Vec<ZoneRecord>,
+    signer: Option<Signer>,
+}
+
+/// Something in `lab.toml` that does not fit, or another error.
+enum Refusal {
+    Mismatch(String),
+    Other(LabError),
+}
+
+impl Refusal {
+    fn unwrap_or_else(self, mismatch: impl FnOnce(String) -> LabError) -> LabError {
+        match self {
+            Self::Mismatch(what) => mismatch(what),
+            Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<LabError> for Refusal {
+    fn from(error: LabError) -> Self {
+        Self::Other(error)
+    }
+}
+
+fn read<'a>(files: &Files, zones: &'a [ZoneSettings]) -> Result<BTreeMap<Name, Draft<'a>>, Refusal> {
+    let mut drafts = BTreeMap::new();
+    for settings in zones {
+        let records = master::read_zone(files, &settings.file, &settings.name)?;
+        let signer = settings.sign.as_ref().map(|sign| Signer::new(&settings.name, sign)).transpose()?;
+        if drafts.insert(settings.name.clone(), Draft { settings, records, signer }).is_some() {
+            return Err(Refusal::Mismatch(format!("the zone {} is there twice", settings.name)));
+        }
+    }
+    Ok(drafts)
+}
+
+/// Puts the DS record of each signed zone into the zone above, if that is signed as well.
+fn delegate_securely(drafts: &mut BTreeMap<Name, Draft<'_>>) -> Result<(), LabError> {
+    let names: Vec<Name> = drafts.keys().cloned().collect();
+    for name in names.iter().filter(|name| !name.is_root()) {
+        let above = names.iter().filter(|zone| name.is_below(zone)).max_by_key(|zone| zone.label_count());
+        let Some(signer) = drafts.get(name).and_then(|draft| draft.signer.as_ref()) else { continue };
+        let owner = master::owner_of(name)?;
+        let Some(parent) = above.and_then(|above| drafts.get(above)) else { continue };
+        let cut = parent.records.iter().find(|record| record.rtype() == Rtype::NS && *record.owner() == owner);
+        let Some(ttl) = cut.filter(|_| parent.signer.is_some()).map(DomainRecord::ttl) else { continue };
+        let ds = signer.ds(ttl)?;
+        if let Some(parent) = above.and_then(|above| drafts.get_mut(above)) {
+            parent.records.push(ds);
+        }
+    }
+    Ok(())
+}
+
+impl Draft<'_> {
+    fn finish(mut self, name: &Name, now_unix_secs: u32) -> Result<Zone, LabError> {
+        let records = match &self.signer {
+            Some(signer) => signer.sign(self.records, now_unix_secs)?,
+            None => {
+                sign::unify_ttls(&mut self.records);
+                self.records
+            }
+        };
+        let wire: Vec<Record> = records.iter().filter_map(master::to_wire).collect();
+        let mut zone = Zone::new(name, &wire);
+        if let Some(defect) = self.settings.sign.as_ref().and_then(|sign| sign.defect) {
+            defect::apply(defect, &mut zone);
+        }
+        Ok(zone)
+    }
+}
+
+fn trust_anchor(signer: &Signer) -> Result<Option<TrustAnchor>, LabError> {
+    let (ds, dnskey) = (signer.ds(Ttl::HOUR)?, signer.entry_dnskey(Ttl::HOUR)?);
+    let both = master::to_wire(&ds).zip(master::to_wire(&dnskey));
+    Ok(both.map(|(ds, dnskey)| TrustAnchor { ds, dnskey }))
+}
+
+fn hints(servers: &[ServerSettings]) -> Vec<(Name, Vec<IpAddr>)> {
+    let of_root = servers.iter().filter(|server| server.zones.iter().any(Name::is_root));
+    let mut hints: Vec<(Name, Vec<IpAddr>)> = Vec::new();
+    for server in of_root {
+        match hints.iter_mut().find(|(name, _)| *name == server.name) {
+            Some((_, addresses)) => addresses.push(server.address),
+            None => hints.push((server.name.clone(), vec![server.address])),
+        }
+    }
+    hints
+}
+
+fn servers(
+    settings: Vec<ServerSettings>,
+    zones: &BTreeMap<Name, Arc<Zone>>,
+) -> Result<BTreeMap<IpAddr, Server>, String> {
+    let mut servers = BTreeMap::new();
+    for server in settings {
+        let zone = |name: &Name| zones.get(name).cloned().ok_or_else(|| unknown_zone(name, &server, zones));
+        let held = server.zones.iter().map(zone).collect::<Result<Vec<_>, _>>()?;
+        if servers.insert(server.address, Server { name: server.name, zones: held, faults: server.faults }).is_some() {
+            return Err(format!("the address {} belongs to two servers", server.address));
+        }
+    }
+    Ok(servers)
+}
+
+fn unknown_zone(name: &Name, server: &ServerSettings, zones: &BTreeMap<Name, Arc<Zone>>) -> String {
+    let known = zones.keys().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    format!("the server {} is to serve {name}, which is not among the zones: {known}", server.name)
+}

@@ -1,0 +1,207 @@
+//! Reads master files (RFC 1035 §5) with the parser of the `domain` crate, and checks that they make a zone.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use domain::base::iana::{Class, Rtype};
+use domain::base::name::FlattenInto;
+use domain::base::rdata::ComposeRecordData;
+use domain::base::{Name as Owner, Record as DomainRecord};
+use domain::rdata::ZoneRecordData;
+use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
+
+use super::LabError;
+use super::files::Files;
+use crate::wire::{Name, Record, RecordType, RrSet};
+
+/// How deep `$INCLUDE` may nest; answers the file that includes itself.
+const MAX_INCLUDES: usize = 8;
+
+/// An owner name as the signer of the `domain` crate knows it.
+pub(super) type ZoneOwner = Owner<Bytes>;
+/// A record as the signer of the `domain` crate knows it.
+pub(super) type ZoneRecord = DomainRecord<ZoneOwner, ZoneRecordData<Bytes, ZoneOwner>>;
+
+/// A place in a master file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    file: String,
+    line: usize,
+    column: usize,
+}
+
+impl Place {
+    fn error(&self, text: &str, what: String) -> LabError {
+        let shown = text.lines().nth(self.line.saturating_sub(1)).unwrap_or_default().trim_end().to_owned();
+        LabError::Zone { file: self.file.clone(), line: self.line, column: self.column, what, shown }
+    }
+}
+
+/// The records of a zone, in the order of the file.
+pub(super) fn read_zone(files: &Files, path: &str, apex: &Name) -> Result<Vec<ZoneRecord>, LabError> {
+    let origin = owner_of(apex)?;
+    let mut reading = Reading { files, apex, records: Vec::new(), seen: BTreeMap::new() };
+    reading.file(path, &origin, 0)?;
+    let whole = Place { file: files.display(path), line: 1, column: 1 };
+    let has = |rtype| reading.seen.get(apex).is_some_and(|types: &Vec<Rtype>| types.contains(&rtype));
+    for (rtype, name) in [(Rtype::SOA, "a SOA"), (Rtype::NS, "an NS")] {
+        if !has(rtype) {
+            return Err(whole.error("", format!("the zone {apex} needs {name} record at {apex}")));
+        }
+    }
+    Ok(reading.records)
+}
+
+/// Record sets of single lines that carry everything themselves (`owner TTL IN type data`), as `lab.toml` has them.
+pub(super) fn sets_of_lines(lines: &[String]) -> Result<Vec<RrSet>, String> {
+    let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let mut zonefile = Zonefile::from(text.as_str());
+    zonefile.set_origin(Owner::root_bytes());
+    let mut records = Vec::new();
+    while let Some(entry) = zonefile.next_entry().map_err(|error| error.to_string())? {
+        let Entry::Record(record) = entry else { return Err("no file can be included here".to_owned()) };
+        records.push(to_wire(&record.flatten_into()).ok_or("a name is out of bounds")?);
+    }
+    Ok(sets(&records))
+}
+
+/// Groups records by owner and type.
+pub(super) fn sets(records: &[Record]) -> Vec<RrSet> {
+    let mut groups: BTreeMap<(&Name, u16), Vec<&Record>> = BTreeMap::new();
+    for record in records {
+        groups.entry((&record.owner, record.rtype.into())).or_default().push(record);
+    }
+    let set = |((owner, _), members): ((&Name, u16), Vec<&Record>)| {
+        let ttl_secs = members.iter().map(|record| record.ttl_secs).min().unwrap_or_default();
+        RrSet::new(owner.clone(), members[0].rtype, ttl_secs, members.iter().map(|record| &*record.rdata))
+    };
+    groups.into_iter().map(set).collect()
+}
+
+/// A record in our own form; `None` when its name or data is out of bounds, which the parser rules out.
+pub(super) fn to_wire(record: &ZoneRecord) -> Option<Record> {
+    let mut rdata = Vec::new();
+    // Writing to a `Vec` cannot fail.
+    let _ = record.data().compose_rdata(&mut rdata);
+    Some(Record {
+        owner: Name::from_wire(record.owner().as_slice()).ok()?,
+        rtype: RecordType::from(record.rtype().to_int()),
+        class: crate::wire::DNSClass::IN,
+        ttl_secs: record.ttl().as_secs(),
+        rdata: rdata.into(),
+    })
+}
+
+/// A name in the signer's form.
+pub(super) fn owner_of(name: &Name) -> Result<ZoneOwner, LabError> {
+    let owner = Owner::from_octets(Bytes::copy_from_slice(name.wire()));
+    owner.map_err(|_| LabError::Name { name: name.clone() })
+}
+
+struct Reading<'a> {
+    files: &'a Files,
+    apex: &'a Name,
+    records: Vec<ZoneRecord>,
+    /// The types at each owner, to find what may not stand together.
+    seen: BTreeMap<Name, Vec<Rtype>>,
+}
+
+impl Reading<'_> {
+    fn file(&mut self, path: &str, origin: &ZoneOwner, depth: usize) -> Result<(), LabError> {
+        let text = self.files.read(path)?;
+        let file = self.files.display(path);
+        let mut zonefile = Zonefile::from(&*text);
+        zonefile.set_origin(origin.clone());
+        zonefile.set_default_class(Class::IN);
+        let mut before = 0;
+        loop {
+            let entry = zonefile.next_entry();
+            let place = place_after(&file, &text, before);
+            before = zonefile.current_offset();
+            match entry {
+                Ok(None) => return Ok(()),
+                Ok(Some(Entry::Record(record))) => {
+                    self.record(record).map_err(|what| place.error(&text, what))?;
+                }
+                Ok(Some(Entry::Include { .. })) if depth == MAX_INCLUDES => {
+                    return Err(place.error(&text, format!("$INCLUDE is nested more than {MAX_INCLUDES} deep")));
+                }
+                Ok(Some(Entry::Include { path, origin: own })) => {
+                    self.file(&path, own.as_ref().unwrap_or(origin), depth + 1)?;
+                }
+                Err(error) => return Err(explain(&file, &text, &error.to_string(), &place)),
+            }
+        }
+    }
+
+    fn record(&mut self, record: ScannedRecord) -> Result<(), String> {
+        let record: ZoneRecord = record.flatten_into();
+        let wire = to_wire(&record).ok_or("the name or the data is out of bounds")?;
+        if !wire.owner.is_within(self.apex) {
+            return Err(format!("{} does not lie in the zone {}", wire.owner, self.apex));
+        }
+        let rtype = record.rtype();
+        if matches!(rtype, Rtype::RRSIG | Rtype::NSEC | Rtype::NSEC3 | Rtype::NSEC3PARAM) {
+            return Err(format!("{rtype} records are made when the zone is signed; leave them out"));
+        }
+        let types = self.seen.entry(wire.owner.clone()).or_default();
+        let is_apex = wire.owner == *self.apex;
+        match rtype {
+            Rtype::SOA if !is_apex => return Err(format!("a SOA record belongs to {}, nowhere else", self.apex)),
+            Rtype::SOA if types.contains(&rtype) => return Err("the zone has a second SOA record".to_owned()),
+            // RFC 1034 §3.6.2: nothing stands beside a CNAME. RFC 2181 §10.1: nor another CNAME.
+            Rtype::CNAME if !types.is_empty() => {
+                return Err(format!("a CNAME stands alone, but {} has {} too", wire.owner, types[0]));
+            }
+            _ if types.contains(&Rtype::CNAME) => {
+                return Err(format!("a CNAME stands alone, but {} has {rtype} too", wire.owner));
+            }
+            _ => {}
+        }
+        types.push(rtype);
+        self.records.push(record);
+        Ok(())
+    }
+}
+
+/// The place of the first entry that begins at or after the octet `from`: empty lines and comments are skipped.
+fn place_after(file: &str, text: &str, from: usize) -> Place {
+    // An offset that the parser gives lies behind the end of an entry's line, or at most on it.
+    let skipped = text.get(..from).unwrap_or(text);
+    let mut line = skipped.matches('\n').count() + 1;
+    let rest = text.get(from..).unwrap_or_default();
+    for candidate in rest.lines() {
+        let bare = candidate.trim();
+        if !bare.is_empty() && !bare.starts_with(';') {
+            break;
+        }
+        line += 1;
+    }
+    Place { file: file.to_owned(), line, column: 1 }
+}
+
+/// Turns the parser's `line:column: message` into an error of ours that says what was expected.
+fn explain(file: &str, text: &str, message: &str, entry: &Place) -> LabError {
+    let mut parts = message.splitn(3, ':');
+    let mut number = || parts.next().and_then(|part| part.trim().parse::<usize>().ok());
+    let place = match (number(), number()) {
+        (Some(line), Some(column)) => Place { file: file.to_owned(), line, column },
+        _ => entry.clone(),
+    };
+    let said = parts.next().unwrap_or(message).trim();
+    let expected = match said.split(':').next().unwrap_or(said) {
+        "expected rtype" => "expected a record type (A, NS, TXT, …, or TYPEnnn)",
+        "missing last owner" => "expected an owner name: the first record of a file cannot begin with a blank",
+        "missing origin" => "expected an absolute name: there is no $ORIGIN to complete it",
+        "unbalanced parens" => "expected as many `)` as `(`",
+        "unexpected end of entry" => "expected more fields before the end of the record",
+        "trailing tokens" => "expected the end of the record here",
+        "unknown control" => "expected $ORIGIN, $TTL or $INCLUDE",
+        "different class" => "expected class IN",
+        "bad name" => "expected a domain name (labels of at most 63 octets, 255 in all)",
+        "bad charstr" => "expected a string of at most 255 octets",
+        _ => "",
+    };
+    let what = if expected.is_empty() { said.to_owned() } else { format!("{expected} ({said})") };
+    place.error(text, what)
+}

@@ -1,0 +1,188 @@
+//! An Internet in one process: root, top level, authoritative and broken servers, all of it data under `zones/`.
+//!
+//! [`Lab`] loads and signs the zones; [`Authority`] is its servers as a pure function, which tests and the simulator
+//! use in virtual time; [`serve`] puts the same servers on loopback sockets.
+
+mod answer;
+mod authority;
+mod defect;
+mod denial;
+mod embedded;
+mod fault;
+mod files;
+mod list;
+mod load;
+mod master;
+pub mod serve;
+mod settings;
+mod sign;
+mod zone;
+
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+
+use crate::wire::{Name, Record};
+
+pub use authority::{Authority, Transport};
+pub use fault::{Packet, Reaction};
+pub use settings::{Needs, Sample, ZooEntry};
+
+use files::Files;
+
+/// The lab, loaded and signed.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    port: u16,
+    authority: Authority,
+    root_hints: Vec<(Name, Vec<IpAddr>)>,
+    trust_anchor: Option<TrustAnchor>,
+    healthy: Vec<Sample>,
+    zoo: Vec<ZooEntry>,
+}
+
+/// The key of the lab's root, in the two forms in which resolvers want it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustAnchor {
+    /// The DS record (RFC 4034 §5).
+    pub ds: Record,
+    /// The DNSKEY record that it names (RFC 4034 §2).
+    pub dnskey: Record,
+}
+
+/// Why a lab cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The lab that is compiled in has no such file.
+    #[error("there is no file {path} in the lab that is compiled in")]
+    Missing {
+        /// The file.
+        path: String,
+    },
+    /// A path leads out of the folder.
+    #[error("{path} lies outside of the lab's folder; use a path below it")]
+    Outside {
+        /// The path.
+        path: String,
+    },
+    /// `lab.toml` is wrong; the message has line and column.
+    #[error("{file}: {source}")]
+    Settings {
+        /// The file.
+        file: String,
+        /// What the reader says.
+        source: Box<toml::de::Error>,
+    },
+    /// `lab.toml` names something that is not there, or twice.
+    #[error("{file}: {what}")]
+    Mismatch {
+        /// The file.
+        file: String,
+        /// What does not fit.
+        what: String,
+    },
+    /// A master file is wrong.
+    #[error("{file}:{line}:{column}: {what}\n  | {shown}")]
+    Zone {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong and what was expected.
+        what: String,
+        /// The line itself.
+        shown: String,
+    },
+    /// A name is not fit for the signer.
+    #[error("{name} is not a name that can be signed")]
+    Name {
+        /// The name.
+        name: Name,
+    },
+    /// A key cannot be made.
+    #[error("no key for {zone}: {why}")]
+    Key {
+        /// The zone.
+        zone: Name,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A zone cannot be signed.
+    #[error("cannot sign {zone}: {why}")]
+    Sign {
+        /// The zone.
+        zone: Name,
+        /// Why not.
+        why: String,
+    },
+}
+
+impl Lab {
+    /// The lab that is compiled in, signed as of `now_unix_secs`, in seconds since 1970.
+    ///
+    /// # Errors
+    /// When a file of it is damaged, which a test rules out.
+    pub fn embedded(now_unix_secs: u32) -> Result<Self, LabError> {
+        load::load(&Files::Embedded, now_unix_secs)
+    }
+
+    /// The lab in a folder with a `lab.toml`, signed as of `now_unix_secs`, in seconds since 1970.
+    ///
+    /// # Errors
+    /// When a file cannot be read or understood; the message says where and what was expected.
+    pub fn load(folder: &Path, now_unix_secs: u32) -> Result<Self, LabError> {
+        load::load(&Files::Folder(folder.to_owned()), now_unix_secs)
+    }
+
+    /// The port of every authoritative server.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The servers of the root and their addresses.
+    #[must_use]
+    pub fn root_hints(&self) -> Vec<(Name, Vec<IpAddr>)> {
+        self.root_hints.clone()
+    }
+
+    /// The trust anchor for the lab's root; `None` when its root is unsigned.
+    #[must_use]
+    pub const fn trust_anchor(&self) -> Option<&TrustAnchor> {
+        self.trust_anchor.as_ref()
+    }
+
+    /// The servers.
+    #[must_use]
+    pub const fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Questions to the healthy part, and what to expect.
+    #[must_use]
+    pub fn healthy(&self) -> &[Sample] {
+        &self.healthy
+    }
+
+    /// The zoo.
+    #[must_use]
+    pub fn zoo(&self) -> &[ZooEntry] {
+        &self.zoo
+    }
+
+    /// The table of `rootwalk lab --list`: name, fault, what to expect.
+    #[must_use]
+    pub fn list_table(&self) -> String {
+        list::table(self)
+    }
+}

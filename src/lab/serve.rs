@@ -1,0 +1,155 @@
+//! The lab's servers on loopback sockets: one UDP and one TCP socket for each address.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::{Authority, Packet, Reaction, Transport};
+
+/// Most connections at a time to one server; answers a thousand idle ones.
+const MAX_CONNECTIONS: usize = 150;
+/// How long a connection may be idle (RFC 7766 §6.2.3).
+const IDLE: Duration = Duration::from_secs(10);
+/// Replies of one server that wait for their moment; what comes while there are more is lost, as on a real line.
+const MAX_DELAYED: usize = 1000;
+
+/// The bound sockets of all servers.
+#[derive(Debug)]
+pub struct Servers {
+    authority: Arc<Authority>,
+    port: u16,
+    sockets: Vec<Sockets>,
+}
+
+#[derive(Debug)]
+struct Sockets {
+    server: IpAddr,
+    udp: UdpSocket,
+    tcp: Option<TcpListener>,
+}
+
+/// A server of the lab cannot be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot bind the lab's server {address} ({transport}): {source}")]
+pub struct BindError {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// `UDP` or `TCP`.
+    pub transport: &'static str,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+impl Servers {
+    /// Binds every server at `port`; with port 0 the system chooses one, the same for all.
+    ///
+    /// # Errors
+    /// Names the first address that cannot be bound.
+    pub async fn bind(authority: Arc<Authority>, port: u16) -> Result<Self, BindError> {
+        let mut bound = Self { port, sockets: Vec::new(), authority: Arc::clone(&authority) };
+        for server in authority.addresses() {
+            let address = SocketAddr::new(server, bound.port);
+            let failed = |transport| move |source| BindError { address, transport, source };
+            let udp = UdpSocket::bind(address).await.map_err(failed("UDP"))?;
+            bound.port = udp.local_addr().map_err(failed("UDP"))?.port();
+            let address = SocketAddr::new(server, bound.port);
+            let failed = |source| BindError { address, transport: "TCP", source };
+            let tcp = match authority.listens_on_tcp(server) {
+                true => Some(TcpListener::bind(address).await.map_err(failed)?),
+                false => None,
+            };
+            bound.sockets.push(Sockets { server, udp, tcp });
+        }
+        Ok(bound)
+    }
+
+    /// The port of all servers.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Serves until `stop` is done; then all sockets are closed.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mut tasks = JoinSet::new();
+        for Sockets { server, udp, tcp } in self.sockets {
+            tasks.spawn(serve_udp(Arc::clone(&self.authority), server, udp));
+            if let Some(tcp) = tcp {
+                tasks.spawn(serve_tcp(Arc::clone(&self.authority), server, tcp));
+            }
+        }
+        stop.await;
+        tasks.shutdown().await;
+    }
+}
+
+async fn serve_udp(authority: Arc<Authority>, server: IpAddr, socket: UdpSocket) {
+    let socket = Arc::new(socket);
+    let mut buffer = vec![0; usize::from(u16::MAX)];
+    let mut delayed = JoinSet::new();
+    for nth in 0.. {
+        while delayed.try_join_next().is_some() {}
+        // An error here is the ICMP answer to an earlier reply; the socket lives on.
+        let Ok((len, client)) = socket.recv_from(&mut buffer).await else { continue };
+        let reaction = authority.react(server, Transport::Udp, &buffer[..len], nth);
+        let Some(Reaction::Packets(packets)) = reaction else { continue };
+        for Packet { delay, bytes } in packets {
+            if delay.is_zero() {
+                let _ = socket.send_to(&bytes, client).await;
+            } else if delayed.len() < MAX_DELAYED {
+                let socket = Arc::clone(&socket);
+                delayed.spawn(async move {
+                    sleep(delay).await;
+                    let _ = socket.send_to(&bytes, client).await;
+                });
+            }
+        }
+    }
+}
+
+async fn serve_tcp(authority: Arc<Authority>, server: IpAddr, listener: TcpListener) {
+    let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let asked = Arc::new(AtomicU64::new(0));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, say: trying again at once would only burn time.
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (authority, asked) = (Arc::clone(&authority), Arc::clone(&asked));
+        connections.spawn(async move {
+            let _ = converse(&authority, server, stream, &asked).await;
+            drop(seat);
+        });
+    }
+}
+
+/// Answers the queries of one connection, one after another.
+async fn converse(authority: &Authority, server: IpAddr, mut stream: TcpStream, asked: &AtomicU64) -> io::Result<()> {
+    loop {
+        let len = timeout(IDLE, stream.read_u16()).await??;
+        let mut query = vec![0; usize::from(len)];
+        timeout(IDLE, stream.read_exact(&mut query)).await??;
+        let nth = asked.fetch_add(1, Ordering::Relaxed);
+        let reaction = authority.react(server, Transport::Tcp, &query, nth);
+        let Some(Reaction::Packets(packets)) = reaction else { return Ok(()) };
+        for Packet { delay, bytes } in packets {
+            sleep(delay).await;
+            let Ok(len) = u16::try_from(bytes.len()) else { continue };
+            // One write, so that length and message leave in one segment (RFC 7766 §8).
+            let framed = [&len.to_be_bytes()[..], &bytes].concat();
+            timeout(IDLE, stream.write_all(&framed)).await??;
+        }
+    }
+}

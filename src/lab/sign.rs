@@ -1,0 +1,209 @@
+//! Signs zones when they are loaded, with the signer of the `domain` crate: fresh signatures, and an oracle that is
+//! not our own code.
+
+use bytes::Bytes;
+use domain::base::iana::{DigestAlgorithm, Nsec3HashAlgorithm, Rtype, SecurityAlgorithm};
+use domain::base::{CanonicalOrd, Record as DomainRecord, Ttl};
+use domain::crypto::common::{DigestBuilder, DigestType};
+use domain::crypto::sign::{GenerateParams, KeyPair, SecretKeyBytes, generate};
+use domain::dnssec::sign::SigningConfig;
+use domain::dnssec::sign::denial::config::DenialConfig;
+use domain::dnssec::sign::denial::nsec::GenerateNsecConfig;
+use domain::dnssec::sign::denial::nsec3::GenerateNsec3Config;
+use domain::dnssec::sign::keys::SigningKey;
+use domain::dnssec::sign::records::{DefaultSorter, Rrset};
+use domain::dnssec::sign::signatures::rrsigs::sign_rrset;
+use domain::dnssec::sign::traits::SignableZoneInPlace;
+use domain::rdata::dnssec::Timestamp;
+use domain::rdata::nsec3::Nsec3Salt;
+use domain::rdata::{A, Dnskey, Ds, Nsec3param, ZoneRecordData};
+
+use super::LabError;
+use super::files::Files;
+use super::master::{ZoneOwner, ZoneRecord, owner_of};
+use super::settings::{Algorithm, Defect, Denial, SignSettings};
+use crate::wire::Name;
+
+/// Zone key and secure entry point (RFC 4034 §2.1.1).
+const KSK: u16 = 257;
+/// Zone key.
+const ZSK: u16 = 256;
+/// An algorithm number that IANA has not assigned.
+const UNKNOWN_ALGORITHM: u8 = 123;
+
+/// The keys of a zone and the way it is signed.
+pub(super) struct Signer {
+    name: Name,
+    apex: ZoneOwner,
+    settings: SignSettings,
+    /// The key that the DS record at the parent names.
+    entry_key: SigningKey<Bytes, KeyPair>,
+    /// The key that signs the rest, when it is another one.
+    zone_key: Option<SigningKey<Bytes, KeyPair>>,
+}
+
+impl Signer {
+    /// Makes the keys of a zone.
+    pub(super) fn new(name: &Name, settings: &SignSettings) -> Result<Self, LabError> {
+        let apex = owner_of(name)?;
+        let key = |flags| {
+            let pair = key_pair(settings.algorithm, flags).map_err(|why| LabError::Key { zone: name.clone(), why })?;
+            Ok::<_, LabError>(SigningKey::new(apex.clone(), flags, pair))
+        };
+        let zone_key = settings.split_keys.then(|| key(ZSK)).transpose()?;
+        Ok(Self { name: name.clone(), entry_key: key(KSK)?, zone_key, settings: settings.clone(), apex })
+    }
+
+    /// The DS record for the parent (RFC 4034 §5).
+    pub(super) fn ds(&self, ttl: Ttl) -> Result<ZoneRecord, LabError> {
+        let foreign;
+        let mut dnskey = self.entry_key.dnskey();
+        if self.settings.defect == Some(Defect::NoKey) {
+            foreign = key_pair(self.settings.algorithm, KSK).map_err(|why| self.key_error(why))?;
+            dnskey = SigningKey::new(self.apex.clone(), KSK, foreign).dnskey();
+        }
+        let digest = Bytes::copy_from_slice(&ds_digest(&self.name, &dnskey));
+        let algorithm = match self.settings.defect {
+            Some(Defect::UnknownAlgorithm) => SecurityAlgorithm::from_int(UNKNOWN_ALGORITHM),
+            _ => dnskey.algorithm(),
+        };
+        let ds = Ds::new(dnskey.key_tag(), algorithm, DigestAlgorithm::SHA256, digest);
+        let ds = ds.map_err(|_| self.key_error("its digest is too long"))?;
+        Ok(record(&self.apex, ttl, ZoneRecordData::Ds(ds)))
+    }
+
+    /// The records of the signed zone. `now` is in seconds since 1970.
+    pub(super) fn sign(&self, mut records: Vec<ZoneRecord>, now_unix_secs: u32) -> Result<Vec<ZoneRecord>, LabError> {
+        let ttl = soa_ttl(&records);
+        unify_ttls(&mut records);
+        if self.settings.defect == Some(Defect::Bogus) {
+            records.iter_mut().for_each(move_address);
+        }
+        records.sort_by(CanonicalOrd::canonical_cmp);
+        records.dedup();
+        let (inception, expiration) = self.window(now_unix_secs);
+        let config = SigningConfig::<Bytes, DefaultSorter>::new(self.denial()?, inception, expiration);
+        let zone_key = self.zone_key.as_ref().unwrap_or(&self.entry_key);
+        SignableZoneInPlace::<_, _, DefaultSorter>::sign_zone(&mut records, &self.apex, &config, &[zone_key])
+            .map_err(|error| self.sign_error(&error.to_string()))?;
+        records.extend(self.key_set(ttl, inception, expiration)?);
+        if self.settings.defect == Some(Defect::Bogus) {
+            records.iter_mut().for_each(move_address);
+        }
+        Ok(records)
+    }
+
+    /// The DNSKEY record that the DS record names.
+    pub(super) fn entry_dnskey(&self, ttl: Ttl) -> Result<ZoneRecord, LabError> {
+        self.dnskey(&self.entry_key, ttl)
+    }
+
+    fn dnskey(&self, key: &SigningKey<Bytes, KeyPair>, ttl: Ttl) -> Result<ZoneRecord, LabError> {
+        let key = key.dnskey();
+        let public = Bytes::copy_from_slice(key.public_key());
+        let dnskey = Dnskey::new(key.flags(), key.protocol(), key.algorithm(), public);
+        dnskey
+            .map(|key| record(&self.apex, ttl, ZoneRecordData::Dnskey(key)))
+            .map_err(|_| self.key_error("it is too long"))
+    }
+
+    /// The DNSKEY set and its signature, which the signer of a zone leaves to its caller.
+    fn key_set(&self, ttl: Ttl, inception: Timestamp, expiration: Timestamp) -> Result<Vec<ZoneRecord>, LabError> {
+        let keys = std::iter::once(&self.entry_key).chain(&self.zone_key);
+        let mut set = keys.map(|key| self.dnskey(key, ttl)).collect::<Result<Vec<_>, _>>()?;
+        let rrset = Rrset::new_from_owned(&set).map_err(|error| self.sign_error(&error.to_string()))?;
+        let signature = sign_rrset(&self.entry_key, &rrset, inception, expiration);
+        let signature = signature.map_err(|error| self.sign_error(&error.to_string()))?;
+        set.push(DomainRecord::from_record(signature));
+        Ok(set)
+    }
+
+    fn denial(&self) -> Result<DenialConfig<Bytes, DefaultSorter>, LabError> {
+        if self.settings.denial == Denial::Nsec {
+            return Ok(DenialConfig::Nsec(GenerateNsecConfig::new()));
+        }
+        let salt = self.settings.salt.parse::<Nsec3Salt<Bytes>>();
+        let salt = salt.map_err(|_| self.sign_error("the salt is not hex of at most 255 octets"))?;
+        let params = Nsec3param::new(Nsec3HashAlgorithm::SHA1, 0, self.settings.iterations, salt);
+        let config = GenerateNsec3Config::new(params);
+        Ok(DenialConfig::Nsec3(if self.settings.opt_out { config.with_opt_out() } else { config }))
+    }
+
+    fn window(&self, now_unix_secs: u32) -> (Timestamp, Timestamp) {
+        // RFC 4034 §3.1.5: times are counted modulo 2^32.
+        let at = |offset: i64| {
+            let secs = (i64::from(now_unix_secs) + offset).rem_euclid(1 << 32);
+            Timestamp::from(u32::try_from(secs).unwrap_or_default())
+        };
+        (at(self.settings.inception_secs), at(self.settings.expiration_secs))
+    }
+
+    fn key_error(&self, why: &'static str) -> LabError {
+        LabError::Key { zone: self.name.clone(), why }
+    }
+
+    fn sign_error(&self, why: &str) -> LabError {
+        LabError::Sign { zone: self.name.clone(), why: why.to_owned() }
+    }
+}
+
+/// A new key; for RSA, which the crypto library cannot generate, the one of `keys/`.
+fn key_pair(algorithm: Algorithm, flags: u16) -> Result<KeyPair, &'static str> {
+    let params = match algorithm {
+        Algorithm::EcdsaP256Sha256 => GenerateParams::EcdsaP256Sha256,
+        Algorithm::EcdsaP384Sha384 => GenerateParams::EcdsaP384Sha384,
+        Algorithm::Ed25519 => GenerateParams::Ed25519,
+        Algorithm::RsaSha256 => return rsa_key_pair(flags),
+    };
+    let (secret, public) = generate(&params, flags).map_err(|_| "it cannot be generated")?;
+    KeyPair::from_bytes(&secret, &public).map_err(|_| "it cannot be used")
+}
+
+fn rsa_key_pair(flags: u16) -> Result<KeyPair, &'static str> {
+    let text = Files::Embedded.read("keys/lab-only-rsa2048.private").map_err(|_| "the RSA key is missing")?;
+    let secret = SecretKeyBytes::parse_from_bind(&text).map_err(|_| "the RSA key cannot be read")?;
+    let SecretKeyBytes::RsaSha256(parts) = &secret else { return Err("the RSA key is of another algorithm") };
+    let public = domain::crypto::common::rsa_encode(&parts.e, &parts.n);
+    let public = Dnskey::new(flags, 3, SecurityAlgorithm::RSASHA256, public).map_err(|_| "the RSA key is too long")?;
+    KeyPair::from_bytes(&secret, &public).map_err(|_| "the RSA key cannot be used")
+}
+
+/// RFC 4034 §5.1.4: the digest over the owner in canonical form and the DNSKEY data.
+fn ds_digest(zone: &Name, key: &Dnskey<Vec<u8>>) -> Vec<u8> {
+    let mut digest = DigestBuilder::new(DigestType::Sha256);
+    digest.update(zone.to_lower().wire());
+    digest.update(&key.flags().to_be_bytes());
+    digest.update(&[key.protocol(), key.algorithm().to_int()]);
+    digest.update(key.public_key());
+    digest.finish().as_ref().to_vec()
+}
+
+fn record(owner: &ZoneOwner, ttl: Ttl, data: ZoneRecordData<Bytes, ZoneOwner>) -> ZoneRecord {
+    DomainRecord::new(owner.clone(), domain::base::iana::Class::IN, ttl, data)
+}
+
+fn soa_ttl(records: &[ZoneRecord]) -> Ttl {
+    records.iter().find(|record| record.rtype() == Rtype::SOA).map_or(Ttl::HOUR, DomainRecord::ttl)
+}
+
+/// RFC 2181 §5.2: the records of a set have one TTL, the least of those given. The signer insists on it.
+pub(super) fn unify_ttls(records: &mut [ZoneRecord]) {
+    records.sort_by(|a, b| {
+        CanonicalOrd::canonical_cmp(a.owner(), b.owner()).then(a.rtype().cmp(&b.rtype())).then(a.ttl().cmp(&b.ttl()))
+    });
+    for at in 1..records.len() {
+        let (before, rest) = records.split_at_mut(at);
+        let (last, this) = (&before[at - 1], &mut rest[0]);
+        if last.rtype() == this.rtype() && last.owner() == this.owner() {
+            this.set_ttl(last.ttl());
+        }
+    }
+}
+
+/// Another address for an A record; twice is the first again.
+fn move_address(record: &mut ZoneRecord) {
+    if let ZoneRecordData::A(a) = record.data() {
+        let [high, second, third, low] = a.addr().octets();
+        *record.data_mut() = ZoneRecordData::A(A::from_octets(high, second, third, low ^ 1));
+    }
+}
