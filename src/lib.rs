@@ -4,8 +4,8 @@
 //! [`serve`]: it tells the life of one query. `ARCHITECTURE.md` has the picture.
 
 pub mod cache;
-pub mod policy;
 pub mod lab;
+pub mod policy;
 pub mod time;
 pub mod wire;
 
