@@ -1,0 +1,196 @@
+//! Binding the sockets of all workers, and saying in one line why that failed.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::AsFd;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{ListenSettings, Transport, sys};
+
+/// Datagrams that the kernel may hold for a busy worker, in octets. It grants what net.core.rmem_max allows.
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// How often to try another free port when TCP finds the one taken that UDP was given.
+const PORT_TRIES: usize = 16;
+
+/// Bound sockets: queries queue in the kernel from now on, and are served after [`Doors::open`].
+#[derive(Debug)]
+pub struct Doors {
+    pub(super) workers: Vec<Sockets>,
+    pub(super) settings: ListenSettings,
+    addresses: Vec<SocketAddr>,
+}
+
+/// The sockets of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    pub(super) udp: Vec<UdpSocket>,
+    pub(super) tcp: Vec<TcpListener>,
+}
+
+impl Doors {
+    /// Binds every address over UDP and TCP for every worker.
+    ///
+    /// # Errors
+    /// At the first address that cannot be had; nothing stays bound then.
+    pub fn bind(settings: &ListenSettings) -> Result<Self, BindError> {
+        let mut workers: Vec<Sockets> = Vec::new();
+        workers.resize_with(settings.workers.max(1), Sockets::default);
+        let mut addresses = Vec::with_capacity(settings.addresses.len());
+        for wanted in &settings.addresses {
+            addresses.push(bind_all(*wanted, &mut workers)?);
+        }
+        Ok(Self { workers, settings: settings.clone(), addresses })
+    }
+
+    /// The addresses in the order of the settings, with the port that was given where port 0 was asked for.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+}
+
+/// Binds one address for all workers; returns it with its port.
+fn bind_all(wanted: SocketAddr, workers: &mut [Sockets]) -> Result<SocketAddr, BindError> {
+    let mut tries = if wanted.port() == 0 { PORT_TRIES } else { 1 };
+    let (udp, tcp, address) = loop {
+        tries -= 1;
+        let udp = first(wanted, Transport::Udp)?;
+        let bound = udp.local_addr().ok().and_then(|address| address.as_socket()).unwrap_or(wanted);
+        // IPv6 scope ids are not part of what getsockname gives back everywhere; the port is all that is missing.
+        let address = SocketAddr::new(wanted.ip(), bound.port());
+        match first(with_port(wanted, address.port()), Transport::Tcp) {
+            Ok(tcp) => break (udp, tcp, with_port(wanted, address.port())),
+            Err(error) if error.source.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
+            Err(error) => return Err(error),
+        }
+    };
+    let (mut udp, mut tcp) = (Some(udp), Some(tcp));
+    for worker in workers {
+        let shared =
+            |transport| bind_shared(address, transport).map_err(|source| BindError::new(address, transport, source));
+        worker.udp.push(match udp.take() {
+            Some(first) => first.into(),
+            None => shared(Transport::Udp)?.into(),
+        });
+        let listener = match tcp.take() {
+            Some(first) => first,
+            None => shared(Transport::Tcp)?,
+        };
+        listener.listen(BACKLOG).map_err(|source| BindError::new(address, Transport::Tcp, source))?;
+        worker.tcp.push(listener.into());
+    }
+    Ok(address)
+}
+
+fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
+}
+
+/// The first socket of an address is bound without `SO_REUSEPORT`, so that a port which another program (or another
+/// rootwalk) listens on is an error and not shared in silence; it gets the option afterwards, for the other workers.
+fn first(address: SocketAddr, transport: Transport) -> Result<Socket, BindError> {
+    let bind = || {
+        let socket = unbound(address, transport)?;
+        socket.bind(&address.into())?;
+        socket.set_reuse_port(true)?;
+        Ok(socket)
+    };
+    bind().map_err(|source| BindError::new(address, transport, source))
+}
+
+fn bind_shared(address: SocketAddr, transport: Transport) -> io::Result<Socket> {
+    let socket = unbound(address, transport)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn unbound(address: SocketAddr, transport: Transport) -> io::Result<Socket> {
+    let (kind, protocol) = match transport {
+        Transport::Udp => (Type::DGRAM, Protocol::UDP),
+        Transport::Tcp => (Type::STREAM, Protocol::TCP),
+    };
+    let socket = Socket::new(Domain::for_address(address), kind.nonblocking(), Some(protocol))?;
+    let v6 = address.is_ipv6();
+    if v6 {
+        // IPv4 has sockets of its own; an IPv4 client shall not appear as ::ffff:192.0.2.1.
+        socket.set_only_v6(true)?;
+    }
+    match transport {
+        // Connections of a former run may linger in TIME_WAIT; the port is free all the same.
+        Transport::Tcp => socket.set_reuse_address(true)?,
+        Transport::Udp => {
+            // A wish only: a smaller buffer than this loses packets sooner under load, and that is all.
+            let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+            let _ = sys::ignore_path_mtu(socket.as_fd(), v6);
+            if address.ip().is_unspecified() {
+                sys::want_local_address(socket.as_fd(), v6)?;
+            }
+        }
+    }
+    Ok(socket)
+}
+
+/// An address that cannot be listened on. Its `Display` is one line: which, why, and what to do.
+#[derive(Debug)]
+pub struct BindError {
+    /// The address and port.
+    pub address: SocketAddr,
+    /// UDP or TCP.
+    pub transport: Transport,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl BindError {
+    fn new(address: SocketAddr, transport: Transport, source: io::Error) -> Self {
+        Self { address, transport, source }
+    }
+
+    /// Whether the machine has no such address, or does not speak that version of IP at all. An address that
+    /// nobody asked for by name, such as `[::1]` of the defaults, can be left out then.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrNotAvailable || self.source.raw_os_error() == Some(libc::EAFNOSUPPORT)
+    }
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (address, port) = (self.address, self.address.port());
+        let transport = match self.transport {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        };
+        write!(f, "cannot listen on {address} over {transport}: ")?;
+        let elsewhere = SocketAddr::new(self.address.ip(), 5300);
+        match self.source.kind() {
+            io::ErrorKind::PermissionDenied if port < 1024 => write!(
+                f,
+                "ports below 1024 need a privilege; use --listen {elsewhere}, or give the program CAP_NET_BIND_SERVICE"
+            ),
+            io::ErrorKind::PermissionDenied => write!(f, "the system forbids it ({})", self.source),
+            io::ErrorKind::AddrInUse => {
+                write!(f, "another program has that port")?;
+                if port == 53 {
+                    write!(f, " (often systemd-resolved, dnsmasq or another resolver)")?;
+                }
+                let filter = if self.transport == Transport::Udp { "u" } else { "t" };
+                write!(f, "; `ss -l{filter}np sport = :{port}` shows which; stop it, or use --listen {elsewhere}")
+            }
+            _ if self.is_absent() => write!(f, "this machine has no such address; `ip address` lists those it has"),
+            _ => write!(f, "{}", self.source),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The front doors: queries in, answers out, over UDP and TCP.
+//!
+//! Each worker is one thread with its own runtime and its own `SO_REUSEPORT` sockets, so that a query is
+//! received, answered and sent by one thread. What the answer is, a [`Responder`] says: at once when it can,
+//! or later, from a task on the same worker.
+
+mod bind;
+mod quota;
+mod sys;
+mod tcp;
+mod udp;
+mod waiting;
+mod worker;
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+pub use bind::{BindError, Doors};
+pub use worker::Open;
+
+/// What a front door needs from the resolver behind it.
+pub trait Responder: Clone + Send + Sync + 'static {
+    /// Answers without waiting, if that is possible. `out` is empty and its room is used again: an answer
+    /// that fits needs no allocation. It must not be longer than the transport carries.
+    fn answer_now(&self, query: &[u8], peer: &Peer, out: &mut Vec<u8>) -> Now;
+
+    /// Answers a query for which [`Responder::answer_now`] said [`Now::Later`]; `None` sends nothing. The
+    /// future runs on the worker's own thread and may be dropped at any await: when the client hangs up,
+    /// under overload, and when the door closes.
+    fn answer_later(&self, query: Vec<u8>, peer: Peer) -> impl Future<Output = Option<Vec<u8>>>;
+}
+
+/// What became of a query on the hot path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Now {
+    /// The answer is in the buffer.
+    Sent,
+    /// The query deserves no answer. A TCP connection that brought it is closed after the answers due on it.
+    Drop,
+    /// The answer takes time.
+    Later,
+}
+
+/// Who asked, how, and at which address of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The client's address and port.
+    pub client: SocketAddr,
+    /// How the query came.
+    pub transport: Transport,
+    /// The address and port that the client asked, also where the socket is bound to all addresses.
+    pub local: SocketAddr,
+}
+
+/// How a query came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// UDP (RFC 1035 §4.2.1).
+    Udp,
+    /// TCP (RFC 7766).
+    Tcp,
+}
+
+/// The limits of the front doors; each says what it guards against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenSettings {
+    /// Addresses to listen on, each over UDP and TCP. Port 0 takes a free port, the same for both.
+    pub addresses: Vec<SocketAddr>,
+    /// Worker threads, at least one.
+    pub workers: usize,
+    /// Queries of one worker that may wait for their answers at once (a flood of misses). Half of these places
+    /// are kept to the end; a query in the other half may be displaced.
+    pub waiting: usize,
+    /// Queries of one client (an IPv4 address or an IPv6 /64) that may wait at once in one worker, so that one
+    /// client cannot take all places, nor save up answers to have them sent in one pulse (DNSBomb, CVE-2024-33655).
+    pub waiting_per_client: usize,
+    /// When all places are taken, a new query displaces the oldest one that may be displaced, if that has waited
+    /// this long; otherwise the new one is dropped. Queries that are answered quickly get through a flood of
+    /// queries that never will be.
+    pub displace_after: Duration,
+    /// TCP connections at once, all workers together (RFC 7766 §6.2.2).
+    pub tcp_connections: usize,
+    /// TCP connections at once of one client: an IPv4 address or an IPv6 /64.
+    pub tcp_per_client: usize,
+    /// How long a TCP connection may stay without a complete query (RFC 7766 §6.2.3). From the moment that half
+    /// of the connections are in use it shrinks, down to an eighth when all are.
+    pub tcp_idle: Duration,
+    /// How long a TCP client may take without reading any of the answers that wait for it.
+    pub tcp_stalled: Duration,
+    /// Queries of one TCP connection that may wait at once; further ones are read when these are answered.
+    pub tcp_pipeline: usize,
+    /// How long queries in hand may take to finish after the doors are told to close.
+    pub drain: Duration,
+}
+
+impl Default for ListenSettings {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            workers: 1,
+            waiting: 4096,
+            waiting_per_client: 500,
+            displace_after: Duration::from_millis(200),
+            tcp_connections: 512,
+            tcp_per_client: 32,
+            tcp_idle: Duration::from_secs(10),
+            tcp_stalled: Duration::from_secs(5),
+            tcp_pipeline: 100,
+            drain: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The key by which clients are told apart for limits: whoever has one IPv6 address commonly has its whole /64.
+fn client_key(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V4(_) => client,
+        IpAddr::V6(v6) => {
+            v6.to_ipv4_mapped().map_or_else(|| Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(), IpAddr::V4)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! How many TCP connections there are, in all and of each client.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::{ListenSettings, client_key};
+
+/// The count of open connections, shared by all workers.
+pub(super) struct Quota {
+    most: usize,
+    most_per_client: usize,
+    idle: Duration,
+    open: AtomicUsize,
+    clients: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// The right to one connection, given back when dropped.
+pub(super) struct Seat {
+    of: Arc<Quota>,
+    client: IpAddr,
+}
+
+impl Quota {
+    pub(super) fn new(settings: &ListenSettings) -> Self {
+        Self {
+            most: settings.tcp_connections,
+            most_per_client: settings.tcp_per_client,
+            idle: settings.tcp_idle,
+            open: AtomicUsize::new(0),
+            clients: Mutex::default(),
+        }
+    }
+
+    /// A seat for a connection of `client`, unless it has too many already or all are taken.
+    pub(super) fn seat(self: &Arc<Self>, client: IpAddr) -> Option<Seat> {
+        let client = client_key(client);
+        let mut clients = self.clients.lock();
+        let mine = clients.get(&client).copied().unwrap_or(0);
+        if mine >= self.most_per_client || self.open.load(Ordering::Relaxed) >= self.most {
+            return None;
+        }
+        clients.insert(client, mine + 1);
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Some(Seat { of: Arc::clone(self), client })
+    }
+
+    /// How long a connection may be idle now: the full time while half of the seats are free, and down to an
+    /// eighth of it when all are taken (RFC 7766 §6.2.3 lets a server lower it under load).
+    fn idle(&self) -> Duration {
+        let half = (self.most / 2).max(1);
+        let free = self.most.saturating_sub(self.open.load(Ordering::Relaxed)).min(half);
+        let share = |part: usize, whole: usize| u32::try_from(part * 1000 / whole).unwrap_or(1000);
+        self.idle / 8 + self.idle * 7 / 8 * share(free, half) / 1000
+    }
+}
+
+impl Seat {
+    /// How long this connection may be idle now.
+    pub(super) fn idle(&self) -> Duration {
+        self.of.idle()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.of.open.fetch_sub(1, Ordering::Relaxed);
+        let mut clients = self.of.clients.lock();
+        if let Some(mine) = clients.get_mut(&self.client) {
+            *mine -= 1;
+            if *mine == 0 {
+                clients.remove(&self.client);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quota(most: usize, most_per_client: usize) -> Arc<Quota> {
+        Arc::new(Quota::new(&ListenSettings {
+            tcp_connections: most,
+            tcp_per_client: most_per_client,
+            tcp_idle: Duration::from_secs(8),
+            ..ListenSettings::default()
+        }))
+    }
+
+    #[test]
+    fn seats_are_limited_in_all_and_per_client_and_come_back() {
+        let quota = quota(3, 2);
+        let client = |last: u8| IpAddr::from([192, 0, 2, last]);
+        let (first, second) = (quota.seat(client(1)), quota.seat(client(1)));
+        assert!(first.is_some() && second.is_some());
+        assert!(quota.seat(client(1)).is_none(), "a third for one client");
+        let third = quota.seat(client(2));
+        assert!(third.is_some() && quota.seat(client(3)).is_none(), "a fourth in all");
+        drop(second);
+        assert!(quota.seat(client(3)).is_some());
+    }
+
+    #[test]
+    fn one_slash_64_is_one_client() {
+        let quota = quota(10, 1);
+        let _seat = quota.seat("2001:db8:0:1::1".parse().unwrap()).unwrap();
+        assert!(quota.seat("2001:db8:0:1:ffff::2".parse().unwrap()).is_none());
+        assert!(quota.seat("2001:db8:0:2::1".parse().unwrap()).is_some());
+    }
+
+    #[test]
+    fn idle_time_shrinks_when_more_than_half_of_the_seats_are_taken() {
+        let quota = quota(4, 4);
+        let mut seats = Vec::new();
+        let mut idle_secs = vec![quota.idle().as_secs_f32()];
+        for _ in 0..4 {
+            seats.push(quota.seat([192, 0, 2, 1].into()).unwrap());
+            idle_secs.push(quota.idle().as_secs_f32());
+        }
+        assert_eq!(idle_secs, [8.0, 8.0, 8.0, 4.5, 1.0]);
+    }
+}

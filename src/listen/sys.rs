@@ -1,0 +1,328 @@
+//! The system calls that std does not offer: whole batches of datagrams in one call, and the address that
+//! a datagram was sent to. Linux.
+//!
+//! Message headers are built anew for each call: the kernel shortens their lengths, and a header that is
+//! used again as the kernel left it loses the room for an address or for a control message.
+#![expect(unsafe_code, reason = "recvmmsg, sendmmsg and sendmsg with IP_PKTINFO exist in libc alone")]
+
+use std::io;
+use std::mem::{self, MaybeUninit};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+
+use socket2::SockAddr;
+use tokio::io::unix::AsyncFd;
+
+/// Datagrams moved by one system call.
+pub(super) const BATCH: usize = 32;
+/// Room for one query. EDNS options and all, a query needs a tenth of it; longer datagrams are dropped.
+const ROOM: usize = 4096;
+/// Room for one `in_pktinfo` or `in6_pktinfo` with its header (`CMSG_SPACE` of the larger is 40).
+const CONTROL_ROOM: usize = 64;
+
+/// A control message buffer, aligned as `cmsghdr` wants it.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Control([u8; CONTROL_ROOM]);
+
+const _: () = assert!(align_of::<libc::cmsghdr>() <= align_of::<Control>());
+
+impl Control {
+    const EMPTY: Self = Self([0; CONTROL_ROOM]);
+}
+
+/// Where a datagram came from and how much of it there is.
+#[derive(Clone, Copy)]
+struct Slot {
+    from: libc::sockaddr_storage,
+    from_len: libc::socklen_t,
+    control: Control,
+    control_len: usize,
+    len: usize,
+    whole: bool,
+}
+
+/// The buffers of one socket: queries received together, and the answers to them.
+pub(super) struct Batch {
+    room: Vec<u8>,
+    slots: Vec<Slot>,
+    answers: Vec<Vec<u8>>,
+    /// The slots that have an answer, in order; those before `sent` have left.
+    ready: Vec<usize>,
+    sent: usize,
+}
+
+/// A query as it was received.
+pub(super) struct Packet<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) from: SocketAddr,
+    /// The address that was asked; the port is 0. Known on sockets with [`want_local_address`] alone.
+    pub(super) local: Option<SocketAddr>,
+}
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        // SAFETY: sockaddr_storage is plain integers, for which all zeroes is a value.
+        let from: libc::sockaddr_storage = unsafe { mem::zeroed() };
+        let slot = Slot { from, from_len: 0, control: Control::EMPTY, control_len: 0, len: 0, whole: false };
+        Self {
+            room: vec![0; BATCH * ROOM],
+            slots: vec![slot; BATCH],
+            answers: vec![Vec::new(); BATCH],
+            ready: Vec::with_capacity(BATCH),
+            sent: 0,
+        }
+    }
+
+    /// Fills the batch with what waits on the socket, without waiting; returns how many datagrams came.
+    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        self.ready.clear();
+        self.sent = 0;
+        let mut parts = [const { libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 } }; BATCH];
+        // SAFETY: mmsghdr is integers and pointers, for which all zeroes is a value.
+        let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
+        let rooms = self.room.chunks_exact_mut(ROOM);
+        for (((header, part), slot), room) in headers.iter_mut().zip(&mut parts).zip(&mut self.slots).zip(rooms) {
+            part.iov_base = room.as_mut_ptr().cast();
+            part.iov_len = ROOM;
+            header.msg_hdr.msg_iov = part;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_name = (&raw mut slot.from).cast();
+            header.msg_hdr.msg_namelen = socklen(size_of::<libc::sockaddr_storage>());
+            header.msg_hdr.msg_control = slot.control.0.as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = CONTROL_ROOM as _;
+        }
+        // SAFETY: `headers` holds BATCH entries; the name, control and data pointers of each point into a slot
+        // or a chunk of `self`, which outlive the call, and no two entries share memory.
+        let count = unsafe {
+            let (count, no_timeout) = (libc::c_uint::try_from(BATCH).unwrap_or(0), ptr::null_mut());
+            libc::recvmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, libc::MSG_DONTWAIT, no_timeout)
+        };
+        let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        for (header, slot) in headers.iter().zip(&mut self.slots).take(count) {
+            slot.len = header.msg_len as usize;
+            slot.whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
+            slot.from_len = header.msg_hdr.msg_namelen;
+            slot.control_len = header.msg_hdr.msg_controllen as _;
+        }
+        Ok(count)
+    }
+
+    /// Shows each of the first `count` datagrams to `answer`; where that returns true, what it left in the
+    /// buffer is queued for [`Batch::send`].
+    pub(super) fn answer_each(&mut self, count: usize, mut answer: impl FnMut(&Packet<'_>, &mut Vec<u8>) -> bool) {
+        let rooms = self.room.chunks_exact(ROOM);
+        for (at, ((slot, room), out)) in self.slots.iter_mut().zip(rooms).zip(&mut self.answers).enumerate().take(count)
+        {
+            let Some(from) = address(&slot.from).filter(|_| slot.whole) else { continue };
+            let local = asked(&mut slot.control, slot.control_len);
+            out.clear();
+            if answer(&Packet { bytes: &room[..slot.len.min(ROOM)], from, local }, out) {
+                slot.control_len = local.map_or(0, |local| leave_from(&mut slot.control, local));
+                self.ready.push(at);
+            }
+        }
+    }
+
+    /// Sends the queued answers. An answer that the kernel refuses is dropped, as the network may drop any.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the socket is full; what is left goes out with the next call.
+    pub(super) fn send(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        while self.sent < self.ready.len() {
+            match self.send_some(socket) {
+                Ok(count) => self.sent += count.max(1),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.sent += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn send_some(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let mut parts = [const { libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 } }; BATCH];
+        // SAFETY: mmsghdr is integers and pointers, for which all zeroes is a value.
+        let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
+        let ready = &self.ready[self.sent..];
+        for ((header, part), at) in headers.iter_mut().zip(&mut parts).zip(ready) {
+            let (slot, answer) = (&mut self.slots[*at], &mut self.answers[*at]);
+            part.iov_base = answer.as_mut_ptr().cast();
+            part.iov_len = answer.len();
+            header.msg_hdr.msg_iov = part;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_name = (&raw mut slot.from).cast();
+            header.msg_hdr.msg_namelen = slot.from_len;
+            if slot.control_len > 0 {
+                header.msg_hdr.msg_control = slot.control.0.as_mut_ptr().cast();
+                header.msg_hdr.msg_controllen = slot.control_len as _;
+            }
+        }
+        // SAFETY: the first `ready.len()` headers, at most BATCH, point at the address, control and answer of
+        // a slot each, all owned by `self` and alive during the call, which only reads them.
+        let count = unsafe {
+            let count = libc::c_uint::try_from(ready.len()).unwrap_or(0);
+            libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, libc::MSG_DONTWAIT)
+        };
+        usize::try_from(count).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+/// Registers a socket with the event queue of the runtime on which this is called.
+pub(super) fn register(socket: UdpSocket) -> io::Result<AsyncFd<UdpSocket>> {
+    // SAFETY: the UdpSocket owns its descriptor and keeps it open; no one takes it out of the AsyncFd.
+    Ok(unsafe { AsyncFd::register(socket) }?)
+}
+
+/// Sends one datagram to `to`; from `from`, when that is given.
+pub(super) fn send_one(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    to: SocketAddr,
+    from: Option<SocketAddr>,
+) -> io::Result<()> {
+    let to = SockAddr::from(to);
+    let mut control = Control::EMPTY;
+    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    // SAFETY: msghdr is integers and pointers, for which all zeroes is a value.
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    header.msg_name = to.as_ptr().cast_mut().cast();
+    header.msg_namelen = to.len();
+    header.msg_iov = &raw mut part;
+    header.msg_iovlen = 1;
+    if let Some(from) = from {
+        header.msg_controllen = leave_from(&mut control, from) as _;
+        header.msg_control = control.0.as_mut_ptr().cast();
+    }
+    // SAFETY: all that `header` points at lives until the call returns, and sendmsg writes to none of it.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_DONTWAIT) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Asks the kernel to tell, with each datagram, which address it was sent to.
+pub(super) fn want_local_address(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
+    if v6 {
+        set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)
+    } else {
+        set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)
+    }
+}
+
+/// Makes answers ignore the path MTU that ICMP messages claim, which anybody can forge to have answers cut in
+/// fragments and spoof the second one (RFC 9715 §3.1).
+pub(super) fn ignore_path_mtu(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
+    if v6 {
+        set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)
+    } else {
+        set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)
+    }
+}
+
+fn set_option(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    let (value, len) = (&raw const value, socklen(size_of::<libc::c_int>()));
+    // SAFETY: `value` points at an integer of `len` octets on this stack frame, which setsockopt only reads.
+    let done = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, value.cast(), len) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Sizes of C structs, all below 200 octets.
+fn socklen(size: usize) -> libc::socklen_t {
+    libc::socklen_t::try_from(size).unwrap_or(0)
+}
+
+fn address(from: &libc::sockaddr_storage) -> Option<SocketAddr> {
+    match libc::c_int::from(from.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the family says that the storage, which is larger and aligned for all, holds a sockaddr_in.
+            let v4 = unsafe { &*ptr::from_ref(from).cast::<libc::sockaddr_in>() };
+            let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
+            Some(SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into())
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above, for a sockaddr_in6.
+            let v6 = unsafe { &*ptr::from_ref(from).cast::<libc::sockaddr_in6>() };
+            let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+            Some(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), v6.sin6_flowinfo, v6.sin6_scope_id).into())
+        }
+        _ => None,
+    }
+}
+
+/// A header over `control` alone, for the CMSG macros.
+fn header_of(control: &mut Control, len: usize) -> libc::msghdr {
+    // SAFETY: msghdr is integers and pointers, for which all zeroes is a value.
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    header.msg_control = control.0.as_mut_ptr().cast();
+    header.msg_controllen = len.min(CONTROL_ROOM) as _;
+    header
+}
+
+/// The address that a datagram was sent to, from its control messages.
+fn asked(control: &mut Control, len: usize) -> Option<SocketAddr> {
+    if len == 0 {
+        return None;
+    }
+    let header = header_of(control, len);
+    // SAFETY: `header` covers the first `len` octets of `control`, which the kernel wrote; the macro returns null
+    // or a pointer to a whole, aligned cmsghdr in there.
+    let mut message = unsafe { libc::CMSG_FIRSTHDR(&raw const header) };
+    while !message.is_null() {
+        // SAFETY: not null, hence a cmsghdr in `control`. The data is read unaligned, after its kind has been
+        // checked; a message of that kind is never shorter, and CONTROL_ROOM holds it whole.
+        unsafe {
+            let data = libc::CMSG_DATA(message);
+            match ((*message).cmsg_level, (*message).cmsg_type) {
+                (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                    let info = data.cast::<libc::in_pktinfo>().read_unaligned();
+                    let ip = Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr));
+                    return Some(SocketAddrV4::new(ip, 0).into());
+                }
+                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                    let info = data.cast::<libc::in6_pktinfo>().read_unaligned();
+                    let ip = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+                    let scope = if ip.is_unicast_link_local() { info.ipi6_ifindex } else { 0 };
+                    return Some(SocketAddrV6::new(ip, 0, 0, scope).into());
+                }
+                _ => message = libc::CMSG_NXTHDR(&raw const header, message),
+            }
+        }
+    }
+    None
+}
+
+/// Writes the control message that makes a datagram leave from `local`; returns its length.
+fn leave_from(control: &mut Control, local: SocketAddr) -> usize {
+    match local {
+        SocketAddr::V4(v4) => {
+            let source = libc::in_addr { s_addr: u32::from(*v4.ip()).to_be() };
+            let any = libc::in_addr { s_addr: 0 };
+            let info = libc::in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: source, ipi_addr: any };
+            put(control, libc::IPPROTO_IP, libc::IP_PKTINFO, info)
+        }
+        SocketAddr::V6(v6) => {
+            let source = libc::in6_addr { s6_addr: v6.ip().octets() };
+            let info = libc::in6_pktinfo { ipi6_addr: source, ipi6_ifindex: v6.scope_id() as _ };
+            put(control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info)
+        }
+    }
+}
+
+fn put<T: Copy>(control: &mut Control, level: libc::c_int, kind: libc::c_int, data: T) -> usize {
+    let size = libc::c_uint::try_from(size_of::<T>()).unwrap_or(0);
+    // SAFETY: CMSG_SPACE and CMSG_LEN only compute.
+    let (space, len) = unsafe { (libc::CMSG_SPACE(size) as usize, libc::CMSG_LEN(size) as usize) };
+    debug_assert!(space <= CONTROL_ROOM, "both kinds of pktinfo fit");
+    *control = Control::EMPTY;
+    let header = header_of(control, space);
+    // SAFETY: `header` covers `space` octets, in which one cmsghdr with a `T` fits, so the first header is not
+    // null, is aligned with `control`, and has room for the data behind it.
+    unsafe {
+        let message = libc::CMSG_FIRSTHDR(&raw const header);
+        (*message).cmsg_level = level;
+        (*message).cmsg_type = kind;
+        (*message).cmsg_len = len as _;
+        libc::CMSG_DATA(message).cast::<MaybeUninit<T>>().write_unaligned(MaybeUninit::new(data));
+    }
+    space
+}

@@ -1,0 +1,113 @@
+//! The queries of one worker that wait for their answers, and who may wait when there are too many.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::task::AbortHandle;
+
+use super::{ListenSettings, client_key};
+
+/// The places in which queries of one worker wait.
+///
+/// Half of the places are kept until the answer is there, so that slow answers come through under any load. The
+/// queries in the other half can be displaced by new ones once they have waited for a while.
+pub(super) struct Waiting {
+    kept_places: usize,
+    open_places: usize,
+    per_client: usize,
+    displace_after: Duration,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    kept: usize,
+    open: usize,
+    /// The queries in open places, oldest first, among them some that have finished.
+    displaceable: VecDeque<(Instant, AbortHandle)>,
+    clients: HashMap<IpAddr, usize>,
+}
+
+/// One place, free again when dropped.
+pub(super) struct Place {
+    of: Rc<Waiting>,
+    client: IpAddr,
+    /// Whether the query stays until it is answered.
+    pub(super) kept: bool,
+}
+
+impl Waiting {
+    pub(super) fn new(settings: &ListenSettings) -> Self {
+        Self {
+            kept_places: settings.waiting / 2,
+            open_places: settings.waiting.div_ceil(2).max(1),
+            per_client: settings.waiting_per_client,
+            displace_after: settings.displace_after,
+            state: RefCell::default(),
+        }
+    }
+
+    /// A place for a query of `client`, unless that has too many already or all places are taken for good.
+    pub(super) fn place(self: &Rc<Self>, client: IpAddr) -> Option<Place> {
+        let client = client_key(client);
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let kept = state.kept < self.kept_places;
+        let mine = state.clients.entry(client).or_default();
+        if *mine >= self.per_client
+            || !kept && state.open >= self.open_places && !self.displace(&mut state.displaceable)
+        {
+            if *mine == 0 {
+                state.clients.remove(&client);
+            }
+            return None;
+        }
+        *mine += 1;
+        *if kept { &mut state.kept } else { &mut state.open } += 1;
+        Some(Place { of: Rc::clone(self), client, kept })
+    }
+
+    /// Says which task serves the query whose place was (or was not) `kept`, so that it can be displaced.
+    pub(super) fn served_by(&self, kept: bool, task: AbortHandle) {
+        if !kept {
+            self.state.borrow_mut().displaceable.push_back((Instant::now(), task));
+        }
+    }
+
+    /// Ends the oldest query in an open place, if it has waited long enough.
+    fn displace(&self, displaceable: &mut VecDeque<(Instant, AbortHandle)>) -> bool {
+        // Finished ones behind an unfinished head add up; more than one for each place are not kept.
+        if displaceable.len() > 2 * self.open_places {
+            displaceable.retain(|(_, task)| !task.is_finished());
+        }
+        while displaceable.front().is_some_and(|(_, task)| task.is_finished()) {
+            displaceable.pop_front();
+        }
+        let long_enough = |(since, _): &(Instant, AbortHandle)| since.elapsed() >= self.displace_after;
+        if !displaceable.front().is_some_and(long_enough) {
+            return false;
+        }
+        if let Some((_, oldest)) = displaceable.pop_front() {
+            // It gives its place back when the runtime drops it, which is before the worker receives again.
+            oldest.abort();
+        }
+        true
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.of.state.borrow_mut();
+        let state = &mut *state;
+        *if self.kept { &mut state.kept } else { &mut state.open } -= 1;
+        if let Some(mine) = state.clients.get_mut(&self.client) {
+            *mine -= 1;
+            if *mine == 0 {
+                state.clients.remove(&self.client);
+            }
+        }
+    }
+}
