@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod lab;
+pub mod listen;
 pub mod policy;
 pub mod time;
 pub mod wire;
