@@ -1,0 +1,160 @@
+//! One exchange with one server. What to make of its outcome, and whom to ask next, the walk decides.
+
+mod flights;
+mod matching;
+mod tcp;
+mod udp;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use rand::RngExt;
+use tokio::time::{Instant, timeout_at};
+
+use crate::trace::{Ignored, Transport, Unreachable};
+use crate::walk::ask::{Ask, Heard};
+use crate::wire::Reply;
+use flights::{Flights, Key, Role};
+
+/// Packets that are described in one outcome; more than this are ignored without a word.
+const MOST_IGNORED: usize = 16;
+
+/// How queries leave this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamSettings {
+    /// Ports from which UDP queries leave, chosen anew for each of them. The wider, the harder to guess
+    /// (RFC 5452 §9.2).
+    pub ports: RangeInclusive<u16>,
+    /// Ports in that range that are never used, because others listen to what comes from or goes to them.
+    pub avoid_ports: Vec<u16>,
+    /// Addresses of ours to send from; of several of one IP version, one is chosen anew for each query
+    /// (RFC 5452 §9.2). The system chooses where there is none.
+    pub sources: Vec<IpAddr>,
+}
+
+impl Default for UpstreamSettings {
+    fn default() -> Self {
+        Self {
+            ports: 1024..=65535,
+            // Multicast DNS, memcached (amplification filters drop it), RoCE (network cards take it for themselves).
+            avoid_ports: vec![4791, 5353, 11211],
+            sources: Vec::new(),
+        }
+    }
+}
+
+/// The way to the servers. Usable from several runtimes at once.
+pub struct Upstream {
+    settings: UpstreamSettings,
+    flights: Flights,
+}
+
+/// What an exchange came to, before it belongs to an ask.
+type Outcome = Result<Answered, Unreachable>;
+
+/// A reply that fits, and how long it took from the moment the query was sent.
+struct Answered {
+    reply: Box<Reply>,
+    bytes: usize,
+    rtt: Duration,
+}
+
+impl Upstream {
+    /// A way that sends as the settings say.
+    #[must_use]
+    pub fn new(settings: UpstreamSettings) -> Self {
+        Self { settings, flights: Flights::default() }
+    }
+
+    /// Sends the question once and waits for the reply to it until the time to give up.
+    ///
+    /// Packets that are not the reply are ignored while it is awaited, and listed. An equal question to the same
+    /// server over the same transport that is on its way already is not sent again: its outcome is shared, so that
+    /// nobody gets many tries at guessing by making us ask often (RFC 5452 §5).
+    ///
+    /// May be dropped at any time; those who share the exchange then carry on by themselves.
+    pub async fn exchange(&self, ask: &Ask) -> Heard {
+        let deadline = Instant::now() + ask.give_up;
+        let key = Key::of(ask);
+        loop {
+            match self.flights.role(&key) {
+                Role::Lead(lead) => {
+                    let heard = self.send(ask, &key, deadline).await;
+                    lead.tell(&heard);
+                    return heard;
+                }
+                Role::Join(mut outcome) => {
+                    let told = timeout_at(deadline, outcome.wait_for(Option::is_some)).await;
+                    match told.map(|told| told.map(|heard| heard.clone())) {
+                        Ok(Ok(Some(heard))) => return with_id(heard, ask),
+                        // Whoever led is gone without an outcome: lead, or join whoever does now.
+                        Ok(Ok(None) | Err(_)) => {}
+                        Err(_) => return Heard::Silence { ask: ask.id, ignored: Vec::new() },
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&self, ask: &Ask, key: &Key, deadline: Instant) -> Heard {
+        // The thread's generator is a ChaCha stream cipher seeded by the system: ids cannot be told from earlier ids.
+        let id: u16 = rand::rng().random();
+        let mut ignored = Vec::new();
+        let outcome = match ask.transport {
+            Transport::Udp => udp::exchange(&self.settings, ask, id, &key.query(ask, id), deadline, &mut ignored).await,
+            Transport::Tcp => tcp::exchange(&self.settings, ask, id, &key.query(ask, id), deadline, &mut ignored).await,
+        };
+        let ask = ask.id;
+        match outcome {
+            Ok(Answered { reply, bytes, rtt }) => Heard::Reply { ask, reply, bytes, rtt, ignored },
+            Err(Unreachable::Timeout) => Heard::Silence { ask, ignored },
+            Err(why) => Heard::Failed { ask, why, ignored },
+        }
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// The address to send from: one of the settings, or whatever the system takes.
+fn source(settings: &UpstreamSettings, server: SocketAddr) -> IpAddr {
+    let fitting = || settings.sources.iter().filter(|ip| ip.is_ipv4() == server.is_ipv4());
+    let any = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    match fitting().count() {
+        0 => any,
+        count => fitting().nth(rand::rng().random_range(0..count)).copied().unwrap_or(any),
+    }
+}
+
+fn with_id(mut heard: Heard, by: &Ask) -> Heard {
+    match &mut heard {
+        Heard::Reply { ask, .. } | Heard::Silence { ask, .. } | Heard::Failed { ask, .. } => *ask = by.id,
+    }
+    heard
+}
+
+/// Whose fault an error of the system is.
+fn unreachable(error: &std::io::Error) -> Unreachable {
+    use std::io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ConnectionRefused => Unreachable::Refused,
+        // "Address not available" is what a machine says that has no address of that IP version to send from.
+        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {
+            Unreachable::NoRoute
+        }
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::UnexpectedEof => Unreachable::Closed,
+        Kind::TimedOut => Unreachable::Timeout,
+        _ => Unreachable::Local,
+    }
+}
+
+fn note(ignored: &mut Vec<Ignored>, packet: Ignored) {
+    if ignored.len() < MOST_IGNORED {
+        ignored.push(packet);
+    }
+}
