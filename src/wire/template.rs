@@ -122,8 +122,8 @@ impl Template {
     ///
     /// RD and CD are copied from the query, RA is set, the question is echoed octet for octet, `age_secs` is taken
     /// from each TTL. The response has at most `limit` octets, where less than 512 counts as 512 (RFC 6891 §6.2.3):
-    /// first the sentences of the extended errors go, then sets from the end, whole ones only, with TC if they were part of
-    /// answer or authority (RFC 2181 §9). The OPT record stays in any case.
+    /// first the sentences of the extended errors go, then sets from the end, whole ones only, with TC if they were
+    /// part of answer or authority (RFC 2181 §9). The OPT record stays in any case.
     pub fn respond(&self, query: &QueryView<'_>, age_secs: u32, extras: &Extras<'_>, limit: usize, out: &mut Vec<u8>) {
         let start = out.len();
         let limit = limit.clamp(512, MAX_MESSAGE);

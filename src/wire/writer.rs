@@ -100,7 +100,8 @@ impl<'b> Writer<'b> {
         self.keep(mark, section, 1)
     }
 
-    /// Adds all records of a set, in class CHAOS if the question is of that class and in IN otherwise, and, if `with_sigs`, the signatures over it.
+    /// Adds all records of a set and, if `with_sigs`, the signatures over it; in class CHAOS if the question is of
+    /// that class, in IN otherwise.
     ///
     /// # Errors
     /// When the whole does not fit; the message is then as before.

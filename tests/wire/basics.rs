@@ -1,7 +1,5 @@
 //! Single messages by the letter of the RFCs.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
 use rootwalk::wire::{
     BadQuery, DNSClass, Damage, Ede, Edns, Extras, Fault, Flags, Name, QueryView, Question, Record, RecordType, Reply,
     ResponseCode, RrSet, Section, Sections, Template, Unreadable, Writer, answer_bad, ede, write_query,
@@ -162,6 +160,21 @@ fn compression_is_used_and_undone() {
     assert_eq!((reply.rcode, reply.flags.aa(), &*reply.damage), (ResponseCode::BADVERS, true, &[][..]));
     let record: &Record = &reply.answer[0];
     assert_eq!(Some(&*record.rdata), mx.rdatas.iter().next());
+}
+
+/// RFC 3597 §4: names are compressed in the data of the types of RFC 1035 alone.
+#[test]
+fn names_in_younger_types_are_not_compressed() {
+    let target = b"\x03www\x07example\x03com\0";
+    for (rtype, before, compressed) in [(2, 0, true), (15, 2, true), (33, 6, false), (39, 0, false), (47, 0, false)] {
+        let rdata = [&[0; 6][..before], target].concat();
+        let set = RrSet::new(Name::root(), RecordType::from(rtype), 60, [&rdata[..]]);
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(7, Flags::default(), &mut bytes);
+        writer.question(&question());
+        writer.set(Section::Answer, &set, true).expect("there is room");
+        assert_eq!(bytes.ends_with(target), !compressed, "type {rtype}");
+    }
 }
 
 #[test]

@@ -1,0 +1,62 @@
+//! The hot path allocates nothing.
+
+#![expect(unsafe_code, reason = "an allocator that counts has to implement an unsafe trait")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use rootwalk::wire::{
+    Ede, Edns, EdnsOption, Extras, Flags, QueryView, Question, RecordType, ResponseCode, RrSet, Sections, Template,
+    edns, write_query,
+};
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: `at` came from `System`, by `alloc` above.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn reading_a_query_and_responding_allocates_nothing() {
+    let owner: rootwalk::wire::Name = "a-rather-long-label.of.a.rather.long.name.example.com".parse().expect("a name");
+    let question = Question::new(owner.clone(), RecordType::A);
+    let set = RrSet::new(owner, RecordType::A, 300, [&[192, 0, 2, 1][..], &[192, 0, 2, 2]]);
+    let template =
+        Template::build(&question, ResponseCode::NoError, &Sections { answer: &[set], ..Sections::default() }, true);
+    let cookie = EdnsOption { code: edns::COOKIE, data: [7; 8].into() };
+    let asked = Edns { options: vec![cookie], ..Edns::new(1232, true) };
+    let (mut bytes, mut out) = (Vec::new(), Vec::with_capacity(1232));
+    write_query(7, &question, Flags::default().with_rd(true), Some(&asked), &mut bytes);
+    let edes = [Ede::new(3, "kept from yesterday")];
+
+    let before = COUNT.get();
+    let query = QueryView::read(&bytes).expect("a good query");
+    let cookie = query.edns().and_then(|edns| edns.option(edns::COOKIE)).expect("the cookie");
+    let options = [(edns::COOKIE, cookie)];
+    let extras = Extras { edes: &edes, options: &options, udp_size: 1232, ..Extras::default() };
+    template.respond(&query, 10, &extras, query.udp_limit(), &mut out);
+    let allocations = COUNT.get() - before;
+
+    assert_eq!(allocations, 0);
+    // The counter counts, or the line above proves nothing.
+    drop(std::hint::black_box(bytes.clone()));
+    assert_eq!(COUNT.get() - before, 1);
+    assert!(out.len() > 100);
+}

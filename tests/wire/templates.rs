@@ -1,0 +1,130 @@
+//! Answers ready to send, at every limit.
+
+use proptest::collection::vec;
+use proptest::prelude::{Just, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use rootwalk::wire::{Ede, Edns, Extras, Flags, QueryView, Record, RecordType, Reply, ResponseCode, RrSet};
+use rootwalk::wire::{Section, Sections, Template, Writer, write_query};
+
+use super::strategies::{question, seeded, set};
+
+/// How many whole sets the records are; `None` when the last one is in parts.
+fn whole_sets(records: &[Record], sets: &[RrSet], dnssec_ok: bool) -> Option<usize> {
+    let mut rest = records;
+    for (nth, set) in sets.iter().enumerate() {
+        if rest.is_empty() {
+            return Some(nth);
+        }
+        let sigs = set.sigs.iter().map(|rdata| (RecordType::RRSIG, rdata)).filter(|_| dnssec_ok);
+        let members: Vec<_> = set.rdatas.iter().map(|rdata| (set.rtype, rdata)).chain(sigs).collect();
+        let (mine, others) = rest.split_at_checked(members.len())?;
+        let alike = |(record, (rtype, rdata)): (&Record, &(RecordType, &[u8]))| {
+            record.owner == set.owner && record.rtype == *rtype && record.rdata.eq_ignore_ascii_case(rdata)
+        };
+        if !mine.iter().zip(&members).all(alike) {
+            return None;
+        }
+        rest = others;
+    }
+    rest.is_empty().then_some(sets.len())
+}
+
+proptest! {
+    #![proptest_config(seeded(24))]
+
+    #[test]
+    fn responses_are_valid_at_every_limit(
+        question in question(),
+        answer in vec(set(), 0..8),
+        authority in vec(set(), 0..4),
+        additional in vec(set(), 0..6),
+        edns in proptest::option::of(any::<bool>()),
+        sentence in prop_oneof![Just(0_usize), 1..60_usize, 400..700_usize],
+        age_secs in prop_oneof![Just(0), 0..200_000_u32],
+    ) {
+        let dnssec_ok = edns == Some(true);
+        let sections = Sections { answer: &answer, authority: &authority, additional: &additional, aa: false };
+        let template = Template::build(&question, ResponseCode::NXDomain, &sections, dnssec_ok);
+        let mut bytes = Vec::new();
+        let edns = edns.map(|dnssec_ok| Edns::new(4096, dnssec_ok));
+        write_query(7, &question, Flags::default().with_rd(true), edns.as_ref(), &mut bytes);
+        let query = QueryView::read(&bytes).expect("a good query");
+        let edes = [Ede::new(22, "x".repeat(sentence)), Ede::new(23, "")];
+        let extras = Extras { edes: &edes, options: &[(10, b"cookie")], udp_size: 1232, ..Extras::default() };
+        let (mut last, mut last_count) = (Vec::new(), 0);
+        for limit in 12..=4096 {
+            let mut out = Vec::new();
+            template.respond(&query, age_secs, &extras, limit, &mut out);
+            prop_assert!(out.len() <= limit.max(512));
+            if out == last {
+                continue;
+            }
+            let reply = Reply::read(&out).expect("readable");
+            prop_assert_eq!(&*reply.damage, &[][..]);
+            prop_assert_eq!((reply.rcode, reply.question.as_ref()), (ResponseCode::NXDomain, Some(&question)));
+            prop_assert_eq!(reply.edns.is_some(), edns.is_some());
+            prop_assert_eq!(reply.edns.map_or(2, |edns| edns.edes().count()), 2, "codes are never dropped");
+            let kept = [(&reply.answer, &answer), (&reply.authority, &authority), (&reply.additional, &additional)]
+                .map(|(records, sets)| whole_sets(records, sets, dnssec_ok));
+            let [Some(of_answer), Some(of_authority), Some(of_additional)] = kept else {
+                panic!("a set is in parts: {kept:?}")
+            };
+            let complete = (of_answer, of_authority) == (answer.len(), authority.len());
+            prop_assert_eq!(reply.flags.tc(), !complete);
+            prop_assert!(complete || of_additional == 0);
+            prop_assert!(of_answer == answer.len() || of_authority == 0);
+            let ttls = answer.iter().take(of_answer).flat_map(|set| set.rdatas.iter().map(|_| set.ttl_secs));
+            let first = ttls.map(|ttl| ttl.saturating_sub(age_secs)).next();
+            prop_assert_eq!(reply.answer.first().map(|record| record.ttl_secs), first);
+            last_count = of_answer + of_authority + of_additional;
+            last = out;
+        }
+        // At the largest limit of all, everything is there.
+        let mut out = Vec::new();
+        template.respond(&query, age_secs, &extras, 65_535, &mut out);
+        let reply = Reply::read(&out).expect("readable");
+        prop_assert!(!reply.flags.tc() && last_count <= answer.len() + authority.len() + additional.len());
+        prop_assert_eq!(whole_sets(&reply.additional, &additional, dnssec_ok), Some(additional.len()));
+        prop_assert!(reply.edns.is_none_or(|edns| edns.edes().eq(edes)));
+    }
+
+    /// A set that finds no room is taken back with every place that later names could point to, and names beyond the
+    /// reach of a pointer (16 KiB) are written in full.
+    #[test]
+    fn sets_that_find_no_room_leave_no_trace(
+        question in question(),
+        padding in prop_oneof![Just(0_usize), 15_000..17_000_usize],
+        sets in vec(set(), 1..40),
+        room in 0..3000_usize,
+    ) {
+        let mut bytes = b"prefix".to_vec();
+        let mut writer = Writer::new(7, Flags::default(), &mut bytes);
+        writer.question(&question);
+        let padding = RrSet::new(question.name, RecordType::Unknown(65280), 1, [&vec![0; padding][..]]);
+        writer.set(Section::Answer, &padding, false).expect("there is room");
+        let limit = writer.len() + room;
+        writer.set_limit(limit);
+        let kept: Vec<_> = sets.iter().filter(|set| writer.set(Section::Authority, set, true).is_ok()).cloned().collect();
+        writer.finish();
+        let reply = Reply::read(&bytes[6..]).expect("readable");
+        prop_assert!(bytes.len() - 6 <= limit);
+        prop_assert_eq!(&*reply.damage, &[][..]);
+        prop_assert_eq!(whole_sets(&reply.authority, &kept, true), Some(kept.len()));
+    }
+}
+
+/// More than fits into any message: TC, and still whole sets.
+#[test]
+fn an_answer_larger_than_a_message_is_truncated() {
+    let owner: rootwalk::wire::Name = "big.example".parse().expect("a name");
+    let half = vec![0_u8; 40_000];
+    let sets = [1, 2].map(|_| RrSet::new(owner.clone(), RecordType::Unknown(65280), 60, [&half[..]]));
+    let question = rootwalk::wire::Question::new(owner, RecordType::Unknown(65280));
+    let template =
+        Template::build(&question, ResponseCode::NoError, &Sections { answer: &sets, ..Sections::default() }, false);
+    let (mut bytes, mut out) = (Vec::new(), Vec::new());
+    write_query(7, &question, Flags::default(), None, &mut bytes);
+    let query = QueryView::read(&bytes).expect("a good query");
+    template.respond(&query, 0, &Extras::default(), 65_535, &mut out);
+    let reply = Reply::read(&out).expect("readable");
+    assert_eq!((reply.flags.tc(), reply.answer.len(), reply.damage.len()), (true, 1, 0));
+}

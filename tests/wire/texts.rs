@@ -1,0 +1,57 @@
+//! Record data as text, read back by the zone file parser of the `domain` crate.
+
+use domain::base::rdata::ComposeRecordData as _;
+use domain::zonefile::inplace::{Entry, Zonefile};
+use proptest::prelude::{Strategy as _, proptest};
+use rootwalk::wire::{RecordType, text};
+
+use super::strategies::{data, record, seeded};
+
+/// The data that another program makes of our line.
+fn read_back(line: &str) -> Result<Vec<u8>, String> {
+    let mut file = Zonefile::new().allow_invalid();
+    file.extend_from_slice(line.as_bytes());
+    file.extend_from_slice(b"\n");
+    let Ok(Some(Entry::Record(record))) = file.next_entry() else { return Err(line.to_owned()) };
+    let mut octets = Vec::new();
+    let _infallible = record.data().compose_rdata(&mut octets);
+    Ok(octets)
+}
+
+fn is_known((rtype, _): &(RecordType, Vec<u8>)) -> bool {
+    !matches!(u16::from(*rtype), 17 | 18)
+}
+
+proptest! {
+    #![proptest_config(seeded(512))]
+
+    #[test]
+    fn another_parser_reads_the_same(record in record(data().prop_filter("RP and AFSDB are not known there", is_known))) {
+        let line = text::record_text(&record).to_string();
+        assert_eq!(read_back(&line), Ok(record.rdata.to_vec()), "{line}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_rfcs() {
+    let show = |rtype: u16, rdata: &[u8]| text::rdata_text(RecordType::from(rtype), rdata).to_string();
+    // RFC 3597 §5: the generic form, for an unknown type, for no data and for data that is not of its type.
+    assert_eq!(show(731, &[0xab, 0xcd, 0xef, 1, 0x23, 0x45]), "\\# 6 ABCDEF012345");
+    assert_eq!(show(731, &[]), "\\# 0");
+    assert_eq!(show(1, &[10, 0, 0]), "\\# 3 0A0000");
+    assert_eq!(show(16, b"\x03a\"\\\x02\xff\n"), "\"a\\\"\\\\\" \"\\255\\010\"");
+    // RFC 4034 §3.3 writes these two moments.
+    let rrsig =
+        [&[0, 1, 5, 3, 0, 1, 0x51, 0x80, 0x3e, 0x7c, 0x9d, 0xd7][..], &[0x3e, 0x55, 0x10, 0xd7, 0x0a, 0x52, 0, 0xff]];
+    assert_eq!(show(46, &rrsig.concat()), "A 5 3 86400 20030322173103 20030220173103 2642 . /w==");
+    assert_eq!(show(47, b"\x04host\x07example\x03com\0\0\x06\x40\x01\0\0\0\x03"), "host.example.com. A MX RRSIG NSEC");
+    // RFC 9460 appendix D.
+    assert_eq!(show(65, b"\0\0\x03foo\x07example\x03com\0"), "0 foo.example.com.");
+    assert_eq!(
+        show(64, b"\0\x10\x03foo\x07example\x03org\0\0\0\0\x04\0\x01\0\x04\0\x01\0\x09\x02h2\x05h3-19\0\x04\0\x04\xc0\0\x02\x01"),
+        "16 foo.example.org. mandatory=alpn,ipv4hint alpn=h2,h3-19 ipv4hint=192.0.2.1"
+    );
+    assert_eq!(show(64, b"\0\x01\0\x02\x9b\0\x05hello"), "1 . key667=\"hello\"");
+    assert_eq!(show(257, b"\0\x05issueca.example.net"), "0 issue \"ca.example.net\"");
+    assert_eq!(show(108, &[0, 0, 0x5e, 0, 0x53, 0x2a]), "00-00-5E-00-53-2A");
+}
