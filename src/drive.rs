@@ -1,0 +1,100 @@
+//! Carries out a walk: turns its asks into packets, and packets into what it heard.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Instant;
+
+use crate::cache::{Cache, Servers};
+use crate::time::Time;
+use crate::trace::{Cost, Told, Trace};
+use crate::upstream::Upstream;
+use crate::walk::ask::{AskId, Heard};
+use crate::walk::outcome::Outcome;
+use crate::walk::{Around, Dice, Step, Walk, WalkSettings};
+use crate::wire::Question;
+
+/// The clock of the edge; the pure half gets its readings as [`Time`].
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    /// A clock that begins now.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a clock begins at a moment, not at a default")]
+    pub fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+        let origin = Instant::now();
+        // A moment of zero would look like never; begin a second later.
+        Self { origin }
+    }
+
+    /// The moment.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        Time::ZERO + self.origin.elapsed()
+    }
+}
+
+/// What walks need: knowledge, settings, and a way to the servers.
+#[derive(Debug)]
+pub struct World {
+    /// What is known of names.
+    pub cache: Cache,
+    /// What is known of servers.
+    pub servers: Servers,
+    /// How walks are done.
+    pub settings: WalkSettings,
+    /// The way to the servers.
+    pub upstream: Upstream,
+    /// The clock.
+    pub clock: Clock,
+}
+
+type Exchange<'a> = Pin<Box<dyn Future<Output = Heard> + 'a>>;
+
+/// Walks from the root, or from what is known, to the answer; returns the story as well.
+pub async fn walk(question: Question, world: &World) -> (Outcome, Trace) {
+    let started = world.clock.now();
+    let mut walk = Walk::new(question.clone(), &world.settings, started);
+    let mut dice = Dice::from_entropy(rand::random());
+    let mut exchanges: Vec<(AskId, Exchange<'_>)> = Vec::new();
+    let mut heard = None;
+    let outcome = loop {
+        let mut around =
+            Around { cache: &world.cache, servers: &world.servers, settings: &world.settings, dice: &mut dice };
+        match walk.step(world.clock.now(), heard.take(), &mut around) {
+            Step::Done(outcome) => break *outcome,
+            Step::Wait { asks, forget, wake } => {
+                exchanges.retain(|(id, _)| !forget.contains(id));
+                for ask in asks {
+                    let id = ask.id;
+                    exchanges.push((id, Box::pin(async move { world.upstream.exchange(&ask).await })));
+                }
+                let patience = wake - world.clock.now();
+                heard = tokio::time::timeout(patience, next(&mut exchanges)).await.ok();
+            }
+        }
+    };
+    let cost = Cost::new(walk.budget().queries(), walk.budget().bytes(), started, world.clock.now());
+    let edes = outcome.edes();
+    let told = Told { rcode: outcome.rcode, answer: &outcome.answer, authority: &outcome.authority, edes: &edes };
+    let trace = Trace::new(&question, &told, cost, walk.into_log());
+    (outcome, trace)
+}
+
+/// The first of the exchanges that comes to an end; it is taken out of the list.
+async fn next(exchanges: &mut Vec<(AskId, Exchange<'_>)>) -> Heard {
+    poll_fn(|context| {
+        for at in 0..exchanges.len() {
+            if let Poll::Ready(heard) = exchanges[at].1.as_mut().poll(context) {
+                drop(exchanges.swap_remove(at));
+                return Poll::Ready(heard);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}

@@ -1,0 +1,360 @@
+//! The events of a walk, each with its reason.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Serialize, Serializer};
+
+use crate::time::Time;
+use crate::wire::text::type_name;
+use crate::wire::{Ede, Name, RecordType};
+
+use super::why::{AskWhy, ChoiceWhy, DropWhy, Ignored, Limit, Source, Transport, Wrong};
+
+/// The number of a goal inside its walk; 0 is the client's question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct GoalId(pub u32);
+
+/// One event with its moment and the goal that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Microseconds since the walk began.
+    pub at_us: u64,
+    /// The goal for which it happened.
+    pub goal: GoalId,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+impl Entry {
+    /// Notes that `event` happened at `now` in a walk that began at `started`.
+    #[must_use]
+    pub fn new(now: Time, started: Time, goal: GoalId, event: Event) -> Self {
+        let at_us = u64::try_from((now - started).as_micros()).unwrap_or(u64::MAX);
+        Self { at_us, goal, event }
+    }
+}
+
+/// Why a question is being resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Purpose {
+    /// A client asked.
+    Client,
+    /// The servers of the root are not known yet (RFC 9609).
+    Priming,
+    /// The address of a name server is needed.
+    ServerAddress {
+        /// The zone that the name server serves.
+        zone: Name,
+    },
+}
+
+/// A server: its name where one is known, and its address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServerAt {
+    /// The name under which the delegation lists it.
+    pub name: Option<Name>,
+    /// Its address.
+    pub addr: IpAddr,
+}
+
+impl fmt::Display for ServerAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} ({})", self.addr),
+            None => write!(f, "{}", self.addr),
+        }
+    }
+}
+
+/// What kind of knowledge a cache gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Known {
+    /// A record set.
+    Set,
+    /// An alias on the way.
+    Alias,
+    /// That the name does not exist.
+    NxDomain,
+    /// That the name has no such records.
+    NoData,
+    /// The servers of a zone.
+    Delegation,
+    /// That this question failed a moment ago (RFC 9520).
+    Failure,
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Set => "the record set",
+            Self::Alias => "the alias",
+            Self::NxDomain => "that the name does not exist",
+            Self::NoData => "that there is no such record",
+            Self::Delegation => "the delegation",
+            Self::Failure => "the recent failure",
+        })
+    }
+}
+
+/// What a reply turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Verdict {
+    /// The records that were asked for.
+    Answer {
+        /// How many.
+        records: usize,
+    },
+    /// The name is an alias; the walk goes on with the target.
+    Alias {
+        /// Where the aliases in this reply lead.
+        target: Name,
+    },
+    /// The servers of a zone further down.
+    Referral {
+        /// That zone.
+        zone: Name,
+        /// How many name servers it has.
+        servers: usize,
+        /// How many addresses came with them.
+        glue: usize,
+        /// Whether a DS set came along.
+        signed: bool,
+    },
+    /// The name exists, but not with this type.
+    NoData,
+    /// The name does not exist.
+    NxDomain,
+    /// The minimised name exists, or may: one label more is asked.
+    Deeper,
+    /// Truncated: the whole answer is fetched over TCP.
+    Truncated,
+    /// A DNAME makes a name that is too long (RFC 6672 §2.2).
+    TooLong,
+    /// Aliases that lead back to themselves.
+    AliasLoop {
+        /// The name that came a second time.
+        name: Name,
+    },
+    /// Nothing that can be used.
+    Wrong(Wrong),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer { records: 1 } => f.write_str("the answer, 1 record"),
+            Self::Answer { records } => write!(f, "the answer, {records} records"),
+            Self::Alias { target } => write!(f, "an alias for {target}"),
+            Self::Referral { zone, servers, glue, signed } => {
+                let signed = if *signed { ", signed" } else { "" };
+                write!(f, "a referral to {zone} ({servers} servers, {glue} addresses{signed})")
+            }
+            Self::NoData => f.write_str("the name has no such record"),
+            Self::NxDomain => f.write_str("the name does not exist"),
+            Self::Deeper => f.write_str("no zone cut here, one label more"),
+            Self::Truncated => f.write_str("truncated"),
+            Self::TooLong => f.write_str("a DNAME that makes the name too long"),
+            Self::AliasLoop { name } => write!(f, "aliases that lead back to {name}"),
+            Self::Wrong(wrong) => write!(f, "the server {wrong}"),
+        }
+    }
+}
+
+/// Everything that can happen in a walk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A question has to be resolved.
+    Goal {
+        /// The name.
+        name: Name,
+        /// The type.
+        #[serde(serialize_with = "type_text")]
+        qtype: RecordType,
+        /// Why.
+        purpose: Purpose,
+        /// The goal that waits for it.
+        parent: Option<GoalId>,
+    },
+    /// A cache knew something.
+    FromCache {
+        /// What.
+        known: Known,
+        /// Of which name.
+        name: Name,
+        /// Of which type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// Seconds since it was learned.
+        age_secs: u64,
+        /// Seconds for which it stays valid.
+        left_secs: u64,
+        /// Who told us.
+        source: Source,
+    },
+    /// A question was sent.
+    Asked {
+        /// The number of the ask in this walk.
+        ask: u32,
+        /// The zone for which the server is asked.
+        zone: Name,
+        /// The server.
+        server: ServerAt,
+        /// The name sent, in the case sent.
+        name: Name,
+        /// The type sent.
+        #[serde(serialize_with = "type_text")]
+        qtype: RecordType,
+        /// UDP or TCP.
+        transport: Transport,
+        /// Why in this form.
+        why: AskWhy,
+        /// Why this server.
+        choice: ChoiceWhy,
+        /// Milliseconds after which another server is asked as well.
+        patience_ms: u64,
+    },
+    /// A reply came.
+    Heard {
+        /// To which ask.
+        ask: u32,
+        /// From whom.
+        server: ServerAt,
+        /// Round-trip time in microseconds.
+        rtt_us: u64,
+        /// Its size in octets.
+        bytes: usize,
+        /// Its response code.
+        rcode: String,
+        /// Whether it was authoritative.
+        aa: bool,
+        /// Whether it came after the patience had run out.
+        late: bool,
+        /// What it turned out to be.
+        verdict: Verdict,
+    },
+    /// The patience with a server ran out; another one is asked, this one is still listened to.
+    Late {
+        /// The ask.
+        ask: u32,
+        /// The server.
+        server: ServerAt,
+        /// Milliseconds waited.
+        after_ms: u64,
+    },
+    /// A server will not be listened to any longer, or cannot be reached.
+    Lost {
+        /// The ask.
+        ask: u32,
+        /// The server.
+        server: ServerAt,
+        /// Why.
+        wrong: Wrong,
+    },
+    /// A packet came that was not the reply.
+    Ignored {
+        /// While which ask was awaited.
+        ask: u32,
+        /// From which server's address it claims to be.
+        server: ServerAt,
+        /// What it was.
+        what: Ignored,
+    },
+    /// A record in a reply was not used.
+    Dropped {
+        /// The ask.
+        ask: u32,
+        /// Its owner.
+        owner: Name,
+        /// Its type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// Why.
+        why: DropWhy,
+    },
+    /// Addresses of name servers have to be looked up first.
+    NoAddress {
+        /// The zone whose servers they are.
+        zone: Name,
+        /// The names that are looked up.
+        servers: Vec<Name>,
+    },
+    /// A name server's address depends on itself.
+    Cycle {
+        /// The name server.
+        name: Name,
+        /// The zone that it should serve.
+        zone: Name,
+    },
+    /// Aliases that lead back to themselves.
+    AliasLoop {
+        /// The name that came a second time.
+        name: Name,
+    },
+    /// A limit was reached.
+    LimitReached {
+        /// Which.
+        limit: Limit,
+        /// Its value.
+        value: u64,
+    },
+    /// The goal is reached or given up.
+    Ended {
+        /// The response code that follows from it.
+        rcode: String,
+        /// Extended errors, in words.
+        edes: Vec<Ede>,
+    },
+}
+
+/// For serde: a type as its mnemonic.
+pub(super) fn type_text<S: Serializer>(rtype: &RecordType, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&type_name(*rtype))
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Goal { name, qtype, purpose, .. } => {
+                let qtype = type_name(*qtype);
+                match purpose {
+                    Purpose::Client => write!(f, "resolve {name} {qtype}"),
+                    Purpose::Priming => write!(f, "ask the root for its own servers"),
+                    Purpose::ServerAddress { zone } => write!(f, "find {name} {qtype}, a server of {zone}"),
+                }
+            }
+            Self::FromCache { known, name, rtype, age_secs, left_secs, source } => {
+                let rtype = type_name(*rtype);
+                write!(f, "the cache knows {known} {name} {rtype}, {age_secs} s old, {left_secs} s left, from {source}")
+            }
+            Self::Asked { zone, server, name, qtype, transport, why, choice, .. } => {
+                let qtype = type_name(*qtype);
+                write!(f, "ask {server} for {zone}: {name} {qtype} over {transport} ({why}; {choice})")
+            }
+            Self::Heard { server, rtt_us, verdict, late, .. } => {
+                let late = if *late { ", late" } else { "" };
+                write!(f, "{server} after {}.{} ms{late}: {verdict}", rtt_us / 1000, rtt_us % 1000 / 100)
+            }
+            Self::Late { server, after_ms, .. } => write!(f, "{server} is silent for {after_ms} ms, another is asked"),
+            Self::Lost { server, wrong, .. } => write!(f, "{server} {wrong}"),
+            Self::Ignored { server, what, .. } => write!(f, "ignored from {server}: {what}"),
+            Self::Dropped { owner, rtype, why, .. } => write!(f, "dropped {owner} {}: {why}", type_name(*rtype)),
+            Self::NoAddress { zone, servers } => {
+                write!(f, "no address is known for the servers of {zone}; look up")?;
+                servers.iter().try_for_each(|name| write!(f, " {name}"))
+            }
+            Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
+            Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
+            Self::LimitReached { limit, value } => write!(f, "limit reached: {value} {limit}"),
+            Self::Ended { rcode, edes } => {
+                f.write_str(rcode)?;
+                edes.iter().try_for_each(|ede| write!(f, "; {}", ede.text))
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What happened on the way to an answer, as data.
+//!
+//! [`Event`] is one closed vocabulary. Logs, EDE texts, JSON, the terminal and the tests are
+//! readers of it; its `Display` is the only place that holds English.
+
+mod event;
+mod report;
+mod text;
+mod why;
+
+pub use event::{Entry, Event, GoalId, Known, Purpose, ServerAt, Verdict};
+pub use report::{Cost, SCHEMA, Told, Trace};
+pub use text::Paint;
+pub use why::{AskWhy, ChoiceWhy, DropWhy, Ignored, Limit, Source, Transport, Unreachable, Wrong};

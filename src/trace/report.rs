@@ -1,0 +1,93 @@
+//! The whole story of one answer, ready to be shown or kept.
+
+use serde::Serialize;
+
+use crate::time::Time;
+use crate::wire::text::{rcode_name, rrset_lines, type_name};
+use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
+
+use super::event::{Entry, type_text};
+
+/// The name and version of the JSON form; docs/trace.md describes it.
+pub const SCHEMA: &str = "rootwalk.trace/1";
+
+/// How one question was answered.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trace {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// The name that was asked.
+    pub name: Name,
+    /// The type that was asked.
+    #[serde(rename = "type", serialize_with = "type_text")]
+    pub qtype: RecordType,
+    /// The response code of the answer.
+    pub rcode: String,
+    /// The answer section, a record a line, in presentation format.
+    pub answer: Vec<String>,
+    /// The authority section likewise.
+    pub authority: Vec<String>,
+    /// Extended errors (RFC 8914).
+    pub edes: Vec<Ede>,
+    /// What it cost.
+    pub cost: Cost,
+    /// What happened, in order.
+    pub steps: Vec<Entry>,
+}
+
+/// What an answer has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// Queries sent to servers.
+    pub queries: u32,
+    /// Octets received from them.
+    pub bytes: usize,
+    /// Microseconds from the question to the answer.
+    pub time_us: u64,
+}
+
+/// What the client gets, in the words of this module.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// The response code.
+    pub rcode: ResponseCode,
+    /// The answer section.
+    pub answer: &'a [RrSet],
+    /// The authority section.
+    pub authority: &'a [RrSet],
+    /// Extended errors.
+    pub edes: &'a [Ede],
+}
+
+impl Trace {
+    /// Puts the story together.
+    #[must_use]
+    pub fn new(question: &Question, told: &Told<'_>, cost: Cost, steps: Vec<Entry>) -> Self {
+        let lines = |sets: &[RrSet]| sets.iter().flat_map(rrset_lines).collect();
+        Self {
+            schema: SCHEMA,
+            name: question.name.clone(),
+            qtype: question.qtype,
+            rcode: rcode_name(told.rcode).into_owned(),
+            answer: lines(told.answer),
+            authority: lines(told.authority),
+            edes: told.edes.to_vec(),
+            cost,
+            steps,
+        }
+    }
+
+    /// The title: what was asked.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{} {}", self.name, type_name(self.qtype))
+    }
+}
+
+impl Cost {
+    /// The cost of a walk that took from `started` to `ended`.
+    #[must_use]
+    pub fn new(queries: u32, bytes: usize, started: Time, ended: Time) -> Self {
+        Self { queries, bytes, time_us: u64::try_from((ended - started).as_micros()).unwrap_or(u64::MAX) }
+    }
+}

@@ -1,0 +1,333 @@
+//! The reasons: why a server was chosen, a packet ignored, a record dropped, a limit reached.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::wire::{Name, RecordType};
+
+use super::event::type_text;
+
+/// How a question travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// UDP (RFC 1035 §4.2.1).
+    Udp,
+    /// TCP (RFC 7766).
+    Tcp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        })
+    }
+}
+
+/// Who told us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Source {
+    /// The root hints that came with the program or its configuration.
+    Hints,
+    /// The program itself, or its configuration.
+    Local,
+    /// A server that was asked as one of the servers of `zone`.
+    Server {
+        /// The zone for which the server was asked.
+        zone: Name,
+        /// The address that answered.
+        addr: IpAddr,
+    },
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hints => f.write_str("the root hints"),
+            Self::Local => f.write_str("this program"),
+            Self::Server { zone, addr } => write!(f, "{addr}, asked as a server of {zone}"),
+        }
+    }
+}
+
+/// Why a question was sent in the form in which it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskWhy {
+    /// Only as many labels as this zone needs to see (RFC 9156).
+    Minimised,
+    /// The whole question.
+    Full,
+    /// A server gave an odd answer to the minimised question, so the whole one is asked.
+    FullAfterTrouble,
+    /// The answer over UDP was truncated.
+    TcpAfterTruncation,
+    /// A reply that almost matched came over UDP: TCP cannot be forged from off the path.
+    TcpAfterNearMiss,
+    /// The server did not understand EDNS (RFC 6891 §7).
+    WithoutEdns,
+    /// The servers of the root are asked for their own list (RFC 9609).
+    Priming,
+}
+
+impl fmt::Display for AskWhy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Minimised => "minimised",
+            Self::Full => "the whole question",
+            Self::FullAfterTrouble => "the whole question, as the minimised one got no useful answer",
+            Self::TcpAfterTruncation => "again over TCP, as the answer over UDP was truncated",
+            Self::TcpAfterNearMiss => "again over TCP, as a reply over UDP almost matched",
+            Self::WithoutEdns => "again without EDNS, which the server does not understand",
+            Self::Priming => "priming",
+        })
+    }
+}
+
+/// Why this server was asked and not another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ChoiceWhy {
+    /// It is the only one that is left.
+    Only,
+    /// One of those whose round-trip time lies in the band of the best.
+    InBand {
+        /// Its smoothed round-trip time in microseconds.
+        srtt_us: u64,
+        /// How many were in the band.
+        band: usize,
+    },
+    /// Nothing is known of it yet.
+    Unknown {
+        /// How many candidates there were.
+        band: usize,
+    },
+    /// Taken although others look better, to learn whether that is still so.
+    Explored,
+    /// The same server once more, for the reason that the ask gives.
+    Same,
+}
+
+impl fmt::Display for ChoiceWhy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Only => f.write_str("the only one left"),
+            Self::InBand { srtt_us, band } => {
+                write!(f, "one of {band} near the best, RTT {}.{} ms", srtt_us / 1000, srtt_us % 1000 / 100)
+            }
+            Self::Unknown { band } => write!(f, "one of {band}, its RTT not known yet"),
+            Self::Explored => f.write_str("explored, to see whether it is better than we think"),
+            Self::Same => f.write_str("the same server again"),
+        }
+    }
+}
+
+/// A packet that came while a reply was awaited and was not that reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Ignored {
+    /// Another message id than was sent (RFC 5452 §9.1).
+    WrongId {
+        /// The id that came.
+        got: u16,
+        /// The id that was sent.
+        want: u16,
+    },
+    /// Another question than was asked (RFC 5452 §9.1).
+    WrongQuestion {
+        /// The name in the question that came.
+        name: Name,
+        /// Its type.
+        #[serde(serialize_with = "type_text")]
+        qtype: RecordType,
+    },
+    /// No question at all.
+    NoQuestion,
+    /// The right question in another case (draft-vixie-dnsext-dns0x20-00).
+    WrongCase,
+    /// A query, not a response.
+    NotAResponse,
+    /// Bytes that are no message.
+    Unreadable,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongId { got, want } => write!(f, "a reply with id {got} where {want} was sent"),
+            Self::WrongQuestion { name, qtype } => {
+                write!(f, "a reply to {name} {}, which was not asked", crate::wire::text::type_name(*qtype))
+            }
+            Self::NoQuestion => f.write_str("a reply without a question"),
+            Self::WrongCase => f.write_str("a reply that does not keep the case of the question"),
+            Self::NotAResponse => f.write_str("a packet that is no response"),
+            Self::Unreadable => f.write_str("bytes that are no DNS message"),
+        }
+    }
+}
+
+/// Why an exchange with a server came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unreachable {
+    /// Nothing listens there: ICMP port unreachable or TCP reset.
+    Refused,
+    /// There is no route to the address.
+    NoRoute,
+    /// The connection ended before the reply was complete.
+    Closed,
+    /// No connection or no reply in time.
+    Timeout,
+    /// The operating system did not let us send: no socket, no permission.
+    Local,
+    /// What came over TCP is no reply to the question.
+    Garbage,
+    /// The reply over UDP had the right id and question, in another case.
+    CaseMismatch,
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "nothing listens there",
+            Self::NoRoute => "there is no route to it",
+            Self::Closed => "the connection was closed before the reply",
+            Self::Timeout => "it did not answer in time",
+            Self::Local => "this machine could not send",
+            Self::Garbage => "what it sent is no reply to the question",
+            Self::CaseMismatch => "its reply did not keep the case of the question",
+        })
+    }
+}
+
+/// Why a record in a reply was not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropWhy {
+    /// The owner lies outside the zone that was asked (RFC 2181 §5.4.1).
+    OutOfBailiwick,
+    /// The answer holds records that the question does not lead to.
+    NotAsked,
+    /// An authority record that this kind of reply does not need.
+    NotNeeded,
+    /// An address for a name that is no server in this referral.
+    NotGlue,
+    /// The target lies in another zone: its own servers are asked instead.
+    OtherZone,
+    /// A second CNAME, or a CNAME beside other data (RFC 1034 §3.6.2).
+    ExtraCname,
+    /// Another class than IN.
+    OtherClass,
+    /// A referral that does not lead strictly down towards the question.
+    NotDown,
+    /// A set larger than the limits allow.
+    TooLarge,
+    /// The data cannot be read.
+    Damaged,
+}
+
+impl fmt::Display for DropWhy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutOfBailiwick => "outside the zone that was asked",
+            Self::NotAsked => "not what was asked",
+            Self::NotNeeded => "not needed for this kind of reply",
+            Self::NotGlue => "no address of a server in this referral",
+            Self::OtherZone => "another zone's servers have the say over it",
+            Self::ExtraCname => "a name has one CNAME or other data, not both",
+            Self::OtherClass => "another class than IN",
+            Self::NotDown => "a referral must lead down towards the question",
+            Self::TooLarge => "larger than the limits allow",
+            Self::Damaged => "its data cannot be read",
+        })
+    }
+}
+
+/// The limit that ended a walk or a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// Queries sent for one client query.
+    Queries,
+    /// Queries sent to the servers of one zone for one question.
+    QueriesPerStep,
+    /// Bytes received for one client query.
+    Bytes,
+    /// Wall clock time for one client query.
+    Time,
+    /// Links in a chain of CNAME and DNAME records.
+    CnameLinks,
+    /// Name server look-ups nested in one another.
+    Depth,
+    /// Referrals followed for one question.
+    Referrals,
+    /// Name servers of one zone whose address could not be found.
+    FailedServerLookups,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Queries => "queries for one question",
+            Self::QueriesPerStep => "queries to one zone",
+            Self::Bytes => "bytes received for one question",
+            Self::Time => "milliseconds for one question",
+            Self::CnameLinks => "links in a chain of aliases",
+            Self::Depth => "nested look-ups of name servers",
+            Self::Referrals => "referrals for one question",
+            Self::FailedServerLookups => "failed look-ups of a zone's name servers",
+        })
+    }
+}
+
+/// What was wrong with a server's reply, so that another server has to be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Wrong {
+    /// An error code that says nothing about the name.
+    Rcode {
+        /// Its mnemonic.
+        rcode: String,
+    },
+    /// FORMERR or NOTIMP to a query with EDNS.
+    NoEdns,
+    /// It refers to its own zone, or upwards: it does not serve the zone (lame delegation).
+    UpwardReferral {
+        /// The zone to which it referred.
+        to: Name,
+    },
+    /// It answers from somebody else's data: RA without AA.
+    Recursive,
+    /// Neither an answer nor a referral nor a denial.
+    Empty,
+    /// Truncated even over TCP, or nothing to be had over TCP.
+    Truncated,
+    /// It could not be reached or did not answer.
+    Unreachable {
+        /// In which way.
+        how: Unreachable,
+        /// Over which transport.
+        transport: Transport,
+    },
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rcode { rcode } => write!(f, "answered {rcode}"),
+            Self::NoEdns => f.write_str("does not understand EDNS"),
+            Self::UpwardReferral { to } => {
+                write!(f, "is lame: it refers to {to} instead of answering for its zone")
+            }
+            Self::Recursive => f.write_str("is lame: it answers without authority, from recursion"),
+            Self::Empty => f.write_str("is lame: it gave neither an answer nor a referral"),
+            Self::Truncated => f.write_str("truncated its answer and gave no whole one"),
+            Self::Unreachable { how, transport } => write!(f, "failed over {transport}: {how}"),
+        }
+    }
+}

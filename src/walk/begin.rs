@@ -1,0 +1,221 @@
+//! The beginning of a goal: what the caches know, and from which zone on the servers are asked.
+
+use std::sync::Arc;
+
+use crate::cache::{DenialKind, Delegation};
+use crate::time::Time;
+use crate::trace::{Event, GoalId, Known, Limit, Purpose, Source};
+use crate::wire::{Name, Question, RecordType, RrSet};
+
+use super::goal::{AtZone, Denied, Found, Goal, State};
+use super::outcome::Failure;
+use super::scrub::synthesise;
+use super::{Around, Turn, Walk};
+
+/// What the caches say about a question.
+enum Look {
+    Set(RrSet),
+    /// The aliases, a DNAME before the CNAME made from it.
+    Alias(Vec<RrSet>, Name),
+    Denial(DenialKind, Denied),
+    Failed(Failure),
+    Nothing,
+}
+
+impl Walk {
+    /// Looks into the caches and goes to the servers of the deepest zone that is known.
+    pub(super) fn begin(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        let current = self.goal(id).current.clone();
+        if self.goal(id).purpose == Purpose::Priming {
+            let hints = turn.around.settings.hints.clone();
+            return self.enter(id, hints, turn);
+        }
+        let (look, seen) = look(&current, turn.around, turn.now);
+        if let Some(event) = seen {
+            self.note(turn, id, event);
+        }
+        match look {
+            Look::Set(set) => self.finish(id, Found::Answer(set), turn),
+            Look::Alias(links, target) => {
+                if self.extend_chain(id, links, Vec::new(), turn) {
+                    self.follow(id, target, turn);
+                }
+            }
+            Look::Denial(DenialKind::NxDomain, denied) => self.finish(id, Found::NxDomain(denied), turn),
+            Look::Denial(DenialKind::NoData, denied) => self.finish(id, Found::NoData(denied), turn),
+            Look::Failed(failure) => self.fail(id, failure, turn),
+            Look::Nothing => self.descend(id, &current, turn),
+        }
+    }
+
+    /// Begins at the deepest known zone cut above the question.
+    fn descend(&mut self, id: GoalId, current: &Question, turn: &mut Turn<'_, '_>) {
+        // RFC 4035 §3.1.4.1: the DS set of a zone is asked from its parent.
+        let parent = (current.qtype == RecordType::DS).then(|| current.name.parent()).flatten();
+        let place = parent.as_ref().unwrap_or(&current.name);
+        if let Some(cut) = turn.around.cache.deepest(place, turn.now) {
+            let event = Event::FromCache {
+                known: Known::Delegation,
+                name: cut.zone.clone(),
+                rtype: RecordType::NS,
+                age_secs: (turn.now - cut.stored).as_secs(),
+                left_secs: (cut.expires - turn.now).as_secs(),
+                source: cut.from.clone(),
+            };
+            self.note(turn, id, event);
+            return self.enter(id, cut, turn);
+        }
+        match self.root.clone() {
+            Some(root) => self.enter(id, root, turn),
+            None => self.prime(id, turn),
+        }
+    }
+
+    /// The servers of the root are asked for their own list first (RFC 9609).
+    fn prime(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        self.goal(id).state = State::AwaitsPriming;
+        if let Some(goal) = self.goals.iter_mut().find(|goal| goal.purpose == Purpose::Priming) {
+            goal.waiters.push(id);
+            return;
+        }
+        let question = Question::new(Name::root(), RecordType::NS);
+        self.open(question, Purpose::Priming, id, turn);
+    }
+
+    /// Opens a sub-goal for `parent`.
+    pub(super) fn open(&mut self, question: Question, purpose: Purpose, parent: GoalId, turn: &mut Turn<'_, '_>) -> GoalId {
+        let id = GoalId(u32::try_from(self.goals.len()).unwrap_or(u32::MAX));
+        let depth = self.goal(parent).depth + 1;
+        let event =
+            Event::Goal { name: question.name.clone(), qtype: question.qtype, purpose: purpose.clone(), parent: Some(parent) };
+        let mut goal = Goal::new(question, purpose, depth, turn.around.settings.minimisation);
+        goal.waiters.push(parent);
+        self.goals.push(goal);
+        self.note(turn, id, event);
+        turn.ready.push(id);
+        id
+    }
+
+    /// A goal for which `waiter` waited has ended.
+    pub(super) fn resume(&mut self, waiter: GoalId, ended: GoalId, turn: &mut Turn<'_, '_>) {
+        if self.goal(ended).purpose == Purpose::Priming {
+            let hints = &turn.around.settings.hints;
+            self.root.get_or_insert_with(|| hints.clone());
+            self.goal(waiter).state = State::Begin;
+        } else {
+            self.address_known(waiter, ended);
+        }
+        turn.ready.push(waiter);
+    }
+
+    /// Goes to the servers of `cut`.
+    pub(super) fn enter(&mut self, id: GoalId, cut: Arc<Delegation>, turn: &mut Turn<'_, '_>) {
+        let goal = self.goal(id);
+        goal.minimised.enter(&cut.zone);
+        goal.state = State::At(Box::new(AtZone::new(cut)));
+        turn.ready.push(id);
+    }
+
+    /// Adds aliases to the chain of a goal; false when that ended the goal.
+    pub(super) fn extend_chain(
+        &mut self, id: GoalId, links: Vec<RrSet>, proof: Vec<RrSet>, turn: &mut Turn<'_, '_>,
+    ) -> bool {
+        let goal = self.goal(id);
+        goal.proof.extend(proof);
+        for link in links {
+            let again = goal.chain.iter().any(|known| known.rtype == RecordType::CNAME && known.owner == link.owner);
+            if again && link.rtype == RecordType::CNAME {
+                self.loops(id, link.owner, turn);
+                return false;
+            }
+            goal.chain.push(link);
+        }
+        let aliases = goal.chain.iter().filter(|set| set.rtype == RecordType::CNAME).count();
+        if aliases > turn.around.settings.limits.cname_links as usize {
+            self.over_limit(id, Limit::CnameLinks, turn);
+            return false;
+        }
+        true
+    }
+
+    /// Goes on with the name to which the aliases have led.
+    pub(super) fn follow(&mut self, id: GoalId, target: Name, turn: &mut Turn<'_, '_>) {
+        let mode = turn.around.settings.minimisation;
+        let goal = self.goal(id);
+        if goal.chain.iter().any(|set| set.rtype == RecordType::CNAME && set.owner == target) {
+            return self.loops(id, target, turn);
+        }
+        goal.current.name = target;
+        goal.referrals = 0;
+        goal.minimised = super::minimise::Minimised::new(mode);
+        goal.state = State::Begin;
+        turn.ready.push(id);
+    }
+}
+
+/// Asks the caches: the set itself, an alias, a denial, a failure.
+fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Event>) {
+    let (cache, name, qtype) = (around.cache, &question.name, question.qtype);
+    let seen = |known, name: &Name, rtype, stored: Time, expires: Time, source: &Source| {
+        Some(Event::FromCache {
+            known,
+            name: name.clone(),
+            rtype,
+            age_secs: (now - stored).as_secs(),
+            left_secs: (expires - now).as_secs(),
+            source: source.clone(),
+        })
+    };
+    if let Some(known) = cache.set(name, qtype, now) {
+        let event = seen(Known::Set, name, qtype, known.stored, known.expires, &known.from);
+        return (Look::Set(known.at(now)), event);
+    }
+    if let Some(denial) = cache.denial(name, qtype, now) {
+        let denied = Denied { soa: denial.soa_at(now), proof: denial.proof_at(now) };
+        let known = if denial.kind == DenialKind::NxDomain { Known::NxDomain } else { Known::NoData };
+        let event = seen(known, name, qtype, denial.stored, denial.expires, &denial.from);
+        return (Look::Denial(denial.kind, denied), event);
+    }
+    if qtype != RecordType::CNAME
+        && let Some(known) = cache.set(name, RecordType::CNAME, now)
+    {
+        let set = known.at(now);
+        let target = set.targets().next();
+        let event = seen(Known::Alias, name, RecordType::CNAME, known.stored, known.expires, &known.from);
+        if let Some(target) = target {
+            return (Look::Alias(vec![set], target), event);
+        }
+    }
+    if let Some(failure) = cache.failure(question, now) {
+        let event = seen(Known::Failure, name, qtype, failure.stored, failure.expires, &Source::Local);
+        return (Look::Failed(Failure::Remembered { edes: failure.edes.to_vec() }), event);
+    }
+    dname(question, around, now)
+}
+
+/// Asks the cache for a DNAME above the name, down from the deepest zone cut.
+fn dname(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Event>) {
+    let cut = around.cache.deepest(&question.name, now).map_or(0, |cut| cut.zone.label_count());
+    let mut above = question.name.parent();
+    while let Some(name) = above.filter(|name| name.label_count() >= cut.max(1)) {
+        if let Some(known) = around.cache.set(&name, RecordType::DNAME, now) {
+            let set = known.at(now);
+            let event = Event::FromCache {
+                known: Known::Alias,
+                name,
+                rtype: RecordType::DNAME,
+                age_secs: (now - known.stored).as_secs(),
+                left_secs: (known.expires - now).as_secs(),
+                source: known.from.clone(),
+            };
+            if let Some(made) = synthesise(&question.name, &set)
+                && let Some(target) = made.targets().next()
+            {
+                return (Look::Alias(vec![set, made], target), Some(event));
+            }
+            break;
+        }
+        above = name.parent();
+    }
+    (Look::Nothing, None)
+}

@@ -1,0 +1,204 @@
+//! The goals of a walk: the client's question and the sub-questions that it needs, in a table.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::cache::Delegation;
+use crate::time::Time;
+use crate::trace::{AskWhy, GoalId, Purpose, ServerAt, Transport, Wrong};
+use crate::wire::{Name, Question, RrSet};
+
+use super::ask::AskId;
+use super::minimise::{Minimisation, Minimised};
+use super::outcome::Failure;
+
+/// One question on its way to an answer.
+#[derive(Debug)]
+pub(super) struct Goal {
+    /// Why it is asked.
+    pub(super) purpose: Purpose,
+    /// The goals that wait for it.
+    pub(super) waiters: Vec<GoalId>,
+    /// How deep it is nested below the client's question.
+    pub(super) depth: u32,
+    /// What was asked.
+    pub(super) question: Question,
+    /// What is looked for now: the same, or where the aliases have led.
+    pub(super) current: Question,
+    /// The aliases so far, each DNAME followed by the CNAME made from it.
+    pub(super) chain: Vec<RrSet>,
+    /// Proofs that came with aliases made by wildcards.
+    pub(super) proof: Vec<RrSet>,
+    /// Referrals followed for `current`.
+    pub(super) referrals: u32,
+    /// How much of `current` the servers see.
+    pub(super) minimised: Minimised,
+    /// Where it stands.
+    pub(super) state: State,
+}
+
+/// Where a goal stands.
+#[derive(Debug)]
+pub(super) enum State {
+    /// The caches have to be looked at.
+    Begin,
+    /// The servers of the root are being found out.
+    AwaitsPriming,
+    /// The servers of a zone are asked.
+    At(Box<AtZone>),
+    /// It is reached, or given up.
+    Done(Found),
+}
+
+/// What a goal came to.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    /// The set that was asked for, at the end of the aliases.
+    Answer(RrSet),
+    /// The name at the end of the aliases has no such records.
+    NoData(Denied),
+    /// The name at the end of the aliases does not exist.
+    NxDomain(Denied),
+    /// A DNAME made a name that is too long: the aliases are the answer (RFC 6672 §2.2).
+    TooLong,
+    /// Nothing.
+    Failed(Failure),
+}
+
+/// The records of a denial.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Denied {
+    /// The SOA, its TTL already that of the denial.
+    pub(super) soa: Option<RrSet>,
+    /// NSEC and NSEC3 sets.
+    pub(super) proof: Vec<RrSet>,
+}
+
+/// A goal that asks the servers of one zone.
+#[derive(Debug)]
+pub(super) struct AtZone {
+    /// The zone and its servers.
+    pub(super) cut: Arc<Delegation>,
+    /// Queries sent to them.
+    pub(super) queries: u32,
+    /// What was tried so far.
+    pub(super) tried: Vec<Tried>,
+    /// Address look-ups that are awaited, with the server's name.
+    pub(super) waits: Vec<(GoalId, Name)>,
+    /// Names of servers whose address was looked up, or is.
+    pub(super) looked_up: Vec<Name>,
+    /// How many of those have none.
+    pub(super) failed_lookups: u32,
+    /// Addresses that were looked up.
+    pub(super) found: Vec<(Name, IpAddr)>,
+    /// What was wrong with each server.
+    pub(super) problems: Vec<(ServerAt, Wrong)>,
+    /// A server that is to be asked again in another way.
+    pub(super) redo: Option<(ServerAt, How)>,
+}
+
+/// What happened with one address.
+#[derive(Debug)]
+pub(super) struct Tried {
+    /// The address.
+    pub(super) addr: IpAddr,
+    /// How often it was asked.
+    pub(super) times: u32,
+    /// Whether it has shown that it is of no use here.
+    pub(super) out: bool,
+}
+
+/// In which way a server is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// UDP or TCP.
+    pub(super) transport: Transport,
+    /// With EDNS or without.
+    pub(super) edns: bool,
+    /// Why so.
+    pub(super) why: AskWhy,
+}
+
+/// An ask whose reply has not come.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// Its number.
+    pub(super) id: AskId,
+    /// For which goal.
+    pub(super) goal: GoalId,
+    /// Who was asked.
+    pub(super) server: ServerAt,
+    /// The question as sent.
+    pub(super) question: Question,
+    /// Whether that is less than the whole question.
+    pub(super) minimised: bool,
+    /// In which way.
+    pub(super) how: How,
+    /// When.
+    pub(super) sent: Time,
+    /// When another server is asked as well.
+    pub(super) late_at: Time,
+    /// Whether that moment has passed.
+    pub(super) late: bool,
+}
+
+impl Goal {
+    /// A goal that has not begun.
+    pub(super) fn new(question: Question, purpose: Purpose, depth: u32, mode: Minimisation) -> Self {
+        Self {
+            purpose,
+            waiters: Vec::new(),
+            depth,
+            current: question.clone(),
+            question,
+            chain: Vec::new(),
+            proof: Vec::new(),
+            referrals: 0,
+            minimised: Minimised::new(mode),
+            state: State::Begin,
+        }
+    }
+
+    /// The zone that it is asking, if it is.
+    pub(super) fn at(&mut self) -> Option<&mut AtZone> {
+        match &mut self.state {
+            State::At(at) => Some(at),
+            _ => None,
+        }
+    }
+}
+
+impl AtZone {
+    /// Nothing asked yet.
+    pub(super) fn new(cut: Arc<Delegation>) -> Self {
+        Self {
+            cut,
+            queries: 0,
+            tried: Vec::new(),
+            waits: Vec::new(),
+            looked_up: Vec::new(),
+            failed_lookups: 0,
+            found: Vec::new(),
+            problems: Vec::new(),
+            redo: None,
+        }
+    }
+
+    /// The record of what was tried with `addr`.
+    pub(super) fn tried(&mut self, addr: IpAddr) -> &mut Tried {
+        let at = self.tried.iter().position(|tried| tried.addr == addr).unwrap_or_else(|| {
+            self.tried.push(Tried { addr, times: 0, out: false });
+            self.tried.len() - 1
+        });
+        &mut self.tried[at]
+    }
+
+    /// Notes what was wrong with a server; it is not asked again here when it is `out`.
+    pub(super) fn problem(&mut self, server: &ServerAt, wrong: Wrong, out: bool) {
+        self.tried(server.addr).out |= out;
+        match self.problems.iter_mut().find(|(known, _)| known.addr == server.addr) {
+            Some((_, known)) => *known = wrong,
+            None => self.problems.push((server.clone(), wrong)),
+        }
+    }
+}

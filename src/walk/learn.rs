@@ -1,0 +1,116 @@
+//! What a walk leaves behind in the caches.
+
+use smallvec::SmallVec;
+
+use crate::cache::{Delegation, Denial, DenialKind, NameServer, Rank};
+use crate::trace::{GoalId, Limit, Purpose, Source};
+use crate::wire::{Name, RecordType, RrSet};
+
+use super::goal::Pending;
+use super::outcome::Failure;
+use super::scrub::Clean;
+use super::{Turn, Walk};
+
+impl Walk {
+    fn source(&mut self, pending: &Pending) -> Source {
+        Source::Server { zone: self.zone_of(pending.goal), addr: pending.server.addr }
+    }
+
+    /// Keeps the aliases and the answer of a reply.
+    pub(super) fn learn_answer(&mut self, pending: &Pending, clean: &Clean, turn: &mut Turn<'_, '_>) {
+        let source = self.source(pending);
+        let cache = turn.around.cache;
+        let rank = if clean.aa { Rank::AuthAnswer } else { Rank::NonAuthAnswer };
+        let mut made = false;
+        for link in &clean.chain {
+            // The CNAME that was made from a DNAME is made again when it is needed.
+            if !made {
+                cache.put_set(link.clone(), rank, source.clone(), turn.now);
+            }
+            made = link.rtype == RecordType::DNAME;
+        }
+        if let Some(set) = &clean.answer {
+            cache.put_set(set.clone(), rank, source, turn.now);
+        }
+    }
+
+    /// Keeps a denial; returns its SOA with the TTL of the denial (RFC 2308 §3, §5).
+    pub(super) fn learn_denial(
+        &mut self, pending: &Pending, clean: &Clean, nxdomain: bool, turn: &mut Turn<'_, '_>,
+    ) -> Option<RrSet> {
+        self.learn_answer(pending, clean, turn);
+        let from = self.source(pending);
+        let kind = if nxdomain { DenialKind::NxDomain } else { DenialKind::NoData };
+        let denial = Denial::new(kind, clean.soa.clone(), clean.proof.clone(), from, turn.now);
+        let soa = denial.soa_at(turn.now);
+        turn.around.cache.put_denial(&clean.end, pending.question.qtype, denial, turn.now);
+        soa
+    }
+
+    /// Follows a referral, and keeps it: the parent is the one who says where a zone's servers are.
+    pub(super) fn refer(&mut self, pending: &Pending, clean: Clean, turn: &mut Turn<'_, '_>) {
+        let id = pending.goal;
+        let Some(referral) = &clean.referral else { return };
+        let from = self.source(pending);
+        let delegation = delegation(&referral.ns, referral.ds.clone(), &clean, from, turn);
+        let limits = &turn.around.settings.limits;
+        self.goal(id).referrals += 1;
+        if self.goal(id).referrals > limits.referrals {
+            return self.over_limit(id, Limit::Referrals, turn);
+        }
+        self.leave(id, turn);
+        let kept = turn.around.cache.put_delegation(delegation, turn.now);
+        self.enter(id, kept, turn);
+    }
+
+    /// Keeps the root's own list of its servers (RFC 9609 §4.2); addresses that it lacks are taken from
+    /// the hints.
+    pub(super) fn learn_root(&mut self, pending: &Pending, ns: &RrSet, clean: &Clean, turn: &mut Turn<'_, '_>) {
+        let from = self.source(pending);
+        let mut root = delegation(ns, None, clean, from, turn);
+        for server in root.servers.iter_mut().filter(|server| server.addrs.is_empty()) {
+            let hints = &turn.around.settings.hints.servers;
+            if let Some(hint) = hints.iter().find(|hint| hint.name == server.name) {
+                server.addrs = hint.addrs.clone();
+            }
+        }
+        if root.servers.iter().any(|server| !server.addrs.is_empty()) {
+            self.root = Some(turn.around.cache.put_delegation(root, turn.now));
+        }
+    }
+
+    /// Remembers that a question failed (RFC 9520), unless it was only this walk's budget that ran out.
+    pub(super) fn learn_failure(&mut self, id: GoalId, failure: &Failure, turn: &mut Turn<'_, '_>) {
+        let goal = self.goal(id);
+        let client = goal.purpose == Purpose::Client;
+        match failure {
+            Failure::Remembered { .. } => {}
+            Failure::OutOfBudget { .. } if !client => {}
+            _ => turn.around.cache.put_failure(&goal.question, failure.edes(), turn.now),
+        }
+    }
+}
+
+/// A delegation as a reply gave it.
+fn delegation(ns: &RrSet, ds: Option<RrSet>, clean: &Clean, from: Source, turn: &Turn<'_, '_>) -> Delegation {
+    let limits = &turn.around.settings.limits;
+    let glue = |name: &Name| -> SmallVec<[std::net::IpAddr; 2]> {
+        let named = clean.glue.iter().filter(|(owner, _)| owner == name).map(|(_, addr)| *addr);
+        named.take(limits.addresses_per_server).collect()
+    };
+    let servers: Vec<NameServer> = ns
+        .targets()
+        .take(limits.servers_per_zone)
+        .map(|name| NameServer { addrs: glue(&name), name })
+        .collect();
+    Delegation {
+        zone: ns.owner.clone(),
+        servers,
+        ds,
+        proof: clean.proof.clone(),
+        from,
+        stored: turn.now,
+        expires: turn.now.plus_secs(ns.ttl_secs.into()),
+    }
+}
+

@@ -1,0 +1,138 @@
+//! Every limit of a walk as a number with the attack that it answers, and the one budget that is spent.
+
+use std::time::Duration;
+
+use crate::time::Time;
+use crate::trace::Limit;
+
+/// What one client query may cost at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Queries to servers for one client query, sub-questions included (NXNSAttack, CAMP).
+    pub queries: u32,
+    /// Queries for one question to the servers of one zone (CAMP: the product of limits matters).
+    pub queries_per_step: u32,
+    /// Octets received for one client query (amplification towards us).
+    pub bytes: usize,
+    /// Wall clock for one client query; clients give up after 5 s or try again.
+    pub time: Duration,
+    /// Name servers of a delegation that are looked at (NXNSAttack, NRDelegationAttack).
+    pub servers_per_zone: usize,
+    /// Addresses that are used for each of them (self-pointed glue, CVE-2026-3592).
+    pub addresses_per_server: usize,
+    /// Name servers whose addresses are looked up at once when none has glue.
+    pub lookups_at_once: usize,
+    /// Name servers of one zone whose address look-up may fail (NRDelegationAttack).
+    pub failed_server_lookups: u32,
+    /// CNAME and DNAME links from the question to the answer (RFC 1034 §3.6.2).
+    pub cname_links: u32,
+    /// Name server look-ups nested in one another (TsuNAME, CVE-2026-5950).
+    pub depth: u32,
+    /// Referrals followed for one question (RFC 1034 §5.3.3).
+    pub referrals: u32,
+    /// Attempts at one address for one question (RFC 9520 §3.1).
+    pub tries_per_address: u32,
+    /// Packets that almost match before a reply over UDP is not believed any more (RFC 5452 §9.3).
+    pub near_misses: usize,
+    /// Labels at which minimisation stops sending one question for each (RFC 9156 §2.3).
+    pub minimise_count: u32,
+    /// How many of those add a single label.
+    pub minimise_one_label: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queries: 100,
+            queries_per_step: 32,
+            bytes: 100_000,
+            time: Duration::from_secs(7),
+            servers_per_zone: 13,
+            addresses_per_server: 6,
+            lookups_at_once: 2,
+            failed_server_lookups: 5,
+            cname_links: 11,
+            depth: 16,
+            referrals: 30,
+            tries_per_address: 3,
+            near_misses: 1,
+            minimise_count: 10,
+            minimise_one_label: 4,
+        }
+    }
+}
+
+/// What a walk has spent so far. Nothing resets it.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    queries: u32,
+    bytes: usize,
+    deadline: Time,
+}
+
+impl Budget {
+    /// The budget of a walk that begins at `now`.
+    #[must_use]
+    pub fn new(limits: &Limits, now: Time) -> Self {
+        Self { queries: 0, bytes: 0, deadline: now + limits.time }
+    }
+
+    /// When the time is over.
+    #[must_use]
+    pub fn deadline(&self) -> Time {
+        self.deadline
+    }
+
+    /// Queries sent so far.
+    #[must_use]
+    pub fn queries(&self) -> u32 {
+        self.queries
+    }
+
+    /// Octets received so far.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes one query out of the budget.
+    ///
+    /// # Errors
+    /// The limit that forbids it.
+    pub fn spend_query(&mut self, limits: &Limits, now: Time) -> Result<(), Limit> {
+        if now >= self.deadline {
+            return Err(Limit::Time);
+        }
+        if self.queries >= limits.queries {
+            return Err(Limit::Queries);
+        }
+        if self.bytes >= limits.bytes {
+            return Err(Limit::Bytes);
+        }
+        self.queries += 1;
+        Ok(())
+    }
+
+    /// Counts what was received.
+    pub fn received(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+impl Limits {
+    /// The number behind a limit, for the trace.
+    #[must_use]
+    pub fn value(&self, limit: Limit) -> u64 {
+        let millis = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
+        match limit {
+            Limit::Queries => self.queries.into(),
+            Limit::QueriesPerStep => self.queries_per_step.into(),
+            Limit::Bytes => self.bytes as u64,
+            Limit::Time => millis,
+            Limit::CnameLinks => self.cname_links.into(),
+            Limit::Depth => self.depth.into(),
+            Limit::Referrals => self.referrals.into(),
+            Limit::FailedServerLookups => self.failed_server_lookups.into(),
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! The iteration engine: one walk answers one question. It knows no clock and no socket.
+//!
+//! [`Walk::step`] takes what was heard and says what to ask next. Judgements are pure functions in the
+//! modules beside this one; here, and only here, verdicts become state.
+
+pub mod ask;
+pub mod judge;
+pub mod limits;
+pub mod minimise;
+pub mod outcome;
+pub mod scrub;
+
+mod begin;
+mod dice;
+mod goal;
+mod learn;
+mod servers;
+mod zone;
+
+use std::sync::Arc;
+
+use crate::cache::{Cache, Delegation, Servers};
+use crate::time::Time;
+use crate::trace::{AskWhy, Entry, Event, GoalId, Limit, Purpose, ServerAt, Transport, Unreachable, Verdict, Wrong};
+use crate::wire::{Question, ResponseCode, RrSet};
+
+use ask::{Ask, AskId, Heard};
+use goal::{Denied, Found, Goal, How, Pending, State};
+use judge::rcode_text;
+use limits::{Budget, Limits};
+use minimise::Minimisation;
+use outcome::{Failure, Outcome};
+use scrub::Clean;
+
+pub use dice::Dice;
+pub use servers::may_be_asked;
+
+/// The goal that is the client's question.
+const CLIENT: GoalId = GoalId(0);
+
+/// How walks are done; the same for all walks of a resolver.
+#[derive(Clone, Debug)]
+pub struct WalkSettings {
+    /// What one walk may cost.
+    pub limits: Limits,
+    /// How much of a question servers see.
+    pub minimisation: Minimisation,
+    /// Whether the case of names is mixed at random in queries over UDP.
+    pub case_randomisation: bool,
+    /// Whether servers are asked over IPv4.
+    pub ipv4: bool,
+    /// Whether servers are asked over IPv6.
+    pub ipv6: bool,
+    /// Whether servers on loopback addresses are asked: only in a lab.
+    pub query_loopback: bool,
+    /// The port of all servers: 53, or that of a lab.
+    pub port: u16,
+    /// The EDNS buffer size in queries (RFC 9715: 1232 avoids fragments).
+    pub udp_size: u16,
+    /// The root as the hints give it.
+    pub hints: Arc<Delegation>,
+}
+
+/// What a walk sees of the world around it.
+#[derive(Debug)]
+pub struct Around<'a> {
+    /// What is known of names.
+    pub cache: &'a Cache,
+    /// What is known of servers.
+    pub servers: &'a Servers,
+    /// How walks are done.
+    pub settings: &'a WalkSettings,
+    /// Chance.
+    pub dice: &'a mut Dice,
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub enum Step {
+    /// The walk is over.
+    Done(Box<Outcome>),
+    /// Carry out `asks`, stop listening for `forget`, and step again when something is heard, at `wake`
+    /// at the latest.
+    Wait {
+        /// New asks.
+        asks: Vec<Ask>,
+        /// Asks whose replies are of no use any more.
+        forget: Vec<AskId>,
+        /// When to step again although nothing was heard.
+        wake: Time,
+    },
+}
+
+/// One question on its way to an answer.
+#[derive(Debug)]
+pub struct Walk {
+    goals: Vec<Goal>,
+    pending: Vec<Pending>,
+    budget: Budget,
+    log: Vec<Entry>,
+    started: Time,
+    next_ask: u32,
+    /// The root for this walk, once it is known.
+    root: Option<Arc<Delegation>>,
+}
+
+/// One call of [`Walk::step`].
+struct Turn<'t, 'a> {
+    now: Time,
+    around: &'t mut Around<'a>,
+    asks: Vec<Ask>,
+    forget: Vec<AskId>,
+    ready: Vec<GoalId>,
+}
+
+impl Walk {
+    /// A walk that has not begun.
+    #[must_use]
+    pub fn new(question: Question, settings: &WalkSettings, now: Time) -> Self {
+        let goal = Goal::new(question.clone(), Purpose::Client, 0, settings.minimisation);
+        let begun = Event::Goal { name: question.name, qtype: question.qtype, purpose: Purpose::Client, parent: None };
+        Self {
+            goals: vec![goal],
+            pending: Vec::new(),
+            budget: Budget::new(&settings.limits, now),
+            log: vec![Entry::new(now, now, CLIENT, begun)],
+            started: now,
+            next_ask: 0,
+            root: None,
+        }
+    }
+
+    /// Goes on as far as possible with what was heard; `None` begins the walk, or wakes it.
+    pub fn step(&mut self, now: Time, heard: Option<Heard>, around: &mut Around<'_>) -> Step {
+        let mut turn = Turn { now, around, asks: Vec::new(), forget: Vec::new(), ready: Vec::new() };
+        if self.next_ask == 0 {
+            turn.ready.push(CLIENT);
+        }
+        if let Some(heard) = heard {
+            self.hear(heard, &mut turn);
+        }
+        self.notice_late(&mut turn);
+        while let Some(goal) = turn.ready.pop() {
+            self.advance(goal, &mut turn);
+        }
+        if now >= self.budget.deadline() {
+            self.over_limit(CLIENT, Limit::Time, &mut turn);
+        }
+        if let State::Done(found) = &self.goals[0].state {
+            return Step::Done(Box::new(self.outcome(found)));
+        }
+        let late = self.pending.iter().filter(|pending| !pending.late).map(|pending| pending.late_at);
+        let wake = late.min().unwrap_or(Time::FAR).min(self.budget.deadline());
+        Step::Wait { asks: turn.asks, forget: turn.forget, wake }
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn log(&self) -> &[Entry] {
+        &self.log
+    }
+
+    /// What happened, at the end.
+    #[must_use]
+    pub fn into_log(self) -> Vec<Entry> {
+        self.log
+    }
+
+    /// What was spent.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    fn note(&mut self, turn: &Turn<'_, '_>, goal: GoalId, event: Event) {
+        self.log.push(Entry::new(turn.now, self.started, goal, event));
+    }
+
+    fn goal(&mut self, id: GoalId) -> &mut Goal {
+        &mut self.goals[id.0 as usize]
+    }
+
+    fn advance(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        if !self.is_wanted(id) {
+            return;
+        }
+        match self.goal(id).state {
+            State::Begin => self.begin(id, turn),
+            State::At(_) => self.ask_next(id, turn),
+            State::AwaitsPriming | State::Done(_) => {}
+        }
+    }
+
+    /// Whether somebody still waits for a goal: look-ups for a zone that was left are not continued.
+    fn is_wanted(&self, id: GoalId) -> bool {
+        let mut wanted = vec![id];
+        while let Some(id) = wanted.pop() {
+            let goal = &self.goals[id.0 as usize];
+            if !matches!(goal.purpose, Purpose::ServerAddress { .. }) {
+                return true;
+            }
+            wanted.extend(goal.waiters.iter().filter(|waiter| match &self.goals[waiter.0 as usize].state {
+                State::At(at) => at.waits.iter().any(|(awaited, _)| *awaited == id),
+                _ => false,
+            }));
+        }
+        false
+    }
+
+    fn notice_late(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.now;
+        let mut late = Vec::new();
+        for pending in self.pending.iter_mut().filter(|pending| !pending.late && pending.late_at <= now) {
+            pending.late = true;
+            let after_ms = u64::try_from((now - pending.sent).as_millis()).unwrap_or(u64::MAX);
+            late.push((pending.goal, Event::Late { ask: pending.id.0, server: pending.server.clone(), after_ms }));
+            turn.around.servers.silent(pending.server.addr, now);
+        }
+        for (goal, event) in late {
+            self.note(turn, goal, event);
+            turn.ready.push(goal);
+        }
+    }
+
+    fn hear(&mut self, heard: Heard, turn: &mut Turn<'_, '_>) {
+        let (ask, ignored) = match &heard {
+            Heard::Reply { ask, ignored, .. } | Heard::Silence { ask, ignored } | Heard::Failed { ask, ignored, .. } => {
+                (*ask, ignored.clone())
+            }
+        };
+        let Some(at) = self.pending.iter().position(|pending| pending.id == ask) else { return };
+        let pending = self.pending.swap_remove(at);
+        let near_misses = ignored.len();
+        for what in ignored {
+            let event = Event::Ignored { ask: ask.0, server: pending.server.clone(), what };
+            self.note(turn, pending.goal, event);
+        }
+        turn.ready.push(pending.goal);
+        match heard {
+            Heard::Reply { reply, bytes, rtt, .. } => {
+                turn.around.servers.heard(pending.server.addr, rtt, turn.now);
+                self.budget.received(bytes);
+                // RFC 5452 §9.3: somebody guesses; TCP cannot be guessed.
+                if pending.how.transport == Transport::Udp && near_misses >= turn.around.settings.limits.near_misses {
+                    return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
+                }
+                let zone = self.zone_of(pending.goal);
+                let (clean, dropped) = scrub::reply(&zone, &pending.question, *reply);
+                let verdict = judge::reply(&zone, &pending.question, &clean);
+                for gone in dropped {
+                    let event = Event::Dropped { ask: ask.0, owner: gone.owner, rtype: gone.rtype, why: gone.why };
+                    self.note(turn, pending.goal, event);
+                }
+                let event = Event::Heard {
+                    ask: ask.0,
+                    server: pending.server.clone(),
+                    rtt_us: u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX),
+                    bytes,
+                    rcode: rcode_text(clean.rcode),
+                    aa: clean.aa,
+                    late: pending.late,
+                    verdict: shown(&verdict, &pending),
+                };
+                self.note(turn, pending.goal, event);
+                self.apply(&pending, clean, verdict, turn);
+            }
+            Heard::Silence { .. } => self.lost(&pending, Unreachable::Timeout, turn),
+            Heard::Failed { why, .. } => self.lost(&pending, why, turn),
+        }
+    }
+
+    fn zone_of(&mut self, goal: GoalId) -> crate::wire::Name {
+        self.goal(goal).at().map_or_else(crate::wire::Name::root, |at| at.cut.zone.clone())
+    }
+
+    /// An exchange came to nothing.
+    fn lost(&mut self, pending: &Pending, why: Unreachable, turn: &mut Turn<'_, '_>) {
+        let wrong = Wrong::Unreachable { how: why, transport: pending.how.transport };
+        let event = Event::Lost { ask: pending.id.0, server: pending.server.clone(), wrong: wrong.clone() };
+        self.note(turn, pending.goal, event);
+        if why == Unreachable::CaseMismatch {
+            return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
+        }
+        if !pending.late {
+            turn.around.servers.silent(pending.server.addr, turn.now);
+        }
+        // Silence may be loss and is tried again; a refusal would be repeated.
+        let out = why != Unreachable::Timeout || pending.how.transport == Transport::Tcp;
+        if let Some(at) = self.goal(pending.goal).at() {
+            at.problem(&pending.server, wrong, out);
+        }
+    }
+
+    /// The same server is asked once more, in another way.
+    fn again(&mut self, pending: &Pending, transport: Transport, why: AskWhy) {
+        let how = How { transport, edns: pending.how.edns && why != AskWhy::WithoutEdns, why };
+        if let Some(at) = self.goal(pending.goal).at() {
+            at.redo = Some((pending.server.clone(), how));
+        }
+    }
+
+    /// Turns the verdict on a reply into state.
+    fn apply(&mut self, pending: &Pending, clean: Clean, verdict: Verdict, turn: &mut Turn<'_, '_>) {
+        let id = pending.goal;
+        match verdict {
+            Verdict::Truncated if pending.how.transport == Transport::Udp => {
+                self.again(pending, Transport::Tcp, AskWhy::TcpAfterTruncation);
+            }
+            Verdict::Truncated => self.wrong(pending, Wrong::Truncated, turn),
+            Verdict::Wrong(Wrong::NoEdns) if pending.how.edns => {
+                self.again(pending, pending.how.transport, AskWhy::WithoutEdns);
+            }
+            Verdict::Wrong(wrong) => self.wrong(pending, wrong, turn),
+            Verdict::Referral { .. } => self.refer(pending, clean, turn),
+            // A minimised question shows where the zone cuts are and nothing else.
+            Verdict::Answer { .. } | Verdict::NoData if pending.minimised => {
+                let limits = &turn.around.settings.limits;
+                let goal = self.goal(id);
+                goal.minimised.deeper(&goal.current, limits);
+                self.leave(id, turn);
+            }
+            Verdict::NxDomain if pending.minimised && self.goal(id).minimised.believes_denial() => {
+                self.denied(pending, clean, true, turn);
+            }
+            _ if pending.minimised => {
+                self.goal(id).minimised.give_up();
+                self.leave(id, turn);
+            }
+            Verdict::Answer { .. } => self.answered(pending, clean, turn),
+            Verdict::NoData => self.denied(pending, clean, false, turn),
+            Verdict::NxDomain => self.denied(pending, clean, true, turn),
+            Verdict::Alias { .. } => self.aliased(pending, clean, turn),
+            Verdict::TooLong => {
+                self.goal(id).chain.extend(clean.chain);
+                self.finish(id, Found::TooLong, turn);
+            }
+            Verdict::AliasLoop { name } => self.loops(id, name, turn),
+            Verdict::Deeper => {}
+        }
+    }
+
+    /// A server was of no use; before it is given up, the whole question is tried (RFC 9156 §2.3).
+    fn wrong(&mut self, pending: &Pending, wrong: Wrong, turn: &mut Turn<'_, '_>) {
+        let now = turn.now;
+        let lame = matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::Recursive | Wrong::Empty);
+        if pending.minimised {
+            self.goal(pending.goal).minimised.give_up();
+            return self.again(pending, pending.how.transport, AskWhy::FullAfterTrouble);
+        }
+        let Some(at) = self.goal(pending.goal).at() else { return };
+        if lame {
+            turn.around.servers.lame(pending.server.addr, &at.cut.zone, now);
+        }
+        at.problem(&pending.server, wrong, true);
+    }
+
+    /// The whole answer came.
+    fn answered(&mut self, pending: &Pending, clean: Clean, turn: &mut Turn<'_, '_>) {
+        let id = pending.goal;
+        let Some(answer) = clean.answer.clone() else { return };
+        self.learn_answer(pending, &clean, turn);
+        if self.goal(id).purpose == Purpose::Priming {
+            self.learn_root(pending, &answer, &clean, turn);
+        }
+        if self.extend_chain(id, clean.chain, clean.proof, turn) {
+            self.finish(id, Found::Answer(answer), turn);
+        }
+    }
+
+    /// The name or the type does not exist.
+    fn denied(&mut self, pending: &Pending, clean: Clean, nxdomain: bool, turn: &mut Turn<'_, '_>) {
+        let id = pending.goal;
+        let soa = self.learn_denial(pending, &clean, nxdomain, turn);
+        let denied = Denied { soa, proof: clean.proof };
+        if self.extend_chain(id, clean.chain, Vec::new(), turn) {
+            self.finish(id, if nxdomain { Found::NxDomain(denied) } else { Found::NoData(denied) }, turn);
+        }
+    }
+
+    /// The name is an alias: goes on with the target.
+    fn aliased(&mut self, pending: &Pending, clean: Clean, turn: &mut Turn<'_, '_>) {
+        let id = pending.goal;
+        self.learn_answer(pending, &clean, turn);
+        let end = clean.end.clone();
+        if self.extend_chain(id, clean.chain, clean.proof, turn) {
+            self.leave(id, turn);
+            self.follow(id, end, turn);
+        }
+    }
+
+    fn outcome(&self, found: &Found) -> Outcome {
+        let goal = &self.goals[0];
+        let (rcode, set, authority): (_, Option<&RrSet>, Vec<RrSet>) = match found {
+            Found::Answer(set) => (ResponseCode::NoError, Some(set), Vec::new()),
+            Found::NoData(denied) => (ResponseCode::NoError, None, denied.records()),
+            Found::NxDomain(denied) => (ResponseCode::NXDomain, None, denied.records()),
+            Found::TooLong => (ResponseCode::YXDomain, None, Vec::new()),
+            Found::Failed(failure) => return Outcome::failed(failure.clone()),
+        };
+        let answer = goal.chain.iter().chain(set).cloned().collect();
+        let authority = authority.into_iter().chain(goal.proof.iter().cloned()).collect();
+        Outcome { rcode, answer, authority, failure: None }
+    }
+
+    /// A goal is reached or given up; those who wait for it go on.
+    fn finish(&mut self, id: GoalId, found: Found, turn: &mut Turn<'_, '_>) {
+        self.leave(id, turn);
+        let (rcode, edes) = match &found {
+            Found::Failed(failure) => (ResponseCode::ServFail, failure.edes()),
+            Found::NxDomain(_) => (ResponseCode::NXDomain, Vec::new()),
+            Found::TooLong => (ResponseCode::YXDomain, Vec::new()),
+            Found::Answer(_) | Found::NoData(_) => (ResponseCode::NoError, Vec::new()),
+        };
+        self.note(turn, id, Event::Ended { rcode: rcode_text(rcode), edes });
+        if let Found::Failed(failure) = &found {
+            self.learn_failure(id, failure, turn);
+        }
+        let goal = self.goal(id);
+        goal.state = State::Done(found);
+        let waiters = std::mem::take(&mut goal.waiters);
+        for waiter in waiters {
+            self.resume(waiter, id, turn);
+        }
+    }
+
+    fn fail(&mut self, id: GoalId, failure: Failure, turn: &mut Turn<'_, '_>) {
+        self.finish(id, Found::Failed(failure), turn);
+    }
+
+    fn over_limit(&mut self, id: GoalId, limit: Limit, turn: &mut Turn<'_, '_>) {
+        let value = turn.around.settings.limits.value(limit);
+        if !matches!(self.goal(id).state, State::Done(_)) {
+            self.note(turn, id, Event::LimitReached { limit, value });
+            self.fail(id, Failure::OutOfBudget { limit, value }, turn);
+        }
+    }
+
+    fn loops(&mut self, id: GoalId, name: crate::wire::Name, turn: &mut Turn<'_, '_>) {
+        self.note(turn, id, Event::AliasLoop { name: name.clone() });
+        self.fail(id, Failure::AliasLoop { name }, turn);
+    }
+
+    /// Replies to what a goal has asked so far are of no use any more.
+    fn leave(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        let forget = &mut turn.forget;
+        self.pending.retain(|pending| {
+            let keep = pending.goal != id;
+            if !keep {
+                forget.push(pending.id);
+            }
+            keep
+        });
+    }
+
+    fn server_name(server: &ServerAt) -> Option<&crate::wire::Name> {
+        server.name.as_ref()
+    }
+}
+
+/// What the trace shows: a minimised question that found no cut says so.
+fn shown(verdict: &Verdict, pending: &Pending) -> Verdict {
+    match verdict {
+        Verdict::Answer { .. } | Verdict::NoData if pending.minimised => Verdict::Deeper,
+        other => other.clone(),
+    }
+}
+
+impl Denied {
+    fn records(&self) -> Vec<RrSet> {
+        self.soa.iter().chain(&self.proof).cloned().collect()
+    }
+}

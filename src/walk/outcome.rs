@@ -1,0 +1,130 @@
+//! What a walk comes to: records, or a named failure with the sentence that says who is at fault.
+
+use std::fmt;
+
+use crate::trace::{Limit, ServerAt, Unreachable, Wrong};
+use crate::wire::{Ede, Name, ResponseCode, RrSet, ede};
+
+/// Most servers that a sentence names; the trace names all.
+const NAMED: usize = 3;
+
+/// The answer to one question, or why there is none.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The response code for the client.
+    pub rcode: ResponseCode,
+    /// The aliases in order, then the set that was asked for.
+    pub answer: Vec<RrSet>,
+    /// For a denial the SOA and its proof; for a wildcard answer the proof.
+    pub authority: Vec<RrSet>,
+    /// Why there is no answer.
+    pub failure: Option<Failure>,
+}
+
+impl Outcome {
+    /// Nothing but the failure.
+    #[must_use]
+    pub fn failed(failure: Failure) -> Self {
+        Self { rcode: ResponseCode::ServFail, answer: Vec::new(), authority: Vec::new(), failure: Some(failure) }
+    }
+
+    /// The extended errors for the client (RFC 8914).
+    #[must_use]
+    pub fn edes(&self) -> Vec<Ede> {
+        self.failure.as_ref().map(Failure::edes).unwrap_or_default()
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Every server of the zone misbehaved or could not be reached.
+    Servers {
+        /// The zone.
+        zone: Name,
+        /// Each server with its fault.
+        problems: Vec<(ServerAt, Wrong)>,
+    },
+    /// No server of the zone has an address that may be asked.
+    NoAddress {
+        /// The zone.
+        zone: Name,
+        /// Its servers.
+        servers: Vec<Name>,
+    },
+    /// The address of a server depends on itself (TsuNAME).
+    Cycle {
+        /// The server.
+        name: Name,
+        /// The zone that it should serve.
+        zone: Name,
+    },
+    /// The walk would have cost too much.
+    OutOfBudget {
+        /// The limit.
+        limit: Limit,
+        /// Its value.
+        value: u64,
+    },
+    /// Aliases that lead back to themselves.
+    AliasLoop {
+        /// The name that came a second time.
+        name: Name,
+    },
+    /// The question failed a moment ago and is not tried again yet (RFC 9520).
+    Remembered {
+        /// What it failed of then.
+        edes: Vec<Ede>,
+    },
+}
+
+impl Failure {
+    /// The extended errors: one `match`, so that every failure has its code.
+    #[must_use]
+    pub fn edes(&self) -> Vec<Ede> {
+        let text = self.to_string();
+        match self {
+            Self::Servers { problems, .. } => {
+                let mut edes = vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, &text)];
+                let silent = |wrong: &Wrong| matches!(wrong, Wrong::Unreachable { how: Unreachable::Timeout, .. });
+                if problems.iter().all(|(_, wrong)| silent(wrong)) {
+                    edes.push(Ede::new(ede::NETWORK_ERROR, "none of them answered in time"));
+                }
+                edes
+            }
+            Self::NoAddress { .. } | Self::Cycle { .. } => vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, &text)],
+            Self::OutOfBudget { limit: Limit::Time, .. } => vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, &text)],
+            Self::OutOfBudget { .. } | Self::AliasLoop { .. } => vec![Ede::new(ede::OTHER, &text)],
+            Self::Remembered { edes } => {
+                let mut all = edes.clone();
+                all.push(Ede::new(ede::CACHED_ERROR, &text));
+                all
+            }
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Servers { zone, problems } => {
+                write!(f, "no server of {zone} gave an answer: ")?;
+                for (nth, (server, wrong)) in problems.iter().take(NAMED).enumerate() {
+                    write!(f, "{}{server} {wrong}", if nth == 0 { "" } else { "; " })?;
+                }
+                match problems.len().saturating_sub(NAMED) {
+                    0 => Ok(()),
+                    more => write!(f, "; and {more} more"),
+                }
+            }
+            Self::NoAddress { zone, servers } => {
+                write!(f, "no usable address is known for the servers of {zone}:")?;
+                servers.iter().take(NAMED).try_for_each(|name| write!(f, " {name}"))
+            }
+            Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
+            Self::OutOfBudget { limit, value } => write!(f, "given up at the limit of {value} {limit}"),
+            Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
+            Self::Remembered { .. } => f.write_str("this failed a moment ago and is not tried again yet"),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! What of a reply may be looked at: the records that the question leads to, from inside the zone
+//! that was asked. Everything else is dropped, and each dropped record is reported.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::trace::DropWhy;
+use crate::wire::{DNSClass, Name, Question, Rdatas, Record, RecordType, Reply, ResponseCode, RrSet};
+
+/// Largest set that is used: members and octets (CVE-2024-1737, CVE-2024-25590).
+const MAX_MEMBERS: usize = 256;
+const MAX_OCTETS: usize = 16 * 1024;
+
+/// The useful part of a reply.
+#[derive(Clone, Debug)]
+pub struct Clean {
+    /// The response code, all twelve bits.
+    pub rcode: ResponseCode,
+    /// Authoritative answer.
+    pub aa: bool,
+    /// Recursion available.
+    pub ra: bool,
+    /// Truncated.
+    pub tc: bool,
+    /// Whether the reply had an OPT record.
+    pub edns: bool,
+    /// The aliases from the question on, in order; a DNAME is followed by the CNAME made from it.
+    pub chain: Vec<RrSet>,
+    /// The name at the end of the aliases: the one asked when there are none.
+    pub end: Name,
+    /// The set that was asked for, at `end`.
+    pub answer: Option<RrSet>,
+    /// How the aliases ended.
+    pub chain_end: ChainEnd,
+    /// The SOA of a denial.
+    pub soa: Option<RrSet>,
+    /// NSEC and NSEC3 sets of the authority section.
+    pub proof: Vec<RrSet>,
+    /// Name servers of a zone further down, towards the question.
+    pub referral: Option<Referral>,
+    /// Addresses that came with the name servers of a referral or of a priming answer.
+    pub glue: Vec<(Name, IpAddr)>,
+    /// The owner of an NS set that does not lead down.
+    pub sideways: Option<Name>,
+}
+
+/// How following the aliases of one reply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChainEnd {
+    /// At a name with nothing further, or with the answer.
+    Open,
+    /// At a name that had come before.
+    Loop,
+    /// At a DNAME that makes a name of more than 255 octets (RFC 6672 §2.2).
+    TooLong,
+}
+
+/// A delegation as the parent's server gave it.
+#[derive(Clone, Debug)]
+pub struct Referral {
+    /// The NS set; its owner is the zone.
+    pub ns: RrSet,
+    /// The DS set, where the zone is signed.
+    pub ds: Option<RrSet>,
+}
+
+/// A record that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its owner.
+    pub owner: Name,
+    /// Its type.
+    pub rtype: RecordType,
+    /// Why.
+    pub why: DropWhy,
+}
+
+/// Takes from `reply` what the servers of `zone` may say about `asked`.
+#[must_use]
+pub fn reply(zone: &Name, asked: &Question, reply: Reply) -> (Clean, Vec<Dropped>) {
+    let mut dropped = Vec::new();
+    let any_sig = asked.qtype == RecordType::RRSIG;
+    let mut answer = sets(zone, reply.answer, any_sig, &mut dropped);
+    let authority = sets(zone, reply.authority, false, &mut dropped);
+    let (chain, end, chain_end) = follow(zone, asked, &mut answer, &mut dropped);
+    let found = take(&mut answer, &end, asked.qtype);
+    let leftover = answer.iter().map(|set| (set, DropWhy::NotAsked)).collect::<Vec<_>>();
+    dropped.extend(leftover.into_iter().map(|(set, why)| gone(set, why)));
+    let mut clean = Clean {
+        rcode: reply.rcode,
+        aa: reply.flags.aa(),
+        ra: reply.flags.ra(),
+        tc: reply.flags.tc(),
+        edns: reply.edns.is_some(),
+        chain,
+        end,
+        answer: found,
+        chain_end,
+        soa: None,
+        proof: Vec::new(),
+        referral: None,
+        glue: Vec::new(),
+        sideways: None,
+    };
+    clean.take_authority(zone, asked, authority, &mut dropped);
+    clean.take_additional(zone, asked, reply.additional, &mut dropped);
+    (clean, dropped)
+}
+
+impl Clean {
+    fn take_authority(&mut self, zone: &Name, asked: &Question, sets: Vec<RrSet>, dropped: &mut Vec<Dropped>) {
+        let positive = self.answer.is_some();
+        let mut ds = None;
+        for set in sets {
+            match set.rtype {
+                // A negative answer is the SOA's (RFC 2308 §2); it must enclose the name that is denied.
+                RecordType::SOA if !positive && self.soa.is_none() && self.end.is_within(&set.owner) => {
+                    self.soa = Some(set);
+                }
+                RecordType::NSEC | RecordType::NSEC3 => self.proof.push(set),
+                RecordType::DS if !positive && ds.is_none() => ds = Some(set),
+                RecordType::NS if !positive && self.chain.is_empty() => self.take_ns(zone, asked, set, dropped),
+                _ => dropped.push(gone(&set, DropWhy::NotNeeded)),
+            }
+        }
+        match (&mut self.referral, ds) {
+            (Some(referral), Some(set)) if set.owner == referral.ns.owner => referral.ds = Some(set),
+            (_, Some(set)) => dropped.push(gone(&set, DropWhy::NotNeeded)),
+            _ => {}
+        }
+    }
+
+    fn take_ns(&mut self, zone: &Name, asked: &Question, set: RrSet, dropped: &mut Vec<Dropped>) {
+        // A referral must move strictly down, and towards the question (RFC 1034 §5.3.3).
+        if set.owner.is_below(zone) && asked.name.is_within(&set.owner) && self.referral.is_none() {
+            self.referral = Some(Referral { ns: set, ds: None });
+        } else {
+            dropped.push(gone(&set, DropWhy::NotDown));
+            self.sideways.get_or_insert(set.owner);
+        }
+    }
+
+    fn take_additional(&mut self, zone: &Name, asked: &Question, records: Vec<Record>, dropped: &mut Vec<Dropped>) {
+        // Addresses count only for servers of a referral, or of the zone itself when it was asked for
+        // its servers (priming, RFC 9609 §4): in both cases as glue, never as an answer.
+        let primed = self.answer.as_ref().filter(|_| asked.qtype == RecordType::NS);
+        let servers = self.referral.as_ref().map(|referral| &referral.ns).or(primed);
+        let names: Vec<Name> = servers.map(|ns| ns.targets().collect()).unwrap_or_default();
+        for record in records {
+            let why = match record.address() {
+                _ if record.class != DNSClass::IN => DropWhy::OtherClass,
+                _ if !record.owner.is_within(zone) => DropWhy::OutOfBailiwick,
+                Some(addr) if names.contains(&record.owner) => {
+                    self.glue.push((record.owner, addr));
+                    continue;
+                }
+                // Signatures over glue do not exist; those over other additional data go with it, unsaid.
+                _ if record.rtype == RecordType::RRSIG => continue,
+                _ => DropWhy::NotGlue,
+            };
+            dropped.push(Dropped { owner: record.owner, rtype: record.rtype, why });
+        }
+    }
+}
+
+/// Follows CNAME and DNAME through the answer section as far as `zone` has the say.
+fn follow(
+    zone: &Name, asked: &Question, answer: &mut Vec<RrSet>, dropped: &mut Vec<Dropped>,
+) -> (Vec<RrSet>, Name, ChainEnd) {
+    let mut chain: Vec<RrSet> = Vec::new();
+    let mut name = asked.name.clone();
+    loop {
+        let wanted = answer.iter().any(|set| set.rtype == asked.qtype && set.owner == name);
+        if wanted || !name.is_within(zone) {
+            break;
+        }
+        let next = match take_dname(answer, &name) {
+            // RFC 6672 §3.1: the CNAME below a DNAME is made here; one that the server made is not needed.
+            Some(dname) => {
+                let _ = take(answer, &name, RecordType::CNAME);
+                let made = synthesise(&name, &dname);
+                chain.push(dname);
+                let Some(made) = made else { return (chain, name, ChainEnd::TooLong) };
+                made
+            }
+            None => match take(answer, &name, RecordType::CNAME) {
+                Some(cname) => single(cname, dropped),
+                None => break,
+            },
+        };
+        let target = next.targets().next();
+        chain.push(next);
+        let Some(target) = target else { break };
+        if chain.iter().any(|set| set.rtype == RecordType::CNAME && set.owner == target) {
+            return (chain, target, ChainEnd::Loop);
+        }
+        name = target;
+    }
+    if !name.is_within(zone) {
+        let foreign = answer.iter().filter(|set| set.owner == name).map(|set| gone(set, DropWhy::OtherZone));
+        dropped.extend(foreign);
+        answer.retain(|set| set.owner != name);
+    }
+    (chain, name, ChainEnd::Open)
+}
+
+/// The CNAME that a DNAME stands for (RFC 6672 §2.2); `None` when the name gets too long.
+#[must_use]
+pub fn synthesise(name: &Name, dname: &RrSet) -> Option<RrSet> {
+    let target = dname.targets().next()?;
+    let made = name.replace_tail(&dname.owner, &target).ok()?;
+    Some(RrSet::new(name.clone(), RecordType::CNAME, dname.ttl_secs, [made.wire()]))
+}
+
+/// A name has one CNAME (RFC 2181 §10.1): the first is used.
+fn single(cname: RrSet, dropped: &mut Vec<Dropped>) -> RrSet {
+    if cname.rdatas.len() == 1 {
+        return cname;
+    }
+    dropped.push(gone(&cname, DropWhy::ExtraCname));
+    let first: Rdatas = cname.rdatas.iter().take(1).collect();
+    RrSet { rdatas: first, ..cname }
+}
+
+fn take_dname(answer: &mut Vec<RrSet>, name: &Name) -> Option<RrSet> {
+    let at = answer.iter().position(|set| set.rtype == RecordType::DNAME && name.is_below(&set.owner))?;
+    Some(answer.remove(at))
+}
+
+fn take(sets: &mut Vec<RrSet>, owner: &Name, rtype: RecordType) -> Option<RrSet> {
+    let at = sets.iter().position(|set| set.rtype == rtype && set.owner == *owner)?;
+    Some(sets.remove(at))
+}
+
+fn gone(set: &RrSet, why: DropWhy) -> Dropped {
+    Dropped { owner: set.owner.clone(), rtype: set.rtype, why }
+}
+
+/// Groups the records of one section into sets, signatures beside what they cover. Records outside
+/// `zone` or class IN are dropped. With `plain_sigs` RRSIG records form a set of their own.
+fn sets(zone: &Name, records: Vec<Record>, plain_sigs: bool, dropped: &mut Vec<Dropped>) -> Vec<RrSet> {
+    struct Group {
+        owner: Name,
+        ttl_secs: u32,
+        rdatas: Vec<Box<[u8]>>,
+        sigs: Vec<Box<[u8]>>,
+    }
+    let mut order: Vec<(RecordType, Group)> = Vec::new();
+    let mut index: HashMap<(Name, RecordType), usize> = HashMap::new();
+    for record in records {
+        let why = match record.class {
+            DNSClass::IN if record.owner.is_within(zone) => None,
+            DNSClass::IN => Some(DropWhy::OutOfBailiwick),
+            _ => Some(DropWhy::OtherClass),
+        };
+        if let Some(why) = why {
+            dropped.push(Dropped { owner: record.owner, rtype: record.rtype, why });
+            continue;
+        }
+        let covers = record.covers().filter(|_| !plain_sigs);
+        let key = (record.owner.clone(), covers.unwrap_or(record.rtype));
+        let at = *index.entry(key).or_insert_with_key(|(owner, rtype)| {
+            let group = Group { owner: owner.clone(), ttl_secs: u32::MAX, rdatas: Vec::new(), sigs: Vec::new() };
+            order.push((*rtype, group));
+            order.len() - 1
+        });
+        let group = &mut order[at].1;
+        // RFC 2181 §5.2: the least TTL counts for the whole set.
+        group.ttl_secs = group.ttl_secs.min(record.ttl_secs);
+        let list = if covers.is_some() { &mut group.sigs } else { &mut group.rdatas };
+        // RFC 2181 §5: a set has no two equal members.
+        if list.len() <= MAX_MEMBERS && !list.contains(&record.rdata) {
+            list.push(record.rdata);
+        }
+    }
+    let mut sets = Vec::with_capacity(order.len());
+    for (rtype, group) in order {
+        let octets: usize = group.rdatas.iter().map(|rdata| rdata.len()).sum();
+        if group.rdatas.len() > MAX_MEMBERS || octets > MAX_OCTETS {
+            dropped.push(Dropped { owner: group.owner, rtype, why: DropWhy::TooLarge });
+        } else if group.rdatas.is_empty() {
+            // A signature without what it signs proves nothing.
+            dropped.push(Dropped { owner: group.owner, rtype: RecordType::RRSIG, why: DropWhy::NotAsked });
+        } else {
+            let mut set = RrSet::new(group.owner, rtype, group.ttl_secs, group.rdatas.iter().map(|rdata| &**rdata));
+            set.sigs = group.sigs.iter().map(|sig| &**sig).collect();
+            sets.push(set);
+        }
+    }
+    sets
+}

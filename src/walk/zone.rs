@@ -1,0 +1,297 @@
+//! Asking the servers of one zone: whom, in which way, and what to do when none is left.
+
+use std::time::Duration;
+
+use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Wrong};
+use crate::wire::{Edns, Name, Question, RecordType};
+
+use super::ask::{Ask, AskId};
+use super::goal::{Found, How, Pending, State};
+use super::outcome::Failure;
+use super::servers::{Candidate, choose, may_be_asked};
+use super::{CLIENT, Turn, Walk};
+
+/// Listening goes on for this long after the patience has run out, as a late reply is still of use.
+const LISTEN_ON: Duration = Duration::from_millis(1200);
+/// A TCP connection takes a round trip more, and somebody on the way may be slow to refuse it.
+const TCP_LEAST: Duration = Duration::from_millis(1000);
+/// Sub-questions of one client query; each costs memory although the cache may answer it.
+const MAX_GOALS: usize = 128;
+
+impl Walk {
+    /// Asks one more server of the zone that a goal is at, unless a reply may still come in time.
+    pub(super) fn ask_next(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        let in_time = self.pending.iter().any(|pending| pending.goal == id && !pending.late);
+        let limits = turn.around.settings.limits.clone();
+        let Some(at) = self.goal(id).at() else { return };
+        if at.queries >= limits.queries_per_step {
+            return self.over_limit(id, Limit::QueriesPerStep, turn);
+        }
+        if let Some((server, how)) = at.redo.take() {
+            return self.send(id, server, how, ChoiceWhy::Same, turn);
+        }
+        if in_time {
+            return;
+        }
+        let candidates = self.candidates(id, turn);
+        if let Some((chosen, choice)) = choose(&candidates, turn.around.dice) {
+            let server = candidates[chosen].server.clone();
+            let edns = turn.around.servers.speaks_edns(server.addr, turn.now);
+            let goal = self.goal(id);
+            let why = match goal.minimised.question(&goal.current, &limits) {
+                _ if goal.purpose == Purpose::Priming => AskWhy::Priming,
+                (_, true) => AskWhy::Minimised,
+                (_, false) => AskWhy::Full,
+            };
+            return self.send(id, server, How { transport: Transport::Udp, edns, why }, choice, turn);
+        }
+        if self.look_up_servers(id, turn) {
+            return;
+        }
+        if self.goal(id).at().is_some_and(|at| at.waits.is_empty()) {
+            self.no_server_left(id, turn);
+        }
+    }
+
+    /// The addresses of the zone's servers that may still be asked.
+    fn candidates(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> Vec<Candidate> {
+        let settings = turn.around.settings;
+        let limits = &settings.limits;
+        let (cache, servers, now) = (turn.around.cache, turn.around.servers, turn.now);
+        let Some(at) = self.goal(id).at() else { return Vec::new() };
+        let mut usable: Vec<(Candidate, bool)> = Vec::new();
+        for server in at.cut.servers.iter().take(limits.servers_per_zone) {
+            let known = |rtype| cache.set(&server.name, rtype, now).map(|known| known.set.addresses().collect::<Vec<_>>());
+            let mut addrs = server.addrs.to_vec();
+            if addrs.is_empty() {
+                addrs.extend(known(RecordType::A).into_iter().chain(known(RecordType::AAAA)).flatten());
+            }
+            addrs.extend(at.found.iter().filter(|(name, _)| *name == server.name).map(|(_, addr)| *addr));
+            for addr in addrs.into_iter().take(limits.addresses_per_server) {
+                let tried = at.tried.iter().find(|tried| tried.addr == addr);
+                let tries = tried.map_or(0, |tried| tried.times);
+                let family = if addr.is_ipv4() { settings.ipv4 } else { settings.ipv6 };
+                let spent = tries >= limits.tries_per_address || tried.is_some_and(|tried| tried.out);
+                let listed = usable.iter().any(|(candidate, _)| candidate.server.addr == addr);
+                if spent || listed || !family || !may_be_asked(addr, settings.query_loopback) {
+                    continue;
+                }
+                let state = servers.state(addr, now);
+                let server = ServerAt { name: Some(server.name.clone()), addr };
+                let lame = servers.is_lame(addr, &at.cut.zone, now);
+                usable.push((Candidate { server, srtt: state.srtt, silences: state.silences, tries }, lame));
+            }
+        }
+        // Servers that were lame a while ago are asked when there is nobody else.
+        let all_lame = usable.iter().all(|(_, lame)| *lame);
+        usable.into_iter().filter(|(_, lame)| all_lame || !lame).map(|(candidate, _)| candidate).collect()
+    }
+
+    /// Sends the next question to `server`.
+    fn send(&mut self, id: GoalId, server: ServerAt, how: How, choice: ChoiceWhy, turn: &mut Turn<'_, '_>) {
+        let settings = turn.around.settings;
+        if let Err(limit) = self.budget.spend_query(&settings.limits, turn.now) {
+            return self.over_limit(CLIENT, limit, turn);
+        }
+        let ask = AskId(self.next_ask);
+        self.next_ask += 1;
+        let goal = self.goal(id);
+        let (mut question, minimised) = goal.minimised.question(&goal.current, &settings.limits);
+        let Some(at) = goal.at() else { return };
+        let zone = at.cut.zone.clone();
+        at.queries += 1;
+        at.tried(server.addr).times += 1;
+        let attempt = at.tried(server.addr).times;
+        // Over TCP nobody off the path can forge, so the case need not carry entropy.
+        let check_case = settings.case_randomisation
+            && how.transport == Transport::Udp
+            && turn.around.servers.keeps_case(server.addr, turn.now);
+        if check_case {
+            question.name = question.name.with_case(turn.around.dice.bits());
+        }
+        let patience = patience(turn.around.servers.state(server.addr, turn.now).patience(), attempt, how.transport);
+        let event = Event::Asked {
+            ask: ask.0,
+            zone,
+            server: server.clone(),
+            name: question.name.clone(),
+            qtype: question.qtype,
+            transport: how.transport,
+            why: how.why,
+            choice,
+            patience_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.note(turn, id, event);
+        let edns = Edns { version: 0, udp_size: settings.udp_size, dnssec_ok: true, options: Vec::new() };
+        turn.asks.push(Ask {
+            id: ask,
+            server: (server.addr, settings.port).into(),
+            transport: how.transport,
+            question: question.clone(),
+            edns: how.edns.then_some(edns),
+            rd: false,
+            cd: false,
+            check_case,
+            give_up: patience + LISTEN_ON,
+        });
+        let (sent, late_at) = (turn.now, turn.now + patience);
+        self.pending.push(Pending { id: ask, goal: id, server, question, minimised, how, sent, late_at, late: false });
+    }
+
+    /// Looks up addresses of servers that have none yet; true if that may help.
+    fn look_up_servers(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let limits = turn.around.settings.limits.clone();
+        let depth = self.goal(id).depth;
+        let Some(at) = self.goal(id).at() else { return false };
+        if !at.waits.is_empty() {
+            return false;
+        }
+        if at.failed_lookups >= limits.failed_server_lookups {
+            self.note(turn, id, limit_event(Limit::FailedServerLookups, &limits));
+            return false;
+        }
+        let cut = at.cut.clone();
+        let unknown = cut.servers.iter().take(limits.servers_per_zone).filter(|server| server.addrs.is_empty());
+        let names: Vec<Name> = unknown
+            .filter(|server| !at.looked_up.contains(&server.name))
+            .take(limits.lookups_at_once)
+            .map(|server| server.name.clone())
+            .collect();
+        if names.is_empty() {
+            return false;
+        }
+        if depth >= limits.depth || self.goals.len() >= MAX_GOALS {
+            self.note(turn, id, limit_event(Limit::Depth, &limits));
+            return false;
+        }
+        self.note(turn, id, Event::NoAddress { zone: cut.zone.clone(), servers: names.clone() });
+        for name in names {
+            self.look_up(id, &name, &cut.zone, turn);
+        }
+        // Goals that the caches answer end at once, so this one goes on in any case.
+        turn.ready.insert(0, id);
+        true
+    }
+
+    /// Opens goals for the addresses of one name server.
+    fn look_up(&mut self, id: GoalId, name: &Name, zone: &Name, turn: &mut Turn<'_, '_>) {
+        if let Some(at) = self.goal(id).at() {
+            at.looked_up.push(name.clone());
+        }
+        let settings = turn.around.settings;
+        let families = [(settings.ipv4, RecordType::A), (settings.ipv6, RecordType::AAAA)];
+        for (_, rtype) in families.into_iter().filter(|(wanted, _)| *wanted) {
+            let question = Question::new(name.clone(), rtype);
+            let open = (0..self.goals.len()).find(|at| self.goals[*at].question == question);
+            let awaited = match open.and_then(|at| u32::try_from(at).ok()).map(GoalId) {
+                Some(other) if self.depends_on(other, id) => {
+                    self.note(turn, id, Event::Cycle { name: name.clone(), zone: zone.clone() });
+                    continue;
+                }
+                Some(other) if matches!(self.goal(other).state, State::Done(_)) => {
+                    let found = self.addresses_of(other);
+                    if let Some(at) = self.goal(id).at() {
+                        at.found.extend(found.into_iter().map(|addr| (name.clone(), addr)));
+                    }
+                    continue;
+                }
+                Some(other) => {
+                    self.goal(other).waiters.push(id);
+                    turn.ready.push(other);
+                    other
+                }
+                None => {
+                    let purpose = Purpose::ServerAddress { zone: zone.clone() };
+                    self.open(question, purpose, id, turn)
+                }
+            };
+            if let Some(at) = self.goal(id).at() {
+                at.waits.push((awaited, name.clone()));
+            }
+        }
+        if let Some(at) = self.goal(id).at() {
+            let hope = at.waits.iter().any(|(_, awaited)| awaited == name);
+            at.failed_lookups += u32::from(!hope && !at.found.iter().any(|(server, _)| server == name));
+        }
+    }
+
+    /// Whether `goal` is `other`, or waits for it through others.
+    fn depends_on(&self, goal: GoalId, other: GoalId) -> bool {
+        let mut reached = vec![goal];
+        let mut seen = Vec::new();
+        while let Some(id) = reached.pop() {
+            if id == other {
+                return true;
+            }
+            if seen.contains(&id) {
+                continue;
+            }
+            seen.push(id);
+            if let State::At(at) = &self.goals[id.0 as usize].state {
+                reached.extend(at.waits.iter().map(|(awaited, _)| *awaited));
+            }
+        }
+        false
+    }
+
+    fn addresses_of(&self, goal: GoalId) -> Vec<std::net::IpAddr> {
+        match &self.goals[goal.0 as usize].state {
+            State::Done(Found::Answer(set)) => set.addresses().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A look-up of a server's address has ended.
+    pub(super) fn address_known(&mut self, waiter: GoalId, ended: GoalId) {
+        let found = self.addresses_of(ended);
+        let Some(at) = self.goal(waiter).at() else { return };
+        let Some(nth) = at.waits.iter().position(|(goal, _)| *goal == ended) else { return };
+        let (_, name) = at.waits.swap_remove(nth);
+        let other_family = at.waits.iter().any(|(_, awaited)| *awaited == name);
+        let known = at.found.iter().any(|(server, _)| *server == name);
+        if found.is_empty() && !other_family && !known {
+            at.failed_lookups += 1;
+        }
+        at.found.extend(found.into_iter().map(|addr| (name.clone(), addr)));
+    }
+
+    /// Nobody is left to ask: says who was at fault.
+    fn no_server_left(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        for pending in self.pending.iter().filter(|pending| pending.goal == id).map(|pending| {
+            let how = crate::trace::Unreachable::Timeout;
+            (pending.server.clone(), Wrong::Unreachable { how, transport: pending.how.transport })
+        }).collect::<Vec<_>>() {
+            if let Some(at) = self.goal(id).at() {
+                at.problem(&pending.0, pending.1, false);
+            }
+        }
+        let cycle = self.log.iter().rev().find_map(|entry| match &entry.event {
+            Event::Cycle { name, zone } if entry.goal == id => Some((name.clone(), zone.clone())),
+            _ => None,
+        });
+        let Some(at) = self.goal(id).at() else { return };
+        let zone = at.cut.zone.clone();
+        let failure = match cycle {
+            _ if !at.problems.is_empty() => Failure::Servers { zone, problems: std::mem::take(&mut at.problems) },
+            Some((name, zone)) => Failure::Cycle { name, zone },
+            None => {
+                let servers = at.cut.servers.iter().map(|server| server.name.clone()).collect();
+                Failure::NoAddress { zone, servers }
+            }
+        };
+        self.fail(id, failure, turn);
+    }
+}
+
+fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event {
+    Event::LimitReached { limit, value: limits.value(limit) }
+}
+
+/// How long a server may take before another one is asked as well.
+fn patience(usual: Duration, attempt: u32, transport: Transport) -> Duration {
+    let longer = if attempt > 1 { usual * 2 } else { usual };
+    match transport {
+        Transport::Udp => longer.min(Duration::from_secs(2)),
+        Transport::Tcp => (longer * 3).clamp(TCP_LEAST, Duration::from_secs(3)),
+    }
+}
