@@ -3,12 +3,22 @@
 //! The modules stand in the order in which a query meets them. Start reading at
 //! [`serve`]: it tells the life of one query. `ARCHITECTURE.md` has the picture.
 
-pub mod cache;
-pub mod lab;
 pub mod listen;
-pub mod policy;
+pub mod serve;
+
 pub mod time;
 pub mod wire;
+
+pub mod cache;
+pub mod policy;
+
+pub mod drive;
+pub mod upstream;
+pub mod walk;
+
+pub mod trace;
+
+pub mod lab;
 
 pub mod cli;
 pub mod config;

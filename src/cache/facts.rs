@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::source::{Rank, Source};
+use super::rank::Rank;
 use crate::time::Time;
+use crate::trace::Source;
 use crate::wire::{Ede, Name, ResponseCode, RrSet, Template};
 
 /// Most records in one set, and most signatures over it (CVE-2024-1737: sets without bound cost every

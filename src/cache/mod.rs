@@ -9,13 +9,14 @@
 
 mod facts;
 mod key;
+mod rank;
 mod servers;
 mod shard;
-mod source;
 #[cfg(test)]
 mod tests;
 mod ttl;
 
+use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -23,11 +24,12 @@ use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 
 use crate::time::Time;
+use crate::trace::Source;
 use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
 
 pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, NameServer, Put};
+pub use rank::Rank;
 pub use servers::{ServerState, Servers, Support};
-pub use source::{Informant, Rank, Source};
 pub use ttl::TtlLimits;
 
 use key::{Key, Store, Subject};
@@ -45,6 +47,12 @@ pub struct Cache {
     ttls: TtlLimits,
     /// Most octets that one entry may take.
     entry_limit_bytes: usize,
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("bytes", &self.bytes()).field("len", &self.len()).finish()
+    }
 }
 
 /// Keeps the locks of two shards off one cache line.
@@ -72,13 +80,15 @@ impl Cache {
         self.fresh(&self.answer_key(key), now)
     }
 
-    /// Keeps an answer until its `expires`, which is capped as for record sets.
-    pub fn put_answer(&self, key: &AnswerKey<'_>, mut answer: Answer) -> Put {
+    /// Keeps an answer until its `expires`, which is capped as for record sets. Returns it, kept or not.
+    pub fn put_answer(&self, key: &AnswerKey<'_>, mut answer: Answer) -> (Arc<Answer>, Put) {
         answer.expires = answer.expires.min(answer.stored.plus_secs(u64::from(self.ttls.positive_max_secs)));
+        let answer = Arc::new(answer);
         if answer.expires <= answer.stored {
-            return Put::ZeroTtl;
+            return (answer, Put::ZeroTtl);
         }
-        self.put_if(self.answer_key(key), answer, |_: &Answer| Ok(()))
+        let put = self.put_arc(self.answer_key(key), Arc::clone(&answer), |_: &Answer| Ok(()));
+        (answer, put)
     }
 
     /// The record set of `owner` and `rtype`, if it is known and fresh.
@@ -119,12 +129,21 @@ impl Cache {
 
     /// Keeps an authoritative denial of `name` or of `rtype` at it (RFC 2308 §5): for the least of the SOA's TTL
     /// and its MINIMUM, for a few seconds when there is no SOA. A set of that name and type, which the
-    /// denial contradicts, goes; local data stays and the denial is not kept.
-    pub fn put_denial(&self, name: &Name, rtype: RecordType, mut denial: Denial, now: Time) -> Put {
+    /// denial contradicts, goes; local data stays and the denial is not kept. Returns it as it may be served, its
+    /// SOA with the TTL of the denial (RFC 2308 §3), kept or not.
+    pub fn put_denial(&self, name: &Name, rtype: RecordType, mut denial: Denial, now: Time) -> (Arc<Denial>, Put) {
         let ttl_secs = self.ttls.negative(denial.soa.as_ref(), &denial.proof);
-        if ttl_secs == 0 {
-            return Put::ZeroTtl;
+        if let Some(soa) = &mut denial.soa {
+            soa.ttl_secs = ttl_secs;
         }
+        (denial.stored, denial.expires) = (now, now.plus_secs(u64::from(ttl_secs)));
+        let denial = Arc::new(denial);
+        let put = if ttl_secs == 0 { Put::ZeroTtl } else { self.keep_denial(name, rtype, &denial) };
+        (denial, put)
+    }
+
+    fn keep_denial(&self, name: &Name, rtype: RecordType, denial: &Arc<Denial>) -> Put {
+        let now = denial.stored;
         if let Err(unfit) = facts::fits_together(denial.soa.iter().chain(&denial.proof)) {
             return unfit;
         }
@@ -133,15 +152,11 @@ impl Cache {
             return Put::KeptBetter(local.rank);
         }
         self.remove(&set);
-        if let Some(soa) = &mut denial.soa {
-            soa.ttl_secs = ttl_secs;
-        }
-        (denial.stored, denial.expires) = (now, now.plus_secs(u64::from(ttl_secs)));
         let subject = match denial.kind {
             DenialKind::NxDomain => Subject::of_name(name, Store::NoName),
             DenialKind::NoData => Subject::of(name, rtype, Store::NoData),
         };
-        self.put_if(self.key(&subject), denial, |_: &Denial| Ok(()))
+        self.put_arc(self.key(&subject), Arc::clone(denial), |_: &Denial| Ok(()))
     }
 
     /// The delegation of `zone` itself, if it may be used.
@@ -175,21 +190,23 @@ impl Cache {
     ///
     /// It ends no later than the delegation of the zone whose server told it, when that one is in the store. A
     /// walk that still holds that one should bound `expires` by it as well, in case it was evicted since.
-    pub fn put_delegation(&self, mut delegation: Delegation, now: Time) -> Put {
-        if let Err(unfit) = facts::fits_together(delegation.ds.iter().chain(&delegation.proof)) {
-            return unfit;
-        }
-        let key = |zone| self.key(&Subject::of_name(zone, Store::Delegations));
+    /// Returns it, kept or not.
+    pub fn put_delegation(&self, mut delegation: Delegation, now: Time) -> (Arc<Delegation>, Put) {
+        let key = |zone: &Name| self.key(&Subject::of_name(zone, Store::Delegations));
         delegation.stored = now;
         delegation.expires = self.ttls.delegation(now, delegation.expires);
         let teller = delegation.from.informant().map(|server| &server.zone).filter(|zone| !zone.is_root());
-        if let Some(parent) = teller.and_then(|zone| self.get::<Delegation>(&key(zone))) {
+        let parent = teller.and_then(|zone| self.get::<Delegation>(&key(zone)));
+        if let Some(parent) = parent {
             delegation.expires = delegation.expires.min(parent.expires);
         }
-        if delegation.expires <= now {
-            return Put::ParentExpired;
-        }
-        self.put_if(key(&delegation.zone), delegation, |_: &Delegation| Ok(()))
+        let delegation = Arc::new(delegation);
+        let put = match facts::fits_together(delegation.ds.iter().chain(&delegation.proof)) {
+            Err(unfit) => unfit,
+            Ok(()) if delegation.expires <= now => Put::ParentExpired,
+            Ok(()) => self.put_arc(key(&delegation.zone), Arc::clone(&delegation), |_: &Delegation| Ok(())),
+        };
+        (delegation, put)
     }
 
     /// The failure that is still remembered for `question`, so that it is not tried again (RFC 9520 §3.2).

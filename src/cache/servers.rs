@@ -1,5 +1,6 @@
 //! What is remembered about each server address: how fast it answers, what it understands, where it is lame.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -91,6 +92,12 @@ impl ServerState {
 pub struct Servers {
     shards: Box<[Mutex<LruCache<Key, Record, BuildIdentity>>]>,
     hasher: SipHasher13,
+}
+
+impl fmt::Debug for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Servers").field("len", &self.len()).finish()
+    }
 }
 
 impl Servers {

@@ -78,7 +78,7 @@ fn answers_are_told_apart_by_name_type_do_and_cd() {
             secure: false,
         }
     };
-    store(cache.put_answer(&key(www.wire(), 1, false, false), answer(60)));
+    store(cache.put_answer(&key(www.wire(), 1, false, false), answer(60)).1);
     let lower = www.to_lower();
     let found = cache.answer(&key(lower.wire(), 1, false, false), at(69)).expect("fresh");
     assert_eq!(found.template.min_ttl_secs(), 60);
@@ -88,8 +88,8 @@ fn answers_are_told_apart_by_name_type_do_and_cd() {
         assert!(cache.answer(&other, at(69)).is_none());
     }
     assert!(cache.answer(&key(lower.wire(), 1, false, false), at(70)).is_none());
-    assert_eq!(cache.put_answer(&key(www.wire(), 1, false, false), answer(0)), Put::ZeroTtl);
-    store(cache.put_answer(&key(www.wire(), 1, false, false), answer(999_999)));
+    assert_eq!(cache.put_answer(&key(www.wire(), 1, false, false), answer(0)).1, Put::ZeroTtl);
+    store(cache.put_answer(&key(www.wire(), 1, false, false), answer(999_999)).1);
     assert!(cache.answer(&key(lower.wire(), 1, false, false), at(86_410)).is_none());
 }
 
@@ -107,30 +107,30 @@ fn oversized_things_are_refused_with_the_reason() {
     assert!(matches!(put(2, 8_192), Put::TooLarge(16_384..=16_500)));
     let proof: Vec<RrSet> = (0..20).map(|_| RrSet::new(www.clone(), RecordType::NSEC, 60, [&[0; 1000][..]])).collect();
     let huge = Denial::heard(DenialKind::NxDomain, Some(soa(60)), proof, Source::Local);
-    assert!(matches!(cache.put_denial(&www, RecordType::A, huge, Time::ZERO), Put::TooLarge(_)));
+    assert!(matches!(cache.put_denial(&www, RecordType::A, huge, Time::ZERO).1, Put::TooLarge(_)));
 }
 
 #[test]
 fn denials_of_rfc_2308() {
     let (cache, www, at) = (cache(), name("www.example"), Time::from_secs);
-    assert_eq!(cache.put_denial(&www, RecordType::A, denial(DenialKind::NoData, 300), at(0)), Put::Stored);
+    assert_eq!(cache.put_denial(&www, RecordType::A, denial(DenialKind::NoData, 300), at(0)).1, Put::Stored);
     let found = cache.denial(&www, RecordType::A, at(299)).expect("fresh");
     assert_eq!(found.soa.as_ref().map(|soa| soa.ttl_secs), Some(300));
     assert_eq!(cache.denial(&www, RecordType::AAAA, at(299)), None);
     assert_eq!(cache.denial(&www, RecordType::A, at(300)), None);
     // RFC 2308 §5: NXDOMAIN is for every type.
-    assert_eq!(cache.put_denial(&www, RecordType::A, denial(DenialKind::NxDomain, 300), at(0)), Put::Stored);
+    assert_eq!(cache.put_denial(&www, RecordType::A, denial(DenialKind::NxDomain, 300), at(0)).1, Put::Stored);
     let found = cache.denial(&www, RecordType::MX, at(1)).expect("fresh");
     assert_eq!(found.kind, DenialKind::NxDomain);
     assert_eq!(cache.denial(&name("a.www.example"), RecordType::A, at(1)), None);
-    assert_eq!(cache.put_denial(&www, RecordType::A, denial(DenialKind::NxDomain, 0), at(0)), Put::ZeroTtl);
+    assert_eq!(cache.put_denial(&www, RecordType::A, denial(DenialKind::NxDomain, 0), at(0)).1, Put::ZeroTtl);
 }
 
 #[test]
 fn a_denial_without_soa_is_kept_for_seconds() {
     let (cache, www, at) = (cache(), name("www.example"), Time::from_secs);
     let bare = Denial::heard(DenialKind::NoData, None, [], Source::Local);
-    assert_eq!(cache.put_denial(&www, RecordType::A, bare, at(0)), Put::Stored);
+    assert_eq!(cache.put_denial(&www, RecordType::A, bare, at(0)).1, Put::Stored);
     assert!(cache.denial(&www, RecordType::A, at(4)).is_some());
     assert!(cache.denial(&www, RecordType::A, at(5)).is_none());
 }
@@ -139,16 +139,16 @@ fn a_denial_without_soa_is_kept_for_seconds() {
 fn sets_and_denials_end_each_other() {
     let (cache, www, now) = (cache(), name("www.example"), Time::ZERO);
     for kind in [DenialKind::NoData, DenialKind::NxDomain] {
-        store(cache.put_denial(&www, RecordType::A, denial(kind, 300), now));
+        store(cache.put_denial(&www, RecordType::A, denial(kind, 300), now).1);
         store(cache.put_set(a_set(&www, 60, 1), Rank::Additional, Source::Local, now));
         assert!(cache.denial(&www, RecordType::A, now).is_some(), "glue does not end a denial");
         store(cache.put_set(a_set(&www, 60, 1), Rank::AuthAnswer, Source::Local, now));
         assert_eq!(cache.denial(&www, RecordType::A, now), None);
-        store(cache.put_denial(&www, RecordType::A, denial(kind, 300), now));
+        store(cache.put_denial(&www, RecordType::A, denial(kind, 300), now).1);
         assert_eq!(cache.set(&www, RecordType::A, now), None);
     }
     store(cache.put_set(a_set(&www, 60, 1), Rank::Local, Source::Local, now));
-    let put = cache.put_denial(&www, RecordType::A, denial(DenialKind::NxDomain, 300), now);
+    let put = cache.put_denial(&www, RecordType::A, denial(DenialKind::NxDomain, 300), now).1;
     assert_eq!(put, Put::KeptBetter(Rank::Local));
     assert!(cache.set(&www, RecordType::A, now).is_some());
 }
@@ -175,10 +175,10 @@ fn failures_back_off_and_are_explained_again() {
 #[test]
 fn delegations_have_a_floor_and_a_cap_and_are_not_sets() {
     let (cache, zone, at) = (cache(), name("example"), Time::from_secs);
-    store(cache.put_delegation(cut(&zone, told_by(&Name::root()), at(5)), at(0)));
+    store(cache.put_delegation(cut(&zone, told_by(&Name::root()), at(5)), at(0)).1);
     assert!(cache.delegation(&zone, at(59)).is_some());
     assert!(cache.delegation(&zone, at(60)).is_none());
-    store(cache.put_delegation(cut(&zone, told_by(&Name::root()), Time::FAR), at(100)));
+    store(cache.put_delegation(cut(&zone, told_by(&Name::root()), Time::FAR), at(100)).1);
     assert!(cache.delegation(&name("EXAMPLE"), at(86_499)).is_some());
     assert!(cache.delegation(&zone, at(86_500)).is_none());
     // The child's own NS set is no delegation.
@@ -192,16 +192,16 @@ fn a_cut_that_expired_takes_its_children_along() {
     let (cache, at) = (cache(), Time::from_secs);
     let (tld, zone, child) = (name("example"), name("evil.example"), name("sub.evil.example"));
     let leaf = name("www.sub.evil.example");
-    store(cache.put_delegation(cut(&Name::root(), Source::Hints, Time::FAR), at(0)));
-    store(cache.put_delegation(cut(&tld, told_by(&Name::root()), at(80_000)), at(0)));
-    store(cache.put_delegation(cut(&zone, told_by(&tld), at(1000)), at(0)));
+    store(cache.put_delegation(cut(&Name::root(), Source::Hints, Time::FAR), at(0)).1);
+    store(cache.put_delegation(cut(&tld, told_by(&Name::root()), at(80_000)), at(0)).1);
+    store(cache.put_delegation(cut(&zone, told_by(&tld), at(1000)), at(0)).1);
     // The servers of the zone promise a long life just before the zone ends, and once more after it.
-    store(cache.put_delegation(cut(&child, told_by(&zone), at(80_000)), at(999)));
+    store(cache.put_delegation(cut(&child, told_by(&zone), at(80_000)), at(999)).1);
     assert_eq!(cache.deepest(&leaf, at(999)).map(|found| found.zone.clone()), Some(child.clone()));
     assert_eq!(cache.deepest(&leaf, at(1000)).map(|found| found.zone.clone()), Some(tld.clone()));
-    assert_eq!(cache.put_delegation(cut(&child, told_by(&zone), at(80_000)), at(1000)), Put::ParentExpired);
+    assert_eq!(cache.put_delegation(cut(&child, told_by(&zone), at(80_000)), at(1000)).1, Put::ParentExpired);
     // What was told from above the dead cut is good: the zone may have lost its cut.
-    assert_eq!(cache.put_delegation(cut(&child, told_by(&tld), at(5000)), at(1001)), Put::Stored);
+    assert_eq!(cache.put_delegation(cut(&child, told_by(&tld), at(5000)), at(1001)).1, Put::Stored);
     assert_eq!(cache.deepest(&leaf, at(1001)).map(|found| found.zone.clone()), Some(child));
     // The root expires without taking anything along.
     assert_eq!(cache.deepest(&leaf, at(79_999)).map(|found| found.zone.clone()), Some(tld));
@@ -292,7 +292,7 @@ proptest! {
             if let Some((_, parent)) = model.get(&teller).filter(|_| !teller.is_root()) {
                 expires = expires.min(*parent);
             }
-            let put = cache.put_delegation(cut(&zone, told_by(&teller), now.plus_secs(life)), now);
+            let put = cache.put_delegation(cut(&zone, told_by(&teller), now.plus_secs(life)), now).1;
             prop_assert_eq!(put == Put::Stored, expires > now);
             if expires > now {
                 model.insert(zone, (now, expires));
@@ -317,14 +317,14 @@ proptest! {
     ) {
         let (cache, zone) = (cache(), name("evil.example"));
         let end = Time::from_secs(3600);
-        store(cache.put_delegation(cut(&zone, told_by(&Name::root()), end), Time::ZERO));
+        store(cache.put_delegation(cut(&zone, told_by(&Name::root()), end), Time::ZERO).1);
         let under = |name: &Name| name.replace_tail(&Name::root(), &zone).expect("a short name");
         let mut now = Time::ZERO;
         for (child, teller, life, wait) in said {
             now = now.plus_secs(wait);
             let (child, teller) = (under(&child), under(&teller));
             if child.is_below(&teller) && (teller == zone || cache.delegation(&teller, now).is_some()) {
-                let _ = cache.put_delegation(cut(&child, told_by(&teller), now.plus_secs(life)), now);
+                let _ = cache.put_delegation(cut(&child, told_by(&teller), now.plus_secs(life)), now).1;
             }
             let found = cache.deepest(&child, now.max(end));
             prop_assert!(found.is_none(), "{found:?}");
@@ -346,9 +346,9 @@ proptest! {
                 0 => cache.put_set(RrSet::new(owner.clone(), RecordType::TXT, 9, [&rdata[..]]), Rank::AuthAnswer, told_by(&owner), now),
                 1 => {
                     let proof = [RrSet::new(owner.clone(), RecordType::NSEC, 9, [&rdata[..]])];
-                    cache.put_denial(&owner, RecordType::TXT, Denial::heard(DenialKind::NoData, Some(soa(9)), proof, Source::Local), now)
+                    cache.put_denial(&owner, RecordType::TXT, Denial::heard(DenialKind::NoData, Some(soa(9)), proof, Source::Local), now).1
                 }
-                2 => cache.put_delegation(cut(&owner, told_by(&name("example")), Time::FAR), now),
+                2 => cache.put_delegation(cut(&owner, told_by(&name("example")), Time::FAR), now).1,
                 _ => {
                     let question = Question::new(owner.clone(), RecordType::TXT);
                     let text = "x".repeat(octets);

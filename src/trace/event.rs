@@ -9,7 +9,8 @@ use crate::time::Time;
 use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType};
 
-use super::why::{AskWhy, ChoiceWhy, DropWhy, Ignored, Limit, Source, Transport, Wrong};
+use super::source::Source;
+use super::why::{AskWhy, ChoiceWhy, DropWhy, Ignored, Limit, Transport, Wrong};
 
 /// The number of a goal inside its walk; 0 is the client's question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

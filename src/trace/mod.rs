@@ -5,10 +5,12 @@
 
 mod event;
 mod report;
+mod source;
 mod text;
 mod why;
 
 pub use event::{Entry, Event, GoalId, Known, Purpose, ServerAt, Verdict};
 pub use report::{Cost, SCHEMA, Told, Trace};
+pub use source::{Informant, Source};
 pub use text::Paint;
-pub use why::{AskWhy, ChoiceWhy, DropWhy, Ignored, Limit, Source, Transport, Unreachable, Wrong};
+pub use why::{AskWhy, ChoiceWhy, DropWhy, Ignored, Limit, Transport, Unreachable, Wrong};

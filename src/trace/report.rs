@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::time::Time;
-use crate::wire::text::{rcode_name, rrset_lines, type_name};
+use crate::wire::text::{rcode_name, set_lines, type_name};
 use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
 
 use super::event::{Entry, type_text};
@@ -63,7 +63,7 @@ impl Trace {
     /// Puts the story together.
     #[must_use]
     pub fn new(question: &Question, told: &Told<'_>, cost: Cost, steps: Vec<Entry>) -> Self {
-        let lines = |sets: &[RrSet]| sets.iter().flat_map(rrset_lines).collect();
+        let lines = |sets: &[RrSet]| sets.iter().flat_map(set_lines).collect();
         Self {
             schema: SCHEMA,
             name: question.name.clone(),

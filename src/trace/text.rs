@@ -69,7 +69,13 @@ impl Trace {
             }
             let tone = tone(&entry.event);
             let line = format!("{}{} {}", "  ".repeat(depth), tone.mark(), entry.event);
-            writeln!(out, "{:>5}.{} ms  {}", entry.at_us / 1000, entry.at_us % 1000 / 100, painted(&line, tone, paint))?;
+            writeln!(
+                out,
+                "{:>5}.{} ms  {}",
+                entry.at_us / 1000,
+                entry.at_us % 1000 / 100,
+                painted(&line, tone, paint)
+            )?;
         }
         let tone = if self.edes.is_empty() { Tone::Good } else { Tone::Bad };
         writeln!(out, "\n{}", painted(&format!("{}: {}", self.title(), self.rcode), tone, paint))?;

@@ -1,7 +1,6 @@
 //! The reasons: why a server was chosen, a packet ignored, a record dropped, a limit reached.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -25,33 +24,6 @@ impl fmt::Display for Transport {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
         })
-    }
-}
-
-/// Who told us.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Source {
-    /// The root hints that came with the program or its configuration.
-    Hints,
-    /// The program itself, or its configuration.
-    Local,
-    /// A server that was asked as one of the servers of `zone`.
-    Server {
-        /// The zone for which the server was asked.
-        zone: Name,
-        /// The address that answered.
-        addr: IpAddr,
-    },
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hints => f.write_str("the root hints"),
-            Self::Local => f.write_str("this program"),
-            Self::Server { zone, addr } => write!(f, "{addr}, asked as a server of {zone}"),
-        }
     }
 }
 

@@ -14,12 +14,13 @@ use crate::wire::{Flags, HEADER, write_query};
 #[derive(Default)]
 pub(super) struct Flights(Mutex<HashMap<Key, watch::Receiver<Option<Heard>>>>);
 
-/// What makes two exchanges equal: the server, the transport, and the octets of the query but for its id and the
+/// What makes two exchanges equal: the server, the transport, which attempt it is, and the octets of the query but for its id and the
 /// case of its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     server: SocketAddr,
     transport: Transport,
+    attempt: u32,
     query: Box<[u8]>,
 }
 
@@ -45,7 +46,7 @@ impl Key {
         write_query(0, &ask.question, flags, ask.edns.as_ref(), &mut query);
         let name = HEADER..HEADER + ask.question.name.wire().len();
         query[name].make_ascii_lowercase();
-        Self { server: ask.server, transport: ask.transport, query: query.into() }
+        Self { server: ask.server, transport: ask.transport, attempt: ask.attempt, query: query.into() }
     }
 
     /// The query to send: with this id, and the name in the case of the ask.

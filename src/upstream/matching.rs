@@ -28,9 +28,7 @@ pub(super) fn read(packet: &[u8], id: u16, ask: &Ask) -> Result<Box<Reply>, Igno
             return Err(Ignored::WrongQuestion { name: question.name.clone(), qtype: question.qtype });
         }
         // TCP needs no case to tell a forger, and must work where case is lost.
-        Some(question)
-            if ask.check_case && ask.transport == Transport::Udp && !question.name.eq_case(&asked.name) =>
-        {
+        Some(question) if ask.check_case && ask.transport == Transport::Udp && !question.name.eq_case(&asked.name) => {
             return Err(Ignored::WrongCase);
         }
         Some(_) => {}

@@ -12,7 +12,12 @@ use crate::walk::ask::Ask;
 
 /// Connects, sends `query` and reads messages until one is the reply, until `deadline`.
 pub(super) async fn exchange(
-    settings: &UpstreamSettings, ask: &Ask, id: u16, query: &[u8], deadline: Instant, ignored: &mut Vec<Ignored>,
+    settings: &UpstreamSettings,
+    ask: &Ask,
+    id: u16,
+    query: &[u8],
+    deadline: Instant,
+    ignored: &mut Vec<Ignored>,
 ) -> Outcome {
     let talk = async {
         let mut stream = connect(settings, ask.server).await.map_err(|error| unreachable(&error))?;

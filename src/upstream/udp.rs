@@ -24,7 +24,12 @@ thread_local! {
 /// Sends `query` and listens until `deadline`; a fresh random port for each query makes the pair of port and id hard to
 /// guess, and a connected socket gets packets of the server alone, and the ICMP errors about it (RFC 5452 §9.2).
 pub(super) async fn exchange(
-    settings: &UpstreamSettings, ask: &Ask, id: u16, query: &[u8], deadline: Instant, ignored: &mut Vec<Ignored>,
+    settings: &UpstreamSettings,
+    ask: &Ask,
+    id: u16,
+    query: &[u8],
+    deadline: Instant,
+    ignored: &mut Vec<Ignored>,
 ) -> Outcome {
     let socket = connected(settings, ask.server).map_err(|error| unreachable(&error))?;
     let sent = Instant::now();

@@ -19,6 +19,9 @@ pub struct Ask {
     pub server: SocketAddr,
     /// Over what.
     pub transport: Transport,
+    /// 1 for the first time that this walk asks this server, and so on: a repetition is sent although the first
+    /// is still listened to.
+    pub attempt: u32,
     /// The question, in the case in which it is to be sent.
     pub question: Question,
     /// The OPT record to send, if any.

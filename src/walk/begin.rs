@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::{DenialKind, Delegation};
+use crate::cache::{Delegation, DenialKind};
 use crate::time::Time;
 use crate::trace::{Event, GoalId, Known, Limit, Purpose, Source};
 use crate::wire::{Name, Question, RecordType, RrSet};
@@ -83,11 +83,21 @@ impl Walk {
     }
 
     /// Opens a sub-goal for `parent`.
-    pub(super) fn open(&mut self, question: Question, purpose: Purpose, parent: GoalId, turn: &mut Turn<'_, '_>) -> GoalId {
+    pub(super) fn open(
+        &mut self,
+        question: Question,
+        purpose: Purpose,
+        parent: GoalId,
+        turn: &mut Turn<'_, '_>,
+    ) -> GoalId {
         let id = GoalId(u32::try_from(self.goals.len()).unwrap_or(u32::MAX));
         let depth = self.goal(parent).depth + 1;
-        let event =
-            Event::Goal { name: question.name.clone(), qtype: question.qtype, purpose: purpose.clone(), parent: Some(parent) };
+        let event = Event::Goal {
+            name: question.name.clone(),
+            qtype: question.qtype,
+            purpose: purpose.clone(),
+            parent: Some(parent),
+        };
         let mut goal = Goal::new(question, purpose, depth, turn.around.settings.minimisation);
         goal.waiters.push(parent);
         self.goals.push(goal);
@@ -118,7 +128,11 @@ impl Walk {
 
     /// Adds aliases to the chain of a goal; false when that ended the goal.
     pub(super) fn extend_chain(
-        &mut self, id: GoalId, links: Vec<RrSet>, proof: Vec<RrSet>, turn: &mut Turn<'_, '_>,
+        &mut self,
+        id: GoalId,
+        links: Vec<RrSet>,
+        proof: Vec<RrSet>,
+        turn: &mut Turn<'_, '_>,
     ) -> bool {
         let goal = self.goal(id);
         goal.proof.extend(proof);
@@ -168,10 +182,13 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
     };
     if let Some(known) = cache.set(name, qtype, now) {
         let event = seen(Known::Set, name, qtype, known.stored, known.expires, &known.from);
-        return (Look::Set(known.at(now)), event);
+        return (Look::Set(aged(&known.set, known.stored, now)), event);
     }
     if let Some(denial) = cache.denial(name, qtype, now) {
-        let denied = Denied { soa: denial.soa_at(now), proof: denial.proof_at(now) };
+        let denied = Denied {
+            soa: denial.soa.as_ref().map(|soa| aged(soa, denial.stored, now)),
+            proof: denial.proof.iter().map(|set| aged(set, denial.stored, now)).collect(),
+        };
         let known = if denial.kind == DenialKind::NxDomain { Known::NxDomain } else { Known::NoData };
         let event = seen(known, name, qtype, denial.stored, denial.expires, &denial.from);
         return (Look::Denial(denial.kind, denied), event);
@@ -179,7 +196,7 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
     if qtype != RecordType::CNAME
         && let Some(known) = cache.set(name, RecordType::CNAME, now)
     {
-        let set = known.at(now);
+        let set = aged(&known.set, known.stored, now);
         let target = set.targets().next();
         let event = seen(Known::Alias, name, RecordType::CNAME, known.stored, known.expires, &known.from);
         if let Some(target) = target {
@@ -199,7 +216,7 @@ fn dname(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<E
     let mut above = question.name.parent();
     while let Some(name) = above.filter(|name| name.label_count() >= cut.max(1)) {
         if let Some(known) = around.cache.set(&name, RecordType::DNAME, now) {
-            let set = known.at(now);
+            let set = aged(&known.set, known.stored, now);
             let event = Event::FromCache {
                 known: Known::Alias,
                 name,
@@ -208,9 +225,9 @@ fn dname(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<E
                 left_secs: (known.expires - now).as_secs(),
                 source: known.from.clone(),
             };
-            if let Some(made) = synthesise(&question.name, &set)
-                && let Some(target) = made.targets().next()
-            {
+            let made = synthesise(&question.name, &set);
+            let target = made.as_ref().and_then(|made| made.targets().next());
+            if let (Some(made), Some(target)) = (made, target) {
                 return (Look::Alias(vec![set, made], target), Some(event));
             }
             break;
@@ -218,4 +235,10 @@ fn dname(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<E
         above = name.parent();
     }
     (Look::Nothing, None)
+}
+
+/// A set as it stands in an answer `now`: its TTL counts down from when it was `stored`.
+fn aged(set: &RrSet, stored: Time, now: Time) -> RrSet {
+    let age_secs = u32::try_from((now - stored).as_secs()).unwrap_or(u32::MAX);
+    RrSet { ttl_secs: set.ttl_secs.saturating_sub(age_secs), ..set.clone() }
 }

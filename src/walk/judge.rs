@@ -1,6 +1,7 @@
 //! What a scrubbed reply means.
 
 use crate::trace::{Verdict, Wrong};
+use crate::wire::text::rcode_name;
 use crate::wire::{Name, Question, RecordType, ResponseCode};
 
 use super::scrub::{ChainEnd, Clean};
@@ -12,13 +13,12 @@ pub fn reply(zone: &Name, asked: &Question, clean: &Clean) -> Verdict {
         return Verdict::Truncated;
     }
     match clean.rcode {
-        ResponseCode::NoError => no_error(zone, asked, clean),
         // RFC 6604 §3: the code speaks of the name at the end of the aliases.
         ResponseCode::NXDomain if clean.chain.is_empty() && clean.answer.is_none() => denial(clean, Verdict::NxDomain),
-        ResponseCode::NXDomain => no_error(zone, asked, clean),
+        ResponseCode::NoError | ResponseCode::NXDomain => no_error(zone, asked, clean),
         ResponseCode::YXDomain if clean.chain_end == ChainEnd::TooLong => Verdict::TooLong,
         ResponseCode::FormErr | ResponseCode::NotImp if !clean.edns => Verdict::Wrong(Wrong::NoEdns),
-        code => Verdict::Wrong(Wrong::Rcode { rcode: rcode_text(code) }),
+        code => Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(code).into_owned() }),
     }
 }
 
@@ -53,9 +53,7 @@ fn no_error(zone: &Name, asked: &Question, clean: &Clean) -> Verdict {
     }
     match &clean.sideways {
         // RFC 2308 §2.2: NODATA may come with an NS set; without AA and SOA it is a referral that leads nowhere.
-        Some(to) if clean.soa.is_none() && !clean.aa => {
-            Verdict::Wrong(Wrong::UpwardReferral { to: to.clone() })
-        }
+        Some(to) if clean.soa.is_none() && !clean.aa => Verdict::Wrong(Wrong::UpwardReferral { to: to.clone() }),
         _ => denial(clean, Verdict::NoData),
     }
 }
@@ -79,26 +77,5 @@ fn denial(clean: &Clean, verdict: Verdict) -> Verdict {
         // Without AA a SOA shows at least that the server holds the zone.
         (false, false) if clean.soa.is_some() || verdict == Verdict::NxDomain => verdict,
         (false, false) => Verdict::Wrong(Wrong::Empty),
-    }
-}
-
-/// The mnemonic of a response code, without hickory's explanations.
-#[must_use]
-pub fn rcode_text(code: ResponseCode) -> String {
-    match code {
-        ResponseCode::NoError => "NOERROR".to_owned(),
-        ResponseCode::FormErr => "FORMERR".to_owned(),
-        ResponseCode::ServFail => "SERVFAIL".to_owned(),
-        ResponseCode::NXDomain => "NXDOMAIN".to_owned(),
-        ResponseCode::NotImp => "NOTIMP".to_owned(),
-        ResponseCode::Refused => "REFUSED".to_owned(),
-        ResponseCode::YXDomain => "YXDOMAIN".to_owned(),
-        ResponseCode::YXRRSet => "YXRRSET".to_owned(),
-        ResponseCode::NXRRSet => "NXRRSET".to_owned(),
-        ResponseCode::NotAuth => "NOTAUTH".to_owned(),
-        ResponseCode::NotZone => "NOTZONE".to_owned(),
-        ResponseCode::BADVERS => "BADVERS".to_owned(),
-        ResponseCode::BADCOOKIE => "BADCOOKIE".to_owned(),
-        other => format!("RCODE{}", u16::from(other)),
     }
 }

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::cache::{Delegation, Denial, DenialKind, NameServer, Rank};
 use crate::trace::{GoalId, Limit, Purpose, Source};
-use crate::wire::{Name, RecordType, RrSet};
+use crate::wire::{Name, RecordType, ResponseCode, RrSet};
 
 use super::goal::Pending;
 use super::outcome::Failure;
@@ -13,7 +13,7 @@ use super::{Turn, Walk};
 
 impl Walk {
     fn source(&mut self, pending: &Pending) -> Source {
-        Source::Server { zone: self.zone_of(pending.goal), addr: pending.server.addr }
+        Source::server(self.zone_of(pending.goal), pending.server.addr, pending.server.name.clone())
     }
 
     /// Keeps the aliases and the answer of a reply.
@@ -25,41 +25,44 @@ impl Walk {
         for link in &clean.chain {
             // The CNAME that was made from a DNAME is made again when it is needed.
             if !made {
-                cache.put_set(link.clone(), rank, source.clone(), turn.now);
+                let _ = cache.put_set(link.clone(), rank, source.clone(), turn.now);
             }
             made = link.rtype == RecordType::DNAME;
         }
         if let Some(set) = &clean.answer {
-            cache.put_set(set.clone(), rank, source, turn.now);
+            let _ = cache.put_set(set.clone(), rank, source, turn.now);
         }
     }
 
     /// Keeps a denial; returns its SOA with the TTL of the denial (RFC 2308 §3, §5).
     pub(super) fn learn_denial(
-        &mut self, pending: &Pending, clean: &Clean, nxdomain: bool, turn: &mut Turn<'_, '_>,
+        &mut self,
+        pending: &Pending,
+        clean: &Clean,
+        nxdomain: bool,
+        turn: &mut Turn<'_, '_>,
     ) -> Option<RrSet> {
         self.learn_answer(pending, clean, turn);
         let from = self.source(pending);
         let kind = if nxdomain { DenialKind::NxDomain } else { DenialKind::NoData };
-        let denial = Denial::new(kind, clean.soa.clone(), clean.proof.clone(), from, turn.now);
-        let soa = denial.soa_at(turn.now);
-        turn.around.cache.put_denial(&clean.end, pending.question.qtype, denial, turn.now);
-        soa
+        let denial = Denial::heard(kind, clean.soa.clone(), clean.proof.clone(), from);
+        let (denial, _) = turn.around.cache.put_denial(&clean.end, pending.question.qtype, denial, turn.now);
+        denial.soa.clone()
     }
 
     /// Follows a referral, and keeps it: the parent is the one who says where a zone's servers are.
-    pub(super) fn refer(&mut self, pending: &Pending, clean: Clean, turn: &mut Turn<'_, '_>) {
+    pub(super) fn refer(&mut self, pending: &Pending, clean: &Clean, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
         let Some(referral) = &clean.referral else { return };
         let from = self.source(pending);
-        let delegation = delegation(&referral.ns, referral.ds.clone(), &clean, from, turn);
+        let delegation = delegation(&referral.ns, referral.ds.clone(), clean, from, turn);
         let limits = &turn.around.settings.limits;
         self.goal(id).referrals += 1;
         if self.goal(id).referrals > limits.referrals {
             return self.over_limit(id, Limit::Referrals, turn);
         }
         self.leave(id, turn);
-        let kept = turn.around.cache.put_delegation(delegation, turn.now);
+        let (kept, _) = turn.around.cache.put_delegation(delegation, turn.now);
         self.enter(id, kept, turn);
     }
 
@@ -75,7 +78,7 @@ impl Walk {
             }
         }
         if root.servers.iter().any(|server| !server.addrs.is_empty()) {
-            self.root = Some(turn.around.cache.put_delegation(root, turn.now));
+            self.root = Some(turn.around.cache.put_delegation(root, turn.now).0);
         }
     }
 
@@ -86,7 +89,9 @@ impl Walk {
         match failure {
             Failure::Remembered { .. } => {}
             Failure::OutOfBudget { .. } if !client => {}
-            _ => turn.around.cache.put_failure(&goal.question, failure.edes(), turn.now),
+            _ => {
+                turn.around.cache.put_failure(&goal.question, ResponseCode::ServFail, failure.edes(), turn.now);
+            }
         }
     }
 }
@@ -98,19 +103,15 @@ fn delegation(ns: &RrSet, ds: Option<RrSet>, clean: &Clean, from: Source, turn: 
         let named = clean.glue.iter().filter(|(owner, _)| owner == name).map(|(_, addr)| *addr);
         named.take(limits.addresses_per_server).collect()
     };
-    let servers: Vec<NameServer> = ns
-        .targets()
-        .take(limits.servers_per_zone)
-        .map(|name| NameServer { addrs: glue(&name), name })
-        .collect();
+    let servers: Vec<NameServer> =
+        ns.targets().take(limits.servers_per_zone).map(|name| NameServer { addrs: glue(&name), name }).collect();
     Delegation {
         zone: ns.owner.clone(),
-        servers,
+        servers: servers.into(),
         ds,
-        proof: clean.proof.clone(),
+        proof: clean.proof.clone().into(),
         from,
         stored: turn.now,
         expires: turn.now.plus_secs(ns.ttl_secs.into()),
     }
 }
-

@@ -21,12 +21,12 @@ use std::sync::Arc;
 
 use crate::cache::{Cache, Delegation, Servers};
 use crate::time::Time;
-use crate::trace::{AskWhy, Entry, Event, GoalId, Limit, Purpose, ServerAt, Transport, Unreachable, Verdict, Wrong};
-use crate::wire::{Question, ResponseCode, RrSet};
+use crate::trace::{AskWhy, Entry, Event, GoalId, Limit, Purpose, Transport, Unreachable, Verdict, Wrong};
+use crate::wire::text::rcode_name;
+use crate::wire::{Name, Question, ResponseCode, RrSet};
 
 use ask::{Ask, AskId, Heard};
 use goal::{Denied, Found, Goal, How, Pending, State};
-use judge::rcode_text;
 use limits::{Budget, Limits};
 use minimise::Minimisation;
 use outcome::{Failure, Outcome};
@@ -224,9 +224,9 @@ impl Walk {
 
     fn hear(&mut self, heard: Heard, turn: &mut Turn<'_, '_>) {
         let (ask, ignored) = match &heard {
-            Heard::Reply { ask, ignored, .. } | Heard::Silence { ask, ignored } | Heard::Failed { ask, ignored, .. } => {
-                (*ask, ignored.clone())
-            }
+            Heard::Reply { ask, ignored, .. }
+            | Heard::Silence { ask, ignored }
+            | Heard::Failed { ask, ignored, .. } => (*ask, ignored.clone()),
         };
         let Some(at) = self.pending.iter().position(|pending| pending.id == ask) else { return };
         let pending = self.pending.swap_remove(at);
@@ -256,7 +256,7 @@ impl Walk {
                     server: pending.server.clone(),
                     rtt_us: u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX),
                     bytes,
-                    rcode: rcode_text(clean.rcode),
+                    rcode: rcode_name(clean.rcode).into_owned(),
                     aa: clean.aa,
                     late: pending.late,
                     verdict: shown(&verdict, &pending),
@@ -269,8 +269,8 @@ impl Walk {
         }
     }
 
-    fn zone_of(&mut self, goal: GoalId) -> crate::wire::Name {
-        self.goal(goal).at().map_or_else(crate::wire::Name::root, |at| at.cut.zone.clone())
+    fn zone_of(&mut self, goal: GoalId) -> Name {
+        self.goal(goal).at().map_or_else(Name::root, |at| at.cut.zone.clone())
     }
 
     /// An exchange came to nothing.
@@ -311,7 +311,7 @@ impl Walk {
                 self.again(pending, pending.how.transport, AskWhy::WithoutEdns);
             }
             Verdict::Wrong(wrong) => self.wrong(pending, wrong, turn),
-            Verdict::Referral { .. } => self.refer(pending, clean, turn),
+            Verdict::Referral { .. } => self.refer(pending, &clean, turn),
             // A minimised question shows where the zone cuts are and nothing else.
             Verdict::Answer { .. } | Verdict::NoData if pending.minimised => {
                 let limits = &turn.around.settings.limits;
@@ -411,7 +411,7 @@ impl Walk {
             Found::TooLong => (ResponseCode::YXDomain, Vec::new()),
             Found::Answer(_) | Found::NoData(_) => (ResponseCode::NoError, Vec::new()),
         };
-        self.note(turn, id, Event::Ended { rcode: rcode_text(rcode), edes });
+        self.note(turn, id, Event::Ended { rcode: rcode_name(rcode).into_owned(), edes });
         if let Found::Failed(failure) = &found {
             self.learn_failure(id, failure, turn);
         }
@@ -435,7 +435,7 @@ impl Walk {
         }
     }
 
-    fn loops(&mut self, id: GoalId, name: crate::wire::Name, turn: &mut Turn<'_, '_>) {
+    fn loops(&mut self, id: GoalId, name: Name, turn: &mut Turn<'_, '_>) {
         self.note(turn, id, Event::AliasLoop { name: name.clone() });
         self.fail(id, Failure::AliasLoop { name }, turn);
     }
@@ -450,10 +450,6 @@ impl Walk {
             }
             keep
         });
-    }
-
-    fn server_name(server: &ServerAt) -> Option<&crate::wire::Name> {
-        server.name.as_ref()
     }
 }
 

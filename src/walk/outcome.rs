@@ -22,6 +22,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The walk was given up because the program ends, or a worker did.
+    #[must_use]
+    pub fn abandoned() -> Self {
+        Self::failed(Failure::Abandoned)
+    }
+
     /// Nothing but the failure.
     #[must_use]
     pub fn failed(failure: Failure) -> Self {
@@ -71,6 +77,8 @@ pub enum Failure {
         /// The name that came a second time.
         name: Name,
     },
+    /// The program stopped working on it.
+    Abandoned,
     /// The question failed a moment ago and is not tried again yet (RFC 9520).
     Remembered {
         /// What it failed of then.
@@ -85,19 +93,22 @@ impl Failure {
         let text = self.to_string();
         match self {
             Self::Servers { problems, .. } => {
-                let mut edes = vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, &text)];
+                let mut edes = vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, text.as_str())];
                 let silent = |wrong: &Wrong| matches!(wrong, Wrong::Unreachable { how: Unreachable::Timeout, .. });
                 if problems.iter().all(|(_, wrong)| silent(wrong)) {
                     edes.push(Ede::new(ede::NETWORK_ERROR, "none of them answered in time"));
                 }
                 edes
             }
-            Self::NoAddress { .. } | Self::Cycle { .. } => vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, &text)],
-            Self::OutOfBudget { limit: Limit::Time, .. } => vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, &text)],
-            Self::OutOfBudget { .. } | Self::AliasLoop { .. } => vec![Ede::new(ede::OTHER, &text)],
+            Self::NoAddress { .. } | Self::Cycle { .. } | Self::OutOfBudget { limit: Limit::Time, .. } => {
+                vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, text.as_str())]
+            }
+            Self::OutOfBudget { .. } | Self::AliasLoop { .. } | Self::Abandoned => {
+                vec![Ede::new(ede::OTHER, text.as_str())]
+            }
             Self::Remembered { edes } => {
                 let mut all = edes.clone();
-                all.push(Ede::new(ede::CACHED_ERROR, &text));
+                all.push(Ede::new(ede::CACHED_ERROR, text.as_str()));
                 all
             }
         }
@@ -124,6 +135,7 @@ impl fmt::Display for Failure {
             Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
             Self::OutOfBudget { limit, value } => write!(f, "given up at the limit of {value} {limit}"),
             Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
+            Self::Abandoned => f.write_str("the resolver was stopped before it had an answer"),
             Self::Remembered { .. } => f.write_str("this failed a moment ago and is not tried again yet"),
         }
     }

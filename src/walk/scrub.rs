@@ -165,7 +165,10 @@ impl Clean {
 
 /// Follows CNAME and DNAME through the answer section as far as `zone` has the say.
 fn follow(
-    zone: &Name, asked: &Question, answer: &mut Vec<RrSet>, dropped: &mut Vec<Dropped>,
+    zone: &Name,
+    asked: &Question,
+    answer: &mut Vec<RrSet>,
+    dropped: &mut Vec<Dropped>,
 ) -> (Vec<RrSet>, Name, ChainEnd) {
     let mut chain: Vec<RrSet> = Vec::new();
     let mut name = asked.name.clone();

@@ -14,15 +14,15 @@ const EXPLORE_ONE_IN: u32 = 20;
 
 /// A server that may be asked.
 #[derive(Clone, Debug)]
-pub struct Candidate {
+pub(super) struct Candidate {
     /// The server.
-    pub server: ServerAt,
+    pub(super) server: ServerAt,
     /// Smoothed round-trip time; `None` when it was not asked before.
-    pub srtt: Option<Duration>,
+    pub(super) srtt: Option<Duration>,
     /// How often in a row it was silent.
-    pub silences: u8,
+    pub(super) silences: u8,
     /// How often it was tried for this question.
-    pub tries: u32,
+    pub(super) tries: u32,
 }
 
 impl Candidate {
@@ -38,7 +38,7 @@ impl Candidate {
 
 /// Picks one of `candidates`: those tried least, among them at random inside the band of the best, the
 /// faster ones more often.
-pub fn choose(candidates: &[Candidate], dice: &mut Dice) -> Option<(usize, ChoiceWhy)> {
+pub(super) fn choose(candidates: &[Candidate], dice: &mut Dice) -> Option<(usize, ChoiceWhy)> {
     let least = candidates.iter().map(|candidate| candidate.tries).min()?;
     let fresh: Vec<usize> = (0..candidates.len()).filter(|at| candidates[*at].tries == least).collect();
     if let [only] = fresh[..] {
@@ -46,8 +46,7 @@ pub fn choose(candidates: &[Candidate], dice: &mut Dice) -> Option<(usize, Choic
         return Some((only, why));
     }
     let best = fresh.iter().map(|at| candidates[*at].cost()).min()?;
-    let (band, rest): (Vec<usize>, Vec<usize>) =
-        fresh.iter().partition(|at| candidates[**at].cost() <= best + BAND);
+    let (band, rest): (Vec<usize>, Vec<usize>) = fresh.iter().partition(|at| candidates[**at].cost() <= best + BAND);
     if !rest.is_empty() && dice.one_in(EXPLORE_ONE_IN) {
         return Some((rest[dice.below(rest.len())], ChoiceWhy::Explored));
     }
@@ -70,9 +69,7 @@ fn weight(cost: Duration) -> usize {
 
 fn why_in_band(candidate: &Candidate, band: usize) -> ChoiceWhy {
     match candidate.srtt {
-        Some(srtt) => {
-            ChoiceWhy::InBand { srtt_us: u64::try_from(srtt.as_micros()).unwrap_or(u64::MAX), band }
-        }
+        Some(srtt) => ChoiceWhy::InBand { srtt_us: u64::try_from(srtt.as_micros()).unwrap_or(u64::MAX), band },
         None => ChoiceWhy::Unknown { band },
     }
 }
@@ -113,7 +110,8 @@ mod tests {
 
     #[test]
     fn the_fast_are_asked_most_and_the_slow_now_and_then() {
-        let shares = shares(&[candidate(1, Some(10), 0, 0), candidate(2, Some(100), 0, 0), candidate(3, Some(900), 0, 0)]);
+        let shares =
+            shares(&[candidate(1, Some(10), 0, 0), candidate(2, Some(100), 0, 0), candidate(3, Some(900), 0, 0)]);
         assert!(shares[0] > 7_000 && shares[1] > 800, "{shares:?}");
         assert!((300..700).contains(&shares[2]), "5 % explore: {shares:?}");
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cache::{ServerState, Support};
 use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Wrong};
 use crate::wire::{Edns, Name, Question, RecordType};
 
@@ -15,6 +16,10 @@ use super::{CLIENT, Turn, Walk};
 const LISTEN_ON: Duration = Duration::from_millis(1200);
 /// A TCP connection takes a round trip more, and somebody on the way may be slow to refuse it.
 const TCP_LEAST: Duration = Duration::from_millis(1000);
+/// The longest patience over TCP.
+const TCP_MOST: Duration = Duration::from_secs(3);
+/// The longest patience with a server that has never answered.
+const NEVER_HEARD_MOST: Duration = Duration::from_millis(1000);
 /// Sub-questions of one client query; each costs memory although the cache may answer it.
 const MAX_GOALS: usize = 128;
 
@@ -36,7 +41,7 @@ impl Walk {
         let candidates = self.candidates(id, turn);
         if let Some((chosen, choice)) = choose(&candidates, turn.around.dice) {
             let server = candidates[chosen].server.clone();
-            let edns = turn.around.servers.speaks_edns(server.addr, turn.now);
+            let edns = turn.around.servers.state(server.addr, turn.now).edns != Support::No;
             let goal = self.goal(id);
             let why = match goal.minimised.question(&goal.current, &limits) {
                 _ if goal.purpose == Purpose::Priming => AskWhy::Priming,
@@ -61,7 +66,8 @@ impl Walk {
         let Some(at) = self.goal(id).at() else { return Vec::new() };
         let mut usable: Vec<(Candidate, bool)> = Vec::new();
         for server in at.cut.servers.iter().take(limits.servers_per_zone) {
-            let known = |rtype| cache.set(&server.name, rtype, now).map(|known| known.set.addresses().collect::<Vec<_>>());
+            let known =
+                |rtype| cache.set(&server.name, rtype, now).map(|known| known.set.addresses().collect::<Vec<_>>());
             let mut addrs = server.addrs.to_vec();
             if addrs.is_empty() {
                 addrs.extend(known(RecordType::A).into_iter().chain(known(RecordType::AAAA)).flatten());
@@ -78,7 +84,7 @@ impl Walk {
                 }
                 let state = servers.state(addr, now);
                 let server = ServerAt { name: Some(server.name.clone()), addr };
-                let lame = servers.is_lame(addr, &at.cut.zone, now);
+                let lame = state.lame_for(&at.cut.zone);
                 usable.push((Candidate { server, srtt: state.srtt, silences: state.silences, tries }, lame));
             }
         }
@@ -103,13 +109,11 @@ impl Walk {
         at.tried(server.addr).times += 1;
         let attempt = at.tried(server.addr).times;
         // Over TCP nobody off the path can forge, so the case need not carry entropy.
-        let check_case = settings.case_randomisation
-            && how.transport == Transport::Udp
-            && turn.around.servers.keeps_case(server.addr, turn.now);
+        let check_case = settings.case_randomisation && how.transport == Transport::Udp;
         if check_case {
             question.name = question.name.with_case(turn.around.dice.bits());
         }
-        let patience = patience(turn.around.servers.state(server.addr, turn.now).patience(), attempt, how.transport);
+        let patience = patience(&turn.around.servers.state(server.addr, turn.now), how.transport);
         let event = Event::Asked {
             ask: ask.0,
             zone,
@@ -127,6 +131,7 @@ impl Walk {
             id: ask,
             server: (server.addr, settings.port).into(),
             transport: how.transport,
+            attempt,
             question: question.clone(),
             edns: how.edns.then_some(edns),
             rd: false,
@@ -257,10 +262,16 @@ impl Walk {
 
     /// Nobody is left to ask: says who was at fault.
     fn no_server_left(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
-        for pending in self.pending.iter().filter(|pending| pending.goal == id).map(|pending| {
-            let how = crate::trace::Unreachable::Timeout;
-            (pending.server.clone(), Wrong::Unreachable { how, transport: pending.how.transport })
-        }).collect::<Vec<_>>() {
+        for pending in self
+            .pending
+            .iter()
+            .filter(|pending| pending.goal == id)
+            .map(|pending| {
+                let how = crate::trace::Unreachable::Timeout;
+                (pending.server.clone(), Wrong::Unreachable { how, transport: pending.how.transport })
+            })
+            .collect::<Vec<_>>()
+        {
             if let Some(at) = self.goal(id).at() {
                 at.problem(&pending.0, pending.1, false);
             }
@@ -288,10 +299,15 @@ fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event {
 }
 
 /// How long a server may take before another one is asked as well.
-fn patience(usual: Duration, attempt: u32, transport: Transport) -> Duration {
-    let longer = if attempt > 1 { usual * 2 } else { usual };
+fn patience(state: &ServerState, transport: Transport) -> Duration {
+    let usual = match state.srtt {
+        Some(_) => state.patience(),
+        // A server that never answered is probably dead: clients wait 5 s, so all of a zone's servers have to
+        // have had their turns by then.
+        None => state.patience().min(NEVER_HEARD_MOST),
+    };
     match transport {
-        Transport::Udp => longer.min(Duration::from_secs(2)),
-        Transport::Tcp => (longer * 3).clamp(TCP_LEAST, Duration::from_secs(3)),
+        Transport::Udp => usual,
+        Transport::Tcp => (usual * 3).clamp(TCP_LEAST, TCP_MOST),
     }
 }

@@ -1,4 +1,4 @@
-//! From whom a thing is known, and how surely.
+//! From whom a thing is known.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -49,7 +49,7 @@ impl Source {
     }
 
     /// Octets on the heap that fall to this clone; those who share the value share its size.
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         let Self::Server(informant) = self else { return 0 };
         let name = informant.name.as_ref().map_or(0, Name::heap_bytes);
         let whole = size_of::<Informant>() + 16 + informant.zone.heap_bytes() + name;
@@ -89,45 +89,12 @@ impl Serialize for Source {
     }
 }
 
-/// How surely a record set is known: the order of RFC 2181 §5.4.1, least first.
-///
-/// What is known more surely is not replaced, as long as it is fresh, by what is known less surely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rank {
-    /// From root hints: good enough to ask for something better (RFC 9609 §3).
-    Hint,
-    /// Additional data, glue, and the authority section of a referral.
-    Additional,
-    /// From the answer section of a reply without AA.
-    NonAuthAnswer,
-    /// From the authority section of a reply with AA.
-    AuthAuthority,
-    /// From the answer section of a reply with AA.
-    AuthAnswer,
-    /// From our own configuration.
-    Local,
-}
-
-impl fmt::Display for Rank {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Hint => "root hint",
-            Self::Additional => "glue or additional data",
-            Self::NonAuthAnswer => "non-authoritative answer",
-            Self::AuthAuthority => "authority section of an authoritative reply",
-            Self::AuthAnswer => "authoritative answer",
-            Self::Local => "local data",
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sources_read_well_and_serialise() {
+    fn sources_are_words_and_json() {
         let zone: Name = "example.".parse().expect("a name");
         let addr: IpAddr = [192, 0, 2, 1].into();
         let known = Source::server(zone.clone(), addr, zone.prepend(b"ns1").ok());
@@ -135,11 +102,5 @@ mod tests {
         assert_eq!(Source::server(zone, addr, None).to_string(), "192.0.2.1, asked for example.");
         let json = serde_json::to_string(&known).expect("JSON");
         assert_eq!(json, r#"{"kind":"server","zone":"example.","addr":"192.0.2.1","name":"ns1.example."}"#);
-    }
-
-    #[test]
-    fn ranks_follow_rfc_2181() {
-        use Rank::{Additional, AuthAnswer, AuthAuthority, Hint, Local, NonAuthAnswer};
-        assert!([Hint, Additional, NonAuthAnswer, AuthAuthority, AuthAnswer, Local].is_sorted());
     }
 }

@@ -1,0 +1,49 @@
+//! How surely a thing is known.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How surely a record set is known: the order of RFC 2181 §5.4.1, least first.
+///
+/// What is known more surely is not replaced, as long as it is fresh, by what is known less surely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rank {
+    /// From root hints: good enough to ask for something better (RFC 9609 §3).
+    Hint,
+    /// Additional data, glue, and the authority section of a referral.
+    Additional,
+    /// From the answer section of a reply without AA.
+    NonAuthAnswer,
+    /// From the authority section of a reply with AA.
+    AuthAuthority,
+    /// From the answer section of a reply with AA.
+    AuthAnswer,
+    /// From our own configuration.
+    Local,
+}
+
+impl fmt::Display for Rank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hint => "root hint",
+            Self::Additional => "glue or additional data",
+            Self::NonAuthAnswer => "non-authoritative answer",
+            Self::AuthAuthority => "authority section of an authoritative reply",
+            Self::AuthAnswer => "authoritative answer",
+            Self::Local => "local data",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_follow_rfc_2181() {
+        use Rank::{Additional, AuthAnswer, AuthAuthority, Hint, Local, NonAuthAnswer};
+        assert!([Hint, Additional, NonAuthAnswer, AuthAuthority, AuthAnswer, Local].is_sorted());
+    }
+}
