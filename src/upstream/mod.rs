@@ -27,7 +27,8 @@ pub struct UpstreamSettings {
     /// Ports from which UDP queries leave, chosen anew for each of them. The wider, the harder to guess
     /// (RFC 5452 §9.2).
     pub ports: RangeInclusive<u16>,
-    /// Ports in that range that are never used, because others listen to what comes from or goes to them.
+    /// Ports in that range that are never used, because others listen to what goes to them. When this leaves none,
+    /// the system chooses.
     pub avoid_ports: Vec<u16>,
     /// Addresses of ours to send from; of several of one IP version, one is chosen anew for each query
     /// (RFC 5452 §9.2). The system chooses where there is none.

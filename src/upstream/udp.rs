@@ -1,11 +1,13 @@
 //! A query over UDP, from a socket of its own that is gone when the reply has come.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 
 use rand::RngExt;
-use socket2::{Domain, Protocol, Socket, Type};
+use smallvec::SmallVec;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
@@ -34,13 +36,17 @@ pub(super) async fn exchange(
     let socket = connected(settings, ask.server).map_err(|error| unreachable(&error))?;
     let sent = Instant::now();
     socket.send(query).await.map_err(|error| unreachable(&error))?;
+    // ICMP errors wake with neither EPOLLIN nor EPOLLHUP, so they have to be asked for by name.
+    let wake = Interest::READABLE | Interest::ERROR;
     let listen = async {
         loop {
-            socket.readable().await.map_err(|error| unreachable(&error))?;
-            let received = ROOM.with_borrow_mut(|room| {
-                let len = socket.try_recv(room)?;
-                Ok((len, matching::read(&room[..len], id, ask)))
-            });
+            let receive = || {
+                ROOM.with_borrow_mut(|room| {
+                    let len = (&*SockRef::from(&socket)).read(room)?;
+                    Ok((len, matching::read(&room[..len], id, ask)))
+                })
+            };
+            let received = socket.async_io(wake, receive).await;
             match received {
                 Ok((bytes, Ok(reply))) => return Ok(Answered { reply, bytes, rtt: sent.elapsed() }),
                 Ok((_, Err(Ignored::WrongCase))) => {
@@ -50,16 +56,12 @@ pub(super) async fn exchange(
                     return Err(Unreachable::CaseMismatch);
                 }
                 Ok((_, Err(other))) => note(ignored, other),
-                Err(error) if is_passing(&error) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(unreachable(&error)),
             }
         }
     };
     timeout_at(deadline, listen).await.unwrap_or(Err(Unreachable::Timeout))
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 /// A socket that is connected to the server, on a port that nobody can predict.
@@ -80,14 +82,35 @@ fn connected(settings: &UpstreamSettings, server: SocketAddr) -> io::Result<UdpS
     UdpSocket::from_std(socket.into())
 }
 
+/// Any port that the settings allow, each as likely as the others.
 fn port(settings: &UpstreamSettings) -> u16 {
-    let mut dice = rand::rng();
-    // The ports to avoid are few; a setting that avoids all of them ends here as well.
-    for _ in 0..PORT_TRIES {
-        let port = dice.random_range(settings.ports.clone());
-        if !settings.avoid_ports.contains(&port) {
-            return port;
-        }
+    let mut avoid: SmallVec<[u16; 8]> = settings.avoid_ports.iter().copied().collect();
+    avoid.retain(|port| settings.ports.contains(port));
+    avoid.sort_unstable();
+    avoid.dedup();
+    let count = settings.ports.len().saturating_sub(avoid.len());
+    if count == 0 {
+        return 0;
     }
-    0
+    let nth = rand::rng().random_range(0..count);
+    let drawn = settings.ports.start().saturating_add(u16::try_from(nth).unwrap_or(u16::MAX));
+    // The nth allowed port: one further for each port to avoid on the way.
+    avoid.iter().fold(drawn, |port, avoided| if port >= *avoided { port + 1 } else { port })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_allowed_port_is_drawn_and_no_other() {
+        let settings =
+            UpstreamSettings { ports: 65531..=65535, avoid_ports: vec![65533, 53, 65535, 65533], sources: Vec::new() };
+        let mut drawn: Vec<u16> = (0..400).map(|_| port(&settings)).collect();
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn, [65531, 65532, 65534]);
+        let all: Vec<u16> = (65531..=65535).collect();
+        assert_eq!(port(&UpstreamSettings { avoid_ports: all, ..settings }), 0, "then the system chooses");
+    }
 }

@@ -1,0 +1,361 @@
+//! One exchange with one server, over loopback, with servers and forgers of every kind.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rootwalk::trace::{Ignored, Transport, Unreachable};
+use rootwalk::upstream::{Upstream, UpstreamSettings};
+use rootwalk::walk::ask::{Ask, AskId, Heard};
+use rootwalk::wire::{Edns, Name, Question, RecordType, ResponseCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::time::{Instant, sleep};
+
+fn ask(server: SocketAddr, transport: Transport) -> Ask {
+    Ask {
+        id: AskId(1),
+        server,
+        transport,
+        question: Question::new("wWw.eXAmple.COM".parse().unwrap(), RecordType::A),
+        edns: Some(Edns::new(1232, true)),
+        rd: false,
+        cd: false,
+        check_case: true,
+        give_up: Duration::from_millis(300),
+    }
+}
+
+fn upstream() -> Upstream {
+    Upstream::new(UpstreamSettings::default())
+}
+
+/// The query with QR set and some octets changed.
+fn reply(query: &[u8], patches: &[(usize, u8)]) -> Vec<u8> {
+    let mut reply = query.to_vec();
+    reply[2] |= 0x80;
+    for (at, octet) in patches {
+        reply[*at] = *octet;
+    }
+    reply
+}
+
+/// A UDP server on the running task set that sends what `answer` makes of each query, in order; returns its address.
+async fn udp_server(answer: impl Fn(&[u8], SocketAddr) -> Vec<Vec<u8>> + 'static) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let at = socket.local_addr().unwrap();
+    tokio::task::spawn_local(async move {
+        let mut query = [0; 2048];
+        while let Ok((len, from)) = socket.recv_from(&mut query).await {
+            for packet in answer(&query[..len], from) {
+                sleep(Duration::from_millis(5)).await;
+                socket.send_to(&packet, from).await.unwrap();
+            }
+        }
+    });
+    at
+}
+
+/// A TCP server that sends the octets that `answer` makes of the query, then closes.
+async fn tcp_server(answer: impl Fn(&[u8]) -> Vec<u8> + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::task::spawn_local(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut query = vec![0; usize::from(stream.read_u16().await.unwrap())];
+            stream.read_exact(&mut query).await.unwrap();
+            for piece in answer(&query).chunks(7) {
+                stream.write_all(piece).await.unwrap();
+                stream.flush().await.unwrap();
+            }
+        }
+    });
+    at
+}
+
+fn framed(message: &[u8]) -> Vec<u8> {
+    [&u16::try_from(message.len()).unwrap().to_be_bytes(), message].concat()
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, test);
+}
+
+#[test]
+fn the_query_is_sent_as_asked_and_the_reply_comes_back() {
+    run(async {
+        let server = udp_server(|query, _| {
+            assert_eq!(&query[2..12], [0x00, 0x10, 0, 1, 0, 0, 0, 0, 0, 1], "CD alone; one question, one OPT");
+            assert_eq!(&query[12..29], b"\x03wWw\x07eXAmple\x03COM\0");
+            vec![reply(query, &[])]
+        });
+        let asked = Ask { id: AskId(7), cd: true, ..ask(server.await, Transport::Udp) };
+        let Heard::Reply { ask, reply, bytes, rtt, ignored } = upstream().exchange(&asked).await else { panic!() };
+        assert_eq!((ask, bytes, reply.question.as_ref()), (AskId(7), 44, Some(&asked.question)));
+        assert!((5..200).contains(&rtt.as_millis()) && ignored.is_empty());
+    });
+}
+
+#[test]
+fn ports_and_ids_differ_from_query_to_query_and_keep_to_the_settings() {
+    run(async {
+        let seen = Rc::new(std::cell::RefCell::new(Vec::new()));
+        let list = Rc::clone(&seen);
+        let server = udp_server(move |query, from| {
+            list.borrow_mut().push((query[..2].to_vec(), from));
+            vec![reply(query, &[])]
+        })
+        .await;
+        let settings = UpstreamSettings {
+            ports: 40000..=40999,
+            avoid_ports: (40000..40900).collect(),
+            sources: vec!["127.0.0.3".parse().unwrap(), "::1".parse().unwrap()],
+        };
+        let upstream = Upstream::new(settings);
+        for _ in 0..50 {
+            assert!(matches!(upstream.exchange(&ask(server, Transport::Udp)).await, Heard::Reply { .. }));
+        }
+        let seen = seen.borrow();
+        assert!(seen.iter().all(|(_, from)| (40900..41000).contains(&from.port())));
+        assert!(seen.iter().all(|(_, from)| from.ip() == "127.0.0.3".parse::<IpAddr>().unwrap()));
+        assert!(seen.iter().map(|(_, from)| from.port()).collect::<HashSet<_>>().len() > 20);
+        assert!(seen.iter().map(|(id, _)| id).collect::<HashSet<_>>().len() > 45);
+    });
+}
+
+#[test]
+fn what_is_not_the_reply_is_listed_and_the_reply_still_awaited() {
+    run(async {
+        let server = udp_server(|query, _| {
+            let flipped = reply(query, &[(0, query[0] ^ 1)]);
+            let no_question = [&reply(query, &[(5, 0), (11, 0)])[..12], &[]].concat();
+            vec![
+                b"short".to_vec(),
+                flipped,
+                query.to_vec(),
+                reply(query, &[(13, b'x')]),
+                reply(query, &[(30, 28)]),
+                no_question,
+                reply(query, &[(5, 2)]),
+                reply(query, &[(2, 0xa8)]),
+                reply(query, &[]),
+                reply(query, &[(3, 5)]),
+            ]
+        });
+        let heard = upstream().exchange(&ask(server.await, Transport::Udp)).await;
+        let Heard::Reply { reply, ignored, .. } = heard else { panic!("{heard:?}") };
+        assert_eq!(reply.rcode, ResponseCode::NoError);
+        let name = |text: &str| text.parse::<Name>().unwrap();
+        assert!(matches!(ignored[1], Ignored::WrongId { got, want } if got ^ want == 0x100), "{:?}", ignored[1]);
+        let others = [&ignored[..1], &ignored[2..]].concat();
+        let wrong_name = Ignored::WrongQuestion { name: name("xww.example.com"), qtype: RecordType::A };
+        let wrong_type = Ignored::WrongQuestion { name: name("www.example.com"), qtype: RecordType::AAAA };
+        let (unreadable, query) = (Ignored::Unreadable, Ignored::NotAResponse);
+        let expected =
+            [unreadable.clone(), query.clone(), wrong_name, wrong_type, Ignored::NoQuestion, unreadable, query];
+        assert_eq!(others, expected);
+    });
+}
+
+#[test]
+fn a_flood_of_guesses_is_ignored_and_only_some_of_it_listed() {
+    run(async {
+        let server = udp_server(|query, _| {
+            let wrong = |nth: u8| reply(query, &[(1, query[1] ^ nth)]);
+            (1..=40).map(wrong).collect()
+        });
+        let heard = upstream().exchange(&ask(server.await, Transport::Udp)).await;
+        let Heard::Silence { ask: AskId(1), ignored } = heard else { panic!("{heard:?}") };
+        assert_eq!(ignored.len(), 16);
+        assert!(ignored.iter().all(|packet| matches!(packet, Ignored::WrongId { .. })));
+    });
+}
+
+#[test]
+fn packets_from_another_address_are_never_seen() {
+    run(async {
+        let forger = Arc::new(std::net::UdpSocket::bind("127.0.0.2:0").unwrap());
+        let server = udp_server(move |query, from| {
+            forger.send_to(&reply(query, &[(3, 3)]), from).unwrap();
+            vec![reply(query, &[])]
+        });
+        let heard = upstream().exchange(&ask(server.await, Transport::Udp)).await;
+        let Heard::Reply { reply, ignored, .. } = heard else { panic!("{heard:?}") };
+        assert_eq!((reply.rcode, ignored), (ResponseCode::NoError, Vec::new()));
+    });
+}
+
+#[test]
+fn case_is_checked_over_udp_if_asked_for_and_never_over_tcp() {
+    run(async {
+        let lower = |query: &[u8]| reply(&query.to_ascii_lowercase(), &[(0, query[0]), (1, query[1])]);
+        let server = udp_server(move |query, _| vec![lower(query)]).await;
+        let strict = ask(server, Transport::Udp);
+        let heard = upstream().exchange(&strict).await;
+        let Heard::Failed { why: Unreachable::CaseMismatch, ignored, .. } = heard else { panic!("{heard:?}") };
+        assert_eq!(ignored, [Ignored::WrongCase]);
+        let heard = upstream().exchange(&Ask { check_case: false, ..strict }).await;
+        assert!(matches!(heard, Heard::Reply { .. }), "{heard:?}");
+        let server = tcp_server(move |query| framed(&lower(query))).await;
+        let heard = upstream().exchange(&ask(server, Transport::Tcp)).await;
+        assert!(matches!(heard, Heard::Reply { .. }), "{heard:?}");
+    });
+}
+
+#[test]
+fn a_bare_header_is_a_reply_if_it_complains() {
+    run(async {
+        let server = udp_server(|query, _| vec![reply(query, &[(3, 1), (5, 0), (11, 0)])[..12].to_vec()]);
+        let heard = upstream().exchange(&ask(server.await, Transport::Udp)).await;
+        let Heard::Reply { reply, .. } = heard else { panic!("{heard:?}") };
+        assert_eq!((reply.rcode, reply.question), (ResponseCode::FormErr, None));
+    });
+}
+
+#[test]
+fn silence_lasts_as_long_as_the_patience() {
+    run(async {
+        let server = udp_server(|_, _| Vec::new()).await;
+        let start = Instant::now();
+        assert!(matches!(upstream().exchange(&ask(server, Transport::Udp)).await, Heard::Silence { .. }));
+        assert!((300..500).contains(&start.elapsed().as_millis()));
+        let server = tcp_server(|_| Vec::new()).await;
+        let heard = upstream().exchange(&ask(server, Transport::Tcp)).await;
+        assert!(matches!(heard, Heard::Failed { why: Unreachable::Closed, .. }), "{heard:?}");
+        // A connection that nobody accepts is silence as well, at the latest when patience ends.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let start = Instant::now();
+        let heard = upstream().exchange(&ask(listener.local_addr().unwrap(), Transport::Tcp)).await;
+        assert!(matches!(heard, Heard::Silence { .. }), "{heard:?}");
+        assert!((300..500).contains(&start.elapsed().as_millis()));
+    });
+}
+
+#[test]
+fn a_closed_port_is_known_at_once() {
+    run(async {
+        let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let start = Instant::now();
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let heard = upstream().exchange(&ask(closed, transport)).await;
+            assert!(matches!(heard, Heard::Failed { why: Unreachable::Refused, .. }), "{heard:?}");
+        }
+        assert!(start.elapsed() < Duration::from_millis(200));
+        // No socket of this kind may be had, whatever the machine: the broadcast address is not for us.
+        let heard = upstream().exchange(&ask("255.255.255.255:53".parse().unwrap(), Transport::Udp)).await;
+        assert!(matches!(heard, Heard::Failed { why: Unreachable::Local | Unreachable::NoRoute, .. }), "{heard:?}");
+    });
+}
+
+#[test]
+fn tcp_takes_messages_in_pieces_and_skips_those_that_are_not_the_reply() {
+    run(async {
+        let large = |query: &[u8]| {
+            // 4000 octets behind the message count as damage, not as a reason to refuse it.
+            let mut long = reply(query, &[]);
+            long.resize(4000, 0);
+            [framed(&reply(query, &[(0, query[0] ^ 1)])), framed(&[]), framed(&long)].concat()
+        };
+        let heard = upstream().exchange(&ask(tcp_server(large).await, Transport::Tcp)).await;
+        let Heard::Reply { bytes: 4000, ignored, .. } = heard else { panic!("{heard:?}") };
+        assert!(matches!(ignored[..], [Ignored::WrongId { .. }, Ignored::Unreadable]), "{ignored:?}");
+        let garbage = |query: &[u8]| framed(&reply(query, &[(0, query[0] ^ 1)]));
+        let heard = upstream().exchange(&ask(tcp_server(garbage).await, Transport::Tcp)).await;
+        assert!(matches!(heard, Heard::Failed { why: Unreachable::Garbage, .. }), "{heard:?}");
+        let half = |query: &[u8]| framed(&reply(query, &[]))[..20].to_vec();
+        let heard = upstream().exchange(&ask(tcp_server(half).await, Transport::Tcp)).await;
+        assert!(matches!(heard, Heard::Failed { why: Unreachable::Closed, .. }), "{heard:?}");
+    });
+}
+
+/// A server that answers after 50 ms, and how many queries it got.
+async fn counting_server() -> (SocketAddr, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let wait = move |query: &[u8], _| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        // Nine packets of noise, 5 ms each, before the reply.
+        let mut packets = vec![b"noise".to_vec(); 9];
+        packets.push(reply(query, &[]));
+        packets
+    };
+    (udp_server(wait).await, count)
+}
+
+#[test]
+fn equal_asks_share_one_exchange_and_unequal_ones_do_not() {
+    run(async {
+        let (server, count) = counting_server().await;
+        let upstream = upstream();
+        let first = Ask { give_up: Duration::from_secs(2), ..ask(server, Transport::Udp) };
+        let other_case = Question::new("WWW.example.COM".parse().unwrap(), RecordType::A);
+        let second = Ask { id: AskId(2), question: other_case, ..first.clone() };
+        let other = Ask { id: AskId(3), edns: None, ..first.clone() };
+        let (one, two, three) =
+            tokio::join!(upstream.exchange(&first), upstream.exchange(&second), upstream.exchange(&other));
+        let ids = [one, two, three].map(|heard| match heard {
+            Heard::Reply { ask, .. } => ask.0,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!((ids, count.load(Ordering::Relaxed)), ([1, 2, 3], 2));
+        // When all is over, the next one is sent again.
+        upstream.exchange(&first).await;
+        assert_eq!(count.load(Ordering::Relaxed), 3);
+    });
+}
+
+#[test]
+fn those_who_share_carry_on_when_the_leader_gives_up() {
+    run(async {
+        let (server, count) = counting_server().await;
+        let upstream = Rc::new(upstream());
+        let first = Ask { give_up: Duration::from_secs(2), ..ask(server, Transport::Udp) };
+        let exchange = |id| {
+            let (upstream, ask) = (Rc::clone(&upstream), Ask { id: AskId(id), ..first.clone() });
+            tokio::task::spawn_local(async move { upstream.exchange(&ask).await })
+        };
+        let (leader, second, third) = (exchange(1), exchange(2), exchange(3));
+        sleep(Duration::from_millis(20)).await;
+        leader.abort();
+        for (joined, id) in [(second, 2), (third, 3)] {
+            let heard = joined.await.unwrap();
+            assert!(matches!(heard, Heard::Reply { ask: AskId(got), .. } if got == id), "{heard:?}");
+        }
+        assert_eq!(count.load(Ordering::Relaxed), 2, "one query of the leader, one of those who were left");
+    });
+}
+
+#[test]
+fn exchanges_are_shared_between_runtimes() {
+    let upstream = Arc::new(upstream());
+    let (tell, told) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || {
+        run(async move {
+            let (server, count) = counting_server().await;
+            tell.send((server, Arc::clone(&count))).unwrap();
+            sleep(Duration::from_secs(1)).await;
+        });
+    });
+    let (at, count) = told.recv().unwrap();
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let upstream = Arc::clone(&upstream);
+            std::thread::spawn(move || {
+                run(async move {
+                    let asked = Ask { give_up: Duration::from_secs(2), ..ask(at, Transport::Udp) };
+                    assert!(matches!(upstream.exchange(&asked).await, Heard::Reply { .. }));
+                });
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.join().unwrap();
+    }
+    assert_eq!(count.load(Ordering::Relaxed), 1);
+    server.join().unwrap();
+}
