@@ -21,6 +21,7 @@ fn ask(server: SocketAddr, transport: Transport) -> Ask {
         id: AskId(1),
         server,
         transport,
+        attempt: 1,
         question: Question::new("wWw.eXAmple.COM".parse().unwrap(), RecordType::A),
         edns: Some(Edns::new(1232, true)),
         rd: false,
@@ -296,16 +297,21 @@ fn equal_asks_share_one_exchange_and_unequal_ones_do_not() {
         let other_case = Question::new("WWW.example.COM".parse().unwrap(), RecordType::A);
         let second = Ask { id: AskId(2), question: other_case, ..first.clone() };
         let other = Ask { id: AskId(3), edns: None, ..first.clone() };
-        let (one, two, three) =
-            tokio::join!(upstream.exchange(&first), upstream.exchange(&second), upstream.exchange(&other));
-        let ids = [one, two, three].map(|heard| match heard {
+        let again = Ask { id: AskId(4), attempt: 2, ..first.clone() };
+        let (one, two, three, four) = tokio::join!(
+            upstream.exchange(&first),
+            upstream.exchange(&second),
+            upstream.exchange(&other),
+            upstream.exchange(&again)
+        );
+        let ids = [one, two, three, four].map(|heard| match heard {
             Heard::Reply { ask, .. } => ask.0,
             other => panic!("{other:?}"),
         });
-        assert_eq!((ids, count.load(Ordering::Relaxed)), ([1, 2, 3], 2));
+        assert_eq!((ids, count.load(Ordering::Relaxed)), ([1, 2, 3, 4], 3));
         // When all is over, the next one is sent again.
         upstream.exchange(&first).await;
-        assert_eq!(count.load(Ordering::Relaxed), 3);
+        assert_eq!(count.load(Ordering::Relaxed), 4);
     });
 }
 

@@ -169,11 +169,7 @@ impl std::error::Error for BindError {
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (address, port) = (self.address, self.address.port());
-        let transport = match self.transport {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
-        };
-        write!(f, "cannot listen on {address} over {transport}: ")?;
+        write!(f, "cannot listen on {address} over {}: ", self.transport)?;
         let elsewhere = SocketAddr::new(self.address.ip(), 5300);
         match self.source.kind() {
             io::ErrorKind::PermissionDenied if port < 1024 => write!(

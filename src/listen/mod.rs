@@ -16,6 +16,7 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+pub use crate::trace::Transport;
 pub use bind::{BindError, Doors};
 pub use worker::Open;
 
@@ -51,15 +52,6 @@ pub struct Peer {
     pub transport: Transport,
     /// The address and port that the client asked, also where the socket is bound to all addresses.
     pub local: SocketAddr,
-}
-
-/// How a query came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// UDP (RFC 1035 §4.2.1).
-    Udp,
-    /// TCP (RFC 7766).
-    Tcp,
 }
 
 /// The limits of the front doors; each says what it guards against.

@@ -14,8 +14,8 @@ use crate::wire::{Flags, HEADER, write_query};
 #[derive(Default)]
 pub(super) struct Flights(Mutex<HashMap<Key, watch::Receiver<Option<Heard>>>>);
 
-/// What makes two exchanges equal: the server, the transport, which attempt it is, and the octets of the query but for its id and the
-/// case of its name.
+/// What makes two exchanges equal: the server, the transport, which attempt it is, and the octets of the query but
+/// for its id and the case of its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     server: SocketAddr,
