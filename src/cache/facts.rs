@@ -20,6 +20,9 @@ const MAX_OCTETS: usize = 16_384;
 /// What the allocator adds to a block, with its rounding, and the two counters of an `Arc`.
 const PER_BLOCK: usize = 16;
 
+/// The least that an allocator gives.
+const LEAST_BLOCK: usize = 32;
+
 /// What became of something that was put into the cache.
 #[must_use = "the trace tells what was not stored, and why"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -178,7 +181,8 @@ pub struct Failure {
 
 impl Answer {
     pub(super) fn heap_bytes(&self) -> usize {
-        self.template.heap_bytes() + 3 * PER_BLOCK + edes_heap(&self.edes)
+        // The template has three blocks, two of which are often smaller than the allocator's least.
+        self.template.heap_bytes() + 3 * PER_BLOCK + LEAST_BLOCK + edes_heap(&self.edes)
     }
 }
 
@@ -190,21 +194,47 @@ impl KnownSet {
         self.set.ttl_secs.saturating_sub(age_secs)
     }
 
+    /// Whether this is within what one entry may hold.
+    pub(super) fn fits(&self) -> Result<(), Put> {
+        let records = self.set.rdatas.len().max(self.set.sigs.len());
+        if records > MAX_RECORDS {
+            return Err(Put::TooManyRecords(records));
+        }
+        bounded(self.set.heap_bytes())
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         sets_heap([&self.set]) + self.from.heap_bytes()
     }
 }
 
 impl Denial {
+    /// Whether this is within what one entry may hold.
+    pub(super) fn fits(&self) -> Result<(), Put> {
+        bounded(self.soa.iter().chain(&self.proof).map(RrSet::heap_bytes).sum())
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         sets_heap(&self.soa) + boxed_sets(&self.proof) + self.from.heap_bytes()
     }
 }
 
 impl Delegation {
+    /// Whether this is within what one entry may hold.
+    pub(super) fn fits(&self) -> Result<(), Put> {
+        bounded(self.servers_heap() + self.ds.iter().chain(&self.proof).map(RrSet::heap_bytes).sum::<usize>())
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
-        let servers = self.servers.iter().map(NameServer::heap_bytes).sum::<usize>() + PER_BLOCK;
-        servers + self.zone.heap_bytes() + sets_heap(&self.ds) + boxed_sets(&self.proof) + self.from.heap_bytes()
+        self.servers_heap()
+            + self.zone.heap_bytes()
+            + sets_heap(&self.ds)
+            + boxed_sets(&self.proof)
+            + self.from.heap_bytes()
+    }
+
+    fn servers_heap(&self) -> usize {
+        self.servers.iter().map(NameServer::heap_bytes).sum::<usize>() + PER_BLOCK
     }
 }
 
@@ -228,18 +258,7 @@ fn edes_heap(edes: &[Ede]) -> usize {
     edes.iter().map(each).sum::<usize>() + if edes.is_empty() { 0 } else { PER_BLOCK }
 }
 
-/// Whether `set` is within what one entry may hold; if not, what the caller is to say.
-pub(super) fn fits(set: &RrSet) -> Result<(), Put> {
-    let records = set.rdatas.len().max(set.sigs.len());
-    if records > MAX_RECORDS {
-        return Err(Put::TooManyRecords(records));
-    }
-    fits_together([set])
-}
-
-/// The same for the sets that make up one denial or delegation.
-pub(super) fn fits_together<'a>(sets: impl IntoIterator<Item = &'a RrSet>) -> Result<(), Put> {
-    let octets = sets.into_iter().map(RrSet::heap_bytes).sum();
+fn bounded(octets: usize) -> Result<(), Put> {
     if octets > MAX_OCTETS { Err(Put::TooLarge(octets)) } else { Ok(()) }
 }
 

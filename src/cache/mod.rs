@@ -104,16 +104,17 @@ impl Cache {
         if set.ttl_secs == 0 {
             return Put::ZeroTtl;
         }
-        if let Err(unfit) = facts::fits(&set) {
+        let expires = now.plus_secs(u64::from(set.ttl_secs));
+        let known = KnownSet { set, rank, from, stored: now, expires };
+        if let Err(unfit) = known.fits() {
             return unfit;
         }
+        let set = &known.set;
         if rank >= Rank::AuthAnswer {
             self.remove(&self.key(&Subject::of(&set.owner, set.rtype, Store::NoData)));
             self.remove(&self.key(&Subject::of_name(&set.owner, Store::NoName)));
         }
         let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
-        let expires = now.plus_secs(u64::from(set.ttl_secs));
-        let known = KnownSet { set, rank, from, stored: now, expires };
         self.put_if(key, known, |old: &KnownSet| {
             if old.expires > now && old.rank > rank { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
         })
@@ -144,7 +145,7 @@ impl Cache {
 
     fn keep_denial(&self, name: &Name, rtype: RecordType, denial: &Arc<Denial>) -> Put {
         let now = denial.stored;
-        if let Err(unfit) = facts::fits_together(denial.soa.iter().chain(&denial.proof)) {
+        if let Err(unfit) = denial.fits() {
             return unfit;
         }
         let set = self.key(&Subject::of(name, rtype, Store::Sets));
@@ -201,7 +202,7 @@ impl Cache {
             delegation.expires = delegation.expires.min(parent.expires);
         }
         let delegation = Arc::new(delegation);
-        let put = match facts::fits_together(delegation.ds.iter().chain(&delegation.proof)) {
+        let put = match delegation.fits() {
             Err(unfit) => unfit,
             Ok(()) if delegation.expires <= now => Put::ParentExpired,
             Ok(()) => self.put_arc(key(&delegation.zone), Arc::clone(&delegation), |_: &Delegation| Ok(())),

@@ -70,9 +70,7 @@ impl ServerState {
     /// (§5.5), from 50 ms to 2 s; 400 ms for a start.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        let (least, most) = PATIENCE;
-        let calm = self.srtt.map_or(UNKNOWN, |srtt| (srtt + 4 * self.rttvar).clamp(least, most));
-        calm.saturating_mul(1 << u32::from(self.silences).min(6)).min(most)
+        patience(self.srtt, self.rttvar, self.silences)
     }
 
     /// Whether it was found lame for `zone`: asked for a name of the zone, it did not know the zone.
@@ -126,6 +124,9 @@ impl Servers {
     }
 
     /// It stayed silent for as long as it was given.
+    ///
+    /// Asks that were under way together are silent together: only one of them counts, else a single lost
+    /// link would look like many failures in a row.
     pub fn silent(&self, addr: IpAddr, now: Time) {
         self.update(addr, |record| record.pace = Some(record.pace(now).silent(now)));
     }
@@ -264,6 +265,7 @@ struct Pace {
     srtt: Option<Duration>,
     rttvar: Duration,
     silences: u8,
+    silent_at: Time,
     rests_until: Option<Time>,
     seen: Time,
 }
@@ -276,15 +278,27 @@ impl Pace {
             // RFC 6298 §2.3: alpha is 1/8, beta is 1/4.
             Some(srtt) => ((7 * srtt + rtt) / 8, (3 * self.rttvar + srtt.abs_diff(rtt)) / 4),
         };
-        Self { srtt: Some(srtt), rttvar, silences: 0, rests_until: None, seen: now }
+        Self { srtt: Some(srtt), rttvar, silences: 0, silent_at: Time::ZERO, rests_until: None, seen: now }
     }
 
     fn silent(self, now: Time) -> Self {
+        let patience = patience(self.srtt, self.rttvar, self.silences);
+        if self.silences > 0 && now.since(self.silent_at) < patience {
+            // Whoever asked after that silence would still be waiting: this ask is older.
+            return self;
+        }
         let silences = self.silences.saturating_add(1);
         let (first, longest) = REST_SECS;
         let rest = |over: u8| now.plus_secs((first << u32::from(over).min(8)).min(longest));
-        Self { silences, rests_until: silences.checked_sub(REST_AFTER).map(rest), seen: now, ..self }
+        let rests_until = silences.checked_sub(REST_AFTER).map(rest);
+        Self { silences, silent_at: now, rests_until, seen: now, ..self }
     }
+}
+
+fn patience(srtt: Option<Duration>, rttvar: Duration, silences: u8) -> Duration {
+    let (least, most) = PATIENCE;
+    let calm = srtt.map_or(UNKNOWN, |srtt| (srtt + 4 * rttvar).clamp(least, most));
+    calm.saturating_mul(1 << u32::from(silences).min(6)).min(most)
 }
 
 #[cfg(test)]
@@ -317,10 +331,10 @@ mod tests {
     #[test]
     fn silences_back_off_and_lead_to_a_rest() {
         let servers = Servers::new((1, 2));
-        let now = Time::from_secs(1);
-        let mut patience = Vec::new();
-        let mut rests = Vec::new();
+        let mut now = Time::from_secs(1);
+        let (mut patience, mut rests) = (Vec::new(), Vec::new());
         for _ in 0..10 {
+            now = now + servers.state(ADDR, now).patience();
             servers.silent(ADDR, now);
             let state = servers.state(ADDR, now);
             patience.push(state.patience().as_millis());
@@ -328,10 +342,22 @@ mod tests {
         }
         assert_eq!(patience[..4], [800, 1600, 2000, 2000]);
         assert_eq!(rests, [0, 0, 5, 10, 20, 40, 80, 160, 300, 300]);
-        assert!(servers.state(ADDR, now.plus_secs(299)).resting(now.plus_secs(299)));
-        assert!(!servers.state(ADDR, now.plus_secs(300)).resting(now.plus_secs(300)));
+        let resting = |secs| servers.state(ADDR, now.plus_secs(secs)).resting(now.plus_secs(secs));
+        assert!(resting(299) && !resting(300));
         servers.heard(ADDR, ms(10), now);
         assert!(!servers.state(ADDR, now).resting(now));
+    }
+
+    #[test]
+    fn asks_that_were_under_way_together_count_once() {
+        let servers = Servers::new((1, 2));
+        let now = Time::from_secs(1);
+        for late in [0, 0, 10, 399, 799] {
+            servers.silent(ADDR, now + ms(late));
+        }
+        assert_eq!(servers.state(ADDR, now).silences, 1);
+        servers.silent(ADDR, now + ms(800));
+        assert_eq!(servers.state(ADDR, now).silences, 2);
     }
 
     #[test]

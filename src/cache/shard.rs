@@ -10,8 +10,8 @@ use super::key::{BuildIdentity, Key};
 use crate::time::Time;
 
 /// What an entry takes besides its `Arc`: the node of the list (key, value, two links: 48 octets, 64 with
-/// what the allocator adds) and its share of the table (17 octets per slot, 44 % to 87 % of the slots used).
-const PER_ENTRY: usize = 64 + 32;
+/// what the allocator adds) and its share of the table (17 octets per slot, 7/16 to 7/8 of the slots used).
+const PER_ENTRY: usize = 64 + 40;
 /// The two counters of an `Arc` and what the allocator adds to its block.
 const PER_ARC: usize = 16 + 16;
 

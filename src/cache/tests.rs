@@ -41,6 +41,17 @@ fn cut(zone: &Name, from: Source, expires: Time) -> Delegation {
     Delegation { zone: zone.clone(), servers, ds: None, proof: Box::default(), from, stored: Time::ZERO, expires }
 }
 
+fn asked(name: &Name) -> AnswerKey<'_> {
+    AnswerKey { qname_wire: name.wire(), qtype: 1, dnssec_ok: false, checking_disabled: false }
+}
+
+fn answer(name: &Name, ttl_secs: u32, stored: Time) -> Answer {
+    let sections = Sections { answer: &[a_set(name, ttl_secs, 1)], ..Sections::default() };
+    let question = Question::new(name.clone(), RecordType::A);
+    let template = Template::build(&question, ResponseCode::NoError, &sections, false);
+    Answer { template, edes: Box::default(), stored, expires: stored.plus_secs(ttl_secs.into()), secure: false }
+}
+
 /// For what must be stored for the test to make sense.
 fn store(put: Put) {
     assert_eq!(put, Put::Stored);
@@ -64,33 +75,19 @@ fn a_set_lives_for_its_ttl_and_not_longer_than_a_day() {
 #[test]
 fn answers_are_told_apart_by_name_type_do_and_cd() {
     let (cache, www, at) = (cache(), name("WWW.example"), Time::from_secs);
-    let key =
-        |qname_wire, qtype, dnssec_ok, checking_disabled| AnswerKey { qname_wire, qtype, dnssec_ok, checking_disabled };
-    let question = Question::new(www.clone(), RecordType::A);
-    let answer = |ttl_secs: u32| {
-        let sections = Sections { answer: &[a_set(&www, ttl_secs, 1)], ..Sections::default() };
-        let template = Template::build(&question, ResponseCode::NoError, &sections, false);
-        Answer {
-            template,
-            edes: Box::default(),
-            stored: at(10),
-            expires: at(10).plus_secs(ttl_secs.into()),
-            secure: false,
-        }
-    };
-    store(cache.put_answer(&key(www.wire(), 1, false, false), answer(60)).1);
+    store(cache.put_answer(&asked(&www), answer(&www, 60, at(10))).1);
     let lower = www.to_lower();
-    let found = cache.answer(&key(lower.wire(), 1, false, false), at(69)).expect("fresh");
+    let key = asked(&lower);
+    let found = cache.answer(&key, at(69)).expect("fresh");
     assert_eq!(found.template.min_ttl_secs(), 60);
-    for other in
-        [key(lower.wire(), 1, true, false), key(lower.wire(), 1, false, true), key(lower.wire(), 28, false, false)]
-    {
+    let (signed, unchecked) = (AnswerKey { dnssec_ok: true, ..key }, AnswerKey { checking_disabled: true, ..key });
+    for other in [signed, unchecked, AnswerKey { qtype: 28, ..key }] {
         assert!(cache.answer(&other, at(69)).is_none());
     }
-    assert!(cache.answer(&key(lower.wire(), 1, false, false), at(70)).is_none());
-    assert_eq!(cache.put_answer(&key(www.wire(), 1, false, false), answer(0)).1, Put::ZeroTtl);
-    store(cache.put_answer(&key(www.wire(), 1, false, false), answer(999_999)).1);
-    assert!(cache.answer(&key(lower.wire(), 1, false, false), at(86_410)).is_none());
+    assert!(cache.answer(&key, at(70)).is_none());
+    assert_eq!(cache.put_answer(&key, answer(&www, 0, at(10))).1, Put::ZeroTtl);
+    store(cache.put_answer(&key, answer(&www, 999_999, at(10))).1);
+    assert!(cache.answer(&key, at(86_410)).is_none());
 }
 
 #[test]
@@ -335,7 +332,7 @@ proptest! {
     #[test]
     fn the_budget_is_never_exceeded(
         limit in 20_000_usize..2_000_000,
-        entries in vec((vec(any::<u8>(), 1..60), 0_u8..4, 1_usize..2000), 1..300),
+        entries in vec((vec(any::<u8>(), 1..60), 0_u8..5, 1_usize..2000), 1..300),
     ) {
         let cache = Cache::new(limit, (5, 6), TtlLimits::default());
         let now = Time::from_secs(1);
@@ -349,6 +346,7 @@ proptest! {
                     cache.put_denial(&owner, RecordType::TXT, Denial::heard(DenialKind::NoData, Some(soa(9)), proof, Source::Local), now).1
                 }
                 2 => cache.put_delegation(cut(&owner, told_by(&name("example")), Time::FAR), now).1,
+                3 => cache.put_answer(&asked(&owner), answer(&owner, 9, now)).1,
                 _ => {
                     let question = Question::new(owner.clone(), RecordType::TXT);
                     let text = "x".repeat(octets);
@@ -364,6 +362,7 @@ proptest! {
                 0 => cache.set(&owner, RecordType::TXT, now).is_some(),
                 1 => cache.denial(&owner, RecordType::TXT, now).is_some(),
                 2 => cache.delegation(&owner, now).is_some(),
+                3 => cache.answer(&asked(&owner), now).is_some(),
                 _ => true,
             };
             prop_assert!(found);
