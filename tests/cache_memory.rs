@@ -2,6 +2,7 @@
 //!
 //! Alone in its file, so that no other test runs in the same process.
 #![cfg(target_os = "linux")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 use rootwalk::cache::{Answer, AnswerKey, Cache, Delegation, Denial, DenialKind, NameServer, Put, Rank, TtlLimits};
 use rootwalk::time::Time;

@@ -80,9 +80,13 @@ impl Cache {
         self.fresh(&self.answer_key(key), now)
     }
 
-    /// Keeps an answer until its `expires`, which is capped as for record sets. Returns it, kept or not.
+    /// Keeps an answer until its `expires`, which is capped as for record sets. Returns it, kept or not. An
+    /// answer other than a failure ends the row of failures of its question.
     pub fn put_answer(&self, key: &AnswerKey<'_>, mut answer: Answer) -> (Arc<Answer>, Put) {
         answer.expires = answer.expires.min(answer.stored.plus_secs(u64::from(self.ttls.positive_max_secs)));
+        if matches!(answer.template.rcode(), ResponseCode::NoError | ResponseCode::NXDomain) {
+            self.remove(&self.key(&Subject::new(key.qname_wire, key.qtype, Store::Failures, 0)));
+        }
         let answer = Arc::new(answer);
         if answer.expires <= answer.stored {
             return (answer, Put::ZeroTtl);
@@ -234,11 +238,6 @@ impl Cache {
         // Too many sentences to keep them: then the question is simply tried again.
         let _ = self.put_arc(key, Arc::clone(&failure), |_: &Failure| Ok(()));
         failure
-    }
-
-    /// Forgets the failures of `question`, once it was answered.
-    pub fn forget_failure(&self, question: &Question) {
-        self.remove(&self.failure_key(question));
     }
 
     /// Octets in use, as counted against the limit.
