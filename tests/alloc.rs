@@ -5,6 +5,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use rootwalk::cache::{Answer, AnswerKey, Cache, Put, TtlLimits};
+use rootwalk::time::Time;
 use rootwalk::wire::{
     Ede, Edns, EdnsOption, Extras, Flags, QueryView, Question, RecordType, ResponseCode, RrSet, Sections, Template,
     edns, write_query,
@@ -34,10 +36,10 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 #[test]
-fn reading_a_query_and_responding_allocates_nothing() {
+fn answering_a_query_from_the_cache_allocates_nothing() {
     let owner: rootwalk::wire::Name = "a-rather-long-label.of.a.rather.long.name.example.com".parse().expect("a name");
     let question = Question::new(owner.clone(), RecordType::A);
-    let set = RrSet::new(owner, RecordType::A, 300, [&[192, 0, 2, 1][..], &[192, 0, 2, 2]]);
+    let set = RrSet::new(owner.clone(), RecordType::A, 300, [&[192, 0, 2, 1][..], &[192, 0, 2, 2]]);
     let template =
         Template::build(&question, ResponseCode::NoError, &Sections { answer: &[set], ..Sections::default() }, true);
     let cookie = EdnsOption { code: edns::COOKIE, data: [7; 8].into() };
@@ -45,13 +47,20 @@ fn reading_a_query_and_responding_allocates_nothing() {
     let (mut bytes, mut out) = (Vec::new(), Vec::with_capacity(1232));
     write_query(7, &question, Flags::default().with_rd(true), Some(&asked), &mut bytes);
     let edes = [Ede::new(3, "kept from yesterday")];
+    let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+    let key = AnswerKey { qname_wire: owner.wire(), qtype: 1, dnssec_ok: true, checking_disabled: false };
+    let (stored, expires) = (Time::ZERO, Time::from_secs(300));
+    let answer = Answer { template, edes: edes.into(), stored, expires, secure: false };
+    assert_eq!(cache.put_answer(&key, answer).1, Put::Stored);
 
     let before = COUNT.get();
     let query = QueryView::read(&bytes).expect("a good query");
     let cookie = query.edns().and_then(|edns| edns.option(edns::COOKIE)).expect("the cookie");
     let options = [(edns::COOKIE, cookie)];
-    let extras = Extras { edes: &edes, options: &options, udp_size: 1232, ..Extras::default() };
-    template.respond(&query, 10, &extras, query.udp_limit(), &mut out);
+    let key = AnswerKey { qname_wire: query.qname_wire(), qtype: query.qtype().into(), ..key };
+    let answer = cache.answer(&key, Time::from_secs(10)).expect("a fresh answer");
+    let extras = Extras { edes: &answer.edes, options: &options, udp_size: 1232, ..Extras::default() };
+    answer.template.respond(&query, 10, &extras, query.udp_limit(), &mut out);
     let allocations = COUNT.get() - before;
 
     assert_eq!(allocations, 0);
