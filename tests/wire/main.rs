@@ -4,6 +4,7 @@
 
 mod basics;
 mod hickory;
+mod limits;
 mod random;
 mod strategies;
 mod templates;

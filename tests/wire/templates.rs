@@ -128,3 +128,22 @@ fn an_answer_larger_than_a_message_is_truncated() {
     let reply = Reply::read(&out).expect("readable");
     assert_eq!((reply.flags.tc(), reply.answer.len(), reply.damage.len()), (true, 1, 0));
 }
+
+/// Additional sets are dropped in silence where they do not fit, and later ones may fit; their TTLs age once.
+#[test]
+fn an_additional_set_too_large_is_passed_over() {
+    let owner: rootwalk::wire::Name = "big.example".parse().expect("a name");
+    let half = vec![0_u8; 40_000];
+    let set = |rdata: &[u8]| RrSet::new(owner.clone(), RecordType::Unknown(65280), 60, [rdata]);
+    let additional = [set(&half), set(&half), set(&[1])];
+    let sections = Sections { additional: &additional, ..Sections::default() };
+    let question = rootwalk::wire::Question::new(owner.clone(), RecordType::A);
+    let template = Template::build(&question, ResponseCode::NoError, &sections, false);
+    let (mut bytes, mut out) = (Vec::new(), Vec::new());
+    write_query(7, &question, Flags::default(), None, &mut bytes);
+    let query = QueryView::read(&bytes).expect("a good query");
+    template.respond(&query, 20, &Extras::default(), 65_535, &mut out);
+    let reply = Reply::read(&out).expect("readable");
+    let kept: Vec<_> = reply.additional.iter().map(|record| (record.ttl_secs, record.rdata.len())).collect();
+    assert_eq!((reply.flags.tc(), kept), (false, vec![(40, 40_000), (40, 1)]));
+}

@@ -53,5 +53,10 @@ fn the_examples_of_the_rfcs() {
     );
     assert_eq!(show(64, b"\0\x01\0\x02\x9b\0\x05hello"), "1 . key667=\"hello\"");
     assert_eq!(show(257, b"\0\x05issueca.example.net"), "0 issue \"ca.example.net\"");
+    // A protocol name that would need two layers of escapes is shown by the number of its key.
+    assert_eq!(show(64, b"\0\x01\0\0\x01\0\x06\x05h2,h3"), "1 . key1=\"\\005h2,h3\"");
+    // Keys and windows that do not ascend are not of the type's shape.
+    assert_eq!(show(64, b"\0\x01\0\0\x02\0\0\0\x02\0\0"), "\\# 11 0001000002000000020000");
+    assert_eq!(show(47, b"\0\0\x01\x40\0\x01\x40"), "\\# 7 00000140000140");
     assert_eq!(show(108, &[0, 0, 0x5e, 0, 0x53, 0x2a]), "00-00-5E-00-53-2A");
 }

@@ -1,0 +1,170 @@
+//! The borders of what is taken: names, pointers, OPT records, room.
+
+use rootwalk::wire::{
+    BadQuery, Damage, Ede, Edns, EdnsOption, Extras, Fault, Flags, Name, QueryFault, QueryView, Question, RecordType,
+    Reply, ResponseCode, RrSet, Section, Sections, Template, answer_bad, write_query,
+};
+
+/// A response with the question `x. A` (names begin at 12) and these octets as its only record, or more by `counts`.
+fn response(counts: [u8; 3], records: &[u8]) -> Reply {
+    let header = [0, 7, 0x80, 0, 0, 1, 0, counts[0], 0, counts[1], 0, counts[2]];
+    let bytes = [&header[..], b"\x01x\0\0\x01\0\x01", records].concat();
+    Reply::read(&bytes).expect("header and question are good")
+}
+
+fn faults(reply: &Reply) -> Vec<Fault> {
+    let why = |damage: &Damage| match damage {
+        Damage::Record { why, .. } => *why,
+        other => panic!("{other}"),
+    };
+    reply.damage.iter().map(why).collect()
+}
+
+/// A query with the name in wire form and these octets behind the question.
+fn query(name: &[u8], counts: [u8; 3], records: &[u8]) -> Vec<u8> {
+    let header = [0, 7, 1, 0, 0, 1, 0, counts[0], 0, counts[1], 0, counts[2]];
+    [&header[..], name, b"\0\x01\0\x01", records].concat()
+}
+
+fn query_fault(bytes: &[u8]) -> Option<QueryFault> {
+    match QueryView::read(bytes) {
+        Ok(_) => None,
+        Err(BadQuery::Drop(why) | BadQuery::Answer { why, .. }) => Some(why),
+    }
+}
+
+/// A name of so many octets, in wire form.
+fn wire_of(octets: usize) -> Vec<u8> {
+    let mut wire = Vec::new();
+    while octets - wire.len() > 65 {
+        wire.extend_from_slice(&[b"\x3d", &[b'y'; 61][..]].concat());
+    }
+    let last = octets - wire.len() - 2;
+    wire.push(u8::try_from(last).expect("short"));
+    wire.resize(octets - 1, b'z');
+    wire.push(0);
+    wire
+}
+
+const NS_TO: [u8; 10] = [0, 2, 0, 1, 0, 0, 0, 9, 0, 2];
+
+#[test]
+fn pointers_lead_backwards_to_labels() {
+    // The owner points to the question; its data begins at 31 and the next record would at 33.
+    let to = |target: u8| faults(&response([1, 0, 0], &[&[0xc0, 12], &NS_TO[..], &[0xc0, target]].concat()));
+    assert_eq!(to(12), []);
+    assert_eq!(to(31), [Fault::Pointer]);
+    assert_eq!(to(33), [Fault::Pointer]);
+    // An owner that is a forward pointer costs its record alone.
+    let next = [&[0xc0, 200], &NS_TO[..], &[0xc0, 12], &[0xc0, 12], &NS_TO[..], &[0xc0, 12]].concat();
+    let reply = response([2, 0, 0], &next);
+    assert_eq!((reply.answer.len(), faults(&reply)), (1, vec![Fault::Pointer]));
+    // A label of the kinds 01 and 10: a pointer into the TTL, whose first octet is taken for a length.
+    for octet in [0x40, 0x80, 0xbf] {
+        let record = [0xc0, 12, 0, 2, 0, 1, octet, 0, 0, 9, 0, 2, 0xc0, 25];
+        assert_eq!(faults(&response([1, 0, 0], &record)), [Fault::LabelKind]);
+    }
+}
+
+#[test]
+fn names_end_at_255_octets() {
+    let bytes = |octets| query(&wire_of(octets), [0; 3], &[]);
+    assert_eq!(query_fault(&bytes(255)), None);
+    assert_eq!(query_fault(&bytes(256)), Some(QueryFault::Question(Fault::LongName)));
+    // The same by way of compression: 253 octets and a pointer to the two labels of the question.
+    let owner = |octets| [&wire_of(octets)[..octets - 1], &[0xc0, 12], &NS_TO[..], &[0xc0, 12]].concat();
+    assert_eq!(faults(&response([1, 0, 0], &owner(253))), []);
+    assert_eq!(faults(&response([1, 0, 0], &owner(254))), [Fault::LongName]);
+}
+
+#[test]
+fn all_names_of_px_are_decompressed() {
+    let reply = response([1, 0, 0], &[0, 0, 26, 0, 1, 0, 0, 0, 9, 0, 6, 0, 5, 0xc0, 12, 0xc0, 12]);
+    assert_eq!(&*reply.answer[0].rdata, b"\0\x05\x01x\0\x01x\0");
+}
+
+#[test]
+fn one_opt_record_with_the_root_as_owner() {
+    let opt = [0, 0, 41, 4, 0, 0, 0, 0x80, 0, 0, 0];
+    let elsewhere = [&[1, b'y'], &opt[..]].concat();
+    let reply = response([0, 0, 3], &[&elsewhere[..], &opt, &opt].concat());
+    assert_eq!(faults(&reply), [Fault::OptOwner, Fault::SecondOpt]);
+    assert_eq!(reply.edns, Some(Edns::new(1024, true)));
+    let asked = |counts, records: &[u8]| query_fault(&query(&[0], counts, records));
+    assert_eq!(asked([0, 0, 1], &opt), None);
+    assert_eq!(asked([0, 0, 1], &elsewhere), Some(QueryFault::Opt(Fault::OptOwner)));
+    assert_eq!(asked([0, 1, 0], &opt), Some(QueryFault::Opt(Fault::OptPlace)));
+    assert_eq!(asked([0, 0, 2], &opt.repeat(2)), Some(QueryFault::Opt(Fault::SecondOpt)));
+    // RFC 6891 §6.2.3: a size under 512 is 512.
+    let small = [&opt[..3], &[0, 9], &opt[5..]].concat();
+    assert_eq!(response([0, 0, 1], &small).edns, Some(Edns::new(512, true)));
+}
+
+#[test]
+fn options_are_limited_to_100() {
+    let options = |count: u8| {
+        let len = u16::from(count) * 4;
+        let opt = [&[0, 0, 41, 4, 0, 0, 0, 0, 0][..], &len.to_be_bytes()].concat();
+        [&opt, &[0, 65, 0, 0].repeat(usize::from(count))[..]].concat()
+    };
+    assert_eq!(query_fault(&query(&[0], [0, 0, 1], &options(100))), None);
+    assert_eq!(query_fault(&query(&[0], [0, 0, 1], &options(101))), Some(QueryFault::Opt(Fault::ManyOptions)));
+    let reply = response([0, 0, 1], &options(101));
+    assert_eq!((faults(&reply), reply.edns.map(|edns| edns.options.len())), (vec![Fault::ManyOptions], Some(100)));
+    // An option that is longer than the record: what stands before it is kept.
+    let reply = response([0, 0, 1], &[0, 0, 41, 4, 0, 0, 0, 0, 0, 0, 9, 0, 65, 0, 0, 0, 65, 0, 2, 1]);
+    assert_eq!((faults(&reply), reply.edns.map(|edns| edns.options.len())), (vec![Fault::Short], Some(1)));
+}
+
+#[test]
+fn options_of_another_version_are_not_looked_at() {
+    let opt = [0, 0, 41, 4, 0, 0, 1, 0, 0, 0, 1, 0xff];
+    let bytes = query(&[0], [0, 0, 1], &opt);
+    assert_eq!(query_fault(&bytes), Some(QueryFault::Version(1)));
+}
+
+#[test]
+fn an_error_response_fits_any_client() {
+    let name = wire_of(255);
+    let question = Question::new(Name::from_wire(&name).expect("a name"), RecordType::A);
+    let mut bytes = Vec::new();
+    write_query(7, &question, Flags::default(), Some(&Edns::new(512, false)), &mut bytes);
+    for (text, edes) in [(150, 1), (400, 0)] {
+        let mut out = Vec::new();
+        answer_bad(&bytes, ResponseCode::FormErr, 1232, Some(&Ede::new(0, "x".repeat(text))), &mut out);
+        let reply = Reply::read(&out).expect("readable");
+        assert!(out.len() <= 512);
+        assert_eq!((reply.damage.len(), reply.edns.map(|edns| edns.edes().count())), (0, Some(edes)));
+    }
+    // However many options there are, the question and an OPT record fit.
+    let query = QueryView::read(&bytes).expect("a good query");
+    let template = Template::build(&question, ResponseCode::ServFail, &Sections::default(), false);
+    let edes = vec![Ede::new(0, ""); 100];
+    let mut out = Vec::new();
+    template.respond(&query, 0, &Extras { edes: &edes, ..Extras::default() }, 512, &mut out);
+    let reply = Reply::read(&out).expect("readable");
+    assert!(out.len() <= 512 && reply.damage.is_empty() && reply.edns.is_some_and(|edns| edns.edes().count() > 30));
+}
+
+#[test]
+fn a_response_may_fill_its_room_to_the_last_octet() {
+    let question = Question::new("x".parse().expect("a name"), RecordType::A);
+    let sets =
+        [1, 2].map(|octet| RrSet::new(question.name.clone(), RecordType::Unknown(65280), 60, [&[octet; 300][..]]));
+    let sections = Sections { answer: &sets, ..Sections::default() };
+    let template = Template::build(&question, ResponseCode::NoError, &sections, false);
+    let option = EdnsOption { code: 65001, data: [1].into() };
+    let asked = Edns { options: vec![option], ..Edns::new(4096, false) };
+    let mut bytes = Vec::new();
+    write_query(7, &question, Flags::default(), Some(&asked), &mut bytes);
+    let query = QueryView::read(&bytes).expect("a good query");
+    let length = |limit| {
+        let mut out = Vec::new();
+        template.respond(&query, 0, &Extras::default(), limit, &mut out);
+        out.len()
+    };
+    let whole = length(65_535);
+    assert_eq!(whole, 12 + 7 + 2 * (2 + 10 + 300) + 11);
+    assert_eq!((length(whole), length(whole - 1)), (whole, whole - 312));
+    assert_eq!(template.count(Section::Answer), 2);
+}
