@@ -161,7 +161,7 @@ fn the_environment_overrides_the_file_and_flags_override_both() {
     let variables = [("ROOTWALK_SERVER_THREADS", "2"), ("ROOTWALK_LIMITS_QUERIES", "22")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let assignments = ["limits.queries=33".to_owned()];
-    let sources = Sources { file: Some(&given.path()), variables, assignments: &assignments };
+    let sources = Sources { file: Some(&given.path()), variables, assignments: &assignments, ..Sources::default() };
     let settings = config::load(&sources).unwrap();
     assert_eq!((settings.limits.depth, settings.server.threads, settings.limits.queries), (3, 2, 33));
 }

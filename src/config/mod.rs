@@ -20,6 +20,8 @@ pub use value::Bytes;
 /// Where settings come from; what stands later wins.
 #[derive(Clone, Debug, Default)]
 pub struct Sources<'a> {
+    /// What holds where no source says otherwise.
+    pub base: Settings,
     /// A TOML file.
     pub file: Option<&'a Path>,
     /// Environment variables; those of the form `ROOTWALK_SECTION_KEY` are looked at, all others left alone.
@@ -33,7 +35,7 @@ pub struct Sources<'a> {
 /// # Errors
 /// Every mistake that was found, not just the first.
 pub fn load(sources: &Sources<'_>) -> Result<Settings, ConfigError> {
-    let mut settings = Settings::default();
+    let mut settings = sources.base.clone();
     let mut complaints = Vec::new();
     if let Some(path) = sources.file {
         match std::fs::read_to_string(path) {
@@ -74,8 +76,8 @@ fn check(settings: &Settings) -> Vec<Problem> {
     if cache.min_ttl_secs > cache.max_ttl_secs {
         problems.push(Problem::Crossed("cache.min_ttl_secs", "cache.max_ttl_secs"));
     }
-    if cache.min_negative_ttl_secs > cache.max_negative_ttl_secs {
-        problems.push(Problem::Crossed("cache.min_negative_ttl_secs", "cache.max_negative_ttl_secs"));
+    if cache.min_delegation_ttl_secs > cache.max_delegation_ttl_secs {
+        problems.push(Problem::Crossed("cache.min_delegation_ttl_secs", "cache.max_delegation_ttl_secs"));
     }
     let usable = |hint: &RootHint| {
         let family = if hint.address.is_ipv4() { resolver.ipv4 } else { resolver.ipv6 };

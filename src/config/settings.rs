@@ -178,6 +178,23 @@ settings! {
         /// local, alt, home.arpa (RFC 6761, 7686, 6762, 9476, 8375) and the reverse zones of private, loopback,
         /// link-local and documentation addresses (RFC 6303). Laboratories that delegate such names switch it off.
         locally_served_zones: bool = true;
+        /// Tell clients why something went wrong, in a sentence (RFC 8914).
+        ede: bool = true;
+        /// Octets of the largest answer over UDP; larger ones go over TCP, so that no answer has to be cut into
+        /// fragments (RFC 9715).
+        udp_size: u16 = 1232 => 512..=4096;
+        /// Questions that may wait for their answers at once, in each thread (a flood of misses).
+        waiting: usize = 4096 => 16..=1_000_000;
+        /// As above, of one client: an IPv4 address or an IPv6 /64 (DNSBomb).
+        waiting_per_client: usize = 500 => 1..=1_000_000;
+        /// TCP connections at once (RFC 7766 §6.2.2).
+        tcp_connections: usize = 512 => 1..=100_000;
+        /// TCP connections at once of one client: an IPv4 address or an IPv6 /64.
+        tcp_per_client: usize = 32 => 1..=100_000;
+        /// Questions of one TCP connection that may wait for their answers at once.
+        tcp_pipeline: usize = 100 => 1..=10_000;
+        /// Seconds for which a TCP connection may stay without a question (RFC 7766 §6.2.3); fewer when many are open.
+        tcp_idle_secs: u64 = 10 => 1..=600;
     }
 
     /// How answers are looked up.
@@ -193,6 +210,8 @@ settings! {
         /// Ask with random upper and lower case and insist on getting the same case back, which makes answers
         /// harder to forge (the 0x20 trick).
         case_randomisation: bool = true;
+        /// Octets of the largest answer that servers may send over UDP (RFC 9715).
+        udp_size: u16 = 1232 => 512..=4096;
         /// Ask servers on loopback addresses; only a laboratory has any, elsewhere it is an attack.
         query_loopback: bool = false;
     }
@@ -204,13 +223,15 @@ settings! {
         /// Packets sent for one step: one name, at one zone cut.
         queries_per_step: u32 = 32 => 1..=10_000;
         /// Octets received from servers.
-        bytes: u32 = 100_000 => 10_000..=100_000_000;
+        bytes: usize = 100_000 => 10_000..=100_000_000;
         /// Time, in milliseconds.
         time_ms: u64 = 7000 => 100..=60_000;
         /// Servers of one zone that are considered (NXNSAttack).
-        servers_per_zone: u32 = 13 => 1..=100;
+        servers_per_zone: usize = 13 => 1..=100;
         /// Addresses of one server that are considered (self-pointed glue).
-        addresses_per_server: u32 = 6 => 1..=100;
+        addresses_per_server: usize = 6 => 1..=100;
+        /// Servers of one zone whose addresses are looked up at once when none is known (NXNSAttack).
+        lookups_at_once: usize = 2 => 1..=10;
         /// Look-ups of server names that may fail (NRDelegationAttack).
         failed_server_lookups: u32 = 5 => 1..=100;
         /// Links in a chain of CNAME and DNAME records (RFC 1034 §3.6.2).
@@ -219,6 +240,14 @@ settings! {
         depth: u32 = 16 => 1..=100;
         /// Referrals followed for one name.
         referrals: u32 = 30 => 1..=200;
+        /// Times that one address is asked the same question (RFC 9520 §3.1).
+        tries_per_address: u32 = 3 => 1..=10;
+        /// Replies that almost match before UDP is not believed any more and TCP is used (RFC 5452 §9.3).
+        near_misses: usize = 1 => 1..=100;
+        /// Questions with a part of the name before the whole name is asked for (RFC 9156 §2.3).
+        minimise_count: u32 = 10 => 1..=128;
+        /// How many of those are longer by one label only (RFC 9156 §2.3).
+        minimise_one_label: u32 = 4 => 0..=128;
     }
 
     /// What is remembered, and for how long.
@@ -229,10 +258,12 @@ settings! {
         min_ttl_secs: u32 = 0 => 0..=86_400;
         /// Records are kept at most this many seconds (RFC 8767 §4).
         max_ttl_secs: u32 = 86_400 => 0..=604_800;
-        /// "There is no such name" and "no such type" are kept at least this many seconds.
-        min_negative_ttl_secs: u32 = 0 => 0..=86_400;
         /// "There is no such name" and "no such type" are kept at most this many seconds (RFC 2308 §5).
         max_negative_ttl_secs: u32 = 3600 => 0..=86_400;
+        /// Where a zone's servers are is kept at least this many seconds.
+        min_delegation_ttl_secs: u32 = 60 => 0..=86_400;
+        /// Where a zone's servers are is kept at most this many seconds, and then asked from the parent again.
+        max_delegation_ttl_secs: u32 = 86_400 => 60..=604_800;
     }
 
     /// The log, on standard error.
