@@ -22,3 +22,4 @@ pub mod lab;
 
 pub mod cli;
 pub mod config;
+pub mod run;

@@ -1,14 +1,22 @@
 //! The command line: what was typed becomes what it means.
 
 mod check;
+mod lab;
+mod log;
+mod serve;
+mod trace;
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-use crate::config::ConfigError;
+use crate::config::{self, ConfigError, Settings, Sources};
 
+/// What was asked for could not be done.
+const FAILED: u8 = 1;
 /// The command line or the configuration is wrong; clap ends with the same code.
 const MISUSED: u8 = 2;
 
@@ -20,9 +28,14 @@ const STYLES: Styles = Styles::styled()
 
 const AFTER: &str = "\
 Examples:
+  rootwalk lab                               an Internet of your own, and a resolver in it
+  rootwalk trace www.example.com --lab       how one name is found there, step by step
+  rootwalk trace example.org MX --json       the same in the Internet, as JSON
+  rootwalk serve --listen 127.0.0.1:5300     answer clients on this machine
   rootwalk check /etc/rootwalk.toml          say whether a configuration is right
 
-Exit codes: 0 all went well; 1 it did not; 2 the command line or the configuration is wrong.
+Exit codes: 0 all went well; 1 it did not (a port is taken, a walk ends without an answer);
+2 the command line or the configuration is wrong.
 Colours are for terminals only; NO_COLOR=1 turns them off there as well.";
 
 /// A recursive DNS resolver that can explain every answer it gives.
@@ -35,17 +48,51 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Answer clients: on 127.0.0.1:53 and [::1]:53 unless configured otherwise.
+    Serve(serve::Serve),
+    /// Start an Internet in this process, healthy and broken servers, and a resolver in it.
+    Lab(lab::Stage),
+    /// Look one name up from an empty cache and print every step.
+    Trace(trace::Tell),
     /// Say whether a configuration is right, without starting anything.
     Check(check::Check),
+}
+
+/// Where the configuration comes from; part of every command that runs a resolver.
+#[derive(Debug, Args)]
+struct Configuration {
+    /// The configuration, a TOML file (docs/config.md has every key).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set one key, over what file and environment say; may be given several times.
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Configuration {
+    fn load(&self, base: Settings) -> Result<Settings, ConfigError> {
+        // Variables that are not UTF-8 cannot be ours.
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let variables = std::env::vars_os().filter_map(text).collect();
+        config::load(&Sources { base, file: self.config.as_deref(), variables, assignments: &self.set })
+    }
 }
 
 /// Runs the command that was typed and says how it went.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match cli.command {
+    match Cli::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Lab(lab) => lab.run(),
+        Command::Trace(trace) => trace.run(),
         Command::Check(check) => check.run(),
     }
+}
+
+/// Says why the command could not be carried out.
+fn failed(why: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("rootwalk: {why}");
+    ExitCode::from(FAILED)
 }
 
 /// Shows every mistake in its own line, in the form that editors can jump to.

@@ -1,0 +1,117 @@
+//! `rootwalk lab`: an Internet in one process, and a resolver in it.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{fs, io};
+
+use clap::Args;
+
+use super::{Configuration, failed, log, wrong_configuration};
+use crate::lab::{Lab, LabError, TrustAnchor};
+use crate::run;
+use crate::wire::text::record_text;
+
+/// What may be typed after `lab`.
+#[derive(Debug, Args)]
+pub(super) struct Stage {
+    /// Print what is in the lab, what is wrong with it and what to expect, and end.
+    #[arg(long)]
+    list: bool,
+    /// Use the lab of this folder (a lab.toml with zone files) instead of the one that is compiled in.
+    #[arg(long, value_name = "DIR")]
+    zones: Option<PathBuf>,
+    /// Write the trust anchor of the lab's root to this file, as DS and DNSKEY records (unbound, dig); a name that
+    /// ends in `.keys` gets the form of BIND's bind.keys (delv, named).
+    #[arg(long, value_name = "FILE")]
+    trust_anchor_out: Option<PathBuf>,
+    /// Let the resolver listen here, over UDP and TCP [default: 127.0.0.1:5300]; may be given several times.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Vec<SocketAddr>,
+    /// The port of all authoritative servers; 0 takes a free one [default: the port of lab.toml, 10053].
+    #[arg(long, value_name = "PORT")]
+    authority_port: Option<u16>,
+    #[command(flatten)]
+    configuration: Configuration,
+}
+
+/// Loads the lab of a folder, or the one that is compiled in.
+pub(super) fn load(zones: Option<&Path>) -> Result<Lab, LabError> {
+    let now = run::unix_secs();
+    zones.map_or_else(|| Lab::embedded(now), |folder| Lab::load(folder, now))
+}
+
+impl Stage {
+    pub(super) fn run(self) -> ExitCode {
+        let lab = match load(self.zones.as_deref()) {
+            Ok(lab) => lab,
+            Err(error) => return failed(&error),
+        };
+        if self.list {
+            print!("{}", lab.list_table());
+            return ExitCode::SUCCESS;
+        }
+        let mut settings = match self.configuration.load(run::lab_settings(&lab)) {
+            Ok(settings) => settings,
+            Err(error) => return wrong_configuration(&error),
+        };
+        if !self.listen.is_empty() {
+            settings.server.listen = self.listen;
+        }
+        log::begin(&settings.log);
+        if let Some(path) = &self.trust_anchor_out
+            && let Err(error) = write_anchor(path, lab.trust_anchor())
+        {
+            return failed(&format!("cannot write the trust anchor to {}: {error}", path.display()));
+        }
+        let port = self.authority_port.unwrap_or(settings.resolver.upstream_port);
+        // Scripts wait for the one line on standard output; people read the rest on standard error.
+        let ready = |addresses: &[SocketAddr]| {
+            eprint!("{}", welcome(addresses));
+            println!("ready");
+        };
+        match run::lab(&lab, port, &settings, ready) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+fn welcome(addresses: &[SocketAddr]) -> String {
+    let mut text = String::from("An Internet in one process: root, top-level, healthy and broken servers.\n");
+    for address in addresses {
+        let (ip, port) = (address.ip(), address.port());
+        let _ = write!(
+            text,
+            "\nThe resolver listens on {address}. Try:\n  \
+             dig @{ip} -p {port} www.example.com\n  \
+             dig @{ip} -p {port} alias.example.com HTTPS +dnssec\n  \
+             dig @{ip} -p {port} www.dead.lab            an answer that cannot be had, and why\n"
+        );
+    }
+    text += "\nrootwalk lab --list shows all names; rootwalk trace www.example.com --lab tells how one is found.\n";
+    text
+}
+
+fn write_anchor(path: &Path, anchor: Option<&TrustAnchor>) -> io::Result<()> {
+    let unsigned = || io::Error::other("the root of this lab is not signed");
+    let TrustAnchor { ds, dnskey } = anchor.ok_or_else(unsigned)?;
+    let is_bind = path.extension().is_some_and(|extension| extension == "keys");
+    let text = if is_bind {
+        bind_keys(&record_text(ds).to_string())
+    } else {
+        format!("{}\n{}\n", record_text(ds), record_text(dnskey))
+    };
+    fs::write(path, text)
+}
+
+/// A DS record in the form of bind.keys: `. 86400 IN DS 1 13 2 ABCD` becomes `. static-ds 1 13 2 "ABCD";`.
+fn bind_keys(ds: &str) -> String {
+    let fields: Vec<&str> = ds.split_whitespace().collect();
+    let [owner, _ttl, _class, _type, tag, algorithm, digest_type, digest @ ..] = fields.as_slice() else {
+        return String::new();
+    };
+    let digest = digest.concat();
+    format!("trust-anchors {{\n    {owner} static-ds {tag} {algorithm} {digest_type} \"{digest}\";\n}};\n")
+}

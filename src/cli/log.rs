@@ -1,0 +1,29 @@
+//! The log: to standard error, at the level and in the form of the settings.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing::Level;
+
+use crate::config::{Log, LogFormat, LogLevel};
+
+/// Begins to log. Names from the network are escaped by whoever writes them, control characters by the writer.
+pub(super) fn begin(log: &Log) {
+    let level = match log.level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
+    };
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(stderr).with_target(false);
+    // A second subscriber is only refused where a test has set one already.
+    let _ = match log.format {
+        LogFormat::Text => subscriber.with_ansi(colours(&stderr())).try_init(),
+        LogFormat::Json => subscriber.json().try_init(),
+    };
+}
+
+/// Whether to write colours there: only to a terminal, and only where <https://no-color.org> allows it.
+pub(super) fn colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

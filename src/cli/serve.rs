@@ -1,0 +1,42 @@
+//! `rootwalk serve`: answer clients until told to stop.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Configuration, failed, log, wrong_configuration};
+use crate::config::Settings;
+use crate::run;
+
+/// What may be typed after `serve`.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    configuration: Configuration,
+    /// Listen here, over UDP and TCP, instead of where the configuration says; may be given several times.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Vec<SocketAddr>,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> ExitCode {
+        let mut settings = match self.configuration.load(Settings::default()) {
+            Ok(settings) => settings,
+            Err(error) => return wrong_configuration(&error),
+        };
+        if !self.listen.is_empty() {
+            settings.server.listen = self.listen;
+        }
+        log::begin(&settings.log);
+        let ready = |addresses: &[SocketAddr]| {
+            for address in addresses {
+                tracing::info!("listening on {address}, UDP and TCP");
+            }
+        };
+        match run::serve(&settings, ready) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Puts the parts together: settings in, a running resolver out.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::{LocalSet, spawn_blocking};
+
+use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
+use crate::config::{self, RootHint, Settings};
+use crate::drive::{self, Clock, World};
+use crate::lab::{self, Lab};
+use crate::listen::{self, Doors, ListenSettings, Open};
+use crate::policy::PolicySettings;
+use crate::serve::{Resolver, ServeSettings};
+use crate::time::Time;
+use crate::trace::{Source, Trace};
+use crate::upstream::{Upstream, UpstreamSettings};
+use crate::walk::WalkSettings;
+use crate::walk::limits::Limits;
+use crate::walk::minimise::Minimisation;
+use crate::walk::outcome::Outcome;
+use crate::wire::{Name, Question};
+
+/// Where the resolver of the lab listens unless told otherwise.
+pub const LAB_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5300);
+
+/// Why a resolver cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] listen::BindError),
+    /// An address of the lab cannot be had.
+    #[error("{0}; is another lab running? --authority-port takes another port for all servers of the lab")]
+    Lab(#[from] lab::serve::BindError),
+    /// The system does not give what every program needs: threads, event queues, signals.
+    #[error("the system refuses a thread, an event queue or a signal: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Serves until the process is told to stop, then finishes the queries in hand. `ready` is called with the
+/// addresses as soon as clients can come.
+///
+/// # Errors
+/// When something that is needed cannot be had; nothing is served then.
+pub fn serve(settings: &Settings, ready: impl FnOnce(&[SocketAddr])) -> Result<(), RunError> {
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let mut stop = Stop::new()?;
+        let open = open(settings)?;
+        ready(open.addresses());
+        stop.asked().await;
+        close(open).await;
+        Ok(())
+    })
+}
+
+/// Starts the servers of the lab at `port` and a resolver that knows no other Internet; otherwise as [`serve`].
+///
+/// # Errors
+/// As [`serve`], and when an address of the lab cannot be had.
+pub fn lab(lab: &Lab, port: u16, settings: &Settings, ready: impl FnOnce(&[SocketAddr])) -> Result<(), RunError> {
+    runtime()?.block_on(async {
+        let mut stop = Stop::new()?;
+        let servers = lab::serve::Servers::bind(Arc::new(lab.authority().clone()), port).await?;
+        let mut settings = settings.clone();
+        settings.resolver.upstream_port = servers.port();
+        let open = open(&settings)?;
+        let (end, ended) = oneshot::channel::<()>();
+        let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
+        ready(open.addresses());
+        stop.asked().await;
+        // The servers of the lab go last: the queries in hand still need them.
+        close(open).await;
+        drop(end);
+        let _ = serving.await;
+        Ok(())
+    })
+}
+
+/// Walks to one answer from an empty cache, and tells how.
+///
+/// # Errors
+/// As [`serve`].
+pub fn trace(settings: &Settings, question: Question) -> Result<(Outcome, Trace), RunError> {
+    let world = world(settings);
+    Ok(LocalSet::new().block_on(&runtime()?, drive::walk(question, &world)))
+}
+
+/// As [`trace`], in the lab, whose servers run on a port of their own for as long as the walk takes.
+///
+/// # Errors
+/// As [`lab`].
+pub fn trace_lab(lab: &Lab, settings: &Settings, question: Question) -> Result<(Outcome, Trace), RunError> {
+    LocalSet::new().block_on(&runtime()?, async {
+        let servers = lab::serve::Servers::bind(Arc::new(lab.authority().clone()), 0).await?;
+        let mut settings = settings.clone();
+        settings.resolver.upstream_port = servers.port();
+        let world = world(&settings);
+        let (end, ended) = oneshot::channel::<()>();
+        let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
+        let told = drive::walk(question, &world).await;
+        drop(end);
+        let _ = serving.await;
+        Ok(told)
+    })
+}
+
+/// What holds in a lab where nobody says otherwise: its own root, on loopback, and no name is special.
+#[must_use]
+pub fn lab_settings(lab: &Lab) -> Settings {
+    let mut settings = Settings::default();
+    settings.server.listen = vec![LAB_LISTEN];
+    settings.server.locally_served_zones = false;
+    settings.resolver.query_loopback = true;
+    settings.resolver.upstream_port = lab.port();
+    let hints = lab.root_hints().into_iter();
+    let each = |(name, addresses): (Name, Vec<IpAddr>)| {
+        addresses.into_iter().map(move |address| RootHint { name: name.clone(), address })
+    };
+    settings.root_hints = hints.flat_map(each).collect();
+    settings
+}
+
+/// Seconds since 1970, for the signatures of the lab's zones.
+#[must_use]
+pub fn unix_secs() -> u32 {
+    #[expect(clippy::disallowed_methods, reason = "signatures are dated by the calendar")]
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    // A clock before 1970 or after 2106 is wrong in any case.
+    since.map_or(0, |since| u32::try_from(since.as_secs()).unwrap_or(u32::MAX))
+}
+
+/// The main thread waits for signals and, in the lab, carries the servers; clients have threads of their own.
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+/// Binds and opens the front doors.
+fn open(settings: &Settings) -> Result<Open, RunError> {
+    let mut wanted = listen_settings(settings);
+    let doors = loop {
+        match Doors::bind(&wanted) {
+            Ok(doors) => break doors,
+            // The defaults ask for both versions of IP; a machine with one of them is well.
+            Err(error) if error.is_absent() && wanted.addresses == Settings::default().server.listen => {
+                tracing::warn!("not listening on {}: this machine has no such address", error.address);
+                wanted.addresses.retain(|address| *address != error.address);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let resolver = Resolver::new(world(settings), serve_settings(settings));
+    Ok(doors.open(&resolver)?)
+}
+
+/// Closing waits for the workers, and must not keep this thread from what they wait for.
+async fn close(open: Open) {
+    tracing::info!("stopping: finishing the queries in hand");
+    let _ = spawn_blocking(|| open.close()).await;
+    tracing::info!("stopped");
+}
+
+/// SIGINT and SIGTERM, caught from the moment that this exists.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn world(settings: &Settings) -> World {
+    let cache = &settings.cache;
+    let ttls = TtlLimits {
+        positive_max_secs: cache.max_ttl_secs,
+        positive_min_secs: cache.min_ttl_secs,
+        negative_max_secs: cache.max_negative_ttl_secs,
+        delegation_min_secs: cache.min_delegation_ttl_secs,
+        delegation_max_secs: cache.max_delegation_ttl_secs,
+    };
+    World {
+        cache: Cache::new(cache.size.0, rand::random(), ttls),
+        servers: Servers::new(rand::random()),
+        settings: walk_settings(settings),
+        upstream: Upstream::new(UpstreamSettings::default()),
+        clock: Clock::new(),
+    }
+}
+
+fn walk_settings(settings: &Settings) -> WalkSettings {
+    let resolver = &settings.resolver;
+    let minimisation = match resolver.qname_minimisation {
+        config::Minimisation::Off => Minimisation::Off,
+        config::Minimisation::Relaxed => Minimisation::Relaxed,
+        config::Minimisation::Strict => Minimisation::Strict,
+    };
+    WalkSettings {
+        limits: limits(&settings.limits),
+        minimisation,
+        case_randomisation: resolver.case_randomisation,
+        ipv4: resolver.ipv4,
+        ipv6: resolver.ipv6,
+        query_loopback: resolver.query_loopback,
+        port: resolver.upstream_port,
+        udp_size: resolver.udp_size,
+        hints: Arc::new(hints(&settings.root_hints)),
+    }
+}
+
+fn limits(limits: &config::Limits) -> Limits {
+    Limits {
+        queries: limits.queries,
+        queries_per_step: limits.queries_per_step,
+        bytes: limits.bytes,
+        time: Duration::from_millis(limits.time_ms),
+        servers_per_zone: limits.servers_per_zone,
+        addresses_per_server: limits.addresses_per_server,
+        lookups_at_once: limits.lookups_at_once,
+        failed_server_lookups: limits.failed_server_lookups,
+        cname_links: limits.cname_links,
+        depth: limits.depth,
+        referrals: limits.referrals,
+        tries_per_address: limits.tries_per_address,
+        near_misses: limits.near_misses,
+        minimise_count: limits.minimise_count,
+        minimise_one_label: limits.minimise_one_label,
+    }
+}
+
+/// The hints as a delegation of the root that never ends; the addresses of one name belong together.
+fn hints(hints: &[RootHint]) -> Delegation {
+    let mut servers: Vec<NameServer> = Vec::new();
+    for RootHint { name, address } in hints {
+        match servers.iter_mut().find(|server| server.name == *name) {
+            Some(server) => server.addrs.push(*address),
+            None => servers.push(NameServer { name: name.clone(), addrs: [*address].into_iter().collect() }),
+        }
+    }
+    Delegation {
+        zone: Name::root(),
+        servers: servers.into(),
+        ds: None,
+        proof: Box::default(),
+        from: Source::Hints,
+        stored: Time::ZERO,
+        expires: Time::FAR,
+    }
+}
+
+fn serve_settings(settings: &Settings) -> ServeSettings {
+    let server = &settings.server;
+    let said = |text: &String| (!text.is_empty()).then(|| text.as_str().into());
+    let policy = PolicySettings {
+        allow: server.allow.clone(),
+        locally_served_zones: server.locally_served_zones,
+        identity: said(&server.identity),
+        version: said(&server.version),
+    };
+    ServeSettings { policy, udp_size: server.udp_size, ede: server.ede }
+}
+
+fn listen_settings(settings: &Settings) -> ListenSettings {
+    let server = &settings.server;
+    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    ListenSettings {
+        addresses: server.listen.clone(),
+        workers: if server.threads == 0 { processors() } else { server.threads },
+        waiting: server.waiting,
+        waiting_per_client: server.waiting_per_client,
+        tcp_connections: server.tcp_connections,
+        tcp_per_client: server.tcp_per_client,
+        tcp_idle: Duration::from_secs(server.tcp_idle_secs),
+        tcp_pipeline: server.tcp_pipeline,
+        ..ListenSettings::default()
+    }
+}
