@@ -1,8 +1,11 @@
 //! The program as it is typed: what it prints where, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 fn rootwalk(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
@@ -50,4 +53,121 @@ fn misuse_ends_with_2_and_help_with_0() {
     assert_eq!(help.status.code(), Some(0));
     assert!(text(&help.stdout).contains("Exit codes:"));
     assert!(!text(&help.stdout).contains('\u{1b}'), "colours are for terminals");
+}
+
+/// A program that runs until it is told to stop; killed when a test ends otherwise.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// Starts a lab on free ports and waits for its `ready`; returns the address of its resolver as well.
+    fn lab(more: &[&str]) -> (Self, SocketAddr) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+        let free = ["lab", "--authority-port", "0", "--listen", "127.0.0.1:0"];
+        command.args(free).args(more).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = Self(command.spawn().unwrap());
+        let mut first = String::new();
+        BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        assert_eq!(first, "ready\n");
+        let words = BufReader::new(running.0.stderr.as_mut().unwrap()).lines().map_while(Result::ok);
+        let listens = words.filter_map(|line| line.strip_prefix("The resolver listens on ").map(str::to_owned)).next();
+        let address = listens.unwrap().trim_end_matches(". Try:").parse().unwrap();
+        (running, address)
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+}
+
+/// Asks over UDP for `www.example.com. A` and returns the answer's bytes.
+fn ask(server: SocketAddr) -> Vec<u8> {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x03com\x00\x00\x01\x00\x01";
+    socket.send_to(query, server).unwrap();
+    let mut answer = vec![0; 1500];
+    let len = socket.recv(&mut answer).unwrap();
+    answer.truncate(len);
+    answer
+}
+
+#[test]
+fn the_lab_says_ready_when_it_answers_and_ends_well_when_told_to() {
+    for signal in ["INT", "TERM"] {
+        let (mut lab, address) = Running::lab(&[]);
+        let answer = ask(address);
+        // NOERROR, one answer, and at the end the address that the zone gives.
+        assert_eq!((answer[3] & 15, &answer[6..8]), (0, &[0, 1][..]));
+        assert_eq!(answer[answer.len() - 4..], [127, 53, 80, 10]);
+        #[expect(clippy::disallowed_methods, reason = "a promise about the clock")]
+        let told = Instant::now();
+        lab.signal(signal);
+        assert_eq!(lab.0.wait().unwrap().code(), Some(0));
+        assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
+    }
+}
+
+#[test]
+fn a_port_in_use_is_one_line_that_names_it_and_the_flag() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for arguments in [&["lab", "--authority-port", "0", "--listen", &address][..], &["serve", "--listen", &address]] {
+        let output = rootwalk(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let message = text(&output.stderr);
+        assert!(
+            message.contains(&address) && message.contains("--listen") && message.lines().count() == 1,
+            "{message}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_trace_tells_the_walk_and_its_json_has_the_schema() {
+    let told = rootwalk(&["trace", "www.example.com", "--lab"]);
+    assert_eq!(told.status.code(), Some(0));
+    let story = text(&told.stdout);
+    assert!(story.contains("127.53.0.") && story.contains("127.53.1.") && story.contains("127.53.2."), "{story}");
+    assert!(!story.contains('\u{1b}'), "colours are for terminals");
+    let json = rootwalk(&["trace", "www.example.com", "AAAA", "--lab", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(document["schema"], "rootwalk.trace/1");
+    assert_eq!(rootwalk(&["trace", "www.example.com", "NOTYPE", "--lab"]).status.code(), Some(2));
+    let failed = rootwalk(&["trace", "www.refused.lab", "--lab"]);
+    assert_eq!(failed.status.code(), Some(1));
+}
+
+#[test]
+fn the_trust_anchor_is_written_in_the_form_of_its_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let (records, keys) = (folder.path().join("root.anchor"), folder.path().join("bind.keys"));
+    for path in [&records, &keys] {
+        let (lab, _) = Running::lab(&["--trust-anchor-out", path.to_str().unwrap()]);
+        drop(lab);
+    }
+    let records = std::fs::read_to_string(records).unwrap();
+    let lines: Vec<&str> = records.lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains(" IN DS ") && lines[1].contains(" IN DNSKEY 257 "), "{records}");
+    let keys = std::fs::read_to_string(keys).unwrap();
+    assert!(keys.starts_with("trust-anchors {") && keys.contains(". static-ds "), "{keys}");
+}
+
+#[test]
+fn the_lab_lists_itself_and_names_the_mistake_in_a_folder() {
+    let list = rootwalk(&["lab", "--list"]);
+    assert_eq!(list.status.code(), Some(0));
+    assert!(text(&list.stdout).contains("truncated"));
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = rootwalk(&["lab", "--zones", folder.path().to_str().unwrap()]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("lab.toml"), "{}", text(&wrong.stderr));
 }

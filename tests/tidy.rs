@@ -218,10 +218,12 @@ fn the_pure_half_is_pure() {
     verdict("the pure half has no clock, socket, task, file, chance or log", &broken);
 }
 
-/// Whether `word` stands in `line`, and not as the end of a longer word.
+/// Whether `word` stands in `line`, and not as a part of a longer word.
 fn has_word(line: &str, word: &str) -> bool {
-    let border = |at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-    line.match_indices(word).any(|(at, _)| border(at))
+    let inner = |c: char| c.is_alphanumeric() || c == '_';
+    let longer =
+        |at: usize| line[..at].ends_with(inner) || word.ends_with(inner) && line[at + word.len()..].starts_with(inner);
+    line.match_indices(word).any(|(at, _)| !longer(at))
 }
 
 #[test]
@@ -333,6 +335,7 @@ fn these_checks_see_what_they_look_for() {
     assert_eq!(entry("serve").unwrap().0, "serve");
     assert!(entry("server").is_none());
     assert!(has_word("use std::time::Instant;", "Instant") && !has_word("NotInstant", "Instant"));
+    assert!(has_word("rand::rng()", "rand::rng") && !has_word("rand::rngs::StdRng", "rand::rng"));
     let text = "impl X {\n    pub fn a(\n        x: u8,\n    ) -> u8 {\n        f(|| {\n        });\n    }\n    fn b();\n}\nfn c() {\n}";
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     assert_eq!(functions(&lines), [(2, 6), (10, 2)]);
