@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::answer::{self, Draft};
 use super::fault::{self, Fault, Packet, Reaction};
 use super::zone::Zone;
-use crate::wire::{self, BadQuery, Edns, Name, QueryView, Question, Section, Writer};
+use crate::wire::{self, BadQuery, Edns, Name, QueryView, Question, ResponseCode, RrSet, Section, Writer};
 
 /// The largest UDP message that a server of the lab sends or takes, in octets (RFC 9715 §3).
 const UDP_SIZE: u16 = 1232;
@@ -55,6 +55,13 @@ impl Authority {
     #[must_use]
     pub fn listens_on_tcp(&self, server: IpAddr) -> bool {
         self.servers.get(&server).is_some_and(|server| !fault::refuses_tcp(&server.faults))
+    }
+
+    /// The answer of a server that has all zones and no faults.
+    pub(super) fn truth(&self, question: &Question) -> (ResponseCode, Vec<RrSet>) {
+        let zones: Vec<Arc<Zone>> = self.servers.values().flat_map(|server| server.zones.clone()).collect();
+        let draft = answer::answer(&zones, question, false);
+        (draft.rcode, draft.answer)
     }
 
     /// What the server at an address does with a query. `nth` is how many packets it had over this transport before,

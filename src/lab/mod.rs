@@ -22,7 +22,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
-use crate::wire::{Name, Record};
+use crate::wire::{Name, Question, Record, ResponseCode, RrSet};
 
 pub use authority::{Authority, Transport};
 pub use fault::{Packet, Reaction};
@@ -178,6 +178,13 @@ impl Lab {
     #[must_use]
     pub fn zoo(&self) -> &[ZooEntry] {
         &self.zoo
+    }
+
+    /// What all zones together say about a question, whatever is wrong with the servers: the response code, and
+    /// the aliases and the set that the answer consists of.
+    #[must_use]
+    pub fn truth(&self, question: &Question) -> (ResponseCode, Vec<RrSet>) {
+        self.authority.truth(question)
     }
 
     /// The table of `rootwalk lab --list`: name, fault, what to expect.

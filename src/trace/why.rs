@@ -9,7 +9,7 @@ use crate::wire::{Name, RecordType};
 use super::event::type_text;
 
 /// How a question travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
     /// UDP (RFC 1035 §4.2.1).

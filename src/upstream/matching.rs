@@ -8,7 +8,7 @@ use crate::wire::{HEADER, OpCode, Reply, ResponseCode};
 ///
 /// # Errors
 /// Says why it is not the reply that is awaited.
-pub(super) fn read(packet: &[u8], id: u16, ask: &Ask) -> Result<Box<Reply>, Ignored> {
+pub fn read(packet: &[u8], id: u16, ask: &Ask) -> Result<Box<Reply>, Ignored> {
     let Some(header) = packet.first_chunk::<HEADER>() else { return Err(Ignored::Unreadable) };
     let got = u16::from_be_bytes([header[0], header[1]]);
     if got != id {

@@ -17,6 +17,7 @@ use crate::trace::{Ignored, Transport, Unreachable};
 use crate::walk::ask::{Ask, Heard};
 use crate::wire::Reply;
 use flights::{Flights, Key, Role};
+pub use matching::read as read_reply;
 
 /// Packets that are described in one outcome; more than this are ignored without a word.
 const MOST_IGNORED: usize = 16;

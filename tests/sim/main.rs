@@ -1,0 +1,148 @@
+//! The seeded simulator: the pure walk and the pure lab over virtual time. A failure prints the seed of its world;
+//! `SIM_SEED=n cargo test --test sim` runs that world alone, `SIM_WORLDS=n` runs more of them.
+
+mod world;
+
+use std::sync::LazyLock;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use rootwalk::lab::{Lab, Needs};
+use rootwalk::trace::Event;
+use rootwalk::wire::{Question, RecordType, ResponseCode, RrSet};
+
+use world::{Ended, World, lie};
+
+/// Any moment: the lab signs as of then, and nobody looks at the signatures here.
+const NOW_UNIX_SECS: u32 = 1_790_000_000;
+
+static LAB: LazyLock<Lab> = LazyLock::new(|| Lab::embedded(NOW_UNIX_SECS).expect("the lab that is compiled in"));
+
+fn worlds(usual: u64) -> Vec<u64> {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    match number("SIM_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("SIM_WORLDS").unwrap_or(usual)).collect(),
+    }
+}
+
+fn questions() -> Vec<Question> {
+    let zoo = LAB.zoo().iter().filter(|entry| entry.needs == Needs::Iteration).map(|entry| entry.ask.clone());
+    LAB.healthy().iter().map(|sample| sample.ask.clone()).chain(zoo).collect()
+}
+
+/// What all zones together say: aliases and answer, as sets without TTL and signatures.
+fn truth(question: &Question) -> (ResponseCode, Vec<RrSet>) {
+    let (rcode, answer) = LAB.truth(question);
+    (rcode, answer.iter().map(bare).collect())
+}
+
+fn bare(set: &RrSet) -> RrSet {
+    let mut rdatas: Vec<&[u8]> = set.rdatas.iter().collect();
+    rdatas.sort_unstable();
+    RrSet::new(set.owner.clone(), set.rtype, 0, rdatas)
+}
+
+/// The rule that holds in every world.
+fn check(world: &World<'_>, question: &Question, ended: &Ended) {
+    let limits = &world.settings.limits;
+    assert!(ended.budget.queries() <= limits.queries, "{} queries", ended.budget.queries());
+    assert!(ended.took <= limits.time, "took {:?}", ended.took);
+    match &ended.outcome.failure {
+        Some(failure) => {
+            assert_eq!(ended.outcome.rcode, ResponseCode::ServFail);
+            assert!(!failure.edes().is_empty(), "{failure} has no code");
+        }
+        None => {
+            let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
+            assert_eq!((ended.outcome.rcode, told), truth(question), "{question:?}");
+        }
+    }
+    assert!(world.cache.set(&lie(), RecordType::A, world.now).is_none(), "a lie was kept");
+    assert!(world.cache.denial(&lie(), RecordType::A, world.now).is_none(), "a lie was kept");
+}
+
+#[test]
+fn a_calm_world_answers_everything_as_the_lab_says() {
+    for seed in worlds(3) {
+        for question in questions() {
+            let mut world = World::new(&LAB, seed, 0.0, 0.0);
+            let ended = world.resolve(&question);
+            check(&world, &question, &ended);
+            let samples = LAB.healthy().iter().map(|sample| (&sample.ask, &sample.rcodes));
+            let zoo = LAB.zoo().iter().map(|entry| (&entry.ask, &entry.rcodes));
+            let expected = samples.chain(zoo).find(|(ask, _)| **ask == question).expect("it came from there").1;
+            let story: Vec<String> = ended.log.iter().map(|entry| entry.event.to_string()).collect();
+            assert!(expected.contains(&ended.outcome.rcode), "{question:?}\n{}", story.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn every_walk_ends_within_its_limits_with_the_truth_or_a_named_failure() {
+    let questions = questions();
+    let (mut asked, mut failed) = (0, 0);
+    for seed in worlds(1_000) {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let (trouble, loss) = (rng.random_range(0.0..0.5), rng.random_range(0.0..0.3));
+        let result = std::panic::catch_unwind(|| {
+            let mut world = World::new(&LAB, seed, trouble, loss);
+            let mut picks = StdRng::seed_from_u64(!seed);
+            let mut failed = 0;
+            for _ in 0..6 {
+                let question = &questions[picks.random_range(0..questions.len())];
+                let ended = world.resolve(question);
+                check(&world, question, &ended);
+                failed += usize::from(ended.outcome.failure.is_some());
+            }
+            failed
+        });
+        let in_this_world = result.unwrap_or_else(|_| panic!("world {seed}: SIM_SEED={seed} runs it again"));
+        asked += 6;
+        failed += in_this_world;
+    }
+    println!("{asked} questions, {failed} named failures");
+    assert!(failed < asked, "not one answer in {asked}");
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story() {
+    for seed in worlds(20) {
+        let tell = || {
+            let mut world = World::new(&LAB, seed, 0.3, 0.2);
+            let questions = questions();
+            let stories = questions.iter().map(|question| world.resolve(question).log);
+            stories.collect::<Vec<_>>()
+        };
+        assert_eq!(tell(), tell(), "world {seed}");
+    }
+}
+
+#[test]
+fn loss_alone_loses_no_answer() {
+    let healthy: Vec<Question> = LAB.healthy().iter().map(|sample| sample.ask.clone()).collect();
+    let (mut asked, mut lost) = (0, 0);
+    for seed in worlds(60) {
+        let mut world = World::new(&LAB, seed, 0.0, 0.3);
+        for question in &healthy {
+            let ended = world.resolve(question);
+            check(&world, question, &ended);
+            asked += 1;
+            lost += usize::from(ended.outcome.failure.is_some());
+        }
+    }
+    println!("{asked} questions at 30 % loss, {lost} without an answer");
+    assert!(lost * 1000 <= asked, "{lost} of {asked} lost at 30 % loss");
+}
+
+#[test]
+fn a_second_question_costs_less() {
+    let mut world = World::new(&LAB, 1, 0.0, 0.0);
+    let www = Question::new("www.example.com.".parse().expect("a name"), RecordType::A);
+    let cold = world.resolve(&www);
+    assert!(cold.log.iter().any(|entry| matches!(entry.event, Event::Asked { .. })));
+    let warm = world.resolve(&www);
+    assert_eq!(warm.budget.queries(), 0);
+    let mail = Question::new("mail.example.com.".parse().expect("a name"), RecordType::A);
+    assert_eq!(world.resolve(&mail).budget.queries(), 1, "the zone's servers are known");
+}
