@@ -7,19 +7,11 @@ use std::sync::Arc;
 use super::answer::{self, Draft};
 use super::fault::{self, Fault, Packet, Reaction};
 use super::zone::Zone;
+use crate::trace::Transport;
 use crate::wire::{self, BadQuery, Edns, Name, QueryView, Question, ResponseCode, RrSet, Section, Writer};
 
 /// The largest UDP message that a server of the lab sends or takes, in octets (RFC 9715 §3).
 const UDP_SIZE: u16 = 1232;
-
-/// How a query comes to a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// One datagram.
-    Udp,
-    /// One message of a connection, without its length prefix.
-    Tcp,
-}
 
 /// Every server of the lab, by address.
 #[derive(Clone, Debug, Default)]

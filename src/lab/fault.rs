@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 
 use super::answer::Draft;
-use super::{Transport, master, settings};
+use super::{master, settings};
+use crate::trace::Transport;
 use crate::wire::{Name, QueryView, Question, RecordType, ResponseCode, RrSet};
 
 /// One thing that is wrong with a server. A server may have several; they act in the order given.

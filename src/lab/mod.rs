@@ -24,7 +24,7 @@ use std::path::Path;
 
 use crate::wire::{Name, Question, Record, ResponseCode, RrSet};
 
-pub use authority::{Authority, Transport};
+pub use authority::Authority;
 pub use fault::{Packet, Reaction};
 pub use settings::{Needs, Sample, ZooEntry};
 

@@ -12,7 +12,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{Authority, Packet, Reaction, Transport};
+use super::{Authority, Packet, Reaction};
+use crate::trace::Transport;
 
 /// Most connections at a time to one server; answers a thousand idle ones.
 const MAX_CONNECTIONS: usize = 150;

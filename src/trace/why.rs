@@ -41,6 +41,8 @@ pub enum AskWhy {
     TcpAfterTruncation,
     /// A reply that almost matched came over UDP: TCP cannot be forged from off the path.
     TcpAfterNearMiss,
+    /// It stayed silent over UDP.
+    TcpAfterSilence,
     /// The server did not understand EDNS (RFC 6891 §7).
     WithoutEdns,
     /// The servers of the root are asked for their own list (RFC 9609).
@@ -55,6 +57,7 @@ impl fmt::Display for AskWhy {
             Self::FullAfterTrouble => "the whole question, as the minimised one got no useful answer",
             Self::TcpAfterTruncation => "again over TCP, as the answer over UDP was truncated",
             Self::TcpAfterNearMiss => "again over TCP, as a reply over UDP almost matched",
+            Self::TcpAfterSilence => "again over TCP, as nothing came over UDP",
             Self::WithoutEdns => "again without EDNS, which the server does not understand",
             Self::Priming => "priming",
         })

@@ -32,7 +32,7 @@ pub(super) async fn exchange(
                 // It was reached and spoke, but said nothing of use.
                 return Err(if ignored.is_empty() { unreachable(&error) } else { Unreachable::Garbage });
             }
-            match matching::read(&message, id, ask) {
+            match matching::read(&mut message, id, ask) {
                 Ok(reply) => return Ok(Answered { reply, bytes: message.len(), rtt: sent.elapsed() }),
                 Err(other) => note(ignored, other),
             }

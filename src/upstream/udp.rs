@@ -43,7 +43,7 @@ pub(super) async fn exchange(
             let receive = || {
                 ROOM.with_borrow_mut(|room| {
                     let len = (&*SockRef::from(&socket)).read(room)?;
-                    Ok((len, matching::read(&room[..len], id, ask)))
+                    Ok((len, matching::read(&mut room[..len], id, ask)))
                 })
             };
             let received = socket.async_io(wake, receive).await;

@@ -100,10 +100,12 @@ pub(super) struct AtZone {
 /// What happened with one address.
 #[derive(Debug)]
 pub(super) struct Tried {
-    /// The address.
-    pub(super) addr: IpAddr,
+    /// The server.
+    pub(super) server: ServerAt,
     /// How often it was asked.
     pub(super) times: u32,
+    /// Whether it was asked over TCP.
+    pub(super) over_tcp: bool,
     /// Whether it has shown that it is of no use here.
     pub(super) out: bool,
 }
@@ -184,18 +186,33 @@ impl AtZone {
         }
     }
 
-    /// The record of what was tried with `addr`.
-    pub(super) fn tried(&mut self, addr: IpAddr) -> &mut Tried {
-        let at = self.tried.iter().position(|tried| tried.addr == addr).unwrap_or_else(|| {
-            self.tried.push(Tried { addr, times: 0, out: false });
+    /// The record of what was tried with a server.
+    pub(super) fn tried(&mut self, server: &ServerAt) -> &mut Tried {
+        let at = self.tried.iter().position(|tried| tried.server.addr == server.addr).unwrap_or_else(|| {
+            self.tried.push(Tried { server: server.clone(), times: 0, over_tcp: false, out: false });
             self.tried.len() - 1
         });
         &mut self.tried[at]
     }
 
+    /// A server that stayed silent over UDP and was not asked over TCP: after three tries a server counts as
+    /// unresponsive over that transport only (RFC 9520 §3.1), and TCP repeats by itself what gets lost.
+    pub(super) fn silent_over_udp(&self) -> Option<ServerAt> {
+        let silent = self.tried.iter().find(|tried| tried.times > 0 && !tried.over_tcp && !tried.out);
+        silent.map(|tried| tried.server.clone())
+    }
+
+    /// Another question goes to the same zone: everybody who is not out has all tries again.
+    pub(super) fn fresh_tries(&mut self) {
+        for tried in &mut self.tried {
+            (tried.times, tried.over_tcp) = (0, false);
+        }
+        self.problems.clear();
+    }
+
     /// Notes what was wrong with a server; it is not asked again here when it is `out`.
     pub(super) fn problem(&mut self, server: &ServerAt, wrong: Wrong, out: bool) {
-        self.tried(server.addr).out |= out;
+        self.tried(server).out |= out;
         match self.problems.iter_mut().find(|(known, _)| known.addr == server.addr) {
             Some((_, known)) => *known = wrong,
             None => self.problems.push((server.clone(), wrong)),

@@ -317,14 +317,14 @@ impl Walk {
                 let limits = &turn.around.settings.limits;
                 let goal = self.goal(id);
                 goal.minimised.deeper(&goal.current, limits);
-                self.leave(id, turn);
+                self.ask_anew(id, turn);
             }
             Verdict::NxDomain if pending.minimised && self.goal(id).minimised.believes_denial() => {
                 self.denied(pending, clean, true, turn);
             }
             _ if pending.minimised => {
                 self.goal(id).minimised.give_up();
-                self.leave(id, turn);
+                self.ask_anew(id, turn);
             }
             Verdict::Answer { .. } => self.answered(pending, clean, turn),
             Verdict::NoData => self.denied(pending, clean, false, turn),
@@ -438,6 +438,14 @@ impl Walk {
     fn loops(&mut self, id: GoalId, name: Name, turn: &mut Turn<'_, '_>) {
         self.note(turn, id, Event::AliasLoop { name: name.clone() });
         self.fail(id, Failure::AliasLoop { name }, turn);
+    }
+
+    /// The servers of the same zone get another question.
+    fn ask_anew(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        self.leave(id, turn);
+        if let Some(at) = self.goal(id).at() {
+            at.fresh_tries();
+        }
     }
 
     /// Replies to what a goal has asked so far are of no use any more.

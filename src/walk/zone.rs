@@ -1,5 +1,6 @@
 //! Asking the servers of one zone: whom, in which way, and what to do when none is left.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::cache::{ServerState, Support};
@@ -18,8 +19,8 @@ const LISTEN_ON: Duration = Duration::from_millis(1200);
 const TCP_LEAST: Duration = Duration::from_millis(1000);
 /// The longest patience over TCP.
 const TCP_MOST: Duration = Duration::from_secs(3);
-/// The longest patience with a server that has never answered.
-const NEVER_HEARD_MOST: Duration = Duration::from_millis(1000);
+/// The longest patience with a server that has never answered: its replies still count when they are late.
+const NEVER_HEARD_MOST: Duration = Duration::from_millis(400);
 /// Sub-questions of one client query; each costs memory although the cache may answer it.
 const MAX_GOALS: usize = 128;
 
@@ -38,24 +39,41 @@ impl Walk {
         if in_time {
             return;
         }
-        let candidates = self.candidates(id, turn);
-        if let Some((chosen, choice)) = choose(&candidates, turn.around.dice) {
-            let server = candidates[chosen].server.clone();
-            let edns = turn.around.servers.state(server.addr, turn.now).edns != Support::No;
-            let goal = self.goal(id);
-            let why = match goal.minimised.question(&goal.current, &limits) {
-                _ if goal.purpose == Purpose::Priming => AskWhy::Priming,
-                (_, true) => AskWhy::Minimised,
-                (_, false) => AskWhy::Full,
-            };
-            return self.send(id, server, How { transport: Transport::Udp, edns, why }, choice, turn);
+        if self.ask_best(id, turn) {
+            // Somebody is late already: packets get lost here, or servers are dead. Two are asked from now on.
+            if self.pending.iter().any(|pending| pending.goal == id && pending.late) {
+                self.ask_best(id, turn);
+            }
+            return;
         }
         if self.look_up_servers(id, turn) {
             return;
         }
-        if self.goal(id).at().is_some_and(|at| at.waits.is_empty()) {
-            self.no_server_left(id, turn);
+        let Some(at) = self.goal(id).at().filter(|at| at.waits.is_empty()) else { return };
+        match at.silent_over_udp() {
+            Some(server) => {
+                let how = How { transport: Transport::Tcp, edns: true, why: AskWhy::TcpAfterSilence };
+                self.send(id, server, how, ChoiceWhy::Same, turn);
+            }
+            None => self.no_server_left(id, turn),
         }
+    }
+
+    /// Asks the best server that may still be asked; false if there is none.
+    fn ask_best(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let candidates = self.candidates(id, turn);
+        let Some((chosen, choice)) = choose(&candidates, turn.around.dice) else { return false };
+        let server = candidates[chosen].server.clone();
+        let edns = turn.around.servers.state(server.addr, turn.now).edns != Support::No;
+        let limits = &turn.around.settings.limits;
+        let goal = self.goal(id);
+        let why = match goal.minimised.question(&goal.current, limits) {
+            _ if goal.purpose == Purpose::Priming => AskWhy::Priming,
+            (_, true) => AskWhy::Minimised,
+            (_, false) => AskWhy::Full,
+        };
+        self.send(id, server, How { transport: Transport::Udp, edns, why }, choice, turn);
+        true
     }
 
     /// The addresses of the zone's servers that may still be asked.
@@ -63,6 +81,8 @@ impl Walk {
         let settings = turn.around.settings;
         let limits = &settings.limits;
         let (cache, servers, now) = (turn.around.cache, turn.around.servers, turn.now);
+        let pending = self.pending.iter().filter(|pending| pending.goal == id && !pending.late);
+        let waiting: Vec<IpAddr> = pending.map(|pending| pending.server.addr).collect();
         let Some(at) = self.goal(id).at() else { return Vec::new() };
         let mut usable: Vec<(Candidate, bool)> = Vec::new();
         for server in at.cut.servers.iter().take(limits.servers_per_zone) {
@@ -74,12 +94,13 @@ impl Walk {
             }
             addrs.extend(at.found.iter().filter(|(name, _)| *name == server.name).map(|(_, addr)| *addr));
             for addr in addrs.into_iter().take(limits.addresses_per_server) {
-                let tried = at.tried.iter().find(|tried| tried.addr == addr);
+                let tried = at.tried.iter().find(|tried| tried.server.addr == addr);
                 let tries = tried.map_or(0, |tried| tried.times);
+                let in_time = waiting.contains(&addr);
                 let family = if addr.is_ipv4() { settings.ipv4 } else { settings.ipv6 };
                 let spent = tries >= limits.tries_per_address || tried.is_some_and(|tried| tried.out);
                 let listed = usable.iter().any(|(candidate, _)| candidate.server.addr == addr);
-                if spent || listed || !family || !may_be_asked(addr, settings.query_loopback) {
+                if spent || listed || in_time || !family || !may_be_asked(addr, settings.query_loopback) {
                     continue;
                 }
                 let state = servers.state(addr, now);
@@ -102,24 +123,27 @@ impl Walk {
         let ask = AskId(self.next_ask);
         self.next_ask += 1;
         let goal = self.goal(id);
-        let (mut question, minimised) = goal.minimised.question(&goal.current, &settings.limits);
+        let (question, minimised) = goal.minimised.question(&goal.current, &settings.limits);
         let Some(at) = goal.at() else { return };
         let zone = at.cut.zone.clone();
         at.queries += 1;
-        at.tried(server.addr).times += 1;
-        let attempt = at.tried(server.addr).times;
+        let tried = at.tried(&server);
+        tried.times += 1;
+        tried.over_tcp |= how.transport == Transport::Tcp;
+        let attempt = tried.times;
         // Over TCP nobody off the path can forge, so the case need not carry entropy.
         let check_case = settings.case_randomisation && how.transport == Transport::Udp;
+        let mut sent = question.clone();
         if check_case {
-            question.name = question.name.with_case(turn.around.dice.bits());
+            sent.name = question.name.with_case(turn.around.dice.bits());
         }
         let patience = patience(&turn.around.servers.state(server.addr, turn.now), how.transport);
         let event = Event::Asked {
             ask: ask.0,
             zone,
             server: server.clone(),
-            name: question.name.clone(),
-            qtype: question.qtype,
+            name: sent.name.clone(),
+            qtype: sent.qtype,
             transport: how.transport,
             why: how.why,
             choice,
@@ -132,7 +156,7 @@ impl Walk {
             server: (server.addr, settings.port).into(),
             transport: how.transport,
             attempt,
-            question: question.clone(),
+            question: sent,
             edns: how.edns.then_some(edns),
             rd: false,
             cd: false,
@@ -239,7 +263,7 @@ impl Walk {
         false
     }
 
-    fn addresses_of(&self, goal: GoalId) -> Vec<std::net::IpAddr> {
+    fn addresses_of(&self, goal: GoalId) -> Vec<IpAddr> {
         match &self.goals[goal.0 as usize].state {
             State::Done(Found::Answer(set)) => set.addresses().collect(),
             _ => Vec::new(),
@@ -300,14 +324,12 @@ fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event {
 
 /// How long a server may take before another one is asked as well.
 fn patience(state: &ServerState, transport: Transport) -> Duration {
-    let usual = match state.srtt {
-        Some(_) => state.patience(),
+    match (state.srtt, transport) {
+        (Some(_), Transport::Udp) => state.patience(),
+        (Some(_), Transport::Tcp) => (state.patience() * 3).clamp(TCP_LEAST, TCP_MOST),
         // A server that never answered is probably dead: clients wait 5 s, so all of a zone's servers have to
         // have had their turns by then.
-        None => state.patience().min(NEVER_HEARD_MOST),
-    };
-    match transport {
-        Transport::Udp => usual,
-        Transport::Tcp => (usual * 3).clamp(TCP_LEAST, TCP_MOST),
+        (None, Transport::Udp) => state.patience().min(NEVER_HEARD_MOST),
+        (None, Transport::Tcp) => TCP_LEAST,
     }
 }

@@ -128,7 +128,10 @@ fn loss_alone_loses_no_answer() {
             let ended = world.resolve(question);
             check(&world, question, &ended);
             asked += 1;
-            lost += usize::from(ended.outcome.failure.is_some());
+            if let Some(failure) = &ended.outcome.failure {
+                lost += 1;
+                println!("{question:?} after {:?}: {failure}", ended.took);
+            }
         }
     }
     println!("{asked} questions at 30 % loss, {lost} without an answer");

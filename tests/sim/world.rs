@@ -25,7 +25,7 @@ const MOST_STEPS: usize = 5_000;
 
 /// What a server does to everybody in one world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     None,
     Silent,
     Refuses,
@@ -54,12 +54,12 @@ const TROUBLES: [Trouble; 10] = [
 ];
 
 /// One run of the lab with its own weather.
-pub struct World<'l> {
+pub(crate) struct World<'l> {
     lab: &'l Lab,
-    pub cache: Cache,
-    pub servers: Servers,
-    pub settings: WalkSettings,
-    pub now: Time,
+    pub(crate) cache: Cache,
+    pub(crate) servers: Servers,
+    pub(crate) settings: WalkSettings,
+    pub(crate) now: Time,
     rng: StdRng,
     dice: Dice,
     loss: f64,
@@ -69,16 +69,16 @@ pub struct World<'l> {
 }
 
 /// What one walk came to.
-pub struct Ended {
-    pub outcome: Outcome,
-    pub log: Vec<Entry>,
-    pub budget: Budget,
-    pub took: Duration,
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    pub(crate) log: Vec<Entry>,
+    pub(crate) budget: Budget,
+    pub(crate) took: Duration,
 }
 
 impl<'l> World<'l> {
     /// A world by its seed. `trouble` is the share of servers in trouble, `loss` that of lost packets.
-    pub fn new(lab: &'l Lab, seed: u64, trouble: f64, loss: f64) -> Self {
+    pub(crate) fn new(lab: &'l Lab, seed: u64, trouble: f64, loss: f64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let (mut troubles, mut delays_ms) = (BTreeMap::new(), BTreeMap::new());
         for addr in lab.authority().addresses() {
@@ -104,7 +104,7 @@ impl<'l> World<'l> {
     }
 
     /// Resolves one question and moves the time on.
-    pub fn resolve(&mut self, question: &Question) -> Ended {
+    pub(crate) fn resolve(&mut self, question: &Question) -> Ended {
         let begun = self.now;
         let mut walk = Walk::new(question.clone(), &self.settings, begun);
         let mut coming: BinaryHeap<Reverse<(Time, u64)>> = BinaryHeap::new();
@@ -154,12 +154,8 @@ impl<'l> World<'l> {
         write_query(id, &ask.question, flags, ask.edns.as_ref(), &mut query);
         let nth = self.counts.entry((addr, transport)).or_default();
         *nth += 1;
-        let lab_transport = match transport {
-            Transport::Udp => rootwalk::lab::Transport::Udp,
-            Transport::Tcp => rootwalk::lab::Transport::Tcp,
-        };
         let trouble = self.troubles.get(&addr).copied().unwrap_or(Trouble::None);
-        let reaction = self.lab.authority().react(addr, lab_transport, &query, *nth - 1);
+        let reaction = self.lab.authority().react(addr, transport, &query, *nth - 1);
         let path = Duration::from_millis(self.delays_ms.get(&addr).copied().unwrap_or(1));
         let round_trips = if transport == Transport::Tcp { 2 } else { 1 };
         let mut packets = match reaction {
@@ -170,13 +166,13 @@ impl<'l> World<'l> {
         };
         spoil(trouble, ask, id, &mut packets);
         let mut ignored = Vec::new();
-        for packet in packets {
+        for mut packet in packets {
             let lost = transport == Transport::Udp && self.rng.random_bool(self.loss);
             let rtt = path * round_trips + packet.delay;
             if lost || rtt > ask.give_up {
                 continue;
             }
-            match read_reply(&packet.bytes, id, ask) {
+            match read_reply(&mut packet.bytes, id, ask) {
                 Ok(reply) => {
                     let bytes = packet.bytes.len();
                     return (rtt, Heard::Reply { ask: ask.id, reply, bytes, rtt, ignored });
@@ -185,11 +181,11 @@ impl<'l> World<'l> {
                     ignored.push(Ignored::WrongCase);
                     return (rtt, Heard::Failed { ask: ask.id, why: Unreachable::CaseMismatch, ignored });
                 }
-                Err(_) if transport == Transport::Tcp => {
-                    return (rtt, Heard::Failed { ask: ask.id, why: Unreachable::Garbage, ignored });
-                }
                 Err(why) => ignored.push(why),
             }
+        }
+        if transport == Transport::Tcp && !ignored.is_empty() {
+            return (path * 2, Heard::Failed { ask: ask.id, why: Unreachable::Garbage, ignored });
         }
         (ask.give_up, Heard::Silence { ask: ask.id, ignored })
     }
@@ -227,7 +223,7 @@ fn id_of(heard: &Heard) -> AskId {
 }
 
 /// Names for which liars have something to say; nobody asks for them, so nothing about them may be kept.
-pub fn lie() -> Name {
+pub(crate) fn lie() -> Name {
     "www.victim-of-lies.test.".parse().expect("a name")
 }
 
