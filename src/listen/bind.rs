@@ -59,11 +59,13 @@ fn bind_all(wanted: SocketAddr, workers: &mut [Sockets]) -> Result<SocketAddr, B
     let (udp, tcp, address) = loop {
         tries -= 1;
         let udp = first(wanted, Transport::Udp)?;
-        let bound = udp.local_addr().ok().and_then(|address| address.as_socket()).unwrap_or(wanted);
-        // IPv6 scope ids are not part of what getsockname gives back everywhere; the port is all that is missing.
-        let address = SocketAddr::new(wanted.ip(), bound.port());
-        match first(with_port(wanted, address.port()), Transport::Tcp) {
-            Ok(tcp) => break (udp, tcp, with_port(wanted, address.port())),
+        let mut address = wanted;
+        if let Some(bound) = udp.local_addr().ok().and_then(|bound| bound.as_socket()) {
+            // Only the port can be new.
+            address.set_port(bound.port());
+        }
+        match first(address, Transport::Tcp) {
+            Ok(tcp) => break (udp, tcp, address),
             Err(error) if error.source.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
             Err(error) => return Err(error),
         }
@@ -84,11 +86,6 @@ fn bind_all(wanted: SocketAddr, workers: &mut [Sockets]) -> Result<SocketAddr, B
         worker.tcp.push(listener.into());
     }
     Ok(address)
-}
-
-fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
-    address.set_port(port);
-    address
 }
 
 /// The first socket of an address is bound without `SO_REUSEPORT`, so that a port which another program (or another
@@ -188,5 +185,35 @@ impl fmt::Display for BindError {
             _ if self.is_absent() => write!(f, "this machine has no such address; `ip address` lists those it has"),
             _ => write!(f, "{}", self.source),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(address: &str, transport: Transport, errno: i32) -> String {
+        let source = io::Error::from_raw_os_error(errno);
+        BindError::new(address.parse().unwrap(), transport, source).to_string()
+    }
+
+    #[test]
+    fn the_line_says_which_why_and_what_to_do() {
+        assert_eq!(
+            line("[::1]:53", Transport::Udp, libc::EACCES),
+            "cannot listen on [::1]:53 over UDP: ports below 1024 need a privilege; use --listen [::1]:5300, or give \
+             the program CAP_NET_BIND_SERVICE"
+        );
+        assert_eq!(
+            line("127.0.0.1:53", Transport::Tcp, libc::EADDRINUSE),
+            "cannot listen on 127.0.0.1:53 over TCP: another program has that port (often systemd-resolved, dnsmasq or \
+             another resolver); `ss -ltnp sport = :53` shows which; stop it, or use --listen 127.0.0.1:5300"
+        );
+        assert_eq!(
+            line("192.0.2.1:53", Transport::Udp, libc::EADDRNOTAVAIL),
+            "cannot listen on 192.0.2.1:53 over UDP: this machine has no such address; `ip address` lists those it has"
+        );
+        assert!(line("[::1]:53", Transport::Udp, libc::EAFNOSUPPORT).contains("no such address"));
+        assert!(line("127.0.0.1:5300", Transport::Udp, libc::EACCES).contains("the system forbids it"));
     }
 }

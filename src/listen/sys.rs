@@ -326,3 +326,28 @@ fn put<T: Copy>(control: &mut Control, level: libc::c_int, kind: libc::c_int, da
     }
     space
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leave_from_writes_asked_reads() {
+        for address in ["192.0.2.7:0", "[2001:db8::7]:0", "[fe80::7%3]:0"] {
+            let address: SocketAddr = address.parse().unwrap();
+            let mut control = Control([0xaa; CONTROL_ROOM]);
+            let len = leave_from(&mut control, address);
+            assert!(len <= CONTROL_ROOM);
+            assert_eq!(asked(&mut control, len), Some(address));
+        }
+    }
+
+    #[test]
+    fn control_messages_of_other_kinds_and_none_at_all_are_passed_over() {
+        let mut control = Control::EMPTY;
+        assert_eq!(asked(&mut control, 0), None);
+        let len = put(&mut control, libc::SOL_SOCKET, libc::SCM_TIMESTAMP, [0_u64; 2]);
+        assert_eq!(asked(&mut control, len), None);
+        assert_eq!(asked(&mut Control::EMPTY, CONTROL_ROOM), None);
+    }
+}
