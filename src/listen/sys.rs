@@ -348,6 +348,7 @@ mod tests {
         assert_eq!(asked(&mut control, 0), None);
         let len = put(&mut control, libc::SOL_SOCKET, libc::SCM_TIMESTAMP, [0_u64; 2]);
         assert_eq!(asked(&mut control, len), None);
-        assert_eq!(asked(&mut Control::EMPTY, CONTROL_ROOM), None);
+        control = Control::EMPTY;
+        assert_eq!(asked(&mut control, CONTROL_ROOM), None);
     }
 }
