@@ -1,6 +1,6 @@
 //! The servers of the lab as a function: an address and the bytes of a query in, packets out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -41,6 +41,15 @@ impl Authority {
     #[must_use]
     pub fn name(&self, server: IpAddr) -> Option<&Name> {
         self.servers.get(&server).map(|server| &server.name)
+    }
+
+    pub(super) fn zone(&self, apex: &Name) -> Option<&Zone> {
+        let mut zones = self.servers.values().flat_map(|server| &server.zones);
+        zones.find(|zone| zone.apex == *apex).map(|zone| &**zone)
+    }
+
+    pub(super) fn zones(&self) -> BTreeSet<&Name> {
+        self.servers.values().flat_map(|server| &server.zones).map(|zone| &zone.apex).collect()
     }
 
     /// Whether the server listens on TCP.

@@ -30,6 +30,10 @@ impl Nsec3Chain {
         Some(Self { iterations: u16::from_be_bytes([*high, *low]), salt: salt.into(), sets: keyed.collect() })
     }
 
+    pub(super) fn sets(&self) -> impl Iterator<Item = &RrSet> {
+        self.sets.values()
+    }
+
     pub(super) fn sets_mut(&mut self) -> impl Iterator<Item = &mut RrSet> {
         self.sets.values_mut()
     }
@@ -130,4 +134,75 @@ fn each_once<'a>(sets: impl IntoIterator<Item = &'a RrSet>) -> Vec<RrSet> {
         }
     }
     proof
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::files::Files;
+    use super::super::load::zones;
+    use super::super::zone::Found;
+    use super::*;
+
+    /// The name at the start of NSEC data.
+    fn next_name(rdata: &[u8]) -> Name {
+        let mut end = 0;
+        while rdata[end] != 0 {
+            end += 1 + usize::from(rdata[end]);
+        }
+        Name::from_wire(&rdata[..=end]).unwrap()
+    }
+
+    /// RFC 4034 §4.1.1: nothing lies between the owner and the next name.
+    fn nsec_covers(set: &RrSet, name: &Name, apex: &Name) -> bool {
+        let next = next_name(set.rdatas.iter().next().unwrap());
+        set.owner < *name && (*name < next || next == *apex)
+    }
+
+    /// RFC 5155 §8.3, on the labels: base32hex keeps the order of the hashes.
+    fn nsec3_covers(set: &RrSet, hash: &[u8]) -> bool {
+        let owner = set.owner.labels().next().unwrap().to_ascii_lowercase();
+        let rdata = set.rdatas.iter().next().unwrap();
+        let next = &rdata[6 + usize::from(rdata[4])..][..20];
+        let next = base32::encode_string_hex(next).to_ascii_lowercase().into_bytes();
+        let (after, before) = (owner.as_slice() < hash, hash < next.as_slice());
+        if owner < next { after && before } else { after || before }
+    }
+
+    fn zone(apex: &str) -> std::sync::Arc<Zone> {
+        let all = zones(&Files::Embedded, 0).unwrap();
+        all.into_iter().map(|(_, zone)| zone).find(|zone| zone.apex == apex.parse().unwrap()).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn what_does_not_exist_is_proved_not_to(
+            apex in prop_oneof![Just("example.com"), Just("lab"), Just("example.org"), Just("net"), Just("opt-out.lab")],
+            below in proptest::collection::vec(proptest::collection::vec("[ -~]{1,6}", 1..4), 40),
+        ) {
+            let zone = zone(apex);
+            for labels in below {
+                let labels = labels.iter().map(String::as_bytes);
+                let name = Name::from_labels(labels.chain(zone.apex.labels())).unwrap();
+                let Found::Missing { encloser } = zone.find(&name, RecordType::A) else { continue };
+                let proof = zone.prove_no_name(&name, &encloser);
+                let (closer, wildcard) = (name.suffix(encloser.label_count() + 1), encloser.prepend(b"*").unwrap());
+                for denied in [&closer, &wildcard] {
+                    let covered = match &zone.nsec3 {
+                        None => proof.iter().any(|set| nsec_covers(set, denied, &zone.apex)),
+                        Some(chain) => proof.iter().any(|set| nsec3_covers(set, &chain.label(denied))),
+                    };
+                    prop_assert!(covered, "{denied} of {name}: {proof:?}");
+                }
+                if let Some(chain) = &zone.nsec3 {
+                    let hash = chain.label(&encloser);
+                    let shown = proof.iter().any(|set| set.owner.labels().next().unwrap().eq_ignore_ascii_case(&hash));
+                    prop_assert!(shown, "{encloser} above {name}: {proof:?}");
+                }
+            }
+        }
+    }
 }

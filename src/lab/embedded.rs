@@ -21,7 +21,6 @@ pub(super) const FILES: &[(&str, &str)] = &[
     zone_file!("healthy/example.net.zone"),
     zone_file!("healthy/example.org.zone"),
     zone_file!("healthy/shop.example.com.zone"),
-    zone_file!("keys/lab-only-rsa2048.key"),
     zone_file!("keys/lab-only-rsa2048.private"),
     zone_file!("lab.toml"),
     zone_file!("root.zone"),
@@ -71,3 +70,26 @@ pub(super) const FILES: &[(&str, &str)] = &[
     zone_file!("zoo/wrongid.zone"),
     zone_file!("zoo/wrongquestion.zone"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn files_below(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn the_table_is_complete() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("zones");
+        let on_disk = files_below(&root).into_iter().filter(|path| path.extension().is_none_or(|kind| kind != "md"));
+        let mut on_disk: Vec<String> =
+            on_disk.map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned()).collect();
+        on_disk.sort();
+        let embedded: Vec<&str> = FILES.iter().map(|(path, _)| *path).collect();
+        assert_eq!(embedded, on_disk, "one line for each file, in order");
+    }
+}

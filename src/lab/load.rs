@@ -24,25 +24,32 @@ pub(super) fn load(files: &Files, now_unix_secs: u32) -> Result<Lab, LabError> {
     let file = files.display(SETTINGS);
     let settings: Settings =
         toml::from_str(&text).map_err(|source| LabError::Settings { file: file.clone(), source: Box::new(source) })?;
-    let mismatch = |what| LabError::Mismatch { file: file.clone(), what };
-    let mut drafts = read(files, &settings.zone).map_err(|refusal| refusal.unwrap_or_else(mismatch))?;
-    delegate_securely(&mut drafts)?;
-    let root = drafts.get(&Name::root());
-    let trust_anchor = root.and_then(|draft| draft.signer.as_ref()).map(trust_anchor).transpose()?.flatten();
-    let mut zones = BTreeMap::new();
-    for (name, draft) in drafts {
-        zones.insert(name.clone(), Arc::new(draft.finish(&name, now_unix_secs)?));
-    }
+    let (zones, trust_anchor) = finish(files, &settings.zone, now_unix_secs).map_err(|refusal| refusal.at(&file))?;
     let root_hints = hints(&settings.server);
     Ok(Lab {
         port: settings.port,
-        authority: Authority::new(servers(settings.server, &zones).map_err(mismatch)?),
+        authority: Authority::new(servers(settings.server, &zones).map_err(|what| Refusal::Mismatch(what).at(&file))?),
         root_hints,
         trust_anchor,
         healthy: settings.healthy,
         zoo: settings.zoo,
     })
 }
+
+/// Every zone, signed and spoilt, and the trust anchor of the root.
+fn finish(files: &Files, zones: &[ZoneSettings], now_unix_secs: u32) -> Result<(Zones, Option<TrustAnchor>), Refusal> {
+    let mut drafts = read(files, zones)?;
+    delegate_securely(&mut drafts)?;
+    let root = drafts.get(&Name::root()).and_then(|draft| draft.signer.as_ref());
+    let trust_anchor = root.map(trust_anchor).transpose()?.flatten();
+    let mut finished = Zones::new();
+    for (name, draft) in drafts {
+        finished.insert(name.clone(), Arc::new(draft.finish(&name, now_unix_secs)?));
+    }
+    Ok((finished, trust_anchor))
+}
+
+type Zones = BTreeMap<Name, Arc<Zone>>;
 
 /// A zone between reading and signing.
 struct Draft<'a> {
@@ -58,9 +65,9 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn unwrap_or_else(self, mismatch: impl FnOnce(String) -> LabError) -> LabError {
+    fn at(self, file: &str) -> LabError {
         match self {
-            Self::Mismatch(what) => mismatch(what),
+            Self::Mismatch(what) => LabError::Mismatch { file: file.to_owned(), what },
             Self::Other(error) => error,
         }
     }
@@ -138,10 +145,7 @@ fn hints(servers: &[ServerSettings]) -> Vec<(Name, Vec<IpAddr>)> {
     hints
 }
 
-fn servers(
-    settings: Vec<ServerSettings>,
-    zones: &BTreeMap<Name, Arc<Zone>>,
-) -> Result<BTreeMap<IpAddr, Server>, String> {
+fn servers(settings: Vec<ServerSettings>, zones: &Zones) -> Result<BTreeMap<IpAddr, Server>, String> {
     let mut servers = BTreeMap::new();
     for server in settings {
         let zone = |name: &Name| zones.get(name).cloned().ok_or_else(|| unknown_zone(name, &server, zones));
@@ -153,7 +157,16 @@ fn servers(
     Ok(servers)
 }
 
-fn unknown_zone(name: &Name, server: &ServerSettings, zones: &BTreeMap<Name, Arc<Zone>>) -> String {
+fn unknown_zone(name: &Name, server: &ServerSettings, zones: &Zones) -> String {
     let known = zones.keys().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     format!("the server {} is to serve {name}, which is not among the zones: {known}", server.name)
+}
+
+/// Every zone with its settings, for the tests of signing.
+#[cfg(test)]
+pub(super) fn zones(files: &Files, now_unix_secs: u32) -> Result<Vec<(ZoneSettings, Arc<Zone>)>, LabError> {
+    let settings: Settings = toml::from_str(&files.read(SETTINGS)?)
+        .map_err(|source| LabError::Settings { file: SETTINGS.to_owned(), source: Box::new(source) })?;
+    let (zones, _) = finish(files, &settings.zone, now_unix_secs).map_err(|refusal| refusal.at(SETTINGS))?;
+    Ok(settings.zone.into_iter().filter_map(|zone| zones.get(&zone.name).cloned().map(|found| (zone, found))).collect())
 }

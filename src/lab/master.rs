@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use domain::base::iana::{Class, Rtype};
 use domain::base::name::FlattenInto;
-use domain::base::rdata::ComposeRecordData;
-use domain::base::{Name as Owner, Record as DomainRecord};
+use domain::base::rdata::{ComposeRecordData, ParseRecordData};
+use domain::base::{Name as Owner, ParsedName, Record as DomainRecord};
+use domain::dep::octseq::Parser;
 use domain::rdata::ZoneRecordData;
 use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
 
@@ -28,12 +29,14 @@ pub(super) struct Place {
     file: String,
     line: usize,
     column: usize,
+    /// Lines that stand before those of the file.
+    added: usize,
 }
 
 impl Place {
     fn error(&self, text: &str, what: String) -> LabError {
         let shown = text.lines().nth(self.line.saturating_sub(1)).unwrap_or_default().trim_end().to_owned();
-        LabError::Zone { file: self.file.clone(), line: self.line, column: self.column, what, shown }
+        LabError::Zone { file: self.file.clone(), line: self.line - self.added, column: self.column, what, shown }
     }
 }
 
@@ -41,8 +44,8 @@ impl Place {
 pub(super) fn read_zone(files: &Files, path: &str, apex: &Name) -> Result<Vec<ZoneRecord>, LabError> {
     let origin = owner_of(apex)?;
     let mut reading = Reading { files, apex, records: Vec::new(), seen: BTreeMap::new() };
-    reading.file(path, &origin, 0)?;
-    let whole = Place { file: files.display(path), line: 1, column: 1 };
+    reading.file(path, &origin, "", 0)?;
+    let whole = Place { file: files.display(path), line: 1, column: 1, added: 0 };
     let has = |rtype| reading.seen.get(apex).is_some_and(|types: &Vec<Rtype>| types.contains(&rtype));
     for (rtype, name) in [(Rtype::SOA, "a SOA"), (Rtype::NS, "an NS")] {
         if !has(rtype) {
@@ -92,6 +95,14 @@ pub(super) fn to_wire(record: &ZoneRecord) -> Option<Record> {
     })
 }
 
+/// Whether the data can be read back. The parser takes `a..b` for a name and makes bytes of it that are none.
+fn is_whole(record: &Record) -> bool {
+    let mut parser = Parser::from_ref(&*record.rdata);
+    let rtype = Rtype::from_int(record.rtype.into());
+    let read = ZoneRecordData::<_, ParsedName<_>>::parse_rdata(rtype, &mut parser);
+    read.is_ok_and(|data| data.is_some()) && parser.remaining() == 0
+}
+
 /// A name in the signer's form.
 pub(super) fn owner_of(name: &Name) -> Result<ZoneOwner, LabError> {
     let owner = Owner::from_octets(Bytes::copy_from_slice(name.wire()));
@@ -107,16 +118,23 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn file(&mut self, path: &str, origin: &ZoneOwner, depth: usize) -> Result<(), LabError> {
-        let text = self.files.read(path)?;
+    /// Reads a file; `ttl` is the `$TTL` line in force, with its line break, or empty.
+    fn file(&mut self, path: &str, origin: &ZoneOwner, ttl: &str, depth: usize) -> Result<(), LabError> {
+        let text = format!("{ttl}{}\n", self.files.read(path)?);
+        let added = ttl.lines().count();
         let file = self.files.display(path);
+        // Found before the parser sees it: a file that ends inside of parentheses makes it panic.
+        if let Some((line, column)) = unclosed(&text) {
+            let what = "expected a `)`: this `(` is never closed".to_owned();
+            return Err(Place { file, line, column, added }.error(&text, what));
+        }
         let mut zonefile = Zonefile::from(&*text);
         zonefile.set_origin(origin.clone());
         zonefile.set_default_class(Class::IN);
         let mut before = 0;
         loop {
             let entry = zonefile.next_entry();
-            let place = place_after(&file, &text, before);
+            let place = Place { added, ..place_after(&file, &text, before) };
             before = zonefile.current_offset();
             match entry {
                 Ok(None) => return Ok(()),
@@ -127,7 +145,12 @@ impl Reading<'_> {
                     return Err(place.error(&text, format!("$INCLUDE is nested more than {MAX_INCLUDES} deep")));
                 }
                 Ok(Some(Entry::Include { path, origin: own })) => {
-                    self.file(&path, own.as_ref().unwrap_or(origin), depth + 1)?;
+                    let ttl = last_ttl_line(&text[..before.min(text.len())]);
+                    let included = self.file(&path, own.as_ref().unwrap_or(origin), &ttl, depth + 1);
+                    included.map_err(|error| match error {
+                        inner @ LabError::Zone { .. } => inner,
+                        unreadable => place.error(&text, unreadable.to_string()),
+                    })?;
                 }
                 Err(error) => return Err(explain(&file, &text, &error.to_string(), &place)),
             }
@@ -136,7 +159,13 @@ impl Reading<'_> {
 
     fn record(&mut self, record: ScannedRecord) -> Result<(), String> {
         let record: ZoneRecord = record.flatten_into();
-        let wire = to_wire(&record).ok_or("the name or the data is out of bounds")?;
+        let wire = to_wire(&record).ok_or("expected a domain name: two dots in a row, or too long")?;
+        if !is_whole(&wire) {
+            return Err(format!(
+                "expected {rtype} data; is there a name with two dots in a row?",
+                rtype = record.rtype()
+            ));
+        }
         if !wire.owner.is_within(self.apex) {
             return Err(format!("{} does not lie in the zone {}", wire.owner, self.apex));
         }
@@ -164,7 +193,14 @@ impl Reading<'_> {
     }
 }
 
-/// The place of the first entry that begins at or after the octet `from`: empty lines and comments are skipped.
+/// The `$TTL` line that is in force at the end of `text`: included files are read as if they stood there.
+fn last_ttl_line(text: &str) -> String {
+    let last = text.lines().rfind(|line| line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("$TTL")));
+    last.map(|line| format!("{line}\n")).unwrap_or_default()
+}
+
+/// The place of the first entry that begins at or after the octet `from`: empty lines, comments, `$TTL` and `$ORIGIN`
+/// are skipped, as the parser does.
 fn place_after(file: &str, text: &str, from: usize) -> Place {
     // An offset that the parser gives lies behind the end of an entry's line, or at most on it.
     let skipped = text.get(..from).unwrap_or(text);
@@ -172,12 +208,15 @@ fn place_after(file: &str, text: &str, from: usize) -> Place {
     let rest = text.get(from..).unwrap_or_default();
     for candidate in rest.lines() {
         let bare = candidate.trim();
-        if !bare.is_empty() && !bare.starts_with(';') {
+        let is_directive = ["$TTL", "$ORIGIN"]
+            .iter()
+            .any(|word| bare.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)));
+        if !bare.is_empty() && !bare.starts_with(';') && !is_directive {
             break;
         }
         line += 1;
     }
-    Place { file: file.to_owned(), line, column: 1 }
+    Place { file: file.to_owned(), line, column: 1, added: 0 }
 }
 
 /// Turns the parser's `line:column: message` into an error of ours that says what was expected.
@@ -185,7 +224,7 @@ fn explain(file: &str, text: &str, message: &str, entry: &Place) -> LabError {
     let mut parts = message.splitn(3, ':');
     let mut number = || parts.next().and_then(|part| part.trim().parse::<usize>().ok());
     let place = match (number(), number()) {
-        (Some(line), Some(column)) => Place { file: file.to_owned(), line, column },
+        (Some(line), Some(column)) => end_of_record(text, entry, line, column),
         _ => entry.clone(),
     };
     let said = parts.next().unwrap_or(message).trim();
@@ -200,8 +239,38 @@ fn explain(file: &str, text: &str, message: &str, entry: &Place) -> LabError {
         "different class" => "expected class IN",
         "bad name" => "expected a domain name (labels of at most 63 octets, 255 in all)",
         "bad charstr" => "expected a string of at most 255 octets",
+        "bad symbol" => "expected printable ASCII here; is every quote closed?",
         _ => "",
     };
     let what = if expected.is_empty() { said.to_owned() } else { format!("{expected} ({said})") };
-    place.error(text, what)
+    Place { file: file.to_owned(), ..place }.error(text, what)
+}
+
+/// The parser reads a line's last field together with the line break, and then counts from the next line. The fault
+/// lies in that last field.
+fn end_of_record(text: &str, entry: &Place, line: usize, column: usize) -> Place {
+    let before = text.lines().nth(line.wrapping_sub(2)).filter(|_| column <= 1 && line > entry.line);
+    let Some(before) = before else { return Place { line, column, ..entry.clone() } };
+    let field = before.trim_end().rfind([' ', '\t']).map_or(0, |blank| blank + 1);
+    Place { line: line - 1, column: before[..field].chars().count() + 1, ..entry.clone() }
+}
+
+/// Line and column of the last `(` that has no `)`, comments and quoted strings left aside.
+fn unclosed(text: &str) -> Option<(usize, usize)> {
+    let mut open = Vec::new();
+    for (nth, line) in text.lines().enumerate() {
+        let (mut quoted, mut escaped) = (false, false);
+        for (at, symbol) in line.chars().enumerate() {
+            match symbol {
+                _ if escaped => {}
+                '"' => quoted = !quoted,
+                ';' if !quoted => break,
+                '(' if !quoted => open.push((nth + 1, at + 1)),
+                ')' if !quoted => drop(open.pop()),
+                _ => {}
+            }
+            escaped = symbol == '\\' && !escaped;
+        }
+    }
+    open.pop()
 }

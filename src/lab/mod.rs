@@ -18,11 +18,11 @@ mod settings;
 mod sign;
 mod zone;
 
-use std::io;
 use std::net::IpAddr;
 use std::path::Path;
+use std::{fmt, io};
 
-use crate::wire::{Name, Question, Record, ResponseCode, RrSet};
+use crate::wire::{Name, Question, Record, ResponseCode, RrSet, text};
 
 pub use authority::Authority;
 pub use fault::{Packet, Reaction};
@@ -168,6 +168,18 @@ impl Lab {
         &self.authority
     }
 
+    /// A zone as it is served, signatures included, as a master file that another server can load.
+    #[must_use]
+    pub fn zone_text(&self, apex: &Name) -> Option<String> {
+        self.authority.zone(apex).map(ToString::to_string)
+    }
+
+    /// The apexes of all zones that are served, in canonical order.
+    #[must_use]
+    pub fn zones(&self) -> Vec<Name> {
+        self.authority.zones().into_iter().cloned().collect()
+    }
+
     /// Questions to the healthy part, and what to expect.
     #[must_use]
     pub fn healthy(&self) -> &[Sample] {
@@ -191,5 +203,15 @@ impl Lab {
     #[must_use]
     pub fn list_table(&self) -> String {
         list::table(self)
+    }
+}
+
+/// Two lines in the form of a master file, as `trust-anchor-file` of Unbound and BIND's tools take them.
+impl fmt::Display for TrustAnchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for record in [&self.ds, &self.dnskey] {
+            writeln!(f, "{}", text::record_text(record))?;
+        }
+        Ok(())
     }
 }

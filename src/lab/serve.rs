@@ -43,8 +43,8 @@ struct Sockets {
 pub struct BindError {
     /// Address and port.
     pub address: SocketAddr,
-    /// `UDP` or `TCP`.
-    pub transport: &'static str,
+    /// Over what.
+    pub transport: Transport,
     /// What the system says.
     pub source: io::Error,
 }
@@ -59,10 +59,10 @@ impl Servers {
         for server in authority.addresses() {
             let address = SocketAddr::new(server, bound.port);
             let failed = |transport| move |source| BindError { address, transport, source };
-            let udp = UdpSocket::bind(address).await.map_err(failed("UDP"))?;
-            bound.port = udp.local_addr().map_err(failed("UDP"))?.port();
+            let udp = UdpSocket::bind(address).await.map_err(failed(Transport::Udp))?;
+            bound.port = udp.local_addr().map_err(failed(Transport::Udp))?.port();
             let address = SocketAddr::new(server, bound.port);
-            let failed = |source| BindError { address, transport: "TCP", source };
+            let failed = |source| BindError { address, transport: Transport::Tcp, source };
             let tcp = match authority.listens_on_tcp(server) {
                 true => Some(TcpListener::bind(address).await.map_err(failed)?),
                 false => None,
@@ -152,5 +152,47 @@ async fn converse(authority: &Authority, server: IpAddr, mut stream: TcpStream, 
             let framed = [&len.to_be_bytes()[..], &bytes].concat();
             timeout(IDLE, stream.write_all(&framed)).await??;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::super::Lab;
+    use super::*;
+    use crate::wire::{Edns, Flags, Question, RecordType, Reply, write_query};
+
+    #[tokio::test]
+    async fn the_same_answers_over_real_sockets() {
+        let lab = Lab::embedded(0).unwrap();
+        let servers = Servers::bind(Arc::new(lab.authority().clone()), 0).await.unwrap();
+        let port = servers.port();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(servers.run(async move { drop(stopped.await) }));
+        let question = Question::new("big.example.com".parse().unwrap(), RecordType::TXT);
+        let mut query = Vec::new();
+        write_query(7, &question, Flags::default(), Some(&Edns::new(4096, false)), &mut query);
+        let server: IpAddr = [127, 53, 2, 1].into();
+
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        udp.send_to(&query, (server, port)).await.unwrap();
+        let mut buffer = vec![0; 4096];
+        let (len, from) = udp.recv_from(&mut buffer).await.unwrap();
+        assert_eq!(from, SocketAddr::new(server, port));
+        assert!(Reply::read(&buffer[..len]).unwrap().flags.tc(), "1232 octets are not enough");
+
+        let mut tcp = TcpStream::connect((server, port)).await.unwrap();
+        for _ in 0..2 {
+            tcp.write_all(&[&u16::try_from(query.len()).unwrap().to_be_bytes()[..], &query].concat()).await.unwrap();
+            let mut answer = vec![0; usize::from(tcp.read_u16().await.unwrap())];
+            tcp.read_exact(&mut answer).await.unwrap();
+            assert_eq!(Reply::read(&answer).unwrap().answer.len(), 1);
+        }
+        let taken = Servers::bind(Arc::new(lab.authority().clone()), port).await.unwrap_err();
+        assert!(taken.to_string().contains(&format!("127.53.0.1:{port} (UDP)")), "{taken}");
+        stop.send(()).unwrap();
+        running.await.unwrap();
+        assert!(TcpStream::connect((server, port)).await.is_err(), "stopped is stopped");
     }
 }

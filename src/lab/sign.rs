@@ -9,9 +9,9 @@ use domain::crypto::sign::{GenerateParams, KeyPair, SecretKeyBytes, generate};
 use domain::dnssec::sign::SigningConfig;
 use domain::dnssec::sign::denial::config::DenialConfig;
 use domain::dnssec::sign::denial::nsec::GenerateNsecConfig;
-use domain::dnssec::sign::denial::nsec3::GenerateNsec3Config;
+use domain::dnssec::sign::denial::nsec3::{GenerateNsec3Config, Nsec3Records, generate_nsec3s};
 use domain::dnssec::sign::keys::SigningKey;
-use domain::dnssec::sign::records::{DefaultSorter, Rrset};
+use domain::dnssec::sign::records::{DefaultSorter, RecordsIter, Rrset};
 use domain::dnssec::sign::signatures::rrsigs::sign_rrset;
 use domain::dnssec::sign::traits::SignableZoneInPlace;
 use domain::rdata::dnssec::Timestamp;
@@ -82,7 +82,8 @@ impl Signer {
         records.sort_by(CanonicalOrd::canonical_cmp);
         records.dedup();
         let (inception, expiration) = self.window(now_unix_secs);
-        let config = SigningConfig::<Bytes, DefaultSorter>::new(self.denial()?, inception, expiration);
+        let denial = self.denial(&mut records)?;
+        let config = SigningConfig::<Bytes, DefaultSorter>::new(denial, inception, expiration);
         let zone_key = self.zone_key.as_ref().unwrap_or(&self.entry_key);
         SignableZoneInPlace::<_, _, DefaultSorter>::sign_zone(&mut records, &self.apex, &config, &[zone_key])
             .map_err(|error| self.sign_error(&error.to_string()))?;
@@ -118,15 +119,25 @@ impl Signer {
         Ok(set)
     }
 
-    fn denial(&self) -> Result<DenialConfig<Bytes, DefaultSorter>, LabError> {
+    /// How the signer is to deny; NSEC3 records are put among the sorted `records` here.
+    fn denial(&self, records: &mut Vec<ZoneRecord>) -> Result<DenialConfig<Bytes, DefaultSorter>, LabError> {
         if self.settings.denial == Denial::Nsec {
             return Ok(DenialConfig::Nsec(GenerateNsecConfig::new()));
         }
         let salt = self.settings.salt.parse::<Nsec3Salt<Bytes>>();
         let salt = salt.map_err(|_| self.sign_error("the salt is not hex of at most 255 octets"))?;
         let params = Nsec3param::new(Nsec3HashAlgorithm::SHA1, 0, self.settings.iterations, salt);
-        let config = GenerateNsec3Config::new(params);
-        Ok(DenialConfig::Nsec3(if self.settings.opt_out { config.with_opt_out() } else { config }))
+        let plain = GenerateNsec3Config::<Bytes, DefaultSorter>::new(params.clone());
+        let config = if self.settings.opt_out { plain.with_opt_out() } else { plain };
+        let made = generate_nsec3s(&self.apex, RecordsIter::new_from_owned(records), &config);
+        let Nsec3Records { nsec3s, nsec3param } = made.map_err(|error| self.sign_error(&error.to_string()))?;
+        // RFC 5155 §4.1.2: the flags of NSEC3PARAM are zero. The generator copies the opt-out flag there, and
+        // servers ignore such a record, so it gets the plain parameters.
+        let nsec3param = record(&self.apex, nsec3param.ttl(), ZoneRecordData::Nsec3param(params));
+        records.push(nsec3param);
+        records.extend(nsec3s.into_iter().map(DomainRecord::from_record));
+        records.sort_by(CanonicalOrd::canonical_cmp);
+        Ok(DenialConfig::AlreadyPresent)
     }
 
     fn window(&self, now_unix_secs: u32) -> (Timestamp, Timestamp) {
@@ -205,5 +216,133 @@ fn move_address(record: &mut ZoneRecord) {
     if let ZoneRecordData::A(a) = record.data() {
         let [high, second, third, low] = a.addr().octets();
         *record.data_mut() = ZoneRecordData::A(A::from_octets(high, second, third, low ^ 1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::crypto::common::PublicKey;
+
+    use super::super::denial::Nsec3Chain;
+    use super::super::load::zones;
+    use super::super::settings::ZoneSettings;
+    use super::super::zone::Zone;
+    use super::*;
+    use crate::wire::{RecordType, RrSet};
+
+    const NOW_UNIX_SECS: u32 = 1_795_219_200;
+
+    /// Whether one signature of a set fits under one key: RFC 4034 §3.1.8.1, written down once more.
+    fn fits(set: &RrSet, sig: &[u8], keys: &[Dnskey<Vec<u8>>]) -> bool {
+        let signer_len = 18 + sig[18..].iter().position(|octet| *octet == 0).unwrap() + 1;
+        let labels = usize::from(sig[3]);
+        let owner = set.owner.to_lower();
+        let owner = if labels < owner.label_count() { owner.suffix(labels).prepend(b"*").unwrap() } else { owner };
+        let mut signed = sig[..signer_len].to_vec();
+        let members: BTreeSet<&[u8]> = set.rdatas.iter().collect();
+        for rdata in members {
+            signed.extend_from_slice(owner.wire());
+            signed.extend_from_slice(&u16::from(set.rtype).to_be_bytes());
+            signed.extend_from_slice(&[0, 1]);
+            signed.extend_from_slice(&sig[4..8]);
+            signed.extend_from_slice(&u16::try_from(rdata.len()).unwrap().to_be_bytes());
+            signed.extend_from_slice(rdata);
+        }
+        let tag = u16::from_be_bytes([sig[16], sig[17]]);
+        let tried = keys.iter().filter(|key| key.key_tag() == tag);
+        tried.map(|key| PublicKey::from_dnskey(key).unwrap()).any(|key| key.verify(&signed, &sig[signer_len..]).is_ok())
+    }
+
+    fn dnskeys(zone: &Zone) -> Vec<Dnskey<Vec<u8>>> {
+        let set = zone.set(&zone.apex, RecordType::DNSKEY).unwrap();
+        let key = |rdata: &[u8]| {
+            let flags = u16::from_be_bytes([rdata[0], rdata[1]]);
+            Dnskey::new(flags, rdata[2], SecurityAlgorithm::from_int(rdata[3]), rdata[4..].to_vec()).unwrap()
+        };
+        set.rdatas.iter().map(key).collect()
+    }
+
+    /// The sets that must be signed: everything but delegations and glue (RFC 4035 §2.2).
+    fn authoritative(zone: &Zone) -> Vec<&RrSet> {
+        let is_cut = |owner: &Name| *owner != zone.apex && zone.set(owner, RecordType::NS).is_some();
+        let below_cut = |owner: &Name| {
+            let above = (zone.apex.label_count() + 1..owner.label_count()).map(|count| owner.suffix(count));
+            above.into_iter().any(|above| is_cut(&above))
+        };
+        let all = zone.nodes.values().flat_map(|node| &node.sets).chain(zone.nsec3.iter().flat_map(Nsec3Chain::sets));
+        let at_cut = [RecordType::DS, RecordType::NSEC];
+        all.filter(|set| !below_cut(&set.owner) && (!is_cut(&set.owner) || at_cut.contains(&set.rtype))).collect()
+    }
+
+    fn each_signed_zone(mut check: impl FnMut(&ZoneSettings, &Zone)) {
+        for (settings, zone) in zones(&Files::Embedded, NOW_UNIX_SECS).unwrap() {
+            if settings.sign.is_some() {
+                check(&settings, &zone);
+            }
+        }
+    }
+
+    #[test]
+    fn signatures_fit_unless_a_defect_says_otherwise() {
+        each_signed_zone(|settings, zone| {
+            let (keys, defect) = (dnskeys(zone), settings.sign.as_ref().and_then(|sign| sign.defect));
+            for set in authoritative(zone) {
+                let good = set.sigs.iter().filter(|sig| fits(set, sig, &keys)).count();
+                let expected = match defect {
+                    Some(Defect::Bogus) => usize::from(set.rtype != RecordType::A),
+                    Some(Defect::NoSignatures) => usize::from(set.rtype == RecordType::DNSKEY),
+                    Some(Defect::KeyTrap { .. }) => 0,
+                    _ => 1,
+                };
+                assert_eq!(good, expected, "{} {}", set.owner, set.rtype);
+            }
+        });
+    }
+
+    #[test]
+    fn windows_are_where_the_settings_put_them() {
+        each_signed_zone(|settings, zone| {
+            let sign = settings.sign.as_ref().unwrap();
+            for sig in authoritative(zone).iter().flat_map(|set| set.sigs.iter()) {
+                let at = |from: usize| i64::from(u32::from_be_bytes(sig[from..from + 4].try_into().unwrap()));
+                assert_eq!(at(8), i64::from(NOW_UNIX_SECS) + sign.expiration_secs, "{}", zone.apex);
+                assert_eq!(at(12), i64::from(NOW_UNIX_SECS) + sign.inception_secs, "{}", zone.apex);
+            }
+        });
+    }
+
+    #[test]
+    fn the_keys_of_a_key_trap_share_one_tag_and_differ() {
+        let mut traps = 0;
+        each_signed_zone(|settings, zone| {
+            let sign = settings.sign.as_ref().unwrap();
+            let Some(Defect::KeyTrap { keys, signatures }) = sign.defect else { return };
+            let (set, found) = (zone.set(&zone.apex, RecordType::DNSKEY).unwrap(), dnskeys(zone));
+            let tags: BTreeSet<u16> = found.iter().map(Dnskey::key_tag).collect();
+            let different: BTreeSet<&[u8]> = set.rdatas.iter().collect();
+            assert_eq!((tags.len(), different.len(), found.len()), (1, usize::from(keys), usize::from(keys)));
+            assert_eq!(set.sigs.len(), usize::from(signatures));
+            traps += 1;
+        });
+        assert_eq!(traps, 1);
+    }
+
+    #[test]
+    fn parents_vouch_for_children_unless_a_defect_says_otherwise() {
+        let all = zones(&Files::Embedded, NOW_UNIX_SECS).unwrap();
+        let ds_sets = all.iter().flat_map(|(_, zone)| zone.nodes.values()).filter_map(|node| node.set(RecordType::DS));
+        let ds_sets: Vec<&RrSet> = ds_sets.collect();
+        for (settings, zone) in &all {
+            let ds = ds_sets.iter().find(|set| set.owner == zone.apex);
+            assert_eq!(ds.is_some(), settings.sign.is_some() && !zone.apex.is_root(), "{}", zone.apex);
+            let Some(ds) = ds.and_then(|set| set.rdatas.iter().next()) else { continue };
+            let defect = settings.sign.as_ref().and_then(|sign| sign.defect);
+            let keys = dnskeys(zone);
+            let named =
+                keys.iter().any(|key| ds_digest(&zone.apex, key) == ds[4..] && key.algorithm().to_int() == ds[2]);
+            assert_eq!(named, !matches!(defect, Some(Defect::NoKey | Defect::UnknownAlgorithm)), "{}", zone.apex);
+        }
     }
 }

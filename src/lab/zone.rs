@@ -1,9 +1,10 @@
 //! A zone as an authoritative server holds it: names in canonical order, cuts, wildcards.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use super::denial::Nsec3Chain;
-use crate::wire::{Name, Record, RecordType, RrSet};
+use crate::wire::{Name, Record, RecordType, RrSet, text};
 
 /// A loaded zone.
 #[derive(Clone, Debug)]
@@ -109,5 +110,18 @@ impl Zone {
     pub(super) fn each_set_mut(&mut self, mut change: impl FnMut(&mut RrSet)) {
         self.nodes.values_mut().flat_map(|node| &mut node.sets).for_each(&mut change);
         self.nsec3.iter_mut().flat_map(Nsec3Chain::sets_mut).for_each(change);
+    }
+}
+
+/// Master file lines, the SOA record first.
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hashed = self.nsec3.iter().flat_map(Nsec3Chain::sets);
+        let sets = self.nodes.values().flat_map(|node| &node.sets).chain(hashed);
+        let (soa, rest): (Vec<_>, Vec<_>) = sets.partition(|set| set.rtype == RecordType::SOA);
+        for set in soa.into_iter().chain(rest) {
+            text::set_lines(set).try_for_each(|line| writeln!(f, "{line}"))?;
+        }
+        Ok(())
     }
 }
