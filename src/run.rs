@@ -95,7 +95,7 @@ pub fn trace(settings: &Settings, question: Question) -> Result<(Outcome, Trace)
 /// As [`trace`], in the lab, whose servers run on a port of their own for as long as the walk takes.
 ///
 /// # Errors
-/// As [`lab`].
+/// As [`lab()`].
 pub fn trace_lab(lab: &Lab, settings: &Settings, question: Question) -> Result<(Outcome, Trace), RunError> {
     LocalSet::new().block_on(&runtime()?, async {
         let servers = lab::serve::Servers::bind(Arc::new(lab.authority().clone()), 0).await?;

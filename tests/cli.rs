@@ -168,6 +168,6 @@ fn the_lab_lists_itself_and_names_the_mistake_in_a_folder() {
     assert!(text(&list.stdout).contains("truncated"));
     let folder = tempfile::tempdir().unwrap();
     let wrong = rootwalk(&["lab", "--zones", folder.path().to_str().unwrap()]);
-    assert_eq!(wrong.status.code(), Some(1));
+    assert_eq!(wrong.status.code(), Some(2));
     assert!(text(&wrong.stderr).contains("lab.toml"), "{}", text(&wrong.stderr));
 }

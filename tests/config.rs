@@ -236,6 +236,16 @@ fn every_documented_key_takes_its_default_from_all_three_sources() {
     assert_eq!(assigned(&texts).unwrap(), Settings::default());
 }
 
+#[test]
+fn no_key_is_only_parsed() {
+    let source = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let users = source("src/run.rs") + &source("src/cli/log.rs");
+    let keys = config::reference();
+    let keys = keys.lines().filter_map(|line| line.strip_prefix("### `")?.split_once(" = "));
+    let idle: Vec<&str> = keys.map(|(key, _)| key).filter(|key| !users.contains(&format!(".{key}"))).collect();
+    assert_eq!(idle, [""; 0], "these keys are read and nothing is done with them");
+}
+
 proptest! {
     /// Any text is read or refused with a place inside the file; nothing panics.
     #[test]

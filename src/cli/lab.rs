@@ -46,7 +46,7 @@ impl Stage {
     pub(super) fn run(self) -> ExitCode {
         let lab = match load(self.zones.as_deref()) {
             Ok(lab) => lab,
-            Err(error) => return failed(&error),
+            Err(error) => return wrong_configuration(&error),
         };
         if self.list {
             print!("{}", lab.list_table());

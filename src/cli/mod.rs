@@ -95,8 +95,8 @@ fn failed(why: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
-/// Shows every mistake in its own line, in the form that editors can jump to.
-fn wrong_configuration(error: &ConfigError) -> ExitCode {
+/// Shows every mistake of a configuration or of a lab's folder in its own line, in the form that editors can jump to.
+fn wrong_configuration(error: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("{error}");
     ExitCode::from(MISUSED)
 }

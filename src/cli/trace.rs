@@ -43,7 +43,7 @@ impl Tell {
         let question = Question::new(self.name, self.qtype);
         let lab = match (self.lab || self.zones.is_some()).then(|| lab::load(self.zones.as_deref())).transpose() {
             Ok(lab) => lab,
-            Err(error) => return failed(&error),
+            Err(error) => return wrong_configuration(&error),
         };
         let base = lab.as_ref().map_or_else(Settings::default, run::lab_settings);
         let settings = match self.configuration.load(base) {

@@ -45,14 +45,20 @@ pub fn reference() -> String {
     }
     page += HINTS;
     let variable = format!("{PREFIX}{}", ROOT_HINT.to_ascii_uppercase());
-    let _ = writeln!(page, "Variable: `{variable}=a.root.=192.0.2.1,b.root.=2001:db8::1`");
+    let _ = writeln!(page, "Variable: `{variable}=a.root.=192.0.2.1,b.root.=2001:db8::1`.");
     page
 }
 
 fn entry(section: &Section, key: &Key) -> String {
     let (default, expected) = ((key.default)(), (key.expected)());
     let variable = format!("{PREFIX}{}_{}", section.name, key.name).to_ascii_uppercase();
-    format!("\n### `{} = {default}`\n\n{}\n\nTakes {expected}. Variable: `{variable}`\n", key.name, prose(key.doc),)
+    let mut text = format!("\n### `{} = {default}`\n\n{}\n", key.name, prose(key.doc));
+    for (nth, (word, meaning)) in (key.words)().iter().enumerate() {
+        let border = if nth == 0 { "\n" } else { "" };
+        let _ = writeln!(text, "{border}* `\"{word}\"`: {}", meaning.trim());
+    }
+    let _ = writeln!(text, "\nTakes {expected}. Variable: `{variable}`.");
+    text
 }
 
 fn prose(lines: &[&str]) -> String {

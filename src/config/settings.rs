@@ -5,7 +5,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::de::DeValue;
@@ -39,6 +38,8 @@ pub(super) struct Key {
     pub(super) doc: &'static [&'static str],
     /// What may stand there, in words.
     pub(super) expected: fn() -> String,
+    /// The words that may stand there, each with what it means.
+    pub(super) words: fn() -> &'static [(&'static str, &'static str)],
     /// The default, as TOML.
     pub(super) default: fn() -> String,
     /// Takes a value over; `false` when it is not what is expected.
@@ -90,6 +91,7 @@ macro_rules! settings {
                 name: stringify!($key),
                 doc: &[$($doc),*],
                 expected: || within::<$type>(&[$($range)?]),
+                words: <$type as Setting>::words,
                 default: || <$type as Setting>::show(&$Section::default().$key),
                 set: |settings, given| {
                     let Some(value) = given.read::<$type>() else { return false };
@@ -126,7 +128,7 @@ words! {
         Off = "off",
         /// As little as possible; the whole name where a server cannot cope.
         Relaxed = "relaxed",
-        /// As little as possible; a server that cannot cope is a failure.
+        /// As little as possible; a "no" to a part of the name is believed, although some servers deny it wrongly.
         Strict = "strict",
     }
 }
@@ -278,12 +280,4 @@ settings! {
 fn loopback_nets() -> Vec<IpNet> {
     let nets = [(Ipv4Addr::new(127, 0, 0, 0).into(), 8), (IpAddr::from(Ipv6Addr::LOCALHOST), 128)];
     nets.into_iter().filter_map(|(address, bits)| IpNet::new(address, bits).ok()).collect()
-}
-
-impl Limits {
-    /// [`Self::time_ms`] as a span of time.
-    #[must_use]
-    pub fn time(&self) -> Duration {
-        Duration::from_millis(self.time_ms)
-    }
 }

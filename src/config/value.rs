@@ -17,6 +17,11 @@ pub(super) trait Setting: Sized {
     /// The value as TOML.
     fn show(&self) -> String;
 
+    /// The words that may stand there, each with what it means; empty for what is no choice between words.
+    fn words() -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Reads a TOML value; by default only a string will do, read as text.
     fn from_toml(value: &DeValue<'_>) -> Option<Self> {
         match value {
@@ -208,10 +213,10 @@ impl Setting for Bytes {
 
 /// Gives an enum whose variants are the words of a setting.
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $word:literal),* $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident { $(#[doc = $doc:literal] $variant:ident = $word:literal),* $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[doc = $doc])* $variant),* }
+        pub enum $name { $(#[doc = $doc] $variant),* }
 
         impl $crate::config::value::Setting for $name {
             fn expected() -> String {
@@ -227,6 +232,10 @@ macro_rules! words {
 
             fn show(&self) -> String {
                 match self { $(Self::$variant => concat!("\"", $word, "\"").to_owned()),* }
+            }
+
+            fn words() -> &'static [(&'static str, &'static str)] {
+                &[$(($word, $doc)),*]
             }
         }
     };
