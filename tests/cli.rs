@@ -147,6 +147,15 @@ fn a_trace_tells_the_walk_and_its_json_has_the_schema() {
 }
 
 #[test]
+fn a_trace_of_a_special_name_asks_nobody() {
+    let told = rootwalk(&["trace", "localhost"]);
+    assert_eq!(told.status.code(), Some(0));
+    let story = text(&told.stdout);
+    assert!(story.contains("IN A 127.0.0.1") && story.contains("RFC 6761") && story.contains("0 queries"), "{story}");
+    assert_eq!(rootwalk(&["trace", "example.com", "AXFR", "--lab"]).status.code(), Some(1));
+}
+
+#[test]
 fn the_trust_anchor_is_written_in_the_form_of_its_reader() {
     let folder = tempfile::tempdir().unwrap();
     let (records, keys) = (folder.path().join("root.anchor"), folder.path().join("bind.keys"));

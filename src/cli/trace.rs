@@ -55,16 +55,16 @@ impl Tell {
             Some(lab) => run::trace_lab(lab, &settings, question),
             None => run::trace(&settings, question),
         };
-        let (outcome, trace) = match told {
-            Ok(told) => told,
+        let story = match told {
+            Ok(story) => story,
             Err(error) => return failed(&error),
         };
-        if let Err(error) = print(&trace, self.json) {
+        if let Err(error) = print(&story.trace, self.json) {
             // A reader that has seen enough, such as `head`, is no failure.
             let enough = error.kind() == io::ErrorKind::BrokenPipe;
             return if enough { ExitCode::SUCCESS } else { failed(&error) };
         }
-        if outcome.failure.is_some() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }
+        if story.failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }
     }
 }
 

@@ -33,40 +33,44 @@ struct Local {
 
 /// Every zone that is not a row of numbers.
 const ZONES: &[(&str, Kind, &str)] = &[
-    ("localhost", Kind::Localhost, "RFC 6761 §6.3"),
-    ("test", Kind::Nothing, "RFC 6761 §6.2"),
-    ("invalid", Kind::Nothing, "RFC 6761 §6.4"),
-    ("onion", Kind::Nothing, "RFC 7686 §2"),
-    ("local", Kind::Nothing, "RFC 6762 §22.1"),
-    ("alt", Kind::Nothing, "RFC 9476 §2"),
-    ("home.arpa", Kind::Empty, "RFC 8375 §4"),
+    ("localhost", Kind::Localhost, "RFC 6761 section 6.3"),
+    ("test", Kind::Nothing, "RFC 6761 section 6.2"),
+    ("invalid", Kind::Nothing, "RFC 6761 section 6.4"),
+    ("onion", Kind::Nothing, "RFC 7686 section 2"),
+    ("local", Kind::Nothing, "RFC 6762 section 22.1"),
+    ("alt", Kind::Nothing, "RFC 9476 section 2"),
+    ("home.arpa", Kind::Empty, "RFC 8375 section 4"),
     // Asked for by clients that look for an encrypted front door; there is none to be named.
-    ("resolver.arpa", Kind::Silent, "RFC 9462 §6"),
-    ("0.in-addr.arpa", Kind::Empty, "RFC 6303 §4.2"),
-    ("10.in-addr.arpa", Kind::Empty, "RFC 6303 §4.1"),
-    ("127.in-addr.arpa", Kind::Loopback, "RFC 6303 §4.2"),
-    ("254.169.in-addr.arpa", Kind::Empty, "RFC 6303 §4.2"),
-    ("168.192.in-addr.arpa", Kind::Empty, "RFC 6303 §4.1"),
-    ("2.0.192.in-addr.arpa", Kind::Empty, "RFC 6303 §4.2"),
-    ("100.51.198.in-addr.arpa", Kind::Empty, "RFC 6303 §4.2"),
-    ("113.0.203.in-addr.arpa", Kind::Empty, "RFC 6303 §4.2"),
-    ("255.255.255.255.in-addr.arpa", Kind::Empty, "RFC 6303 §4.2"),
-    ("0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", Kind::Empty, "RFC 6303 §4.3"),
-    ("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", Kind::Loopback, "RFC 6303 §4.3"),
-    ("d.f.ip6.arpa", Kind::Empty, "RFC 6303 §4.4"),
-    ("8.e.f.ip6.arpa", Kind::Empty, "RFC 6303 §4.5"),
-    ("9.e.f.ip6.arpa", Kind::Empty, "RFC 6303 §4.5"),
-    ("a.e.f.ip6.arpa", Kind::Empty, "RFC 6303 §4.5"),
-    ("b.e.f.ip6.arpa", Kind::Empty, "RFC 6303 §4.5"),
-    ("8.b.d.0.1.0.0.2.ip6.arpa", Kind::Empty, "RFC 6303 §4.6"),
+    ("resolver.arpa", Kind::Silent, "RFC 9462 section 6"),
+    ("0.in-addr.arpa", Kind::Empty, "RFC 6303 section 4.2"),
+    ("10.in-addr.arpa", Kind::Empty, "RFC 6303 section 4.1"),
+    ("127.in-addr.arpa", Kind::Loopback, "RFC 6303 section 4.2"),
+    ("254.169.in-addr.arpa", Kind::Empty, "RFC 6303 section 4.2"),
+    ("168.192.in-addr.arpa", Kind::Empty, "RFC 6303 section 4.1"),
+    ("2.0.192.in-addr.arpa", Kind::Empty, "RFC 6303 section 4.2"),
+    ("100.51.198.in-addr.arpa", Kind::Empty, "RFC 6303 section 4.2"),
+    ("113.0.203.in-addr.arpa", Kind::Empty, "RFC 6303 section 4.2"),
+    ("255.255.255.255.in-addr.arpa", Kind::Empty, "RFC 6303 section 4.2"),
+    ("0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", Kind::Empty, "RFC 6303 section 4.3"),
+    (
+        "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+        Kind::Loopback,
+        "RFC 6303 section 4.3",
+    ),
+    ("d.f.ip6.arpa", Kind::Empty, "RFC 6303 section 4.4"),
+    ("8.e.f.ip6.arpa", Kind::Empty, "RFC 6303 section 4.5"),
+    ("9.e.f.ip6.arpa", Kind::Empty, "RFC 6303 section 4.5"),
+    ("a.e.f.ip6.arpa", Kind::Empty, "RFC 6303 section 4.5"),
+    ("b.e.f.ip6.arpa", Kind::Empty, "RFC 6303 section 4.5"),
+    ("8.b.d.0.1.0.0.2.ip6.arpa", Kind::Empty, "RFC 6303 section 4.6"),
 ];
 
 /// The zones by name, and how many labels their names have: only suffixes of those lengths are worth a look.
 ///
 /// `ipv4only.arpa` is absent on purpose: without DNS64 it is a name like any other (RFC 8880 §7).
 static LOCAL: LazyLock<(BTreeMap<Name, Local>, BTreeSet<usize>)> = LazyLock::new(|| {
-    let private = (16..=31).map(|octet| (format!("{octet}.172.in-addr.arpa"), "RFC 6303 §4.1"));
-    let shared = (64..=127).map(|octet| (format!("{octet}.100.in-addr.arpa"), "RFC 7793 §1"));
+    let private = (16..=31).map(|octet| (format!("{octet}.172.in-addr.arpa"), "RFC 6303 section 4.1"));
+    let shared = (64..=127).map(|octet| (format!("{octet}.100.in-addr.arpa"), "RFC 7793 section 1"));
     let rows = private.chain(shared).map(|(zone, rule)| (zone, Kind::Empty, rule));
     let named = ZONES.iter().map(|&(zone, kind, rule)| (zone.to_owned(), kind, rule));
     let local = |(zone, kind, rule): (String, Kind, _)| Some((zone.parse().ok()?, Local { kind, rule }));
@@ -168,6 +172,7 @@ mod tests {
             let denied = ask(name, RecordType::A).unwrap();
             assert_eq!(denied.rcode, ResponseCode::NXDomain, "{name}");
             assert_eq!(denied.authority[0].rtype, RecordType::SOA);
+            assert!(denied.edes[0].text.is_ascii() && denied.edes[0].text.contains("RFC "), "{:?}", denied.edes);
             assert!(name.ends_with(denied.authority[0].owner.to_string().trim_end_matches('.')), "{name}");
         }
         for name in ["example", "tests", "xinvalid", "arpa", "in-addr.arpa", "ipv4only.arpa", "."] {
