@@ -220,6 +220,18 @@ pub enum Event {
         /// Milliseconds after which another server is asked as well.
         patience_ms: u64,
     },
+    /// The same question is on its way to the same zone already, for another goal of this walk.
+    Joined {
+        /// The ask that is waited for.
+        ask: u32,
+        /// The zone.
+        zone: Name,
+        /// The name.
+        name: Name,
+        /// The type.
+        #[serde(serialize_with = "type_text")]
+        qtype: RecordType,
+    },
     /// A reply came.
     Heard {
         /// To which ask.
@@ -336,6 +348,9 @@ impl fmt::Display for Event {
             Self::Asked { zone, server, name, qtype, transport, why, choice, .. } => {
                 let qtype = type_name(*qtype);
                 write!(f, "ask {server} for {zone}: {name} {qtype} over {transport} ({why}; {choice})")
+            }
+            Self::Joined { zone, name, qtype, .. } => {
+                write!(f, "wait for {zone}: {name} {}, which is asked already", type_name(*qtype))
             }
             Self::Heard { server, rtt_us, verdict, late, .. } => {
                 let late = if *late { ", late" } else { "" };

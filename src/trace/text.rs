@@ -102,7 +102,7 @@ fn tone(event: &Event) -> Tone {
     match event {
         Event::Goal { .. } => Tone::Heading,
         Event::FromCache { .. } => Tone::Cache,
-        Event::Asked { .. } => Tone::Asked,
+        Event::Asked { .. } | Event::Joined { .. } => Tone::Asked,
         Event::Heard { verdict: Verdict::Wrong(_) | Verdict::AliasLoop { .. } | Verdict::TooLong, .. } => Tone::Bad,
         Event::Heard { .. } => Tone::Good,
         Event::Ended { edes, .. } if edes.is_empty() => Tone::Good,

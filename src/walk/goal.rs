@@ -122,12 +122,16 @@ pub(super) struct How {
 }
 
 /// An ask whose reply has not come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pending {
     /// Its number.
     pub(super) id: AskId,
     /// For which goal.
     pub(super) goal: GoalId,
+    /// Other goals that would ask the same.
+    pub(super) followers: Vec<GoalId>,
+    /// The zone for which the server is asked.
+    pub(super) zone: Name,
     /// Who was asked.
     pub(super) server: ServerAt,
     /// The question as sent.
@@ -142,6 +146,13 @@ pub(super) struct Pending {
     pub(super) late_at: Time,
     /// Whether that moment has passed.
     pub(super) late: bool,
+}
+
+impl Pending {
+    /// Whether a goal waits for it.
+    pub(super) fn serves(&self, goal: GoalId) -> bool {
+        self.goal == goal || self.followers.contains(&goal)
+    }
 }
 
 impl Goal {

@@ -12,13 +12,9 @@ use super::scrub::Clean;
 use super::{Turn, Walk};
 
 impl Walk {
-    fn source(&mut self, pending: &Pending) -> Source {
-        Source::server(self.zone_of(pending.goal), pending.server.addr, pending.server.name.clone())
-    }
-
     /// Keeps the aliases and the answer of a reply.
     pub(super) fn learn_answer(&mut self, pending: &Pending, clean: &Clean, turn: &mut Turn<'_, '_>) {
-        let source = self.source(pending);
+        let source = source(pending);
         let cache = turn.around.cache;
         let rank = if clean.aa { Rank::AuthAnswer } else { Rank::NonAuthAnswer };
         let mut made = false;
@@ -43,7 +39,7 @@ impl Walk {
         turn: &mut Turn<'_, '_>,
     ) -> Option<RrSet> {
         self.learn_answer(pending, clean, turn);
-        let from = self.source(pending);
+        let from = source(pending);
         let kind = if nxdomain { DenialKind::NxDomain } else { DenialKind::NoData };
         let denial = Denial::heard(kind, clean.soa.clone(), clean.proof.clone(), from);
         let (denial, _) = turn.around.cache.put_denial(&clean.end, pending.question.qtype, denial, turn.now);
@@ -54,8 +50,12 @@ impl Walk {
     pub(super) fn refer(&mut self, pending: &Pending, clean: &Clean, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
         let Some(referral) = &clean.referral else { return };
-        let from = self.source(pending);
-        let delegation = delegation(&referral.ns, referral.ds.clone(), clean, from, turn);
+        let from = source(pending);
+        let mut delegation = delegation(&referral.ns, referral.ds.clone(), clean, from, turn);
+        // What a zone says of the zones below it is worth no longer than its own delegation ("phoenix" domains).
+        if let Some(at) = self.goal(id).at().filter(|at| !at.cut.zone.is_root()) {
+            delegation.expires = delegation.expires.min(at.cut.expires);
+        }
         let limits = &turn.around.settings.limits;
         self.goal(id).referrals += 1;
         if self.goal(id).referrals > limits.referrals {
@@ -69,7 +69,7 @@ impl Walk {
     /// Keeps the root's own list of its servers (RFC 9609 §4.2); addresses that it lacks are taken from
     /// the hints.
     pub(super) fn learn_root(&mut self, pending: &Pending, ns: &RrSet, clean: &Clean, turn: &mut Turn<'_, '_>) {
-        let from = self.source(pending);
+        let from = source(pending);
         let mut root = delegation(ns, None, clean, from, turn);
         for server in root.servers.iter_mut().filter(|server| server.addrs.is_empty()) {
             let hints = &turn.around.settings.hints.servers;
@@ -94,6 +94,10 @@ impl Walk {
             }
         }
     }
+}
+
+fn source(pending: &Pending) -> Source {
+    Source::server(pending.zone.clone(), pending.server.addr, pending.server.name.clone())
 }
 
 /// A delegation as a reply gave it.

@@ -213,7 +213,9 @@ impl Walk {
         for pending in self.pending.iter_mut().filter(|pending| !pending.late && pending.late_at <= now) {
             pending.late = true;
             let after_ms = u64::try_from((now - pending.sent).as_millis()).unwrap_or(u64::MAX);
-            late.push((pending.goal, Event::Late { ask: pending.id.0, server: pending.server.clone(), after_ms }));
+            let event = Event::Late { ask: pending.id.0, server: pending.server.clone(), after_ms };
+            turn.ready.extend(&pending.followers);
+            late.push((pending.goal, event));
             turn.around.servers.silent(pending.server.addr, now);
         }
         for (goal, event) in late {
@@ -235,7 +237,8 @@ impl Walk {
             let event = Event::Ignored { ask: ask.0, server: pending.server.clone(), what };
             self.note(turn, pending.goal, event);
         }
-        turn.ready.push(pending.goal);
+        // The last is taken first: who follows may then follow again.
+        turn.ready.extend(pending.followers.iter().chain([&pending.goal]));
         match heard {
             Heard::Reply { reply, bytes, rtt, .. } => {
                 turn.around.servers.heard(pending.server.addr, rtt, turn.now);
@@ -244,9 +247,8 @@ impl Walk {
                 if pending.how.transport == Transport::Udp && near_misses >= turn.around.settings.limits.near_misses {
                     return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
                 }
-                let zone = self.zone_of(pending.goal);
-                let (clean, dropped) = scrub::reply(&zone, &pending.question, *reply);
-                let verdict = judge::reply(&zone, &pending.question, &clean);
+                let (clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply);
+                let verdict = judge::reply(&pending.zone, &pending.question, &clean);
                 for gone in dropped {
                     let event = Event::Dropped { ask: ask.0, owner: gone.owner, rtype: gone.rtype, why: gone.why };
                     self.note(turn, pending.goal, event);
@@ -262,15 +264,15 @@ impl Walk {
                     verdict: shown(&verdict, &pending),
                 };
                 self.note(turn, pending.goal, event);
+                for follower in &pending.followers {
+                    let theirs = Pending { goal: *follower, followers: Vec::new(), ..pending.clone() };
+                    self.apply(&theirs, clean.clone(), verdict.clone(), turn);
+                }
                 self.apply(&pending, clean, verdict, turn);
             }
             Heard::Silence { .. } => self.lost(&pending, Unreachable::Timeout, turn),
             Heard::Failed { why, .. } => self.lost(&pending, why, turn),
         }
-    }
-
-    fn zone_of(&mut self, goal: GoalId) -> Name {
-        self.goal(goal).at().map_or_else(Name::root, |at| at.cut.zone.clone())
     }
 
     /// An exchange came to nothing.
@@ -451,12 +453,17 @@ impl Walk {
     /// Replies to what a goal has asked so far are of no use any more.
     fn leave(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
         let forget = &mut turn.forget;
-        self.pending.retain(|pending| {
-            let keep = pending.goal != id;
-            if !keep {
-                forget.push(pending.id);
+        self.pending.retain_mut(|pending| {
+            pending.followers.retain(|follower| *follower != id);
+            if pending.goal != id {
+                return true;
             }
-            keep
+            let Some(heir) = pending.followers.pop() else {
+                forget.push(pending.id);
+                return false;
+            };
+            pending.goal = heir;
+            true
         });
     }
 }

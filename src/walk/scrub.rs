@@ -81,6 +81,8 @@ pub fn reply(zone: &Name, asked: &Question, reply: Reply) -> (Clean, Vec<Dropped
     let mut dropped = Vec::new();
     let any_sig = asked.qtype == RecordType::RRSIG;
     let mut answer = sets(zone, reply.answer, any_sig, &mut dropped);
+    let above = reply.authority.iter().find(|record| record.rtype == RecordType::NS && zone.is_below(&record.owner));
+    let above = above.map(|record| record.owner.clone());
     let authority = sets(zone, reply.authority, false, &mut dropped);
     let (chain, end, chain_end) = follow(zone, asked, &mut answer, &mut dropped);
     let found = take(&mut answer, &end, asked.qtype);
@@ -100,7 +102,7 @@ pub fn reply(zone: &Name, asked: &Question, reply: Reply) -> (Clean, Vec<Dropped
         proof: Vec::new(),
         referral: None,
         glue: Vec::new(),
-        sideways: None,
+        sideways: above,
     };
     clean.take_authority(zone, asked, authority, &mut dropped);
     clean.take_additional(zone, asked, reply.additional, &mut dropped);

@@ -27,7 +27,7 @@ const MAX_GOALS: usize = 128;
 impl Walk {
     /// Asks one more server of the zone that a goal is at, unless a reply may still come in time.
     pub(super) fn ask_next(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
-        let in_time = self.pending.iter().any(|pending| pending.goal == id && !pending.late);
+        let in_time = self.pending.iter().any(|pending| pending.serves(id) && !pending.late);
         let limits = turn.around.settings.limits.clone();
         let Some(at) = self.goal(id).at() else { return };
         if at.queries >= limits.queries_per_step {
@@ -41,7 +41,7 @@ impl Walk {
         }
         if self.ask_best(id, turn) {
             // Somebody is late already: packets get lost here, or servers are dead. Two are asked from now on.
-            if self.pending.iter().any(|pending| pending.goal == id && pending.late) {
+            if self.pending.iter().any(|pending| pending.serves(id) && pending.late) {
                 self.ask_best(id, turn);
             }
             return;
@@ -61,6 +61,9 @@ impl Walk {
 
     /// Asks the best server that may still be asked; false if there is none.
     fn ask_best(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        if self.join(id, turn) {
+            return true;
+        }
         let candidates = self.candidates(id, turn);
         let Some((chosen, choice)) = choose(&candidates, turn.around.dice) else { return false };
         let server = candidates[chosen].server.clone();
@@ -73,6 +76,24 @@ impl Walk {
             (_, false) => AskWhy::Full,
         };
         self.send(id, server, How { transport: Transport::Udp, edns, why }, choice, turn);
+        true
+    }
+
+    /// Waits for another goal's ask when that is the same minimised question to the same zone: look-ups of several
+    /// name servers walk down the same path.
+    fn join(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let goal = self.goal(id);
+        let (question, minimised) = goal.minimised.question(&goal.current, &turn.around.settings.limits);
+        let Some(zone) = goal.at().map(|at| at.cut.zone.clone()).filter(|_| minimised) else { return false };
+        let same = |pending: &&mut Pending| {
+            pending.minimised && !pending.late && pending.question == question && pending.zone == zone
+        };
+        let Some(pending) = self.pending.iter_mut().filter(|pending| !pending.serves(id)).find(same) else {
+            return false;
+        };
+        pending.followers.push(id);
+        let ask = pending.id.0;
+        self.note(turn, id, Event::Joined { ask, zone, name: question.name, qtype: question.qtype });
         true
     }
 
@@ -140,7 +161,7 @@ impl Walk {
         let patience = patience(&turn.around.servers.state(server.addr, turn.now), how.transport);
         let event = Event::Asked {
             ask: ask.0,
-            zone,
+            zone: zone.clone(),
             server: server.clone(),
             name: sent.name.clone(),
             qtype: sent.qtype,
@@ -164,7 +185,21 @@ impl Walk {
             give_up: patience + LISTEN_ON,
         });
         let (sent, late_at) = (turn.now, turn.now + patience);
-        self.pending.push(Pending { id: ask, goal: id, server, question, minimised, how, sent, late_at, late: false });
+        let followers = Vec::new();
+        let pending = Pending {
+            id: ask,
+            goal: id,
+            followers,
+            zone,
+            server,
+            question,
+            minimised,
+            how,
+            sent,
+            late_at,
+            late: false,
+        };
+        self.pending.push(pending);
     }
 
     /// Looks up addresses of servers that have none yet; true if that may help.

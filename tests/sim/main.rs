@@ -1,5 +1,6 @@
 //! The seeded simulator: the pure walk and the pure lab over virtual time. A failure prints the seed of its world;
 //! `SIM_SEED=n cargo test --test sim` runs that world alone, `SIM_WORLDS=n` runs more of them.
+#![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod world;
 

@@ -243,7 +243,6 @@ fn spoil(trouble: Trouble, ask: &Ask, id: u16, packets: &mut Vec<rootwalk::lab::
     let other = Question::new(lie(), RecordType::A);
     let udp = ask.transport == Transport::Udp;
     match trouble {
-        Trouble::None => {}
         Trouble::Silent => packets.clear(),
         Trouble::Refuses => *packets = vec![written(id, ResponseCode::Refused, &ask.question, &[], false)],
         Trouble::Fails => *packets = vec![written(id, ResponseCode::ServFail, &ask.question, &[], false)],
@@ -262,9 +261,9 @@ fn spoil(trouble: Trouble, ask: &Ask, id: u16, packets: &mut Vec<rootwalk::lab::
             }
         }
         Trouble::Lame => {
-            *packets = vec![written(id, ResponseCode::NoError, &ask.question, &[(Section::Authority, up)], false)]
+            *packets = vec![written(id, ResponseCode::NoError, &ask.question, &[(Section::Authority, up)], false)];
         }
-        Trouble::Forged | Trouble::OtherQuestion | Trouble::Truncates => {}
+        Trouble::None | Trouble::Forged | Trouble::OtherQuestion | Trouble::Truncates => {}
     }
 }
 
