@@ -356,7 +356,9 @@ impl fmt::Display for Event {
                 let late = if *late { ", late" } else { "" };
                 write!(f, "{server} after {}.{} ms{late}: {verdict}", rtt_us / 1000, rtt_us % 1000 / 100)
             }
-            Self::Late { server, after_ms, .. } => write!(f, "{server} is silent for {after_ms} ms, another is asked"),
+            Self::Late { server, after_ms, .. } => {
+                write!(f, "{server} is silent for {after_ms} ms, and not waited for alone any more")
+            }
             Self::Lost { server, wrong, .. } => write!(f, "{server} {wrong}"),
             Self::Ignored { server, what, .. } => write!(f, "ignored from {server}: {what}"),
             Self::Dropped { owner, rtype, why, .. } => write!(f, "dropped {owner} {}: {why}", type_name(*rtype)),

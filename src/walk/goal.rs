@@ -93,6 +93,8 @@ pub(super) struct AtZone {
     pub(super) found: Vec<(Name, IpAddr)>,
     /// What was wrong with each server.
     pub(super) problems: Vec<(ServerAt, Wrong)>,
+    /// A server whose address depends on itself, and its zone.
+    pub(super) cycle: Option<(Name, Name)>,
     /// A server that is to be asked again in another way.
     pub(super) redo: Option<(ServerAt, How)>,
 }
@@ -193,6 +195,7 @@ impl AtZone {
             failed_lookups: 0,
             found: Vec::new(),
             problems: Vec::new(),
+            cycle: None,
             redo: None,
         }
     }

@@ -278,8 +278,11 @@ impl Walk {
     /// An exchange came to nothing.
     fn lost(&mut self, pending: &Pending, why: Unreachable, turn: &mut Turn<'_, '_>) {
         let wrong = Wrong::Unreachable { how: why, transport: pending.how.transport };
-        let event = Event::Lost { ask: pending.id.0, server: pending.server.clone(), wrong: wrong.clone() };
-        self.note(turn, pending.goal, event);
+        // That a server is silent was said when it became late.
+        if !(pending.late && why == Unreachable::Timeout) {
+            let event = Event::Lost { ask: pending.id.0, server: pending.server.clone(), wrong: wrong.clone() };
+            self.note(turn, pending.goal, event);
+        }
         if why == Unreachable::CaseMismatch {
             return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
         }

@@ -250,6 +250,9 @@ impl Walk {
             let awaited = match open.and_then(|at| u32::try_from(at).ok()).map(GoalId) {
                 Some(other) if self.depends_on(other, id) => {
                     self.note(turn, id, Event::Cycle { name: name.clone(), zone: zone.clone() });
+                    if let Some(at) = self.goal(id).at() {
+                        at.cycle = Some((name.clone(), zone.clone()));
+                    }
                     continue;
                 }
                 Some(other) if matches!(self.goal(other).state, State::Done(_)) => {
@@ -308,7 +311,12 @@ impl Walk {
     /// A look-up of a server's address has ended.
     pub(super) fn address_known(&mut self, waiter: GoalId, ended: GoalId) {
         let found = self.addresses_of(ended);
+        let cycle = match &self.goal(ended).state {
+            State::Done(Found::Failed(Failure::Cycle { name, zone })) => Some((name.clone(), zone.clone())),
+            _ => None,
+        };
         let Some(at) = self.goal(waiter).at() else { return };
+        at.cycle = cycle.or(at.cycle.take());
         let Some(nth) = at.waits.iter().position(|(goal, _)| *goal == ended) else { return };
         let (_, name) = at.waits.swap_remove(nth);
         let other_family = at.waits.iter().any(|(_, awaited)| *awaited == name);
@@ -335,13 +343,9 @@ impl Walk {
                 at.problem(&pending.0, pending.1, false);
             }
         }
-        let cycle = self.log.iter().rev().find_map(|entry| match &entry.event {
-            Event::Cycle { name, zone } if entry.goal == id => Some((name.clone(), zone.clone())),
-            _ => None,
-        });
         let Some(at) = self.goal(id).at() else { return };
         let zone = at.cut.zone.clone();
-        let failure = match cycle {
+        let failure = match at.cycle.take() {
             _ if !at.problems.is_empty() => Failure::Servers { zone, problems: std::mem::take(&mut at.problems) },
             Some((name, zone)) => Failure::Cycle { name, zone },
             None => {
