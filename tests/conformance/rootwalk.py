@@ -1,0 +1,70 @@
+"""rootwalk, for the conformance scenarios: what a scenario wants, as our configuration.
+
+`rpl.py run --adapter tests/conformance/rootwalk.py --binary target/debug/rootwalk`.
+SUPPORTS names the optional features that exist; a scenario that needs another one is
+"not applicable".
+"""
+import os
+
+SUPPORTS = {
+    "rd0-from-cache",         # RD=0 is answered from the cache
+    "ede",                    # RFC 8914
+    "chaos-id",               # RFC 4892
+    "qmin-strict",
+    "local-zones",            # RFC 6303
+}
+
+
+def text(v):
+    return '"' + str(v).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def value(v):
+    if isinstance(v, bool):
+        return "true" if v else "false"
+    if isinstance(v, (int, float)):
+        return str(v)
+    if isinstance(v, (list, tuple)):
+        return "[" + ", ".join(value(x) for x in v) + "]"
+    return text(v)
+
+
+def table(header, **kv):
+    """A TOML table; options that are None are left out, the default applies."""
+    return [header] + ["%s = %s" % (k, value(v)) for k, v in kv.items() if v is not None] + [""]
+
+
+def config(f):
+    out = table(
+        "[server]",
+        listen=["%s:%d" % (f.listen_addr, f.listen_port)],
+        threads=1,
+        allow=["0.0.0.0/0", "::/0"],
+        identity="" if f.hide_identity else f.identity,
+        version="" if f.hide_version else f.version,
+        # RFC 6303 zones answer locally only where a scenario asks for that; others
+        # delegate test., 10.in-addr.arpa. and the like to mock servers
+        locally_served_zones="local-zones" in f.needs)
+    out += table(
+        "[resolver]",
+        ipv4=f.ip4,
+        ipv6=f.ip6,
+        qname_minimisation="off" if not f.qmin else "strict" if "qmin-strict" in f.needs else "relaxed",
+        case_randomisation=f.case_randomization,
+        query_loopback=not f.do_not_query_localhost)
+    # scenarios count in seconds
+    out += table("[cache]", min_delegation_ttl_secs=0)
+    out += table("[log]", level="trace")
+    for n, a in f.root_hints:
+        out += table("[[root_hint]]", name=n, address=a)
+    return "\n".join(out)
+
+
+def render(f, d):
+    """Called for each scenario: `f` are the facts (class Facts in rpl.py), `d` is the
+    resolver's working directory."""
+    return {
+        "argv": [f.binary or "rootwalk", "serve", "--config", os.path.join(d, "rootwalk.toml")],
+        "files": {"rootwalk.toml": config(f)},
+        "env": {"RUST_BACKTRACE": "1"},
+    }
