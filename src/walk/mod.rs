@@ -10,6 +10,7 @@ pub mod minimise;
 pub mod outcome;
 pub mod scrub;
 
+mod apply;
 mod begin;
 mod dice;
 mod goal;
@@ -21,16 +22,15 @@ use std::sync::Arc;
 
 use crate::cache::{Cache, Delegation, Servers};
 use crate::time::Time;
-use crate::trace::{AskWhy, Entry, Event, GoalId, Limit, Purpose, Transport, Unreachable, Verdict, Wrong};
+use crate::trace::{AskWhy, Entry, Event, GoalId, Limit, Purpose, Transport, Unreachable, Verdict};
 use crate::wire::text::rcode_name;
-use crate::wire::{Name, Question, ResponseCode, RrSet};
+use crate::wire::{Question, ResponseCode, RrSet};
 
 use ask::{Ask, AskId, Heard};
-use goal::{Denied, Found, Goal, How, Pending, State};
+use goal::{Denied, Found, Goal, Pending, State};
 use limits::{Budget, Limits};
 use minimise::Minimisation;
 use outcome::{Failure, Outcome};
-use scrub::Clean;
 
 pub use dice::Dice;
 pub use servers::may_be_asked;
@@ -275,124 +275,6 @@ impl Walk {
         }
     }
 
-    /// An exchange came to nothing.
-    fn lost(&mut self, pending: &Pending, why: Unreachable, turn: &mut Turn<'_, '_>) {
-        let wrong = Wrong::Unreachable { how: why, transport: pending.how.transport };
-        // That a server is silent was said when it became late.
-        if !(pending.late && why == Unreachable::Timeout) {
-            let event = Event::Lost { ask: pending.id.0, server: pending.server.clone(), wrong: wrong.clone() };
-            self.note(turn, pending.goal, event);
-        }
-        if why == Unreachable::CaseMismatch {
-            return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
-        }
-        if !pending.late {
-            turn.around.servers.silent(pending.server.addr, turn.now);
-        }
-        // Silence may be loss and is tried again; a refusal would be repeated.
-        let out = why != Unreachable::Timeout || pending.how.transport == Transport::Tcp;
-        if let Some(at) = self.goal(pending.goal).at() {
-            at.problem(&pending.server, wrong, out);
-        }
-    }
-
-    /// The same server is asked once more, in another way.
-    fn again(&mut self, pending: &Pending, transport: Transport, why: AskWhy) {
-        let how = How { transport, edns: pending.how.edns && why != AskWhy::WithoutEdns, why };
-        if let Some(at) = self.goal(pending.goal).at() {
-            at.redo = Some((pending.server.clone(), how));
-        }
-    }
-
-    /// Turns the verdict on a reply into state.
-    fn apply(&mut self, pending: &Pending, clean: Clean, verdict: Verdict, turn: &mut Turn<'_, '_>) {
-        let id = pending.goal;
-        match verdict {
-            Verdict::Truncated if pending.how.transport == Transport::Udp => {
-                self.again(pending, Transport::Tcp, AskWhy::TcpAfterTruncation);
-            }
-            Verdict::Truncated => self.wrong(pending, Wrong::Truncated, turn),
-            Verdict::Wrong(Wrong::NoEdns) if pending.how.edns => {
-                self.again(pending, pending.how.transport, AskWhy::WithoutEdns);
-            }
-            Verdict::Wrong(wrong) => self.wrong(pending, wrong, turn),
-            Verdict::Referral { .. } => self.refer(pending, &clean, turn),
-            // A minimised question shows where the zone cuts are and nothing else.
-            Verdict::Answer { .. } | Verdict::NoData if pending.minimised => {
-                let limits = &turn.around.settings.limits;
-                let goal = self.goal(id);
-                goal.minimised.deeper(&goal.current, limits);
-                self.ask_anew(id, turn);
-            }
-            Verdict::NxDomain if pending.minimised && self.goal(id).minimised.believes_denial() => {
-                self.denied(pending, clean, true, turn);
-            }
-            _ if pending.minimised => {
-                self.goal(id).minimised.give_up();
-                self.ask_anew(id, turn);
-            }
-            Verdict::Answer { .. } => self.answered(pending, clean, turn),
-            Verdict::NoData => self.denied(pending, clean, false, turn),
-            Verdict::NxDomain => self.denied(pending, clean, true, turn),
-            Verdict::Alias { .. } => self.aliased(pending, clean, turn),
-            Verdict::TooLong => {
-                self.goal(id).chain.extend(clean.chain);
-                self.finish(id, Found::TooLong, turn);
-            }
-            Verdict::AliasLoop { name } => self.loops(id, name, turn),
-            Verdict::Deeper => {}
-        }
-    }
-
-    /// A server was of no use; before it is given up, the whole question is tried (RFC 9156 §2.3).
-    fn wrong(&mut self, pending: &Pending, wrong: Wrong, turn: &mut Turn<'_, '_>) {
-        let now = turn.now;
-        let lame = matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::Recursive | Wrong::Empty);
-        if pending.minimised {
-            self.goal(pending.goal).minimised.give_up();
-            return self.again(pending, pending.how.transport, AskWhy::FullAfterTrouble);
-        }
-        let Some(at) = self.goal(pending.goal).at() else { return };
-        if lame {
-            turn.around.servers.lame(pending.server.addr, &at.cut.zone, now);
-        }
-        at.problem(&pending.server, wrong, true);
-    }
-
-    /// The whole answer came.
-    fn answered(&mut self, pending: &Pending, clean: Clean, turn: &mut Turn<'_, '_>) {
-        let id = pending.goal;
-        let Some(answer) = clean.answer.clone() else { return };
-        self.learn_answer(pending, &clean, turn);
-        if self.goal(id).purpose == Purpose::Priming {
-            self.learn_root(pending, &answer, &clean, turn);
-        }
-        if self.extend_chain(id, clean.chain, clean.proof, turn) {
-            self.finish(id, Found::Answer(answer), turn);
-        }
-    }
-
-    /// The name or the type does not exist.
-    fn denied(&mut self, pending: &Pending, clean: Clean, nxdomain: bool, turn: &mut Turn<'_, '_>) {
-        let id = pending.goal;
-        let soa = self.learn_denial(pending, &clean, nxdomain, turn);
-        let denied = Denied { soa, proof: clean.proof };
-        if self.extend_chain(id, clean.chain, Vec::new(), turn) {
-            self.finish(id, if nxdomain { Found::NxDomain(denied) } else { Found::NoData(denied) }, turn);
-        }
-    }
-
-    /// The name is an alias: goes on with the target.
-    fn aliased(&mut self, pending: &Pending, clean: Clean, turn: &mut Turn<'_, '_>) {
-        let id = pending.goal;
-        self.learn_answer(pending, &clean, turn);
-        let end = clean.end.clone();
-        if self.extend_chain(id, clean.chain, clean.proof, turn) {
-            self.leave(id, turn);
-            self.follow(id, end, turn);
-        }
-    }
-
     fn outcome(&self, found: &Found) -> Outcome {
         let goal = &self.goals[0];
         let (rcode, set, authority): (_, Option<&RrSet>, Vec<RrSet>) = match found {
@@ -437,19 +319,6 @@ impl Walk {
         if !matches!(self.goal(id).state, State::Done(_)) {
             self.note(turn, id, Event::LimitReached { limit, value });
             self.fail(id, Failure::OutOfBudget { limit, value }, turn);
-        }
-    }
-
-    fn loops(&mut self, id: GoalId, name: Name, turn: &mut Turn<'_, '_>) {
-        self.note(turn, id, Event::AliasLoop { name: name.clone() });
-        self.fail(id, Failure::AliasLoop { name }, turn);
-    }
-
-    /// The servers of the same zone get another question.
-    fn ask_anew(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
-        self.leave(id, turn);
-        if let Some(at) = self.goal(id).at() {
-            at.fresh_tries();
         }
     }
 
