@@ -2,7 +2,7 @@
 
 use super::edns::{BARE_OPT, EXTENDED_ERROR, OptFields, write_option};
 use super::writer::{Full, MAX_MESSAGE, Writer};
-use super::{Ede, Flags, HEADER, QueryView, Question, ResponseCode, RrSet, Section};
+use super::{Ede, Flags, HEADER, QueryView, Question, RecordType, ResponseCode, RrSet, Section};
 
 /// An answer in wire form without its OPT record, and what must be known to patch it.
 #[derive(Clone, Debug)]
@@ -59,8 +59,8 @@ pub struct Extras<'a> {
 }
 
 impl Template {
-    /// Writes an answer; signatures follow each set iff `dnssec_ok`. Sets that do not fit into 65535 octets are left
-    /// out, and every response has TC set if they were part of answer or authority.
+    /// Writes an answer; signatures follow each set, and proofs of absence stand in authority, iff `dnssec_ok`. Sets
+    /// that do not fit into 65535 octets are left out, and every response has TC set if they were part of answer or authority.
     #[must_use]
     pub fn build(question: &Question, rcode: ResponseCode, sections: &Sections<'_>, dnssec_ok: bool) -> Self {
         let mut wire = Vec::with_capacity(512);
@@ -76,6 +76,11 @@ impl Template {
             let is_required = section != Section::Additional;
             if oversized {
                 break;
+            }
+            // Proofs of absence are for those who can check them (RFC 4035 §3.2.1).
+            if section == Section::Authority && !dnssec_ok && matches!(set.rtype, RecordType::NSEC | RecordType::NSEC3)
+            {
+                continue;
             }
             if writer.set_noting(section, set, dnssec_ok, &mut ttls) == Err(Full) {
                 oversized = is_required;

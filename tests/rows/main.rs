@@ -1,0 +1,212 @@
+//! Every row of the lab by real `dig`, over UDP and TCP, and what its trace must name.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod dig;
+mod messages;
+mod shared;
+
+use std::sync::{LazyLock, Mutex};
+
+use rootwalk::lab::{Lab, Needs, Sample, ZooEntry};
+use rootwalk::run;
+use rootwalk::trace::Trace;
+use rootwalk::wire::text::{rcode_name, set_lines, type_name};
+use rootwalk::wire::{Question, ResponseCode};
+
+use dig::{Dug, Running, record};
+
+static LAB: LazyLock<Lab> = LazyLock::new(|| Lab::embedded(run::unix_secs()).unwrap());
+
+/// Rows of the zoo whose defence is still to come.
+const NOT_YET: &[&str] = &["rebind"];
+
+/// What the trace of a row must name, event by event: for each pattern there is an event whose words contain the parts
+/// between the asterisks, in order.
+const NAMED: &[(&str, &[&str])] = &[
+    ("slow", &["ask ns1.slow.lab. (127.53.3.1)", "ns1.slow.lab. (127.53.3.1) after 4* ms*the answer"]),
+    ("lossy", &["ns1.lossy.lab. (127.53.3.2) is silent for", "ns1.lossy.lab. (127.53.3.2) after*the answer"]),
+    ("halfdead", &["ns2.halfdead.lab. (127.53.3.4) after*the answer"]),
+    (
+        "dead",
+        &[
+            "ns1.dead.lab. (127.53.3.5) is silent for",
+            "ns2.dead.lab. (127.53.3.6) is silent for",
+            "ask ns1.dead.lab. (127.53.3.5)*over TCP",
+            "ask ns2.dead.lab. (127.53.3.6)*over TCP",
+        ],
+    ),
+    ("refused", &["ns1.refused.lab. (127.53.3.7)*answered REFUSED", "ns2.refused.lab. (127.53.3.8)*answered REFUSED"]),
+    (
+        "servfail",
+        &["ns1.servfail.lab. (127.53.3.9)*answered SERVFAIL", "ns2.servfail.lab. (127.53.3.10)*answered SERVFAIL"],
+    ),
+    (
+        "lame",
+        &["ns1.lame.lab. (127.53.3.11)*is lame: it refers to .", "ns2.lame.lab. (127.53.3.12)*is lame: it refers to ."],
+    ),
+    ("truncated", &["(127.53.3.13)*: truncated", "over TCP*as the answer over UDP was truncated"]),
+    ("notcp", &["(127.53.3.14)*: truncated", "(127.53.3.14) failed over TCP: nothing listens there"]),
+    ("noedns", &["(127.53.3.15)*does not understand EDNS", "ask ns1.noedns.lab.*again without EDNS"]),
+    ("ignoresedns", &["(127.53.3.16) after*the answer, 1 record"]),
+    ("case", &["(127.53.3.17): a reply that does not keep the case", "ask ns1.case.lab.*over TCP"]),
+    ("wrongid", &["ignored from ns1.wrongid.lab. (127.53.3.18): a reply with id*was sent"]),
+    ("wrongquestion", &["ignored from ns1.wrongquestion.lab. (127.53.3.19): a reply to*not asked"]),
+    (
+        "poison",
+        &["dropped www.example.com. A: outside the zone", "dropped example.com. NS: outside the zone", "the answer"],
+    ),
+    ("loop", &["aliases lead back to www.loop.lab."]),
+    ("chain", &["limit reached:*links in a chain of aliases"]),
+    (
+        "chain8",
+        &[
+            "alias for two.chain8b.lab.",
+            "alias for three.chain8c.lab.",
+            "alias for four.chain8.lab.",
+            "alias for five.chain8b.lab.",
+            "alias for six.chain8c.lab.",
+            "the answer",
+        ],
+    ),
+    ("upward", &["(127.53.3.32)*is lame: it refers to lab."]),
+    ("cyclea", &["ns.cyclea.lab., a server of cycleb.lab., depends on itself"]),
+    ("cycleb", &["ns.cycleb.lab., a server of cyclea.lab., depends on itself"]),
+    ("nxns", &["limit reached: 5 failed look-ups"]),
+    ("selfglue", &["(127.53.3.31)*answered REFUSED"]),
+    ("ent", &["ent.lab. (127.53.3.33) after*the name does not exist", "ask*a.b.deep.ent.lab.*the whole question"]),
+];
+
+/// The rows that must hold now.
+fn zoo() -> impl Iterator<Item = &'static ZooEntry> {
+    LAB.zoo().iter().filter(|row| row.needs != Needs::Validation && !NOT_YET.contains(&row.name.as_str()))
+}
+
+/// Does `check` for each of the items, several at a time: most of them wait for servers that do not answer.
+/// All are tried, whatever happens to one.
+fn each<T: Sync>(items: &[T], check: impl Fn(&T) -> Result<(), String> + Sync) {
+    let (next, failures) = (Mutex::new(items.iter()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                loop {
+                    let Some(item) = next.lock().unwrap().next() else { break };
+                    if let Err(failure) = check(item) {
+                        failures.lock().unwrap().push(failure);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{} rows do not hold\n\n{}", failures.len(), failures.join("\n"));
+}
+
+fn typed(question: &Question) -> String {
+    format!("{} {}", question.name, type_name(question.qtype))
+}
+
+/// The answer that all zones together give.
+fn truth(question: &Question) -> Vec<String> {
+    let mut lines: Vec<String> = LAB.truth(question).1.iter().flat_map(set_lines).map(|line| record(&line)).collect();
+    lines.retain(|line| !line.contains(" RRSIG "));
+    sorted(lines)
+}
+
+/// In order, and without quotes, which not everybody puts around the same data.
+fn sorted(mut lines: Vec<String>) -> Vec<String> {
+    lines.iter_mut().for_each(|line| line.retain(|c| c != '"'));
+    lines.sort();
+    lines
+}
+
+/// What holds for every response to a query with RD.
+fn check(question: &Question, rcodes: &[ResponseCode], edes: &[u16], dug: &Dug) -> Result<(), String> {
+    let rcodes: Vec<String> = rcodes.iter().map(|code| rcode_name(*code).into_owned()).collect();
+    let wrong = if !rcodes.contains(&dug.rcode) {
+        format!("{} instead of {rcodes:?}", dug.rcode)
+    } else if !edes.iter().all(|code| dug.edes.contains(code)) {
+        format!("EDE {:?} without one of {edes:?}", dug.edes)
+    } else if dug.rcode == "SERVFAIL" && dug.edes.is_empty() {
+        "a SERVFAIL without EDE".to_owned()
+    } else if dug.has("ad") || dug.has("aa") || !dug.has("ra") || !dug.has("rd") || dug.has("tc") {
+        format!("flags {:?}", dug.flags)
+    } else if dug.rcode == "NOERROR" && sorted(dug.answer.clone()) != truth(question) {
+        format!("the zones say {:#?}", truth(question))
+    } else {
+        return Ok(());
+    };
+    Err(format!("{}: {wrong}\n{}", typed(question), dug.text))
+}
+
+fn rows_by_dig(transport: &str) {
+    let lab = Running::lab(&[]);
+    let healthy = LAB.healthy().iter().map(|Sample { ask, rcodes, .. }| (ask, rcodes, &[][..]));
+    let rows: Vec<_> = healthy.chain(zoo().map(|row| (&row.ask, &row.rcodes, &row.ede[..]))).collect();
+    each(&rows, |(ask, rcodes, edes)| {
+        check(ask, rcodes, edes, &lab.dig(&format!("{} {transport}", typed(ask))))?;
+        // Once more, from the cache.
+        check(ask, rcodes, edes, &lab.dig(&format!("{} {transport}", typed(ask))))
+    });
+}
+
+#[test]
+fn every_row_holds_over_udp() {
+    rows_by_dig("+notcp");
+}
+
+#[test]
+fn every_row_holds_over_tcp() {
+    rows_by_dig("+tcp");
+}
+
+#[test]
+fn poison_harms_nobody() {
+    let lab = Running::lab(&[]);
+    let before = lab.dig("www.poison.lab");
+    assert_eq!(before.answer, ["www.poison.lab. A 127.53.80.53"], "{}", before.text);
+    for name in ["www.example.com.", "ns1.example.com."] {
+        let dug = lab.dig(&format!("{name} A"));
+        assert_eq!(dug.rcode, "NOERROR", "{}", dug.text);
+        assert!(!dug.answer.is_empty() && !dug.text.contains("127.53.3.66"), "{}", dug.text);
+    }
+}
+
+fn trace(question: &Question) -> Trace {
+    run::trace_lab(&LAB, &run::lab_settings(&LAB), question.clone()).unwrap().trace
+}
+
+/// Whether `words` contain the parts of `pattern` between its asterisks, in order and in any case.
+fn matches(pattern: &str, words: &str) -> bool {
+    let mut rest = words.to_lowercase();
+    pattern.to_lowercase().split('*').all(|part| match rest.split_once(part) {
+        Some((_, behind)) => {
+            rest = behind.to_owned();
+            true
+        }
+        None => false,
+    })
+}
+
+#[test]
+fn the_trace_of_every_row_names_what_is_wrong() {
+    let rows: Vec<&ZooEntry> = zoo().collect();
+    let unknown: Vec<_> = rows.iter().filter(|row| !NAMED.iter().any(|(name, _)| *name == row.name)).collect();
+    assert!(unknown.is_empty(), "rows of the zoo without an entry in NAMED: {unknown:?}");
+    each(&rows, |row| {
+        let trace = trace(&row.ask);
+        let words: Vec<String> = trace.steps.iter().map(|entry| entry.event.to_string()).collect();
+        let (_, patterns) = NAMED.iter().find(|(name, _)| *name == row.name).unwrap();
+        let missing: Vec<_> =
+            patterns.iter().filter(|pattern| !words.iter().any(|line| matches(pattern, line))).collect();
+        match missing.as_slice() {
+            [] => Ok(()),
+            missing => Err(format!("{}: the trace does not name {missing:?}\n  {}\n", row.name, words.join("\n  "))),
+        }
+    });
+}
+
+#[test]
+fn a_pattern_can_fail_to_match() {
+    assert!(matches("Ask ns1.*over TCP", "ask NS1.example. over TCP (why)"));
+    assert!(!matches("over TCP*ask", "ask ns1.example. over TCP"));
+}

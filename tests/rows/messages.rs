@@ -1,0 +1,156 @@
+//! Queries of every kind, as `dig` can send them, and what comes back.
+
+use super::dig::Running;
+
+#[test]
+fn signatures_come_to_those_who_ask_for_them() {
+    let lab = Running::lab(&[]);
+    let plain = lab.dig("www.example.com");
+    assert_eq!(plain.answer_types(), ["A"], "{}", plain.text);
+    let signed = lab.dig("www.example.com +dnssec");
+    assert_eq!(signed.answer_types(), ["A", "RRSIG"], "{}", signed.text);
+    assert!(signed.edns.as_ref().unwrap().contains("flags: do") && !signed.has("ad"), "{}", signed.text);
+    // The other way round as well: what was fetched for one is there for the other.
+    let denied = lab.dig("nope.example.com +dnssec");
+    assert_eq!(denied.rcode, "NXDOMAIN");
+    for kind in [" SOA ", " NSEC ", " RRSIG NSEC ", " RRSIG SOA "] {
+        assert!(denied.authority.iter().any(|record| record.contains(kind)), "{kind}: {}", denied.text);
+    }
+    let plain = lab.dig("nope.example.com");
+    assert_eq!(plain.authority.len(), 1, "{}", plain.text);
+    assert!(plain.authority[0].starts_with("example.com. SOA "), "{}", plain.text);
+    let hashed = lab.dig("nope.example.org +dnssec");
+    assert!(hashed.authority.iter().any(|record| record.contains(" NSEC3 ")), "{}", hashed.text);
+}
+
+#[test]
+fn flags_come_back_as_rfc_4035_and_6840_say() {
+    let lab = Running::lab(&[]);
+    let dug = lab.dig("www.example.com +cdflag");
+    assert!(dug.has("cd") && dug.has("ra") && dug.rcode == "NOERROR", "{}", dug.text);
+    let dug = lab.dig("www.example.com +nocdflag +adflag");
+    assert!(!dug.has("cd") && !dug.has("ad"), "nothing is validated yet: {}", dug.text);
+    let dug = lab.dig("www.example.com +aaflag +zflag");
+    assert!(!dug.has("aa") && dug.rcode == "NOERROR" && !dug.text.contains("MBZ"), "{}", dug.text);
+}
+
+#[test]
+fn the_case_of_the_question_comes_back() {
+    let lab = Running::lab(&[]);
+    for (asked, transport) in
+        [("wWw.ExAmPlE.cOm.", "+notcp"), ("WWW.example.COM.", "+notcp"), ("wwW.eXample.com.", "+tcp")]
+    {
+        let dug = lab.dig(&format!("{asked} {transport}"));
+        assert_eq!(dug.question, format!("{asked} IN A"), "{}", dug.text);
+        assert_eq!(dug.answer, ["www.example.com. A 127.53.80.10"], "{}", dug.text);
+    }
+}
+
+#[test]
+fn without_recursion_only_the_cache_answers() {
+    let lab = Running::lab(&[]);
+    let unknown = lab.dig("www.example.com +norecurse");
+    assert!(unknown.rcode == "REFUSED" && unknown.edes == [20] && !unknown.has("rd"), "{}", unknown.text);
+    assert_eq!(lab.dig("www.example.com").rcode, "NOERROR");
+    let known = lab.dig("www.example.com +norecurse");
+    assert_eq!(known.answer, ["www.example.com. A 127.53.80.10"], "{}", known.text);
+    assert!(!known.has("rd") && known.has("ra"), "{}", known.text);
+}
+
+#[test]
+fn other_opcodes_classes_and_versions_get_what_rfc_8906_says() {
+    let lab = Running::lab(&["--set", "server.version=here", "--set", "server.identity=lab one"]);
+    for opcode in ["notify", "update", "status", "9"] {
+        let dug = lab.dig(&format!("www.example.com +opcode={opcode}"));
+        assert_eq!(dug.rcode, "NOTIMP", "{}", dug.text);
+    }
+    let version = lab.dig("www.example.com +edns=1 +noednsneg");
+    assert_eq!(version.rcode, "BADVERS", "{}", version.text);
+    assert!(version.edns.unwrap().contains("version: 0"), "the version that is spoken here");
+    // Unknown options and flags of EDNS are passed over (RFC 6891 §6.1.2).
+    let options = lab.dig("www.example.com +ednsopt=100:abcd +ednsflags=0x40 +subnet=192.0.2.0/24 +nsid");
+    assert_eq!((options.rcode.as_str(), options.answer.len()), ("NOERROR", 1), "{}", options.text);
+    assert_eq!(lab.dig("www.example.com CLASS4 A").rcode, "REFUSED");
+    assert_eq!(lab.dig("www.example.com HS A").rcode, "REFUSED");
+    for (name, says) in [("version.bind", "here"), ("version.server", "here"), ("id.server", "lab one")] {
+        let dug = lab.dig(&format!("{name} CH TXT"));
+        assert_eq!(dug.answer, [format!("{name}. TXT \"{says}\"")], "{}", dug.text);
+    }
+    let silent = Running::lab(&[]);
+    assert_eq!(silent.dig("version.bind CH TXT").rcode, "REFUSED");
+}
+
+#[test]
+fn a_message_has_one_question() {
+    let lab = Running::lab(&[]);
+    let none = lab.dig("+header-only");
+    assert_eq!(none.rcode, "FORMERR", "{}", none.text);
+    let mut query = b"\x12\x34\x01\x00\x00\x02\x00\x00\x00\x00\x00\x00".to_vec();
+    query.extend_from_slice(&b"\x03www\x07example\x03com\x00\x00\x01\x00\x01".repeat(2));
+    let answer = super::shared::exchange(lab.resolver, &query).unwrap();
+    assert_eq!((answer[..2].to_vec(), answer[3] & 15, answer[2] & 0x80), (vec![0x12, 0x34], 1, 0x80));
+}
+
+#[test]
+fn any_is_answered_minimally() {
+    let lab = Running::lab(&[]);
+    let dug = lab.dig("www.example.com ANY");
+    assert_eq!(dug.answer, ["www.example.com. HINFO \"RFC8482\" \"\""], "{}", dug.text);
+}
+
+#[test]
+fn what_a_client_cannot_take_is_truncated() {
+    let lab = Running::lab(&[]);
+    for name in ["big.example.com TXT", "many.example.com A"] {
+        let whole = lab.dig(&format!("{name} +tcp"));
+        let cut = lab.dig(&format!("{name} +notcp +ignore +noedns"));
+        assert!(cut.has("tc") && cut.size <= 512 && cut.edns.is_none(), "{}", cut.text);
+        assert!(cut.answer.len() < whole.answer.len(), "{}", cut.text);
+        // As dig does unless it is told otherwise.
+        let again = lab.dig(&format!("{name} +noedns"));
+        assert!(again.over_tcp && again.answer.len() == whole.answer.len(), "{}", again.text);
+    }
+    let large = lab.dig("many.example.com A +notcp +ignore +bufsize=4096");
+    assert!(!large.has("tc") && large.answer.len() == 30, "{}", large.text);
+    // No datagram is larger than what passes everywhere, whatever the client says (RFC 9715).
+    let large = lab.dig("big.example.com TXT +notcp +ignore +bufsize=4096");
+    assert!(large.has("tc") && large.size <= 1232 && large.edns.is_some(), "{}", large.text);
+}
+
+#[test]
+fn one_connection_carries_many_queries() {
+    let lab = Running::lab(&[]);
+    let text = lab.dig_text("+tcp +keepopen www.example.com A www.slow.lab A www.example.org A mail.example.com A");
+    assert_eq!(text.matches("status: NOERROR").count(), 4, "{text}");
+}
+
+#[test]
+fn long_names_and_unknown_types_are_names_and_types() {
+    let lab = Running::lab(&[]);
+    // 100 labels, 213 octets: more labels than minimisation has steps.
+    let deep = format!("{}example.com.", "x.".repeat(100));
+    let dug = lab.dig(&deep);
+    assert_eq!(dug.rcode, "NXDOMAIN", "{}", dug.text);
+    // 255 octets, and as long as a label can be.
+    let long = format!("{}.{}.{}.{}.example.com.", "a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(49));
+    let dug = lab.dig(&long);
+    assert_eq!(dug.rcode, "NXDOMAIN", "{}", dug.text);
+    let dug = lab.dig("odd.example.com TYPE65280");
+    assert_eq!(dug.answer_types(), ["TYPE65280"], "{}", dug.text);
+    let dug = lab.dig("www.example.com TYPE65281");
+    assert!(dug.rcode == "NOERROR" && dug.answer.is_empty(), "{}", dug.text);
+    let dug = lab.dig(r"\000\255\046.example.com");
+    assert_eq!(dug.rcode, "NXDOMAIN", "{}", dug.text);
+}
+
+#[test]
+fn ttls_count_down() {
+    let lab = Running::lab(&[]);
+    let ttl = || -> u32 {
+        let text = lab.dig_text("www.example.com +noall +answer");
+        text.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let first = ttl();
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    assert!(first == 300 && (297..=298).contains(&ttl()));
+}
