@@ -225,6 +225,7 @@ fn world(settings: &Settings) -> World {
         positive_max_secs: cache.max_ttl_secs,
         positive_min_secs: cache.min_ttl_secs,
         negative_max_secs: cache.max_negative_ttl_secs,
+        negative_min_secs: cache.min_negative_ttl_secs,
         delegation_min_secs: cache.min_delegation_ttl_secs,
         delegation_max_secs: cache.max_delegation_ttl_secs,
     };

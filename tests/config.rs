@@ -148,6 +148,7 @@ fn values_that_do_not_go_together_are_refused() {
     let wrong = |text: &str| Given::file(text).complaints().join("\n");
     assert!(wrong("[server]\nlisten = []").contains("`server.listen` is empty"));
     assert!(wrong("[cache]\nmin_ttl_secs = 60\nmax_ttl_secs = 30").contains("`cache.min_ttl_secs` is greater"));
+    assert!(wrong("[cache]\nmin_negative_ttl_secs = 3601").contains("`cache.min_negative_ttl_secs` is greater"));
     assert!(wrong("[resolver]\nipv4 = false\nipv6 = false").contains("no root server can be asked"));
     // Hints on loopback without leave to ask loopback: the walk could never begin.
     let loopback = "[[root_hint]]\nname = \"a.\"\naddress = \"127.0.0.1\"\n";

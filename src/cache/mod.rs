@@ -73,6 +73,12 @@ impl Cache {
         Self { shards, hasher, ttls, entry_limit_bytes: shard_bytes / 2 }
     }
 
+    /// The bounds on TTLs, which hold for what is served as well as for what is kept.
+    #[must_use]
+    pub const fn ttl_limits(&self) -> &TtlLimits {
+        &self.ttls
+    }
+
     /// The answer for `key`, if it is known and fresh. This is the hot path: one keyed hash, one lock, no
     /// allocation.
     #[must_use]

@@ -17,10 +17,12 @@ const FAILURE_SECS: (u32, u32) = (5, 300);
 pub struct TtlLimits {
     /// Longest life of a record set (RFC 2181 §8 lets a cache choose).
     pub positive_max_secs: u32,
-    /// Shortest life of a record set. One with TTL 0 is not kept whatever this says.
+    /// Shortest life of a record set, also of one with TTL 0: whoever raises this wants not to ask again.
     pub positive_min_secs: u32,
     /// Longest life of a denial (RFC 2308 §5 recommends one to three hours).
     pub negative_max_secs: u32,
+    /// Shortest life of a denial that came with a SOA.
+    pub negative_min_secs: u32,
     /// Shortest life of a delegation: a lower TTL at the parent would make every query start above.
     pub delegation_min_secs: u32,
     /// Longest life of a delegation: when the parent is asked again at the latest.
@@ -33,6 +35,7 @@ impl Default for TtlLimits {
             positive_max_secs: 86_400,
             positive_min_secs: 0,
             negative_max_secs: 3600,
+            negative_min_secs: 0,
             delegation_min_secs: 60,
             delegation_max_secs: 86_400,
         }
@@ -40,17 +43,20 @@ impl Default for TtlLimits {
 }
 
 impl TtlLimits {
-    /// The TTL at which a record set is kept; 0 stays 0: "only for the transaction in progress"
-    /// (RFC 1035 §3.2.1).
-    pub(super) fn positive(&self, ttl_secs: u32) -> u32 {
-        if ttl_secs == 0 { 0 } else { ttl_secs.max(self.positive_min_secs).min(self.positive_max_secs) }
+    /// The TTL at which a record set is kept and served. Without a least TTL 0 stays 0: "only for the
+    /// transaction in progress" (RFC 1035 §3.2.1).
+    #[must_use]
+    pub fn positive(&self, ttl_secs: u32) -> u32 {
+        ttl_secs.max(self.positive_min_secs).min(self.positive_max_secs)
     }
 
     /// The TTL at which a denial is kept: the least of the SOA's TTL and its MINIMUM (RFC 2308 §5) and of
-    /// the TTLs of the proof (RFC 9077 §3), capped.
+    /// the TTLs of the proof (RFC 9077 §3), within the bounds.
     pub(super) fn negative(&self, soa: Option<&RrSet>, proof: &[RrSet]) -> u32 {
-        let by_soa = soa.and_then(|soa| Some(soa.ttl_secs.min(soa_minimum(soa)?))).unwrap_or(NO_SOA_SECS);
-        proof.iter().map(|set| set.ttl_secs).fold(by_soa, u32::min).min(self.negative_max_secs)
+        let by_soa = soa.and_then(|soa| Some(soa.ttl_secs.min(soa_minimum(soa)?)));
+        let least = by_soa.map_or(0, |_| self.negative_min_secs);
+        let said = proof.iter().map(|set| set.ttl_secs).fold(by_soa.unwrap_or(NO_SOA_SECS), u32::min);
+        said.max(least).min(self.negative_max_secs)
     }
 
     /// The life of a delegation that the parent gave until `expires`.
@@ -94,6 +100,11 @@ mod tests {
         assert_eq!(limits.negative(Some(&soa(900, 300)), &[soa(30, 0)]), 30);
         let damaged = RrSet::new(Name::root(), RecordType::SOA, 900, [&[0; 21][..]]);
         assert_eq!(limits.negative(Some(&damaged), &[]), NO_SOA_SECS);
+        let raised = TtlLimits { negative_min_secs: 60, negative_max_secs: 600, ..limits };
+        assert_eq!(raised.negative(Some(&soa(900, 0)), &[]), 60);
+        assert_eq!(raised.negative(Some(&soa(900, 300)), &[soa(30, 0)]), 60);
+        assert_eq!(raised.negative(Some(&soa(900, 900)), &[]), 600);
+        assert_eq!(raised.negative(None, &[]), NO_SOA_SECS, "nothing lets a denial without SOA live long");
     }
 
     #[test]
@@ -106,7 +117,8 @@ mod tests {
     #[test]
     fn positive_and_delegation_bounds() {
         let limits = TtlLimits { positive_min_secs: 5, ..TtlLimits::default() };
-        assert_eq!([0, 1, 60, u32::MAX].map(|ttl| limits.positive(ttl)), [0, 5, 60, 86_400]);
+        assert_eq!([0, 1, 60, u32::MAX].map(|ttl| limits.positive(ttl)), [5, 5, 60, 86_400]);
+        assert_eq!(TtlLimits::default().positive(0), 0, "RFC 1035 §3.2.1");
         let now = Time::from_secs(100);
         let life = |secs| limits.delegation(now, now.plus_secs(secs)).since(now).as_secs();
         assert_eq!([0, 61, 900_000].map(life), [60, 61, 86_400]);

@@ -76,6 +76,9 @@ fn check(settings: &Settings) -> Vec<Problem> {
     if cache.min_ttl_secs > cache.max_ttl_secs {
         problems.push(Problem::Crossed("cache.min_ttl_secs", "cache.max_ttl_secs"));
     }
+    if cache.min_negative_ttl_secs > cache.max_negative_ttl_secs {
+        problems.push(Problem::Crossed("cache.min_negative_ttl_secs", "cache.max_negative_ttl_secs"));
+    }
     if cache.min_delegation_ttl_secs > cache.max_delegation_ttl_secs {
         problems.push(Problem::Crossed("cache.min_delegation_ttl_secs", "cache.max_delegation_ttl_secs"));
     }

@@ -256,10 +256,13 @@ settings! {
     cache: Cache {
         /// Memory for everything that is remembered, keys and bookkeeping included.
         size: Bytes = Bytes(64 << 20) => Bytes(1 << 20)..=Bytes(1 << 40);
-        /// Records are kept at least this many seconds.
+        /// Records are kept at least this many seconds, also those with TTL 0, which by default serve only those who
+        /// asked at the same time and are then forgotten.
         min_ttl_secs: u32 = 0 => 0..=86_400;
         /// Records are kept at most this many seconds (RFC 8767 §4).
         max_ttl_secs: u32 = 86_400 => 0..=604_800;
+        /// "There is no such name" and "no such type" are kept at least this many seconds, where a SOA record came along.
+        min_negative_ttl_secs: u32 = 0 => 0..=86_400;
         /// "There is no such name" and "no such type" are kept at most this many seconds (RFC 2308 §5).
         max_negative_ttl_secs: u32 = 3600 => 0..=86_400;
         /// Where a zone's servers are is kept at least this many seconds.

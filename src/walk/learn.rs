@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::cache::{Delegation, Denial, DenialKind, NameServer, Rank};
+use crate::cache::{Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
 use crate::trace::{GoalId, Limit, Purpose, Source};
 use crate::wire::{Name, RecordType, ResponseCode, RrSet};
 
@@ -12,6 +12,17 @@ use super::scrub::Clean;
 use super::{Turn, Walk};
 
 impl Walk {
+    /// Brings the TTLs of a reply within the bounds, before anything of it is served or kept: what the first client
+    /// gets must not outlive what the second one gets.
+    pub(super) fn bound_ttls(clean: &mut Clean, limits: &TtlLimits) {
+        for set in clean.chain.iter_mut().chain(&mut clean.answer) {
+            set.ttl_secs = limits.positive(set.ttl_secs);
+        }
+        for set in &mut clean.proof {
+            set.ttl_secs = set.ttl_secs.min(limits.positive_max_secs);
+        }
+    }
+
     /// Keeps the aliases and the answer of a reply.
     pub(super) fn learn_answer(&mut self, pending: &Pending, clean: &Clean, turn: &mut Turn<'_, '_>) {
         let source = source(pending);

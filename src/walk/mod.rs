@@ -247,7 +247,8 @@ impl Walk {
                 if pending.how.transport == Transport::Udp && near_misses >= turn.around.settings.limits.near_misses {
                     return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
                 }
-                let (clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply);
+                let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply);
+                Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
                 let verdict = judge::reply(&pending.zone, &pending.question, &clean);
                 for gone in dropped {
                     let event = Event::Dropped { ask: ask.0, owner: gone.owner, rtype: gone.rtype, why: gone.why };

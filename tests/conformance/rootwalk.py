@@ -8,6 +8,7 @@ import os
 
 SUPPORTS = {
     "rd0-from-cache",         # RD=0 is answered from the cache
+    "ttl-limits",             # min/max TTL, positive and negative
     "ede",                    # RFC 8914
     "chaos-id",               # RFC 4892
     "qmin-strict",
@@ -52,8 +53,14 @@ def config(f):
         qname_minimisation="off" if not f.qmin else "strict" if "qmin-strict" in f.needs else "relaxed",
         case_randomisation=f.case_randomization,
         query_loopback=not f.do_not_query_localhost)
-    # scenarios count in seconds
-    out += table("[cache]", min_delegation_ttl_secs=0)
+    out += table(
+        "[cache]",
+        min_ttl_secs=f.min_ttl,
+        max_ttl_secs=f.max_ttl,
+        min_negative_ttl_secs=f.min_neg_ttl,
+        max_negative_ttl_secs=f.max_neg_ttl,
+        # scenarios count in seconds
+        min_delegation_ttl_secs=0)
     out += table("[log]", level="trace")
     for n, a in f.root_hints:
         out += table("[[root_hint]]", name=n, address=a)
