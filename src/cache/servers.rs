@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use lru::LruCache;
@@ -28,6 +29,8 @@ const MAX_LAME: usize = 16;
 const UNKNOWN: Duration = Duration::from_millis(400);
 /// Least and most patience.
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Failures in a row, whoever was asked, from which on an IP version is taken for dead.
+const FAMILY_DEAD_AFTER: u32 = 4;
 /// Silences in a row from which on an address is left alone for a while.
 const REST_AFTER: u8 = 3;
 /// The first and the longest rest, in seconds (RFC 9520 §3.2: a failure is remembered for 1 s to 5 minutes).
@@ -88,6 +91,8 @@ impl ServerState {
 
 /// The table of server addresses. Shared by all workers.
 pub struct Servers {
+    /// Exchanges in a row that failed, over IPv4 and over IPv6.
+    failures: [AtomicU32; 2],
     shards: Box<[Mutex<LruCache<Key, Record, BuildIdentity>>]>,
     hasher: SipHasher13,
 }
@@ -108,7 +113,11 @@ impl Servers {
             shard.resize(room);
             Mutex::new(shard)
         };
-        Self { shards: (0..SHARDS).map(shard).collect(), hasher: SipHasher13::new_with_keys(key.0, key.1) }
+        Self {
+            failures: Default::default(),
+            shards: (0..SHARDS).map(shard).collect(),
+            hasher: SipHasher13::new_with_keys(key.0, key.1),
+        }
     }
 
     /// What is remembered about `addr`.
@@ -120,6 +129,7 @@ impl Servers {
 
     /// It answered after `rtt`.
     pub fn heard(&self, addr: IpAddr, rtt: Duration, now: Time) {
+        self.failures[usize::from(addr.is_ipv6())].store(0, Ordering::Relaxed);
         self.update(addr, |record| record.pace = Some(record.pace(now).heard(rtt, now)));
     }
 
@@ -128,7 +138,16 @@ impl Servers {
     /// Asks that were under way together are silent together: only one of them counts, else a single lost
     /// link would look like many failures in a row.
     pub fn silent(&self, addr: IpAddr, now: Time) {
+        self.failures[usize::from(addr.is_ipv6())].fetch_add(1, Ordering::Relaxed);
         self.update(addr, |record| record.pace = Some(record.pace(now).silent(now)));
+    }
+
+    /// Whether nothing has come over the IP version of `addr` for a while, although the other one works: then this
+    /// machine, or its network, has no way out over it.
+    #[must_use]
+    pub fn family_is_dead(&self, addr: IpAddr) -> bool {
+        let failures = |v6: bool| self.failures[usize::from(v6)].load(Ordering::Relaxed);
+        failures(addr.is_ipv6()) >= FAMILY_DEAD_AFTER && failures(addr.is_ipv4()) < FAMILY_DEAD_AFTER
     }
 
     /// It answered a query with EDNS by a reply with EDNS.
@@ -408,5 +427,26 @@ mod tests {
                 prop_assert!((ms(50)..=ms(2000)).contains(&patience), "{patience:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_dead_ip_version_is_noticed_and_forgiven() {
+        let servers = Servers::new((1, 2));
+        let v4 = |last: u8| IpAddr::from([192, 0, 2, last]);
+        let v6 = |last: u8| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()]);
+        for last in 0..4 {
+            assert!(!servers.family_is_dead(v6(9)), "after {last} failures");
+            servers.silent(v6(last), Time::ZERO);
+            servers.heard(v4(1), Duration::from_millis(9), Time::ZERO);
+        }
+        assert!(servers.family_is_dead(v6(9)) && !servers.family_is_dead(v4(9)));
+        servers.heard(v6(1), Duration::from_millis(9), Time::ZERO);
+        assert!(!servers.family_is_dead(v6(9)));
+        (0..9).for_each(|last| servers.silent(v4(last), Time::ZERO));
+        (0..9).for_each(|last| servers.silent(v6(last), Time::ZERO));
+        assert!(
+            !servers.family_is_dead(v6(9)) && !servers.family_is_dead(v4(9)),
+            "no network at all is no family's fault"
+        );
     }
 }

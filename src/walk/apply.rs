@@ -1,6 +1,6 @@
 //! What follows from a reply: verdicts become state.
 
-use crate::trace::{AskWhy, Event, GoalId, Purpose, Transport, Unreachable, Verdict, Wrong};
+use crate::trace::{AskWhy, Event, GoalId, Purpose, Transport, Verdict, Wrong};
 use crate::wire::Name;
 
 use super::goal::{Denied, Found, How, Pending};
@@ -9,27 +9,6 @@ use super::scrub::Clean;
 use super::{Turn, Walk};
 
 impl Walk {
-    /// An exchange came to nothing.
-    pub(super) fn lost(&mut self, pending: &Pending, why: Unreachable, turn: &mut Turn<'_, '_>) {
-        let wrong = Wrong::Unreachable { how: why, transport: pending.how.transport };
-        // That a server is silent was said when it became late.
-        if !(pending.late && why == Unreachable::Timeout) {
-            let event = Event::Lost { ask: pending.id.0, server: pending.server.clone(), wrong: wrong.clone() };
-            self.note(turn, pending.goal, event);
-        }
-        if why == Unreachable::CaseMismatch {
-            return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
-        }
-        if !pending.late {
-            turn.around.servers.silent(pending.server.addr, turn.now);
-        }
-        // Silence may be loss and is tried again; a refusal would be repeated.
-        let out = why != Unreachable::Timeout || pending.how.transport == Transport::Tcp;
-        if let Some(at) = self.goal(pending.goal).at() {
-            at.problem(&pending.server, wrong, out);
-        }
-    }
-
     /// The same server is asked once more, in another way.
     pub(super) fn again(&mut self, pending: &Pending, transport: Transport, why: AskWhy) {
         let how = How { transport, edns: pending.how.edns && why != AskWhy::WithoutEdns, why };

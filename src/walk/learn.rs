@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::cache::{Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
-use crate::trace::{GoalId, Limit, Purpose, Source};
+use crate::trace::{AskWhy, GoalId, Limit, Purpose, Source, Transport, Verdict};
 use crate::wire::{Name, RecordType, ResponseCode, RrSet};
 
 use super::goal::Pending;
@@ -90,6 +90,20 @@ impl Walk {
         }
         if root.servers.iter().any(|server| !server.addrs.is_empty()) {
             self.root = Some(turn.around.cache.put_delegation(root, turn.now).0);
+        }
+    }
+
+    /// Remembers what a reply shows of the server. That it does without EDNS is believed when it answers the very
+    /// question that it refused with EDNS, and never for a signed zone: a forger who could make us believe it would
+    /// switch off DNSSEC (CVE-2026-52690).
+    pub(super) fn learn_server(&mut self, pending: &Pending, verdict: &Verdict, turn: &mut Turn<'_, '_>) {
+        let servers = turn.around.servers;
+        if pending.how.transport == Transport::Tcp {
+            servers.tcp_works(pending.server.addr, turn.now);
+        }
+        let signed = self.goal(pending.goal).at().is_none_or(|at| at.cut.ds.is_some());
+        if pending.how.why == AskWhy::WithoutEdns && !signed && !matches!(verdict, Verdict::Wrong(_)) {
+            servers.edns_broken(pending.server.addr, turn.now);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The iteration engine: one walk answers one question. It knows no clock and no socket.
 //!
 //! [`Walk::step`] takes what was heard and says what to ask next. Judgements are pure functions in the
-//! modules beside this one; here, and only here, verdicts become state.
+//! modules beside this one; verdicts become state in `apply` and nowhere else.
 
 pub mod ask;
 pub mod judge;
@@ -14,6 +14,7 @@ mod apply;
 mod begin;
 mod dice;
 mod goal;
+mod hear;
 mod learn;
 mod servers;
 mod zone;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use crate::cache::{Cache, Delegation, Servers};
 use crate::time::Time;
-use crate::trace::{AskWhy, Entry, Event, GoalId, Limit, Purpose, Transport, Unreachable, Verdict};
+use crate::trace::{Entry, Event, GoalId, Limit, Purpose};
 use crate::wire::text::rcode_name;
 use crate::wire::{Question, ResponseCode, RrSet};
 
@@ -100,6 +101,10 @@ pub struct Walk {
     log: Vec<Entry>,
     started: Time,
     next_ask: u32,
+    /// Whether IPv4 and IPv6 have failed in this walk and never worked.
+    out_of_reach: [bool; 2],
+    /// Whether IPv4 and IPv6 have worked in this walk.
+    in_reach: [bool; 2],
     /// The root for this walk, once it is known.
     root: Option<Arc<Delegation>>,
 }
@@ -126,6 +131,8 @@ impl Walk {
             log: vec![Entry::new(now, now, CLIENT, begun)],
             started: now,
             next_ask: 0,
+            out_of_reach: [false; 2],
+            in_reach: [false; 2],
             root: None,
         }
     }
@@ -207,75 +214,6 @@ impl Walk {
         false
     }
 
-    fn notice_late(&mut self, turn: &mut Turn<'_, '_>) {
-        let now = turn.now;
-        let mut late = Vec::new();
-        for pending in self.pending.iter_mut().filter(|pending| !pending.late && pending.late_at <= now) {
-            pending.late = true;
-            let after_ms = u64::try_from((now - pending.sent).as_millis()).unwrap_or(u64::MAX);
-            let event = Event::Late { ask: pending.id.0, server: pending.server.clone(), after_ms };
-            turn.ready.extend(&pending.followers);
-            late.push((pending.goal, event));
-            turn.around.servers.silent(pending.server.addr, now);
-        }
-        for (goal, event) in late {
-            self.note(turn, goal, event);
-            turn.ready.push(goal);
-        }
-    }
-
-    fn hear(&mut self, heard: Heard, turn: &mut Turn<'_, '_>) {
-        let (ask, ignored) = match &heard {
-            Heard::Reply { ask, ignored, .. }
-            | Heard::Silence { ask, ignored }
-            | Heard::Failed { ask, ignored, .. } => (*ask, ignored.clone()),
-        };
-        let Some(at) = self.pending.iter().position(|pending| pending.id == ask) else { return };
-        let pending = self.pending.swap_remove(at);
-        let near_misses = ignored.len();
-        for what in ignored {
-            let event = Event::Ignored { ask: ask.0, server: pending.server.clone(), what };
-            self.note(turn, pending.goal, event);
-        }
-        // The last is taken first: who follows may then follow again.
-        turn.ready.extend(pending.followers.iter().chain([&pending.goal]));
-        match heard {
-            Heard::Reply { reply, bytes, rtt, .. } => {
-                turn.around.servers.heard(pending.server.addr, rtt, turn.now);
-                self.budget.received(bytes);
-                // RFC 5452 §9.3: somebody guesses; TCP cannot be guessed.
-                if pending.how.transport == Transport::Udp && near_misses >= turn.around.settings.limits.near_misses {
-                    return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
-                }
-                let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply);
-                Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
-                let verdict = judge::reply(&pending.zone, &pending.question, &clean);
-                for gone in dropped {
-                    let event = Event::Dropped { ask: ask.0, owner: gone.owner, rtype: gone.rtype, why: gone.why };
-                    self.note(turn, pending.goal, event);
-                }
-                let event = Event::Heard {
-                    ask: ask.0,
-                    server: pending.server.clone(),
-                    rtt_us: u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX),
-                    bytes,
-                    rcode: rcode_name(clean.rcode).into_owned(),
-                    aa: clean.aa,
-                    late: pending.late,
-                    verdict: shown(&verdict, &pending),
-                };
-                self.note(turn, pending.goal, event);
-                for follower in &pending.followers {
-                    let theirs = Pending { goal: *follower, followers: Vec::new(), ..pending.clone() };
-                    self.apply(&theirs, clean.clone(), verdict.clone(), turn);
-                }
-                self.apply(&pending, clean, verdict, turn);
-            }
-            Heard::Silence { .. } => self.lost(&pending, Unreachable::Timeout, turn),
-            Heard::Failed { why, .. } => self.lost(&pending, why, turn),
-        }
-    }
-
     fn outcome(&self, found: &Found) -> Outcome {
         let goal = &self.goals[0];
         let (rcode, set, authority): (_, Option<&RrSet>, Vec<RrSet>) = match found {
@@ -338,14 +276,6 @@ impl Walk {
             pending.goal = heir;
             true
         });
-    }
-}
-
-/// What the trace shows: a minimised question that found no cut says so.
-fn shown(verdict: &Verdict, pending: &Pending) -> Verdict {
-    match verdict {
-        Verdict::Answer { .. } | Verdict::NoData if pending.minimised => Verdict::Deeper,
-        other => other.clone(),
     }
 }
 

@@ -21,6 +21,8 @@ const TCP_LEAST: Duration = Duration::from_millis(1000);
 const TCP_MOST: Duration = Duration::from_secs(3);
 /// The longest patience with a server that has never answered: its replies still count when they are late.
 const NEVER_HEARD_MOST: Duration = Duration::from_millis(400);
+/// An address of a dead IP version comes behind one that was silent this often.
+const DEAD_FAMILY: u8 = 8;
 /// Sub-questions of one client query; each costs memory although the cache may answer it.
 const MAX_GOALS: usize = 128;
 
@@ -104,6 +106,7 @@ impl Walk {
         let (cache, servers, now) = (turn.around.cache, turn.around.servers, turn.now);
         let pending = self.pending.iter().filter(|pending| pending.goal == id && !pending.late);
         let waiting: Vec<IpAddr> = pending.map(|pending| pending.server.addr).collect();
+        let out_of_reach = self.out_of_reach;
         let Some(at) = self.goal(id).at() else { return Vec::new() };
         let mut usable: Vec<(Candidate, bool)> = Vec::new();
         for server in at.cut.servers.iter().take(limits.servers_per_zone) {
@@ -127,7 +130,10 @@ impl Walk {
                 let state = servers.state(addr, now);
                 let server = ServerAt { name: Some(server.name.clone()), addr };
                 let lame = state.lame_for(&at.cut.zone);
-                usable.push((Candidate { server, srtt: state.srtt, silences: state.silences, tries }, lame));
+                // A dead IPv6 must not cost a walk more than one patience.
+                let dead = out_of_reach[usize::from(addr.is_ipv6())] || servers.family_is_dead(addr);
+                let silences = if dead { state.silences.saturating_add(DEAD_FAMILY) } else { state.silences };
+                usable.push((Candidate { server, srtt: state.srtt, silences, tries }, lame));
             }
         }
         // Servers that were lame a while ago are asked when there is nobody else.

@@ -1,0 +1,122 @@
+//! What came of the asks: replies, silence, failures.
+
+use std::net::IpAddr;
+
+use crate::trace::{AskWhy, Event, Transport, Unreachable, Verdict, Wrong};
+use crate::wire::text::rcode_name;
+
+use super::ask::Heard;
+use super::goal::Pending;
+use super::{Turn, Walk, judge, scrub};
+
+impl Walk {
+    /// Asks whose patience has run out: somebody else is asked, and they are still listened to.
+    pub(super) fn notice_late(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.now;
+        let mut late = Vec::new();
+        for pending in self.pending.iter_mut().filter(|pending| !pending.late && pending.late_at <= now) {
+            pending.late = true;
+            let after_ms = u64::try_from((now - pending.sent).as_millis()).unwrap_or(u64::MAX);
+            let event = Event::Late { ask: pending.id.0, server: pending.server.clone(), after_ms };
+            turn.ready.extend(&pending.followers);
+            late.push((pending.goal, pending.server.addr, event));
+            turn.around.servers.silent(pending.server.addr, now);
+        }
+        for (goal, addr, event) in late {
+            self.reached(addr, false);
+            self.note(turn, goal, event);
+            turn.ready.push(goal);
+        }
+    }
+
+    pub(super) fn hear(&mut self, heard: Heard, turn: &mut Turn<'_, '_>) {
+        let (ask, ignored) = match &heard {
+            Heard::Reply { ask, ignored, .. }
+            | Heard::Silence { ask, ignored }
+            | Heard::Failed { ask, ignored, .. } => (*ask, ignored.clone()),
+        };
+        let Some(at) = self.pending.iter().position(|pending| pending.id == ask) else { return };
+        let pending = self.pending.swap_remove(at);
+        let near_misses = ignored.len();
+        for what in ignored {
+            let event = Event::Ignored { ask: ask.0, server: pending.server.clone(), what };
+            self.note(turn, pending.goal, event);
+        }
+        // The last is taken first: who follows may then follow again.
+        turn.ready.extend(pending.followers.iter().chain([&pending.goal]));
+        match heard {
+            Heard::Reply { reply, bytes, rtt, .. } => {
+                turn.around.servers.heard(pending.server.addr, rtt, turn.now);
+                self.reached(pending.server.addr, true);
+                self.budget.received(bytes);
+                // RFC 5452 §9.3: somebody guesses; TCP cannot be guessed.
+                if pending.how.transport == Transport::Udp && near_misses >= turn.around.settings.limits.near_misses {
+                    return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
+                }
+                let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply);
+                Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
+                let verdict = judge::reply(&pending.zone, &pending.question, &clean);
+                for gone in dropped {
+                    let event = Event::Dropped { ask: ask.0, owner: gone.owner, rtype: gone.rtype, why: gone.why };
+                    self.note(turn, pending.goal, event);
+                }
+                let event = Event::Heard {
+                    ask: ask.0,
+                    server: pending.server.clone(),
+                    rtt_us: u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX),
+                    bytes,
+                    rcode: rcode_name(clean.rcode).into_owned(),
+                    aa: clean.aa,
+                    late: pending.late,
+                    verdict: shown(&verdict, &pending),
+                };
+                self.note(turn, pending.goal, event);
+                self.learn_server(&pending, &verdict, turn);
+                for follower in &pending.followers {
+                    let theirs = Pending { goal: *follower, followers: Vec::new(), ..pending.clone() };
+                    self.apply(&theirs, clean.clone(), verdict.clone(), turn);
+                }
+                self.apply(&pending, clean, verdict, turn);
+            }
+            Heard::Silence { .. } => self.lost(&pending, Unreachable::Timeout, turn),
+            Heard::Failed { why, .. } => self.lost(&pending, why, turn),
+        }
+    }
+
+    /// Keeps count of which IP version works in this walk.
+    fn reached(&mut self, addr: IpAddr, answered: bool) {
+        let family = usize::from(addr.is_ipv6());
+        self.in_reach[family] |= answered;
+        self.out_of_reach[family] = !self.in_reach[family];
+    }
+
+    /// An exchange came to nothing.
+    fn lost(&mut self, pending: &Pending, why: Unreachable, turn: &mut Turn<'_, '_>) {
+        let wrong = Wrong::Unreachable { how: why, transport: pending.how.transport };
+        // That a server is silent was said when it became late.
+        if !(pending.late && why == Unreachable::Timeout) {
+            let event = Event::Lost { ask: pending.id.0, server: pending.server.clone(), wrong: wrong.clone() };
+            self.note(turn, pending.goal, event);
+        }
+        if why == Unreachable::CaseMismatch {
+            return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
+        }
+        if !pending.late {
+            turn.around.servers.silent(pending.server.addr, turn.now);
+            self.reached(pending.server.addr, false);
+        }
+        // Silence may be loss and is tried again; a refusal would be repeated.
+        let out = why != Unreachable::Timeout || pending.how.transport == Transport::Tcp;
+        if let Some(at) = self.goal(pending.goal).at() {
+            at.problem(&pending.server, wrong, out);
+        }
+    }
+}
+
+/// What the trace shows: a minimised question that found no cut says so.
+fn shown(verdict: &Verdict, pending: &Pending) -> Verdict {
+    match verdict {
+        Verdict::Answer { .. } | Verdict::NoData if pending.minimised => Verdict::Deeper,
+        other => other.clone(),
+    }
+}
