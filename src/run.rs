@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use ipnet::{IpNet, Ipv4Net};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -20,14 +21,17 @@ use crate::serve::{Resolver, ServeSettings};
 use crate::time::Time;
 use crate::trace::{Cost, Source, Told, Trace};
 use crate::upstream::{Upstream, UpstreamSettings};
-use crate::walk::WalkSettings;
 use crate::walk::limits::Limits;
 use crate::walk::minimise::Minimisation;
 use crate::walk::outcome::Outcome;
+use crate::walk::{Avoid, Private, WalkSettings};
 use crate::wire::{Name, Question, ResponseCode};
 
 /// Where the resolver of the lab listens unless told otherwise.
 pub const LAB_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
+
+/// The loopback addresses that stand for this machine in the lab as well.
+const LAB_PRIVATE: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 16));
 
 /// Why a resolver cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +156,10 @@ pub fn lab_settings(lab: &Lab) -> Settings {
     settings.server.listen = vec![LAB_LISTEN];
     settings.server.locally_served_zones = false;
     settings.resolver.query_loopback = true;
+    // The Internet of a lab lies on loopback addresses such as 127.53.80.1; of those only the first are private here.
+    for net in settings.resolver.private_addresses.iter_mut().filter(|net| net.addr() == Ipv4Addr::new(127, 0, 0, 0)) {
+        *net = LAB_PRIVATE;
+    }
     settings.resolver.upstream_port = lab.port();
     let hints = lab.root_hints().into_iter();
     let each = |(name, addresses): (Name, Vec<IpAddr>)| {
@@ -251,7 +259,12 @@ fn walk_settings(settings: &Settings) -> WalkSettings {
         case_randomisation: resolver.case_randomisation,
         ipv4: resolver.ipv4,
         ipv6: resolver.ipv6,
-        query_loopback: resolver.query_loopback,
+        avoid: Avoid {
+            loopback: !resolver.query_loopback,
+            private: !resolver.query_private,
+            nets: resolver.do_not_query.clone(),
+        },
+        private: Private { nets: resolver.private_addresses.clone(), domains: resolver.private_domains.clone() },
         port: resolver.upstream_port,
         udp_size: resolver.udp_size,
         hints: Arc::new(hints(&settings.root_hints)),

@@ -154,6 +154,10 @@ fn values_that_do_not_go_together_are_refused() {
     let loopback = "[[root_hint]]\nname = \"a.\"\naddress = \"127.0.0.1\"\n";
     assert!(wrong(loopback).contains("`resolver.query_loopback` is off"));
     Given::file(&format!("{loopback}[resolver]\nquery_loopback = true\n")).settings();
+    let private = "[[root_hint]]\nname = \"a.\"\naddress = \"10.0.0.1\"\n";
+    assert!(wrong(private).contains("`resolver.query_private` is off"));
+    Given::file(&format!("{private}[resolver]\nquery_private = true\n")).settings();
+    assert!(wrong("[resolver]\ndo_not_query = [\"0.0.0.0/0\", \"::/0\"]").contains("`resolver.do_not_query` lists"));
 }
 
 #[test]

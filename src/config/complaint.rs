@@ -95,7 +95,8 @@ pub enum Problem {
     /// No server of the root can be asked.
     #[error(
         "no root server can be asked: `resolver.ipv4` and `resolver.ipv6` leave no address of the root hints, or \
-         the hints are on loopback and `resolver.query_loopback` is off"
+         the hints are on loopback and `resolver.query_loopback` is off, or on private addresses and \
+         `resolver.query_private` is off, or `resolver.do_not_query` lists them"
     )]
     NoWayOut,
     /// `--set` without an equals sign.

@@ -10,6 +10,7 @@ mod read;
 mod settings;
 mod value;
 
+use std::net::IpAddr;
 use std::path::Path;
 
 pub use complaint::{Complaint, ConfigError, Place, Problem};
@@ -84,10 +85,20 @@ fn check(settings: &Settings) -> Vec<Problem> {
     }
     let usable = |hint: &RootHint| {
         let family = if hint.address.is_ipv4() { resolver.ipv4 } else { resolver.ipv6 };
-        family && (resolver.query_loopback || !hint.address.is_loopback())
+        let loopback = resolver.query_loopback || !hint.address.is_loopback();
+        let private = resolver.query_private || !is_private(hint.address);
+        family && loopback && private && !resolver.do_not_query.iter().any(|net| net.contains(&hint.address))
     };
     if !settings.root_hints.iter().any(usable) {
         problems.push(Problem::NoWayOut);
     }
     problems
+}
+
+/// Whether `resolver.query_private` decides about a root server there.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || v4.octets()[0] == 100 && v4.octets()[1] >> 6 == 1,
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
 }

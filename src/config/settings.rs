@@ -216,6 +216,20 @@ settings! {
         udp_size: u16 = 1232 => 512..=4096;
         /// Ask servers on loopback addresses; only a laboratory has any, elsewhere it is an attack.
         query_loopback: bool = false;
+        /// Ask servers on addresses of private and link-local networks (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16,
+        /// 100.64.0.0/10, 169.254.0.0/16, fc00::/7, fe80::/10). On the Internet a name server there is an attack or
+        /// a mistake; a network with a root or with delegations of its own switches it on.
+        query_private: bool = false;
+        /// Networks whose addresses are never asked as name servers, on top of the two switches above.
+        do_not_query: Vec<IpNet> = Vec::new();
+        /// Networks to which no name on the Internet may lead: addresses in them are taken out of answers, with EDE
+        /// 17 (Filtered), so that a web page cannot be rebound to a machine of this network (DNS rebinding). A
+        /// network with bits of IPv4 counts for the forms in which IPv6 carries such an address too, and the address
+        /// hints of HTTPS and SVCB records count as well. Empty switches it off. Lists of mail senders that answer
+        /// from 127.0.0.0/8 have to be private domains.
+        private_addresses: Vec<IpNet> = private_nets();
+        /// Names that may have such addresses, with all names below them.
+        private_domains: Vec<Name> = Vec::new();
     }
 
     /// What one question of a client may cost. Each limit answers an attack; nothing resets them on the way.
@@ -278,6 +292,18 @@ settings! {
         /// How it is written.
         format: LogFormat = LogFormat::Text;
     }
+}
+
+/// Where a name on the Internet cannot honestly lead (RFC 6890): this network and machine, private, shared and
+/// link-local networks.
+fn private_nets() -> Vec<IpNet> {
+    let four = [(0, 0, 8), (10, 0, 8), (100, 64, 10), (127, 0, 8), (169, 254, 16), (172, 16, 12), (192, 168, 16)];
+    let four = four.map(|(first, second, bits)| (Ipv4Addr::new(first, second, 0, 0).into(), bits));
+    let six = [(Ipv6Addr::UNSPECIFIED, 128), (Ipv6Addr::LOCALHOST, 128)]
+        .into_iter()
+        .chain([(0xfc00, 7), (0xfe80, 10)].map(|(first, bits)| (Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0), bits)));
+    let nets = four.into_iter().chain(six.map(|(address, bits)| (IpAddr::from(address), bits)));
+    nets.filter_map(|(address, bits)| IpNet::new(address, bits).ok()).collect()
 }
 
 fn loopback_nets() -> Vec<IpNet> {

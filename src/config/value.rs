@@ -160,6 +160,10 @@ impl Setting for Name {
     }
 }
 
+impl Element for Name {
+    const PLURAL: &'static str = "domain names, such as [\"lan.\", \"corp.example.\"]";
+}
+
 impl<T: Element> Setting for Vec<T> {
     fn expected() -> String {
         format!("a list of {}", T::PLURAL)

@@ -10,7 +10,7 @@ use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType};
 
 use super::source::Source;
-use super::why::{AskWhy, ChoiceWhy, DropWhy, Ignored, Limit, Transport, Wrong};
+use super::why::{AskWhy, Avoided, ChoiceWhy, DropWhy, Ignored, Limit, Transport, Wrong};
 
 /// The number of a goal inside its walk; 0 is the client's question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -290,6 +290,25 @@ pub enum Event {
         /// Why.
         why: DropWhy,
     },
+    /// The address of a server is one that is not asked.
+    NotAsked {
+        /// The zone that it should serve.
+        zone: Name,
+        /// The server.
+        server: ServerAt,
+        /// Why.
+        why: Avoided,
+    },
+    /// Records are kept from the client: a name on the Internet must not lead into a private network.
+    Withheld {
+        /// Their owner.
+        owner: Name,
+        /// Their type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// The addresses in them.
+        addrs: Vec<IpAddr>,
+    },
     /// Addresses of name servers have to be looked up first.
     NoAddress {
         /// The zone whose servers they are.
@@ -362,6 +381,12 @@ impl fmt::Display for Event {
             Self::Lost { server, wrong, .. } => write!(f, "{server} {wrong}"),
             Self::Ignored { server, what, .. } => write!(f, "ignored from {server}: {what}"),
             Self::Dropped { owner, rtype, why, .. } => write!(f, "dropped {owner} {}: {why}", type_name(*rtype)),
+            Self::NotAsked { zone, server, why } => write!(f, "{server} is not asked for {zone}: {why}"),
+            Self::Withheld { owner, rtype, addrs } => {
+                write!(f, "withheld from {owner} {}: ", type_name(*rtype))?;
+                listed(f, addrs)?;
+                f.write_str(", as private_addresses lists them and the name is below no private domain")
+            }
             Self::NoAddress { zone, servers } => {
                 write!(f, "no address is known for the servers of {zone}; look up")?;
                 servers.iter().try_for_each(|name| write!(f, " {name}"))
@@ -375,4 +400,9 @@ impl fmt::Display for Event {
             }
         }
     }
+}
+
+/// The members with commas between them.
+fn listed(f: &mut fmt::Formatter<'_>, members: &[impl fmt::Display]) -> fmt::Result {
+    members.iter().enumerate().try_for_each(|(nth, member)| write!(f, "{}{member}", if nth == 0 { "" } else { ", " }))
 }

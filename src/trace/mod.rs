@@ -13,4 +13,4 @@ pub use event::{Entry, Event, GoalId, Known, Purpose, ServerAt, Verdict};
 pub use report::{Cost, SCHEMA, Told, Trace};
 pub use source::{Informant, Source};
 pub use text::Paint;
-pub use why::{AskWhy, ChoiceWhy, DropWhy, Ignored, Limit, Transport, Unreachable, Wrong};
+pub use why::{AskWhy, Avoided, ChoiceWhy, DropWhy, Ignored, Limit, Transport, Unreachable, Wrong};

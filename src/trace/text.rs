@@ -106,7 +106,12 @@ fn tone(event: &Event) -> Tone {
         Event::Heard { verdict: Verdict::Wrong(_) | Verdict::AliasLoop { .. } | Verdict::TooLong, .. } => Tone::Bad,
         Event::Heard { .. } => Tone::Good,
         Event::Ended { edes, .. } if edes.is_empty() => Tone::Good,
-        Event::Late { .. } | Event::Ignored { .. } | Event::Dropped { .. } | Event::NoAddress { .. } => Tone::Odd,
+        Event::NotAsked { .. }
+        | Event::Withheld { .. }
+        | Event::Late { .. }
+        | Event::Ignored { .. }
+        | Event::Dropped { .. }
+        | Event::NoAddress { .. } => Tone::Odd,
         Event::Ended { .. }
         | Event::Lost { .. }
         | Event::Cycle { .. }

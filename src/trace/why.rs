@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::wire::{Name, RecordType};
@@ -223,6 +224,34 @@ impl fmt::Display for DropWhy {
     }
 }
 
+/// Why the address of a server is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Avoided {
+    /// No server can be there: 0.0.0.0/8, multicast, reserved.
+    Nowhere,
+    /// It is this machine (`resolver.query_loopback`).
+    Loopback,
+    /// It belongs to a private or link-local network (`resolver.query_private`).
+    Private,
+    /// The operator listed it (`resolver.do_not_query`).
+    Listed {
+        /// The entry of the list.
+        net: IpNet,
+    },
+}
+
+impl fmt::Display for Avoided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nowhere => f.write_str("no server can have this address"),
+            Self::Loopback => f.write_str("a loopback address, and query_loopback is off"),
+            Self::Private => f.write_str("a private address, and query_private is off"),
+            Self::Listed { net } => write!(f, "do_not_query lists {net}"),
+        }
+    }
+}
+
 /// The limit that ended a walk or a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -282,6 +311,11 @@ pub enum Wrong {
     Empty,
     /// Truncated even over TCP, or nothing to be had over TCP.
     Truncated,
+    /// It was not asked.
+    Avoided {
+        /// Why.
+        why: Avoided,
+    },
     /// It could not be reached or did not answer.
     Unreachable {
         /// In which way.
@@ -302,6 +336,7 @@ impl fmt::Display for Wrong {
             Self::Recursive => f.write_str("is lame: it answers without authority, from recursion"),
             Self::Empty => f.write_str("is lame: it gave neither an answer nor a referral"),
             Self::Truncated => f.write_str("truncated its answer and gave no whole one"),
+            Self::Avoided { why } => write!(f, "is not asked: {why}"),
             Self::Unreachable { how, transport } => write!(f, "failed over {transport}: {how}"),
         }
     }

@@ -16,6 +16,7 @@ mod dice;
 mod goal;
 mod hear;
 mod learn;
+mod private;
 mod servers;
 mod zone;
 
@@ -34,7 +35,8 @@ use minimise::Minimisation;
 use outcome::{Failure, Outcome};
 
 pub use dice::Dice;
-pub use servers::may_be_asked;
+pub use private::Private;
+pub use servers::Avoid;
 
 /// The goal that is the client's question.
 const CLIENT: GoalId = GoalId(0);
@@ -52,8 +54,10 @@ pub struct WalkSettings {
     pub ipv4: bool,
     /// Whether servers are asked over IPv6.
     pub ipv6: bool,
-    /// Whether servers on loopback addresses are asked: only in a lab.
-    pub query_loopback: bool,
+    /// Addresses that are never asked.
+    pub avoid: Avoid,
+    /// Addresses that names on the Internet must not have.
+    pub private: Private,
     /// The port of all servers: 53, or that of a lab.
     pub port: u16,
     /// The EDNS buffer size in queries (RFC 9715: 1232 avoids fragments).
@@ -154,7 +158,9 @@ impl Walk {
             self.over_limit(CLIENT, Limit::Time, &mut turn);
         }
         if let State::Done(found) = &self.goals[0].state {
-            return Step::Done(Box::new(self.outcome(found)));
+            let mut outcome = self.outcome(found);
+            self.withhold_private(&mut outcome, &turn);
+            return Step::Done(Box::new(outcome));
         }
         let late = self.pending.iter().filter(|pending| !pending.late).map(|pending| pending.late_at);
         let wake = late.min().unwrap_or(Time::FAR).min(self.budget.deadline());
@@ -225,7 +231,7 @@ impl Walk {
         };
         let answer = goal.chain.iter().chain(set).cloned().collect();
         let authority = authority.into_iter().chain(goal.proof.iter().cloned()).collect();
-        Outcome { rcode, answer, authority, failure: None }
+        Outcome { rcode, answer, authority, failure: None, notes: Vec::new() }
     }
 
     /// A goal is reached or given up; those who wait for it go on.

@@ -19,6 +19,8 @@ pub struct Outcome {
     pub authority: Vec<RrSet>,
     /// Why there is no answer.
     pub failure: Option<Failure>,
+    /// What else the client is told, such as why the answer is not all of it.
+    pub notes: Vec<Ede>,
 }
 
 impl Outcome {
@@ -31,13 +33,21 @@ impl Outcome {
     /// Nothing but the failure.
     #[must_use]
     pub fn failed(failure: Failure) -> Self {
-        Self { rcode: ResponseCode::ServFail, answer: Vec::new(), authority: Vec::new(), failure: Some(failure) }
+        Self {
+            rcode: ResponseCode::ServFail,
+            answer: Vec::new(),
+            authority: Vec::new(),
+            failure: Some(failure),
+            notes: Vec::new(),
+        }
     }
 
     /// The extended errors for the client (RFC 8914).
     #[must_use]
     pub fn edes(&self) -> Vec<Ede> {
-        self.failure.as_ref().map(Failure::edes).unwrap_or_default()
+        let mut edes = self.failure.as_ref().map(Failure::edes).unwrap_or_default();
+        edes.extend(self.notes.iter().cloned());
+        edes
     }
 }
 

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::trace::{ChoiceWhy, ServerAt};
+use ipnet::IpNet;
+
+use crate::trace::{Avoided, ChoiceWhy, ServerAt};
 
 use super::Dice;
 
@@ -74,19 +76,42 @@ fn why_in_band(candidate: &Candidate, band: usize) -> ChoiceWhy {
     }
 }
 
-/// Whether an address can belong to a server at all. Glue may name any address; these are never asked,
-/// loopback only where a lab allows it (CVE-2026-50251).
-#[must_use]
-pub fn may_be_asked(addr: IpAddr, loopback: bool) -> bool {
-    match addr {
-        IpAddr::V4(v4) => {
-            let octets = v4.octets();
-            !(octets[0] == 0 || v4.is_multicast() || octets[0] >= 240 || (v4.is_loopback() && !loopback))
+/// Which addresses are not asked, whoever names them as a server's.
+#[derive(Clone, Debug, Default)]
+pub struct Avoid {
+    /// Loopback addresses: only a lab has servers there.
+    pub loopback: bool,
+    /// Addresses of private and link-local networks, which a name on the Internet has no business with.
+    pub private: bool,
+    /// Networks that the operator lists.
+    pub nets: Vec<IpNet>,
+}
+
+impl Avoid {
+    /// Why `addr` is not asked; `None` when it may be. Glue may name any address (CVE-2026-50251). What the operator
+    /// `configured` as a server may be anywhere but where no server can be.
+    #[must_use]
+    pub fn why(&self, addr: IpAddr, configured: bool) -> Option<Avoided> {
+        let addr = addr.to_canonical();
+        let (nowhere, private) = match addr {
+            IpAddr::V4(v4) => {
+                let [first, second, ..] = v4.octets();
+                let shared = first == 100 && second & 0xc0 == 64;
+                let nowhere = first == 0 || v4.is_multicast() || first >= 240;
+                (nowhere, v4.is_private() || v4.is_link_local() || shared)
+            }
+            IpAddr::V6(v6) => {
+                let nowhere = v6.is_unspecified() || v6.is_multicast();
+                (nowhere, v6.is_unique_local() || v6.is_unicast_link_local())
+            }
+        };
+        match () {
+            () if nowhere => Some(Avoided::Nowhere),
+            () if configured => None,
+            () if self.loopback && addr.is_loopback() => Some(Avoided::Loopback),
+            () if self.private && private => Some(Avoided::Private),
+            () => self.nets.iter().find(|net| net.contains(&addr)).map(|net| Avoided::Listed { net: *net }),
         }
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => may_be_asked(v4.into(), loopback),
-            None => !(v6.is_unspecified() || v6.is_multicast() || (v6.is_loopback() && !loopback)),
-        },
     }
 }
 
@@ -124,13 +149,26 @@ mod tests {
 
     #[test]
     fn special_addresses_are_never_asked() {
+        let addr = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let strict = Avoid { loopback: true, private: true, nets: vec!["198.51.100.0/24".parse().expect("a net")] };
         for bad in ["0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255", "::", "ff02::1", "::ffff:0.0.0.0"] {
-            assert!(!may_be_asked(bad.parse().expect("an address"), true), "{bad}");
+            assert_eq!(Avoid::default().why(addr(bad), true), Some(Avoided::Nowhere), "{bad}");
         }
-        for loopback in ["127.0.0.1", "127.53.0.1", "::1", "::ffff:127.0.0.1"] {
-            let addr = loopback.parse().expect("an address");
-            assert!(may_be_asked(addr, true) && !may_be_asked(addr, false), "{loopback}");
+        let rows = [
+            (Avoided::Loopback, &["127.0.0.1", "127.53.0.1", "::1", "::ffff:127.0.0.1"][..]),
+            (Avoided::Private, &["10.0.0.1", "172.16.0.1", "192.168.255.255", "169.254.1.1", "100.64.0.1"]),
+            (Avoided::Private, &["fd00::1", "fe80::1", "::ffff:10.1.2.3"]),
+            (Avoided::Listed { net: strict.nets[0] }, &["198.51.100.7"]),
+        ];
+        for (why, members) in rows {
+            for member in members {
+                assert_eq!(strict.why(addr(member), false), Some(why), "{member}");
+                assert_eq!(strict.why(addr(member), true), None, "{member} as configured");
+                assert_eq!(Avoid::default().why(addr(member), false), None, "{member} with all switches lifted");
+            }
         }
-        assert!(may_be_asked("198.41.0.4".parse().expect("an address"), false));
+        for good in ["198.41.0.4", "172.32.0.1", "100.128.0.1", "192.0.2.1", "2001:503:ba3e::2:30"] {
+            assert_eq!(strict.why(addr(good), false), None, "{good}");
+        }
     }
 }

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::cache::{ServerState, Support};
-use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Wrong};
+use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Wrong};
 use crate::wire::{Edns, Name, Question, RecordType};
 
 use super::ask::{Ask, AskId};
 use super::goal::{Found, How, Pending, State};
 use super::outcome::Failure;
-use super::servers::{Candidate, choose, may_be_asked};
+use super::servers::{Candidate, choose};
 use super::{CLIENT, Turn, Walk};
 
 /// Listening goes on for this long after the patience has run out, as a late reply is still of use.
@@ -109,6 +109,7 @@ impl Walk {
         let out_of_reach = self.out_of_reach;
         let Some(at) = self.goal(id).at() else { return Vec::new() };
         let mut usable: Vec<(Candidate, bool)> = Vec::new();
+        let mut avoided: Vec<(ServerAt, Avoided)> = Vec::new();
         for server in at.cut.servers.iter().take(limits.servers_per_zone) {
             let known =
                 |rtype| cache.set(&server.name, rtype, now).map(|known| known.set.addresses().collect::<Vec<_>>());
@@ -124,17 +125,28 @@ impl Walk {
                 let family = if addr.is_ipv4() { settings.ipv4 } else { settings.ipv6 };
                 let spent = tries >= limits.tries_per_address || tried.is_some_and(|tried| tried.out);
                 let listed = usable.iter().any(|(candidate, _)| candidate.server.addr == addr);
-                if spent || listed || in_time || !family || !may_be_asked(addr, settings.query_loopback) {
+                if spent || listed || in_time || !family {
+                    continue;
+                }
+                let server = ServerAt { name: Some(server.name.clone()), addr };
+                if let Some(why) = settings.avoid.why(addr, false) {
+                    avoided.push((server, why));
                     continue;
                 }
                 let state = servers.state(addr, now);
-                let server = ServerAt { name: Some(server.name.clone()), addr };
                 let lame = state.lame_for(&at.cut.zone);
                 // A dead IPv6 must not cost a walk more than one patience.
                 let dead = out_of_reach[usize::from(addr.is_ipv6())] || servers.family_is_dead(addr);
                 let silences = if dead { state.silences.saturating_add(DEAD_FAMILY) } else { state.silences };
                 usable.push((Candidate { server, srtt: state.srtt, silences, tries }, lame));
             }
+        }
+        for (server, why) in &avoided {
+            at.problem(server, Wrong::Avoided { why: *why }, true);
+        }
+        let zone = at.cut.zone.clone();
+        for (server, why) in avoided {
+            self.note(turn, id, Event::NotAsked { zone: zone.clone(), server, why });
         }
         // Servers that were lame a while ago are asked when there is nobody else.
         let all_lame = usable.iter().all(|(_, lame)| *lame);

@@ -17,7 +17,7 @@ use rootwalk::walk::ask::{Ask, AskId, Heard};
 use rootwalk::walk::limits::{Budget, Limits};
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::outcome::Outcome;
-use rootwalk::walk::{Around, Dice, Step, Walk, WalkSettings};
+use rootwalk::walk::{Around, Avoid, Dice, Private, Step, Walk, WalkSettings};
 use rootwalk::wire::{Flags, Name, Question, RecordType, ResponseCode, RrSet, Section, Writer, write_query};
 
 /// More steps than this means that a walk does not end.
@@ -209,7 +209,8 @@ fn settings(lab: &Lab) -> WalkSettings {
         case_randomisation: true,
         ipv4: true,
         ipv6: false,
-        query_loopback: true,
+        avoid: Avoid::default(),
+        private: Private::default(),
         port: lab.port(),
         udp_size: 1232,
         hints: Arc::new(hints),

@@ -1,0 +1,177 @@
+//! Rebinding protection: a name on the Internet must not lead into a private network.
+//!
+//! A page from an attacker's server may talk to its own origin; when the name of that origin suddenly has the
+//! address of a router or of this machine, the page talks to those. So such addresses are kept from clients. It is
+//! done at the very end of a walk: what the caches hold stays what was heard.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use crate::trace::Event;
+use crate::wire::text::type_name;
+use crate::wire::{Ede, Name, Rdatas, RecordType, RrSet, ede};
+
+use super::outcome::Outcome;
+use super::{CLIENT, Turn, Walk};
+
+/// Addresses that names on the Internet must not have.
+#[derive(Clone, Debug, Default)]
+pub struct Private {
+    /// The networks.
+    pub nets: Vec<IpNet>,
+    /// The names that may lead there, with all below them.
+    pub domains: Vec<Name>,
+}
+
+impl Private {
+    /// Takes the records that lead into a private network out of `set`; returns what is left, and the addresses
+    /// that those records had.
+    #[must_use]
+    pub fn split(&self, set: &RrSet) -> (Rdatas, Vec<IpAddr>) {
+        let mut private = Vec::new();
+        let mut lawful = |rdata: &&[u8]| {
+            let known = private.len();
+            private.extend(addresses(set.rtype, rdata).into_iter().filter(|addr| self.lists(*addr)));
+            private.len() == known
+        };
+        let left = set.rdatas.iter().filter(|rdata| lawful(rdata)).collect();
+        (left, private)
+    }
+
+    /// Whether the set may have any address.
+    fn ignores(&self, set: &RrSet) -> bool {
+        let typed = [RecordType::A, RecordType::AAAA, RecordType::HTTPS, RecordType::SVCB].contains(&set.rtype);
+        !typed || self.nets.is_empty() || self.domains.iter().any(|domain| set.owner.is_within(domain))
+    }
+
+    fn lists(&self, addr: IpAddr) -> bool {
+        let inner = match addr {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(v6) => carried(v6).map(IpAddr::V4),
+        };
+        self.nets.iter().any(|net| net.contains(&addr) || inner.is_some_and(|inner| net.contains(&inner)))
+    }
+}
+
+impl Walk {
+    /// Keeps private addresses from the client, and says so.
+    pub(super) fn withhold_private(&mut self, outcome: &mut Outcome, turn: &Turn<'_, '_>) {
+        let private = &turn.around.settings.private;
+        for set in outcome.answer.iter_mut().filter(|set| !private.ignores(set)) {
+            let (left, addrs) = private.split(set);
+            let Some(first) = addrs.first() else { continue };
+            let more = match addrs.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let (owner, rtype) = (set.owner.clone(), set.rtype);
+            let why =
+                format!("{owner} {}: {first}{more} withheld, a private address (private_addresses)", type_name(rtype));
+            outcome.notes.push(Ede::new(ede::FILTERED, why));
+            self.note(turn, CLIENT, Event::Withheld { owner, rtype, addrs });
+            // The signatures are over the whole set, and prove nothing of what is left.
+            (set.rdatas, set.sigs) = (left, Rdatas::default());
+        }
+        outcome.answer.retain(|set| !set.rdatas.is_empty());
+    }
+}
+
+/// The addresses in one record: A and AAAA have one, HTTPS and SVCB give hints (RFC 9460 §7.3).
+fn addresses(rtype: RecordType, rdata: &[u8]) -> Vec<IpAddr> {
+    match rtype {
+        RecordType::A => <[u8; 4]>::try_from(rdata).map(IpAddr::from).into_iter().collect(),
+        RecordType::AAAA => <[u8; 16]>::try_from(rdata).map(IpAddr::from).into_iter().collect(),
+        RecordType::HTTPS | RecordType::SVCB => hints(rdata).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// The address hints of SVCB data: a priority, a name, then keys with values in ascending order (RFC 9460 §2.2).
+fn hints(rdata: &[u8]) -> Option<Vec<IpAddr>> {
+    const IPV4HINT: u16 = 4;
+    const IPV6HINT: u16 = 6;
+    let mut rest = rdata.get(2..)?;
+    loop {
+        let (length, tail) = rest.split_first()?;
+        rest = tail.get(usize::from(*length)..)?;
+        if *length == 0 {
+            break;
+        }
+    }
+    let mut found = Vec::new();
+    while let Some((head, tail)) = rest.split_first_chunk::<4>() {
+        let key = u16::from_be_bytes([head[0], head[1]]);
+        let (value, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes([head[2], head[3]])))?;
+        match key {
+            IPV4HINT => found.extend(value.as_chunks::<4>().0.iter().copied().map(IpAddr::from)),
+            IPV6HINT => found.extend(value.as_chunks::<16>().0.iter().copied().map(IpAddr::from)),
+            _ => {}
+        }
+        rest = tail;
+    }
+    Some(found)
+}
+
+/// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291 §2.5.5.2), or behind the well-known prefix of
+/// translators (RFC 6052 §2.1).
+fn carried(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+    let octets = v6.octets();
+    let (prefix, last) = octets.split_last_chunk::<4>()?;
+    let translated = *prefix == [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];
+    v6.to_ipv4_mapped().or_else(|| translated.then(|| Ipv4Addr::from(*last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn private() -> Private {
+        let nets = ["10.0.0.0/8", "127.0.0.0/8", "fe80::/10"].map(|net| net.parse().expect("a net"));
+        Private { nets: nets.into(), domains: vec!["lan.example".parse().expect("a name")] }
+    }
+
+    fn set(name: &str, rtype: RecordType, rdatas: &[&[u8]]) -> RrSet {
+        RrSet::new(name.parse().expect("a name"), rtype, 60, rdatas.iter().copied())
+    }
+
+    #[test]
+    fn only_listed_addresses_are_taken_out() {
+        let mixed = set("www.example", RecordType::A, &[&[10, 1, 2, 3], &[192, 0, 2, 1], &[127, 0, 0, 1]]);
+        let (left, gone) = private().split(&mixed);
+        assert_eq!(left.iter().collect::<Vec<_>>(), [&[192, 0, 2, 1]]);
+        assert_eq!(gone, ["10.1.2.3", "127.0.0.1"].map(|addr| addr.parse::<IpAddr>().expect("an address")));
+        assert!(!private().ignores(&mixed));
+        assert!(private().ignores(&set("lan.example", RecordType::A, &[&[10, 1, 2, 3]])));
+        assert!(private().ignores(&set("a.LAN.example", RecordType::A, &[&[10, 1, 2, 3]])));
+        assert!(!private().ignores(&set("xlan.example", RecordType::A, &[&[10, 1, 2, 3]])));
+        assert!(private().ignores(&set("www.example", RecordType::TXT, &[&[4, 10, 1, 2, 3]])));
+    }
+
+    #[test]
+    fn ipv4_inside_of_ipv6_counts() {
+        for (addr, listed) in [
+            ("::ffff:10.0.0.1", true),
+            ("64:ff9b::127.0.0.1", true),
+            ("64:ff9b::192.0.2.1", false),
+            ("2001:db8::a00:1", false),
+            ("fe80::1", true),
+        ] {
+            assert_eq!(private().lists(addr.parse().expect("an address")), listed, "{addr}");
+        }
+    }
+
+    #[test]
+    fn hints_of_services_count() {
+        // 1 . alpn=h2 ipv4hint=192.0.2.1,10.0.0.1 ipv6hint=fe80::1
+        let mut rdata = b"\0\x01\x03svc\0\0\x01\0\x03\x02h2\0\x04\0\x08\xc0\0\x02\x01\x0a\0\0\x01\0\x06\0\x10".to_vec();
+        rdata.extend("fe80::1".parse::<Ipv6Addr>().expect("an address").octets());
+        let (left, gone) = private().split(&set("www.example", RecordType::HTTPS, &[&rdata]));
+        assert!(left.is_empty());
+        assert_eq!(gone, ["10.0.0.1", "fe80::1"].map(|addr| addr.parse::<IpAddr>().expect("an address")));
+        // Cut short anywhere, it is read without harm.
+        for end in 0..rdata.len() {
+            let _ = hints(&rdata[..end]);
+        }
+    }
+}
