@@ -152,8 +152,10 @@ impl fmt::Display for Verdict {
             Self::Answer { records } => write!(f, "the answer, {records} records"),
             Self::Alias { target } => write!(f, "an alias for {target}"),
             Self::Referral { zone, servers, glue, signed } => {
+                let (servers_are, glue_are) =
+                    (plural(*servers, "server", "servers"), plural(*glue, "address", "addresses"));
                 let signed = if *signed { ", signed" } else { "" };
-                write!(f, "a referral to {zone} ({servers} servers, {glue} addresses{signed})")
+                write!(f, "a referral to {zone}: {servers} {servers_are}, {glue} {glue_are}{signed}")
             }
             Self::NoData => f.write_str("the name has no such record"),
             Self::NxDomain => f.write_str("the name does not exist"),
@@ -342,6 +344,10 @@ pub enum Event {
         /// Extended errors, in words.
         edes: Vec<Ede>,
     },
+}
+
+fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
+    if count == 1 { one } else { many }
 }
 
 /// For serde: a type as its mnemonic.

@@ -1,10 +1,24 @@
 //! A trace as text for a terminal.
+//!
+//! One line for each event: when, for which goal (nested goals are indented), the zone that is asked, the number of
+//! the ask, a mark, and what happened. A reply has the number of its ask, so that the two are found when many are
+//! under way.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 
+use crate::wire::text::type_name;
+
 use super::event::{Entry, Event, GoalId, Verdict};
-use super::report::Trace;
+use super::report::{Cost, Trace};
+use super::why::DropWhy;
+
+/// Columns for the zone at most; a longer one moves the rest of its line.
+const MAX_ZONE_WIDTH: usize = 28;
+/// Records that are named in one line; the others are counted.
+const MAX_LISTED: usize = 4;
+/// Fields of an RRSIG record before its signature (RFC 4034 §3.2).
+const BEFORE_SIGNATURE: usize = 12;
 
 /// Whether to use colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +27,28 @@ pub enum Paint {
     Plain,
     /// ANSI colours.
     Colours,
+}
+
+impl Paint {
+    fn code(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Colours if text.trim().is_empty() => text.to_owned(),
+            Self::Colours => format!("\x1b[{code}m{text}\x1b[0m"),
+        }
+    }
+
+    fn tone(self, tone: Tone, text: &str) -> String {
+        self.code(tone.colour(), text)
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.code("1", text)
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.code("2", text)
+    }
 }
 
 /// What a line is about, which gives its mark and its colour.
@@ -27,14 +63,14 @@ enum Tone {
 }
 
 impl Tone {
-    fn mark(self) -> char {
+    fn mark(self) -> &'static str {
         match self {
-            Self::Heading => '?',
-            Self::Asked => '>',
-            Self::Good => '<',
-            Self::Cache => '=',
-            Self::Odd => '~',
-            Self::Bad => '!',
+            Self::Heading => "?",
+            Self::Asked => ">",
+            Self::Good => "<",
+            Self::Cache => "=",
+            Self::Odd => "~",
+            Self::Bad => "!",
         }
     }
 
@@ -56,45 +92,190 @@ impl Trace {
     pub fn to_text(&self, paint: Paint) -> String {
         let mut out = String::new();
         // Writing to a String cannot fail.
-        let _ = self.write_text(paint, &mut out);
+        let steps = Page::new(&self.steps, paint, &mut out).steps(&self.steps);
+        let _ = steps.and_then(|()| self.write_end(paint, &mut out));
         out
     }
 
-    fn write_text(&self, paint: Paint, out: &mut String) -> fmt::Result {
-        let depths = depths(&self.steps);
-        for entry in &self.steps {
-            let depth = depths.get(&entry.goal).copied().unwrap_or_default();
-            if entry.goal == GoalId(0) && matches!(entry.event, Event::Ended { .. }) {
-                continue;
-            }
-            let tone = tone(&entry.event);
-            let line = format!("{}{} {}", "  ".repeat(depth), tone.mark(), entry.event);
-            writeln!(
-                out,
-                "{:>5}.{} ms  {}",
-                entry.at_us / 1000,
-                entry.at_us % 1000 / 100,
-                painted(&line, tone, paint)
-            )?;
-        }
+    /// The answer and what it has cost.
+    fn write_end(&self, paint: Paint, out: &mut String) -> fmt::Result {
         let tone = if self.edes.is_empty() { Tone::Good } else { Tone::Bad };
-        writeln!(out, "\n{}", painted(&format!("{}: {}", self.title(), self.rcode), tone, paint))?;
-        for record in self.answer.iter().chain(&self.authority) {
-            writeln!(out, "  {record}")?;
+        let begin = if self.steps.is_empty() { "" } else { "\n" };
+        writeln!(out, "{begin}{}", paint.tone(tone, &format!("{}: {}", self.title(), self.rcode)))?;
+        for (section, records) in [("answer", &self.answer), ("authority", &self.authority)] {
+            for (nth, record) in records.iter().enumerate() {
+                let section = if nth == 0 { section } else { "" };
+                writeln!(out, "  {} {}", paint.dim(&format!("{section:<9}")), shortened(record))?;
+            }
         }
         for ede in &self.edes {
-            writeln!(out, "  {}", painted(&ede.to_string(), Tone::Bad, paint))?;
+            writeln!(out, "  {} {}", paint.dim("why      "), paint.tone(Tone::Bad, &ede.to_string()))?;
         }
-        let cost = &self.cost;
-        let (ms, tenth) = (cost.time_us / 1000, cost.time_us % 1000 / 100);
-        writeln!(out, "  {} queries, {} octets received, {ms}.{tenth} ms", cost.queries, cost.bytes)
+        let Cost { queries, bytes, time_us } = self.cost;
+        let queries = counted(queries as usize, "query", "queries");
+        writeln!(out, "  {} {queries}, {bytes} octets received, {}", paint.dim("cost     "), Ms(time_us))
     }
 }
 
-fn painted(text: &str, tone: Tone, paint: Paint) -> String {
-    match paint {
-        Paint::Plain => text.to_owned(),
-        Paint::Colours => format!("\x1b[{}m{text}\x1b[0m", tone.colour()),
+/// The steps as they come to stand below one another.
+struct Page<'a> {
+    paint: Paint,
+    out: &'a mut String,
+    /// How deep each goal is nested, and what it is about.
+    goals: HashMap<GoalId, (usize, String)>,
+    /// Columns for the zone that is asked.
+    zone_width: usize,
+    /// The ask that stands in the line above, if one does.
+    above: Option<u32>,
+}
+
+impl<'a> Page<'a> {
+    fn new(steps: &[Entry], paint: Paint, out: &'a mut String) -> Self {
+        let (mut goals, mut zone_width) = (HashMap::new(), 0);
+        for entry in steps {
+            match &entry.event {
+                Event::Goal { parent, name, qtype, .. } => {
+                    let above = parent.and_then(|parent| goals.get(&parent));
+                    let depth = above.map_or(0, |(depth, _): &(usize, String)| depth + 1);
+                    goals.insert(entry.goal, (depth, format!("{name} {}", type_name(*qtype))));
+                }
+                Event::Asked { zone, .. } => zone_width = zone_width.max(zone.to_string().len()),
+                _ => {}
+            }
+        }
+        Self { paint, out, goals, zone_width: zone_width.min(MAX_ZONE_WIDTH), above: None }
+    }
+
+    fn steps(&mut self, mut steps: &[Entry]) -> fmt::Result {
+        while let [entry, rest @ ..] = steps {
+            // What was dropped from a reply stands below the reply, in one line for each reason.
+            let count = steps.iter().take_while(|entry| matches!(entry.event, Event::Dropped { .. })).count();
+            let (dropped, behind) = steps.split_at(count);
+            steps = match (count, behind) {
+                (0, _) => {
+                    self.step(entry)?;
+                    rest
+                }
+                (_, [reply @ Entry { event: Event::Heard { .. }, .. }, rest @ ..]) => {
+                    self.step(reply)?;
+                    self.dropped(dropped)?;
+                    rest
+                }
+                (_, rest) => {
+                    self.dropped(dropped)?;
+                    rest
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, entry: &Entry) -> fmt::Result {
+        let tone = tone(&entry.event);
+        let above = self.above.take();
+        let paint = self.paint;
+        match &entry.event {
+            // The end of the client's own question is the answer, which stands at the end.
+            Event::Ended { .. } if entry.goal == GoalId(0) => Ok(()),
+            Event::Asked { ask, zone, server, name, qtype, transport, why, choice, .. } => {
+                self.begin(entry, Some((*ask, zone.to_string())), tone)?;
+                self.above = Some(*ask);
+                let question = paint.tone(tone, &format!("{name} {}", type_name(*qtype)));
+                let why = paint.dim(&format!("({why}; {choice})"));
+                writeln!(self.out, "{question} to {server} over {transport} {why}")
+            }
+            Event::Heard { ask, server, rtt_us, bytes, rcode, aa, late, verdict } => {
+                self.begin(entry, Some((*ask, String::new())), tone)?;
+                let from = if above == Some(*ask) { String::new() } else { format!("{server}: ") };
+                let aa = if *aa { ", authoritative" } else { "" };
+                let late = if *late { ", late" } else { "" };
+                let verdict = paint.tone(tone, &verdict.to_string());
+                let how = paint.dim(&format!("({rcode}{aa}, {bytes} octets after {}{late})", Ms(*rtt_us)));
+                writeln!(self.out, "{from}{verdict} {how}")
+            }
+            Event::Late { ask, .. } | Event::Lost { ask, .. } | Event::Ignored { ask, .. } => {
+                self.begin(entry, Some((*ask, String::new())), tone)?;
+                writeln!(self.out, "{}", paint.tone(tone, &entry.event.to_string()))
+            }
+            Event::Ended { .. } => {
+                let title = self.goals.get(&entry.goal).map_or_else(String::new, |(_, title)| format!("{title}: "));
+                self.begin(entry, None, tone)?;
+                writeln!(self.out, "{}", paint.tone(tone, &format!("{title}{}", entry.event)))
+            }
+            event => {
+                self.begin(entry, None, tone)?;
+                writeln!(self.out, "{}", paint.tone(tone, &event.to_string()))
+            }
+        }
+    }
+
+    /// Time, depth, and for what belongs to an ask its zone and number; then the mark.
+    fn begin(&mut self, entry: &Entry, ask: Option<(u32, String)>, tone: Tone) -> fmt::Result {
+        let time = format!("{:>10}", Ms(entry.at_us).to_string());
+        let depth = self.goals.get(&entry.goal).map_or(0, |(depth, _)| *depth);
+        write!(self.out, "{}  {}", self.paint.dim(&time), "  ".repeat(depth))?;
+        if let Some((number, zone)) = ask {
+            let zone = format!("{zone:<width$}", width = self.zone_width);
+            let number = format!("{:>3}", format!("#{number}"));
+            write!(self.out, "  {} {} ", self.paint.bold(&zone), self.paint.dim(&number))?;
+        }
+        write!(self.out, "{} ", self.paint.tone(tone, tone.mark()))
+    }
+
+    /// One line for each reason for which records of a reply were not used.
+    fn dropped(&mut self, entries: &[Entry]) -> fmt::Result {
+        let mut lines: Vec<(u32, DropWhy, &Entry, Vec<String>)> = Vec::new();
+        for entry in entries {
+            let Event::Dropped { ask, owner, rtype, why } = &entry.event else { continue };
+            let record = format!("{owner} {}", type_name(*rtype));
+            match lines.iter_mut().find(|line| (line.0, line.1) == (*ask, *why)) {
+                Some((.., records)) => records.push(record),
+                None => lines.push((*ask, *why, entry, vec![record])),
+            }
+        }
+        for (ask, why, entry, records) in lines {
+            let count = counted(records.len(), "record", "records");
+            self.begin(entry, Some((ask, String::new())), Tone::Odd)?;
+            let line = format!("dropped {count}, {why}: {}", listed(&records));
+            writeln!(self.out, "{}", self.paint.tone(Tone::Odd, &line))?;
+        }
+        Ok(())
+    }
+}
+
+/// Microseconds, shown as milliseconds.
+struct Ms(u64);
+
+impl fmt::Display for Ms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} ms", self.0 / 1000, self.0 % 1000 / 100)
+    }
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Names the first few, each once, and counts the rest.
+fn listed(records: &[String]) -> String {
+    let mut each: Vec<&str> = Vec::new();
+    for record in records {
+        if !each.contains(&record.as_str()) {
+            each.push(record);
+        }
+    }
+    let rest = each.len().saturating_sub(MAX_LISTED);
+    each.truncate(MAX_LISTED);
+    let listed = each.join(", ");
+    if rest > 0 { format!("{listed} and {rest} more") } else { listed }
+}
+
+/// A record without the signature that only a machine reads; JSON has it.
+fn shortened(record: &str) -> String {
+    let fields: Vec<&str> = record.split(' ').collect();
+    match fields.get(3) {
+        Some(&"RRSIG") if fields.len() > BEFORE_SIGNATURE => format!("{} ...", fields[..BEFORE_SIGNATURE].join(" ")),
+        _ => record.to_owned(),
     }
 }
 
@@ -120,14 +301,116 @@ fn tone(event: &Event) -> Tone {
     }
 }
 
-/// How deep each goal is nested.
-fn depths(steps: &[Entry]) -> HashMap<GoalId, usize> {
-    let mut depths = HashMap::new();
-    for entry in steps {
-        if let Event::Goal { parent, .. } = &entry.event {
-            let depth = parent.and_then(|parent| depths.get(&parent).copied()).map_or(0, |depth: usize| depth + 1);
-            depths.insert(entry.goal, depth);
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::time::Time;
+    use crate::trace::{AskWhy, ChoiceWhy, Purpose, ServerAt, Told, Transport};
+    use crate::wire::{Name, Question, RecordType, ResponseCode};
+
+    fn name(text: &str) -> Name {
+        text.parse().expect("a name")
+    }
+
+    fn server(nth: u8) -> ServerAt {
+        ServerAt { name: Some(name(&format!("ns{nth}.example."))), addr: IpAddr::from([192, 0, 2, nth]) }
+    }
+
+    fn asked(ask: u32, qname: &str) -> Event {
+        Event::Asked {
+            ask,
+            zone: name("example."),
+            server: server(1),
+            name: name(qname),
+            qtype: RecordType::A,
+            transport: Transport::Udp,
+            why: AskWhy::Full,
+            choice: ChoiceWhy::Only,
+            patience_ms: 400,
         }
     }
-    depths
+
+    fn heard(ask: u32) -> Event {
+        let (rcode, verdict) = ("NOERROR".to_owned(), Verdict::Answer { records: 1 });
+        Event::Heard { ask, server: server(1), rtt_us: 1_250, bytes: 60, rcode, aa: true, late: false, verdict }
+    }
+
+    fn dropped(owner: &str, why: DropWhy) -> Event {
+        Event::Dropped { ask: 1, owner: name(owner), rtype: RecordType::A, why }
+    }
+
+    fn goal(qname: &str, purpose: Purpose, parent: Option<GoalId>) -> Event {
+        Event::Goal { name: name(qname), qtype: RecordType::A, purpose, parent }
+    }
+
+    fn trace(events: &[(u32, Event)]) -> Trace {
+        let steps = events.iter().map(|(goal, event)| Entry { at_us: 0, goal: GoalId(*goal), event: event.clone() });
+        let told = Told { rcode: ResponseCode::NoError, answer: &[], authority: &[], edes: &[] };
+        let question = Question::new(name("www.example."), RecordType::A);
+        Trace::new(&question, &told, Cost::new(1, 60, Time::ZERO, Time::ZERO), steps.collect())
+    }
+
+    fn lines(events: &[(u32, Event)]) -> Vec<String> {
+        trace(events).to_text(Paint::Plain).lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_reply_stands_below_its_ask_and_what_was_dropped_below_the_reply() {
+        let mut events = vec![(0, asked(1, "wWw.eXample."))];
+        events.extend((0..30).map(|nth| (0, dropped(&format!("n{nth}.example."), DropWhy::OutOfBailiwick))));
+        events.push((0, dropped("other.example.", DropWhy::NotAsked)));
+        events.push((0, heard(1)));
+        let lines = lines(&events);
+        assert!(lines[0].contains("example.  #1 > wWw.eXample. A to ns1.example. (192.0.2.1) over UDP"), "{lines:#?}");
+        assert!(lines[1].contains("#1 < the answer, 1 record (NOERROR, authoritative, 60 octets after 1.2 ms)"));
+        let first_few = "n0.example. A, n1.example. A, n2.example. A, n3.example. A and 26 more";
+        assert!(lines[2].contains("#1 ~ dropped 30 records, outside the zone") && lines[2].ends_with(first_few));
+        assert!(lines[3].contains("#1 ~ dropped 1 record, not what was asked: other.example. A"), "{lines:#?}");
+        assert!(lines[4].is_empty() && lines[5] == "www.example. A: NOERROR", "{lines:#?}");
+    }
+
+    #[test]
+    fn a_reply_that_comes_after_other_asks_says_from_whom_it_is() {
+        let lines = lines(&[(0, asked(1, "a.example.")), (0, asked(2, "b.example.")), (0, heard(1)), (0, heard(2))]);
+        assert!(lines[2].contains("#1 < ns1.example. (192.0.2.1): the answer"), "{lines:#?}");
+        assert!(lines[3].contains("#2 < ns1.example. (192.0.2.1): the answer"), "{lines:#?}");
+    }
+
+    #[test]
+    fn goals_are_nested_and_say_how_they_end() {
+        let purpose = || Purpose::ServerAddress { zone: name("example.") };
+        let ended = || Event::Ended { rcode: "NOERROR".to_owned(), edes: Vec::new() };
+        let lines = lines(&[
+            (0, goal("www.example.", Purpose::Client, None)),
+            (1, goal("ns1.other.", purpose(), Some(GoalId(0)))),
+            (2, goal("ns2.other.", purpose(), Some(GoalId(1)))),
+            (2, ended()),
+            (0, ended()),
+        ]);
+        let depth = |line: &str| line.find(['?', '<']).expect("a mark");
+        assert_eq!(depth(&lines[1]), depth(&lines[0]) + 2);
+        assert_eq!(depth(&lines[2]), depth(&lines[0]) + 4);
+        assert!(lines[3].ends_with("< ns2.other. A: NOERROR"), "{lines:#?}");
+        assert!(lines[4].is_empty(), "the end of the client's question is the answer");
+    }
+
+    #[test]
+    fn nothing_from_the_network_steers_the_terminal() {
+        let evil = trace(&[(0, asked(1, r"\027[31m\010\155.example.")), (0, heard(1))]);
+        for paint in [Paint::Plain, Paint::Colours] {
+            let text = evil.to_text(paint).replace("\x1b[", "");
+            assert!(text.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{text:?}");
+        }
+        assert!(!evil.to_text(Paint::Plain).contains('\x1b'));
+    }
+
+    #[test]
+    fn signatures_are_shortened_and_nothing_else_is() {
+        let signature = "www.example. 300 IN RRSIG A 13 3 300 20261205004943 20261120234943 26025 example. cZC9q694==";
+        assert!(shortened(signature).ends_with(" 26025 example. ..."));
+        let text = format!("www.example. 300 IN TXT \"{}\"", "x ".repeat(50));
+        assert_eq!(shortened(&text), text);
+    }
 }

@@ -93,10 +93,14 @@ impl fmt::Display for ChoiceWhy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Only => f.write_str("the only one left"),
+            Self::InBand { srtt_us, band: 1 } => {
+                write!(f, "the fastest, RTT {}.{} ms", srtt_us / 1000, srtt_us % 1000 / 100)
+            }
             Self::InBand { srtt_us, band } => {
                 write!(f, "one of {band} near the best, RTT {}.{} ms", srtt_us / 1000, srtt_us % 1000 / 100)
             }
-            Self::Unknown { band } => write!(f, "one of {band}, its RTT not known yet"),
+            Self::Unknown { band: 1 } => f.write_str("the only one not tried yet"),
+            Self::Unknown { band } => write!(f, "one of {band} not tried yet"),
             Self::Explored => f.write_str("explored, to see whether it is better than we think"),
             Self::Same => f.write_str("the same server again"),
         }
