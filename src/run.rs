@@ -143,7 +143,7 @@ fn answered_here(settings: &Settings, question: &Question) -> Option<Story> {
         Verdict::Answer(answer) => answer,
         Verdict::Refuse(why) => LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], ..LocalAnswer::default() },
     };
-    let LocalAnswer { rcode, answer, authority, edes } = answer;
+    let LocalAnswer { rcode, answer, authority, edes, .. } = answer;
     let told = Told { rcode, answer: &answer, authority: &authority, edes: &edes };
     let trace = Trace::new(question, &told, Cost::new(0, 0, Time::ZERO, Time::ZERO), Vec::new());
     Some(Story { trace, failed: !matches!(rcode, ResponseCode::NoError | ResponseCode::NXDomain) })

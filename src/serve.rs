@@ -87,15 +87,22 @@ impl Resolver {
     }
 
     fn answer_locally(&self, query: &QueryView<'_>, local: &LocalAnswer, peer: &Peer, out: &mut Vec<u8>) {
-        let sections = Sections { answer: &local.answer, authority: &local.authority, additional: &[], aa: false };
+        let sections = Sections {
+            answer: &local.answer,
+            authority: &local.authority,
+            additional: &[],
+            aa: local.authoritative,
+            no_recursion: local.no_recursion,
+        };
         let template = Template::build(&query.question(), local.rcode, &sections, query.dnssec_ok());
         let now = self.0.world.clock.now();
         let answer = Answer { template, edes: local.edes.clone().into(), stored: now, expires: now, secure: false };
         self.respond(query, &answer, now, peer, out);
     }
 
-    fn refuse(&self, query: &QueryView<'_>, why: Ede, peer: &Peer, out: &mut Vec<u8>) {
-        let local = LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], ..LocalAnswer::default() };
+    fn refuse(&self, query: &QueryView<'_>, why: Ede, no_recursion: bool, peer: &Peer, out: &mut Vec<u8>) {
+        let local =
+            LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], no_recursion, ..LocalAnswer::default() };
         self.answer_locally(query, &local, peer, out);
     }
 
@@ -152,7 +159,7 @@ impl Resolver {
             return kept;
         }
         let Outcome { rcode, answer, authority, .. } = &landed.outcome;
-        let sections = Sections { answer, authority, additional: &[], aa: false };
+        let sections = Sections { answer, authority, ..Sections::default() };
         let template = Template::build(question, *rcode, &sections, key.dnssec_ok);
         let ttl_secs = match &landed.outcome.failure {
             // RFC 9520: a failure is kept by the cache of failures, which knows for how long.
@@ -201,10 +208,10 @@ impl Responder for Resolver {
         }
         match judge(&query.question(), peer.client.ip(), policy) {
             Verdict::Answer(local) => self.answer_locally(&query, &local, peer, out),
-            Verdict::Refuse(why) => self.refuse(&query, why, peer, out),
+            Verdict::Refuse(why) => self.refuse(&query, why, true, peer, out),
             Verdict::Resolve if !query.flags().rd() => {
                 let why = "recursion was not desired, and the answer is not in the cache";
-                self.refuse(&query, Ede::new(ede::NOT_AUTHORITATIVE, why), peer, out);
+                self.refuse(&query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
             }
             Verdict::Resolve => return Now::Later,
         }

@@ -45,17 +45,21 @@ pub struct LocalAnswer {
     pub answer: Vec<RrSet>,
     /// The authority section: the SOA that lets a negative answer be cached (RFC 2308 §3).
     pub authority: Vec<RrSet>,
+    /// Whether it is authoritative: a zone that is served here (RFC 6303 §3).
+    pub authoritative: bool,
+    /// Whether recursion is not available to this client, or for this kind of question.
+    pub no_recursion: bool,
     /// Why it was answered here.
     pub edes: Vec<Ede>,
 }
 
 impl LocalAnswer {
     fn records(answer: Vec<RrSet>, why: Ede) -> Self {
-        Self { rcode: ResponseCode::NoError, answer, authority: Vec::new(), edes: vec![why] }
+        Self { rcode: ResponseCode::NoError, answer, edes: vec![why], ..Self::default() }
     }
 
     fn error(rcode: ResponseCode, why: Ede) -> Self {
-        Self { rcode, answer: Vec::new(), authority: Vec::new(), edes: vec![why] }
+        Self { rcode, edes: vec![why], ..Self::default() }
     }
 }
 

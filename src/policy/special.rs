@@ -99,7 +99,8 @@ pub(super) fn answer(question: &Question) -> Option<LocalAnswer> {
     let rcode = if exists { ResponseCode::NoError } else { ResponseCode::NXDomain };
     let authority = if answer.is_empty() { vec![soa(zone)] } else { Vec::new() };
     let why = format!("{zone} is answered here and asked nowhere else ({})", local.rule);
-    Some(LocalAnswer { rcode, answer, authority, edes: vec![Ede::new(ede::SYNTHESIZED, why)] })
+    let edes = vec![Ede::new(ede::SYNTHESIZED, why)];
+    Some(LocalAnswer { rcode, answer, authority, edes, authoritative: true, ..LocalAnswer::default() })
 }
 
 fn find(name: &Name) -> Option<(&'static Name, &'static Local)> {

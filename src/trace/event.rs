@@ -271,6 +271,15 @@ pub enum Event {
         /// Why.
         wrong: Wrong,
     },
+    /// A reply with a fault is taken after all: nobody has a better one.
+    LastResort {
+        /// The ask.
+        ask: u32,
+        /// The server.
+        server: ServerAt,
+        /// What it says.
+        verdict: Verdict,
+    },
     /// A packet came that was not the reply.
     Ignored {
         /// While which ask was awaited.
@@ -385,6 +394,9 @@ impl fmt::Display for Event {
                 write!(f, "{server} is silent for {after_ms} ms, and not waited for alone any more")
             }
             Self::Lost { server, wrong, .. } => write!(f, "{server} {wrong}"),
+            Self::LastResort { server, verdict, .. } => {
+                write!(f, "nobody has a better reply, so that of {server} counts: {verdict}")
+            }
             Self::Ignored { server, what, .. } => write!(f, "ignored from {server}: {what}"),
             Self::Dropped { owner, rtype, why, .. } => write!(f, "dropped {owner} {}: {why}", type_name(*rtype)),
             Self::NotAsked { zone, server, why } => write!(f, "{server} is not asked for {zone}: {why}"),

@@ -285,7 +285,7 @@ fn tone(event: &Event) -> Tone {
         Event::FromCache { .. } => Tone::Cache,
         Event::Asked { .. } | Event::Joined { .. } => Tone::Asked,
         Event::Heard { verdict: Verdict::Wrong(_) | Verdict::AliasLoop { .. } | Verdict::TooLong, .. } => Tone::Bad,
-        Event::Heard { .. } => Tone::Good,
+        Event::Heard { .. } | Event::LastResort { .. } => Tone::Good,
         Event::Ended { edes, .. } if edes.is_empty() => Tone::Good,
         Event::NotAsked { .. }
         | Event::Withheld { .. }

@@ -197,8 +197,8 @@ pub enum DropWhy {
     NotNeeded,
     /// An address for a name that is no server in this referral.
     NotGlue,
-    /// The target lies in another zone: its own servers are asked instead.
-    OtherZone,
+    /// It lies behind an alias, where only the canonical name's own servers have the say (RFC 2181 §5.4.1).
+    BehindAlias,
     /// A second CNAME, or a CNAME beside other data (RFC 1034 §3.6.2).
     ExtraCname,
     /// Another class than IN.
@@ -218,7 +218,7 @@ impl fmt::Display for DropWhy {
             Self::NotAsked => "not what was asked",
             Self::NotNeeded => "not needed for this kind of reply",
             Self::NotGlue => "no address of a server in this referral",
-            Self::OtherZone => "another zone's servers have the say over it",
+            Self::BehindAlias => "behind an alias: asked for by its own name instead",
             Self::ExtraCname => "a name has one CNAME or other data, not both",
             Self::OtherClass => "another class than IN",
             Self::NotDown => "a referral must lead down towards the question",
@@ -313,6 +313,8 @@ pub enum Wrong {
     Recursive,
     /// Neither an answer nor a referral nor a denial.
     Empty,
+    /// A denial of the type without the SOA record that belongs to it (RFC 2308 §2.2).
+    Bare,
     /// Truncated even over TCP, or nothing to be had over TCP.
     Truncated,
     /// It was not asked.
@@ -339,6 +341,7 @@ impl fmt::Display for Wrong {
             }
             Self::Recursive => f.write_str("is lame: it answers without authority, from recursion"),
             Self::Empty => f.write_str("is lame: it gave neither an answer nor a referral"),
+            Self::Bare => f.write_str("denied the type and gave no SOA record"),
             Self::Truncated => f.write_str("truncated its answer and gave no whole one"),
             Self::Avoided { why } => write!(f, "is not asked: {why}"),
             Self::Unreachable { how, transport } => write!(f, "failed over {transport}: {how}"),

@@ -3,10 +3,10 @@
 use crate::trace::{AskWhy, Event, GoalId, Purpose, Transport, Verdict, Wrong};
 use crate::wire::Name;
 
-use super::goal::{Denied, Found, How, Pending};
+use super::goal::{Denied, Found, How, LastResort, Pending};
 use super::outcome::Failure;
 use super::scrub::Clean;
-use super::{Turn, Walk};
+use super::{Turn, Walk, judge};
 
 impl Walk {
     /// The same server is asked once more, in another way.
@@ -24,19 +24,16 @@ impl Walk {
             Verdict::Truncated if pending.how.transport == Transport::Udp => {
                 self.again(pending, Transport::Tcp, AskWhy::TcpAfterTruncation);
             }
-            Verdict::Truncated => self.wrong(pending, Wrong::Truncated, turn),
+            Verdict::Truncated => self.wrong(pending, Wrong::Truncated, clean, turn),
             Verdict::Wrong(Wrong::NoEdns) if pending.how.edns => {
                 self.again(pending, pending.how.transport, AskWhy::WithoutEdns);
             }
-            Verdict::Wrong(wrong) => self.wrong(pending, wrong, turn),
-            Verdict::Referral { .. } => self.refer(pending, &clean, turn),
             // A minimised question shows where the zone cuts are and nothing else.
-            Verdict::Answer { .. } | Verdict::NoData if pending.minimised => {
-                let limits = &turn.around.settings.limits;
-                let goal = self.goal(id);
-                goal.minimised.deeper(&goal.current, limits);
-                self.ask_anew(id, turn);
+            Verdict::Answer { .. } | Verdict::NoData | Verdict::Wrong(Wrong::Bare) if pending.minimised => {
+                self.deeper(id, turn);
             }
+            Verdict::Wrong(wrong) => self.wrong(pending, wrong, clean, turn),
+            Verdict::Referral { .. } => self.refer(pending, &clean, turn),
             Verdict::NxDomain if pending.minimised && self.goal(id).minimised.believes_denial() => {
                 self.denied(pending, clean, true, turn);
             }
@@ -57,19 +54,44 @@ impl Walk {
         }
     }
 
+    /// No zone cut here: the same servers see more of the name.
+    fn deeper(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        let limits = &turn.around.settings.limits;
+        let goal = self.goal(id);
+        goal.minimised.deeper(&goal.current, limits);
+        self.ask_anew(id, turn);
+    }
+
     /// A server was of no use; before it is given up, the whole question is tried (RFC 9156 §2.3).
-    pub(super) fn wrong(&mut self, pending: &Pending, wrong: Wrong, turn: &mut Turn<'_, '_>) {
+    fn wrong(&mut self, pending: &Pending, wrong: Wrong, clean: Clean, turn: &mut Turn<'_, '_>) {
         let now = turn.now;
-        let lame = matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::Recursive | Wrong::Empty);
         if pending.minimised {
             self.goal(pending.goal).minimised.give_up();
             return self.again(pending, pending.how.transport, AskWhy::FullAfterTrouble);
         }
         let Some(at) = self.goal(pending.goal).at() else { return };
-        if lame {
+        if matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::Recursive | Wrong::Empty) {
             turn.around.servers.lame(pending.server.addr, &at.cut.zone, now);
         }
+        // Two servers that agree are believed (RFC 2308 §2.2).
+        let agreed = wrong == Wrong::Bare && at.problems.iter().any(|(_, known)| *known == Wrong::Bare);
+        if let Some(verdict) = judge::last_resort(&wrong, &clean) {
+            at.last_resort.get_or_insert_with(|| Box::new(LastResort { pending: pending.clone(), clean, verdict }));
+        }
         at.problem(&pending.server, wrong, true);
+        if agreed {
+            self.take_last_resort(pending.goal, turn);
+        }
+    }
+
+    /// Takes a faulty reply for want of a better one; false if there is none.
+    pub(super) fn take_last_resort(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let Some(last) = self.goal(id).at().and_then(|at| at.last_resort.take()) else { return false };
+        let LastResort { pending, clean, verdict } = *last;
+        let event = Event::LastResort { ask: pending.id.0, server: pending.server.clone(), verdict: verdict.clone() };
+        self.note(turn, id, event);
+        self.apply(&pending, clean, verdict, turn);
+        true
     }
 
     /// The whole answer came.

@@ -9,14 +9,13 @@ use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::goal::{AtZone, Denied, Found, Goal, State};
 use super::outcome::Failure;
-use super::scrub::synthesise;
 use super::{Around, Turn, Walk};
 
 /// What the caches say about a question.
 enum Look {
     Set(RrSet),
-    /// The aliases, a DNAME before the CNAME made from it.
-    Alias(Vec<RrSet>, Name),
+    /// The CNAME and its target.
+    Alias(RrSet, Name),
     Denial(DenialKind, Denied),
     Failed(Failure),
     Nothing,
@@ -36,8 +35,8 @@ impl Walk {
         }
         match look {
             Look::Set(set) => self.finish(id, Found::Answer(set), turn),
-            Look::Alias(links, target) => {
-                if self.extend_chain(id, links, Vec::new(), turn) {
+            Look::Alias(cname, target) => {
+                if self.extend_chain(id, vec![cname], Vec::new(), turn) {
                     self.follow(id, target, turn);
                 }
             }
@@ -52,6 +51,8 @@ impl Walk {
     fn descend(&mut self, id: GoalId, current: &Question, turn: &mut Turn<'_, '_>) {
         // RFC 4035 §3.1.4.1: the DS set of a zone is asked from its parent.
         let parent = (current.qtype == RecordType::DS).then(|| current.name.parent()).flatten();
+        let above = self.goal(id).above.as_ref().filter(|zone| current.name.is_within(zone)).map(Name::parent);
+        let parent = above.unwrap_or(parent);
         let place = parent.as_ref().unwrap_or(&current.name);
         if let Some(cut) = turn.around.cache.deepest(place, turn.now) {
             let event = Event::FromCache {
@@ -142,7 +143,10 @@ impl Walk {
                 self.loops(id, link.owner, turn);
                 return false;
             }
-            goal.chain.push(link);
+            // RFC 2181 §5: the same DNAME, met again further on, stands in the answer once.
+            if !goal.chain.contains(&link) {
+                goal.chain.push(link);
+            }
         }
         let aliases = goal.chain.iter().filter(|set| set.rtype == RecordType::CNAME).count();
         if aliases > turn.around.settings.limits.cname_links as usize {
@@ -162,6 +166,7 @@ impl Walk {
         goal.current.name = target;
         goal.referrals = 0;
         goal.minimised = super::minimise::Minimised::new(mode);
+        goal.ask_above(goal.above.clone());
         goal.state = State::Begin;
         turn.ready.push(id);
     }
@@ -200,39 +205,12 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
         let target = set.targets().next();
         let event = seen(Known::Alias, name, RecordType::CNAME, known.stored, known.expires, &known.from);
         if let Some(target) = target {
-            return (Look::Alias(vec![set], target), event);
+            return (Look::Alias(set, target), event);
         }
     }
     if let Some(failure) = cache.failure(question, now) {
         let event = seen(Known::Failure, name, qtype, failure.stored, failure.expires, &Source::Local);
         return (Look::Failed(Failure::Remembered { edes: failure.edes.to_vec() }), event);
-    }
-    dname(question, around, now)
-}
-
-/// Asks the cache for a DNAME above the name, down from the deepest zone cut.
-fn dname(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Event>) {
-    let cut = around.cache.deepest(&question.name, now).map_or(0, |cut| cut.zone.label_count());
-    let mut above = question.name.parent();
-    while let Some(name) = above.filter(|name| name.label_count() >= cut.max(1)) {
-        if let Some(known) = around.cache.set(&name, RecordType::DNAME, now) {
-            let set = aged(&known.set, known.stored, now);
-            let event = Event::FromCache {
-                known: Known::Alias,
-                name,
-                rtype: RecordType::DNAME,
-                age_secs: (now - known.stored).as_secs(),
-                left_secs: (known.expires - now).as_secs(),
-                source: known.from.clone(),
-            };
-            let made = synthesise(&question.name, &set);
-            let target = made.as_ref().and_then(|made| made.targets().next());
-            if let (Some(made), Some(target)) = (made, target) {
-                return (Look::Alias(vec![set, made], target), Some(event));
-            }
-            break;
-        }
-        above = name.parent();
     }
     (Look::Nothing, None)
 }

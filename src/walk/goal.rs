@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::cache::Delegation;
 use crate::time::Time;
-use crate::trace::{AskWhy, GoalId, Purpose, ServerAt, Transport, Wrong};
+use crate::trace::{AskWhy, GoalId, Purpose, ServerAt, Transport, Verdict, Wrong};
 use crate::wire::{Name, Question, RrSet};
 
 use super::ask::AskId;
 use super::minimise::{Minimisation, Minimised};
 use super::outcome::Failure;
+use super::scrub::Clean;
 
 /// One question on its way to an answer.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Goal {
     pub(super) purpose: Purpose,
     /// The goals that wait for it.
     pub(super) waiters: Vec<GoalId>,
+    /// The zone above whose servers it is asked: for the address of a server inside that zone.
+    pub(super) above: Option<Name>,
     /// How deep it is nested below the client's question.
     pub(super) depth: u32,
     /// What was asked.
@@ -97,6 +100,19 @@ pub(super) struct AtZone {
     pub(super) cycle: Option<(Name, Name)>,
     /// A server that is to be asked again in another way.
     pub(super) redo: Option<(ServerAt, How)>,
+    /// A reply with a fault that is used when nobody has a better one.
+    pub(super) last_resort: Option<Box<LastResort>>,
+}
+
+/// A faulty reply and what it says.
+#[derive(Debug)]
+pub(super) struct LastResort {
+    /// The ask to which it came.
+    pub(super) pending: Pending,
+    /// What is in it.
+    pub(super) clean: Clean,
+    /// What it would mean without the fault.
+    pub(super) verdict: Verdict,
 }
 
 /// What happened with one address.
@@ -163,6 +179,7 @@ impl Goal {
         Self {
             purpose,
             waiters: Vec::new(),
+            above: None,
             depth,
             current: question.clone(),
             question,
@@ -172,6 +189,14 @@ impl Goal {
             minimised: Minimised::new(mode),
             state: State::Begin,
         }
+    }
+
+    /// Asks the servers above `zone` and nobody else.
+    pub(super) fn ask_above(&mut self, zone: Option<Name>) {
+        if zone.is_some() {
+            self.minimised.give_up();
+        }
+        self.above = zone;
     }
 
     /// The zone that it is asking, if it is.
@@ -197,6 +222,7 @@ impl AtZone {
             problems: Vec::new(),
             cycle: None,
             redo: None,
+            last_resort: None,
         }
     }
 
@@ -207,6 +233,17 @@ impl AtZone {
             self.tried.len() - 1
         });
         &mut self.tried[at]
+    }
+
+    /// How often an address was asked the question.
+    pub(super) fn tries(&self, addr: IpAddr) -> u32 {
+        self.tried.iter().find(|tried| tried.server.addr == addr).map_or(0, |tried| tried.times)
+    }
+
+    /// Whether an address is not asked again: it is of no use, or was tried `most` times.
+    pub(super) fn is_spent(&self, addr: IpAddr, most: u32) -> bool {
+        let tried = self.tried.iter().find(|tried| tried.server.addr == addr);
+        tried.is_some_and(|tried| tried.out || tried.times >= most)
     }
 
     /// A server that stayed silent over UDP and was not asked over TCP: after three tries a server counts as
@@ -222,6 +259,7 @@ impl AtZone {
             (tried.times, tried.over_tcp) = (0, false);
         }
         self.problems.clear();
+        self.last_resort = None;
     }
 
     /// Notes what was wrong with a server; it is not asked again here when it is `out`.

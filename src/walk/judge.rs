@@ -2,27 +2,27 @@
 
 use crate::trace::{Verdict, Wrong};
 use crate::wire::text::rcode_name;
-use crate::wire::{Name, Question, RecordType, ResponseCode};
+use crate::wire::{Question, RecordType, ResponseCode};
 
 use super::scrub::{ChainEnd, Clean};
 
-/// Judges a reply of a server of `zone` to `asked`.
+/// Judges a reply to `asked`.
 #[must_use]
-pub fn reply(zone: &Name, asked: &Question, clean: &Clean) -> Verdict {
+pub fn reply(asked: &Question, clean: &Clean) -> Verdict {
     if clean.tc {
         return Verdict::Truncated;
     }
     match clean.rcode {
-        // RFC 6604 §3: the code speaks of the name at the end of the aliases.
+        // RFC 6604 §3: the code speaks of the name at the end of the aliases, which is asked for by itself.
         ResponseCode::NXDomain if clean.chain.is_empty() && clean.answer.is_none() => denial(clean, Verdict::NxDomain),
-        ResponseCode::NoError | ResponseCode::NXDomain => no_error(zone, asked, clean),
+        ResponseCode::NoError | ResponseCode::NXDomain => no_error(asked, clean),
         ResponseCode::YXDomain if clean.chain_end == ChainEnd::TooLong => Verdict::TooLong,
         ResponseCode::FormErr | ResponseCode::NotImp if !clean.edns => Verdict::Wrong(Wrong::NoEdns),
         code => Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(code).into_owned() }),
     }
 }
 
-fn no_error(zone: &Name, asked: &Question, clean: &Clean) -> Verdict {
+fn no_error(asked: &Question, clean: &Clean) -> Verdict {
     // RA without AA: a resolver answers where an authority was delegated to.
     if clean.ra && !clean.aa && clean.referral.is_none() {
         return Verdict::Wrong(Wrong::Recursive);
@@ -36,7 +36,7 @@ fn no_error(zone: &Name, asked: &Question, clean: &Clean) -> Verdict {
         return Verdict::Answer { records: answer.rdatas.len() };
     }
     if !clean.chain.is_empty() {
-        return alias(zone, clean);
+        return Verdict::Alias { target: clean.end.clone() };
     }
     if let Some(referral) = &clean.referral {
         return match () {
@@ -58,24 +58,31 @@ fn no_error(zone: &Name, asked: &Question, clean: &Clean) -> Verdict {
     }
 }
 
-/// The aliases of this reply end without an answer: is that the end, or is there more to ask?
-fn alias(zone: &Name, clean: &Clean) -> Verdict {
-    // The same server denied the target, which lies in its zone (RFC 2308 §2.1 shows such replies).
-    if clean.soa.as_ref().is_some_and(|soa| clean.end.is_within(&soa.owner)) && clean.end.is_within(zone) {
-        return match clean.rcode {
-            ResponseCode::NXDomain => Verdict::NxDomain,
-            _ => Verdict::NoData,
-        };
-    }
-    Verdict::Alias { target: clean.end.clone() }
-}
-
 fn denial(clean: &Clean, verdict: Verdict) -> Verdict {
     match (clean.aa, clean.ra) {
+        // RFC 2308 §2.2 allows it, but broken servers say the same; another one is heard first.
+        (true, _) if clean.soa.is_none() && verdict == Verdict::NoData => Verdict::Wrong(Wrong::Bare),
         (true, _) => verdict,
         (false, true) => Verdict::Wrong(Wrong::Recursive),
         // Without AA a SOA shows at least that the server holds the zone.
         (false, false) if clean.soa.is_some() || verdict == Verdict::NxDomain => verdict,
         (false, false) => Verdict::Wrong(Wrong::Empty),
+    }
+}
+
+/// What a reply with this fault may still be good for when no server of the zone has a better one: an answer out of
+/// a cache is an answer, a bare NODATA is one by RFC 2308 §2.2.
+#[must_use]
+pub fn last_resort(wrong: &Wrong, clean: &Clean) -> Option<Verdict> {
+    match wrong {
+        Wrong::Bare => Some(Verdict::NoData),
+        Wrong::Recursive if !clean.chain.is_empty() => Some(Verdict::Alias { target: clean.end.clone() }),
+        Wrong::Recursive if clean.answer.is_some() => {
+            clean.answer.as_ref().map(|answer| Verdict::Answer { records: answer.rdatas.len() })
+        }
+        Wrong::Recursive if clean.soa.is_some() => {
+            Some(if clean.rcode == ResponseCode::NXDomain { Verdict::NxDomain } else { Verdict::NoData })
+        }
+        _ => None,
     }
 }

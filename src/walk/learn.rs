@@ -6,7 +6,7 @@ use crate::cache::{Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
 use crate::trace::{AskWhy, GoalId, Limit, Purpose, Source, Transport, Verdict};
 use crate::wire::{Name, RecordType, ResponseCode, RrSet};
 
-use super::goal::Pending;
+use super::goal::{Found, Pending};
 use super::outcome::Failure;
 use super::scrub::Clean;
 use super::{Turn, Walk};
@@ -28,13 +28,11 @@ impl Walk {
         let source = source(pending);
         let cache = turn.around.cache;
         let rank = if clean.aa { Rank::AuthAnswer } else { Rank::NonAuthAnswer };
-        let mut made = false;
-        for link in &clean.chain {
-            // The CNAME that was made from a DNAME is made again when it is needed.
-            if !made {
-                let _ = cache.put_set(link.clone(), rank, source.clone(), turn.now);
-            }
-            made = link.rtype == RecordType::DNAME;
+        // A DNAME that nobody asked for is used and forgotten: kept, one forged packet would take all names below it.
+        if let [cname] = &clean.chain[..]
+            && cname.rtype == RecordType::CNAME
+        {
+            let _ = cache.put_set(cname.clone(), rank, source.clone(), turn.now);
         }
         if let Some(set) = &clean.answer {
             let _ = cache.put_set(set.clone(), rank, source, turn.now);
@@ -61,6 +59,9 @@ impl Walk {
     pub(super) fn refer(&mut self, pending: &Pending, clean: &Clean, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
         let Some(referral) = &clean.referral else { return };
+        if self.goal(id).above.as_ref().is_some_and(|zone| referral.ns.owner.is_within(zone)) {
+            return self.take_glue(id, clean, turn);
+        }
         let from = source(pending);
         let mut delegation = delegation(&referral.ns, referral.ds.clone(), clean, from, turn);
         // What a zone says of the zones below it is worth no longer than its own delegation ("phoenix" domains).
@@ -75,6 +76,27 @@ impl Walk {
         self.leave(id, turn);
         let (kept, _) = turn.around.cache.put_delegation(delegation, turn.now);
         self.enter(id, kept, turn);
+    }
+
+    /// The servers above a zone were asked for the address of a server inside it, and referred to the zone: what they
+    /// know is the glue, or nothing.
+    fn take_glue(&mut self, id: GoalId, clean: &Clean, turn: &mut Turn<'_, '_>) {
+        let question = self.goal(id).current.clone();
+        let glue = clean
+            .glue
+            .iter()
+            .filter(|(name, addr)| *name == question.name && addr.is_ipv4() == (question.qtype == RecordType::A));
+        let octets = glue.map(|(_, addr)| match addr {
+            std::net::IpAddr::V4(v4) => v4.octets().to_vec(),
+            std::net::IpAddr::V6(v6) => v6.octets().to_vec(),
+        });
+        let rdatas: Vec<Vec<u8>> = octets.collect();
+        if rdatas.is_empty() {
+            let zone = clean.referral.as_ref().map_or_else(Name::root, |referral| referral.ns.owner.clone());
+            return self.fail(id, Failure::NoAddress { zone, servers: vec![question.name] }, turn);
+        }
+        let set = RrSet::new(question.name, question.qtype, 0, rdatas.iter().map(Vec::as_slice));
+        self.finish(id, Found::Answer(set), turn);
     }
 
     /// Keeps the root's own list of its servers (RFC 9609 §4.2); addresses that it lacks are taken from
@@ -113,6 +135,8 @@ impl Walk {
         let client = goal.purpose == Purpose::Client;
         match failure {
             Failure::Remembered { .. } => {}
+            // The zone's own servers, once one is found, may know what those above it do not.
+            _ if goal.above.is_some() => {}
             Failure::OutOfBudget { .. } if !client => {}
             _ => {
                 turn.around.cache.put_failure(&goal.question, ResponseCode::ServFail, failure.edes(), turn.now);

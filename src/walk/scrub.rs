@@ -24,13 +24,13 @@ pub struct Clean {
     pub tc: bool,
     /// Whether the reply had an OPT record.
     pub edns: bool,
-    /// The aliases from the question on, in order; a DNAME is followed by the CNAME made from it.
+    /// The alias of the name that was asked: a CNAME, or a DNAME and the CNAME made from it.
     pub chain: Vec<RrSet>,
-    /// The name at the end of the aliases: the one asked when there are none.
+    /// What the alias leads to: the name that was asked when there is none.
     pub end: Name,
     /// The set that was asked for, at `end`.
     pub answer: Option<RrSet>,
-    /// How the aliases ended.
+    /// Where the alias leads.
     pub chain_end: ChainEnd,
     /// The SOA of a denial.
     pub soa: Option<RrSet>,
@@ -44,14 +44,14 @@ pub struct Clean {
     pub sideways: Option<Name>,
 }
 
-/// How following the aliases of one reply ended.
+/// Where the alias of one reply leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChainEnd {
-    /// At a name with nothing further, or with the answer.
+    /// To another name, or there is no alias.
     Open,
-    /// At a name that had come before.
+    /// To itself.
     Loop,
-    /// At a DNAME that makes a name of more than 255 octets (RFC 6672 §2.2).
+    /// To a name of more than 255 octets, made by a DNAME (RFC 6672 §2.2).
     TooLong,
 }
 
@@ -84,7 +84,7 @@ pub fn reply(zone: &Name, asked: &Question, reply: Reply) -> (Clean, Vec<Dropped
     let above = reply.authority.iter().find(|record| record.rtype == RecordType::NS && zone.is_below(&record.owner));
     let above = above.map(|record| record.owner.clone());
     let authority = sets(zone, reply.authority, false, &mut dropped);
-    let (chain, end, chain_end) = follow(zone, asked, &mut answer, &mut dropped);
+    let (chain, end, chain_end) = follow(asked, &mut answer, &mut dropped);
     let found = take(&mut answer, &end, asked.qtype);
     let leftover = answer.iter().map(|set| (set, DropWhy::NotAsked)).collect::<Vec<_>>();
     dropped.extend(leftover.into_iter().map(|(set, why)| gone(set, why)));
@@ -111,7 +111,9 @@ pub fn reply(zone: &Name, asked: &Question, reply: Reply) -> (Clean, Vec<Dropped
 
 impl Clean {
     fn take_authority(&mut self, zone: &Name, asked: &Question, sets: Vec<RrSet>, dropped: &mut Vec<Dropped>) {
-        let positive = self.answer.is_some();
+        // Behind an alias the authority section speaks of other names than the one asked, the proof of a
+        // wildcard excepted.
+        let positive = self.answer.is_some() || !self.chain.is_empty();
         let mut ds = None;
         for set in sets {
             match set.rtype {
@@ -121,7 +123,7 @@ impl Clean {
                 }
                 RecordType::NSEC | RecordType::NSEC3 => self.proof.push(set),
                 RecordType::DS if !positive && ds.is_none() => ds = Some(set),
-                RecordType::NS if !positive && self.chain.is_empty() => self.take_ns(zone, asked, set, dropped),
+                RecordType::NS if !positive => self.take_ns(zone, asked, set, dropped),
                 _ => dropped.push(gone(&set, DropWhy::NotNeeded)),
             }
         }
@@ -165,48 +167,35 @@ impl Clean {
     }
 }
 
-/// Follows CNAME and DNAME through the answer section as far as `zone` has the say.
-fn follow(
-    zone: &Name,
-    asked: &Question,
-    answer: &mut Vec<RrSet>,
-    dropped: &mut Vec<Dropped>,
-) -> (Vec<RrSet>, Name, ChainEnd) {
-    let mut chain: Vec<RrSet> = Vec::new();
-    let mut name = asked.name.clone();
-    loop {
-        let wanted = answer.iter().any(|set| set.rtype == asked.qtype && set.owner == name);
-        if wanted || !name.is_within(zone) {
-            break;
-        }
-        let next = match take_dname(answer, &name) {
-            // RFC 6672 §3.1: the CNAME below a DNAME is made here; one that the server made is not needed.
-            Some(dname) => {
-                let _ = take(answer, &name, RecordType::CNAME);
-                let made = synthesise(&name, &dname);
-                chain.push(dname);
-                let Some(made) = made else { return (chain, name, ChainEnd::TooLong) };
-                made
-            }
-            None => match take(answer, &name, RecordType::CNAME) {
-                Some(cname) => single(cname, dropped),
-                None => break,
-            },
-        };
-        let target = next.targets().next();
-        chain.push(next);
-        let Some(target) = target else { break };
-        if chain.iter().any(|set| set.rtype == RecordType::CNAME && set.owner == target) {
-            return (chain, target, ChainEnd::Loop);
-        }
-        name = target;
+/// Takes the alias of the name that was asked, if it has one: the first link and no more.
+///
+/// "Only the record describing that alias is necessarily authoritative [...] the client should query again, using the
+/// canonical name" (RFC 2181 §5.4.1): what lies behind it is the word of whoever filled the server's cache.
+fn follow(asked: &Question, answer: &mut Vec<RrSet>, dropped: &mut Vec<Dropped>) -> (Vec<RrSet>, Name, ChainEnd) {
+    let name = &asked.name;
+    if answer.iter().any(|set| set.rtype == asked.qtype && set.owner == *name) {
+        return (Vec::new(), name.clone(), ChainEnd::Open);
     }
-    if !name.is_within(zone) {
-        let foreign = answer.iter().filter(|set| set.owner == name).map(|set| gone(set, DropWhy::OtherZone));
-        dropped.extend(foreign);
-        answer.retain(|set| set.owner != name);
-    }
-    (chain, name, ChainEnd::Open)
+    let mut chain = Vec::new();
+    let cname = take(answer, name, RecordType::CNAME);
+    let link = match take_dname(answer, name) {
+        // RFC 6672 §3.1: the CNAME below a DNAME is made here; one that the server made is not needed.
+        Some(dname) => {
+            let made = synthesise(name, &dname);
+            chain.push(dname);
+            let Some(made) = made else { return (chain, name.clone(), ChainEnd::TooLong) };
+            made
+        }
+        None => match cname {
+            Some(cname) => single(cname, dropped),
+            None => return (chain, name.clone(), ChainEnd::Open),
+        },
+    };
+    let end = link.targets().next().unwrap_or_else(|| name.clone());
+    chain.push(link);
+    let how = if end == *name { ChainEnd::Loop } else { ChainEnd::Open };
+    dropped.extend(answer.drain(..).map(|set| gone(&set, DropWhy::BehindAlias)));
+    (chain, end, how)
 }
 
 /// The CNAME that a DNAME stands for (RFC 6672 §2.2); `None` when the name gets too long.

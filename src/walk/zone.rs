@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::cache::{ServerState, Support};
+use crate::cache::{Cache, NameServer, ServerState, Support};
+use crate::time::Time;
 use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Wrong};
 use crate::wire::{Edns, Name, Question, RecordType};
 
 use super::ask::{Ask, AskId};
-use super::goal::{Found, How, Pending, State};
+use super::goal::{AtZone, Found, How, Pending, State};
 use super::outcome::Failure;
 use super::servers::{Candidate, choose};
 use super::{CLIENT, Turn, Walk};
@@ -111,19 +112,12 @@ impl Walk {
         let mut usable: Vec<(Candidate, bool)> = Vec::new();
         let mut avoided: Vec<(ServerAt, Avoided)> = Vec::new();
         for server in at.cut.servers.iter().take(limits.servers_per_zone) {
-            let known =
-                |rtype| cache.set(&server.name, rtype, now).map(|known| known.set.addresses().collect::<Vec<_>>());
-            let mut addrs = server.addrs.to_vec();
-            if addrs.is_empty() {
-                addrs.extend(known(RecordType::A).into_iter().chain(known(RecordType::AAAA)).flatten());
-            }
-            addrs.extend(at.found.iter().filter(|(name, _)| *name == server.name).map(|(_, addr)| *addr));
+            let addrs = addresses(server, at, limits.tries_per_address, cache, now);
             for addr in addrs.into_iter().take(limits.addresses_per_server) {
-                let tried = at.tried.iter().find(|tried| tried.server.addr == addr);
-                let tries = tried.map_or(0, |tried| tried.times);
+                let tries = at.tries(addr);
                 let in_time = waiting.contains(&addr);
                 let family = if addr.is_ipv4() { settings.ipv4 } else { settings.ipv6 };
-                let spent = tries >= limits.tries_per_address || tried.is_some_and(|tried| tried.out);
+                let spent = at.is_spent(addr, limits.tries_per_address);
                 let listed = usable.iter().any(|(candidate, _)| candidate.server.addr == addr);
                 if spent || listed || in_time || !family {
                     continue;
@@ -234,11 +228,10 @@ impl Walk {
         }
         let cut = at.cut.clone();
         let unknown = cut.servers.iter().take(limits.servers_per_zone).filter(|server| server.addrs.is_empty());
-        let names: Vec<Name> = unknown
-            .filter(|server| !at.looked_up.contains(&server.name))
-            .take(limits.lookups_at_once)
-            .map(|server| server.name.clone())
-            .collect();
+        let unknown = unknown.filter(|server| !at.looked_up.contains(&server.name)).map(|server| server.name.clone());
+        // Inside the zone there should have been glue; outside there is more hope.
+        let (inside, outside): (Vec<Name>, Vec<Name>) = unknown.partition(|name| name.is_within(&cut.zone));
+        let names: Vec<Name> = outside.into_iter().chain(inside).take(limits.lookups_at_once).collect();
         if names.is_empty() {
             return false;
         }
@@ -261,10 +254,13 @@ impl Walk {
             at.looked_up.push(name.clone());
         }
         let settings = turn.around.settings;
+        // Only the servers above a zone can tell where its own servers are, when they are inside it.
+        let above = name.is_within(zone).then(|| zone.clone());
         let families = [(settings.ipv4, RecordType::A), (settings.ipv6, RecordType::AAAA)];
         for (_, rtype) in families.into_iter().filter(|(wanted, _)| *wanted) {
             let question = Question::new(name.clone(), rtype);
-            let open = (0..self.goals.len()).find(|at| self.goals[*at].question == question);
+            let open =
+                (0..self.goals.len()).find(|at| self.goals[*at].question == question && self.goals[*at].above == above);
             let awaited = match open.and_then(|at| u32::try_from(at).ok()).map(GoalId) {
                 Some(other) if self.depends_on(other, id) => {
                     self.note(turn, id, Event::Cycle { name: name.clone(), zone: zone.clone() });
@@ -287,7 +283,9 @@ impl Walk {
                 }
                 None => {
                     let purpose = Purpose::ServerAddress { zone: zone.clone() };
-                    self.open(question, purpose, id, turn)
+                    let opened = self.open(question, purpose, id, turn);
+                    self.goal(opened).ask_above(above.clone());
+                    opened
                 }
             };
             if let Some(at) = self.goal(id).at() {
@@ -347,6 +345,9 @@ impl Walk {
 
     /// Nobody is left to ask: says who was at fault.
     fn no_server_left(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        if self.take_last_resort(id, turn) {
+            return;
+        }
         for pending in self
             .pending
             .iter()
@@ -373,6 +374,38 @@ impl Walk {
         };
         self.fail(id, failure, turn);
     }
+}
+
+/// All addresses of one server of a zone: its glue, or what is known of its name; when none of them answers, what the
+/// zone of its name was delegated with.
+fn addresses(server: &NameServer, at: &AtZone, tries: u32, cache: &Cache, now: Time) -> Vec<IpAddr> {
+    let known = |rtype| cache.set(&server.name, rtype, now).map(|known| known.set.addresses().collect::<Vec<_>>());
+    let mut addrs = server.addrs.to_vec();
+    if addrs.is_empty() {
+        addrs.extend(known(RecordType::A).into_iter().chain(known(RecordType::AAAA)).flatten());
+    }
+    addrs.extend(at.found.iter().filter(|(name, _)| *name == server.name).map(|(_, addr)| *addr));
+    if addrs.iter().all(|addr| at.is_spent(*addr, tries)) {
+        addrs.extend(glue_of_its_own_zone(cache, &server.name, now));
+    }
+    addrs
+}
+
+/// The addresses that a server's own zone, or one above it, was delegated with: as good as glue, and better than
+/// none when the zone itself names an address that does not work.
+fn glue_of_its_own_zone(cache: &Cache, server: &Name, now: Time) -> Vec<IpAddr> {
+    /// Cuts above a name that are worth a look.
+    const CUTS: usize = 4;
+    let mut place = Some(server.clone());
+    for _ in 0..CUTS {
+        let Some(cut) = place.and_then(|place| cache.deepest(&place, now)) else { break };
+        let glue = cut.servers.iter().find(|known| known.name == *server && !known.addrs.is_empty());
+        if let Some(glue) = glue {
+            return glue.addrs.to_vec();
+        }
+        place = cut.zone.parent();
+    }
+    Vec::new()
 }
 
 fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event {

@@ -292,7 +292,9 @@ pub fn answer_bad(bytes: &[u8], code: ResponseCode, udp_size: u16, ede: Option<&
     // A response code above 15 needs the OPT record to say so.
     let code = if edns.is_none() && u16::from(code) > 15 { ResponseCode::FormErr } else { code };
     out.extend_from_slice(&header[..2]);
-    out.extend_from_slice(&asked.response().with_ra(true).with_rcode(code).0.to_be_bytes());
+    // Nothing was recognised that recursion could be offered for; a wrong EDNS version is a question all the same.
+    let ra = code == ResponseCode::BADVERS;
+    out.extend_from_slice(&asked.response().with_ra(ra).with_rcode(code).0.to_be_bytes());
     out.extend_from_slice(&[0, u8::from(!question.is_empty()), 0, 0, 0, 0, 0, u8::from(edns.is_some())]);
     out.extend_from_slice(question);
     if let Some(view) = edns {

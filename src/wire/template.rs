@@ -41,6 +41,8 @@ pub struct Sections<'a> {
     pub additional: &'a [RrSet],
     /// Whether AA is set.
     pub aa: bool,
+    /// Whether RA is clear: no recursion for this client, or for this kind of question (RFC 1035 §4.1.1).
+    pub no_recursion: bool,
 }
 
 /// What differs from client to client, besides the query itself.
@@ -65,7 +67,8 @@ impl Template {
     pub fn build(question: &Question, rcode: ResponseCode, sections: &Sections<'_>, dnssec_ok: bool) -> Self {
         let mut wire = Vec::with_capacity(512);
         let mut ttls = Vec::new();
-        let flags = Flags::default().with_qr(true).with_ra(true).with_aa(sections.aa).with_rcode(rcode);
+        let flags =
+            Flags::default().with_qr(true).with_ra(!sections.no_recursion).with_aa(sections.aa).with_rcode(rcode);
         let mut writer = Writer::new(0, flags, &mut wire);
         writer.set_limit(MAX_MESSAGE - BARE_OPT);
         writer.question(question);
@@ -125,7 +128,7 @@ impl Template {
 
     /// Appends the response to `query` to `out`. Allocates nothing if `out` has room.
     ///
-    /// RD and CD are copied from the query, RA is set, the question is echoed octet for octet, `age_secs` is taken
+    /// RD and CD are copied from the query, the question is echoed octet for octet, `age_secs` is taken
     /// from each TTL. The response has at most `limit` octets, where less than 512 counts as 512 (RFC 6891 §6.2.3):
     /// first the sentences of the extended errors go, then sets from the end, whole ones only, with TC if they were
     /// part of answer or authority (RFC 2181 §9). The OPT record stays in any case.

@@ -11,6 +11,7 @@ SUPPORTS = {
     "ttl-limits",             # min/max TTL, positive and negative
     "ede",                    # RFC 8914
     "chaos-id",               # RFC 4892
+    "private-address",        # rebinding protection
     "qmin-strict",
     "local-zones",            # RFC 6303
 }
@@ -52,7 +53,11 @@ def config(f):
         ipv6=f.ip6,
         qname_minimisation="off" if not f.qmin else "strict" if "qmin-strict" in f.needs else "relaxed",
         case_randomisation=f.case_randomization,
-        query_loopback=not f.do_not_query_localhost)
+        query_loopback=not f.do_not_query_localhost,
+        # the mock servers have addresses of all kinds
+        query_private=True,
+        private_addresses=f.private_address,
+        private_domains=f.private_domain)
     out += table(
         "[cache]",
         min_ttl_secs=f.min_ttl,

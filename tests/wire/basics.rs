@@ -88,7 +88,7 @@ fn badvers_is_said_with_an_opt_record() {
     bytes[12] = 0x40;
     out.clear();
     answer_bad(&bytes, ResponseCode::FormErr, 1232, None, &mut out);
-    assert_eq!(out, [0x12, 0x34, 0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(out, [0x12, 0x34, 0x81, 0x01, 0, 0, 0, 0, 0, 0, 0, 0]);
 }
 
 #[test]

@@ -42,7 +42,8 @@ proptest! {
         age_secs in prop_oneof![Just(0), 0..200_000_u32],
     ) {
         let dnssec_ok = edns == Some(true);
-        let sections = Sections { answer: &answer, authority: &authority, additional: &additional, aa: false };
+        let sections =
+            Sections { answer: &answer, authority: &authority, additional: &additional, ..Sections::default() };
         let template = Template::build(&question, ResponseCode::NXDomain, &sections, dnssec_ok);
         let mut bytes = Vec::new();
         let edns = edns.map(|dnssec_ok| Edns::new(4096, dnssec_ok));
