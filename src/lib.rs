@@ -10,6 +10,7 @@ pub mod time;
 pub mod wire;
 
 pub mod cache;
+pub mod dnssec;
 pub mod policy;
 
 pub mod drive;

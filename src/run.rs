@@ -288,6 +288,7 @@ fn limits(limits: &config::Limits) -> Limits {
         near_misses: limits.near_misses,
         minimise_count: limits.minimise_count,
         minimise_one_label: limits.minimise_one_label,
+        proofs: crate::dnssec::Limits::default(),
     }
 }
 

@@ -4,12 +4,14 @@
 //! readers of it; its `Display` is the only place that holds English.
 
 mod event;
+mod proof;
 mod report;
 mod source;
 mod text;
 mod why;
 
 pub use event::{Entry, Event, GoalId, Known, Purpose, ServerAt, Verdict};
+pub use proof::{Bogus, Insecure, Proof};
 pub use report::{Cost, SCHEMA, Told, Trace};
 pub use source::{Informant, Source};
 pub use text::Paint;

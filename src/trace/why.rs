@@ -276,6 +276,12 @@ pub enum Limit {
     Referrals,
     /// Name servers of one zone whose address could not be found.
     FailedServerLookups,
+    /// Signatures verified for one client query (KeyTrap).
+    Validations,
+    /// Signatures that did not hold (KeyTrap).
+    FailedValidations,
+    /// NSEC3 hashes computed for one client query (CVE-2023-50868).
+    Nsec3Hashes,
 }
 
 impl fmt::Display for Limit {
@@ -289,6 +295,9 @@ impl fmt::Display for Limit {
             Self::Depth => "nested look-ups of name servers",
             Self::Referrals => "referrals for one question",
             Self::FailedServerLookups => "failed look-ups of a zone's name servers",
+            Self::Validations => "signatures verified for one question",
+            Self::FailedValidations => "signatures that do not hold",
+            Self::Nsec3Hashes => "NSEC3 hashes for one question",
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dnssec;
 use crate::time::Time;
 use crate::trace::Limit;
 
@@ -38,6 +39,8 @@ pub struct Limits {
     pub minimise_count: u32,
     /// How many of those add a single label.
     pub minimise_one_label: u32,
+    /// What proving the answer may cost.
+    pub proofs: dnssec::Limits,
 }
 
 impl Default for Limits {
@@ -58,6 +61,7 @@ impl Default for Limits {
             near_misses: 1,
             minimise_count: 10,
             minimise_one_label: 4,
+            proofs: dnssec::Limits::default(),
         }
     }
 }
@@ -133,6 +137,9 @@ impl Limits {
             Limit::Depth => self.depth.into(),
             Limit::Referrals => self.referrals.into(),
             Limit::FailedServerLookups => self.failed_server_lookups.into(),
+            Limit::Validations => self.proofs.validations.into(),
+            Limit::FailedValidations => self.proofs.failed_validations.into(),
+            Limit::Nsec3Hashes => self.proofs.nsec3_hashes.into(),
         }
     }
 }

@@ -26,6 +26,7 @@ pub use ede::Ede;
 pub use edns::{Edns, EdnsOption};
 pub use flags::{Flags, HEADER, rcode};
 pub use name::{Name, NameError};
+pub(crate) use rdata::{Part, layout};
 pub use query::{BadQuery, EdnsView, QueryFault, QueryView, answer_bad};
 pub use record::{Question, Rdatas, Record, RrSet};
 pub use reply::{Reply, Unreadable};

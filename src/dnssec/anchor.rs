@@ -1,0 +1,159 @@
+//! Trust anchors: where trust begins (RFC 4033 §2).
+
+use std::str::FromStr;
+
+use data_encoding::{BASE64, HEXUPPER_PERMISSIVE};
+
+use crate::wire::Name;
+
+use super::key::{Ds, Key};
+
+/// The keys of the root as IANA publishes them (RFC 7958): tag, SHA-256 digest; both of algorithm 8.
+const ROOT: [(u16, &str); 2] = [
+    (20326, "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"),
+    (38696, "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16"),
+];
+
+/// A key that is trusted because somebody says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// By its digest.
+    Ds(Ds),
+    /// By itself.
+    Key(Key),
+}
+
+impl Anchor {
+    pub(super) fn tag(&self) -> u16 {
+        match self {
+            Self::Ds(ds) => ds.tag,
+            Self::Key(key) => key.tag,
+        }
+    }
+}
+
+/// All trust anchors, any number for each zone; one that fits is enough.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Anchors(Vec<(Name, Vec<Anchor>)>);
+
+/// Why text is no trust anchor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnchorError {
+    /// Not `zone. DS tag algorithm digest-type digest` or `zone. DNSKEY flags 3 algorithm key`.
+    #[error("expected a DS or DNSKEY record, such as `. DS 20326 8 2 E06D…`")]
+    Form,
+    /// The name cannot be read.
+    #[error("the name before the type is not a domain name")]
+    Name,
+    /// A number is none, or too large.
+    #[error("a number is missing or too large")]
+    Number,
+    /// The digest is not hex, or the key not base64.
+    #[error("the digest must be hex and a key base64")]
+    Data,
+}
+
+impl Anchors {
+    /// The two keys of the real root.
+    #[must_use]
+    pub fn root() -> Self {
+        let mut anchors = Self::default();
+        for (tag, digest) in ROOT {
+            let digest = HEXUPPER_PERMISSIVE.decode(digest.as_bytes()).unwrap_or_default();
+            anchors.add(Name::root(), Anchor::Ds(Ds::new(tag, 8, 2, &digest)));
+        }
+        anchors
+    }
+
+    /// Adds an anchor.
+    pub fn add(&mut self, zone: Name, anchor: Anchor) {
+        match self.0.iter_mut().find(|(known, _)| *known == zone) {
+            Some((_, anchors)) => anchors.push(anchor),
+            None => self.0.push((zone, vec![anchor])),
+        }
+    }
+
+    /// The deepest zone at or above `name` that has anchors.
+    pub(super) fn closest(&self, name: &Name) -> Option<(&Name, &[Anchor])> {
+        let above = self.0.iter().filter(|(zone, _)| name.is_within(zone));
+        let deepest = above.max_by_key(|(zone, _)| zone.label_count());
+        deepest.map(|(zone, anchors)| (zone, anchors.as_slice()))
+    }
+
+    /// Whether there are none: then nothing can be proved.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Reads one anchor in the form of a master file; TTL and class may stand before the type.
+impl FromStr for Anchors {
+    type Err = AnchorError;
+
+    fn from_str(text: &str) -> Result<Self, AnchorError> {
+        let mut words = text.split_whitespace();
+        let zone: Name = words.next().ok_or(AnchorError::Form)?.parse().map_err(|_| AnchorError::Name)?;
+        let mut words = words.skip_while(|word| {
+            word.eq_ignore_ascii_case("IN") || word.bytes().all(|octet| octet.is_ascii_digit())
+        });
+        let kind = words.next().ok_or(AnchorError::Form)?.to_ascii_uppercase();
+        let mut number = || words.next().and_then(|word| word.parse::<u16>().ok()).ok_or(AnchorError::Number);
+        let (first, second, third) = (number()?, number()?, number()?);
+        let octet = |value: u16| u8::try_from(value).map_err(|_| AnchorError::Number);
+        let data: String = words.collect();
+        let anchor = match kind.as_str() {
+            "DS" => {
+                let digest = HEXUPPER_PERMISSIVE.decode(data.as_bytes()).map_err(|_| AnchorError::Data)?;
+                Anchor::Ds(Ds::new(first, octet(second)?, octet(third)?, &digest))
+            }
+            "DNSKEY" => {
+                let mut rdata = first.to_be_bytes().to_vec();
+                rdata.extend([octet(second)?, octet(third)?]);
+                rdata.extend(BASE64.decode(data.as_bytes()).map_err(|_| AnchorError::Data)?);
+                Anchor::Key(Key::read(&rdata).ok_or(AnchorError::Data)?)
+            }
+            _ => return Err(AnchorError::Form),
+        };
+        Ok(Self(vec![(zone, vec![anchor])]))
+    }
+}
+
+impl Extend<Self> for Anchors {
+    fn extend<I: IntoIterator<Item = Self>>(&mut self, more: I) {
+        for Self(anchors) in more {
+            for (zone, anchors) in anchors {
+                anchors.into_iter().for_each(|anchor| self.add(zone.clone(), anchor));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anchors_are_read_as_records() {
+        let digest = ROOT[0].1;
+        let read: Anchors = format!(". 172800 IN DS 20326 8 2 {digest}").parse().unwrap();
+        let short: Anchors = format!(". ds 20326 8 2 {}", digest.to_lowercase()).parse().unwrap();
+        assert_eq!(read, short);
+        assert_eq!(Anchors::root().closest(&"a.b.".parse().unwrap()).unwrap().1[0], read.0[0].1[0]);
+        let key: Anchors = "example. DNSKEY 257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=".parse().unwrap();
+        assert_eq!(key.0[0].1[0].tag(), 3613);
+        assert_eq!(". A 1 2 3".parse::<Anchors>(), Err(AnchorError::Form));
+        assert_eq!(". DS 1 300 2 AA".parse::<Anchors>(), Err(AnchorError::Number));
+        assert_eq!(". DS 1 8 2 XY".parse::<Anchors>(), Err(AnchorError::Data));
+        assert_eq!("".parse::<Anchors>(), Err(AnchorError::Form));
+    }
+
+    #[test]
+    fn the_deepest_anchor_counts() {
+        let mut anchors = Anchors::root();
+        anchors.add("island.example.".parse().unwrap(), Anchor::Ds(Ds::new(1, 8, 2, b"")));
+        let at = |name: &str| anchors.closest(&name.parse().unwrap()).unwrap().0.to_string();
+        assert_eq!(at("www.island.example."), "island.example.");
+        assert_eq!(at("example."), ".");
+    }
+}

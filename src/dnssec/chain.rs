@@ -1,0 +1,193 @@
+//! From a trust anchor down: which zones there are, and whether their data can be proved.
+
+use std::sync::Arc;
+
+use crate::trace::{Bogus, Insecure, Proof};
+use crate::wire::{Name, Question, RecordType, RrSet};
+
+use super::denial::{AtCut, check};
+use super::judge::{Halt, Judge};
+use super::{Anchor, Cut, Fact, Key, Status, ZoneTrust};
+
+/// How it goes on below a zone.
+enum Below {
+    /// Another zone begins, signed or not.
+    Zone(Arc<ZoneTrust>),
+    /// The name belongs to the same zone.
+    Same,
+    /// Neither the name nor anything below it exists.
+    Nothing,
+}
+
+impl Judge<'_> {
+    /// The deepest zone at or above `name`, as far as zones can be proved; an insecure one ends the descent.
+    pub(super) fn zone_of(&mut self, name: &Name) -> Result<Arc<ZoneTrust>, Halt> {
+        let Some((anchored, anchors)) = self.settings.anchors.closest(name) else {
+            return Ok(insecure(&Name::root(), Insecure::NoAnchor { name: name.clone() }));
+        };
+        let (anchored, anchors) = (anchored.clone(), anchors.to_vec());
+        // RFC 7646 §2: a trust anchor below a negative one counts.
+        let negative = self.settings.negative.iter().filter(|off| name.is_within(off) && off.is_within(&anchored));
+        if let Some(zone) = negative.max_by_key(|off| off.label_count()) {
+            return Ok(insecure(zone, Insecure::NegativeAnchor { zone: zone.clone() }));
+        }
+        let known = (anchored.label_count()..=name.label_count()).rev().find_map(|count| {
+            let zone = name.suffix(count);
+            let now = self.learned.iter().find(|learned| learned.zone == zone).cloned();
+            now.or_else(|| self.known.zone(&zone))
+        });
+        let mut at = match known {
+            Some(zone) => zone,
+            None => self.anchored(&anchored, &anchors)?,
+        };
+        for count in at.zone.label_count() + 1..=name.label_count() {
+            if matches!(at.status, Status::Insecure(_)) {
+                break;
+            }
+            match self.below(&at, &name.suffix(count))? {
+                Below::Zone(zone) => at = zone,
+                Below::Same => {}
+                Below::Nothing => break,
+            }
+        }
+        if let Status::Insecure(why) = &at.status {
+            self.note(Proof::Insecure(why.clone()));
+        }
+        Ok(at)
+    }
+
+    /// The zone of a trust anchor.
+    fn anchored(&mut self, zone: &Name, anchors: &[Anchor]) -> Result<Arc<ZoneTrust>, Halt> {
+        let set = self.key_set(zone)?;
+        self.trust(zone, &set, anchors, u32::MAX, true)
+    }
+
+    fn key_set(&self, zone: &Name) -> Result<RrSet, Halt> {
+        match self.known.keys(zone) {
+            Fact::Unknown => Err(Halt::Needs(Question::new(zone.clone(), RecordType::DNSKEY))),
+            Fact::Missing => Err(Halt::Bogus(Bogus::NoKeys { zone: zone.clone() })),
+            Fact::Is(set) => Ok(set),
+        }
+    }
+
+    /// Verifies the key set of a zone and keeps what follows.
+    fn trust(
+        &mut self,
+        zone: &Name,
+        set: &RrSet,
+        anchors: &[Anchor],
+        ttl_secs: u32,
+        anchor: bool,
+    ) -> Result<Arc<ZoneTrust>, Halt> {
+        let (keys, verified) = self.bench.keys(zone, set, anchors).map_err(Halt::Bogus)?;
+        let (key_tag, algorithm) = (verified.key_tag, verified.algorithm);
+        self.note(Proof::Keys { zone: zone.clone(), key_tag, algorithm, anchor, keys: keys.len() });
+        let status = Status::Secure(keys.into());
+        Ok(self.learn(ZoneTrust { zone: zone.clone(), status, ttl_secs: ttl_secs.min(verified.ttl_secs) }))
+    }
+
+    fn learn(&mut self, trust: ZoneTrust) -> Arc<ZoneTrust> {
+        let trust = Arc::new(trust);
+        self.learned.push(Arc::clone(&trust));
+        trust
+    }
+
+    /// What begins at `name`, which lies in or right below the zone `at`.
+    fn below(&mut self, at: &ZoneTrust, name: &Name) -> Result<Below, Halt> {
+        let Status::Secure(keys) = &at.status else { return Ok(Below::Same) };
+        let (cuts, asked) = self.known.cuts(name);
+        let mut why = None;
+        for cut in &cuts {
+            let tried = match &cut.ds {
+                Some(ds) => self.signed(&at.zone, keys, ds),
+                None => self.unsigned(&at.zone, keys, name, cut),
+            };
+            match tried {
+                Ok(below) => return Ok(below),
+                Err(Halt::Bogus(limit @ Bogus::TooCostly { .. })) => return Err(Halt::Bogus(limit)),
+                // The keys of the zone are wrong, not what its parent said.
+                Err(Halt::Bogus(bogus)) if cut.ds.is_some() && !concerns_ds(&bogus) => {
+                    return Err(Halt::Bogus(bogus));
+                }
+                Err(Halt::Bogus(bogus)) => why = Some(bogus),
+                Err(needs @ Halt::Needs(_)) => return Err(needs),
+            }
+        }
+        if !asked {
+            return Err(Halt::Needs(Question::new(name.clone(), RecordType::DS)));
+        }
+        Err(Halt::Bogus(why.unwrap_or_else(|| Bogus::DenialMissing {
+            name: name.clone(),
+            rtype: RecordType::DS,
+            zone: at.zone.clone(),
+        })))
+    }
+
+    /// A cut with a DS set.
+    fn signed(&mut self, parent: &Name, keys: &[Key], ds: &RrSet) -> Result<Below, Halt> {
+        let usable = self.bench.usable(ds);
+        // What has to be asked for comes before what has to be computed, so that nothing is computed twice.
+        let set = usable.as_ref().ok().map(|_| self.key_set(&ds.owner)).transpose()?;
+        let verified = self.bench.verify(ds, parent, keys).map_err(Halt::Bogus)?;
+        if verified.encloser.is_some() {
+            let (owner, rtype, key_tag) = (ds.owner.clone(), ds.rtype, verified.key_tag);
+            return Err(Halt::Bogus(Bogus::SignatureUnfit { owner, rtype, key_tag }));
+        }
+        self.note(verified.proof(ds, parent));
+        let zone = ds.owner.clone();
+        match (usable, set) {
+            (Ok(anchors), Some(set)) => {
+                self.trust(&zone, &set, &anchors, verified.ttl_secs, false).map(Below::Zone)
+            }
+            (usable, _) => {
+                let (algorithms, digests) = usable.err().unwrap_or_default();
+                let why = if digests.is_empty() {
+                    Insecure::Algorithm { zone: zone.clone(), algorithms }
+                } else {
+                    Insecure::Digest { zone: zone.clone(), digests }
+                };
+                let ttl_secs = verified.ttl_secs;
+                Ok(Below::Zone(self.learn(ZoneTrust { zone, status: Status::Insecure(why), ttl_secs })))
+            }
+        }
+    }
+
+    /// A name of which the parent says that it has no DS set.
+    fn unsigned(&mut self, parent: &Name, keys: &[Key], name: &Name, cut: &Cut) -> Result<Below, Halt> {
+        let checked = check(&mut self.bench, &cut.proof, parent, keys).map_err(Halt::Bogus)?;
+        let shown = checked.at_cut(&mut self.bench, name).map_err(Halt::Bogus)?;
+        let ttl_secs = checked.ttl_secs;
+        let below = match shown {
+            AtCut::Unproved => {
+                let missing =
+                    Bogus::DenialMissing { name: name.clone(), rtype: RecordType::DS, zone: parent.clone() };
+                return Err(Halt::Bogus(checked.failed.unwrap_or(missing)));
+            }
+            AtCut::Insecure(why) => {
+                let status = Status::Insecure(why);
+                Below::Zone(self.learn(ZoneTrust { zone: name.clone(), status, ttl_secs }))
+            }
+            AtCut::NoCut => Below::Same,
+            AtCut::NoName => Below::Nothing,
+        };
+        checked.notes.into_iter().for_each(|note| self.note(note));
+        Ok(below)
+    }
+}
+
+fn concerns_ds(why: &Bogus) -> bool {
+    match why {
+        Bogus::SignatureMissing { rtype, .. }
+        | Bogus::SignatureWrong { rtype, .. }
+        | Bogus::Expired { rtype, .. }
+        | Bogus::NotYetValid { rtype, .. }
+        | Bogus::ExpiredBeforeValid { rtype, .. }
+        | Bogus::SignatureUnfit { rtype, .. }
+        | Bogus::KeyUnknown { rtype, .. } => *rtype == RecordType::DS,
+        _ => false,
+    }
+}
+
+fn insecure(zone: &Name, why: Insecure) -> Arc<ZoneTrust> {
+    Arc::new(ZoneTrust { zone: zone.clone(), status: Status::Insecure(why), ttl_secs: u32::MAX })
+}

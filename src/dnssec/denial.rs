@@ -1,0 +1,180 @@
+//! The proof that came with a reply: first its own signatures, then what it shows.
+
+use crate::trace::{Bogus, Insecure, Proof};
+use crate::wire::{Name, RecordType, RrSet};
+
+use super::key::Key;
+use super::limits::{Limits, Spent};
+use super::nsec::{self, Nsec};
+use super::nsec3::{Chain, Nsec3, Shown};
+use super::verify::{Bench, signer};
+
+/// Most sets of one zone in one proof that are looked at; a complete one has three.
+const MAX_SETS: usize = 8;
+
+/// The NSEC and NSEC3 records of a zone whose signatures hold.
+pub(super) struct Checked<'a> {
+    zone: &'a Name,
+    nsecs: Vec<Nsec<'a>>,
+    nsec3s: Vec<Nsec3<'a>>,
+    /// What was wrong with the others.
+    pub(super) failed: Option<Bogus>,
+    /// The least time for which one of them holds.
+    pub(super) ttl_secs: u32,
+    pub(super) notes: Vec<Proof>,
+}
+
+/// What a proof shows of something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Shows {
+    /// Nothing.
+    Nothing,
+    /// That it is as claimed, by records of this type.
+    Proved(RecordType),
+    /// That it cannot be told for certain.
+    Insecure(Insecure),
+}
+
+/// What a parent's proof shows of a possible zone cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum AtCut {
+    /// Nothing.
+    Unproved,
+    /// The name is delegated and has no DS set, or whether so cannot be told.
+    Insecure(Insecure),
+    /// The name belongs to the parent.
+    NoCut,
+    /// The name does not exist, nor does anything below it.
+    NoName,
+}
+
+/// Verifies those of `sets` that `zone` has signed. The error is a limit.
+pub(super) fn check<'a>(
+    bench: &mut Bench<'_>,
+    sets: &'a [RrSet],
+    zone: &'a Name,
+    keys: &[Key],
+) -> Result<Checked<'a>, Bogus> {
+    let mut checked = Checked {
+        zone,
+        nsecs: Vec::new(),
+        nsec3s: Vec::new(),
+        failed: None,
+        ttl_secs: u32::MAX,
+        notes: Vec::new(),
+    };
+    let proving = |set: &&RrSet| matches!(set.rtype, RecordType::NSEC | RecordType::NSEC3);
+    let ours = |set: &&RrSet| match signer(set, bench.limits) {
+        Some(signer) => signer == *zone,
+        None => set.owner.is_within(zone),
+    };
+    for set in sets.iter().filter(proving).filter(ours).take(MAX_SETS).collect::<Vec<_>>() {
+        match bench.verify(set, zone, keys) {
+            // A proof made from a wildcard proves nothing (CVE-2017-15105).
+            Ok(verified) if verified.encloser.is_none() => {
+                checked.ttl_secs = checked.ttl_secs.min(verified.ttl_secs);
+                checked.notes.push(verified.proof(set, zone));
+                match set.rtype {
+                    RecordType::NSEC => checked.nsecs.extend(Nsec::read(set, zone)),
+                    _ => checked.nsec3s.extend(Nsec3::read(set, zone)),
+                }
+            }
+            Ok(_) => {}
+            Err(limit @ Bogus::TooCostly { .. }) => return Err(limit),
+            Err(why) => checked.failed = Some(why),
+        }
+    }
+    Ok(checked)
+}
+
+impl<'a> Checked<'a> {
+    /// RFC 9276 §3.2: above a number of iterations nothing is computed, and nothing proved.
+    fn chain<'c>(&self, limits: &'c Limits, spent: &'c mut Spent) -> Result<Chain<'c>, Insecure>
+    where
+        'a: 'c,
+    {
+        let too_many = self.nsec3s.iter().find(|record| record.iterations > limits.nsec3_iterations);
+        match too_many {
+            Some(record) => Err(Insecure::Iterations { zone: self.zone.clone(), iterations: record.iterations }),
+            None => Ok(Chain::new(self.nsec3s.clone(), self.zone, limits, spent)),
+        }
+    }
+
+    /// Whether `name` has no `qtype`, or with `no_name` does not exist.
+    pub(super) fn denies(
+        &self,
+        bench: &mut Bench<'_>,
+        name: &Name,
+        qtype: RecordType,
+        no_name: bool,
+    ) -> Result<Shows, Bogus> {
+        let by_nsec =
+            if no_name { nsec::no_name(&self.nsecs, name) } else { nsec::no_data(&self.nsecs, name, qtype) };
+        if by_nsec {
+            return Ok(Shows::Proved(RecordType::NSEC));
+        }
+        match self.chain(bench.limits, bench.spent) {
+            Err(insecure) => Ok(Shows::Insecure(insecure)),
+            Ok(chain) => {
+                let shown = if no_name { chain.no_name(name)? } else { chain.no_data(name, qtype)? };
+                Ok(self.shows(shown, name))
+            }
+        }
+    }
+
+    /// Whether nothing stands between `encloser` and `name`, so that a wildcard may answer.
+    pub(super) fn leaves_to_wildcard(
+        &self,
+        bench: &mut Bench<'_>,
+        name: &Name,
+        encloser: &Name,
+    ) -> Result<Shows, Bogus> {
+        if nsec::no_closer(&self.nsecs, name, encloser) {
+            return Ok(Shows::Proved(RecordType::NSEC));
+        }
+        match self.chain(bench.limits, bench.spent) {
+            Err(insecure) => Ok(Shows::Insecure(insecure)),
+            Ok(chain) => Ok(self.shows(chain.no_closer(name, encloser)?, name)),
+        }
+    }
+
+    fn shows(&self, shown: Shown, name: &Name) -> Shows {
+        match shown {
+            Shown::Nothing => Shows::Nothing,
+            Shown::Proved => Shows::Proved(RecordType::NSEC3),
+            Shown::OptedOut => Shows::Insecure(Insecure::OptOut { name: name.clone(), zone: self.zone.clone() }),
+        }
+    }
+
+    /// What is at `name`, a possible zone cut without DS set (RFC 4035 §5.2, RFC 5155 §8.9).
+    pub(super) fn at_cut(&self, bench: &mut Bench<'_>, name: &Name) -> Result<AtCut, Bogus> {
+        let mut types = self.nsecs.iter().find_map(|nsec| nsec.at(name));
+        if types.is_none() {
+            if self.nsecs.iter().any(|nsec| nsec.shows_empty(name)) {
+                return Ok(AtCut::NoCut);
+            }
+            if self.nsecs.iter().any(|nsec| nsec.denies(name)) {
+                return Ok(AtCut::NoName);
+            }
+            let chain = match self.chain(bench.limits, bench.spent) {
+                Err(insecure) => return Ok(AtCut::Insecure(insecure)),
+                Ok(chain) => chain,
+            };
+            types = chain.types(name)?;
+            if types.is_none() {
+                return Ok(match self.shows(chain.not_there(name)?, name) {
+                    Shows::Nothing => AtCut::Unproved,
+                    Shows::Proved(_) => AtCut::NoName,
+                    Shows::Insecure(why) => AtCut::Insecure(why),
+                });
+            }
+        }
+        let unsigned = || Insecure::Unsigned { zone: name.clone(), parent: self.zone.clone() };
+        Ok(match types {
+            Some(types) if types.is(RecordType::DS) || types.is(RecordType::SOA) => AtCut::Unproved,
+            Some(types) if types.is(RecordType::NS) => AtCut::Insecure(unsigned()),
+            Some(_) => AtCut::NoCut,
+            None => AtCut::Unproved,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! The verdict on one statement.
+
+use std::sync::Arc;
+
+use crate::trace::{Bogus, Insecure, Proof};
+use crate::wire::{Name, Question, RecordType, RrSet};
+
+use super::denial::{Shows, check};
+use super::limits::{Limits, Spent};
+use super::verify::{Bench, signer};
+use super::{Key, Known, Settings, Statement, Status, Verdict, ZoneTrust};
+
+/// Judges the statements of one answer.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) known: &'a dyn Known,
+    pub(super) bench: Bench<'a>,
+    pub(super) learned: Vec<Arc<ZoneTrust>>,
+    notes: Vec<Proof>,
+}
+
+/// Why there is no verdict that follows from data.
+pub(super) enum Halt {
+    Bogus(Bogus),
+    Needs(Question),
+}
+
+impl From<Bogus> for Halt {
+    fn from(why: Bogus) -> Self {
+        Self::Bogus(why)
+    }
+}
+
+/// A zone that signed something: its keys, or why they do not matter.
+enum Signer {
+    Secure(Arc<ZoneTrust>),
+    Insecure(Insecure),
+}
+
+impl<'a> Judge<'a> {
+    /// A judge at `now_secs`, in seconds since 1970, modulo 2^32.
+    #[must_use]
+    pub fn new(
+        settings: &'a Settings,
+        limits: &'a Limits,
+        known: &'a dyn Known,
+        now_secs: u32,
+        spent: &'a mut Spent,
+    ) -> Self {
+        let bench = Bench { now_secs, sha1: settings.sha1, limits, spent };
+        Self { settings, known, bench, learned: Vec::new(), notes: Vec::new() }
+    }
+
+    /// What becomes of a statement. After [`Verdict::Needs`] the same is to be judged again when the answer to
+    /// that question, or that there is none, is known.
+    pub fn judge(&mut self, statement: &Statement<'_>) -> Verdict {
+        let judged = match statement {
+            Statement::Set { set, proof } => self.set(set, proof),
+            Statement::Denial { question, no_name, soa, proof } => self.denial(question, *no_name, *soa, proof),
+        };
+        match judged {
+            Ok(verdict) => verdict,
+            Err(Halt::Bogus(why)) => Verdict::Bogus(why),
+            Err(Halt::Needs(question)) => Verdict::Needs(question),
+        }
+    }
+
+    /// What was learned of zones, and what was proved, in order.
+    #[must_use]
+    pub fn into_learned(self) -> (Vec<Arc<ZoneTrust>>, Vec<Proof>) {
+        (self.learned, self.notes)
+    }
+
+    pub(super) fn note(&mut self, proof: Proof) {
+        if !self.notes.contains(&proof) {
+            self.notes.push(proof);
+        }
+    }
+
+    fn set(&mut self, set: &RrSet, proof: &[RrSet]) -> Result<Verdict, Halt> {
+        if let Some(ttl_secs) = self.known.proved_secs(set) {
+            self.note(Proof::Known { owner: set.owner.clone(), rtype: set.rtype });
+            return Ok(Verdict::Secure { ttl_secs });
+        }
+        let signer = signer(set, self.bench.limits);
+        let place = place(&set.owner, set.rtype);
+        let zone = match self.signer(signer, &place)? {
+            Signer::Insecure(why) => return Ok(Verdict::Insecure(why)),
+            Signer::Secure(zone) => zone,
+        };
+        let verified = self.bench.verify(set, &zone.zone, keys(&zone))?;
+        self.note(verified.proof(set, &zone.zone));
+        let mut ttl_secs = verified.ttl_secs;
+        let Some(encloser) = verified.encloser else { return Ok(Verdict::Secure { ttl_secs }) };
+        // RFC 4035 §5.3.4: that the wildcard may answer has to be proved as well.
+        let checked = check(&mut self.bench, proof, &zone.zone, keys(&zone))?;
+        match checked.leaves_to_wildcard(&mut self.bench, &set.owner, &encloser)? {
+            Shows::Proved(_) => {
+                ttl_secs = ttl_secs.min(checked.ttl_secs);
+                checked.notes.into_iter().for_each(|note| self.note(note));
+                self.note(Proof::Wildcard { name: set.owner.clone(), encloser });
+                Ok(Verdict::Secure { ttl_secs })
+            }
+            Shows::Insecure(why) => Ok(self.insecure(why)),
+            Shows::Nothing => Err(Halt::Bogus(checked.failed.unwrap_or_else(|| Bogus::DenialMissing {
+                name: set.owner.clone(),
+                rtype: set.rtype,
+                zone: zone.zone.clone(),
+            }))),
+        }
+    }
+
+    fn denial(
+        &mut self,
+        question: &Question,
+        no_name: bool,
+        soa: Option<&RrSet>,
+        proof: &[RrSet],
+    ) -> Result<Verdict, Halt> {
+        let (name, qtype) = (&question.name, question.qtype);
+        let place = place(name, qtype);
+        // The zone that denies is the one that signed the proof.
+        let limits = self.bench.limits;
+        let signers = soa.into_iter().chain(proof).filter_map(|set| signer(set, limits));
+        let deepest = signers.filter(|signer| place.is_within(signer)).max_by_key(Name::label_count);
+        let zone = match self.signer(deepest, &place)? {
+            Signer::Insecure(why) => return Ok(Verdict::Insecure(why)),
+            Signer::Secure(zone) => zone,
+        };
+        let mut ttl_secs = u32::MAX;
+        if let Some(soa) = soa {
+            let verified = self.bench.verify(soa, &zone.zone, keys(&zone))?;
+            self.note(verified.proof(soa, &zone.zone));
+            ttl_secs = verified.ttl_secs;
+        }
+        let checked = check(&mut self.bench, proof, &zone.zone, keys(&zone))?;
+        match checked.denies(&mut self.bench, name, qtype, no_name)? {
+            Shows::Proved(by) => {
+                ttl_secs = ttl_secs.min(checked.ttl_secs);
+                checked.notes.into_iter().for_each(|note| self.note(note));
+                let rtype = (!no_name).then(|| qtype.into());
+                self.note(Proof::Denied { name: name.clone(), rtype, by });
+                Ok(Verdict::Secure { ttl_secs })
+            }
+            Shows::Insecure(why) => Ok(self.insecure(why)),
+            Shows::Nothing => {
+                let missing = Bogus::DenialMissing { name: name.clone(), rtype: qtype, zone: zone.zone.clone() };
+                Err(Halt::Bogus(checked.failed.unwrap_or(missing)))
+            }
+        }
+    }
+
+    fn insecure(&mut self, why: Insecure) -> Verdict {
+        self.note(Proof::Insecure(why.clone()));
+        Verdict::Insecure(why)
+    }
+
+    /// The zone that has the say at `place`, by what the signatures claim, or without any by descending to it.
+    fn signer(&mut self, claimed: Option<Name>, place: &Name) -> Result<Signer, Halt> {
+        // An island of security has the say below itself, whoever else signs there.
+        let top = self.settings.anchors.closest(place).map(|(zone, _)| zone.clone());
+        let claimed = claimed.filter(|claimed| top.is_none_or(|top| claimed.is_within(&top)));
+        let zone = self.zone_of(claimed.as_ref().unwrap_or(place))?;
+        match (&zone.status, claimed) {
+            (Status::Insecure(why), _) => Ok(Signer::Insecure(why.clone())),
+            (_, Some(claimed)) if zone.zone != claimed => {
+                Err(Halt::Bogus(Bogus::NotAZone { zone: claimed, within: zone.zone.clone() }))
+            }
+            _ => Ok(Signer::Secure(zone)),
+        }
+    }
+}
+
+fn keys(zone: &ZoneTrust) -> &[Key] {
+    match &zone.status {
+        Status::Secure(keys) => keys,
+        Status::Insecure(_) => &[],
+    }
+}
+
+/// The name whose zone has the say over a type at `name`: for DS it is the parent's (RFC 4035 §3.1.4.1).
+fn place(name: &Name, qtype: RecordType) -> Name {
+    match qtype {
+        RecordType::DS => name.parent().unwrap_or_else(Name::root),
+        _ => name.clone(),
+    }
+}

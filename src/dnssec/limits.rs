@@ -1,0 +1,82 @@
+//! What proving one answer may cost, and what it has cost so far.
+
+use crate::trace::{Bogus, Limit};
+use crate::wire::Name;
+
+/// The limits of validation, each with the attack that it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Signatures verified for one client query (KeyTrap, CVE-2023-50387).
+    pub validations: u32,
+    /// Signatures that may turn out not to hold (KeyTrap: each combination of key and signature costs one).
+    pub failed_validations: u32,
+    /// Signatures over one set that are looked at.
+    pub signatures_per_set: usize,
+    /// Keys of one zone with the same tag and algorithm that are tried.
+    pub keys_per_tag: usize,
+    /// DS records of one zone that are looked at.
+    pub ds_per_zone: usize,
+    /// NSEC3 iterations up to which denials are proved; above they are insecure (RFC 9276 §3.2).
+    pub nsec3_iterations: u16,
+    /// NSEC3 hashes computed for one client query (CVE-2023-50868).
+    pub nsec3_hashes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // A chain of aliases over several signed zones needs more than the 16 that one name needs at most.
+            validations: 48,
+            failed_validations: 4,
+            signatures_per_set: 4,
+            keys_per_tag: 2,
+            ds_per_zone: 8,
+            nsec3_iterations: 50,
+            nsec3_hashes: 600,
+        }
+    }
+}
+
+/// What one client query has cost so far. Nothing resets it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Signatures verified.
+    pub validations: u32,
+    /// Those that did not hold.
+    pub failed_validations: u32,
+    /// NSEC3 hashes computed.
+    pub nsec3_hashes: u32,
+}
+
+impl Spent {
+    /// Takes one verification out of the budget, for a set at `owner`.
+    pub(super) fn validate(&mut self, limits: &Limits, owner: &Name) -> Result<(), Bogus> {
+        if self.validations >= limits.validations {
+            return Err(over(Limit::Validations, limits.validations, owner));
+        }
+        self.validations += 1;
+        Ok(())
+    }
+
+    /// Notes that a verification failed; the last that may fail is the end.
+    pub(super) fn fail(&mut self, limits: &Limits, owner: &Name) -> Result<(), Bogus> {
+        self.failed_validations += 1;
+        if self.failed_validations >= limits.failed_validations {
+            return Err(over(Limit::FailedValidations, limits.failed_validations, owner));
+        }
+        Ok(())
+    }
+
+    /// Takes one NSEC3 hash out of the budget.
+    pub(super) fn hash(&mut self, limits: &Limits, name: &Name) -> Result<(), Bogus> {
+        if self.nsec3_hashes >= limits.nsec3_hashes {
+            return Err(over(Limit::Nsec3Hashes, limits.nsec3_hashes, name));
+        }
+        self.nsec3_hashes += 1;
+        Ok(())
+    }
+}
+
+fn over(limit: Limit, value: u32, owner: &Name) -> Bogus {
+    Bogus::TooCostly { limit, value, owner: owner.clone() }
+}

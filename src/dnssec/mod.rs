@@ -1,0 +1,144 @@
+//! Whether what was heard can be proved, from a trust anchor down (RFC 4033 to 4035, RFC 5155, RFC 6840).
+//!
+//! [`Judge::judge`] takes one statement of a reply and what is known, and says [`Verdict::Secure`],
+//! [`Verdict::Insecure`], [`Verdict::Bogus`] or which question has to be asked first. It asks nobody itself. Signed
+//! data is built here from the raw octets of the records; the library does the arithmetic of the keys.
+
+mod algorithm;
+mod anchor;
+mod canonical;
+mod chain;
+mod denial;
+mod judge;
+mod key;
+mod limits;
+mod nsec;
+mod nsec3;
+mod rrsig;
+mod verify;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::trace::{Bogus, Insecure};
+use crate::wire::{Name, Question, RrSet};
+
+pub use anchor::{Anchor, AnchorError, Anchors};
+pub use judge::Judge;
+pub use key::{Ds, Key, key_tag};
+pub use limits::{Limits, Spent};
+
+/// How things are validated; the same for all walks of a resolver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where trust begins.
+    pub anchors: Anchors,
+    /// Names at and below which nothing is validated (RFC 7646).
+    pub negative: Vec<Name>,
+    /// Whether signatures and digests with SHA-1 count (RFC 9905 lets them be treated as unknown).
+    pub sha1: bool,
+}
+
+/// One thing that a reply says.
+#[derive(Clone, Copy, Debug)]
+pub enum Statement<'a> {
+    /// That a set exists.
+    Set {
+        /// The set, its signatures beside it.
+        set: &'a RrSet,
+        /// NSEC and NSEC3 sets that came with it, for a wildcard.
+        proof: &'a [RrSet],
+    },
+    /// That a name or a type at it does not exist.
+    Denial {
+        /// The name and the type.
+        question: &'a Question,
+        /// Whether the name itself is denied.
+        no_name: bool,
+        /// The SOA set.
+        soa: Option<&'a RrSet>,
+        /// NSEC and NSEC3 sets.
+        proof: &'a [RrSet],
+    },
+}
+
+/// What became of a statement (RFC 4035 §4.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A chain of signatures leads to it from a trust anchor.
+    Secure {
+        /// For how long at most.
+        ttl_secs: u32,
+    },
+    /// It is proved, or set, that it cannot be proved.
+    Insecure(Insecure),
+    /// It should be provable and is not.
+    Bogus(Bogus),
+    /// This has to be asked first.
+    Needs(Question),
+}
+
+/// What is known of a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneTrust {
+    /// Its name.
+    pub zone: Name,
+    /// Its keys, or why there are none to be had.
+    pub status: Status,
+    /// For how long this holds.
+    pub ttl_secs: u32,
+}
+
+/// Whether the data of a zone can be proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// These keys sign it.
+    Secure(Box<[Key]>),
+    /// It cannot.
+    Insecure(Insecure),
+}
+
+impl ZoneTrust {
+    /// Octets on the heap that this value keeps alive.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let keys = match &self.status {
+            Status::Secure(keys) => keys.iter().map(|key| size_of::<Key>() + key.heap_bytes()).sum(),
+            Status::Insecure(_) => 0,
+        };
+        self.zone.heap_bytes() + keys
+    }
+}
+
+/// A thing that was asked for, perhaps.
+#[derive(Clone, Debug)]
+pub enum Fact<T> {
+    /// It was not asked for.
+    Unknown,
+    /// It was asked for and cannot be had.
+    Missing,
+    /// Here it is.
+    Is(T),
+}
+
+/// What a parent said of a possible zone cut.
+#[derive(Clone, Debug, Default)]
+pub struct Cut {
+    /// The DS set.
+    pub ds: Option<RrSet>,
+    /// NSEC and NSEC3 sets that came instead.
+    pub proof: Vec<RrSet>,
+}
+
+/// What is known without asking anybody.
+pub trait Known: fmt::Debug {
+    /// What was proved of a zone before.
+    fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>>;
+    /// What was heard of a possible zone cut at `name`, from its parent's side: all of it, and whether the DS set
+    /// itself was asked for.
+    fn cuts(&self, name: &Name) -> (Vec<Cut>, bool);
+    /// The DNSKEY set of a zone.
+    fn keys(&self, zone: &Name) -> Fact<RrSet>;
+    /// For how long a set that was proved before still is.
+    fn proved_secs(&self, set: &RrSet) -> Option<u32>;
+}

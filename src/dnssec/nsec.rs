@@ -1,0 +1,138 @@
+//! What NSEC records show (RFC 4034 §4, RFC 4035 §5.4), and the bitmap that they share with NSEC3.
+
+use crate::wire::{Name, RecordType, RrSet};
+
+/// RFC 9824 §3.1: the type that says that a name does not exist although it has an NSEC record.
+const NXNAME: u16 = 128;
+
+/// The types at a name (RFC 4034 §4.1.2).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Types<'a>(pub(super) &'a [u8]);
+
+impl Types<'_> {
+    pub(super) fn has(&self, rtype: u16) -> bool {
+        let [window, bit] = rtype.to_be_bytes();
+        let mut rest = self.0;
+        while let [number, length, tail @ ..] = rest {
+            let Some((bits, tail)) = tail.split_at_checked(usize::from(*length)) else { return false };
+            if *number == window {
+                return bits.get(usize::from(bit / 8)).is_some_and(|octet| octet >> (7 - bit % 8) & 1 == 1);
+            }
+            rest = tail;
+        }
+        false
+    }
+
+    pub(super) fn is(&self, rtype: RecordType) -> bool {
+        self.has(rtype.into())
+    }
+
+    /// A zone cut as its parent sees it.
+    pub(super) fn is_delegation(&self) -> bool {
+        self.is(RecordType::NS) && !self.is(RecordType::SOA)
+    }
+
+    /// RFC 6840 §4.1, RFC 6672 §5.3.4.1: at a cut or a DNAME nothing is said of the names below.
+    pub(super) fn ends_here(&self) -> bool {
+        self.is_delegation() || self.is(RecordType::DNAME)
+    }
+
+    /// Whether there is neither `qtype` nor an alias, from the side of the cut that has the say.
+    pub(super) fn lacks(&self, qtype: RecordType, is_root: bool) -> bool {
+        // RFC 4035 §5.2, RFC 6840 §4.4: what the child says of its own DS is nothing.
+        let wrong_side = match qtype {
+            RecordType::DS => self.is(RecordType::SOA) && !is_root,
+            _ => self.is_delegation(),
+        };
+        !wrong_side && !self.is(qtype) && !self.is(RecordType::CNAME)
+    }
+}
+
+/// An NSEC record whose signature holds.
+#[derive(Clone, Debug)]
+pub(super) struct Nsec<'a> {
+    owner: &'a Name,
+    next: Name,
+    types: Types<'a>,
+    is_last: bool,
+}
+
+impl<'a> Nsec<'a> {
+    /// Reads an NSEC set of `zone`; `None` when it cannot be read or leads out of the zone (CVE-2026-13321).
+    pub(super) fn read(set: &'a RrSet, zone: &Name) -> Option<Self> {
+        let rdata = set.rdatas.iter().next().filter(|_| set.rdatas.len() == 1)?;
+        let mut end = 0;
+        while *rdata.get(end)? != 0 {
+            end += usize::from(rdata[end]) + 1;
+        }
+        let (next, types) = rdata.split_at(end + 1);
+        let next = Name::from_wire(next).ok()?;
+        let is_last = next == *zone;
+        let inside = set.owner.is_within(zone) && next.is_within(zone) && (is_last || set.owner < next);
+        inside.then_some(Self { owner: &set.owner, next, types: Types(types), is_last })
+    }
+
+    /// The types at `name`, when this is the record at it.
+    pub(super) fn at(&self, name: &Name) -> Option<Types<'a>> {
+        (self.owner == name).then_some(self.types)
+    }
+
+    /// Whether `name` lies between the owner and the next name, and the zone has the say there.
+    pub(super) fn covers(&self, name: &Name) -> bool {
+        let between = self.owner < name && (self.is_last || *name < self.next);
+        between && !(name.is_below(self.owner) && self.types.ends_here())
+    }
+
+    /// Whether `name` has no records but others below it: an empty non-terminal.
+    pub(super) fn shows_empty(&self, name: &Name) -> bool {
+        self.covers(name) && self.next.is_below(name)
+    }
+
+    /// Whether `name` does not exist, not even as an empty non-terminal.
+    pub(super) fn denies(&self, name: &Name) -> bool {
+        self.covers(name) && !self.next.is_within(name)
+    }
+
+    /// The closest name above `name` that exists, by a record that covers it (RFC 4592 §3.3.1).
+    pub(super) fn encloser(&self, name: &Name) -> Name {
+        let labels = name.common_labels(self.owner).max(name.common_labels(&self.next));
+        name.suffix(labels)
+    }
+}
+
+/// What a set of NSEC records shows of a name.
+pub(super) fn no_data(nsecs: &[Nsec<'_>], name: &Name, qtype: RecordType) -> bool {
+    if let Some(types) = nsecs.iter().find_map(|nsec| nsec.at(name)) {
+        return types.lacks(qtype, name.is_root());
+    }
+    if nsecs.iter().any(|nsec| nsec.shows_empty(name)) {
+        return true;
+    }
+    // RFC 4035 §3.1.3.4: a wildcard without the type stands for a name that does not exist.
+    nsecs.iter().filter(|nsec| nsec.denies(name)).any(|nsec| {
+        let source = nsec.encloser(name).prepend(b"*");
+        let at_source = source.ok().and_then(|source| nsecs.iter().find_map(|nsec| nsec.at(&source)));
+        at_source.is_some_and(|types| types.lacks(qtype, false))
+    })
+}
+
+/// Whether neither `name` nor a wildcard for it exists (RFC 4035 §5.4).
+pub(super) fn no_name(nsecs: &[Nsec<'_>], name: &Name) -> bool {
+    // RFC 9824 §3.1: a record at the name itself that says so.
+    if nsecs.iter().any(|nsec| nsec.at(name).is_some_and(|types| types.has(NXNAME))) {
+        return true;
+    }
+    nsecs.iter().filter(|nsec| nsec.denies(name)).any(|nsec| {
+        let wildcard = nsec.encloser(name).prepend(b"*");
+        wildcard.is_ok_and(|wildcard| nsecs.iter().any(|other| other.denies(&wildcard)))
+    })
+}
+
+/// Whether nothing closer to `name` exists than what lies below `encloser` (RFC 4035 §5.3.4).
+pub(super) fn no_closer(nsecs: &[Nsec<'_>], name: &Name, encloser: &Name) -> bool {
+    let next_closer = name.suffix(encloser.label_count() + 1);
+    nsecs.iter().any(|nsec| {
+        let exists = nsec.owner.is_within(&next_closer) || nsec.next.is_within(&next_closer);
+        nsec.covers(name) && !exists
+    })
+}

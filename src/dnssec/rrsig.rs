@@ -1,0 +1,111 @@
+//! RRSIG records (RFC 4034 §3): which may be used for a set, and the data that they sign.
+
+use crate::trace::Bogus;
+use crate::wire::{Name, RecordType, RrSet};
+
+use super::canonical;
+
+/// Most seconds by which a clock may be off, theirs or ours.
+const MAX_SKEW_SECS: u32 = 3600;
+
+/// An RRSIG record.
+#[derive(Clone, Debug)]
+pub(super) struct Rrsig<'a> {
+    covered: RecordType,
+    pub(super) algorithm: u8,
+    labels: u8,
+    pub(super) original_ttl_secs: u32,
+    expiration: u32,
+    inception: u32,
+    pub(super) tag: u16,
+    pub(super) signer: Name,
+    pub(super) signature: &'a [u8],
+    /// The fields before the signer.
+    head: &'a [u8],
+}
+
+impl<'a> Rrsig<'a> {
+    /// Reads the data of an RRSIG record.
+    pub(super) fn read(rdata: &'a [u8]) -> Option<Self> {
+        let (head, rest) = rdata.split_first_chunk::<18>()?;
+        let mut end = 0;
+        while *rest.get(end)? != 0 {
+            end += usize::from(rest[end]) + 1;
+        }
+        let (signer, signature) = rest.split_at(end + 1);
+        let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        Some(Self {
+            covered: RecordType::from(u16::from_be_bytes([head[0], head[1]])),
+            algorithm: head[2],
+            labels: head[3],
+            original_ttl_secs: word(4),
+            expiration: word(8),
+            inception: word(12),
+            tag: u16::from_be_bytes([head[16], head[17]]),
+            signer: Name::from_wire(signer).ok()?,
+            signature,
+            head,
+        })
+    }
+
+    /// Whether this may be a signature over `set` at all, and is in its time (RFC 4035 §5.3.1).
+    pub(super) fn accept(&self, set: &RrSet, now_secs: u32) -> Result<(), Bogus> {
+        let (owner, rtype, key_tag) = (set.owner.clone(), set.rtype, self.tag);
+        let labels = usize::from(self.labels);
+        let below_apex = rtype == RecordType::DS;
+        let encloses = if below_apex { owner.is_below(&self.signer) } else { owner.is_within(&self.signer) };
+        // The labels of a signature lie between those of its zone and those of the owner (CVE-2026-44690).
+        if self.covered != rtype
+            || !encloses
+            || labels > label_count(&owner)
+            || labels < label_count(&self.signer)
+            || self.signature.is_empty()
+        {
+            return Err(Bogus::SignatureUnfit { owner, rtype, key_tag });
+        }
+        // RFC 4034 §3.1.5: times are compared as serial numbers.
+        let after = |a: u32, b: u32| a != b && a.wrapping_sub(b) < 1 << 31;
+        if after(self.inception, self.expiration) {
+            return Err(Bogus::ExpiredBeforeValid { owner, rtype, key_tag });
+        }
+        let skew_secs = (self.expiration.wrapping_sub(self.inception) / 10).min(MAX_SKEW_SECS);
+        if after(now_secs, self.expiration.wrapping_add(skew_secs)) {
+            let late_secs = now_secs.wrapping_sub(self.expiration);
+            return Err(Bogus::Expired { owner, rtype, key_tag, late_secs });
+        }
+        if after(self.inception.wrapping_sub(skew_secs), now_secs) {
+            let early_secs = self.inception.wrapping_sub(now_secs);
+            return Err(Bogus::NotYetValid { owner, rtype, key_tag, early_secs });
+        }
+        Ok(())
+    }
+
+    /// Seconds until the signature ends; 0 in the time that is granted to clocks that are off.
+    pub(super) fn left_secs(&self, now_secs: u32) -> u32 {
+        let left = self.expiration.wrapping_sub(now_secs);
+        if left < 1 << 31 { left } else { 0 }
+    }
+
+    /// The name above `owner` below which the wildcard stands that the set was made from; `None` when the set is
+    /// there under its own name (RFC 4035 §5.3.4).
+    pub(super) fn encloser(&self, owner: &Name) -> Option<Name> {
+        let labels = usize::from(self.labels);
+        (labels < label_count(owner)).then(|| owner.suffix(labels))
+    }
+
+    /// The data that was signed (RFC 4034 §3.1.8.1, RFC 4035 §5.3.2).
+    pub(super) fn signed_data(&self, set: &RrSet) -> Vec<u8> {
+        let mut data = Vec::with_capacity(512);
+        data.extend_from_slice(self.head);
+        data.extend_from_slice(self.signer.to_lower().wire());
+        let source = self.encloser(&set.owner).and_then(|encloser| encloser.prepend(b"*").ok());
+        canonical::append(set, source.as_ref().unwrap_or(&set.owner), self.original_ttl_secs, &mut data);
+        data
+    }
+}
+
+/// The labels of a name as the labels field counts them: without the root and without a leading asterisk
+/// (RFC 4034 §3.1.3).
+fn label_count(name: &Name) -> usize {
+    name.label_count() - usize::from(name.labels().next() == Some(b"*"))
+}

@@ -1,0 +1,249 @@
+//! Whether the signatures over a set hold, and which keys of a zone are trusted.
+
+use crate::trace::{Bogus, Proof};
+use crate::wire::{Name, RecordType, RrSet};
+
+use super::key::{Ds, Key};
+use super::limits::{Limits, Spent};
+use super::rrsig::Rrsig;
+use super::{Anchor, algorithm};
+
+/// What verification needs besides the records.
+#[derive(Debug)]
+pub(super) struct Bench<'a> {
+    /// Seconds since 1970, modulo 2^32.
+    pub(super) now_secs: u32,
+    /// Whether algorithms with SHA-1 count.
+    pub(super) sha1: bool,
+    pub(super) limits: &'a Limits,
+    pub(super) spent: &'a mut Spent,
+}
+
+/// A signature that holds.
+#[derive(Clone, Debug)]
+pub(super) struct Verified {
+    pub(super) key_tag: u16,
+    pub(super) algorithm: u8,
+    /// For how long the set may be used: no longer than its TTL was when it was signed, and no longer than the
+    /// signature is valid (RFC 4035 §5.3.3).
+    pub(super) ttl_secs: u32,
+    /// The name below which a wildcard stood for the owner.
+    pub(super) encloser: Option<Name>,
+}
+
+impl Verified {
+    pub(super) fn proof(&self, set: &RrSet, zone: &Name) -> Proof {
+        Proof::Signature {
+            owner: set.owner.clone(),
+            rtype: set.rtype,
+            zone: zone.clone(),
+            key_tag: self.key_tag,
+            algorithm: self.algorithm,
+            left_secs: self.ttl_secs,
+        }
+    }
+}
+
+impl Bench<'_> {
+    /// Looks for a signature of `zone` over `set` that one of `keys` made.
+    ///
+    /// RFC 6840 §5.11, §5.12: one that holds is enough, whatever else is there. The error is that of the
+    /// signature that came closest.
+    pub(super) fn verify(&mut self, set: &RrSet, zone: &Name, keys: &[Key]) -> Result<Verified, Bogus> {
+        let (owner, rtype) = (&set.owner, set.rtype);
+        let mut closest = Bogus::SignatureMissing { owner: owner.clone(), rtype, zone: zone.clone() };
+        let read = set.sigs.iter().filter_map(Rrsig::read);
+        let ours = read.filter(|sig| sig.signer == *zone && algorithm::verifies(sig.algorithm, self.sha1));
+        for sig in ours.take(self.limits.signatures_per_set).collect::<Vec<_>>() {
+            if let Err(unfit) = sig.accept(set, self.now_secs) {
+                closest = closer(closest, unfit);
+                continue;
+            }
+            let named = |key: &&Key| key.tag == sig.tag && key.algorithm == sig.algorithm && key.signs_zones();
+            let fitting: Vec<&Key> = keys.iter().filter(named).take(self.limits.keys_per_tag).collect();
+            if fitting.is_empty() {
+                let unknown =
+                    Bogus::KeyUnknown { owner: owner.clone(), rtype, zone: zone.clone(), key_tag: sig.tag };
+                closest = closer(closest, unknown);
+                continue;
+            }
+            let data = sig.signed_data(set);
+            for key in fitting {
+                self.spent.validate(self.limits, owner)?;
+                if algorithm::holds(sig.algorithm, key.public(), &data, sig.signature) {
+                    return Ok(self.verified(set, &sig));
+                }
+                self.spent.fail(self.limits, owner)?;
+            }
+            let (zone, key_tag, algorithm) = (zone.clone(), sig.tag, sig.algorithm);
+            closest = Bogus::SignatureWrong { owner: owner.clone(), rtype, zone, key_tag, algorithm };
+        }
+        Err(closest)
+    }
+
+    fn verified(&self, set: &RrSet, sig: &Rrsig<'_>) -> Verified {
+        let ttl_secs = set.ttl_secs.min(sig.original_ttl_secs).min(sig.left_secs(self.now_secs));
+        let encloser = sig.encloser(&set.owner);
+        Verified { key_tag: sig.tag, algorithm: sig.algorithm, ttl_secs, encloser }
+    }
+
+    /// The keys of `zone`, when one that `anchors` name signs the set (RFC 4035 §5.2).
+    pub(super) fn keys(
+        &mut self,
+        zone: &Name,
+        set: &RrSet,
+        anchors: &[Anchor],
+    ) -> Result<(Vec<Key>, Verified), Bogus> {
+        let all: Vec<Key> = set.rdatas.iter().filter_map(Key::read).collect();
+        let mut failed = None;
+        for anchor in anchors.iter().take(self.limits.ds_per_zone) {
+            let named: Vec<&Key> = match anchor {
+                Anchor::Ds(ds) => {
+                    let same_tag = all.iter().filter(|key| ds.may_name(key)).take(self.limits.keys_per_tag);
+                    same_tag.filter(|key| ds.names(zone, key)).collect()
+                }
+                Anchor::Key(anchor) => all.iter().filter(|key| *key == anchor).collect(),
+            };
+            for key in named {
+                if !key.signs_zones() {
+                    failed = Some(Bogus::NotZoneKey { zone: zone.clone(), key_tag: key.tag });
+                    continue;
+                }
+                match self.verify(set, zone, std::slice::from_ref(key)) {
+                    Ok(verified) => {
+                        let usable = all.iter().filter(|key| key.signs_zones()).cloned();
+                        return Ok((usable.collect(), verified));
+                    }
+                    Err(limit @ Bogus::TooCostly { .. }) => return Err(limit),
+                    Err(why) => failed = Some(failed.map_or(why.clone(), |known| closer(known, why))),
+                }
+            }
+        }
+        let key_tags = || anchors.iter().map(Anchor::tag).collect();
+        Err(failed.unwrap_or_else(|| Bogus::KeyMissing { zone: zone.clone(), key_tags: key_tags() }))
+    }
+
+    /// The DS records that can be used; when there are none, the algorithms and digests that stand in the way.
+    ///
+    /// RFC 4035 §5.2, RFC 6840 §5.2: a zone whose DS records are all unknown counts as unsigned. RFC 4509 §3:
+    /// SHA-1 digests do not count beside better ones.
+    pub(super) fn usable(&self, set: &RrSet) -> Result<Vec<Anchor>, (Vec<u8>, Vec<u8>)> {
+        let all: Vec<Ds> = set.rdatas.iter().filter_map(Ds::read).collect();
+        let (known, unknown): (Vec<&Ds>, Vec<&Ds>) =
+            all.iter().partition(|ds| algorithm::verifies(ds.algorithm, self.sha1));
+        let usable = |ds: &&&Ds| algorithm::compares(ds.digest_type, self.sha1);
+        let better = known.iter().filter(usable).any(|ds| ds.digest_type != 1);
+        let usable: Vec<Anchor> = known
+            .iter()
+            .filter(usable)
+            .filter(|ds| !better || ds.digest_type != 1)
+            .map(|ds| Anchor::Ds((**ds).clone()))
+            .collect();
+        if !usable.is_empty() {
+            return Ok(usable);
+        }
+        let digests = known.iter().map(|ds| ds.digest_type).collect();
+        Err((unknown.iter().map(|ds| ds.algorithm).collect(), digests))
+    }
+}
+
+/// Of two reasons the one that says more: a signature that was there and tried over one that was not.
+fn closer(known: Bogus, new: Bogus) -> Bogus {
+    let weight = |why: &Bogus| match why {
+        Bogus::SignatureWrong { .. } => 4,
+        Bogus::Expired { .. } | Bogus::NotYetValid { .. } | Bogus::ExpiredBeforeValid { .. } => 3,
+        Bogus::KeyUnknown { .. } => 2,
+        Bogus::SignatureMissing { .. } => 0,
+        _ => 1,
+    };
+    if weight(&new) > weight(&known) { new } else { known }
+}
+
+/// The zone that says it signed `set`: of the signers that could have, the deepest (RFC 4035 §5.3.1).
+pub(super) fn signer(set: &RrSet, limits: &Limits) -> Option<Name> {
+    // DS sets are signed by the parent; for the root nothing lies above.
+    let fits = |signer: &Name| match set.rtype {
+        RecordType::DS => set.owner.is_below(signer),
+        _ => set.owner.is_within(signer),
+    };
+    let read = set.sigs.iter().filter_map(Rrsig::read).take(limits.signatures_per_set * 4);
+    read.map(|sig| sig.signer).filter(fits).max_by_key(Name::label_count)
+}
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::BASE64;
+
+    use super::*;
+
+    fn key(flags: u16, algorithm: u8, public: &str) -> Key {
+        let head = [&flags.to_be_bytes()[..], &[3, algorithm]].concat();
+        Key::read(&[head, BASE64.decode(public.as_bytes()).unwrap()].concat()).unwrap()
+    }
+
+    fn signed(set: &RrSet, signer: &Name, head: (u8, u8, u32, u32, u16), signature: &str) -> RrSet {
+        let (algorithm, labels, expiration, inception, tag) = head;
+        let mut sig = u16::from(set.rtype).to_be_bytes().to_vec();
+        sig.extend([algorithm, labels]);
+        for number in [set.ttl_secs, expiration, inception] {
+            sig.extend(number.to_be_bytes());
+        }
+        sig.extend(tag.to_be_bytes());
+        sig.extend(signer.wire());
+        sig.extend(BASE64.decode(signature.as_bytes()).unwrap());
+        RrSet { sigs: [&sig[..]].into_iter().collect(), ..set.clone() }
+    }
+
+    fn verify(set: &RrSet, zone: &Name, key: Key, now_secs: u32) -> Result<Verified, Bogus> {
+        let (limits, mut spent) = (Limits::default(), Spent::default());
+        Bench { now_secs, sha1: false, limits: &limits, spent: &mut spent }.verify(set, zone, &[key])
+    }
+
+    /// RFC 8080 §6.1.
+    #[test]
+    fn ed25519_of_rfc_8080() {
+        let zone: Name = "example.com.".parse().unwrap();
+        let mx = [&[0, 10][..], b"\x04MAIL\x07example\x03com\x00"].concat();
+        let set = RrSet::new(zone.clone(), RecordType::MX, 3600, [&mx[..], &mx[..]]);
+        let signature = "oL9krJun7xfBOIWcGHi7mag5/hdZrKWw15jPGrHpjQeRAvTdszaPD+QLs3fx8A4M3e23mRZ9VrbpMngwcrqNAg==";
+        let set = signed(&set, &zone, (15, 2, 1_440_021_600, 1_438_207_200, 3613), signature);
+        let key = || key(257, 15, "l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=");
+        let good = verify(&set, &zone, key(), 1_440_021_000).unwrap();
+        assert_eq!((good.ttl_secs, good.encloser), (600, None));
+        // A tenth of its life would be two days; an hour is granted.
+        assert_eq!(verify(&set, &zone, key(), 1_440_021_600 + 3600).unwrap().ttl_secs, 0);
+        let late = verify(&set, &zone, key(), 1_440_021_600 + 3601).unwrap_err();
+        assert!(matches!(late, Bogus::Expired { late_secs: 3601, key_tag: 3613, .. }), "{late}");
+        let early = verify(&set, &zone, key(), 1_438_207_200 - 3601).unwrap_err();
+        assert!(matches!(early, Bogus::NotYetValid { early_secs: 3601, .. }), "{early}");
+        let other = RrSet { owner: "www.example.com.".parse().unwrap(), ..set };
+        assert!(verify(&other, &zone, key(), 1_440_021_000).is_err());
+    }
+
+    /// RFC 6605 §6.1 and §6.2.
+    #[test]
+    fn ecdsa_of_rfc_6605() {
+        let zone: Name = "example.net.".parse().unwrap();
+        let set = RrSet::new("WWW.example.net.".parse().unwrap(), RecordType::A, 3600, [&[192, 0, 2, 1][..]]);
+        let p256 = signed(
+            &set,
+            &zone,
+            (13, 3, 1_284_026_679, 1_281_607_479, 55648),
+            "qx6wLYqmh+l9oCKTN6qIc+bw6ya+KJ8oMz0YP107epXAyGmt+3SNruPFKG7tZoLBLlUzGGus7ZwmwWep666VCw==",
+        );
+        let public = "GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA==";
+        assert!(verify(&p256, &zone, key(257, 13, public), 1_284_000_000).is_ok());
+        let revoked = verify(&p256, &zone, key(257 | 0x80, 13, public), 1_284_000_000).unwrap_err();
+        assert!(matches!(revoked, Bogus::KeyUnknown { key_tag: 55648, .. }), "{revoked}");
+        let p384 = signed(
+            &set,
+            &zone,
+            (14, 3, 1_284_027_625, 1_281_608_425, 10771),
+            "/L5hDKIvGDyI1fcARX3z65qrmPsVz73QD1Mr5CEqOiLP95hxQouuroGCeZOvzFaxsT8Glr74hbavRKayJNuydCuzWTSSPdz7\
+             wnqXL5bdcJzusdnI0RSMROxxwGipWcJm",
+        );
+        let public = "xKYaNhWdGOfJ+nPrL8/arkwf2EY3MDJ+SErKivBVSum1w/egsXvSADtNJhyem5RCOpgQ6K8X1DRSEkrbYQ+OB+v8/uX45NBw\
+                      Y8rp65F6Glur8I/mlVNgF6W/qTI37m40";
+        assert!(verify(&p384, &zone, key(257, 14, public), 1_284_000_000).is_ok());
+    }
+}

@@ -1,0 +1,415 @@
+//! What DNSSEC has shown, and why something counts as insecure or bogus.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::wire::text::type_name;
+use crate::wire::{Ede, Name, RecordType, ede};
+
+use super::event::type_text;
+use super::why::Limit;
+
+/// INFO-CODE 33 of the IANA registry: Negative Trust Anchor.
+const NEGATIVE_TRUST_ANCHOR: u16 = 33;
+
+/// One thing that was proved on the way from a trust anchor to an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Proof {
+    /// The key set of a zone is trusted.
+    Keys {
+        /// The zone.
+        zone: Name,
+        /// The key by whose signature.
+        key_tag: u16,
+        /// Its algorithm.
+        algorithm: u8,
+        /// Whether a trust anchor names that key; otherwise the DS set at the parent does.
+        anchor: bool,
+        /// How many keys the set has.
+        keys: usize,
+    },
+    /// A signature holds.
+    Signature {
+        /// The owner of the set.
+        owner: Name,
+        /// Its type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// The zone that signed.
+        zone: Name,
+        /// With which key.
+        key_tag: u16,
+        /// Its algorithm.
+        algorithm: u8,
+        /// Seconds for which the signature stays valid.
+        left_secs: u32,
+    },
+    /// The set was proved before and is still fresh.
+    Known {
+        /// The owner of the set.
+        owner: Name,
+        /// Its type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+    },
+    /// A wildcard may answer for the name, which itself does not exist.
+    Wildcard {
+        /// The name.
+        name: Name,
+        /// The closest name above it that exists; the wildcard is its child.
+        encloser: Name,
+    },
+    /// Records show what does not exist.
+    Denied {
+        /// The name.
+        name: Name,
+        /// The type that it lacks; none when the name itself does not exist.
+        rtype: Option<u16>,
+        /// NSEC or NSEC3.
+        #[serde(serialize_with = "type_text")]
+        by: RecordType,
+    },
+    /// From here on nothing can be proved, and that itself is proved or set.
+    Insecure(Insecure),
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keys { zone, key_tag, algorithm, anchor, keys } => {
+                let by = if *anchor { "a trust anchor" } else { "the DS set at its parent" };
+                write!(f, "{by} names key {key_tag} ({algorithm}) of {zone}, which signs all {keys} keys there")
+            }
+            Self::Signature { owner, rtype, zone, key_tag, left_secs, .. } => {
+                let (rtype, left) = (type_name(*rtype), Span(*left_secs));
+                write!(f, "key {key_tag} of {zone} signs {owner} {rtype}, for {left} more")
+            }
+            Self::Known { owner, rtype } => write!(f, "{owner} {} was proved before", type_name(*rtype)),
+            Self::Wildcard { name, encloser } => {
+                write!(f, "{name} does not exist, so the wildcard below {encloser} answers for it")
+            }
+            Self::Denied { name, rtype: Some(rtype), by } => {
+                let (rtype, by) = (type_name(RecordType::from(*rtype)), type_name(*by));
+                write!(f, "{by} records show that {name} has no {rtype} records")
+            }
+            Self::Denied { name, rtype: None, by } => {
+                write!(f, "{} records show that {name} does not exist", type_name(*by))
+            }
+            Self::Insecure(why) => write!(f, "insecure: {why}"),
+        }
+    }
+}
+
+/// Why data cannot be proved, although nothing is wrong with it (RFC 4035 §4.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Insecure {
+    /// The parent proves that the zone has no DS set.
+    Unsigned {
+        /// The zone.
+        zone: Name,
+        /// The zone that proves it.
+        parent: Name,
+    },
+    /// The parent leaves unsigned delegations out of its proofs (RFC 5155 §6).
+    OptOut {
+        /// The name inside the span.
+        name: Name,
+        /// The zone with the span.
+        zone: Name,
+    },
+    /// No DS record has an algorithm that is known and allowed here.
+    Algorithm {
+        /// The zone.
+        zone: Name,
+        /// The algorithms.
+        algorithms: Vec<u8>,
+    },
+    /// No DS record has a digest type that is known and allowed here.
+    Digest {
+        /// The zone.
+        zone: Name,
+        /// The digest types.
+        digests: Vec<u8>,
+    },
+    /// More NSEC3 iterations than are computed here (RFC 9276 §3.2).
+    Iterations {
+        /// The zone.
+        zone: Name,
+        /// How many.
+        iterations: u16,
+    },
+    /// The configuration says not to validate there (RFC 7646).
+    NegativeAnchor {
+        /// The name of the negative trust anchor.
+        zone: Name,
+    },
+    /// No trust anchor stands at or above the name.
+    NoAnchor {
+        /// The name.
+        name: Name,
+    },
+}
+
+impl Insecure {
+    /// The extended error that goes with the answer, if one does: an unsigned zone is nothing to tell.
+    #[must_use]
+    pub fn ede(&self) -> Option<Ede> {
+        let code = match self {
+            Self::Unsigned { .. } | Self::OptOut { .. } | Self::NoAnchor { .. } => return None,
+            Self::Algorithm { .. } => ede::UNSUPPORTED_DNSKEY_ALGORITHM,
+            Self::Digest { .. } => ede::UNSUPPORTED_DS_DIGEST_TYPE,
+            Self::Iterations { .. } => ede::UNSUPPORTED_NSEC3_ITERATIONS,
+            Self::NegativeAnchor { .. } => NEGATIVE_TRUST_ANCHOR,
+        };
+        Some(Ede::new(code, self.to_string()))
+    }
+}
+
+impl fmt::Display for Insecure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsigned { zone, parent } => write!(f, "{parent} proves that its delegation of {zone} is unsigned"),
+            Self::OptOut { name, zone } => {
+                write!(f, "{name} falls into a span in which {zone} does not sign what it delegates")
+            }
+            Self::Algorithm { zone, algorithms } => {
+                write!(f, "{zone} is signed with algorithms that are not verified here: {}", List(algorithms))
+            }
+            Self::Digest { zone, digests } => {
+                write!(f, "the DS records of {zone} have digests that are not verified here: {}", List(digests))
+            }
+            Self::Iterations { zone, iterations } => {
+                write!(f, "the NSEC3 records of {zone} ask for {iterations} iterations, more than are computed here")
+            }
+            Self::NegativeAnchor { zone } => write!(f, "the configuration says not to validate {zone}"),
+            Self::NoAnchor { name } => write!(f, "no trust anchor stands above {name}"),
+        }
+    }
+}
+
+/// Why data must not be believed (RFC 4035 §4.3). Every variant names the record set or the zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Bogus {
+    /// The zone is signed, the set is not.
+    SignatureMissing {
+        /// The owner.
+        owner: Name,
+        /// The type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// The zone.
+        zone: Name,
+    },
+    /// The signature was made over other data, or with another key.
+    SignatureWrong {
+        /// The owner.
+        owner: Name,
+        /// The type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// The zone.
+        zone: Name,
+        /// The key that it names.
+        key_tag: u16,
+        /// Its algorithm.
+        algorithm: u8,
+    },
+    /// The signature is past its time.
+    Expired {
+        /// The owner.
+        owner: Name,
+        /// The type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// The key that it names.
+        key_tag: u16,
+        /// Seconds since then.
+        late_secs: u32,
+    },
+    /// The time of the signature has not come.
+    NotYetValid {
+        /// The owner.
+        owner: Name,
+        /// The type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// The key that it names.
+        key_tag: u16,
+        /// Seconds until then.
+        early_secs: u32,
+    },
+    /// The signature ends before it begins.
+    ExpiredBeforeValid {
+        /// The owner.
+        owner: Name,
+        /// The type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// The key that it names.
+        key_tag: u16,
+    },
+    /// The signature breaks a rule of RFC 4035 §5.3.1: signer, labels, or fields that cannot be read.
+    SignatureUnfit {
+        /// The owner.
+        owner: Name,
+        /// The type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// The key that it names.
+        key_tag: u16,
+    },
+    /// The signature names a key that the zone does not have.
+    KeyUnknown {
+        /// The owner.
+        owner: Name,
+        /// The type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// The zone.
+        zone: Name,
+        /// The key.
+        key_tag: u16,
+    },
+    /// No key of the zone is the one that its parent, or a trust anchor, names.
+    KeyMissing {
+        /// The zone.
+        zone: Name,
+        /// The tags that were looked for.
+        key_tags: Vec<u16>,
+    },
+    /// The keys of the zone cannot be had.
+    NoKeys {
+        /// The zone.
+        zone: Name,
+    },
+    /// The key that the parent names is no zone key (RFC 4034 §2.1.1).
+    NotZoneKey {
+        /// The zone.
+        zone: Name,
+        /// The key.
+        key_tag: u16,
+    },
+    /// The signature names a zone that is none.
+    NotAZone {
+        /// The name.
+        zone: Name,
+        /// The zone that it belongs to.
+        within: Name,
+    },
+    /// What is said not to exist is not proved not to.
+    DenialMissing {
+        /// The name.
+        name: Name,
+        /// The type.
+        #[serde(serialize_with = "type_text")]
+        rtype: RecordType,
+        /// The zone.
+        zone: Name,
+    },
+    /// Proving it would cost too much (KeyTrap, CVE-2023-50387).
+    TooCostly {
+        /// The limit.
+        limit: Limit,
+        /// Its value.
+        value: u32,
+        /// The owner of the set at which it was reached.
+        owner: Name,
+    },
+}
+
+impl Bogus {
+    /// The extended error: the code and the sentence.
+    #[must_use]
+    pub fn ede(&self) -> Ede {
+        let code = match self {
+            Self::SignatureWrong { .. }
+            | Self::SignatureUnfit { .. }
+            | Self::NotAZone { .. }
+            | Self::TooCostly { .. } => ede::DNSSEC_BOGUS,
+            Self::Expired { .. } => ede::SIGNATURE_EXPIRED,
+            Self::NotYetValid { .. } => ede::SIGNATURE_NOT_YET_VALID,
+            Self::ExpiredBeforeValid { .. } => ede::SIGNATURE_EXPIRED_BEFORE_VALID,
+            Self::KeyUnknown { .. } | Self::KeyMissing { .. } | Self::NoKeys { .. } => ede::DNSKEY_MISSING,
+            Self::SignatureMissing { .. } => ede::RRSIGS_MISSING,
+            Self::NotZoneKey { .. } => ede::NO_ZONE_KEY_BIT_SET,
+            Self::DenialMissing { .. } => ede::NSEC_MISSING,
+        };
+        Ede::new(code, self.to_string())
+    }
+}
+
+impl fmt::Display for Bogus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let set = |owner: &Name, rtype: &RecordType| format!("{owner} {}", type_name(*rtype));
+        match self {
+            Self::SignatureMissing { owner, rtype, zone } => {
+                write!(f, "{zone} is signed, but {} came without a signature", set(owner, rtype))
+            }
+            Self::SignatureWrong { owner, rtype, zone, key_tag, .. } => {
+                write!(f, "the signature over {} is not what key {key_tag} of {zone} signed", set(owner, rtype))
+            }
+            Self::Expired { owner, rtype, key_tag, late_secs } => {
+                let late = Span(*late_secs);
+                write!(f, "the signature over {} with key {key_tag} expired {late} ago", set(owner, rtype))
+            }
+            Self::NotYetValid { owner, rtype, key_tag, early_secs } => {
+                let early = Span(*early_secs);
+                write!(f, "the signature over {} with key {key_tag} is valid only in {early}", set(owner, rtype))
+            }
+            Self::ExpiredBeforeValid { owner, rtype, key_tag } => {
+                write!(f, "the signature over {} with key {key_tag} ends before it begins", set(owner, rtype))
+            }
+            Self::SignatureUnfit { owner, rtype, key_tag } => {
+                write!(f, "the signature over {} with key {key_tag} cannot be one for it", set(owner, rtype))
+            }
+            Self::KeyUnknown { owner, rtype, zone, key_tag } => {
+                write!(f, "the signature over {} names key {key_tag}, which {zone} does not have", set(owner, rtype))
+            }
+            Self::KeyMissing { zone, key_tags } => {
+                write!(f, "{zone} does not have the key that its parent or a trust anchor names: {}", List(key_tags))
+            }
+            Self::NoKeys { zone } => write!(f, "{zone} is signed, but its keys cannot be had"),
+            Self::NotZoneKey { zone, key_tag } => write!(f, "key {key_tag} of {zone} is named above but no zone key"),
+            Self::NotAZone { zone, within } => {
+                write!(f, "a signature names {zone} as its zone, which is only a name in {within}")
+            }
+            Self::DenialMissing { name, rtype, zone } => {
+                write!(f, "{zone} is signed, but does not prove that there is no {}", set(name, rtype))
+            }
+            Self::TooCostly { limit, value, owner } => {
+                write!(f, "given up at the limit of {value} {limit}, at {owner}")
+            }
+        }
+    }
+}
+
+/// A span of time in words: the largest unit that it fills.
+struct Span(u32);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secs = self.0;
+        match secs {
+            0..120 => write!(f, "{secs} s"),
+            120..7200 => write!(f, "{} min", secs / 60),
+            7200..172_800 => write!(f, "{} h", secs / 3600),
+            _ => write!(f, "{} d", secs / 86_400),
+        }
+    }
+}
+
+/// Numbers with commas between.
+struct List<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for List<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, item) in self.0.iter().enumerate() {
+            write!(f, "{}{item}", if nth == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! The lab asked without a walk: the servers of each zone by name, and a judge that gets what it needs from them.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use rootwalk::dnssec::{Anchors, Cut, Fact, Judge, Known, Limits, Settings, Spent, Statement, Verdict, ZoneTrust};
+use rootwalk::lab::{Lab, Reaction};
+use rootwalk::trace::{Insecure, Proof, Transport};
+use rootwalk::walk::scrub::{self, Clean};
+use rootwalk::wire::{Edns, Flags, Name, Question, RecordType, Reply, ResponseCode, RrSet, text, write_query};
+
+/// A Saturday in November 2026.
+pub(crate) const NOW_UNIX_SECS: u32 = 1_795_219_200;
+
+pub(crate) fn lab() -> &'static Lab {
+    static LAB: OnceLock<Lab> = OnceLock::new();
+    LAB.get_or_init(|| Lab::embedded(NOW_UNIX_SECS).unwrap())
+}
+
+pub(crate) fn settings() -> Settings {
+    let anchor = text::record_text(&lab().trust_anchor().unwrap().ds).to_string();
+    Settings { anchors: anchor.parse::<Anchors>().unwrap(), negative: Vec::new(), sha1: false }
+}
+
+fn ask_server(server: IpAddr, question: &Question) -> Option<Reply> {
+    let mut bytes = Vec::new();
+    write_query(4711, question, Flags::default(), Some(&Edns::new(1232, true)), &mut bytes);
+    match lab().authority().react(server, Transport::Tcp, &bytes, 1)? {
+        Reaction::Packets(packets) => Reply::read(&packets.last()?.bytes).ok(),
+        Reaction::Refused => None,
+    }
+}
+
+/// A server for each zone.
+fn servers() -> &'static HashMap<Name, IpAddr> {
+    static SERVERS: OnceLock<HashMap<Name, IpAddr>> = OnceLock::new();
+    SERVERS.get_or_init(|| {
+        let zones = lab().zones();
+        let serves = |zone: &Name, server: IpAddr| {
+            let reply = ask_server(server, &Question::new(zone.clone(), RecordType::SOA));
+            reply.is_some_and(|reply| reply.flags.aa() && reply.answer.iter().any(|soa| soa.owner == *zone))
+        };
+        let one = |zone: Name| {
+            let server = lab().authority().addresses().find(|server| serves(&zone, *server))?;
+            Some((zone, server))
+        };
+        zones.into_iter().filter_map(one).collect()
+    })
+}
+
+/// The right server's reply, scrubbed.
+pub(crate) fn ask(question: &Question) -> Option<(Name, Clean)> {
+    let holds = |zone: &&Name| match question.qtype {
+        RecordType::DS if !question.name.is_root() => question.name.is_below(zone),
+        _ => question.name.is_within(zone),
+    };
+    let zone = servers().keys().filter(holds).max_by_key(|zone| zone.label_count())?;
+    let reply = ask_server(servers()[zone], question)?;
+    Some((zone.clone(), scrub::reply(zone, question, reply).0))
+}
+
+/// What has been asked for so far.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    cuts: HashMap<Name, Cut>,
+    keys: HashMap<Name, Option<RrSet>>,
+    zones: RefCell<HashMap<Name, Arc<ZoneTrust>>>,
+}
+
+impl Known for Facts {
+    fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
+        self.zones.borrow().get(zone).cloned()
+    }
+
+    fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {
+        let cut = self.cuts.get(name);
+        (cut.cloned().into_iter().collect(), cut.is_some())
+    }
+
+    fn keys(&self, zone: &Name) -> Fact<RrSet> {
+        match self.keys.get(zone) {
+            None => Fact::Unknown,
+            Some(None) => Fact::Missing,
+            Some(Some(set)) => Fact::Is(set.clone()),
+        }
+    }
+
+    fn proved_secs(&self, _: &RrSet) -> Option<u32> {
+        None
+    }
+}
+
+impl Facts {
+    fn fetch(&mut self, question: &Question) {
+        let clean = ask(question).map(|(_, clean)| clean);
+        match question.qtype {
+            RecordType::DNSKEY => {
+                self.keys.insert(question.name.clone(), clean.and_then(|clean| clean.answer));
+            }
+            RecordType::DS => {
+                let cut = clean.map(|clean| Cut { ds: clean.answer, proof: clean.proof }).unwrap_or_default();
+                let again = self.cuts.insert(question.name.clone(), cut);
+                assert!(again.is_none(), "asked twice for {question}");
+            }
+            other => panic!("nobody needs {other}"),
+        }
+    }
+
+    /// The verdict on a statement, whatever has to be asked for it; and what was proved.
+    pub(crate) fn judge(&mut self, statement: &Statement<'_>, spent: &mut Spent) -> (Verdict, Vec<Proof>) {
+        let (settings, limits) = (settings(), Limits::default());
+        for _ in 0..64 {
+            let mut judge = Judge::new(&settings, &limits, self, NOW_UNIX_SECS, spent);
+            let verdict = judge.judge(statement);
+            let (learned, notes) = judge.into_learned();
+            let mut zones = self.zones.borrow_mut();
+            zones.extend(learned.into_iter().map(|trust| (trust.zone.clone(), trust)));
+            drop(zones);
+            match verdict {
+                Verdict::Needs(question) => self.fetch(&question),
+                verdict => return (verdict, notes),
+            }
+        }
+        panic!("the judge is never content");
+    }
+}
+
+/// What an answer is made of, as its servers give it.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    pub(crate) rcode: ResponseCode,
+    /// Sets with the proofs that came with them.
+    pub(crate) sets: Vec<(RrSet, Vec<RrSet>)>,
+    pub(crate) denial: Option<Denial>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Denial {
+    pub(crate) question: Question,
+    pub(crate) no_name: bool,
+    pub(crate) soa: Option<RrSet>,
+    pub(crate) proof: Vec<RrSet>,
+}
+
+impl Denial {
+    pub(crate) fn statement(&self) -> Statement<'_> {
+        let Self { question, no_name, soa, proof } = self;
+        Statement::Denial { question, no_name: *no_name, soa: soa.as_ref(), proof }
+    }
+}
+
+/// Asks zone after zone until the aliases end.
+pub(crate) fn gather(question: &Question) -> Evidence {
+    let mut evidence = Evidence { rcode: ResponseCode::NoError, sets: Vec::new(), denial: None };
+    let mut question = question.clone();
+    for _ in 0..16 {
+        let (_, clean) = ask(&question).unwrap();
+        evidence.rcode = clean.rcode;
+        let mut made = false;
+        for link in &clean.chain {
+            if !made {
+                evidence.sets.push((link.clone(), clean.proof.clone()));
+            }
+            made = link.rtype == RecordType::DNAME;
+        }
+        if let Some(answer) = clean.answer {
+            evidence.sets.push((answer, clean.proof));
+            return evidence;
+        }
+        question.name = clean.end.clone();
+        if clean.chain.is_empty() || clean.soa.is_some() {
+            let no_name = clean.rcode == ResponseCode::NXDomain;
+            evidence.denial = Some(Denial { question, no_name, soa: clean.soa, proof: clean.proof });
+            return evidence;
+        }
+    }
+    panic!("the aliases do not end");
+}
+
+/// The verdict on all of it: the worst of the single ones.
+pub(crate) fn judge_all(evidence: &Evidence) -> (Verdict, Vec<Proof>) {
+    let (mut facts, mut spent) = (Facts::default(), Spent::default());
+    let sets = evidence.sets.iter().map(|(set, proof)| Statement::Set { set, proof });
+    let statements: Vec<Statement<'_>> = sets.chain(evidence.denial.as_ref().map(Denial::statement)).collect();
+    let mut insecure: Option<Insecure> = None;
+    let (mut least_secs, mut all) = (u32::MAX, Vec::new());
+    for statement in &statements {
+        let (verdict, notes) = facts.judge(statement, &mut spent);
+        all.extend(notes);
+        match verdict {
+            Verdict::Secure { ttl_secs } => least_secs = least_secs.min(ttl_secs),
+            Verdict::Insecure(why) => {
+                insecure.get_or_insert(why);
+            }
+            bad => return (bad, all),
+        }
+    }
+    (insecure.map_or(Verdict::Secure { ttl_secs: least_secs }, Verdict::Insecure), all)
+}
