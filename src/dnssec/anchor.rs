@@ -94,9 +94,8 @@ impl FromStr for Anchors {
     fn from_str(text: &str) -> Result<Self, AnchorError> {
         let mut words = text.split_whitespace();
         let zone: Name = words.next().ok_or(AnchorError::Form)?.parse().map_err(|_| AnchorError::Name)?;
-        let mut words = words.skip_while(|word| {
-            word.eq_ignore_ascii_case("IN") || word.bytes().all(|octet| octet.is_ascii_digit())
-        });
+        let mut words = words
+            .skip_while(|word| word.eq_ignore_ascii_case("IN") || word.bytes().all(|octet| octet.is_ascii_digit()));
         let kind = words.next().ok_or(AnchorError::Form)?.to_ascii_uppercase();
         let mut number = || words.next().and_then(|word| word.parse::<u16>().ok()).ok_or(AnchorError::Number);
         let (first, second, third) = (number()?, number()?, number()?);

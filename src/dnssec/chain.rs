@@ -136,9 +136,7 @@ impl Judge<'_> {
         self.note(verified.proof(ds, parent));
         let zone = ds.owner.clone();
         match (usable, set) {
-            (Ok(anchors), Some(set)) => {
-                self.trust(&zone, &set, &anchors, verified.ttl_secs, false).map(Below::Zone)
-            }
+            (Ok(anchors), Some(set)) => self.trust(&zone, &set, &anchors, verified.ttl_secs, false).map(Below::Zone),
             (usable, _) => {
                 let (algorithms, digests) = usable.err().unwrap_or_default();
                 let why = if digests.is_empty() {
@@ -159,8 +157,7 @@ impl Judge<'_> {
         let ttl_secs = checked.ttl_secs;
         let below = match shown {
             AtCut::Unproved => {
-                let missing =
-                    Bogus::DenialMissing { name: name.clone(), rtype: RecordType::DS, zone: parent.clone() };
+                let missing = Bogus::DenialMissing { name: name.clone(), rtype: RecordType::DS, zone: parent.clone() };
                 return Err(Halt::Bogus(checked.failed.unwrap_or(missing)));
             }
             AtCut::Insecure(why) => {

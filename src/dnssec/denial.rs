@@ -55,14 +55,8 @@ pub(super) fn check<'a>(
     zone: &'a Name,
     keys: &[Key],
 ) -> Result<Checked<'a>, Bogus> {
-    let mut checked = Checked {
-        zone,
-        nsecs: Vec::new(),
-        nsec3s: Vec::new(),
-        failed: None,
-        ttl_secs: u32::MAX,
-        notes: Vec::new(),
-    };
+    let mut checked =
+        Checked { zone, nsecs: Vec::new(), nsec3s: Vec::new(), failed: None, ttl_secs: u32::MAX, notes: Vec::new() };
     let proving = |set: &&RrSet| matches!(set.rtype, RecordType::NSEC | RecordType::NSEC3);
     let ours = |set: &&RrSet| match signer(set, bench.limits) {
         Some(signer) => signer == *zone,
@@ -108,8 +102,7 @@ impl<'a> Checked<'a> {
         qtype: RecordType,
         no_name: bool,
     ) -> Result<Shows, Bogus> {
-        let by_nsec =
-            if no_name { nsec::no_name(&self.nsecs, name) } else { nsec::no_data(&self.nsecs, name, qtype) };
+        let by_nsec = if no_name { nsec::no_name(&self.nsecs, name) } else { nsec::no_data(&self.nsecs, name, qtype) };
         if by_nsec {
             return Ok(Shows::Proved(RecordType::NSEC));
         }

@@ -145,11 +145,8 @@ mod tests {
     #[test]
     fn ds_of_newer_algorithms() {
         let zone: Name = "example.net.".parse().unwrap();
-        let p256 = key(
-            257,
-            13,
-            "GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA==",
-        );
+        let p256 =
+            key(257, 13, "GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA==");
         let digest = b"B4C8C1FE2E7477127B27115656AD6256F424625BF5C1E2770CE6D6E37DF61D17";
         assert!(Ds::new(55648, 13, 2, &HEXUPPER.decode(digest).unwrap()).names(&zone, &p256));
         assert_eq!(p256.tag, 55648);
@@ -159,7 +156,8 @@ mod tests {
             "xKYaNhWdGOfJ+nPrL8/arkwf2EY3MDJ+SErKivBVSum1w/egsXvSADtNJhyem5RCOpgQ6K8X1DRSEkrbYQ+OB+v8/uX45NBw\
              Y8rp65F6Glur8I/mlVNgF6W/qTI37m40",
         );
-        let digest = b"72D7B62976CE06438E9C0BF319013CF801F09ECC84B8D7E9495F27E305C6A9B0563A9B5F4D288405C3008A946DF983D6";
+        let digest =
+            b"72D7B62976CE06438E9C0BF319013CF801F09ECC84B8D7E9495F27E305C6A9B0563A9B5F4D288405C3008A946DF983D6";
         assert_eq!(p384.tag, 10771);
         assert!(Ds::new(10771, 14, 4, &HEXUPPER.decode(digest).unwrap()).names(&zone, &p384));
         let ed25519 = key(257, 15, "l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=");

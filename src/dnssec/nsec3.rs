@@ -84,12 +84,7 @@ pub(super) enum Shown {
 }
 
 impl<'a> Chain<'a> {
-    pub(super) fn new(
-        mut records: Vec<Nsec3<'a>>,
-        zone: &'a Name,
-        limits: &'a Limits,
-        spent: &'a mut Spent,
-    ) -> Self {
+    pub(super) fn new(mut records: Vec<Nsec3<'a>>, zone: &'a Name, limits: &'a Limits, spent: &'a mut Spent) -> Self {
         if let Some(first) = records.first().cloned() {
             records.retain(|record| record.iterations == first.iterations && record.salt == first.salt);
         }

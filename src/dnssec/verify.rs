@@ -62,8 +62,7 @@ impl Bench<'_> {
             let named = |key: &&Key| key.tag == sig.tag && key.algorithm == sig.algorithm && key.signs_zones();
             let fitting: Vec<&Key> = keys.iter().filter(named).take(self.limits.keys_per_tag).collect();
             if fitting.is_empty() {
-                let unknown =
-                    Bogus::KeyUnknown { owner: owner.clone(), rtype, zone: zone.clone(), key_tag: sig.tag };
+                let unknown = Bogus::KeyUnknown { owner: owner.clone(), rtype, zone: zone.clone(), key_tag: sig.tag };
                 closest = closer(closest, unknown);
                 continue;
             }
@@ -88,12 +87,7 @@ impl Bench<'_> {
     }
 
     /// The keys of `zone`, when one that `anchors` name signs the set (RFC 4035 §5.2).
-    pub(super) fn keys(
-        &mut self,
-        zone: &Name,
-        set: &RrSet,
-        anchors: &[Anchor],
-    ) -> Result<(Vec<Key>, Verified), Bogus> {
+    pub(super) fn keys(&mut self, zone: &Name, set: &RrSet, anchors: &[Anchor]) -> Result<(Vec<Key>, Verified), Bogus> {
         let all: Vec<Key> = set.rdatas.iter().filter_map(Key::read).collect();
         let mut failed = None;
         for anchor in anchors.iter().take(self.limits.ds_per_zone) {

@@ -65,11 +65,13 @@ fn questions() -> impl Strategy<Value = Question> {
         ["www", "mail", "ns1", "nope", "a", "b", "c", "deep", "wild", "*", "old", "zz", "example", "shop", "big"];
     let types = [RecordType::A, RecordType::TXT, RecordType::MX, RecordType::DS, RecordType::NS, RecordType::CNAME];
     let below = proptest::collection::vec(proptest::sample::select(labels.to_vec()), 0..4);
-    (proptest::sample::select(zones.to_vec()), below, proptest::sample::select(types.to_vec())).prop_map(|(zone, below, qtype)| {
-        let zone = name(zone);
-        let labels = below.iter().map(|label| label.as_bytes());
-        Question::new(Name::from_labels(labels.chain(zone.labels())).unwrap(), qtype)
-    })
+    (proptest::sample::select(zones.to_vec()), below, proptest::sample::select(types.to_vec())).prop_map(
+        |(zone, below, qtype)| {
+            let zone = name(zone);
+            let labels = below.iter().map(|label| label.as_bytes());
+            Question::new(Name::from_labels(labels.chain(zone.labels())).unwrap(), qtype)
+        },
+    )
 }
 
 /// One change to one set.
