@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use crate::time::Time;
@@ -142,7 +143,7 @@ pub enum Verdict {
         name: Name,
     },
     /// Nothing that can be used.
-    Wrong(Wrong),
+    Wrong(#[serde(serialize_with = "nested")] Wrong),
 }
 
 impl fmt::Display for Verdict {
@@ -177,7 +178,7 @@ pub enum Event {
         /// The name.
         name: Name,
         /// The type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         qtype: RecordType,
         /// Why.
         purpose: Purpose,
@@ -191,7 +192,7 @@ pub enum Event {
         /// Of which name.
         name: Name,
         /// Of which type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// Seconds since it was learned.
         age_secs: u64,
@@ -211,7 +212,7 @@ pub enum Event {
         /// The name sent, in the case sent.
         name: Name,
         /// The type sent.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         qtype: RecordType,
         /// UDP or TCP.
         transport: Transport,
@@ -231,7 +232,7 @@ pub enum Event {
         /// The name.
         name: Name,
         /// The type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         qtype: RecordType,
     },
     /// A reply came.
@@ -296,7 +297,7 @@ pub enum Event {
         /// Its owner.
         owner: Name,
         /// Its type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// Why.
         why: DropWhy,
@@ -315,7 +316,7 @@ pub enum Event {
         /// Their owner.
         owner: Name,
         /// Their type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// The addresses in them.
         addrs: Vec<IpAddr>,
@@ -357,6 +358,13 @@ pub enum Event {
 
 fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
+}
+
+/// For serde: what is wrong in a field of its own, as it has a kind like the verdict itself.
+fn nested<S: Serializer>(wrong: &Wrong, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_entry("wrong", wrong)?;
+    map.end()
 }
 
 /// For serde: a type as its mnemonic.

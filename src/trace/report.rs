@@ -14,7 +14,7 @@ pub const SCHEMA: &str = "rootwalk.trace/1";
 /// How one question was answered.
 #[derive(Clone, Debug, Serialize)]
 pub struct Trace {
-    /// [`SCHEMA`].
+    /// The form of this document and its version: `rootwalk.trace/1`.
     pub schema: &'static str,
     /// The name that was asked.
     pub name: Name,

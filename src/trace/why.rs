@@ -123,7 +123,7 @@ pub enum Ignored {
         /// The name in the question that came.
         name: Name,
         /// Its type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         qtype: RecordType,
     },
     /// No question at all.
