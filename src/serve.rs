@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::cache::{Answer, AnswerKey};
-use crate::drive::{World, walk};
+use crate::drive::{World, known, walk};
 use crate::listen::{Now, Peer, Responder, Transport};
 use crate::policy::{LocalAnswer, PolicySettings, Verdict, admits, judge};
 use crate::time::Time;
@@ -104,6 +104,18 @@ impl Resolver {
         let local =
             LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], no_recursion, ..LocalAnswer::default() };
         self.answer_locally(query, &local, peer, out);
+    }
+
+    /// Answers a client that does not desire recursion from what is known (RFC 1034 §4.3.1), or refuses.
+    fn answer_from_cache(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) {
+        let question = query.question();
+        let Some(outcome) = known(question.clone(), &self.0.world) else {
+            let why = "recursion was not desired, and the answer is not in the cache";
+            return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
+        };
+        let landed = Landed { edes: outcome.edes(), outcome, at: now };
+        let answer = self.keep(&key(query), &question, &landed);
+        self.respond(query, &answer, now, peer, out);
     }
 
     fn answer_unreadable(&self, bytes: &[u8], bad: BadQuery, out: &mut Vec<u8>) -> Now {
@@ -209,10 +221,7 @@ impl Responder for Resolver {
         match judge(&query.question(), peer.client.ip(), policy) {
             Verdict::Answer(local) => self.answer_locally(&query, &local, peer, out),
             Verdict::Refuse(why) => self.refuse(&query, why, true, peer, out),
-            Verdict::Resolve if !query.flags().rd() => {
-                let why = "recursion was not desired, and the answer is not in the cache";
-                self.refuse(&query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
-            }
+            Verdict::Resolve if !query.flags().rd() => self.answer_from_cache(&query, now, peer, out),
             Verdict::Resolve => return Now::Later,
         }
         Now::Sent
