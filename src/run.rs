@@ -12,19 +12,19 @@ use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_blocking};
 
 use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
-use crate::config::{self, RootHint, Settings};
+use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::drive::{self, Clock, World};
 use crate::lab::{self, Lab};
 use crate::listen::{self, Doors, ListenSettings, Open};
 use crate::policy::{LocalAnswer, PolicySettings, Verdict, judge};
 use crate::serve::{Resolver, ServeSettings};
 use crate::time::Time;
-use crate::trace::{Cost, Source, Told, Trace};
+use crate::trace::{Cost, RouteKind, Source, Told, Trace};
 use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::limits::Limits;
 use crate::walk::minimise::Minimisation;
 use crate::walk::outcome::Outcome;
-use crate::walk::{Avoid, Private, WalkSettings};
+use crate::walk::{Avoid, Private, Route, Routes, WalkSettings};
 use crate::wire::{Name, Question, ResponseCode};
 
 /// Where the resolver of the lab listens unless told otherwise.
@@ -265,10 +265,28 @@ fn walk_settings(settings: &Settings) -> WalkSettings {
             nets: resolver.do_not_query.clone(),
         },
         private: Private { nets: resolver.private_addresses.clone(), domains: resolver.private_domains.clone() },
+        routes: routes(settings),
         port: resolver.upstream_port,
         udp_size: resolver.udp_size,
         hints: Arc::new(hints(&settings.root_hints)),
     }
+}
+
+/// The zones whose servers the operator names.
+fn routes(settings: &Settings) -> Routes {
+    let route = |kind, zone: &Name, servers: &[ServerAddress]| {
+        let servers: Vec<_> = servers.iter().map(|server| (server.addr, server.port)).collect();
+        Route::new(kind, zone.clone(), &servers)
+    };
+    let forward = settings.forward.iter().map(|given| {
+        let route = route(RouteKind::Forward, &given.zone, &given.servers);
+        Route { fallback: given.fallback, ..route }
+    });
+    let stub = settings.stub.iter().map(|given| {
+        let route = route(RouteKind::Stub, &given.zone, &given.servers);
+        Route { fallback: given.fallback, prime: given.prime, ..route }
+    });
+    Routes(forward.chain(stub).map(Arc::new).collect())
 }
 
 fn limits(limits: &config::Limits) -> Limits {
@@ -318,6 +336,7 @@ fn serve_settings(settings: &Settings) -> ServeSettings {
     let policy = PolicySettings {
         allow: server.allow.clone(),
         locally_served_zones: server.locally_served_zones,
+        routed_zones: routes(settings).0.iter().map(|route| route.cut.zone.clone()).collect(),
         identity: said(&server.identity),
         version: said(&server.version),
     };

@@ -134,6 +134,49 @@ fn every_mistake_is_named_with_its_place_and_what_would_be_right() {
 }
 
 #[test]
+fn zones_with_servers_of_their_own_are_read() {
+    let given = Given::file(
+        r#"
+        [[forward]]
+        zone = "."
+        servers = ["192.0.2.1", "[2001:db8::1]:5353"]
+        fallback = true
+        [[stub]]
+        zone = "corp.example"
+        servers = ["10.0.0.1"]
+        prime = true
+        "#,
+    );
+    let settings = given.settings();
+    let (forward, stub) = (&settings.forward[0], &settings.stub[0]);
+    assert!(forward.zone.is_root() && forward.fallback && stub.prime && !stub.fallback);
+    let servers: Vec<_> = forward.servers.iter().map(|server| (server.addr.to_string(), server.port)).collect();
+    assert_eq!(servers, [("192.0.2.1".to_owned(), None), ("2001:db8::1".to_owned(), Some(5353))]);
+    // With a forwarder for everything no root server has to be in reach.
+    Given::file("[resolver]\nipv4 = false\nipv6 = false\n[[forward]]\nzone = \".\"\nservers = [\"::1\"]").settings();
+    let complaints = Given::file(concat!(
+        "[[forward]]\n",
+        "zone = \"a.\"\n",
+        "severs = [\"192.0.2.1\"]\n",
+        "[[forward]]\n",
+        "zone = \"b.\"\n",
+        "servers = []\n",
+        "[stub]\n",
+        "zone = \"c.\"\n",
+    ));
+    let expected = [
+        "rootwalk.toml:1:1: this [[forward]] has no `servers`",
+        "rootwalk.toml:3:1: unknown key `severs` in [forward]; did you mean `servers`?",
+        "rootwalk.toml:6:11: `forward.servers` cannot be []: expected a list of IP addresses, with ports if need be, \
+         such as [\"192.0.2.1\", \"[2001:db8::1]:5353\"]",
+        "rootwalk.toml:7:2: `stub` must be a list of tables, each under a heading in two pairs of brackets",
+    ];
+    assert_eq!(complaints.complaints(), expected);
+    let twice = "[[forward]]\nzone = \"a.\"\nservers = [\"::1\"]\n[[stub]]\nzone = \"A\"\nservers = [\"::1\"]\n";
+    assert!(Given::file(twice).complaints()[0].contains("entries for the zone a."));
+}
+
+#[test]
 fn what_is_not_toml_is_said_with_its_place() {
     let complaints = Given::file("[server]\nthreads = \n").complaints();
     assert!(complaints[0].starts_with("rootwalk.toml:2:11: "), "{complaints:?}");

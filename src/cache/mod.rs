@@ -207,6 +207,8 @@ impl Cache {
         delegation.stored = now;
         delegation.expires = self.ttls.delegation(now, delegation.expires);
         let teller = delegation.from.informant().map(|server| &server.zone).filter(|zone| !zone.is_root());
+        // The servers of a stub zone may list themselves: that ends by itself.
+        let teller = teller.filter(|zone| **zone != delegation.zone);
         let parent = teller.and_then(|zone| self.get::<Delegation>(&key(zone)));
         if let Some(parent) = parent {
             delegation.expires = delegation.expires.min(parent.expires);

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::wire::Name;
+
 /// Everything that was found wrong, in the order of the file; never empty.
 #[derive(Debug)]
 pub struct ConfigError(pub Vec<Complaint>);
@@ -86,6 +88,12 @@ pub enum Problem {
     /// A `[[root_hint]]` without one of its two keys.
     #[error("this [[root_hint]] has no `{0}`: each needs a `name` and an `address`")]
     Incomplete(&'static str),
+    /// A table in a list that lacks a key.
+    #[error("this [[{0}]] has no `{1}`")]
+    Lacks(&'static str, &'static str),
+    /// A zone with two entries, of which only one could count.
+    #[error("there are two [[forward]] or [[stub]] entries for the zone {0}: list all servers in one")]
+    Twice(Name),
     /// A list that must have an entry.
     #[error("`{0}` is empty: nothing could be done")]
     Empty(&'static str),

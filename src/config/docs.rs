@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::read::{PREFIX, ROOT_HINT};
 use super::settings::{Key, SECTIONS, Section};
+use super::tables::LISTS;
 
 const HEAD: &str = "\
 # Configuration
@@ -46,6 +47,14 @@ pub fn reference() -> String {
     page += HINTS;
     let variable = format!("{PREFIX}{}", ROOT_HINT.to_ascii_uppercase());
     let _ = writeln!(page, "Variable: `{variable}=a.root.=192.0.2.1,b.root.=2001:db8::1`.");
+    for list in LISTS {
+        let _ = writeln!(page, "\n## [[{}]]\n\n{}", list.name, prose(list.doc));
+        for field in list.fields {
+            let default = field.default.map_or("required".to_owned(), |default| format!("`{default}` by default"));
+            let _ = writeln!(page, "\n* `{}` ({default}): {} Takes {}.", field.name, field.doc, (field.expected)());
+        }
+        let _ = write!(page, "\n```toml\n{}```\n\nOnly in the file.\n", list.example);
+    }
     page
 }
 

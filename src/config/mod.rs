@@ -8,15 +8,19 @@ mod docs;
 mod hints;
 mod read;
 mod settings;
+mod tables;
 mod value;
 
 use std::net::IpAddr;
 use std::path::Path;
 
+use crate::wire::Name;
+
 pub use complaint::{Complaint, ConfigError, Place, Problem};
 pub use docs::reference;
 pub use settings::{Cache, Limits, Log, LogFormat, LogLevel, Minimisation, Resolver, RootHint, Server, Settings};
-pub use value::Bytes;
+pub use tables::{ForwardZone, StubZone};
+pub use value::{Bytes, ServerAddress};
 
 /// Where settings come from; what stands later wins.
 #[derive(Clone, Debug, Default)]
@@ -89,7 +93,10 @@ fn check(settings: &Settings) -> Vec<Problem> {
         let private = resolver.query_private || !is_private(hint.address);
         family && loopback && private && !resolver.do_not_query.iter().any(|net| net.contains(&hint.address))
     };
-    if !settings.root_hints.iter().any(usable) {
+    let zones = || settings.forward.iter().map(|zone| &zone.zone).chain(settings.stub.iter().map(|zone| &zone.zone));
+    let twice = zones().find(|zone| zones().filter(|other| other == zone).count() > 1);
+    problems.extend(twice.map(|zone| Problem::Twice(zone.clone())));
+    if !zones().any(Name::is_root) && !settings.root_hints.iter().any(usable) {
         problems.push(Problem::NoWayOut);
     }
     problems

@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::complaint::nearest;
 use super::settings::{Given, Key, SECTIONS, Section};
+use super::tables::LISTS;
 use super::value::Setting;
 use super::{Complaint, Problem, RootHint, Settings};
 use crate::wire::Name;
@@ -16,7 +17,7 @@ pub(super) const ROOT_HINT: &str = "root_hint";
 pub(super) const PREFIX: &str = "ROOTWALK_";
 
 /// Problems with the byte at which each stands.
-type Found = Vec<(usize, Problem)>;
+pub(super) type Found = Vec<(usize, Problem)>;
 
 /// Takes over a file; what is wrong comes back in the order of the file.
 pub(super) fn file(path: &Path, text: &str, settings: &mut Settings) -> Vec<Complaint> {
@@ -42,6 +43,8 @@ fn sections(document: &DeTable<'_>, text: &str, settings: &mut Settings) -> Foun
                 Ok(hints) => settings.root_hints = hints,
                 Err(problems) => found.extend(problems),
             }
+        } else if let Some(list) = LISTS.iter().find(|list| list.name == given) {
+            found.extend((list.read)(value.get_ref(), at, text, settings));
         } else if let Some(section) = section(given) {
             match value.get_ref().as_table() {
                 Some(table) => found.extend(keys(section, table, text, settings)),
@@ -118,7 +121,8 @@ fn elsewhere(name: &str) -> Option<String> {
 }
 
 fn unknown_section(name: &str) -> Problem {
-    let sections = SECTIONS.iter().map(|section| section.name).chain([ROOT_HINT]);
+    let sections =
+        SECTIONS.iter().map(|section| section.name).chain([ROOT_HINT]).chain(LISTS.iter().map(|list| list.name));
     let nearest = elsewhere(name).or_else(|| nearest(name, sections).map(str::to_owned));
     Problem::UnknownSection { name: name.to_owned(), nearest }
 }
@@ -128,7 +132,7 @@ fn wrong(section: &Section, key: &Key, found: &str) -> Problem {
     Problem::WrongValue { key: key_name, found: found.to_owned(), expected: (key.expected)() }
 }
 
-fn not_a_section(section: &str, expected: &'static str) -> Problem {
+pub(super) fn not_a_section(section: &str, expected: &'static str) -> Problem {
     Problem::NotASection { section: section.to_owned(), expected }
 }
 

@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use ipnet::IpNet;
 use toml::de::DeValue;
 
+use super::tables::{ForwardZone, StubZone};
 use super::value::{Bytes, Setting, words};
 use crate::wire::Name;
 
@@ -76,11 +77,15 @@ macro_rules! settings {
             $($(#[doc = $about])* pub $section: $Section,)*
             /// Name and address of each server of the root zone from which a walk starts.
             pub root_hints: Vec<RootHint>,
+            /// Zones about which others are asked.
+            pub forward: Vec<ForwardZone>,
+            /// Zones whose authoritative servers are given.
+            pub stub: Vec<StubZone>,
         }
 
         impl Default for Settings {
             fn default() -> Self {
-                Self { $($section: $Section::default(),)* root_hints: super::hints::internet() }
+                Self { $($section: $Section::default(),)* root_hints: super::hints::internet(), forward: Vec::new(), stub: Vec::new() }
             }
         }
 

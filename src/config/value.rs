@@ -160,6 +160,39 @@ impl Setting for Name {
     }
 }
 
+/// The address of a server, with a port where it is not the usual one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerAddress {
+    /// The address.
+    pub addr: IpAddr,
+    /// The port; `None` is the port of all servers.
+    pub port: Option<u16>,
+}
+
+impl Setting for ServerAddress {
+    fn expected() -> String {
+        "an IP address, with a port if need be, such as \"192.0.2.1\" or \"[2001:db8::1]:5353\"".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let plain = |addr| Self { addr, port: None };
+        let full = |server: SocketAddr| Self { addr: server.ip(), port: Some(server.port()) };
+        let server = text.parse().map(plain).or_else(|_| text.parse().map(full)).ok()?;
+        (server.port != Some(0)).then_some(server)
+    }
+
+    fn show(&self) -> String {
+        match self.port {
+            Some(port) => SocketAddr::new(self.addr, port).show(),
+            None => self.addr.show(),
+        }
+    }
+}
+
+impl Element for ServerAddress {
+    const PLURAL: &'static str = "IP addresses, with ports if need be, such as [\"192.0.2.1\", \"[2001:db8::1]:5353\"]";
+}
+
 impl Element for Name {
     const PLURAL: &'static str = "domain names, such as [\"lan.\", \"corp.example.\"]";
 }
@@ -280,6 +313,10 @@ mod tests {
         again(&vec!["[::1]:53".parse::<SocketAddr>().unwrap()]);
         again(&vec!["10.0.0.0/8".parse::<IpNet>().unwrap(), "::/0".parse().unwrap()]);
         again(&"a\\.b.example".parse::<Name>().unwrap());
+        for server in ["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353"] {
+            again(&ServerAddress::from_text(server).unwrap());
+        }
+        assert!(ServerAddress::from_text("192.0.2.1:0").is_none() && ServerAddress::from_text("ns.example").is_none());
         for octets in [0, 1, 1023, 1 << 10, 3 << 20, 5 << 30] {
             again(&Bytes(octets));
         }

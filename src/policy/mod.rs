@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::wire::{DNSClass, Ede, Question, RecordType, ResponseCode, RrSet, ede};
+use crate::wire::{DNSClass, Ede, Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 /// What the operator decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct PolicySettings {
     pub allow: Vec<IpNet>,
     /// Whether special-use names are answered here (RFC 6761, RFC 6303).
     pub locally_served_zones: bool,
+    /// Zones for which the operator names servers: special or not, those are asked.
+    pub routed_zones: Vec<Name>,
     /// What `id.server` says; `None` refuses the question.
     pub identity: Option<Box<str>>,
     /// What `version.server` says; `None` refuses the question.
@@ -88,7 +90,10 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
     if let Some(verdict) = meta_type(question.qtype) {
         return verdict;
     }
+    // That everything is forwarded says nothing about special names; that one zone is, does.
+    let is_routed = |zone: &Name| !zone.is_root() && question.name.is_within(zone);
     if settings.locally_served_zones
+        && !settings.routed_zones.iter().any(is_routed)
         && let Some(answer) = special::answer(question)
     {
         return Verdict::Answer(answer);
@@ -132,6 +137,7 @@ mod tests {
         PolicySettings {
             allow: vec!["127.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
             locally_served_zones: true,
+            routed_zones: vec![Name::root(), "home.arpa".parse().unwrap()],
             identity: Some("lab".into()),
             version: None,
         }
@@ -152,6 +158,12 @@ mod tests {
         for friend in ["127.255.0.1", "::ffff:127.0.0.1", "2001:db8:ffff::1"] {
             assert!(admits(friend.parse().unwrap(), &settings()), "{friend}");
         }
+    }
+
+    #[test]
+    fn a_special_zone_with_servers_of_its_own_is_looked_up() {
+        assert_eq!(ask("nas.home.arpa", RecordType::A, DNSClass::IN), Verdict::Resolve);
+        assert!(matches!(ask("printer.local", RecordType::A, DNSClass::IN), Verdict::Answer(_)));
     }
 
     #[test]

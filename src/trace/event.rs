@@ -11,7 +11,7 @@ use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType};
 
 use super::source::Source;
-use super::why::{AskWhy, Avoided, ChoiceWhy, DropWhy, Ignored, Limit, Transport, Wrong};
+use super::why::{AskWhy, Avoided, ChoiceWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Wrong};
 
 /// The number of a goal inside its walk; 0 is the client's question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -46,6 +46,11 @@ pub enum Purpose {
     Client,
     /// The servers of the root are not known yet (RFC 9609).
     Priming,
+    /// The servers of a stub zone are asked for the zone's own list.
+    StubPriming {
+        /// That zone.
+        zone: Name,
+    },
     /// The address of a name server is needed.
     ServerAddress {
         /// The zone that the name server serves.
@@ -302,6 +307,22 @@ pub enum Event {
         /// Why.
         why: DropWhy,
     },
+    /// The operator says whom to ask about this part of the tree.
+    Routed {
+        /// The zone that he names.
+        zone: Name,
+        /// What the servers are.
+        kind: RouteKind,
+        /// Their addresses.
+        servers: Vec<IpAddr>,
+    },
+    /// None of the servers that the operator names gave an answer, so the question is looked up from the root.
+    FellBack {
+        /// The zone that he names.
+        zone: Name,
+        /// What the servers are.
+        kind: RouteKind,
+    },
     /// The address of a server is one that is not asked.
     NotAsked {
         /// The zone that it should serve.
@@ -380,6 +401,7 @@ impl fmt::Display for Event {
                 match purpose {
                     Purpose::Client => write!(f, "resolve {name} {qtype}"),
                     Purpose::Priming => write!(f, "ask the root for its own servers"),
+                    Purpose::StubPriming { zone } => write!(f, "ask the stub zone {zone} for its own servers"),
                     Purpose::ServerAddress { zone } => write!(f, "find {name} {qtype}, a server of {zone}"),
                 }
             }
@@ -407,6 +429,16 @@ impl fmt::Display for Event {
             }
             Self::Ignored { server, what, .. } => write!(f, "ignored from {server}: {what}"),
             Self::Dropped { owner, rtype, why, .. } => write!(f, "dropped {owner} {}: {why}", type_name(*rtype)),
+            Self::Routed { zone, kind, servers } => {
+                write!(f, "the configuration has a {kind} zone {zone} with the servers ")?;
+                listed(f, servers)
+            }
+            Self::FellBack { zone, kind } => {
+                write!(
+                    f,
+                    "no server of the {kind} zone {zone} gave an answer; its fallback is to look up from the root"
+                )
+            }
             Self::NotAsked { zone, server, why } => write!(f, "{server} is not asked for {zone}: {why}"),
             Self::Withheld { owner, rtype, addrs } => {
                 write!(f, "withheld from {owner} {}: ", type_name(*rtype))?;

@@ -15,4 +15,4 @@ pub use proof::{Bogus, Insecure, Proof};
 pub use report::{Cost, SCHEMA, Told, Trace};
 pub use source::{Informant, Source};
 pub use text::Paint;
-pub use why::{AskWhy, Avoided, ChoiceWhy, DropWhy, Ignored, Limit, Transport, Unreachable, Wrong};
+pub use why::{AskWhy, Avoided, ChoiceWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Unreachable, Wrong};

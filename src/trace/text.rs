@@ -283,7 +283,7 @@ fn tone(event: &Event) -> Tone {
     match event {
         Event::Goal { .. } => Tone::Heading,
         Event::FromCache { .. } => Tone::Cache,
-        Event::Asked { .. } | Event::Joined { .. } => Tone::Asked,
+        Event::Asked { .. } | Event::Joined { .. } | Event::Routed { .. } => Tone::Asked,
         Event::Heard { verdict: Verdict::Wrong(_) | Verdict::AliasLoop { .. } | Verdict::TooLong, .. } => Tone::Bad,
         Event::Heard { .. } | Event::LastResort { .. } => Tone::Good,
         Event::Ended { edes, .. } if edes.is_empty() => Tone::Good,
@@ -292,6 +292,7 @@ fn tone(event: &Event) -> Tone {
         | Event::Late { .. }
         | Event::Ignored { .. }
         | Event::Dropped { .. }
+        | Event::FellBack { .. }
         | Event::NoAddress { .. } => Tone::Odd,
         Event::Ended { .. }
         | Event::Lost { .. }

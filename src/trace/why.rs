@@ -46,8 +46,10 @@ pub enum AskWhy {
     TcpAfterSilence,
     /// The server did not understand EDNS (RFC 6891 §7).
     WithoutEdns,
-    /// The servers of the root are asked for their own list (RFC 9609).
+    /// The servers of the root are asked for their own list (RFC 9609), or those of a stub zone.
     Priming,
+    /// The whole question with recursion desired: others do the looking up.
+    Forwarded,
 }
 
 impl fmt::Display for AskWhy {
@@ -61,6 +63,7 @@ impl fmt::Display for AskWhy {
             Self::TcpAfterSilence => "again over TCP, as nothing came over UDP",
             Self::WithoutEdns => "again without EDNS, which the server does not understand",
             Self::Priming => "priming",
+            Self::Forwarded => "forwarded, recursion desired",
         })
     }
 }
@@ -228,6 +231,25 @@ impl fmt::Display for DropWhy {
     }
 }
 
+/// What the servers are that the operator names for a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteKind {
+    /// They do the looking up for us.
+    Forward,
+    /// They are authoritative for the zone.
+    Stub,
+}
+
+impl fmt::Display for RouteKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Forward => "forward",
+            Self::Stub => "stub",
+        })
+    }
+}
+
 /// Why the address of a server is not asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -320,6 +342,8 @@ pub enum Wrong {
     },
     /// It answers from somebody else's data: RA without AA.
     Recursive,
+    /// It was asked to do the looking up, and refers to others.
+    NotRecursive,
     /// Neither an answer nor a referral nor a denial.
     Empty,
     /// A denial of the type without the SOA record that belongs to it (RFC 2308 §2.2).
@@ -349,6 +373,7 @@ impl fmt::Display for Wrong {
                 write!(f, "is lame: it refers to {to} instead of answering for its zone")
             }
             Self::Recursive => f.write_str("is lame: it answers without authority, from recursion"),
+            Self::NotRecursive => f.write_str("is no forwarder: it refers to others instead of looking the name up"),
             Self::Empty => f.write_str("is lame: it gave neither an answer nor a referral"),
             Self::Bare => f.write_str("denied the type and gave no SOA record"),
             Self::Truncated => f.write_str("truncated its answer and gave no whole one"),

@@ -99,8 +99,10 @@ impl Walk {
         let id = pending.goal;
         let Some(answer) = clean.answer.clone() else { return };
         self.learn_answer(pending, &clean, turn);
-        if self.goal(id).purpose == Purpose::Priming {
-            self.learn_root(pending, &answer, &clean, turn);
+        match self.goal(id).purpose {
+            Purpose::Priming => self.learn_root(pending, &answer, &clean, turn),
+            Purpose::StubPriming { .. } => self.learn_stub(pending, &answer, &clean, turn),
+            Purpose::Client | Purpose::ServerAddress { .. } => {}
         }
         if self.extend_chain(id, clean.chain, clean.proof, turn) {
             self.finish(id, Found::Answer(answer), turn);

@@ -29,6 +29,9 @@ impl Walk {
             let hints = turn.around.settings.hints.clone();
             return self.enter(id, hints, turn);
         }
+        if let Purpose::StubPriming { zone } = self.goal(id).purpose.clone() {
+            return self.begin_stub_priming(id, &zone, turn);
+        }
         let (look, seen) = look(&current, turn.around, turn.now);
         if let Some(event) = seen {
             self.note(turn, id, event);
@@ -54,7 +57,11 @@ impl Walk {
         let above = self.goal(id).above.as_ref().filter(|zone| current.name.is_within(zone)).map(Name::parent);
         let parent = above.unwrap_or(parent);
         let place = parent.as_ref().unwrap_or(&current.name);
-        if let Some(cut) = turn.around.cache.deepest(place, turn.now) {
+        let known = turn.around.cache.deepest(place, turn.now);
+        if self.take_route(id, place, known.as_deref(), turn) {
+            return;
+        }
+        if let Some(cut) = known {
             let event = Event::FromCache {
                 known: Known::Delegation,
                 name: cut.zone.clone(),
@@ -109,12 +116,14 @@ impl Walk {
 
     /// A goal for which `waiter` waited has ended.
     pub(super) fn resume(&mut self, waiter: GoalId, ended: GoalId, turn: &mut Turn<'_, '_>) {
-        if self.goal(ended).purpose == Purpose::Priming {
-            let hints = &turn.around.settings.hints;
-            self.root.get_or_insert_with(|| hints.clone());
-            self.goal(waiter).state = State::Begin;
-        } else {
-            self.address_known(waiter, ended);
+        match self.goal(ended).purpose {
+            Purpose::Priming => {
+                let hints = &turn.around.settings.hints;
+                self.root.get_or_insert_with(|| hints.clone());
+                self.goal(waiter).state = State::Begin;
+            }
+            Purpose::StubPriming { .. } => self.goal(waiter).state = State::Begin,
+            Purpose::Client | Purpose::ServerAddress { .. } => self.address_known(waiter, ended),
         }
         turn.ready.push(waiter);
     }

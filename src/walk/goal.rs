@@ -11,6 +11,7 @@ use crate::wire::{Name, Question, RrSet};
 use super::ask::AskId;
 use super::minimise::{Minimisation, Minimised};
 use super::outcome::Failure;
+use super::route::Route;
 use super::scrub::Clean;
 
 /// One question on its way to an answer.
@@ -34,6 +35,8 @@ pub(super) struct Goal {
     pub(super) proof: Vec<RrSet>,
     /// Referrals followed for `current`.
     pub(super) referrals: u32,
+    /// Zones whose servers, named by the operator, gave no answer: looked up from the root instead.
+    pub(super) fallen: Vec<Name>,
     /// How much of `current` the servers see.
     pub(super) minimised: Minimised,
     /// Where it stands.
@@ -100,6 +103,8 @@ pub(super) struct AtZone {
     pub(super) cycle: Option<(Name, Name)>,
     /// A server that is to be asked again in another way.
     pub(super) redo: Option<(ServerAt, How)>,
+    /// How the operator came into it, when these are the servers that he names.
+    pub(super) route: Option<Arc<Route>>,
     /// A reply with a fault that is used when nobody has a better one.
     pub(super) last_resort: Option<Box<LastResort>>,
 }
@@ -156,6 +161,8 @@ pub(super) struct Pending {
     pub(super) question: Question,
     /// Whether that is less than the whole question.
     pub(super) minimised: bool,
+    /// Whether the server was asked to do the looking up.
+    pub(super) forwarded: bool,
     /// In which way.
     pub(super) how: How,
     /// When.
@@ -186,6 +193,7 @@ impl Goal {
             chain: Vec::new(),
             proof: Vec::new(),
             referrals: 0,
+            fallen: Vec::new(),
             minimised: Minimised::new(mode),
             state: State::Begin,
         }
@@ -197,6 +205,11 @@ impl Goal {
             self.minimised.give_up();
         }
         self.above = zone;
+    }
+
+    /// Whether it asks servers to do the looking up.
+    pub(super) fn is_forwarded(&self) -> bool {
+        matches!(&self.state, State::At(at) if at.route.as_ref().is_some_and(|route| route.is_forward()))
     }
 
     /// The zone that it is asking, if it is.
@@ -223,6 +236,7 @@ impl AtZone {
             cycle: None,
             redo: None,
             last_resort: None,
+            route: None,
         }
     }
 

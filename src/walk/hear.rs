@@ -55,7 +55,11 @@ impl Walk {
                 }
                 let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply);
                 Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
-                let verdict = judge::reply(&pending.question, &clean);
+                let verdict = if pending.forwarded {
+                    judge::forwarder(&pending.question, &clean)
+                } else {
+                    judge::reply(&pending.question, &clean)
+                };
                 for gone in dropped {
                     let event = Event::Dropped { ask: ask.0, owner: gone.owner, rtype: gone.rtype, why: gone.why };
                     self.note(turn, pending.goal, event);

@@ -22,6 +22,20 @@ pub fn reply(asked: &Question, clean: &Clean) -> Verdict {
     }
 }
 
+/// Judges a reply of a server that was asked to do the looking up.
+#[must_use]
+pub fn forwarder(asked: &Question, clean: &Clean) -> Verdict {
+    let useful = clean.answer.is_some() || !clean.chain.is_empty() || clean.soa.is_some();
+    if !useful && !clean.tc && (clean.referral.is_some() || clean.sideways.is_some()) {
+        return Verdict::Wrong(Wrong::NotRecursive);
+    }
+    // It speaks from its cache as a rule (RA without AA), and not all of them pass a denial's SOA on.
+    match reply(asked, &Clean { aa: true, ra: false, referral: None, ..clean.clone() }) {
+        Verdict::Wrong(Wrong::Bare) => Verdict::NoData,
+        verdict => verdict,
+    }
+}
+
 fn no_error(asked: &Question, clean: &Clean) -> Verdict {
     // RA without AA: a resolver answers where an authority was delegated to.
     if clean.ra && !clean.aa && clean.referral.is_none() {
@@ -84,5 +98,51 @@ pub fn last_resort(wrong: &Wrong, clean: &Clean) -> Option<Verdict> {
             Some(if clean.rcode == ResponseCode::NXDomain { Verdict::NxDomain } else { Verdict::NoData })
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scrub;
+    use super::*;
+    use crate::wire::{DNSClass, Flags, Name, Record, Reply};
+
+    /// A reply with these flags, an NS record in the authority section or none.
+    fn heard(aa: bool, ra: bool, ns: Option<&str>) -> (Question, Clean) {
+        let name = |text: &str| text.parse::<Name>().expect("a name");
+        let asked = Question::new(name("www.example"), RecordType::A);
+        let ns = ns.map(|owner| Record {
+            owner: name(owner),
+            rtype: RecordType::NS,
+            class: DNSClass::IN,
+            ttl_secs: 60,
+            rdata: name("ns.example").wire().into(),
+        });
+        let reply = Reply {
+            id: 0,
+            flags: Flags::default().with_qr(true).with_aa(aa).with_ra(ra),
+            rcode: ResponseCode::NoError,
+            question: Some(asked.clone()),
+            answer: Vec::new(),
+            authority: ns.into_iter().collect(),
+            additional: Vec::new(),
+            edns: None,
+            damage: Vec::new(),
+        };
+        (asked.clone(), scrub::reply(&Name::root(), &asked, reply).0)
+    }
+
+    #[test]
+    fn a_forwarder_may_speak_without_authority_and_may_not_refer() {
+        for (aa, ra) in [(false, true), (true, true), (true, false)] {
+            let (asked, clean) = heard(aa, ra, None);
+            assert_eq!(forwarder(&asked, &clean), Verdict::NoData, "aa {aa}, ra {ra}");
+        }
+        let (asked, clean) = heard(false, true, None);
+        assert_eq!(reply(&asked, &clean), Verdict::Wrong(Wrong::Recursive));
+        for ns in ["example", "."] {
+            let (asked, clean) = heard(false, false, Some(ns));
+            assert_eq!(forwarder(&asked, &clean), Verdict::Wrong(Wrong::NotRecursive), "{ns}");
+        }
     }
 }

@@ -145,12 +145,18 @@ impl Walk {
     }
 }
 
-fn source(pending: &Pending) -> Source {
+pub(super) fn source(pending: &Pending) -> Source {
     Source::server(pending.zone.clone(), pending.server.addr, pending.server.name.clone())
 }
 
 /// A delegation as a reply gave it.
-fn delegation(ns: &RrSet, ds: Option<RrSet>, clean: &Clean, from: Source, turn: &Turn<'_, '_>) -> Delegation {
+pub(super) fn delegation(
+    ns: &RrSet,
+    ds: Option<RrSet>,
+    clean: &Clean,
+    from: Source,
+    turn: &Turn<'_, '_>,
+) -> Delegation {
     let limits = &turn.around.settings.limits;
     let glue = |name: &Name| -> SmallVec<[std::net::IpAddr; 2]> {
         let named = clean.glue.iter().filter(|(owner, _)| owner == name).map(|(_, addr)| *addr);

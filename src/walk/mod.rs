@@ -17,6 +17,7 @@ mod goal;
 mod hear;
 mod learn;
 mod private;
+mod route;
 mod servers;
 mod zone;
 
@@ -26,7 +27,7 @@ use crate::cache::{Cache, Delegation, Servers};
 use crate::time::Time;
 use crate::trace::{Entry, Event, GoalId, Limit, Purpose};
 use crate::wire::text::rcode_name;
-use crate::wire::{Question, ResponseCode, RrSet};
+use crate::wire::{Name, Question, ResponseCode, RrSet};
 
 use ask::{Ask, AskId, Heard};
 use goal::{Denied, Found, Goal, Pending, State};
@@ -36,6 +37,7 @@ use outcome::{Failure, Outcome};
 
 pub use dice::Dice;
 pub use private::Private;
+pub use route::{Route, Routes};
 pub use servers::Avoid;
 
 /// The goal that is the client's question.
@@ -58,6 +60,8 @@ pub struct WalkSettings {
     pub avoid: Avoid,
     /// Addresses that names on the Internet must not have.
     pub private: Private,
+    /// Zones whose servers the operator names.
+    pub routes: Routes,
     /// The port of all servers: 53, or that of a lab.
     pub port: u16,
     /// The EDNS buffer size in queries (RFC 9715: 1232 avoids fragments).
@@ -111,6 +115,8 @@ pub struct Walk {
     in_reach: [bool; 2],
     /// The root for this walk, once it is known.
     root: Option<Arc<Delegation>>,
+    /// Stub zones whose servers were asked for the zone's own list.
+    primed: Vec<Name>,
 }
 
 /// One call of [`Walk::step`].
@@ -138,6 +144,7 @@ impl Walk {
             out_of_reach: [false; 2],
             in_reach: [false; 2],
             root: None,
+            primed: Vec::new(),
         }
     }
 

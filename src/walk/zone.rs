@@ -74,7 +74,8 @@ impl Walk {
         let limits = &turn.around.settings.limits;
         let goal = self.goal(id);
         let why = match goal.minimised.question(&goal.current, limits) {
-            _ if goal.purpose == Purpose::Priming => AskWhy::Priming,
+            _ if matches!(goal.purpose, Purpose::Priming | Purpose::StubPriming { .. }) => AskWhy::Priming,
+            (_, false) if goal.is_forwarded() => AskWhy::Forwarded,
             (_, true) => AskWhy::Minimised,
             (_, false) => AskWhy::Full,
         };
@@ -122,8 +123,9 @@ impl Walk {
                 if spent || listed || in_time || !family {
                     continue;
                 }
-                let server = ServerAt { name: Some(server.name.clone()), addr };
-                if let Some(why) = settings.avoid.why(addr, false) {
+                let server = ServerAt { name: at.route.is_none().then(|| server.name.clone()), addr };
+                let inside = |why: &Avoided| *why == Avoided::Private && settings.routes.cover(&at.cut.zone);
+                if let Some(why) = settings.avoid.why(addr, at.route.is_some()).filter(|why| !inside(why)) {
                     avoided.push((server, why));
                     continue;
                 }
@@ -157,8 +159,10 @@ impl Walk {
         self.next_ask += 1;
         let goal = self.goal(id);
         let (question, minimised) = goal.minimised.question(&goal.current, &settings.limits);
+        let forwarded = goal.is_forwarded();
         let Some(at) = goal.at() else { return };
         let zone = at.cut.zone.clone();
+        let port = at.route.as_ref().and_then(|route| route.port(server.addr)).unwrap_or(settings.port);
         at.queries += 1;
         let tried = at.tried(&server);
         tried.times += 1;
@@ -186,12 +190,12 @@ impl Walk {
         let edns = Edns { version: 0, udp_size: settings.udp_size, dnssec_ok: true, options: Vec::new() };
         turn.asks.push(Ask {
             id: ask,
-            server: (server.addr, settings.port).into(),
+            server: (server.addr, port).into(),
             transport: how.transport,
             attempt,
             question: sent,
             edns: how.edns.then_some(edns),
-            rd: false,
+            rd: forwarded,
             cd: false,
             check_case,
             give_up: patience + LISTEN_ON,
@@ -206,6 +210,7 @@ impl Walk {
             server,
             question,
             minimised,
+            forwarded,
             how,
             sent,
             late_at,
@@ -361,6 +366,9 @@ impl Walk {
             if let Some(at) = self.goal(id).at() {
                 at.problem(&pending.0, pending.1, false);
             }
+        }
+        if self.fall_back(id, turn) {
+            return;
         }
         let Some(at) = self.goal(id).at() else { return };
         let zone = at.cut.zone.clone();

@@ -234,6 +234,13 @@ impl<'a> Iterator for Labels<'a> {
     }
 }
 
+/// The root.
+impl Default for Name {
+    fn default() -> Self {
+        Self::root()
+    }
+}
+
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
         // Length octets are at most 63 and therefore no letters: ignoring case is safe on wire bytes.

@@ -7,6 +7,11 @@ SUPPORTS names the optional features that exist; a scenario that needs another o
 import os
 
 SUPPORTS = {
+    "forward",                # forwarding of a zone, or of everything
+    "forward-first",          # ... with fallback to iteration
+    "stub",                   # authoritative servers of a zone given in the configuration
+    "stub-first",             # ... with fallback to iteration
+    "private-address",        # rebinding protection
     "rd0-from-cache",         # RD=0 is answered from the cache
     "ttl-limits",             # min/max TTL, positive and negative
     "ede",                    # RFC 8914
@@ -69,6 +74,10 @@ def config(f):
     out += table("[log]", level="trace")
     for n, a in f.root_hints:
         out += table("[[root_hint]]", name=n, address=a)
+    for z in f.forwards:
+        out += table("[[forward]]", zone=z["name"], servers=z["addrs"], fallback=z["first"])
+    for z in f.stubs:
+        out += table("[[stub]]", zone=z["name"], servers=z["addrs"], prime=z["prime"], fallback=z["first"])
     return "\n".join(out)
 
 

@@ -1,11 +1,14 @@
 //! What the operator decides: where not to ask, and which addresses no name may have.
 
-use rootwalk::trace::{Avoided, Event};
-use rootwalk::walk::{Avoid, Private};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rootwalk::trace::{AskWhy, Avoided, Event, RouteKind};
+use rootwalk::walk::{Avoid, Private, Route, Routes};
 use rootwalk::wire::{Question, RecordType, ResponseCode, ede};
 
 use super::world::{Ended, World};
-use super::{LAB, truth};
+use super::{LAB, bare, truth};
 
 fn question(name: &str, qtype: RecordType) -> Question {
     Question::new(name.parse().expect("a name"), qtype)
@@ -73,4 +76,98 @@ fn servers_at_avoided_addresses_are_not_asked_and_named() {
     let ended = world.resolve(&www);
     assert_eq!(ended.budget.queries(), 0);
     assert!(ended.log.iter().any(|entry| matches!(entry.event, Event::NotAsked { why: Avoided::Loopback, .. })));
+}
+
+/// A server of example.com in the lab, and an address where nobody is.
+const SERVER: [u8; 4] = [127, 53, 2, 1];
+const NOBODY: [u8; 4] = [127, 53, 99, 99];
+
+fn routed(kind: RouteKind, zone: &str, server: [u8; 4], change: impl FnOnce(&mut Route)) -> World<'static> {
+    let mut world = calm();
+    let mut route = Route::new(kind, zone.parse().expect("a name"), &[(server.into(), None)]);
+    change(&mut route);
+    world.settings.routes = Routes(vec![Arc::new(route)]);
+    world
+}
+
+fn asked(ended: &Ended) -> Vec<(IpAddr, AskWhy)> {
+    let each = ended.log.iter().filter_map(|entry| match &entry.event {
+        Event::Asked { server, why, .. } => Some((server.addr, *why)),
+        _ => None,
+    });
+    each.collect()
+}
+
+fn is_true(question: &Question, ended: &Ended) {
+    let told = (ended.outcome.rcode, ended.outcome.answer.iter().map(bare).collect());
+    assert_eq!(told, truth(question), "{:?}", ended.outcome.failure);
+}
+
+#[test]
+fn a_forwarder_gets_the_whole_question_and_nobody_else_is_asked() {
+    let mut world = routed(RouteKind::Forward, "example.com.", SERVER, |_| ());
+    for name in ["www.example.com.", "a.b.c.deep.example.com.", "nowhere.example.com."] {
+        let question = question(name, RecordType::A);
+        let ended = world.resolve(&question);
+        is_true(&question, &ended);
+        assert_eq!(asked(&ended), [(SERVER.into(), AskWhy::Forwarded)], "{name}");
+        assert!(ended.log.iter().any(|entry| matches!(entry.event, Event::Routed { kind: RouteKind::Forward, .. })));
+    }
+    // An alias that leads out of the zone is followed from the root: the forwarder is not believed about it.
+    let alias = question("alias.example.com.", RecordType::A);
+    let ended = world.resolve(&alias);
+    is_true(&alias, &ended);
+    assert_eq!(asked(&ended).iter().filter(|(addr, _)| *addr == IpAddr::from(SERVER)).count(), 1);
+    // A referral is no answer from somebody who was asked to do the looking up.
+    let below = question("www.shop.example.com.", RecordType::A);
+    let ended = world.resolve(&below);
+    let failure = ended.outcome.failure.as_ref().expect("only a referral is to be had").to_string();
+    assert!(failure.contains("is no forwarder"), "{failure}");
+    assert_eq!(codes(&ended), [ede::NO_REACHABLE_AUTHORITY]);
+}
+
+#[test]
+fn a_stub_zone_needs_no_root_and_what_it_delegates_is_followed() {
+    for prime in [false, true] {
+        let mut world = routed(RouteKind::Stub, "example.com.", SERVER, |route| route.prime = prime);
+        for name in ["www.example.com.", "www.shop.example.com.", "a.www.shop.example.com."] {
+            let question = question(name, RecordType::A);
+            let ended = world.resolve(&question);
+            is_true(&question, &ended);
+            let above =
+                asked(&ended).into_iter().filter(|(addr, _)| matches!(addr, IpAddr::V4(v4) if v4.octets()[2] < 2));
+            assert_eq!(above.collect::<Vec<_>>(), [], "{name}: no server of the root or of com is asked");
+        }
+        let primings = world.resolve(&question("mail.example.com.", RecordType::MX)).log;
+        let again = primings.iter().any(|entry| matches!(entry.event, Event::Asked { why: AskWhy::Priming, .. }));
+        assert!(!again, "the list of servers lasts");
+        // DS lives above the cut (RFC 4035 §3.1.4.1), where the stub zone's servers have no say.
+        let ds = question("example.com.", RecordType::DS);
+        let ended = world.resolve(&ds);
+        is_true(&ds, &ended);
+        assert!(asked(&ended).iter().all(|(addr, _)| *addr != IpAddr::from(SERVER)));
+    }
+}
+
+#[test]
+fn servers_that_the_operator_names_fail_alone_unless_there_is_a_fallback() {
+    let www = question("www.example.com.", RecordType::A);
+    for kind in [RouteKind::Forward, RouteKind::Stub] {
+        let mut world = routed(kind, "example.com.", NOBODY, |_| ());
+        let ended = world.resolve(&www);
+        assert_eq!(codes(&ended)[0], ede::NO_REACHABLE_AUTHORITY);
+        assert!(asked(&ended).iter().all(|(addr, _)| *addr == IpAddr::from(NOBODY)));
+        let mut world = routed(kind, "example.com.", NOBODY, |route| route.fallback = true);
+        let ended = world.resolve(&www);
+        is_true(&www, &ended);
+        assert!(ended.log.iter().any(|entry| matches!(entry.event, Event::FellBack { .. })));
+        assert!(asked(&ended).iter().any(|(_, why)| *why == AskWhy::Minimised), "the root sees no more than before");
+    }
+    // All of the Internet from one place, which is of no use.
+    let mut world = routed(RouteKind::Forward, ".", NOBODY, |_| ());
+    assert!(world.resolve(&www).outcome.failure.is_some());
+    // The operator's own servers may be on any address.
+    let mut world = routed(RouteKind::Stub, "example.com.", SERVER, |_| ());
+    world.settings.avoid = Avoid { loopback: true, ..Avoid::default() };
+    is_true(&www, &world.resolve(&www));
 }

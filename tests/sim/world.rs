@@ -17,7 +17,7 @@ use rootwalk::walk::ask::{Ask, AskId, Heard};
 use rootwalk::walk::limits::{Budget, Limits};
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::outcome::Outcome;
-use rootwalk::walk::{Around, Avoid, Dice, Private, Step, Walk, WalkSettings};
+use rootwalk::walk::{Around, Avoid, Dice, Private, Routes, Step, Walk, WalkSettings};
 use rootwalk::wire::{Flags, Name, Question, RecordType, ResponseCode, RrSet, Section, Writer, write_query};
 
 /// More steps than this means that a walk does not end.
@@ -211,6 +211,7 @@ fn settings(lab: &Lab) -> WalkSettings {
         ipv6: false,
         avoid: Avoid::default(),
         private: Private::default(),
+        routes: Routes::default(),
         port: lab.port(),
         udp_size: 1232,
         hints: Arc::new(hints),

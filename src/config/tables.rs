@@ -1,0 +1,197 @@
+//! Settings that are lists of tables: one `[[forward]]` or `[[stub]]` for each zone.
+
+use toml::de::DeValue;
+
+use super::Problem;
+use super::complaint::nearest;
+use super::read::{Found, not_a_section};
+use super::settings::Settings;
+use super::value::{ServerAddress, Setting};
+use crate::wire::Name;
+
+/// A zone about which others are asked (RFC 1034 §5.3.1 calls what we are to them a stub resolver).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForwardZone {
+    /// The zone.
+    pub zone: Name,
+    /// The resolvers to ask.
+    pub servers: Vec<ServerAddress>,
+    /// Whether to look up from the root when none of them answers.
+    pub fallback: bool,
+}
+
+/// A zone whose authoritative servers are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StubZone {
+    /// The zone.
+    pub zone: Name,
+    /// Its servers.
+    pub servers: Vec<ServerAddress>,
+    /// Whether those are asked for the zone's own list first.
+    pub prime: bool,
+    /// Whether to look up from the root when none of them answers.
+    pub fallback: bool,
+}
+
+/// One key of a table, as the documentation sees it.
+pub(super) struct Field {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What it means.
+    pub(super) doc: &'static str,
+    /// What may stand there, in words.
+    pub(super) expected: fn() -> String,
+    /// The default as TOML; `None` when the key must be there.
+    pub(super) default: Option<&'static str>,
+}
+
+/// A list of tables.
+pub(super) struct List {
+    /// The name between the brackets.
+    pub(super) name: &'static str,
+    /// The lines of documentation.
+    pub(super) doc: &'static [&'static str],
+    /// The keys of each table.
+    pub(super) fields: &'static [Field],
+    /// An example.
+    pub(super) example: &'static str,
+    /// Takes the whole list over.
+    pub(super) read: fn(&DeValue<'_>, usize, &str, &mut Settings) -> Found,
+}
+
+const ZONE: Field = Field {
+    name: "zone",
+    doc: "The zone; `\".\"` is everything. The deepest zone above a name decides.",
+    expected: Name::expected,
+    default: None,
+};
+const FALLBACK: Field = Field {
+    name: "fallback",
+    doc: "When none of the servers gives an answer, look the name up from the root. Names of a private zone leak then.",
+    expected: bool::expected,
+    default: Some("false"),
+};
+
+/// All lists but the root hints.
+pub(super) const LISTS: &[List] = &[
+    List {
+        name: "forward",
+        doc: &[
+            "Zones about which other resolvers are asked, with recursion desired: everything at and below the zone goes",
+            "to them, unless a deeper `[[forward]]` or `[[stub]]` is nearer. Several servers are chosen between by their",
+            "round-trip times, as everywhere. What they say is checked as what any server says: they are believed about",
+            "the name that was asked and nothing else. Addresses of private networks in their answers are withheld unless",
+            "the zone is among `resolver.private_domains`. A forward zone is asked although its name is special",
+            "(`server.locally_served_zones`).",
+        ],
+        fields: &[
+            ZONE,
+            Field {
+                name: "servers",
+                doc: "The resolvers; more than `limits.servers_per_zone` are not used.",
+                expected: Vec::<ServerAddress>::expected,
+                default: None,
+            },
+            FALLBACK,
+        ],
+        example: "[[forward]]\nzone = \"corp.example.\"\nservers = [\"192.0.2.1\", \"192.0.2.2:5353\"]\n",
+        read: |value, at, text, settings| {
+            let set = |zone: &mut ForwardZone, key: &str, value: &DeValue<'_>| match key {
+                "zone" => read(value, &mut zone.zone),
+                "servers" => read(value, &mut zone.servers) && !zone.servers.is_empty(),
+                _ => read(value, &mut zone.fallback),
+            };
+            tables(&LISTS[0], value, at, text, set).map_or_else(
+                |found| found,
+                |list| {
+                    settings.forward = list;
+                    Found::new()
+                },
+            )
+        },
+    },
+    List {
+        name: "stub",
+        doc: &[
+            "Zones whose authoritative servers are given: they are asked in place of those that the parent zone delegates",
+            "to. Zones that they delegate are followed as anywhere, also to addresses of private networks. A stub zone is",
+            "asked although its name is special (`server.locally_served_zones`).",
+        ],
+        fields: &[
+            ZONE,
+            Field {
+                name: "servers",
+                doc: "The authoritative servers; more than `limits.servers_per_zone` are not used.",
+                expected: Vec::<ServerAddress>::expected,
+                default: None,
+            },
+            Field {
+                name: "prime",
+                doc: "Ask these servers for the zone's own list of servers first, and use that while it lasts.",
+                expected: bool::expected,
+                default: Some("false"),
+            },
+            FALLBACK,
+        ],
+        example: "[[stub]]\nzone = \"lan.example.\"\nservers = [\"192.0.2.1\"]\n",
+        read: |value, at, text, settings| {
+            let set = |zone: &mut StubZone, key: &str, value: &DeValue<'_>| match key {
+                "zone" => read(value, &mut zone.zone),
+                "servers" => read(value, &mut zone.servers) && !zone.servers.is_empty(),
+                "prime" => read(value, &mut zone.prime),
+                _ => read(value, &mut zone.fallback),
+            };
+            tables(&LISTS[1], value, at, text, set).map_or_else(
+                |found| found,
+                |list| {
+                    settings.stub = list;
+                    Found::new()
+                },
+            )
+        },
+    },
+];
+
+fn read<T: Setting>(value: &DeValue<'_>, into: &mut T) -> bool {
+    T::from_toml(value).map(|value| *into = value).is_some()
+}
+
+/// Reads all tables of a list with `set`, which is given known keys only and says whether the value fits.
+fn tables<T: Default>(
+    list: &'static List,
+    value: &DeValue<'_>,
+    at: usize,
+    text: &str,
+    set: impl Fn(&mut T, &str, &DeValue<'_>) -> bool,
+) -> Result<Vec<T>, Found> {
+    const FORM: &str = "a list of tables, each under a heading in two pairs of brackets";
+    let Some(entries) = value.as_array() else { return Err(vec![(at, not_a_section(list.name, FORM))]) };
+    let (mut read, mut found) = (Vec::new(), Found::new());
+    for entry in entries {
+        let Some(table) = entry.get_ref().as_table() else {
+            found.push((entry.span().start, not_a_section(list.name, FORM)));
+            continue;
+        };
+        let mut item = T::default();
+        for (name, value) in table {
+            let given = name.get_ref().as_ref();
+            let Some(field) = list.fields.iter().find(|field| field.name == given) else {
+                let nearest = nearest(given, list.fields.iter().map(|field| field.name)).map(str::to_owned);
+                let problem = Problem::UnknownKey { section: list.name.into(), key: given.to_owned(), nearest };
+                found.push((name.span().start, problem));
+                continue;
+            };
+            if !set(&mut item, given, value.get_ref()) {
+                let written = text.get(value.span()).unwrap_or_default().to_owned();
+                let key = format!("{}.{given}", list.name);
+                let problem = Problem::WrongValue { key, found: written, expected: (field.expected)() };
+                found.push((value.span().start, problem));
+            }
+        }
+        let needed = list.fields.iter().filter(|field| field.default.is_none());
+        let absent = needed.filter(|field| !table.contains_key(field.name));
+        found.extend(absent.map(|field| (entry.span().start, Problem::Lacks(list.name, field.name))));
+        read.push(item);
+    }
+    if found.is_empty() { Ok(read) } else { Err(found) }
+}

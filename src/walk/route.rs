@@ -1,0 +1,215 @@
+//! Zones whose servers the operator names: forward zones, where somebody else does the looking up, and stub zones, whose
+//! authoritative servers are known beforehand.
+//!
+//! The deepest such zone above a name decides. A forwarder gets every question at or below its zone. The servers of a
+//! stub zone stand in for its delegation, and what they delegate further is followed as anywhere else.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::cache::{Delegation, NameServer};
+use crate::time::Time;
+use crate::trace::{Event, GoalId, Purpose, RouteKind, Source};
+use crate::wire::{Name, Question, RecordType, RrSet};
+
+use super::goal::{Pending, State};
+use super::minimise::Minimised;
+use super::scrub::Clean;
+use super::{Turn, Walk};
+
+/// A zone with the servers that the operator names for it.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// What its servers are.
+    pub kind: RouteKind,
+    /// The zone with its servers. Those have no names of their own, each has one address.
+    pub cut: Arc<Delegation>,
+    /// The addresses with another port than all servers have.
+    pub ports: Vec<(IpAddr, u16)>,
+    /// Whether a stub zone's servers are asked for the zone's own list of servers first.
+    pub prime: bool,
+    /// Whether a question is looked up from the root when none of the servers gives an answer.
+    pub fallback: bool,
+}
+
+/// All such zones.
+#[derive(Clone, Debug, Default)]
+pub struct Routes(pub Vec<Arc<Route>>);
+
+impl Route {
+    /// A zone with the addresses of its servers and their ports; `None` is the port that all servers have.
+    #[must_use]
+    pub fn new(kind: RouteKind, zone: Name, servers: &[(IpAddr, Option<u16>)]) -> Self {
+        let server = |(addr, _): &(IpAddr, _)| NameServer { name: zone.clone(), addrs: [*addr].into_iter().collect() };
+        let cut = Delegation {
+            servers: servers.iter().map(server).collect(),
+            zone,
+            ds: None,
+            proof: Box::default(),
+            from: Source::Local,
+            stored: Time::ZERO,
+            expires: Time::FAR,
+        };
+        let ports = servers.iter().filter_map(|(addr, port)| Some((*addr, (*port)?))).collect();
+        Self { kind, cut: Arc::new(cut), ports, prime: false, fallback: false }
+    }
+
+    /// Whether others do the looking up.
+    pub(super) fn is_forward(&self) -> bool {
+        self.kind == RouteKind::Forward
+    }
+
+    /// The port of one of its servers.
+    pub(super) fn port(&self, addr: IpAddr) -> Option<u16> {
+        self.ports.iter().find(|(known, _)| *known == addr).map(|(_, port)| *port)
+    }
+
+    /// Whether `cut` is a better place to begin than the servers that the operator names.
+    fn yields_to(&self, cut: &Delegation) -> bool {
+        let zone = &self.cut.zone;
+        let primed = || cut.zone == *zone && cut.from.informant().is_some_and(|informant| informant.zone == *zone);
+        !self.is_forward() && (cut.zone.is_below(zone) || self.prime && primed())
+    }
+}
+
+impl Routes {
+    /// The deepest zone at or above `name`, those in `without` left aside.
+    fn deepest(&self, name: &Name, without: &[Name]) -> Option<&Arc<Route>> {
+        let above = self.0.iter().filter(|route| name.is_within(&route.cut.zone) && !without.contains(&route.cut.zone));
+        above.max_by_key(|route| route.cut.zone.label_count())
+    }
+
+    /// Whether a zone is the operator's own, or below one that is; the root is everybody's.
+    pub(super) fn cover(&self, zone: &Name) -> bool {
+        self.0.iter().any(|route| !route.cut.zone.is_root() && zone.is_within(&route.cut.zone))
+    }
+}
+
+impl Walk {
+    /// Goes to the servers that the operator names for `place`; false when there are none, or when the deeper zone
+    /// `known` is the better place.
+    pub(super) fn take_route(
+        &mut self,
+        id: GoalId,
+        place: &Name,
+        known: Option<&Delegation>,
+        turn: &mut Turn<'_, '_>,
+    ) -> bool {
+        let settings = turn.around.settings;
+        let Some(route) = settings.routes.deepest(place, &self.goal(id).fallen) else { return false };
+        if known.is_some_and(|cut| route.yields_to(cut)) {
+            return false;
+        }
+        let zone = &route.cut.zone;
+        if route.prime && !route.is_forward() && !self.primed.contains(zone) {
+            self.prime_stub(id, zone, turn);
+        } else {
+            self.enter_route(id, &Arc::clone(route), turn);
+        }
+        true
+    }
+
+    /// Goes to the servers of a route.
+    pub(super) fn enter_route(&mut self, id: GoalId, route: &Arc<Route>, turn: &mut Turn<'_, '_>) {
+        let servers = route.cut.servers.iter().flat_map(|server| server.addrs.iter().copied()).collect();
+        self.note(turn, id, Event::Routed { zone: route.cut.zone.clone(), kind: route.kind, servers });
+        self.enter(id, Arc::clone(&route.cut), turn);
+        let goal = self.goal(id);
+        if route.is_forward() {
+            // Who looks up for others has to see all of the name.
+            goal.minimised.give_up();
+        }
+        if let Some(at) = goal.at() {
+            at.route = Some(Arc::clone(route));
+        }
+    }
+
+    /// The servers of a stub zone are asked for the zone's own list first.
+    fn prime_stub(&mut self, id: GoalId, zone: &Name, turn: &mut Turn<'_, '_>) {
+        let purpose = Purpose::StubPriming { zone: zone.clone() };
+        self.goal(id).state = State::AwaitsPriming;
+        match self.goals.iter_mut().find(|goal| goal.purpose == purpose) {
+            Some(goal) => goal.waiters.push(id),
+            None => drop(self.open(Question::new(zone.clone(), RecordType::NS), purpose, id, turn)),
+        }
+    }
+
+    /// Begins the goal that asks a stub zone's servers for the zone's list.
+    pub(super) fn begin_stub_priming(&mut self, id: GoalId, zone: &Name, turn: &mut Turn<'_, '_>) {
+        self.primed.push(zone.clone());
+        if let Some(route) = turn.around.settings.routes.deepest(zone, &[]).map(Arc::clone) {
+            self.enter_route(id, &route, turn);
+        }
+    }
+
+    /// Keeps a stub zone's own list of servers, if it says where at least one of them is.
+    pub(super) fn learn_stub(&mut self, pending: &Pending, ns: &RrSet, clean: &Clean, turn: &mut Turn<'_, '_>) {
+        let list = super::learn::delegation(ns, None, clean, super::learn::source(pending), turn);
+        if list.servers.iter().any(|server| !server.addrs.is_empty()) {
+            let _ = turn.around.cache.put_delegation(list, turn.now);
+        }
+    }
+
+    /// Nobody whom the operator named gave an answer: looks the question up from the root, where that is allowed.
+    pub(super) fn fall_back(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let goal = self.goal(id);
+        let Some(route) = goal.at().and_then(|at| at.route.clone()).filter(|route| route.fallback) else {
+            return false;
+        };
+        let zone = route.cut.zone.clone();
+        goal.fallen.push(zone.clone());
+        goal.minimised = Minimised::new(turn.around.settings.minimisation);
+        self.leave(id, turn);
+        self.goal(id).state = State::Begin;
+        self.note(turn, id, Event::FellBack { zone, kind: route.kind });
+        turn.ready.push(id);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        text.parse().expect("a name")
+    }
+
+    fn routes() -> Routes {
+        let zones = [("example", RouteKind::Forward), ("sub.example", RouteKind::Stub), (".", RouteKind::Forward)];
+        let route = |(zone, kind)| Arc::new(Route::new(kind, name(zone), &[([192, 0, 2, 1].into(), None)]));
+        Routes(zones.map(route).into())
+    }
+
+    #[test]
+    fn the_deepest_zone_decides() {
+        let routes = routes();
+        let chosen = |place: &str, without: &[Name]| {
+            routes.deepest(&name(place), without).map(|route| route.cut.zone.to_string())
+        };
+        assert_eq!(chosen("a.sub.example", &[]).as_deref(), Some("sub.example."));
+        assert_eq!(chosen("sub.EXAMPLE", &[]).as_deref(), Some("sub.example."));
+        assert_eq!(chosen("xsub.example", &[]).as_deref(), Some("example."));
+        assert_eq!(chosen("other", &[]).as_deref(), Some("."));
+        assert_eq!(chosen("a.sub.example", &[name("sub.example")]).as_deref(), Some("example."));
+        assert_eq!(chosen("other", &[Name::root()]), None);
+        assert!(routes.cover(&name("b.example")) && !routes.cover(&name("other")));
+    }
+
+    #[test]
+    fn a_stub_zone_yields_to_what_it_delegates_and_a_forward_zone_does_not() {
+        let servers = [([192, 0, 2, 1].into(), None)];
+        let cut = |zone: &str, teller: &str| {
+            let from = Source::server(name(teller), [192, 0, 2, 1].into(), None);
+            let given = Route::new(RouteKind::Stub, name(zone), &servers);
+            Delegation { from, ..(*given.cut).clone() }
+        };
+        let stub = Route::new(RouteKind::Stub, name("example"), &servers);
+        assert!(stub.yields_to(&cut("a.example", "example")) && !stub.yields_to(&cut("example", ".")));
+        assert!(!stub.yields_to(&cut("example", "example")));
+        let primed = Route { prime: true, ..stub };
+        assert!(primed.yields_to(&cut("example", "example")) && !primed.yields_to(&cut("example", ".")));
+        let forward = Route { kind: RouteKind::Forward, ..primed };
+        assert!(!forward.yields_to(&cut("a.example", "example")));
+    }
+}
