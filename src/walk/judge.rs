@@ -26,7 +26,7 @@ pub fn reply(asked: &Question, clean: &Clean) -> Verdict {
 #[must_use]
 pub fn forwarder(asked: &Question, clean: &Clean) -> Verdict {
     let useful = clean.answer.is_some() || !clean.chain.is_empty() || clean.soa.is_some();
-    if !useful && !clean.tc && (clean.referral.is_some() || clean.sideways.is_some()) {
+    if !useful && !clean.tc && !clean.ra && (clean.referral.is_some() || clean.sideways.is_some()) {
         return Verdict::Wrong(Wrong::NotRecursive);
     }
     // It speaks from its cache as a rule (RA without AA), and not all of them pass a denial's SOA on.
@@ -140,6 +140,8 @@ mod tests {
         }
         let (asked, clean) = heard(false, true, None);
         assert_eq!(reply(&asked, &clean), Verdict::Wrong(Wrong::Recursive));
+        let (asked, clean) = heard(false, true, Some("example"));
+        assert_eq!(forwarder(&asked, &clean), Verdict::NoData, "it does look up, and lists servers besides");
         for ns in ["example", "."] {
             let (asked, clean) = heard(false, false, Some(ns));
             assert_eq!(forwarder(&asked, &clean), Verdict::Wrong(Wrong::NotRecursive), "{ns}");
