@@ -109,7 +109,7 @@ fn read(source: &str) -> Vec<Type> {
             } else if line == "}" {
                 inside = false;
             } else if inside {
-                member(types.last_mut().unwrap(), line, &doc, renamed.take());
+                member(types.last_mut().unwrap(), line, &doc, renamed.take().as_deref());
             }
             (doc, renamed, tag) = (String::new(), None, None);
         }
@@ -118,12 +118,12 @@ fn read(source: &str) -> Vec<Type> {
 }
 
 /// A field or a variant.
-fn member(of: &mut Type, line: &str, doc: &str, renamed: Option<String>) {
+fn member(of: &mut Type, line: &str, doc: &str, renamed: Option<&str>) {
     let depth = line.len() - line.trim_start().len();
     let code = line.trim().trim_end_matches(',');
     let field = |code: &str| {
         let (name, kind) = code.trim_start_matches("pub ").split_once(": ")?;
-        Some((renamed.clone().unwrap_or_else(|| name.to_owned()), kind.to_owned(), doc.to_owned()))
+        Some((renamed.unwrap_or(name).to_owned(), kind.to_owned(), doc.to_owned()))
     };
     let is_variant = depth == 4 && code.starts_with(|c: char| c.is_ascii_uppercase());
     if is_variant {

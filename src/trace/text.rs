@@ -193,7 +193,11 @@ impl<'a> Page<'a> {
                 let how = paint.dim(&format!("({rcode}{aa}, {bytes} octets after {}{late})", Ms(*rtt_us)));
                 writeln!(self.out, "{from}{verdict} {how}")
             }
-            Event::Late { ask, .. } | Event::Lost { ask, .. } | Event::Ignored { ask, .. } => {
+            Event::Joined { ask, .. }
+            | Event::Late { ask, .. }
+            | Event::Lost { ask, .. }
+            | Event::LastResort { ask, .. }
+            | Event::Ignored { ask, .. } => {
                 self.begin(entry, Some((*ask, String::new())), tone)?;
                 writeln!(self.out, "{}", paint.tone(tone, &entry.event.to_string()))
             }

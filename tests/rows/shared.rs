@@ -46,7 +46,7 @@ fn a_thousand_equal_queries_share_one_walk() {
     let mut answered = HashSet::new();
     for socket in &sockets {
         for _ in 0..100 {
-            let answer = receive(socket).expect("every query is answered");
+            let answer = receive(socket).unwrap();
             // NOERROR, one answer: the address that the zone gives.
             assert_eq!(
                 (answer[3] & 15, &answer[6..8], &answer[answer.len() - 4..]),

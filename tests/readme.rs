@@ -1,0 +1,51 @@
+//! What the README tells people to write does what it says.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The fenced blocks of the README whose first line is a comment with the name of a file.
+fn files() -> Vec<(String, String)> {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let blocks = readme.split("```").skip(1).step_by(2).filter_map(|block| Some(block.split_once('\n')?.1));
+    let named = blocks.filter_map(|text| {
+        let name = text.lines().next()?.strip_prefix(['#', ';'])?.trim();
+        name.contains('/').then(|| (name.to_owned(), text.to_owned()))
+    });
+    named.collect()
+}
+
+fn rootwalk(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rootwalk")).args(arguments).env_clear().output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn the_lab_of_your_own_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files();
+    let mine: Vec<_> = files.iter().filter_map(|(name, text)| Some((name.strip_prefix("my/")?, text))).collect();
+    assert_eq!(mine.len(), 3, "{files:?}");
+    for (name, text) in mine {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let output =
+        rootwalk(&["trace", "door.home", "--zones", folder.path().to_str().unwrap(), "--set", "log.level=error"]);
+    let story = text(&output.stdout);
+    assert!(story.contains("door.home. 300 IN A 192.0.2.7") && story.contains("over TCP"), "{output:?}");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn the_configuration_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files();
+    let (_, written) = files.iter().find(|(name, _)| name == "/etc/rootwalk.toml").unwrap();
+    let path = folder.path().join("rootwalk.toml");
+    std::fs::write(&path, written).unwrap();
+    let output = rootwalk(&["check", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
