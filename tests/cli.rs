@@ -116,6 +116,22 @@ fn the_lab_says_ready_when_it_answers_and_ends_well_when_told_to() {
 }
 
 #[test]
+fn a_query_in_hand_is_finished_before_the_end() {
+    let (mut lab, address) = Running::lab(&[]);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    // Its server takes 400 ms for each reply.
+    let query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x04slow\x03lab\x00\x00\x01\x00\x01";
+    socket.send_to(query, address).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    lab.signal("TERM");
+    let mut answer = [0; 512];
+    let len = socket.recv(&mut answer).unwrap();
+    assert_eq!((answer[3] & 15, &answer[6..8]), (0, &[0, 1][..]), "{:?}", &answer[..len]);
+    assert_eq!(lab.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn a_port_in_use_is_one_line_that_names_it_and_the_flag() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -99,7 +99,11 @@ impl Trace {
 
     /// The answer and what it has cost.
     fn write_end(&self, paint: Paint, out: &mut String) -> fmt::Result {
-        let tone = if self.edes.is_empty() { Tone::Good } else { Tone::Bad };
+        // An extended error may also say something about a good answer.
+        let (tone, ede_tone) = match self.rcode.as_str() {
+            "NOERROR" | "NXDOMAIN" => (Tone::Good, Tone::Odd),
+            _ => (Tone::Bad, Tone::Bad),
+        };
         let begin = if self.steps.is_empty() { "" } else { "\n" };
         writeln!(out, "{begin}{}", paint.tone(tone, &format!("{}: {}", self.title(), self.rcode)))?;
         for (section, records) in [("answer", &self.answer), ("authority", &self.authority)] {
@@ -109,7 +113,7 @@ impl Trace {
             }
         }
         for ede in &self.edes {
-            writeln!(out, "  {} {}", paint.dim("why      "), paint.tone(Tone::Bad, &ede.to_string()))?;
+            writeln!(out, "  {} {}", paint.dim("why      "), paint.tone(ede_tone, &ede.to_string()))?;
         }
         let Cost { queries, bytes, time_us } = self.cost;
         let queries = counted(queries as usize, "query", "queries");
