@@ -1,4 +1,4 @@
-//! Where `lab.toml` and the zone files come from: the program itself or a folder.
+//! Where `lab.toml` and the zone files come from: the program itself, a folder, or texts.
 
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
@@ -13,6 +13,8 @@ pub(super) enum Files {
     Embedded,
     /// A folder.
     Folder(PathBuf),
+    /// Paths and texts that somebody made up.
+    Given(Vec<(String, String)>),
 }
 
 impl Files {
@@ -27,6 +29,10 @@ impl Files {
                 let found = embedded::FILES.iter().find(|(name, _)| *name == path);
                 found.map(|(_, text)| Cow::Borrowed(*text)).ok_or_else(|| LabError::Missing { path: path.to_owned() })
             }
+            Self::Given(files) => {
+                let found = files.iter().find(|(name, _)| *name == path);
+                found.map(|(_, text)| text.clone().into()).ok_or_else(|| LabError::Missing { path: path.to_owned() })
+            }
             Self::Folder(folder) => {
                 let full = folder.join(path);
                 let text = std::fs::read_to_string(&full);
@@ -38,7 +44,7 @@ impl Files {
     /// How the file is called in messages.
     pub(super) fn display(&self, path: &str) -> String {
         match self {
-            Self::Embedded => path.to_owned(),
+            Self::Embedded | Self::Given(_) => path.to_owned(),
             Self::Folder(folder) => folder.join(path).display().to_string(),
         }
     }

@@ -62,7 +62,7 @@ pub enum LabError {
         source: io::Error,
     },
     /// The lab that is compiled in has no such file.
-    #[error("there is no file {path} in the lab that is compiled in")]
+    #[error("there is no file {path} among those of the lab")]
     Missing {
         /// The file.
         path: String,
@@ -142,6 +142,15 @@ impl Lab {
     /// When a file cannot be read or understood; the message says where and what was expected.
     pub fn load(folder: &Path, now_unix_secs: u32) -> Result<Self, LabError> {
         load::load(&Files::Folder(folder.to_owned()), now_unix_secs)
+    }
+
+    /// A lab of `files`, each a path and its text, one of them `lab.toml`; signed as of `now_unix_secs`, in seconds
+    /// since 1970.
+    ///
+    /// # Errors
+    /// When a file is missing or cannot be understood; the message says where and what was expected.
+    pub fn of_texts(files: Vec<(String, String)>, now_unix_secs: u32) -> Result<Self, LabError> {
+        load::load(&Files::Given(files), now_unix_secs)
     }
 
     /// The port of every authoritative server.

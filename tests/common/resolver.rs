@@ -1,0 +1,166 @@
+//! The pure half of a resolver in virtual time: whoever includes this says what comes of each ask.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rootwalk::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
+use rootwalk::lab::Packet;
+use rootwalk::time::Time;
+use rootwalk::trace::{Entry, Ignored, Source, Transport, Unreachable};
+use rootwalk::upstream::read_reply;
+use rootwalk::walk::ask::{Ask, AskId, Heard};
+use rootwalk::walk::limits::{Budget, Limits};
+use rootwalk::walk::minimise::Minimisation;
+use rootwalk::walk::outcome::Outcome;
+use rootwalk::walk::{Around, Dice, Step, Walk, WalkSettings};
+use rootwalk::wire::{Flags, Name, Question, write_query};
+
+/// More steps than this means that a walk does not end.
+const MOST_STEPS: usize = 5_000;
+
+/// What a resolver knows, and the moment.
+pub(crate) struct Resolver {
+    pub(crate) cache: Cache,
+    pub(crate) servers: Servers,
+    pub(crate) settings: WalkSettings,
+    pub(crate) now: Time,
+    dice: Dice,
+}
+
+/// What one walk came to.
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    pub(crate) log: Vec<Entry>,
+    pub(crate) budget: Budget,
+    pub(crate) took: Duration,
+}
+
+impl Resolver {
+    /// A resolver that knows nothing but its settings.
+    pub(crate) fn new(settings: WalkSettings, seed: u64) -> Self {
+        Self {
+            cache: Cache::new(8 << 20, (seed, 1), TtlLimits::default()),
+            servers: Servers::new((seed, 2)),
+            settings,
+            now: Time::from_secs(1),
+            dice: Dice::seeded(seed),
+        }
+    }
+
+    /// Resolves one question and moves the time on. `exchange` says what comes of an ask, and after how long.
+    pub(crate) fn resolve(
+        &mut self,
+        question: &Question,
+        mut exchange: impl FnMut(&Ask, Time) -> (Duration, Heard),
+    ) -> Ended {
+        let begun = self.now;
+        let mut walk = Walk::new(question.clone(), &self.settings, begun);
+        let mut coming: BinaryHeap<Reverse<(Time, u32)>> = BinaryHeap::new();
+        let mut heard_at: BTreeMap<u32, Heard> = BTreeMap::new();
+        let mut heard = None;
+        for _ in 0..MOST_STEPS {
+            let mut around =
+                Around { cache: &self.cache, servers: &self.servers, settings: &self.settings, dice: &mut self.dice };
+            match walk.step(self.now, heard.take(), &mut around) {
+                Step::Done(outcome) => {
+                    let budget = walk.budget().clone();
+                    return Ended { outcome: *outcome, log: walk.into_log(), budget, took: self.now - begun };
+                }
+                Step::Wait { asks, forget, wake } => {
+                    heard_at.retain(|_, heard| !forget.contains(&id_of(heard)));
+                    for ask in asks {
+                        let (after, heard) = exchange(&ask, self.now);
+                        coming.push(Reverse((self.now + after, ask.id.0)));
+                        heard_at.insert(ask.id.0, heard);
+                    }
+                    while coming.peek().is_some_and(|Reverse((_, key))| !heard_at.contains_key(key)) {
+                        coming.pop();
+                    }
+                    match coming.peek() {
+                        Some(Reverse((at, key))) if *at <= wake => {
+                            self.now = self.now.max(*at);
+                            heard = heard_at.remove(key);
+                            coming.pop();
+                        }
+                        _ => self.now = self.now.max(wake),
+                    }
+                }
+            }
+        }
+        panic!("the walk for {question:?} does not end")
+    }
+}
+
+/// Settings as in production, but for the lab's loopback addresses; every root server by name and addresses.
+pub(crate) fn settings(root: impl IntoIterator<Item = (Name, Vec<IpAddr>)>, port: u16) -> WalkSettings {
+    let servers = root.into_iter().map(|(name, addrs)| NameServer { name, addrs: addrs.into() });
+    let hints = Delegation {
+        zone: Name::root(),
+        servers: servers.collect::<Vec<_>>().into(),
+        ds: None,
+        proof: Box::default(),
+        from: Source::Hints,
+        stored: Time::ZERO,
+        expires: Time::FAR,
+    };
+    WalkSettings {
+        limits: Limits::default(),
+        minimisation: Minimisation::Relaxed,
+        case_randomisation: true,
+        ipv4: true,
+        ipv6: false,
+        query_loopback: true,
+        port,
+        udp_size: 1232,
+        hints: Arc::new(hints),
+    }
+}
+
+/// The bytes of an ask.
+pub(crate) fn query_bytes(ask: &Ask, id: u16) -> Vec<u8> {
+    let mut query = Vec::new();
+    let flags = Flags::default().with_rd(ask.rd).with_cd(ask.cd);
+    write_query(id, &ask.question, flags, ask.edns.as_ref(), &mut query);
+    query
+}
+
+/// What upstream would make of `packets` that come after an ask with this id, over a path with this round trip.
+pub(crate) fn listen(ask: &Ask, id: u16, packets: Vec<Packet>, path: Duration) -> (Duration, Heard) {
+    let round_trips = if ask.transport == Transport::Tcp { 2 } else { 1 };
+    let mut ignored = Vec::new();
+    for mut packet in packets {
+        let rtt = path * round_trips + packet.delay;
+        if rtt > ask.give_up {
+            continue;
+        }
+        match read_reply(&mut packet.bytes, id, ask) {
+            Ok(reply) => {
+                let bytes = packet.bytes.len();
+                return (rtt, Heard::Reply { ask: ask.id, reply, bytes, rtt, ignored });
+            }
+            Err(Ignored::WrongCase) => {
+                ignored.push(Ignored::WrongCase);
+                return (rtt, Heard::Failed { ask: ask.id, why: Unreachable::CaseMismatch, ignored });
+            }
+            Err(why) => ignored.push(why),
+        }
+    }
+    if ask.transport == Transport::Tcp && !ignored.is_empty() {
+        return (path * 2, Heard::Failed { ask: ask.id, why: Unreachable::Garbage, ignored });
+    }
+    (ask.give_up, Heard::Silence { ask: ask.id, ignored })
+}
+
+/// Nobody listens there.
+pub(crate) fn refused(ask: &Ask, path: Duration) -> (Duration, Heard) {
+    (path, Heard::Failed { ask: ask.id, why: Unreachable::Refused, ignored: Vec::new() })
+}
+
+fn id_of(heard: &Heard) -> AskId {
+    match heard {
+        Heard::Reply { ask, .. } | Heard::Silence { ask, .. } | Heard::Failed { ask, .. } => *ask,
+    }
+}
