@@ -15,7 +15,7 @@ use rootwalk::walk::ask::{Ask, AskId, Heard};
 use rootwalk::walk::limits::{Budget, Limits};
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::outcome::Outcome;
-use rootwalk::walk::{Around, Dice, Step, Walk, WalkSettings};
+use rootwalk::walk::{Around, Avoid, Dice, Private, Step, Walk, WalkSettings};
 use rootwalk::wire::{Flags, Name, Question, write_query};
 
 /// More steps than this means that a walk does not end.
@@ -112,7 +112,8 @@ pub(crate) fn settings(root: impl IntoIterator<Item = (Name, Vec<IpAddr>)>, port
         case_randomisation: true,
         ipv4: true,
         ipv6: false,
-        query_loopback: true,
+        avoid: Avoid::default(),
+        private: Private::default(),
         port,
         udp_size: 1232,
         hints: Arc::new(hints),

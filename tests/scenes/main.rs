@@ -10,10 +10,11 @@ mod stage;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rootwalk::trace::{Entry, Event, GoalId, Purpose};
+use rootwalk::wire::Question;
 use rootwalk::wire::text::{rcode_name, record_text, set_lines};
-use rootwalk::wire::{Question, RecordType};
 
 use resolver::{Ended, Resolver};
 use script::{Claim, Scene, Step};
@@ -63,6 +64,7 @@ fn scene(text: &str) -> (String, Vec<String>) {
     let mut traces = Vec::new();
     let mut stage = Stage::new();
     let mut resolver: Option<Resolver> = None;
+    let mut rtts = Vec::new();
     for (line, step) in &scene.steps {
         if let Some(resolver) = &resolver
             && let Some(complaint) = look(resolver, step)
@@ -73,6 +75,7 @@ fn scene(text: &str) -> (String, Vec<String>) {
             Step::Zone(zone) => stage.zone(zone.clone()),
             Step::Server(server) => stage.server(server.clone()),
             Step::Set(key, value) => stage.set(key, value),
+            Step::Rtt(addr, ms) => rtts.push((*addr, Duration::from_millis(*ms))),
             Step::Wait(secs) => {
                 let resolver = resolver.as_mut().expect("ask before you wait");
                 resolver.now = resolver.now.plus_secs(*secs);
@@ -81,6 +84,9 @@ fn scene(text: &str) -> (String, Vec<String>) {
                 stage.build();
                 let resolver = resolver.get_or_insert_with(|| Resolver::new(stage.settings(), 1));
                 resolver.settings = stage.settings();
+                for (addr, rtt) in rtts.drain(..) {
+                    resolver.servers.heard(addr, rtt, resolver.now);
+                }
                 let ended = resolver.resolve(question, |ask, now| stage.exchange(ask, now));
                 let trace = told(&ended, text.contains("riming"));
                 let missed = claims
@@ -133,8 +139,12 @@ fn told(ended: &Ended, show_priming: bool) -> Vec<String> {
     lines.push(format!("= {}, {cost}", rcode_name(ended.outcome.rcode)));
     lines.extend(ended.outcome.failure.iter().map(|failure| format!("= {failure}")));
     for (mark, sets) in [("=", &ended.outcome.answer), ("= authority:", &ended.outcome.authority)] {
-        let records = sets.iter().filter(|set| set.rtype != RecordType::RRSIG).flat_map(set_lines);
-        lines.extend(records.filter(|line| !line.contains(" RRSIG ")).map(|line| format!("{mark} {line}")));
+        lines.extend(
+            sets.iter()
+                .flat_map(set_lines)
+                .filter(|line| !line.contains(" IN RRSIG "))
+                .map(|line| format!("{mark} {line}")),
+        );
     }
     lines
 }
@@ -155,7 +165,7 @@ fn miss(claim: &Claim, ended: &Ended, trace: &[String]) -> Option<String> {
         Claim::Answer(records) => {
             let mut want: Vec<String> = records.iter().map(|record| record_text(record).to_string()).collect();
             let mut got: Vec<String> =
-                ended.outcome.answer.iter().flat_map(set_lines).filter(|line| !line.contains(" RRSIG ")).collect();
+                ended.outcome.answer.iter().flat_map(set_lines).filter(|line| !line.contains(" IN RRSIG ")).collect();
             (want.sort(), got.sort());
             (want != got).then(|| format!("claimed {want:?}, came {got:?}"))
         }

@@ -26,6 +26,8 @@ pub(crate) enum Step {
     Server(Server),
     Set(String, String),
     Wait(u64),
+    /// A round trip that was measured before, in milliseconds: the faster server is asked first.
+    Rtt(IpAddr, u64),
     Ask(Question, Vec<(usize, Claim)>),
     /// The cache has this set or denial.
     Known(Question),
@@ -169,12 +171,13 @@ impl Step {
                 lines: Vec::new(),
             }),
             ("set", [key, value @ ..]) => Self::Set((*key).to_owned(), value.join(" ")),
+            ("rtt", [addr, ms]) => Self::Rtt(addr.parse().unwrap(), ms.parse().unwrap()),
             ("wait", [secs]) => Self::Wait(secs.parse().unwrap()),
             ("ask", _) => Self::Ask(question(rest), Vec::new()),
             ("known", _) => Self::Known(question(rest)),
             ("unknown", _) => Self::Unknown(question(rest)),
             ("cut", [zone, left]) => Self::Cut(name(zone), left.parse().ok()),
-            _ => panic!("line {at}: `{word}` is none of zone, server, set, wait, ask, known, unknown, cut"),
+            _ => panic!("line {at}: `{word}` is none of zone, server, set, rtt, wait, ask, known, unknown, cut"),
         }
     }
 

@@ -109,6 +109,8 @@ impl Stage {
                 "case" => settings.case_randomisation = value == "on",
                 "ipv4" => settings.ipv4 = value == "on",
                 "ipv6" => settings.ipv6 = value == "on",
+                "avoid" => settings.avoid.nets.push(value.parse().expect("a network")),
+                "private" => settings.private.nets.push(value.parse().expect("a network")),
                 "minimisation" => {
                     settings.minimisation = match value.as_str() {
                         "off" => Minimisation::Off,

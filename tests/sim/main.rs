@@ -3,8 +3,12 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod policy;
+#[path = "../common/resolver.rs"]
+mod resolver;
+mod trouble;
 mod world;
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use rand::rngs::StdRng;
@@ -13,7 +17,9 @@ use rootwalk::lab::{Lab, Needs};
 use rootwalk::trace::Event;
 use rootwalk::wire::{Question, RecordType, ResponseCode, RrSet};
 
-use world::{Ended, World, lie};
+use resolver::Ended;
+use trouble::{TRAP, lie};
+use world::{Families, World};
 
 /// Any moment: the lab signs as of then, and nobody looks at the signatures here.
 const NOW_UNIX_SECS: u32 = 1_790_000_000;
@@ -47,7 +53,7 @@ fn bare(set: &RrSet) -> RrSet {
 
 /// The rule that holds in every world.
 fn check(world: &World<'_>, question: &Question, ended: &Ended) {
-    let limits = &world.settings.limits;
+    let limits = &world.resolver.settings.limits;
     assert!(ended.budget.queries() <= limits.queries, "{} queries", ended.budget.queries());
     assert!(ended.took <= limits.time, "took {:?}", ended.took);
     match &ended.outcome.failure {
@@ -60,8 +66,14 @@ fn check(world: &World<'_>, question: &Question, ended: &Ended) {
             assert_eq!((ended.outcome.rcode, told), truth(question), "{question:?}");
         }
     }
-    assert!(world.cache.set(&lie(), RecordType::A, world.now).is_none(), "a lie was kept");
-    assert!(world.cache.denial(&lie(), RecordType::A, world.now).is_none(), "a lie was kept");
+    let (cache, now) = (&world.resolver.cache, world.resolver.now);
+    assert!(cache.set(&lie(), RecordType::A, now).is_none(), "a lie was kept");
+    assert!(cache.denial(&lie(), RecordType::A, now).is_none(), "a lie was kept");
+    for zone in LAB.zones() {
+        let cut = cache.delegation(&zone, now);
+        let addrs = cut.iter().flat_map(|cut| cut.servers.iter()).flat_map(|server| server.addrs.iter());
+        assert!(!addrs.into_iter().any(|addr| *addr == IpAddr::from(TRAP)), "{zone} leads into the trap");
+    }
 }
 
 #[test]
@@ -87,8 +99,9 @@ fn every_walk_ends_within_its_limits_with_the_truth_or_a_named_failure() {
     for seed in worlds(1_000) {
         let mut rng = StdRng::seed_from_u64(seed);
         let (trouble, loss) = (rng.random_range(0.0..0.5), rng.random_range(0.0..0.3));
+        let families = [Families::Four, Families::Four, Families::Both, Families::SixDead][rng.random_range(0..4)];
         let result = std::panic::catch_unwind(|| {
-            let mut world = World::new(&LAB, seed, trouble, loss);
+            let mut world = World::with_families(&LAB, seed, trouble, loss, families);
             let mut picks = StdRng::seed_from_u64(!seed);
             let mut failed = 0;
             for _ in 0..6 {
@@ -117,6 +130,21 @@ fn the_same_seed_tells_the_same_story() {
             stories.collect::<Vec<_>>()
         };
         assert_eq!(tell(), tell(), "world {seed}");
+    }
+}
+
+#[test]
+fn a_dead_family_loses_no_answer() {
+    let healthy: Vec<Question> = LAB.healthy().iter().map(|sample| sample.ask.clone()).collect();
+    for seed in worlds(20) {
+        for families in [Families::Both, Families::SixDead] {
+            let mut world = World::with_families(&LAB, seed, 0.0, 0.0, families);
+            for question in &healthy {
+                let ended = world.resolve(question);
+                check(&world, question, &ended);
+                assert!(ended.outcome.failure.is_none(), "world {seed}, {families:?}: {question:?}");
+            }
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use rootwalk::trace::{AskWhy, Avoided, Event, RouteKind};
 use rootwalk::walk::{Avoid, Private, Route, Routes};
 use rootwalk::wire::{Question, RecordType, ResponseCode, ede};
 
-use super::world::{Ended, World};
+use super::resolver::Ended;
+use super::world::World;
 use super::{LAB, bare, truth};
 
 fn question(name: &str, qtype: RecordType) -> Question {
@@ -27,7 +28,7 @@ fn a_name_cannot_be_rebound_to_this_network() {
     let rebind = question("www.rebind.lab.", RecordType::A);
     let nets = ["127.0.0.0/16", "192.168.0.0/16"].map(|net| net.parse().expect("a net"));
     let mut world = calm();
-    world.settings.private = Private { nets: nets.to_vec(), domains: Vec::new() };
+    world.resolver.settings.private = Private { nets: nets.to_vec(), domains: Vec::new() };
     // The second time the cache answers: what it holds is filtered as well, and said as well.
     for queries in [true, false] {
         let ended = world.resolve(&rebind);
@@ -41,13 +42,13 @@ fn a_name_cannot_be_rebound_to_this_network() {
         assert_eq!(withheld, Some(truth(&rebind).1[0].rdatas.len()));
     }
     // Part of a set is kept, without the signatures over the whole.
-    world.settings.private.nets = vec!["192.168.0.0/16".parse().expect("a net")];
+    world.resolver.settings.private.nets = vec!["192.168.0.0/16".parse().expect("a net")];
     let part = world.resolve(&rebind).outcome;
     assert_eq!((part.answer[0].rdatas.len(), part.answer[0].sigs.len()), (1, 0));
     // Other names of the lab are not concerned, and a private domain may have such addresses.
     let www = question("www.example.com.", RecordType::A);
     assert_eq!(codes(&world.resolve(&www)), [0; 0]);
-    world.settings.private.domains = vec!["rebind.lab.".parse().expect("a name")];
+    world.resolver.settings.private.domains = vec!["rebind.lab.".parse().expect("a name")];
     let allowed = world.resolve(&rebind);
     assert_eq!((allowed.outcome.answer[0].rdatas.len(), codes(&allowed).len()), (2, 0));
 }
@@ -55,9 +56,9 @@ fn a_name_cannot_be_rebound_to_this_network() {
 #[test]
 fn servers_at_avoided_addresses_are_not_asked_and_named() {
     let www = question("www.example.com.", RecordType::A);
-    let listed = |world: &World<'_>| world.settings.avoid.nets.clone();
+    let listed = |world: &World<'_>| world.resolver.settings.avoid.nets.clone();
     let mut world = calm();
-    world.settings.avoid = Avoid { nets: vec!["127.53.2.0/24".parse().expect("a net")], ..Avoid::default() };
+    world.resolver.settings.avoid = Avoid { nets: vec!["127.53.2.0/24".parse().expect("a net")], ..Avoid::default() };
     let ended = world.resolve(&www);
     let net = listed(&world)[0];
     let failure = ended.outcome.failure.as_ref().expect("nobody may be asked").to_string();
@@ -72,7 +73,7 @@ fn servers_at_avoided_addresses_are_not_asked_and_named() {
     }
     // With loopback off not even the root can be asked.
     let mut world = calm();
-    world.settings.avoid = Avoid { loopback: true, ..Avoid::default() };
+    world.resolver.settings.avoid = Avoid { loopback: true, ..Avoid::default() };
     let ended = world.resolve(&www);
     assert_eq!(ended.budget.queries(), 0);
     assert!(ended.log.iter().any(|entry| matches!(entry.event, Event::NotAsked { why: Avoided::Loopback, .. })));
@@ -86,7 +87,7 @@ fn routed(kind: RouteKind, zone: &str, server: [u8; 4], change: impl FnOnce(&mut
     let mut world = calm();
     let mut route = Route::new(kind, zone.parse().expect("a name"), &[(server.into(), None)]);
     change(&mut route);
-    world.settings.routes = Routes(vec![Arc::new(route)]);
+    world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
     world
 }
 
@@ -168,6 +169,6 @@ fn servers_that_the_operator_names_fail_alone_unless_there_is_a_fallback() {
     assert!(world.resolve(&www).outcome.failure.is_some());
     // The operator's own servers may be on any address.
     let mut world = routed(RouteKind::Stub, "example.com.", SERVER, |_| ());
-    world.settings.avoid = Avoid { loopback: true, ..Avoid::default() };
+    world.resolver.settings.avoid = Avoid { loopback: true, ..Avoid::default() };
     is_true(&www, &world.resolve(&www));
 }

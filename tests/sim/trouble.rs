@@ -1,0 +1,230 @@
+//! What servers do wrong in a world. They lie about what is not theirs; about their own zones a resolver without
+//! DNSSEC has nobody else to ask, so there they may withhold, and lead astray, but not invent.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rootwalk::lab::Packet;
+use rootwalk::trace::Transport;
+use rootwalk::walk::ask::Ask;
+use rootwalk::wire::{
+    DNSClass, Flags, Name, Question, Record, RecordType, Reply, ResponseCode, RrSet, Section, Writer,
+};
+
+/// The address to which liars lead: nobody is there, and nothing about it may be kept.
+pub(crate) const TRAP: [u8; 4] = [6, 6, 6, 6];
+
+/// What a server does to everybody in one world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    None,
+    Silent,
+    Refuses,
+    Fails,
+    Garbage,
+    /// A reply with another id comes first.
+    Forged,
+    /// A reply to another question comes first.
+    OtherQuestion,
+    /// Two hundred guesses come first.
+    Flood,
+    TruncatesUdp,
+    /// Over TCP as well.
+    Truncates,
+    LosesCase,
+    /// As from before EDNS.
+    FormErr,
+    /// Adds answers for names that are not its own.
+    Lies,
+    /// Adds an NS set of the root and of a top level, with an address, to everything.
+    LiesInAuthority,
+    /// Adds addresses for the servers of others to everything.
+    LiesAsGlue,
+    /// Says that another's name is what its aliases lead to, and where that is.
+    LiesAboutTargets,
+    /// Answers everything with an upward referral.
+    Lame,
+    /// Refers to a zone beside its own.
+    Sideways,
+    /// Refers one label down to itself, as often as one asks.
+    Endless,
+    /// Refers down to thirty servers that do not exist (NXNSAttack).
+    Nxns,
+    /// Makes an alias of everything that leads back to itself.
+    AliasLoop,
+    /// Needs three seconds.
+    Slow,
+    /// Says NOERROR and nothing else, without AA.
+    Empty,
+    /// Answers as a resolver does: RA and no AA.
+    Recursive,
+}
+
+const TROUBLES: [Trouble; 23] = [
+    Trouble::Silent,
+    Trouble::Refuses,
+    Trouble::Fails,
+    Trouble::Garbage,
+    Trouble::Forged,
+    Trouble::OtherQuestion,
+    Trouble::Flood,
+    Trouble::TruncatesUdp,
+    Trouble::Truncates,
+    Trouble::LosesCase,
+    Trouble::FormErr,
+    Trouble::Lies,
+    Trouble::LiesInAuthority,
+    Trouble::LiesAsGlue,
+    Trouble::LiesAboutTargets,
+    Trouble::Lame,
+    Trouble::Sideways,
+    Trouble::Endless,
+    Trouble::Nxns,
+    Trouble::AliasLoop,
+    Trouble::Slow,
+    Trouble::Empty,
+    Trouble::Recursive,
+];
+
+impl Trouble {
+    /// One of them.
+    pub(crate) fn any(rng: &mut StdRng) -> Self {
+        TROUBLES[rng.random_range(0..TROUBLES.len())]
+    }
+}
+
+/// A name for which liars have something to say; nobody asks for it, so nothing about it may be kept.
+pub(crate) fn lie() -> Name {
+    name("www.victim-of-lies.test.")
+}
+
+fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
+
+fn trap(owner: Name) -> Record {
+    Record { owner, rtype: RecordType::A, class: DNSClass::IN, ttl_secs: 86_400, rdata: TRAP.to_vec().into() }
+}
+
+fn points(owner: Name, rtype: RecordType, to: &Name) -> Record {
+    Record { owner, rtype, class: DNSClass::IN, ttl_secs: 86_400, rdata: to.wire().to_vec().into() }
+}
+
+/// Spoils the packets of a server that is asked `ask` under `id`.
+pub(crate) fn spoil(trouble: Trouble, ask: &Ask, id: u16, packets: &mut Vec<Packet>) {
+    let udp = ask.transport == Transport::Udp;
+    let says = |rcode| vec![message(id, Flags::default(), rcode, &ask.question, &[])];
+    match trouble {
+        Trouble::Silent => packets.clear(),
+        Trouble::Refuses => *packets = says(ResponseCode::Refused),
+        Trouble::Fails => *packets = says(ResponseCode::ServFail),
+        Trouble::FormErr => *packets = says(ResponseCode::FormErr),
+        Trouble::Empty => *packets = says(ResponseCode::NoError),
+        Trouble::Garbage => *packets = vec![Packet { delay: Duration::ZERO, bytes: vec![0xff; 40] }],
+        Trouble::Slow => packets.iter_mut().for_each(|packet| packet.delay += Duration::from_secs(3)),
+        Trouble::Forged if udp => packets.insert(0, guess(id ^ 1, &ask.question)),
+        Trouble::Flood if udp => {
+            let guesses = (1..200).map(|nth| guess(id.wrapping_add(nth), &ask.question));
+            packets.splice(0..0, guesses);
+        }
+        Trouble::OtherQuestion if udp => packets.insert(0, guess(id, &Question::new(lie(), RecordType::A))),
+        Trouble::TruncatesUdp if !udp => {}
+        Trouble::Truncates | Trouble::TruncatesUdp => {
+            *packets = vec![message(id, Flags::default().with_tc(true), ResponseCode::NoError, &ask.question, &[])];
+        }
+        Trouble::None | Trouble::Forged | Trouble::Flood | Trouble::OtherQuestion => {}
+        _ => packets.iter_mut().for_each(|packet| rewrite(packet, |reply| twist(trouble, &ask.question.name, reply))),
+    }
+}
+
+/// Lies that are told in an otherwise right reply.
+fn twist(trouble: Trouble, asked: &Name, reply: &mut Reply) {
+    let evil = name("ns.evil.test.");
+    let refer = |reply: &mut Reply, to: Name, servers: &[Name]| {
+        reply.flags = reply.flags.with_aa(false);
+        (reply.answer, reply.additional) = (Vec::new(), Vec::new());
+        reply.authority = servers.iter().map(|server| points(to.clone(), RecordType::NS, server)).collect();
+    };
+    match trouble {
+        Trouble::LosesCase => {
+            let question = reply.question.iter_mut();
+            question.for_each(|question| question.name = question.name.to_lower());
+        }
+        Trouble::Lies => reply.answer.extend([trap(lie()), trap(name("com."))]),
+        Trouble::LiesInAuthority => {
+            // What lies above the question may be the liar's own.
+            let zones = ["com.", "example.org."].map(name).into_iter().filter(|zone| !asked.is_within(zone));
+            let zones = zones.chain([Name::root()]);
+            reply.authority.extend(zones.map(|zone| points(zone, RecordType::NS, &evil)));
+            reply.additional.push(trap(evil));
+        }
+        Trouble::LiesAsGlue if !asked.is_within(&name("com.")) => reply.additional.extend(["a.root-servers.net.", "ns1.example.com."].map(name).map(trap)),
+        Trouble::LiesAboutTargets => {
+            let targets: Vec<Name> = reply
+                .answer
+                .iter()
+                .filter(|record| record.rtype == RecordType::CNAME)
+                .filter_map(Record::target)
+                .collect();
+            let foreign = targets.into_iter().filter(|target| target.common_labels(asked) == 0);
+            reply.answer.extend(foreign.map(trap).collect::<Vec<_>>());
+        }
+        Trouble::Lame => {
+            refer(reply, Name::root(), &[evil.clone()]);
+            reply.additional.push(trap(evil));
+        }
+        Trouble::Sideways => refer(reply, name("victim-of-lies.test."), &[lie()]),
+        Trouble::Endless => {
+            let itself = reply.answer.iter().chain(&reply.authority).find(|record| record.rtype == RecordType::NS);
+            let itself = itself.and_then(Record::target).unwrap_or_else(|| asked.clone());
+            refer(reply, asked.clone(), &[itself]);
+        }
+        Trouble::Nxns => {
+            let servers: Vec<Name> = (0..30).map(|nth| name(&format!("ns{nth}.no-such-zone.test."))).collect();
+            refer(reply, asked.clone(), &servers);
+        }
+        Trouble::AliasLoop => reply.answer = vec![points(asked.clone(), RecordType::CNAME, asked)],
+        Trouble::Recursive => reply.flags = reply.flags.with_aa(false).with_ra(true),
+        _ => {}
+    }
+}
+
+/// A guess at the reply, with an address that must never be believed.
+fn guess(id: u16, question: &Question) -> Packet {
+    let set = RrSet::new(question.name.clone(), RecordType::A, 86_400, [&TRAP[..]]);
+    message(id, Flags::default().with_aa(true), ResponseCode::NoError, question, &[(Section::Answer, set)])
+}
+
+fn message(id: u16, flags: Flags, rcode: ResponseCode, question: &Question, sets: &[(Section, RrSet)]) -> Packet {
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(id, flags.with_qr(true).with_rcode(rcode), &mut bytes);
+    writer.question(question);
+    for (section, set) in sets {
+        let _ = writer.set(*section, set, false);
+    }
+    writer.finish();
+    Packet { delay: Duration::ZERO, bytes }
+}
+
+/// Reads a packet, changes it and writes it again; what cannot be read stays as it is.
+pub(crate) fn rewrite(packet: &mut Packet, change: impl FnOnce(&mut Reply)) {
+    let Ok(mut reply) = Reply::read(&packet.bytes) else { return };
+    change(&mut reply);
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(reply.id, reply.flags, &mut bytes);
+    writer.set_rcode(reply.rcode);
+    reply.question.iter().for_each(|question| writer.question(question));
+    for (section, records) in [
+        (Section::Answer, &reply.answer),
+        (Section::Authority, &reply.authority),
+        (Section::Additional, &reply.additional),
+    ] {
+        for record in records {
+            let _ = writer.record(section, record);
+        }
+    }
+    reply.edns.iter().for_each(|edns| writer.opt(edns));
+    writer.finish();
+    packet.bytes = bytes;
+}
