@@ -348,6 +348,8 @@ pub enum Wrong {
     Empty,
     /// A denial of the type without the SOA record that belongs to it (RFC 2308 §2.2).
     Bare,
+    /// The answer was there, but damaged or beyond the limits.
+    Unusable,
     /// Truncated even over TCP, or nothing to be had over TCP.
     Truncated,
     /// It was not asked.
@@ -376,6 +378,7 @@ impl fmt::Display for Wrong {
             Self::NotRecursive => f.write_str("is no forwarder: it refers to others instead of looking the name up"),
             Self::Empty => f.write_str("is lame: it gave neither an answer nor a referral"),
             Self::Bare => f.write_str("denied the type and gave no SOA record"),
+            Self::Unusable => f.write_str("gave an answer that cannot be used"),
             Self::Truncated => f.write_str("truncated its answer and gave no whole one"),
             Self::Avoided { why } => write!(f, "is not asked: {why}"),
             Self::Unreachable { how, transport } => write!(f, "failed over {transport}: {how}"),

@@ -49,6 +49,9 @@ fn no_error(asked: &Question, clean: &Clean) -> Verdict {
     if let Some(answer) = &clean.answer {
         return Verdict::Answer { records: answer.rdatas.len() };
     }
+    if clean.spoilt {
+        return Verdict::Wrong(Wrong::Unusable);
+    }
     if !clean.chain.is_empty() {
         return Verdict::Alias { target: clean.end.clone() };
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::trace::DropWhy;
-use crate::wire::{DNSClass, Name, Question, Rdatas, Record, RecordType, Reply, ResponseCode, RrSet};
+use crate::wire::{DNSClass, Damage, Name, Question, Rdatas, Record, RecordType, Reply, ResponseCode, RrSet, Section};
 
 /// Largest set that is used: members and octets (CVE-2024-1737, CVE-2024-25590).
 const MAX_MEMBERS: usize = 256;
@@ -30,6 +30,8 @@ pub struct Clean {
     pub end: Name,
     /// The set that was asked for, at `end`.
     pub answer: Option<RrSet>,
+    /// Whether an answer at `end` was there but cannot be used: this is no denial.
+    pub spoilt: bool,
     /// Where the alias leads.
     pub chain_end: ChainEnd,
     /// The SOA of a denial.
@@ -78,7 +80,7 @@ pub struct Dropped {
 /// Takes from `reply` what the servers of `zone` may say about `asked`.
 #[must_use]
 pub fn reply(zone: &Name, asked: &Question, reply: Reply) -> (Clean, Vec<Dropped>) {
-    let mut dropped = Vec::new();
+    let mut dropped = damaged(&reply.damage);
     let any_sig = asked.qtype == RecordType::RRSIG;
     let mut answer = sets(zone, reply.answer, any_sig, &mut dropped);
     let above = reply.authority.iter().find(|record| record.rtype == RecordType::NS && zone.is_below(&record.owner));
@@ -86,6 +88,9 @@ pub fn reply(zone: &Name, asked: &Question, reply: Reply) -> (Clean, Vec<Dropped
     let authority = sets(zone, reply.authority, false, &mut dropped);
     let (chain, end, chain_end) = follow(asked, &mut answer, &mut dropped);
     let found = take(&mut answer, &end, asked.qtype);
+    let cut = |damage: &Damage| matches!(damage, Damage::CutShort { section: Section::Answer, .. });
+    let unusable = |gone: &Dropped| gone.owner == end && matches!(gone.why, DropWhy::TooLarge | DropWhy::Damaged);
+    let spoilt = found.is_none() && (dropped.iter().any(unusable) || reply.damage.iter().any(cut));
     let leftover = answer.iter().map(|set| (set, DropWhy::NotAsked)).collect::<Vec<_>>();
     dropped.extend(leftover.into_iter().map(|(set, why)| gone(set, why)));
     let mut clean = Clean {
@@ -97,6 +102,7 @@ pub fn reply(zone: &Name, asked: &Question, reply: Reply) -> (Clean, Vec<Dropped
         chain,
         end,
         answer: found,
+        spoilt,
         chain_end,
         soa: None,
         proof: Vec::new(),
@@ -224,6 +230,17 @@ fn take_dname(answer: &mut Vec<RrSet>, name: &Name) -> Option<RrSet> {
 fn take(sets: &mut Vec<RrSet>, owner: &Name, rtype: RecordType) -> Option<RrSet> {
     let at = sets.iter().position(|set| set.rtype == rtype && set.owner == *owner)?;
     Some(sets.remove(at))
+}
+
+/// The records that could not be read.
+fn damaged(damage: &[Damage]) -> Vec<Dropped> {
+    let record = |damage: &Damage| match damage {
+        Damage::Record { owner: Some(owner), rtype: Some(rtype), .. } => {
+            Some(Dropped { owner: owner.clone(), rtype: *rtype, why: DropWhy::Damaged })
+        }
+        _ => None,
+    };
+    damage.iter().filter_map(record).collect()
 }
 
 fn gone(set: &RrSet, why: DropWhy) -> Dropped {

@@ -232,6 +232,11 @@ impl Server {
             "answer" => said.records.push((Section::Answer, record(rest))),
             "authority" => said.records.push((Section::Authority, record(rest))),
             "additional" => said.records.push((Section::Additional, record(rest))),
+            "many" => {
+                let (count, pattern) = rest.split_once(' ').expect("how many, and of what");
+                let one = |nth: u32| (Section::Answer, record(&pattern.replace('%', &nth.to_string())));
+                said.records.extend((0..count.parse().unwrap()).map(one));
+            }
             "damaged" => {
                 // An address of three octets.
                 let broken = Record { rdata: vec![192, 0, 2].into(), ..record(rest) };

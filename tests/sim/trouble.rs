@@ -159,7 +159,9 @@ fn twist(trouble: Trouble, asked: &Name, reply: &mut Reply) {
             reply.authority.extend(zones.map(|zone| points(zone, RecordType::NS, &evil)));
             reply.additional.push(trap(evil));
         }
-        Trouble::LiesAsGlue if !asked.is_within(&name("com.")) => reply.additional.extend(["a.root-servers.net.", "ns1.example.com."].map(name).map(trap)),
+        Trouble::LiesAsGlue if !asked.is_within(&name("com.")) => {
+            reply.additional.extend(["a.root-servers.net.", "ns1.example.com."].map(name).map(trap))
+        }
         Trouble::LiesAboutTargets => {
             let targets: Vec<Name> = reply
                 .answer
