@@ -15,7 +15,7 @@ use rootwalk::walk::ask::{Ask, AskId, Heard};
 use rootwalk::walk::limits::{Budget, Limits};
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::outcome::Outcome;
-use rootwalk::walk::{Around, Avoid, Dice, Private, Step, Walk, WalkSettings};
+use rootwalk::walk::{Around, Avoid, Dice, Private, Routes, Step, Walk, WalkSettings};
 use rootwalk::wire::{Flags, Name, Question, write_query};
 
 /// More steps than this means that a walk does not end.
@@ -114,6 +114,7 @@ pub(crate) fn settings(root: impl IntoIterator<Item = (Name, Vec<IpAddr>)>, port
         ipv6: false,
         avoid: Avoid::default(),
         private: Private::default(),
+        routes: Routes::default(),
         port,
         udp_size: 1232,
         hints: Arc::new(hints),
