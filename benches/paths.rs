@@ -1,7 +1,13 @@
 //! The cost of each path by itself: `cargo bench --bench paths`. benches/README.md says how to read it.
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on should stop")]
 
-#[expect(dead_code, reason = "the simulator's world, of which a benchmark needs the calm part")]
+#[expect(dead_code, reason = "of the simulator a benchmark needs the calm part")]
+#[path = "../tests/common/resolver.rs"]
+mod resolver;
+#[expect(dead_code, reason = "of the simulator a benchmark needs the calm part")]
+#[path = "../tests/sim/trouble.rs"]
+mod trouble;
+#[expect(dead_code, reason = "of the simulator a benchmark needs the calm part")]
 #[path = "../tests/sim/world.rs"]
 mod world;
 
