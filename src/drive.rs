@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::cache::{Cache, Servers};
 use crate::time::Time;
@@ -18,6 +18,8 @@ use crate::wire::Question;
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
+    /// The calendar at that moment: time since 1970.
+    calendar: Duration,
 }
 
 impl Clock {
@@ -26,15 +28,21 @@ impl Clock {
     #[expect(clippy::new_without_default, reason = "a clock begins at a moment, not at a default")]
     pub fn new() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
-        let origin = Instant::now();
-        // A moment of zero would look like never; begin a second later.
-        Self { origin }
+        let (origin, calendar) = (Instant::now(), SystemTime::now());
+        // A clock before 1970 is wrong in any case.
+        Self { origin, calendar: calendar.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() }
     }
 
     /// The moment.
     #[must_use]
     pub fn now(&self) -> Time {
         Time::ZERO + self.origin.elapsed()
+    }
+
+    /// Seconds since 1970, modulo 2^32, as cookies count them.
+    #[must_use]
+    pub fn unix_secs(&self) -> u32 {
+        u32::try_from((self.calendar + self.origin.elapsed()).as_secs() & u64::from(u32::MAX)).unwrap_or_default()
     }
 }
 

@@ -340,7 +340,8 @@ fn serve_settings(settings: &Settings) -> ServeSettings {
         identity: said(&server.identity),
         version: said(&server.version),
     };
-    ServeSettings { policy, udp_size: server.udp_size, ede: server.ede }
+    let (nsid, cookie_secret) = (server.nsid.0.clone(), server.cookie_secret.0.unwrap_or_else(rand::random));
+    ServeSettings { policy, udp_size: server.udp_size, ede: server.ede, nsid, cookie_secret }
 }
 
 fn listen_settings(settings: &Settings) -> ListenSettings {

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use crate::cache::{Answer, AnswerKey};
@@ -19,7 +20,8 @@ use crate::time::Time;
 use crate::trace::Trace;
 use crate::walk::outcome::Outcome;
 use crate::wire::{
-    BadQuery, DNSClass, Ede, Extras, QueryView, Question, ResponseCode, Sections, Template, answer_bad, ede,
+    BadQuery, DNSClass, Ede, Extras, QueryView, Question, ResponseCode, Sections, Template, answer_bad, cookie, ede,
+    edns,
 };
 
 /// How queries are answered.
@@ -31,6 +33,10 @@ pub struct ServeSettings {
     pub udp_size: u16,
     /// Whether clients get extended errors (RFC 8914).
     pub ede: bool,
+    /// What this server calls itself when asked for its NSID (RFC 5001); empty says nothing.
+    pub nsid: Box<[u8]>,
+    /// What the cookies for clients are made with (RFC 9018).
+    pub cookie_secret: [u8; 16],
 }
 
 /// A resolver: cheap to clone, shared by all workers.
@@ -74,8 +80,19 @@ impl Resolver {
     fn respond(&self, query: &QueryView<'_>, answer: &Answer, now: Time, peer: &Peer, out: &mut Vec<u8>) {
         let age_secs = u32::try_from((now - answer.stored).as_secs()).unwrap_or(u32::MAX);
         let edes: &[Ede] = if self.0.settings.ede { &answer.edes } else { &[] };
-        let extras = Extras { ad: false, aa: false, edes, options: &[], udp_size: self.0.settings.udp_size };
+        let cookie = self.cookie(query, peer);
+        let cookie = cookie.as_ref().map(|cookie| (edns::COOKIE, &cookie[..]));
+        // RFC 5001 §2.2: only who asks for it gets it.
+        let nsid = Some(&*self.0.settings.nsid).filter(|id| !id.is_empty() && option(query, edns::NSID).is_some());
+        let options: SmallVec<[(u16, &[u8]); 2]> = cookie.into_iter().chain(nsid.map(|id| (edns::NSID, id))).collect();
+        let extras = Extras { ad: false, aa: false, edes, options: &options, udp_size: self.0.settings.udp_size };
         answer.template.respond(query, age_secs, &extras, self.limit(query, peer), out);
+    }
+
+    /// The cookie for the client, if it sent one (RFC 7873 §5.2).
+    fn cookie(&self, query: &QueryView<'_>, peer: &Peer) -> Option<[u8; cookie::WHOLE]> {
+        let shown = option(query, edns::COOKIE)?;
+        cookie::answer(shown, peer.client.ip(), &self.0.settings.cookie_secret, self.0.world.clock.unix_secs())
     }
 
     /// Octets that the client can take.
@@ -211,6 +228,10 @@ impl Responder for Resolver {
         };
         let policy = &self.0.settings.policy;
         let now = self.0.world.clock.now();
+        if option(&query, edns::COOKIE).is_some_and(|shown| !cookie::is_well_formed(shown)) {
+            answer_bad(bytes, ResponseCode::FormErr, self.0.settings.udp_size, None, out);
+            return Now::Sent;
+        }
         if query.qclass() == DNSClass::IN
             && admits(peer.client.ip(), policy)
             && let Some(answer) = self.0.world.cache.answer(&key(&query), now)
@@ -239,6 +260,11 @@ impl Responder for Resolver {
             Some(out)
         }
     }
+}
+
+/// The data of an EDNS option of the query.
+fn option<'a>(query: &QueryView<'a>, code: u16) -> Option<&'a [u8]> {
+    query.edns().and_then(|edns| edns.option(code))
 }
 
 /// Under which an answer is kept: what DO brings with it is another answer (RFC 4035 §3.2.1).

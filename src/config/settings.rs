@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use toml::de::DeValue;
 
 use super::tables::{ForwardZone, StubZone};
-use super::value::{Bytes, Setting, words};
+use super::value::{Bytes, Hex, Secret, Setting, words};
 use crate::wire::Name;
 
 /// A value on its way into a setting.
@@ -181,6 +181,12 @@ settings! {
         identity: String = String::new();
         /// What `version.server` and `version.bind` in class CHAOS say; empty refuses the question.
         version: String = String::new();
+        /// What an answer says when it is asked for the identifier of its server (NSID, RFC 5001), in hexadecimal digits;
+        /// empty says nothing.
+        nsid: Hex = Hex::default();
+        /// What the cookies for clients are made with (RFC 9018), 32 hexadecimal digits; servers behind one address
+        /// must have the same. Empty draws one at each start.
+        cookie_secret: Secret = Secret::default();
         /// Answer special-use names here and never ask the Internet about them: localhost, invalid, test, onion,
         /// local, alt, home.arpa (RFC 6761, 7686, 6762, 9476, 8375) and the reverse zones of private, loopback,
         /// link-local and documentation addresses (RFC 6303). Laboratories that delegate such names switch it off.

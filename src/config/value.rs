@@ -248,6 +248,54 @@ impl Setting for Bytes {
     }
 }
 
+/// Octets, in hexadecimal digits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hex(pub Box<[u8]>);
+
+impl Setting for Hex {
+    fn expected() -> String {
+        "an even number of hexadecimal digits, such as \"c0ffee\"".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+        let octet = |pair: &[u8]| match pair {
+            [high, low] => Some(digit(high)? << 4 | digit(low)?),
+            _ => None,
+        };
+        text.as_bytes().chunks(2).map(octet).collect::<Option<_>>().map(Self)
+    }
+
+    fn show(&self) -> String {
+        let mut text = String::from("\"");
+        for octet in &self.0 {
+            let _ = write!(text, "{octet:02x}");
+        }
+        text + "\""
+    }
+}
+
+/// A secret of 128 bits, in hexadecimal digits, or none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Secret(pub Option<[u8; 16]>);
+
+impl Setting for Secret {
+    fn expected() -> String {
+        "32 hexadecimal digits, or nothing".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        match Hex::from_text(text)?.0 {
+            empty if empty.is_empty() => Some(Self(None)),
+            octets => <[u8; 16]>::try_from(&*octets).ok().map(|secret| Self(Some(secret))),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.0.map_or_else(|| "\"\"".to_owned(), |secret| Hex(secret.into()).show())
+    }
+}
+
 /// Gives an enum whose variants are the words of a setting.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $(#[doc = $doc:literal] $variant:ident = $word:literal),* $(,)? }) => {

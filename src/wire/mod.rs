@@ -4,6 +4,7 @@
 //! field is trusted for an allocation. hickory-proto gives the vocabulary ([`RecordType`],
 //! [`DNSClass`], [`OpCode`], [`ResponseCode`]); the bytes are read and written here.
 
+pub mod cookie;
 mod cursor;
 mod damage;
 pub mod ede;

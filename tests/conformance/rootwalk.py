@@ -16,6 +16,8 @@ SUPPORTS = {
     "ttl-limits",             # min/max TTL, positive and negative
     "ede",                    # RFC 8914
     "chaos-id",               # RFC 4892
+    "nsid",                   # RFC 5001
+    "cookie-secret",          # RFC 7873, RFC 9018
     "private-address",        # rebinding protection
     "qmin-strict",
     "local-zones",            # RFC 6303
@@ -49,6 +51,10 @@ def config(f):
         allow=["0.0.0.0/0", "::/0"],
         identity="" if f.hide_identity else f.identity,
         version="" if f.hide_version else f.version,
+        # scenarios write a plain string as "ascii_..."
+        nsid=None if f.nsid is None else
+        f.nsid[6:].encode().hex() if f.nsid.startswith("ascii_") else f.nsid,
+        cookie_secret=f.cookie_secret,
         # RFC 6303 zones answer locally only where a scenario asks for that; others
         # delegate test., 10.in-addr.arpa. and the like to mock servers
         locally_served_zones="local-zones" in f.needs)
