@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::cache::{Cache, Servers};
 use crate::time::Time;
-use crate::trace::{Cost, Told, Trace};
+use crate::trace::{Cost, Entry, Told, Trace};
 use crate::upstream::Upstream;
 use crate::walk::ask::{AskId, Heard};
 use crate::walk::outcome::Outcome;
@@ -61,19 +61,44 @@ pub struct World {
     pub clock: Clock,
 }
 
+/// Octets for the cache of one walk from nothing.
+const COLD_CACHE_BYTES: usize = 1 << 20;
+
+impl World {
+    /// The same world with nothing known of it, for a walk from the root.
+    #[must_use]
+    pub fn forgotten(&self) -> Self {
+        Self {
+            cache: Cache::new(COLD_CACHE_BYTES, rand::random(), self.cache.ttls()),
+            servers: Servers::new(rand::random()),
+            settings: self.settings.clone(),
+            upstream: self.upstream.anew(),
+            clock: self.clock,
+        }
+    }
+}
+
 type Exchange<'a> = Pin<Box<dyn Future<Output = Heard> + 'a>>;
 
 /// Walks from the root, or from what is known, to the answer; returns the story as well.
 pub async fn walk(question: Question, world: &World) -> (Outcome, Trace) {
+    walk_watched(question, world, &mut |_| {}).await
+}
+
+/// As [`walk`]; each step is shown to `watch` as soon as it is done.
+pub async fn walk_watched(question: Question, world: &World, watch: &mut dyn FnMut(&Entry)) -> (Outcome, Trace) {
     let started = world.clock.now();
     let mut walk = Walk::new(question.clone(), &world.settings, started);
     let mut dice = Dice::from_entropy(rand::random());
     let mut exchanges: Vec<(AskId, Exchange<'_>)> = Vec::new();
-    let mut heard = None;
+    let (mut heard, mut shown) = (None, 0);
     let outcome = loop {
         let mut around =
             Around { cache: &world.cache, servers: &world.servers, settings: &world.settings, dice: &mut dice };
-        match walk.step(world.clock.now(), heard.take(), &mut around) {
+        let step = walk.step(world.clock.now(), heard.take(), &mut around);
+        walk.log()[shown..].iter().for_each(&mut *watch);
+        shown = walk.log().len();
+        match step {
             Step::Done(outcome) => break *outcome,
             Step::Wait { asks, forget, wake } => {
                 exchanges.retain(|(id, _)| !forget.contains(id));

@@ -3,6 +3,7 @@
 //! The modules stand in the order in which a query meets them. Start reading at
 //! [`serve`]: it tells the life of one query. `ARCHITECTURE.md` has the picture.
 
+pub mod http;
 pub mod listen;
 pub mod serve;
 

@@ -14,12 +14,13 @@ use tokio::task::{LocalSet, spawn_blocking};
 use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::drive::{self, Clock, World};
+use crate::http::{self, HttpSettings};
 use crate::lab::{self, Lab};
 use crate::listen::{self, Doors, ListenSettings, Open};
-use crate::policy::{LocalAnswer, PolicySettings, Verdict, judge};
-use crate::serve::{Resolver, ServeSettings};
+use crate::policy::PolicySettings;
+use crate::serve::{Resolver, ServeSettings, told_here};
 use crate::time::Time;
-use crate::trace::{Cost, RouteKind, Source, Told, Trace};
+use crate::trace::{RouteKind, Source, Trace};
 use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::limits::Limits;
 use crate::walk::minimise::Minimisation;
@@ -39,6 +40,9 @@ pub enum RunError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] listen::BindError),
+    /// An address cannot be listened on for HTTP.
+    #[error(transparent)]
+    Http(#[from] http::BindError),
     /// An address of the lab cannot be had.
     #[error("{0}; is another lab running? --authority-port takes another port for all servers of the lab")]
     Lab(#[from] lab::serve::BindError),
@@ -47,17 +51,38 @@ pub enum RunError {
     System(#[from] io::Error),
 }
 
+/// Where clients are met.
+#[derive(Clone, Copy, Debug)]
+pub struct Listening<'a> {
+    /// Addresses for DNS over UDP and TCP.
+    pub dns: &'a [SocketAddr],
+    /// Addresses for HTTP.
+    pub http: &'a [SocketAddr],
+}
+
+/// The doors of a resolver, open.
+struct Front {
+    dns: Open,
+    http: http::Open,
+}
+
+impl Front {
+    fn listening(&self) -> Listening<'_> {
+        Listening { dns: self.dns.addresses(), http: self.http.addresses() }
+    }
+}
+
 /// Serves until the process is told to stop, then finishes the queries in hand. `ready` is called with the
 /// addresses as soon as clients can come.
 ///
 /// # Errors
 /// When something that is needed cannot be had; nothing is served then.
-pub fn serve(settings: &Settings, ready: impl FnOnce(&[SocketAddr])) -> Result<(), RunError> {
+pub fn serve(settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<(), RunError> {
     let runtime = runtime()?;
     runtime.block_on(async {
         let mut stop = Stop::new()?;
         let open = open(settings)?;
-        ready(open.addresses());
+        ready(&open.listening());
         stop.asked().await;
         close(open).await;
         Ok(())
@@ -68,7 +93,7 @@ pub fn serve(settings: &Settings, ready: impl FnOnce(&[SocketAddr])) -> Result<(
 ///
 /// # Errors
 /// As [`serve`], and when an address of the lab cannot be had.
-pub fn lab(lab: &Lab, port: u16, settings: &Settings, ready: impl FnOnce(&[SocketAddr])) -> Result<(), RunError> {
+pub fn lab(lab: &Lab, port: u16, settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<(), RunError> {
     runtime()?.block_on(async {
         let mut stop = Stop::new()?;
         let servers = lab::serve::Servers::bind(Arc::new(lab.authority().clone()), port).await?;
@@ -77,7 +102,7 @@ pub fn lab(lab: &Lab, port: u16, settings: &Settings, ready: impl FnOnce(&[Socke
         let open = open(&settings)?;
         let (end, ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
-        ready(open.addresses());
+        ready(&open.listening());
         stop.asked().await;
         // The servers of the lab go last: the queries in hand still need them.
         close(open).await;
@@ -138,14 +163,7 @@ fn story((outcome, trace): (Outcome, Trace)) -> Story {
 fn answered_here(settings: &Settings, question: &Question) -> Option<Story> {
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let policy = PolicySettings { allow: vec![here.into()], ..serve_settings(settings).policy };
-    let answer = match judge(question, here, &policy) {
-        Verdict::Resolve => return None,
-        Verdict::Answer(answer) => answer,
-        Verdict::Refuse(why) => LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], ..LocalAnswer::default() },
-    };
-    let LocalAnswer { rcode, answer, authority, edes, .. } = answer;
-    let told = Told { rcode, answer: &answer, authority: &authority, edes: &edes };
-    let trace = Trace::new(question, &told, Cost::new(0, 0, Time::ZERO, Time::ZERO), Vec::new());
+    let (rcode, trace) = told_here(question, here, &policy)?;
     Some(Story { trace, failed: !matches!(rcode, ResponseCode::NoError | ResponseCode::NXDomain) })
 }
 
@@ -184,7 +202,7 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 /// Binds and opens the front doors.
-fn open(settings: &Settings) -> Result<Open, RunError> {
+fn open(settings: &Settings) -> Result<Front, RunError> {
     let mut wanted = listen_settings(settings);
     let doors = loop {
         match Doors::bind(&wanted) {
@@ -197,14 +215,29 @@ fn open(settings: &Settings) -> Result<Open, RunError> {
             Err(error) => return Err(error.into()),
         }
     };
+    let http = http_doors(settings)?;
     let resolver = Resolver::new(world(settings), serve_settings(settings));
-    Ok(doors.open(&resolver)?)
+    Ok(Front { dns: doors.open(&resolver)?, http: http.open(resolver)? })
+}
+
+/// Binds the doors for HTTP. A port that nobody asked for by name and that is taken is no reason to serve nobody.
+fn http_doors(settings: &Settings) -> Result<http::Doors, RunError> {
+    let wanted = http_settings(settings);
+    match http::Doors::bind(&wanted) {
+        Err(error) if settings.http.listen == Settings::default().http.listen => {
+            tracing::warn!("no HTTP: {error}");
+            Ok(http::Doors::bind(&HttpSettings { addresses: Vec::new(), ..wanted })?)
+        }
+        bound => Ok(bound?),
+    }
 }
 
 /// Closing waits for the workers, and must not keep this thread from what they wait for.
-async fn close(open: Open) {
+async fn close(open: Front) {
     tracing::info!("stopping: finishing the queries in hand");
-    let _ = spawn_blocking(|| open.close()).await;
+    let Front { dns, http } = open;
+    let (dns, http) = (spawn_blocking(|| dns.close()), spawn_blocking(|| http.close()));
+    let _ = (dns.await, http.await);
     tracing::info!("stopped");
 }
 
@@ -342,6 +375,20 @@ fn serve_settings(settings: &Settings) -> ServeSettings {
     };
     let (nsid, cookie_secret) = (server.nsid.0.clone(), server.cookie_secret.0.unwrap_or_else(rand::random));
     ServeSettings { policy, udp_size: server.udp_size, ede: server.ede, nsid, cookie_secret }
+}
+
+fn http_settings(settings: &Settings) -> HttpSettings {
+    let http = &settings.http;
+    HttpSettings {
+        addresses: http.listen.clone(),
+        hosts: http.hosts.clone(),
+        connections: http.connections,
+        connections_per_client: http.connections_per_client,
+        idle: Duration::from_secs(http.idle_secs),
+        waiting: http.waiting,
+        traces: http.traces,
+        ..HttpSettings::default()
+    }
 }
 
 fn listen_settings(settings: &Settings) -> ListenSettings {

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -13,11 +14,11 @@ use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use crate::cache::{Answer, AnswerKey};
-use crate::drive::{World, known, walk};
+use crate::drive::{World, known, walk, walk_watched};
 use crate::listen::{Now, Peer, Responder, Transport};
 use crate::policy::{LocalAnswer, PolicySettings, Verdict, admits, judge};
 use crate::time::Time;
-use crate::trace::Trace;
+use crate::trace::{Cost, Entry, Told, Trace};
 use crate::walk::outcome::Outcome;
 use crate::wire::{
     BadQuery, DNSClass, Ede, Extras, QueryView, Question, ResponseCode, Sections, Template, answer_bad, cookie, ede,
@@ -50,6 +51,15 @@ struct Inner {
     flights: Mutex<HashMap<Question, Arc<Flight>>>,
 }
 
+/// From what a walk begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Knowledge {
+    /// From all that is known now.
+    Current,
+    /// From the root, as if nothing had ever been asked; what is learned is forgotten again.
+    Nothing,
+}
+
 /// One walk that several clients may wait for.
 #[derive(Debug, Default)]
 struct Flight {
@@ -72,9 +82,29 @@ impl Resolver {
         Self(Arc::new(Inner { world, settings, flights: Mutex::default() }))
     }
 
-    /// Resolves one question from what is known now, and tells the story. Nobody shares this walk.
-    pub async fn trace(&self, question: Question) -> (Outcome, Trace) {
-        walk(question, &self.0.world).await
+    /// Whether a client may ask at all.
+    #[must_use]
+    pub fn admits(&self, client: IpAddr) -> bool {
+        admits(client, &self.0.settings.policy)
+    }
+
+    /// Resolves one question of a client and tells the story; each step is shown to `watch` as soon as it is done.
+    /// Nobody shares this walk.
+    pub async fn trace(
+        &self,
+        question: Question,
+        client: IpAddr,
+        from: Knowledge,
+        watch: &mut dyn FnMut(&Entry),
+    ) -> Trace {
+        if let Some((_, trace)) = told_here(&question, client, &self.0.settings.policy) {
+            return trace;
+        }
+        let (_, trace) = match from {
+            Knowledge::Current => walk_watched(question, &self.0.world, watch).await,
+            Knowledge::Nothing => walk_watched(question, &self.0.world.forgotten(), watch).await,
+        };
+        trace
     }
 
     fn respond(&self, query: &QueryView<'_>, answer: &Answer, now: Time, peer: &Peer, out: &mut Vec<u8>) {
@@ -199,6 +229,19 @@ impl Resolver {
         let answer = Answer { template, edes: landed.edes.clone().into(), stored, expires, secure: false };
         cache.put_answer(key, answer).0
     }
+}
+
+/// What policy answers without a walk, as a trace without steps.
+#[must_use]
+pub fn told_here(question: &Question, client: IpAddr, policy: &PolicySettings) -> Option<(ResponseCode, Trace)> {
+    let answer = match judge(question, client, policy) {
+        Verdict::Resolve => return None,
+        Verdict::Answer(answer) => answer,
+        Verdict::Refuse(why) => LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], ..LocalAnswer::default() },
+    };
+    let LocalAnswer { rcode, answer, authority, edes, .. } = answer;
+    let told = Told { rcode, answer: &answer, authority: &authority, edes: &edes };
+    Some((rcode, Trace::new(question, &told, Cost::new(0, 0, Time::ZERO, Time::ZERO), Vec::new())))
 }
 
 /// However a flight ends, those who wait are told and the next question begins anew.

@@ -40,6 +40,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("drive", Edge, &["upstream", "walk", "cache", "trace", "wire", "time"]),
     ("listen", Edge, &["trace", "wire", "time"]),
     ("serve", Edge, &["listen", "drive", "policy", "walk", "cache", "trace", "wire", "time"]),
+    ("http", Edge, &["serve", "listen", "trace", "wire"]),
     ("config", Root, &["wire"]),
     ("cli", Root, EVERYTHING),
     ("run", Root, EVERYTHING),

@@ -79,6 +79,12 @@ impl Cache {
         &self.ttls
     }
 
+    /// For how long things are kept.
+    #[must_use]
+    pub fn ttls(&self) -> TtlLimits {
+        self.ttls
+    }
+
     /// The answer for `key`, if it is known and fresh. This is the hot path: one keyed hash, one lock, no
     /// allocation.
     #[must_use]

@@ -67,8 +67,8 @@ impl Stage {
         }
         let port = self.authority_port.unwrap_or(settings.resolver.upstream_port);
         // Scripts wait for the one line on standard output; people read the rest on standard error.
-        let ready = |addresses: &[SocketAddr]| {
-            eprint!("{}", welcome(addresses));
+        let ready = |listening: &run::Listening<'_>| {
+            eprint!("{}", welcome(listening));
             println!("ready");
         };
         match run::lab(&lab, port, &settings, ready) {
@@ -78,9 +78,9 @@ impl Stage {
     }
 }
 
-fn welcome(addresses: &[SocketAddr]) -> String {
+fn welcome(listening: &run::Listening<'_>) -> String {
     let mut text = String::from("An Internet in one process: root, top-level, healthy and broken servers.\n");
-    for address in addresses {
+    for address in listening.dns {
         let (ip, port) = (address.ip(), address.port());
         let _ = write!(
             text,
@@ -88,6 +88,14 @@ fn welcome(addresses: &[SocketAddr]) -> String {
              dig @{ip} -p {port} www.example.com\n  \
              dig @{ip} -p {port} alias.example.com HTTPS +dnssec\n  \
              dig @{ip} -p {port} www.dead.lab            an answer that cannot be had, and why\n"
+        );
+    }
+    for address in listening.http {
+        let _ = write!(
+            text,
+            "\nIt answers HTTP on http://{address}/. Try:\n  \
+             curl 'http://{address}/resolve?name=www.example.com'\n  \
+             curl -H 'Accept: text/plain' 'http://{address}/api/trace?name=www.dead.lab&cold=1'\n"
         );
     }
     text += "\nrootwalk lab --list shows all names; rootwalk trace www.example.com --lab tells how one is found.\n";

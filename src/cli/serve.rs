@@ -29,9 +29,12 @@ impl Serve {
             settings.server.listen = self.listen;
         }
         log::begin(&settings.log);
-        let ready = |addresses: &[SocketAddr]| {
-            for address in addresses {
+        let ready = |listening: &run::Listening<'_>| {
+            for address in listening.dns {
                 tracing::info!("listening on {address}, UDP and TCP");
+            }
+            for address in listening.http {
+                tracing::info!("listening on http://{address}/");
             }
         };
         match run::serve(&settings, ready) {

@@ -167,6 +167,9 @@ words! {
 const LOOPBACK: [SocketAddr; 2] =
     [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53), SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 53)];
 
+/// Where HTTP is spoken unless configured otherwise.
+const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8053);
+
 settings! {
     /// The front door: where clients are met, who is let in, and what is said about this server.
     server: Server {
@@ -208,6 +211,26 @@ settings! {
         tcp_pipeline: usize = 100 => 1..=10_000;
         /// Seconds for which a TCP connection may stay without a question (RFC 7766 §6.2.3); fewer when many are open.
         tcp_idle_secs: u64 = 10 => 1..=600;
+    }
+
+    /// The front door for HTTP: DNS over HTTP, its JSON form, traces. `server.allow` says who may come in.
+    http: Http {
+        /// Where to listen, HTTP/1.1 and HTTP/2 alike, without TLS; an empty list turns HTTP off.
+        listen: Vec<SocketAddr> = vec![HTTP];
+        /// Names under which this server may be called, besides `localhost` and IP addresses; the name of a reverse
+        /// proxy in front of it, for example. Requests under other names are refused: a web page could have pointed
+        /// its own name here (DNS rebinding).
+        hosts: Vec<Name> = Vec::new();
+        /// Connections at once.
+        connections: usize = 512 => 1..=100_000;
+        /// Connections at once of one client: an IPv4 address or an IPv6 /64.
+        connections_per_client: usize = 128 => 1..=100_000;
+        /// Seconds that a connection may take for its next request, head complete (slow loris).
+        idle_secs: u64 = 30 => 1..=600;
+        /// Questions over HTTP that may wait for their answers at once.
+        waiting: usize = 1024 => 1..=1_000_000;
+        /// Traces that may be made at once; each is a walk of its own.
+        traces: usize = 8 => 1..=1000;
     }
 
     /// How answers are looked up.

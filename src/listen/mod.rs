@@ -18,6 +18,7 @@ use std::time::Duration;
 
 pub use crate::trace::Transport;
 pub use bind::{BindError, Doors};
+pub(crate) use quota::Quota;
 pub use worker::Open;
 
 /// What a front door needs from the resolver behind it.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{ListenSettings, client_key};
+use super::client_key;
 
 /// The count of open connections, shared by all workers.
-pub(super) struct Quota {
+pub(crate) struct Quota {
     most: usize,
     most_per_client: usize,
     idle: Duration,
@@ -20,24 +20,18 @@ pub(super) struct Quota {
 }
 
 /// The right to one connection, given back when dropped.
-pub(super) struct Seat {
+pub(crate) struct Seat {
     of: Arc<Quota>,
     client: IpAddr,
 }
 
 impl Quota {
-    pub(super) fn new(settings: &ListenSettings) -> Self {
-        Self {
-            most: settings.tcp_connections,
-            most_per_client: settings.tcp_per_client,
-            idle: settings.tcp_idle,
-            open: AtomicUsize::new(0),
-            clients: Mutex::default(),
-        }
+    pub(crate) fn new(most: usize, most_per_client: usize, idle: Duration) -> Self {
+        Self { most, most_per_client, idle, open: AtomicUsize::new(0), clients: Mutex::default() }
     }
 
     /// A seat for a connection of `client`, unless it has too many already or all are taken.
-    pub(super) fn seat(self: &Arc<Self>, client: IpAddr) -> Option<Seat> {
+    pub(crate) fn seat(self: &Arc<Self>, client: IpAddr) -> Option<Seat> {
         let client = client_key(client);
         let mut clients = self.clients.lock();
         let mine = clients.get(&client).copied().unwrap_or(0);
@@ -61,7 +55,7 @@ impl Quota {
 
 impl Seat {
     /// How long this connection may be idle now.
-    pub(super) fn idle(&self) -> Duration {
+    pub(crate) fn idle(&self) -> Duration {
         self.of.idle()
     }
 }
@@ -84,12 +78,7 @@ mod tests {
     use super::*;
 
     fn quota(most: usize, most_per_client: usize) -> Arc<Quota> {
-        Arc::new(Quota::new(&ListenSettings {
-            tcp_connections: most,
-            tcp_per_client: most_per_client,
-            tcp_idle: Duration::from_secs(8),
-            ..ListenSettings::default()
-        }))
+        Arc::new(Quota::new(most, most_per_client, Duration::from_secs(8)))
     }
 
     #[test]

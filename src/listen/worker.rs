@@ -36,7 +36,8 @@ impl Doors {
     /// When the system grants no thread or no event queue (usually: too many open files).
     pub fn open<R: Responder>(self, responder: &R) -> io::Result<Open> {
         let (stop, stopped) = watch::channel(false);
-        let quota = Arc::new(Quota::new(&self.settings));
+        let ListenSettings { tcp_connections, tcp_per_client, tcp_idle, .. } = self.settings;
+        let quota = Arc::new(Quota::new(tcp_connections, tcp_per_client, tcp_idle));
         let mut open = Open { stop, workers: Vec::new(), addresses: self.addresses().to_vec() };
         for (number, sockets) in self.workers.into_iter().enumerate() {
             let runtime = Builder::new_current_thread().enable_all().build()?;

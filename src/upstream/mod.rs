@@ -70,6 +70,12 @@ impl Upstream {
         Self { settings, flights: Flights::default() }
     }
 
+    /// Another way with the same settings, which shares no exchange with this one.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self::new(self.settings.clone())
+    }
+
     /// Sends the question once and waits for the reply to it until the time to give up.
     ///
     /// Packets that are not the reply are ignored while it is awaited, and listed. An equal question to the same

@@ -1,0 +1,143 @@
+//! Who may call: judged before anything else, from the head of the request alone.
+//!
+//! A web page may send requests to this machine although it comes from elsewhere. It cannot read the answers, unless
+//! its name is made to point here after it was loaded (DNS rebinding): then the request carries that name as its
+//! host. So only IP addresses, `localhost` and the names in the settings are answered to, and a request that says
+//! that it was made by a page from elsewhere is refused.
+
+use std::net::IpAddr;
+
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode, Version};
+
+use super::problem::Problem;
+use crate::wire::Name;
+
+/// Lets the request pass, or says why not.
+pub(super) fn judge(head: &Parts, hosts: &[Name]) -> Result<(), Problem> {
+    let called = called(head)?;
+    if let Some(called) = &called
+        && !is_own(called, hosts)
+    {
+        let sentence = "this server does not go by that name; http.hosts lists the names that it has besides localhost";
+        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, sentence));
+    }
+    if let Some(origin) = head.headers.get(ORIGIN) {
+        let page =
+            origin.to_str().ok().and_then(|origin| origin.split_once("://")).and_then(|(_, page)| authority(page));
+        // Another port of this machine is another page's.
+        if page.is_none() || page != called {
+            return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other origins are not served here"));
+        }
+    }
+    if is_foreign(&head.headers) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other sites are not served here"));
+    }
+    Ok(())
+}
+
+/// The name by which this server is called; `None` for HTTP/1.0 without a Host.
+fn called(head: &Parts) -> Result<Option<Authority>, Problem> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    // RFC 9112 §3.2: 400 for more than one Host, for one that is malformed, and for none in HTTP/1.1.
+    if hosts.next().is_some() {
+        return Err(Problem::bad_request("the request has more than one Host"));
+    }
+    let host = match host.map(|host| host.to_str().ok().and_then(authority)) {
+        Some(None) => return Err(Problem::bad_request("the Host is malformed")),
+        Some(host) => host,
+        None => None,
+    };
+    match (head.uri.authority(), host) {
+        // RFC 9113 §8.3.1: in HTTP/2 a Host, if there is one, must say the same as :authority.
+        (Some(target), Some(host)) if head.version == Version::HTTP_2 && *target != host => {
+            Err(Problem::bad_request("Host and :authority differ"))
+        }
+        // RFC 9112 §3.2.2: the target counts, the Host is ignored.
+        (Some(target), _) => Ok(Some(target.clone())),
+        (None, None) if head.version == Version::HTTP_11 => Err(Problem::bad_request("the request has no Host")),
+        (None, host) => Ok(host),
+    }
+}
+
+/// A host with or without a port, and nothing else.
+fn authority(text: &str) -> Option<Authority> {
+    text.parse().ok().filter(|authority: &Authority| !authority.as_str().contains('@'))
+}
+
+/// Whether this is an address, `localhost`, or one of the names in the settings.
+fn is_own(called: &Authority, hosts: &[Name]) -> bool {
+    let host = called.host();
+    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    // A page that was rebound has a name; an address cannot be made to point elsewhere.
+    if literal.parse::<IpAddr>().is_ok() || host.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    host.parse::<Name>().is_ok_and(|name| hosts.contains(&name))
+}
+
+/// Whether a browser says that a page of another site made this request, and not to go there (Fetch Metadata).
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    matches!(said("sec-fetch-site"), Some("cross-site" | "same-site")) && said("sec-fetch-mode") != Some("navigate")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn status(version: Version, target: &str, headers: &[(&'static str, &str)]) -> u16 {
+        let mut request = Request::builder().version(version).uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let hosts = ["dns.example.".parse().unwrap()];
+        judge(&head, &hosts).map_or_else(|problem| problem.status.as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn a_name_that_was_rebound_is_not_ours() {
+        let host = |host| status(Version::HTTP_11, "/resolve", &[("host", host)]);
+        for ours in ["127.0.0.1:8053", "[::1]:8053", "localhost", "LOCALHOST:1", "dns.example", "Dns.Example:443"] {
+            assert_eq!(host(ours), 200, "{ours}");
+        }
+        for other in
+            ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "dns.example.org", "x.localhost"]
+        {
+            assert_eq!(host(other), 421, "{other}");
+        }
+        for malformed in ["a b", "user@localhost", "localhost/x", ""] {
+            assert_eq!(host(malformed), 400, "{malformed}");
+        }
+    }
+
+    #[test]
+    fn one_host_and_no_other() {
+        let two = [("host", "localhost"), ("host", "localhost")];
+        assert_eq!(status(Version::HTTP_11, "/", &two), 400);
+        assert_eq!(status(Version::HTTP_11, "/", &[]), 400);
+        assert_eq!(status(Version::HTTP_10, "/", &[]), 200);
+        assert_eq!(status(Version::HTTP_11, "http://evil.example/", &[("host", "localhost")]), 421);
+        assert_eq!(status(Version::HTTP_2, "http://localhost/", &[]), 200);
+        assert_eq!(status(Version::HTTP_2, "http://localhost/", &[("host", "evil.example")]), 400);
+    }
+
+    #[test]
+    fn pages_from_elsewhere_are_refused() {
+        let with = |name, value| status(Version::HTTP_11, "/", &[("host", "localhost:8053"), (name, value)]);
+        assert_eq!(with("origin", "http://localhost:8053"), 200);
+        for origin in ["http://localhost:8080", "http://localhost", "https://evil.example", "null", "file://"] {
+            assert_eq!(with("origin", origin), 403, "{origin}");
+        }
+        assert_eq!(with("sec-fetch-site", "cross-site"), 403);
+        assert_eq!(with("sec-fetch-site", "same-origin"), 200);
+        let link = [("host", "localhost"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+        assert_eq!(status(Version::HTTP_11, "/", &link), 200);
+    }
+}

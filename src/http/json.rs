@@ -1,0 +1,145 @@
+//! `/resolve`: the answer as JSON, in the form that public resolvers use.
+
+use std::borrow::Cow;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::doh;
+use super::problem::Problem;
+use super::routes::Front;
+use crate::listen::Peer;
+use crate::wire::text::{parse_type, rdata_text};
+use crate::wire::{Edns, Flags, Name, Question, Record, RecordType, Reply, write_query};
+
+/// Room that the query offers for the answer; over HTTP it has no meaning.
+const ROOM: u16 = 1232;
+
+/// What may stand behind the question mark. What is not listed has no meaning here and is ignored.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    name: String,
+    #[serde(rename = "type")]
+    qtype: Option<String>,
+    #[serde(rename = "do")]
+    dnssec_ok: Option<String>,
+    cd: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Said {
+    #[serde(rename = "Status")]
+    status: u16,
+    #[serde(rename = "TC")]
+    tc: bool,
+    #[serde(rename = "RD")]
+    rd: bool,
+    #[serde(rename = "RA")]
+    ra: bool,
+    #[serde(rename = "AD")]
+    ad: bool,
+    #[serde(rename = "CD")]
+    cd: bool,
+    #[serde(rename = "Question")]
+    question: [SaidQuestion; 1],
+    #[serde(rename = "Answer", skip_serializing_if = "Vec::is_empty")]
+    answer: Vec<SaidRecord>,
+    #[serde(rename = "Authority", skip_serializing_if = "Vec::is_empty")]
+    authority: Vec<SaidRecord>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    extended_dns_errors: Vec<SaidError>,
+}
+
+#[derive(Serialize)]
+struct SaidQuestion {
+    name: String,
+    #[serde(rename = "type")]
+    qtype: u16,
+}
+
+#[derive(Serialize)]
+struct SaidRecord {
+    name: String,
+    #[serde(rename = "type")]
+    rtype: u16,
+    #[serde(rename = "TTL")]
+    ttl_secs: u32,
+    data: String,
+}
+
+#[derive(Serialize)]
+struct SaidError {
+    info_code: u16,
+    extra_text: String,
+}
+
+/// `GET /resolve?name=…`.
+pub(super) async fn resolve(
+    State(front): State<Front>,
+    Extension(peer): Extension<Peer>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(asked) =
+        asked.map_err(|_| Problem::bad_request("the query must have a parameter name, each but once"))?;
+    let question = question(&asked.name, asked.qtype.as_deref())?;
+    let dnssec_ok = flag("do", asked.dnssec_ok.as_deref())?;
+    let flags = Flags::default().with_rd(true).with_cd(flag("cd", asked.cd.as_deref())?);
+    let mut query = Vec::with_capacity(64);
+    write_query(0, &question, flags, Some(&Edns::new(ROOM, dnssec_ok)), &mut query);
+    let answer = doh::resolve(&front, query, peer).await?;
+    let unreadable = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be read");
+    let reply = Reply::read(&answer).map_err(unreadable)?;
+    let body = serde_json::to_vec(&said(&question, &reply)).unwrap_or_default();
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(CONTENT_TYPE, json), (CACHE_CONTROL, doh::keep_for(&answer))], body).into_response())
+}
+
+/// The question that two parameters mean.
+pub(super) fn question(name: &str, qtype: Option<&str>) -> Result<Question, Problem> {
+    let parsed: Result<Name, _> = name.parse();
+    let name = parsed.map_err(|why| Problem::bad_request(format!("the parameter name is not a domain name: {why}")))?;
+    let qtype = match qtype.unwrap_or("A") {
+        // Public resolvers take the number as well.
+        number if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse::<u16>().ok().map(RecordType::from),
+        mnemonic => parse_type(mnemonic),
+    };
+    let qtype = qtype.ok_or_else(|| Problem::bad_request("the parameter type is not a type of record, such as MX"))?;
+    Ok(Question::new(name, qtype))
+}
+
+/// A parameter that is on or off.
+pub(super) fn flag(name: &'static str, given: Option<&str>) -> Result<bool, Problem> {
+    match given {
+        None | Some("0" | "false") => Ok(false),
+        Some("" | "1" | "true") => Ok(true),
+        Some(_) => Err(Problem::bad_request(Cow::Owned(format!("the parameter {name} is 0 or 1")))),
+    }
+}
+
+fn said(question: &Question, reply: &Reply) -> Said {
+    let record = |record: &Record| SaidRecord {
+        name: record.owner.to_string(),
+        rtype: record.rtype.into(),
+        ttl_secs: record.ttl_secs,
+        data: rdata_text(record.rtype, &record.rdata).to_string(),
+    };
+    let flags = reply.flags;
+    Said {
+        status: reply.rcode.into(),
+        tc: flags.tc(),
+        rd: flags.rd(),
+        ra: flags.ra(),
+        ad: flags.ad(),
+        cd: flags.cd(),
+        question: [SaidQuestion { name: question.name.to_string(), qtype: question.qtype.into() }],
+        answer: reply.answer.iter().map(record).collect(),
+        authority: reply.authority.iter().map(record).collect(),
+        extended_dns_errors: (reply.edns.iter().flat_map(Edns::edes))
+            .map(|ede| SaidError { info_code: ede.code, extra_text: ede.text.as_ref().to_owned() })
+            .collect(),
+    }
+}

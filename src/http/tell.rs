@@ -1,0 +1,137 @@
+//! `/api/trace`: how an answer is found, as a document or as it happens.
+
+use std::convert::Infallible;
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Frame;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{JoinHandle, spawn_local};
+
+use super::json::{flag, question};
+use super::problem::{Problem, liked};
+use super::routes::Front;
+use crate::listen::Peer;
+use crate::serve::Knowledge;
+use crate::trace::{Paint, Trace};
+use crate::wire::Question;
+
+/// What may stand behind the question mark.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    name: String,
+    #[serde(rename = "type")]
+    qtype: Option<String>,
+    cold: Option<String>,
+}
+
+/// `GET /api/trace?name=…`.
+pub(super) async fn trace(
+    State(front): State<Front>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(asked) =
+        asked.map_err(|_| Problem::bad_request("the query must have a parameter name, each but once"))?;
+    let question = question(&asked.name, asked.qtype.as_deref())?;
+    let from = if flag("cold", asked.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
+    let busy =
+        || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many traces are being made; try again in a moment");
+    let place = front.traces.clone().try_acquire_owned().map_err(|_| busy())?;
+    let form = liked(&headers, &["application/json", "text/event-stream", "text/plain"]);
+    let (steps, told) = unbounded_channel();
+    let wants_steps = form == Some("text/event-stream");
+    let walk = Walk(spawn_local(async move {
+        let _place = place;
+        walk(&front, question, peer, from, wants_steps.then_some(&steps)).await
+    }));
+    Ok(match form {
+        Some("text/event-stream") => typed("text/event-stream", Body::new(Story { told, walk: Some(walk) })),
+        Some("text/plain") => typed("text/plain; charset=utf-8", walk.end().await?.to_text(Paint::Plain)),
+        _ => typed("application/json", pretty(&walk.end().await?)),
+    })
+}
+
+fn typed(media_type: &'static str, body: impl Into<Body>) -> Response {
+    let fresh = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    ([(CONTENT_TYPE, HeaderValue::from_static(media_type)), fresh], body.into()).into_response()
+}
+
+fn pretty(trace: &Trace) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(trace).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+async fn walk(
+    front: &Front,
+    question: Question,
+    peer: Peer,
+    from: Knowledge,
+    steps: Option<&UnboundedSender<Bytes>>,
+) -> Trace {
+    let mut watch = |entry: &_| {
+        if let Some(steps) = steps {
+            // Nobody listens any more: then the walk is about to be dropped.
+            let _ = steps.send(event("step", entry));
+        }
+    };
+    front.resolver.trace(question, peer.client.ip(), from, &mut watch).await
+}
+
+/// One event of the stream. JSON has no line breaks of its own, so one `data` line holds it whatever a name says.
+fn event(kind: &str, data: &impl Serialize) -> Bytes {
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("event: {kind}\ndata: {data}\n\n").into()
+}
+
+/// A walk that ends when nobody waits for it any more.
+struct Walk(JoinHandle<Trace>);
+
+impl Walk {
+    async fn end(mut self) -> Result<Trace, Problem> {
+        let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the walk came to no end");
+        (&mut self.0).await.map_err(failed)
+    }
+}
+
+impl Drop for Walk {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The stream of events: the steps, then the whole trace. A slow reader lets them pile up, but no more of them than
+/// the limits of one walk allow.
+struct Story {
+    told: UnboundedReceiver<Bytes>,
+    walk: Option<Walk>,
+}
+
+impl hyper::body::Body for Story {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(step) = ready!(self.told.poll_recv(context)) {
+            return Poll::Ready(Some(Ok(Frame::data(step))));
+        }
+        // The channel is closed: the walk has ended, and every step was told.
+        let Some(walk) = &mut self.walk else { return Poll::Ready(None) };
+        let ended = ready!(Pin::new(&mut walk.0).poll(context));
+        self.walk = None;
+        Poll::Ready(ended.ok().map(|trace| Ok(Frame::data(event("trace", &trace)))))
+    }
+}

@@ -1,0 +1,206 @@
+//! The life of the HTTP thread and of one connection: open, serve, drain, end.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{Instant, sleep_until};
+
+use super::HttpSettings;
+use super::bind::Doors;
+use super::routes::Front;
+use super::watch::{Activity, Held, Watched};
+use crate::listen::{Peer, Quota, Transport};
+use crate::serve::Resolver;
+
+/// Octets of the largest head of a request.
+const HEAD: usize = 16 << 10;
+/// Header fields of one request.
+const FIELDS: usize = 100;
+/// Requests of one HTTP/2 connection at once.
+const STREAMS: u32 = 64;
+/// Pause after an error of `accept`, mostly "too many open files", which only time heals.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long a connection may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// How often a closing worker looks whether all is done.
+const DRAIN_STEP: Duration = Duration::from_millis(5);
+
+/// Open doors: HTTP is served until [`Open::close`] or until this is dropped.
+#[derive(Debug)]
+pub struct Open {
+    stop: watch::Sender<bool>,
+    worker: Option<JoinHandle<()>>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Doors {
+    /// Starts the thread that serves HTTP.
+    ///
+    /// # Errors
+    /// When the system grants no thread or no event queue (usually: too many open files).
+    pub fn open(self, resolver: Resolver) -> io::Result<Open> {
+        let Self { listeners, settings, addresses } = self;
+        let (stop, stopped) = watch::channel(false);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let run = move || LocalSet::new().block_on(&runtime, run(listeners, settings, resolver, stopped));
+        let worker = Some(thread::Builder::new().name("http".to_owned()).spawn(run)?);
+        Ok(Open { stop, worker, addresses })
+    }
+}
+
+impl Open {
+    /// The addresses that are served, with their ports.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Takes no more requests, lets those in hand finish within the time that the settings grant, and returns when
+    /// the thread has ended. Blocks the calling thread meanwhile.
+    pub fn close(mut self) {
+        self.stop.send_replace(true);
+        if let Some(worker) = self.worker.take() {
+            // A thread that panicked has said so on its own.
+            let _ = worker.join();
+        }
+    }
+}
+
+/// What the connections share.
+struct Worker {
+    front: Front,
+    settings: Arc<HttpSettings>,
+    quota: Arc<Quota>,
+    builder: Builder<Local>,
+    /// True when the doors close, and in error when [`Open`] was dropped: the same.
+    stop: watch::Receiver<bool>,
+}
+
+async fn run(
+    listeners: Vec<std::net::TcpListener>,
+    settings: HttpSettings,
+    resolver: Resolver,
+    mut stop: watch::Receiver<bool>,
+) {
+    let front = Front::new(resolver, settings);
+    let settings = Arc::clone(&front.settings);
+    let quota = Arc::new(Quota::new(settings.connections, settings.connections_per_client, settings.idle));
+    let builder = builder(&settings);
+    let worker = Rc::new(Worker { front, settings, quota, builder, stop: stop.clone() });
+    let mut doors = Vec::new();
+    for listener in listeners {
+        doors.push(spawn_local(accept(listener, Rc::clone(&worker))));
+    }
+    let _ = stop.wait_for(|stop| *stop).await;
+    doors.iter().for_each(tokio::task::JoinHandle::abort);
+    let end = Instant::now() + worker.settings.drain;
+    // Each connection holds the worker, and a door until its task is gone.
+    while Rc::strong_count(&worker) > 1 && Instant::now() < end {
+        tokio::time::sleep(DRAIN_STEP).await;
+    }
+    if Rc::strong_count(&worker) > 1 {
+        tracing::warn!("{} HTTP connections were cut off", Rc::strong_count(&worker) - 1);
+    }
+}
+
+fn builder(settings: &HttpSettings) -> Builder<Local> {
+    let mut builder = Builder::new(Local);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.idle)
+        .max_buf_size(HEAD)
+        .max_headers(FIELDS)
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(16 << 10)
+        .keep_alive_interval(settings.idle)
+        .keep_alive_timeout(settings.idle);
+    builder
+}
+
+/// Accepts connections until the task is aborted.
+async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!("cannot serve HTTP: {error}"),
+    };
+    loop {
+        let Ok((stream, client)) = listener.accept().await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        // Whoever has too many connections learns it by losing this one.
+        let (Some(seat), Ok(local)) = (worker.quota.seat(client.ip()), stream.local_addr()) else { continue };
+        let peer = Peer { client, transport: Transport::Tcp, local };
+        let worker = Rc::clone(&worker);
+        spawn_local(async move {
+            let _seat = seat;
+            serve(stream, peer, &worker).await;
+        });
+    }
+}
+
+/// Serves one connection to its end.
+async fn serve(stream: TcpStream, peer: Peer, worker: &Worker) {
+    // Answers are written whole; waiting for more to send would only delay them.
+    let _ = stream.set_nodelay(true);
+    let activity = Activity::new();
+    let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
+        let (front, ticket) = (worker.front.clone(), activity.take());
+        async move {
+            let response = front.answer(request.map(Body::new), peer).await;
+            Ok::<_, Infallible>(response.map(|body| Held { body, _ticket: ticket }))
+        }
+    });
+    let stream = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
+    let mut connection = pin!(worker.builder.serve_connection_with_upgrades(stream, service));
+    let (mut stop, mut goodbye) = (worker.stop.clone(), None);
+    loop {
+        let deadline = activity.deadline(worker.settings.idle, worker.settings.stalled);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = stop.wait_for(|stop| *stop), if goodbye.is_none() => {
+                connection.as_mut().graceful_shutdown();
+                // The worker ends the drain.
+                goodbye = Some(Instant::now() + worker.settings.stalled);
+            }
+            () = sleep_until(goodbye.unwrap_or(deadline)) => {
+                if goodbye.is_some() {
+                    return;
+                }
+                if activity.deadline(worker.settings.idle, worker.settings.stalled) <= Instant::now() {
+                    if !activity.is_idle() {
+                        return;
+                    }
+                    connection.as_mut().graceful_shutdown();
+                    goodbye = Some(Instant::now() + GOODBYE);
+                }
+            }
+        }
+    }
+}
+
+/// Runs what a connection needs on this thread.
+#[derive(Clone, Copy, Debug)]
+struct Local;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
+    fn execute(&self, future: F) {
+        spawn_local(future);
+    }
+}

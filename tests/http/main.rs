@@ -1,0 +1,83 @@
+//! The HTTP front door, met by real clients: curl over HTTP/1.1 and HTTP/2.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod api;
+mod doh;
+mod limits;
+
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::sync::{LazyLock, mpsc};
+
+use rootwalk::config::Settings;
+use rootwalk::lab::Lab;
+use rootwalk::run;
+
+/// What curl brought back.
+#[derive(Debug)]
+struct Got {
+    status: u16,
+    /// The lines of the head, names in lower case.
+    head: Vec<String>,
+    body: Vec<u8>,
+}
+
+impl Got {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// Runs curl and splits what it prints.
+fn curl(arguments: &[&str]) -> Got {
+    let mut command = Command::new("curl");
+    command.args(["-s", "-i", "--max-time", "30"]).args(arguments).env_clear().stderr(Stdio::inherit());
+    let output = command.output().expect("curl is needed: ./test installs it");
+    let text = &output.stdout;
+    // An interim response comes before the one that counts.
+    let mut at = 0;
+    let (head, body) = loop {
+        let Some(end) = text[at..].windows(4).position(|four| four == b"\r\n\r\n") else {
+            panic!("curl {arguments:?} ended with {}: {}", output.status, String::from_utf8_lossy(text));
+        };
+        let head = std::str::from_utf8(&text[at..at + end]).unwrap();
+        at += end + 4;
+        if !head.contains(" 100 ") {
+            break (head, &text[at..]);
+        }
+    };
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let lower = |line: &str| line.split_once(':').map(|(name, value)| format!("{}:{value}", name.to_lowercase()));
+    Got { status, head: lines.filter_map(lower).collect(), body: body.to_vec() }
+}
+
+/// A lab in this process, with HTTP on a free port.
+fn lab(change: impl FnOnce(&mut Settings)) -> SocketAddr {
+    let lab = Lab::embedded(run::unix_secs()).unwrap();
+    let mut settings = run::lab_settings(&lab);
+    settings.server.listen = vec!["127.0.0.1:0".parse().unwrap()];
+    settings.http.listen = vec!["127.0.0.1:0".parse().unwrap()];
+    change(&mut settings);
+    let (told, ready) = mpsc::channel();
+    // It runs for as long as this process.
+    std::thread::spawn(move || {
+        run::lab(&lab, 0, &settings, |listening| told.send(listening.http[0]).unwrap()).unwrap()
+    });
+    ready.recv().unwrap()
+}
+
+/// The lab that most tests share.
+static LAB: LazyLock<SocketAddr> = LazyLock::new(|| lab(|_| {}));
+
+fn url(path: &str) -> String {
+    format!("http://{}{path}", *LAB)
+}
