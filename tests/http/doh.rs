@@ -5,6 +5,7 @@ use rootwalk::wire::{Edns, Flags, Question, RecordType, Reply, ResponseCode, wri
 
 use super::{Got, curl, url};
 
+const MESSAGE: &str = "application/dns-message";
 const VERSIONS: [&str; 2] = ["--http1.1", "--http2-prior-knowledge"];
 
 fn query(name: &str, qtype: RecordType) -> Vec<u8> {
@@ -23,13 +24,13 @@ fn get(version: &str, query: &[u8]) -> Got {
     ])
 }
 
-fn post(more: &[&str], query: &[u8]) -> Got {
+fn post(media_type: &str, more: &[&str], query: &[u8]) -> Got {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("query");
     std::fs::write(&file, query).unwrap();
     let data = format!("@{}", file.display());
-    let url = url("/dns-query");
-    let mut arguments = vec!["--data-binary", &data, "-H", "Content-Type: application/dns-message", &url];
+    let (url, media_type) = (url("/dns-query"), format!("Content-Type: {media_type}"));
+    let mut arguments = vec!["--data-binary", &data, "-H", &media_type, &url];
     arguments.extend(more);
     curl(&arguments)
 }
@@ -38,7 +39,7 @@ fn post(more: &[&str], query: &[u8]) -> Got {
 fn both_methods_over_both_versions_give_the_message() {
     for version in VERSIONS {
         let query = query("www.example.com", RecordType::A);
-        for got in [get(version, &query), post(&[version], &query)] {
+        for got in [get(version, &query), post(MESSAGE, &[version], &query)] {
             assert_eq!((got.status, got.header("content-type")), (200, Some("application/dns-message")), "{got:?}");
             let reply = Reply::read(&got.body).unwrap();
             assert_eq!((reply.id, reply.rcode, reply.answer.len()), (0, ResponseCode::NoError, 1));
@@ -94,8 +95,8 @@ fn each_mistake_has_its_status() {
         assert_eq!(curl(&[&url(path)]).status, *status, "{path}");
     }
     let message = query("www.example.com", RecordType::A);
-    assert_eq!(post(&["-H", "Content-Type: text/plain"], &message).status, 415);
-    assert_eq!(post(&[], &vec![0; 65_536]).status, 413);
+    assert_eq!(post("text/plain", &[], &message).status, 415);
+    assert_eq!(post(MESSAGE, &[], &vec![0; 65_536]).status, 413);
     let put = curl(&["-X", "PUT", &url("/dns-query")]);
     assert_eq!((put.status, put.header("allow")), (405, Some("GET,HEAD,POST")));
 }

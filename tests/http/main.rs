@@ -1,5 +1,5 @@
 //! The HTTP front door, met by real clients: curl over HTTP/1.1 and HTTP/2.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod api;
 mod doh;
@@ -70,7 +70,7 @@ fn lab(change: impl FnOnce(&mut Settings)) -> SocketAddr {
     let (told, ready) = mpsc::channel();
     // It runs for as long as this process.
     std::thread::spawn(move || {
-        run::lab(&lab, 0, &settings, |listening| told.send(listening.http[0]).unwrap()).unwrap()
+        run::lab(&lab, 0, &settings, |listening| told.send(listening.http[0]).unwrap()).unwrap();
     });
     ready.recv().unwrap()
 }
