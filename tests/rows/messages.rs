@@ -81,6 +81,17 @@ fn other_opcodes_classes_and_versions_get_what_rfc_8906_says() {
 }
 
 #[test]
+fn types_that_are_no_data_are_not_resolved() {
+    let lab = Running::lab(&[]);
+    for (qtype, rcode) in [("AXFR", "REFUSED"), ("OPT", "FORMERR"), ("TYPE0", "FORMERR"), ("TYPE254", "NOTIMP")] {
+        let dug = lab.dig(&format!("www.example.com {qtype} +noall +comments"));
+        // dig does not show the header of a transfer that failed.
+        assert!(dug.rcode == rcode || dug.text.contains("Transfer failed"), "{qtype}: {}", dug.text);
+        assert!(dug.answer.is_empty());
+    }
+}
+
+#[test]
 fn a_message_has_one_question() {
     let lab = Running::lab(&[]);
     let none = lab.dig("+header-only");
