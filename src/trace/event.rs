@@ -13,6 +13,8 @@ use crate::wire::{Ede, Name, RecordType};
 use super::source::Source;
 use super::why::{AskWhy, Avoided, ChoiceWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Wrong};
 
+pub use super::source::{Known, ServerAt};
+
 /// The number of a goal inside its walk; 0 is the client's question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct GoalId(pub u32);
@@ -56,55 +58,6 @@ pub enum Purpose {
         /// The zone that the name server serves.
         zone: Name,
     },
-}
-
-/// A server: its name where one is known, and its address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ServerAt {
-    /// The name under which the delegation lists it.
-    pub name: Option<Name>,
-    /// Its address.
-    pub addr: IpAddr,
-}
-
-impl fmt::Display for ServerAt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{name} ({})", self.addr),
-            None => write!(f, "{}", self.addr),
-        }
-    }
-}
-
-/// What kind of knowledge a cache gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Known {
-    /// A record set.
-    Set,
-    /// An alias on the way.
-    Alias,
-    /// That the name does not exist.
-    NxDomain,
-    /// That the name has no such records.
-    NoData,
-    /// The servers of a zone.
-    Delegation,
-    /// That this question failed a moment ago (RFC 9520).
-    Failure,
-}
-
-impl fmt::Display for Known {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Set => "the record set",
-            Self::Alias => "the alias",
-            Self::NxDomain => "that the name does not exist",
-            Self::NoData => "that there is no such record",
-            Self::Delegation => "the delegation",
-            Self::Failure => "the recent failure",
-        })
-    }
 }
 
 /// What a reply turned out to be.

@@ -1,4 +1,4 @@
-//! From whom a thing is known.
+//! From whom a thing is known, and what kind of thing.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -86,6 +86,55 @@ impl Serialize for Source {
             }
         }
         map.end()
+    }
+}
+
+/// A server: its name where one is known, and its address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServerAt {
+    /// The name under which the delegation lists it.
+    pub name: Option<Name>,
+    /// Its address.
+    pub addr: IpAddr,
+}
+
+impl fmt::Display for ServerAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} ({})", self.addr),
+            None => write!(f, "{}", self.addr),
+        }
+    }
+}
+
+/// What kind of knowledge a cache gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Known {
+    /// A record set.
+    Set,
+    /// An alias on the way.
+    Alias,
+    /// That the name does not exist.
+    NxDomain,
+    /// That the name has no such records.
+    NoData,
+    /// The servers of a zone.
+    Delegation,
+    /// That this question failed a moment ago (RFC 9520).
+    Failure,
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Set => "the record set",
+            Self::Alias => "the alias",
+            Self::NxDomain => "that the name does not exist",
+            Self::NoData => "that there is no such record",
+            Self::Delegation => "the delegation",
+            Self::Failure => "the recent failure",
+        })
     }
 }
 
