@@ -166,7 +166,8 @@ fn miss(claim: &Claim, ended: &Ended, trace: &[String]) -> Option<String> {
             let mut want: Vec<String> = records.iter().map(|record| record_text(record).to_string()).collect();
             let mut got: Vec<String> =
                 ended.outcome.answer.iter().flat_map(set_lines).filter(|line| !line.contains(" IN RRSIG ")).collect();
-            (want.sort(), got.sort());
+            want.sort();
+            got.sort();
             (want != got).then(|| format!("claimed {want:?}, came {got:?}"))
         }
         Claim::Says(text) => {

@@ -160,7 +160,7 @@ fn twist(trouble: Trouble, asked: &Name, reply: &mut Reply) {
             reply.additional.push(trap(evil));
         }
         Trouble::LiesAsGlue if !asked.is_within(&name("com.")) => {
-            reply.additional.extend(["a.root-servers.net.", "ns1.example.com."].map(name).map(trap))
+            reply.additional.extend(["a.root-servers.net.", "ns1.example.com."].map(name).map(trap));
         }
         Trouble::LiesAboutTargets => {
             let targets: Vec<Name> = reply
@@ -173,7 +173,7 @@ fn twist(trouble: Trouble, asked: &Name, reply: &mut Reply) {
             reply.answer.extend(foreign.map(trap).collect::<Vec<_>>());
         }
         Trouble::Lame => {
-            refer(reply, Name::root(), &[evil.clone()]);
+            refer(reply, Name::root(), std::slice::from_ref(&evil));
             reply.additional.push(trap(evil));
         }
         Trouble::Sideways => refer(reply, name("victim-of-lies.test."), &[lie()]),
