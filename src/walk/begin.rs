@@ -132,6 +132,7 @@ impl Walk {
     pub(super) fn enter(&mut self, id: GoalId, cut: Arc<Delegation>, turn: &mut Turn<'_, '_>) {
         let goal = self.goal(id);
         goal.minimised.enter(&cut.zone);
+        goal.entered = true;
         goal.state = State::At(Box::new(AtZone::new(cut)));
         turn.ready.push(id);
     }

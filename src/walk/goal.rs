@@ -33,6 +33,8 @@ pub(super) struct Goal {
     pub(super) chain: Vec<RrSet>,
     /// Proofs that came with aliases made by wildcards.
     pub(super) proof: Vec<RrSet>,
+    /// Whether servers had to be asked: what the caches answer costs nobody anything.
+    pub(super) entered: bool,
     /// Referrals followed for `current`.
     pub(super) referrals: u32,
     /// Zones whose servers, named by the operator, gave no answer: looked up from the root instead.
@@ -192,6 +194,7 @@ impl Goal {
             question,
             chain: Vec::new(),
             proof: Vec::new(),
+            entered: false,
             referrals: 0,
             fallen: Vec::new(),
             minimised: Minimised::new(mode),

@@ -56,7 +56,7 @@ impl Walk {
                 let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply);
                 Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
                 let verdict = if pending.forwarded {
-                    judge::forwarder(&pending.question, &clean)
+                    judge::forwarder(&pending.zone, &pending.question, &clean)
                 } else {
                     judge::reply(&pending.question, &clean)
                 };
@@ -120,7 +120,7 @@ impl Walk {
 /// What the trace shows: a minimised question that found no cut says so.
 fn shown(verdict: &Verdict, pending: &Pending) -> Verdict {
     match verdict {
-        Verdict::Answer { .. } | Verdict::NoData if pending.minimised => Verdict::Deeper,
+        Verdict::Answer { .. } | Verdict::NoData | Verdict::Wrong(Wrong::Bare) if pending.minimised => Verdict::Deeper,
         other => other.clone(),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::trace::{Verdict, Wrong};
 use crate::wire::text::rcode_name;
-use crate::wire::{Question, RecordType, ResponseCode};
+use crate::wire::{Name, Question, RecordType, ResponseCode};
 
 use super::scrub::{ChainEnd, Clean};
 
@@ -22,11 +22,15 @@ pub fn reply(asked: &Question, clean: &Clean) -> Verdict {
     }
 }
 
-/// Judges a reply of a server that was asked to do the looking up.
+/// Judges a reply of a server that was asked to do the looking up for `zone`.
 #[must_use]
-pub fn forwarder(asked: &Question, clean: &Clean) -> Verdict {
+pub fn forwarder(zone: &Name, asked: &Question, clean: &Clean) -> Verdict {
     let useful = clean.answer.is_some() || !clean.chain.is_empty() || clean.soa.is_some();
-    if !useful && !clean.tc && !clean.ra && (clean.referral.is_some() || clean.sideways.is_some()) {
+    let elsewhere = clean.referral.is_some() || clean.sideways.is_some();
+    let upward = clean.sideways.as_ref().is_some_and(|to| zone.is_below(to));
+    // RFC 2308 §2.2: NODATA may come with the NS set of the zone and without a SOA record; servers of a zone above
+    // say nothing about this one.
+    if !useful && !clean.tc && (upward || elsewhere && !clean.ra) {
         return Verdict::Wrong(Wrong::NotRecursive);
     }
     // It speaks from its cache as a rule (RA without AA), and not all of them pass a denial's SOA on.
@@ -108,7 +112,7 @@ pub fn last_resort(wrong: &Wrong, clean: &Clean) -> Option<Verdict> {
 mod tests {
     use super::super::scrub;
     use super::*;
-    use crate::wire::{DNSClass, Flags, Name, Record, Reply};
+    use crate::wire::{DNSClass, Flags, Record, Reply};
 
     /// A reply with these flags, an NS record in the authority section or none.
     fn heard(aa: bool, ra: bool, ns: Option<&str>) -> (Question, Clean) {
@@ -139,15 +143,26 @@ mod tests {
     fn a_forwarder_may_speak_without_authority_and_may_not_refer() {
         for (aa, ra) in [(false, true), (true, true), (true, false)] {
             let (asked, clean) = heard(aa, ra, None);
-            assert_eq!(forwarder(&asked, &clean), Verdict::NoData, "aa {aa}, ra {ra}");
+            assert_eq!(forwarder(&Name::root(), &asked, &clean), Verdict::NoData, "aa {aa}, ra {ra}");
         }
         let (asked, clean) = heard(false, true, None);
         assert_eq!(reply(&asked, &clean), Verdict::Wrong(Wrong::Recursive));
         let (asked, clean) = heard(false, true, Some("example"));
-        assert_eq!(forwarder(&asked, &clean), Verdict::NoData, "it does look up, and lists servers besides");
+        assert_eq!(
+            forwarder(&Name::root(), &asked, &clean),
+            Verdict::NoData,
+            "it does look up, and lists servers besides"
+        );
+        let (asked, clean) = heard(false, true, Some("."));
+        let below = forwarder(&"example".parse().expect("a name"), &asked, &clean);
+        assert_eq!(
+            below,
+            Verdict::Wrong(Wrong::NotRecursive),
+            "it lists the servers of a zone above the one it was given"
+        );
         for ns in ["example", "."] {
             let (asked, clean) = heard(false, false, Some(ns));
-            assert_eq!(forwarder(&asked, &clean), Verdict::Wrong(Wrong::NotRecursive), "{ns}");
+            assert_eq!(forwarder(&Name::root(), &asked, &clean), Verdict::Wrong(Wrong::NotRecursive), "{ns}");
         }
     }
 }

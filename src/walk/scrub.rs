@@ -10,6 +10,8 @@ use crate::wire::{DNSClass, Damage, Name, Question, Rdatas, Record, RecordType, 
 /// Largest set that is used: members and octets (CVE-2024-1737, CVE-2024-25590).
 const MAX_MEMBERS: usize = 256;
 const MAX_OCTETS: usize = 16 * 1024;
+/// Most signatures over one set; the first are kept (KeyTrap, CVE-2023-50387: each costs a verification).
+const MAX_SIGS: usize = 8;
 
 /// The useful part of a reply.
 #[derive(Clone, Debug)]
@@ -278,9 +280,12 @@ fn sets(zone: &Name, records: Vec<Record>, plain_sigs: bool, dropped: &mut Vec<D
         let group = &mut order[at].1;
         // RFC 2181 §5.2: the least TTL counts for the whole set.
         group.ttl_secs = group.ttl_secs.min(record.ttl_secs);
-        let list = if covers.is_some() { &mut group.sigs } else { &mut group.rdatas };
+        let (list, room) = match covers {
+            Some(_) => (&mut group.sigs, MAX_SIGS),
+            None => (&mut group.rdatas, MAX_MEMBERS + 1),
+        };
         // RFC 2181 §5: a set has no two equal members.
-        if list.len() <= MAX_MEMBERS && !list.contains(&record.rdata) {
+        if list.len() < room && !list.contains(&record.rdata) {
             list.push(record.rdata);
         }
     }

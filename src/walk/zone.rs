@@ -336,15 +336,14 @@ impl Walk {
             State::Done(Found::Failed(Failure::Cycle { name, zone })) => Some((name.clone(), zone.clone())),
             _ => None,
         };
+        let paid = self.goal(ended).entered;
         let Some(at) = self.goal(waiter).at() else { return };
         at.cycle = cycle.or(at.cycle.take());
         let Some(nth) = at.waits.iter().position(|(goal, _)| *goal == ended) else { return };
         let (_, name) = at.waits.swap_remove(nth);
         let other_family = at.waits.iter().any(|(_, awaited)| *awaited == name);
         let known = at.found.iter().any(|(server, _)| *server == name);
-        if found.is_empty() && !other_family && !known {
-            at.failed_lookups += 1;
-        }
+        at.failed_lookups += u32::from(paid && found.is_empty() && !other_family && !known);
         at.found.extend(found.into_iter().map(|addr| (name.clone(), addr)));
     }
 
