@@ -13,7 +13,7 @@ mod world;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use rootwalk::cache::{Answer, AnswerKey, Cache, TtlLimits};
+use rootwalk::cache::{Answer, AnswerKey, Cache, TtlLimits, Usage};
 use rootwalk::lab::Lab;
 use rootwalk::time::Time;
 use rootwalk::trace::Transport;
@@ -55,6 +55,7 @@ fn hit(criterion: &mut Criterion) {
         stored: Time::ZERO,
         expires: Time::from_secs(300),
         secure: false,
+        usage: Usage::default(),
     };
     let _ = cache.put_answer(&key, answer);
     let mut out = Vec::with_capacity(1232);

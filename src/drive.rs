@@ -87,8 +87,23 @@ pub async fn walk(question: Question, world: &World) -> (Outcome, Trace) {
 
 /// As [`walk`]; each step is shown to `watch` as soon as it is done.
 pub async fn walk_watched(question: Question, world: &World, watch: &mut dyn FnMut(&Entry)) -> (Outcome, Trace) {
-    let started = world.clock.now();
-    let mut walk = Walk::new(question.clone(), &world.settings, started);
+    let walk = Walk::new(question.clone(), &world.settings, world.clock.now());
+    carry_out(walk, &question, world, watch).await
+}
+
+/// As [`walk`], for an answer that is known and has `left` to live: it is not taken from the cache.
+pub async fn refresh(question: Question, left: Duration, world: &World) -> (Outcome, Trace) {
+    let walk = Walk::new(question.clone(), &world.settings, world.clock.now()).refreshing(left);
+    carry_out(walk, &question, world, &mut |_| {}).await
+}
+
+async fn carry_out(
+    mut walk: Walk,
+    question: &Question,
+    world: &World,
+    watch: &mut dyn FnMut(&Entry),
+) -> (Outcome, Trace) {
+    let started = walk.started();
     let mut dice = Dice::from_entropy(rand::random());
     let mut exchanges: Vec<(AskId, Exchange<'_>)> = Vec::new();
     let (mut heard, mut shown) = (None, 0);
@@ -114,7 +129,7 @@ pub async fn walk_watched(question: Question, world: &World, watch: &mut dyn FnM
     let cost = Cost::new(walk.budget().queries(), walk.budget().bytes(), started, world.clock.now());
     let edes = outcome.edes();
     let told = Told { rcode: outcome.rcode, answer: &outcome.answer, authority: &outcome.authority, edes: &edes };
-    let trace = Trace::new(&question, &told, cost, walk.into_log());
+    let trace = Trace::new(question, &told, cost, walk.into_log());
     (outcome, trace)
 }
 

@@ -18,13 +18,14 @@ use crate::http::{self, HttpSettings};
 use crate::lab::{self, Lab};
 use crate::listen::{self, Doors, ListenSettings, Open};
 use crate::policy::PolicySettings;
-use crate::serve::{Resolver, ServeSettings, told_here};
+use crate::serve::{Resolver, ServeSettings, StaleSettings, told_here};
 use crate::time::Time;
 use crate::trace::{RouteKind, Source, Trace};
 use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::limits::Limits;
 use crate::walk::minimise::Minimisation;
 use crate::walk::outcome::Outcome;
+use crate::walk::stale::StaleLimits;
 use crate::walk::{Avoid, Private, Route, Routes, WalkSettings};
 use crate::wire::{Name, Question, ResponseCode};
 
@@ -201,6 +202,12 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
+/// A resolver without front doors, which knows nothing yet.
+#[must_use]
+pub fn resolver(settings: &Settings) -> Resolver {
+    Resolver::new(world(settings), serve_settings(settings))
+}
+
 /// Binds and opens the front doors.
 fn open(settings: &Settings) -> Result<Front, RunError> {
     let mut wanted = listen_settings(settings);
@@ -216,7 +223,7 @@ fn open(settings: &Settings) -> Result<Front, RunError> {
         }
     };
     let http = http_doors(settings)?;
-    let resolver = Resolver::new(world(settings), serve_settings(settings));
+    let resolver = resolver(settings);
     Ok(Front { dns: doors.open(&resolver)?, http: http.open(resolver)? })
 }
 
@@ -374,7 +381,28 @@ fn serve_settings(settings: &Settings) -> ServeSettings {
         version: said(&server.version),
     };
     let (nsid, cookie_secret) = (server.nsid.0.clone(), server.cookie_secret.0.unwrap_or_else(rand::random));
-    ServeSettings { policy, udp_size: server.udp_size, ede: server.ede, nsid, cookie_secret }
+    ServeSettings {
+        policy,
+        udp_size: server.udp_size,
+        ede: server.ede,
+        nsid,
+        cookie_secret,
+        walks: settings.resolver.walks,
+        prefetch: settings.cache.prefetch,
+        stale: stale_settings(&settings.cache),
+    }
+}
+
+fn stale_settings(cache: &config::Cache) -> Option<StaleSettings> {
+    let limits = StaleLimits {
+        max: Duration::from_secs(cache.max_stale_secs.into()),
+        reply_ttl_secs: cache.stale_reply_ttl_secs,
+    };
+    (cache.max_stale_secs > 0).then(|| StaleSettings {
+        limits,
+        client_timeout: Duration::from_millis(cache.stale_client_timeout_ms),
+        recheck: Duration::from_secs(cache.stale_recheck_secs.into()),
+    })
 }
 
 fn http_settings(settings: &Settings) -> HttpSettings {

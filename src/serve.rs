@@ -4,26 +4,37 @@
 //! [`Resolver::answer_now`] and take no time. Only when the answer is not known does a walk begin
 //! ([`crate::drive`]), which equal questions share; that is [`Resolver::answer_later`].
 
-use std::collections::HashMap;
+mod flights;
+mod landed;
+
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
-use tokio::sync::Notify;
+use tokio::task::spawn_local;
+use tokio::time::timeout;
 
-use crate::cache::{Answer, AnswerKey};
-use crate::drive::{World, known, walk, walk_watched};
+use crate::cache::{Answer, AnswerKey, Usage};
+use crate::drive::{World, known, refresh, walk, walk_watched};
 use crate::listen::{Now, Peer, Responder, Transport};
 use crate::policy::{LocalAnswer, PolicySettings, Verdict, admits, judge};
 use crate::time::Time;
-use crate::trace::{Cost, Entry, Told, Trace};
-use crate::walk::outcome::Outcome;
+use crate::trace::{Cost, Entry, Event, GoalId, StaleWhy, Told, Trace};
+use crate::walk::outcome::{Failure, Outcome};
 use crate::wire::{
     BadQuery, DNSClass, Ede, Extras, QueryView, Question, ResponseCode, Sections, Template, answer_bad, cookie, ede,
     edns,
 };
+
+use flights::{Boarding, Flight, Flights};
+use landed::{Form, Landed};
+
+pub use landed::StaleSettings;
+
+/// An answer whose refresh has failed is not tried again for this long (RFC 8767 §5).
+const REFRESH_PAUSE: Duration = Duration::from_secs(30);
 
 /// How queries are answered.
 #[derive(Clone, Debug)]
@@ -38,6 +49,12 @@ pub struct ServeSettings {
     pub nsid: Box<[u8]>,
     /// What the cookies for clients are made with (RFC 9018).
     pub cookie_secret: [u8; 16],
+    /// Most questions that are looked up at once.
+    pub walks: usize,
+    /// Whether answers in use are fetched anew before their time is over.
+    pub prefetch: bool,
+    /// Whether answers are served after their time, and how.
+    pub stale: Option<StaleSettings>,
 }
 
 /// A resolver: cheap to clone, shared by all workers.
@@ -48,7 +65,7 @@ pub struct Resolver(Arc<Inner>);
 struct Inner {
     world: World,
     settings: ServeSettings,
-    flights: Mutex<HashMap<Question, Arc<Flight>>>,
+    flights: Flights,
 }
 
 /// From what a walk begins.
@@ -60,26 +77,21 @@ pub enum Knowledge {
     Nothing,
 }
 
-/// One walk that several clients may wait for.
-#[derive(Debug, Default)]
-struct Flight {
-    landed: OnceLock<Arc<Landed>>,
-    signal: Notify,
-}
-
-/// What a walk brought, and when.
-#[derive(Debug)]
-struct Landed {
-    outcome: Outcome,
-    edes: Vec<Ede>,
-    at: Time,
+/// Why a walk begins.
+#[derive(Clone, Copy)]
+enum Why {
+    /// A client waits.
+    Asked,
+    /// The answer is known and in use, and has this long to live.
+    Refresh(Duration),
 }
 
 impl Resolver {
     /// A resolver that lives in `world`.
     #[must_use]
     pub fn new(world: World, settings: ServeSettings) -> Self {
-        Self(Arc::new(Inner { world, settings, flights: Mutex::default() }))
+        let flights = Flights::new(settings.walks);
+        Self(Arc::new(Inner { world, settings, flights }))
     }
 
     /// Whether a client may ask at all.
@@ -108,7 +120,6 @@ impl Resolver {
     }
 
     fn respond(&self, query: &QueryView<'_>, answer: &Answer, now: Time, peer: &Peer, out: &mut Vec<u8>) {
-        let age_secs = u32::try_from((now - answer.stored).as_secs()).unwrap_or(u32::MAX);
         let edes: &[Ede] = if self.0.settings.ede { &answer.edes } else { &[] };
         let cookie = self.cookie(query, peer);
         let cookie = cookie.as_ref().map(|cookie| (edns::COOKIE, &cookie[..]));
@@ -116,7 +127,7 @@ impl Resolver {
         let nsid = Some(&*self.0.settings.nsid).filter(|id| !id.is_empty() && option(query, edns::NSID).is_some());
         let options: SmallVec<[(u16, &[u8]); 2]> = cookie.into_iter().chain(nsid.map(|id| (edns::NSID, id))).collect();
         let extras = Extras { ad: false, aa: false, edes, options: &options, udp_size: self.0.settings.udp_size };
-        answer.template.respond(query, age_secs, &extras, self.limit(query, peer), out);
+        answer.template.respond(query, answer.age_secs(now), &extras, self.limit(query, peer), out);
     }
 
     /// The cookie for the client, if it sent one (RFC 7873 §5.2).
@@ -143,7 +154,8 @@ impl Resolver {
         };
         let template = Template::build(&query.question(), local.rcode, &sections, query.dnssec_ok());
         let now = self.0.world.clock.now();
-        let answer = Answer { template, edes: local.edes.clone().into(), stored: now, expires: now, secure: false };
+        let edes = local.edes.clone().into();
+        let answer = Answer { template, edes, stored: now, expires: now, secure: false, usage: Usage::stopgap(None) };
         self.respond(query, &answer, now, peer, out);
     }
 
@@ -160,8 +172,7 @@ impl Resolver {
             let why = "recursion was not desired, and the answer is not in the cache";
             return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
         };
-        let landed = Landed { edes: outcome.edes(), outcome, at: now };
-        let answer = self.keep(&key(query), &question, &landed);
+        let answer = self.keep_unless_failed(&question, Form::of(query), &outcome, now);
         self.respond(query, &answer, now, peer, out);
     }
 
@@ -172,62 +183,69 @@ impl Resolver {
         Now::Sent
     }
 
-    /// Waits for the walk that answers `question`; begins it when nobody has.
-    async fn landed(&self, question: &Question) -> Arc<Landed> {
-        let (flight, is_first) = {
-            let mut flights = self.0.flights.lock();
-            match flights.get(question) {
-                Some(flight) => (Arc::clone(flight), false),
-                None => {
-                    let flight = Arc::new(Flight::default());
-                    flights.insert(question.clone(), Arc::clone(&flight));
-                    (flight, true)
-                }
+    /// The walk for `question`: the one under way, or a new one; `None` when there are too many.
+    fn board(&self, question: &Question, form: Form, why: Why) -> Option<Arc<Flight>> {
+        match self.0.flights.board(question, self.0.world.clock.now()) {
+            Boarding::Joined(flight) => Some(flight),
+            Boarding::Full => None,
+            Boarding::First(flight) => {
+                // A task of its own: the walk goes on for the others, and for the cache, when this client leaves.
+                spawn_local(self.clone().fly(question.clone(), form, why, Arc::clone(&flight)));
+                Some(flight)
             }
-        };
-        if is_first {
-            // A task of its own: the walk goes on for the others, and for the cache, when this client leaves.
-            tokio::task::spawn_local(self.clone().fly(question.clone(), Arc::clone(&flight)));
-        }
-        loop {
-            let landed = flight.signal.notified();
-            if let Some(landed) = flight.landed.get() {
-                return Arc::clone(landed);
-            }
-            landed.await;
         }
     }
 
-    async fn fly(self, question: Question, flight: Arc<Flight>) {
-        let _ticket = Ticket { resolver: &self, question: &question, flight: &flight };
-        let (outcome, trace) = walk(question.clone(), &self.0.world).await;
+    async fn fly(self, question: Question, form: Form, why: Why, flight: Arc<Flight>) {
+        let ticket = Ticket { resolver: &self, question: &question, flight: &flight };
+        let world = &self.0.world;
+        let (outcome, mut trace) = match why {
+            Why::Asked => walk(question.clone(), world).await,
+            Why::Refresh(left) => refresh(question.clone(), left, world).await,
+        };
+        let landed = Landed::new(outcome, world.clock.now());
+        // Kept also when nobody waits any more.
+        self.ready(&question, form, &landed);
+        if let Some(stale) = landed.stale() {
+            trace.steps.push(Entry::new(world.clock.now(), flight.began, GoalId(0), Event::Stale(stale)));
+        }
         for step in &trace.steps {
             tracing::trace!(question = %trace.title(), at_us = step.at_us, "{}", step.event);
         }
         tracing::debug!(question = %trace.title(), rcode = %trace.rcode, queries = trace.cost.queries,
             time_us = trace.cost.time_us, "walked");
-        let edes = outcome.edes();
-        let landed = Landed { outcome, edes, at: self.0.world.clock.now() };
-        let _ = flight.landed.set(Arc::new(landed));
+        ticket.land(landed);
     }
 
-    /// Makes what a walk brought ready to send, and keeps it for as long as it is good.
-    fn keep(&self, key: &AnswerKey<'_>, question: &Question, landed: &Landed) -> Arc<Answer> {
-        let cache = &self.0.world.cache;
-        if let Some(kept) = cache.answer(key, landed.at) {
-            return kept;
-        }
-        let Outcome { rcode, answer, authority, .. } = &landed.outcome;
-        let sections = Sections { answer, authority, ..Sections::default() };
-        let template = Template::build(question, *rcode, &sections, key.dnssec_ok);
-        let ttl_secs = match &landed.outcome.failure {
-            // RFC 9520: a failure is kept by the cache of failures, which knows for how long.
-            Some(_) => cache.failure(question, landed.at).map_or(0, |known| (known.expires - landed.at).as_secs()),
-            None => template.min_ttl_secs().into(),
+    /// Fetches an answer anew that is about to end; who asked has been served.
+    fn fetch_anew(&self, query: &QueryView<'_>, left: Duration) {
+        let (question, form) = (query.question(), Form::of(query));
+        // Too many walks: those for which somebody waits come first.
+        let _ = self.board(&question, form, Why::Refresh(left));
+    }
+
+    /// The answer for a client: what the walk brings, or what is still known when that takes too long.
+    async fn found(&self, question: &Question, form: Form) -> Arc<Answer> {
+        let Some(flight) = self.board(question, form, Why::Asked) else {
+            let busy = Outcome::failed(Failure::Busy { walks: self.0.settings.walks });
+            return self.ready(question, form, &Landed::new(busy, self.0.world.clock.now()));
         };
-        let (stored, expires) = (landed.at, landed.at.plus_secs(ttl_secs));
-        let answer = Answer { template, edes: landed.edes.clone().into(), stored, expires, secure: false };
-        cache.put_answer(key, answer).0
+        let Some(settings) = &self.0.settings.stale else {
+            return self.ready(question, form, &*flight.landed().await);
+        };
+        // Counted from the beginning of the walk: who joins late has no longer to wait.
+        let patience = flight.began + settings.client_timeout - self.0.world.clock.now();
+        if let Ok(landed) = timeout(patience, flight.landed()).await {
+            return self.ready(question, form, &landed);
+        }
+        let why = match u64::try_from(settings.client_timeout.as_millis()).unwrap_or(u64::MAX) {
+            0 => StaleWhy::AtOnce,
+            after_ms => StaleWhy::Slow { after_ms },
+        };
+        match self.meanwhile(question, form, why) {
+            Some(stale) => Arc::new(stale),
+            None => self.ready(question, form, &*flight.landed().await),
+        }
     }
 }
 
@@ -251,15 +269,16 @@ struct Ticket<'a> {
     flight: &'a Flight,
 }
 
+impl Ticket<'_> {
+    fn land(self, landed: Landed) {
+        self.resolver.0.flights.land(self.question, self.flight, || landed);
+    }
+}
+
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        self.resolver.0.flights.lock().remove(self.question);
-        let failed = || {
-            let outcome = Outcome::abandoned();
-            Arc::new(Landed { edes: outcome.edes(), outcome, at: self.resolver.0.world.clock.now() })
-        };
-        self.flight.landed.get_or_init(failed);
-        self.flight.signal.notify_waiters();
+        let inner = &self.resolver.0;
+        inner.flights.land(self.question, self.flight, || Landed::new(Outcome::abandoned(), inner.world.clock.now()));
     }
 }
 
@@ -278,8 +297,13 @@ impl Responder for Resolver {
         if query.qclass() == DNSClass::IN
             && admits(peer.client.ip(), policy)
             && let Some(answer) = self.0.world.cache.answer(&key(&query), now)
+            // RFC 8767 §5: who does not want recursion gets nothing that is stale.
+            && (query.flags().rd() || !answer.is_stopgap())
         {
             self.respond(&query, &answer, now, peer, out);
+            if self.0.settings.prefetch && query.flags().rd() && answer.used(now, REFRESH_PAUSE) {
+                self.fetch_anew(&query, answer.expires - now);
+            }
             return Now::Sent;
         }
         match judge(&query.question(), peer.client.ip(), policy) {
@@ -296,8 +320,7 @@ impl Responder for Resolver {
         async move {
             let query = QueryView::read(&bytes).ok()?;
             let question = query.question();
-            let landed = resolver.landed(&question).await;
-            let answer = resolver.keep(&key(&query), &question, &landed);
+            let answer = resolver.found(&question, Form::of(&query)).await;
             let mut out = Vec::with_capacity(512);
             resolver.respond(&query, &answer, resolver.0.world.clock.now(), &peer, &mut out);
             Some(out)

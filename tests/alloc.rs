@@ -4,8 +4,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::time::Duration;
 
-use rootwalk::cache::{Answer, AnswerKey, Cache, Put, TtlLimits};
+use rootwalk::cache::{Answer, AnswerKey, Cache, Put, TtlLimits, Usage};
 use rootwalk::time::Time;
 use rootwalk::wire::{
     Ede, Edns, EdnsOption, Extras, Flags, QueryView, Question, RecordType, ResponseCode, RrSet, Sections, Template,
@@ -50,7 +51,7 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
     let key = AnswerKey { qname_wire: owner.wire(), qtype: 1, dnssec_ok: true, checking_disabled: false };
     let (stored, expires) = (Time::ZERO, Time::from_secs(300));
-    let answer = Answer { template, edes: edes.into(), stored, expires, secure: false };
+    let answer = Answer { template, edes: edes.into(), stored, expires, secure: false, usage: Usage::default() };
     assert_eq!(cache.put_answer(&key, answer).1, Put::Stored);
 
     let before = COUNT.get();
@@ -60,7 +61,9 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     let key = AnswerKey { qname_wire: query.qname_wire(), qtype: query.qtype().into(), ..key };
     let answer = cache.answer(&key, Time::from_secs(10)).expect("a fresh answer");
     let extras = Extras { edes: &answer.edes, options: &options, udp_size: 1232, ..Extras::default() };
-    answer.template.respond(&query, 10, &extras, query.udp_limit(), &mut out);
+    let now = Time::from_secs(10);
+    answer.template.respond(&query, answer.age_secs(now), &extras, query.udp_limit(), &mut out);
+    assert!(!answer.used(now, Duration::from_secs(30)));
     let allocations = COUNT.get() - before;
 
     assert_eq!(allocations, 0);

@@ -4,7 +4,9 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
-use rootwalk::cache::{Answer, AnswerKey, Cache, Delegation, Denial, DenialKind, NameServer, Put, Rank, TtlLimits};
+use rootwalk::cache::{
+    Answer, AnswerKey, Cache, Delegation, Denial, DenialKind, NameServer, Put, Rank, TtlLimits, Usage,
+};
 use rootwalk::time::Time;
 use rootwalk::trace::Source;
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, Sections, Template};
@@ -30,7 +32,19 @@ fn put(cache: &Cache, nth: usize, now: Time) -> Put {
             let template = Template::build(&question, ResponseCode::NoError, &sections, false);
             let key = AnswerKey { qname_wire: name.wire(), qtype: 1, dnssec_ok: false, checking_disabled: false };
             let expires = now.plus_secs(300);
-            cache.put_answer(&key, Answer { template, edes: Box::default(), stored: now, expires, secure: false }).1
+            cache
+                .put_answer(
+                    &key,
+                    Answer {
+                        template,
+                        edes: Box::default(),
+                        stored: now,
+                        expires,
+                        secure: false,
+                        usage: Usage::default(),
+                    },
+                )
+                .1
         }
         1 => cache.put_set(set, Rank::AuthAnswer, from, now),
         2 => {

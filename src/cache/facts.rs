@@ -7,6 +7,7 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 use super::rank::Rank;
+use super::usage::Usage;
 use crate::time::Time;
 use crate::trace::Source;
 use crate::wire::{Ede, Name, ResponseCode, RrSet, Template};
@@ -58,7 +59,7 @@ impl fmt::Display for Put {
 }
 
 /// An answer ready to send.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Answer {
     /// The message without OPT.
     pub template: Template,
@@ -70,6 +71,8 @@ pub struct Answer {
     pub expires: Time,
     /// Whether all of it was proved by DNSSEC, so that AD may be set (RFC 4035 §3.2.3).
     pub secure: bool,
+    /// How it is used.
+    pub usage: Usage,
 }
 
 /// What an answer is filed under.
@@ -182,7 +185,7 @@ pub struct Failure {
 impl Answer {
     pub(super) fn heap_bytes(&self) -> usize {
         // The template has three blocks, two of which are often smaller than the allocator's least.
-        self.template.heap_bytes() + 3 * PER_BLOCK + LEAST_BLOCK + edes_heap(&self.edes)
+        self.template.heap_bytes() + 3 * PER_BLOCK + LEAST_BLOCK + edes_heap(&self.edes) + self.usage.heap_bytes()
     }
 }
 

@@ -15,9 +15,11 @@ mod shard;
 #[cfg(test)]
 mod tests;
 mod ttl;
+mod usage;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use siphasher::sip128::SipHasher13;
@@ -31,6 +33,7 @@ pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, Know
 pub use rank::Rank;
 pub use servers::{ServerState, Servers, Support};
 pub use ttl::TtlLimits;
+pub use usage::Usage;
 
 use key::{Key, Store, Subject};
 use shard::{Entry, Kept, Shard};
@@ -92,18 +95,29 @@ impl Cache {
         self.fresh(&self.answer_key(key), now)
     }
 
+    /// As [`Cache::answer`], also within `over` after the end of its time (RFC 8767), but nothing that only stood in for a
+    /// better answer.
+    #[must_use]
+    pub fn stale_answer(&self, key: &AnswerKey<'_>, now: Time, over: Duration) -> Option<Arc<Answer>> {
+        let known = self.get::<Answer>(&self.answer_key(key)).and_then(Answer::regular);
+        known.filter(|answer| answer.expires + over > now)
+    }
+
     /// Keeps an answer until its `expires`, which is capped as for record sets. Returns it, kept or not. An
     /// answer other than a failure ends the row of failures of its question.
     pub fn put_answer(&self, key: &AnswerKey<'_>, mut answer: Answer) -> (Arc<Answer>, Put) {
         answer.expires = answer.expires.min(answer.stored.plus_secs(u64::from(self.ttls.positive_max_secs)));
-        if matches!(answer.template.rcode(), ResponseCode::NoError | ResponseCode::NXDomain) {
+        if matches!(answer.template.rcode(), ResponseCode::NoError | ResponseCode::NXDomain) && !answer.is_stopgap() {
             self.remove(&self.key(&Subject::new(key.qname_wire, key.qtype, Store::Failures, 0)));
         }
         let answer = Arc::new(answer);
+        let key = self.answer_key(key);
         if answer.expires <= answer.stored {
+            // What was answered before is not what is told now: it must not be served stale either.
+            self.remove(&key);
             return (answer, Put::ZeroTtl);
         }
-        let put = self.put_arc(self.answer_key(key), Arc::clone(&answer), |_: &Answer| Ok(()));
+        let put = self.put_arc(key, Arc::clone(&answer), |_: &Answer| Ok(()));
         (answer, put)
     }
 
@@ -113,13 +127,17 @@ impl Cache {
         self.fresh(&self.key(&Subject::of(owner, rtype, Store::Sets)), now)
     }
 
+    /// As [`Cache::set`], also within `over` after the end of its time (RFC 8767).
+    #[must_use]
+    pub fn stale_set(&self, owner: &Name, rtype: RecordType, now: Time, over: Duration) -> Option<Arc<KnownSet>> {
+        self.get(&self.key(&Subject::of(owner, rtype, Store::Sets)))
+            .filter(|set: &Arc<KnownSet>| set.expires + over > now)
+    }
+
     /// Keeps a record set, unless a fresh one of higher rank is known (RFC 2181 §5.4.1). What the answer section
     /// of an authoritative reply says ends a denial of it.
     pub fn put_set(&self, mut set: RrSet, rank: Rank, from: Source, now: Time) -> Put {
         set.ttl_secs = self.ttls.positive(set.ttl_secs);
-        if set.ttl_secs == 0 {
-            return Put::ZeroTtl;
-        }
         let expires = now.plus_secs(u64::from(set.ttl_secs));
         let known = KnownSet { set, rank, from, stored: now, expires };
         if let Err(unfit) = known.fits() {
@@ -131,6 +149,16 @@ impl Cache {
             self.remove(&self.key(&Subject::of_name(&set.owner, Store::NoName)));
         }
         let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
+        if set.ttl_secs == 0 {
+            // What was known before is not what is told now: it must not be served stale either.
+            let alias = self.key(&Subject::of(&set.owner, RecordType::CNAME, Store::Sets));
+            for key in [key, alias] {
+                if self.get::<KnownSet>(&key).is_some_and(|old| old.rank <= rank) {
+                    self.remove(&key);
+                }
+            }
+            return Put::ZeroTtl;
+        }
         self.put_if(key, known, |old: &KnownSet| {
             if old.expires > now && old.rank > rank { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
         })
@@ -142,6 +170,14 @@ impl Cache {
         let no_name = self.key(&Subject::of_name(name, Store::NoName));
         let no_data = || self.fresh(&self.key(&Subject::of(name, rtype, Store::NoData)), now);
         self.fresh(&no_name, now).or_else(no_data)
+    }
+
+    /// As [`Cache::denial`], also within `over` after the end of its time (RFC 8767); of two the later one.
+    #[must_use]
+    pub fn stale_denial(&self, name: &Name, rtype: RecordType, now: Time, over: Duration) -> Option<Arc<Denial>> {
+        let subjects = [Subject::of_name(name, Store::NoName), Subject::of(name, rtype, Store::NoData)];
+        let found = subjects.iter().filter_map(|subject| self.get::<Denial>(&self.key(subject)));
+        found.filter(|denial| denial.expires + over > now).max_by_key(|denial| denial.stored)
     }
 
     /// Keeps an authoritative denial of `name` or of `rtype` at it (RFC 2308 §5): for the least of the SOA's TTL

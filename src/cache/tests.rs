@@ -49,7 +49,14 @@ fn answer(name: &Name, ttl_secs: u32, stored: Time) -> Answer {
     let sections = Sections { answer: &[a_set(name, ttl_secs, 1)], ..Sections::default() };
     let question = Question::new(name.clone(), RecordType::A);
     let template = Template::build(&question, ResponseCode::NoError, &sections, false);
-    Answer { template, edes: Box::default(), stored, expires: stored.plus_secs(ttl_secs.into()), secure: false }
+    Answer {
+        template,
+        edes: Box::default(),
+        stored,
+        expires: stored.plus_secs(ttl_secs.into()),
+        secure: false,
+        usage: Usage::default(),
+    }
 }
 
 /// For what must be stored for the test to make sense.
@@ -264,6 +271,9 @@ proptest! {
                         Some((_, old, _)) => Put::KeptBetter(*old),
                         None => Put::Stored,
                     };
+                    if want == Put::ZeroTtl && model.get(&owner).is_some_and(|(_, old, _)| *old <= rank) {
+                        model.remove(&owner);
+                    }
                     if want == Put::Stored {
                         model.insert(owner.clone(), (octet, rank, now.plus_secs(ttl_secs.into())));
                     }

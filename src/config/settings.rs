@@ -248,6 +248,8 @@ settings! {
         case_randomisation: bool = true;
         /// Octets of the largest answer that servers may send over UDP (RFC 9715).
         udp_size: u16 = 1232 => 512..=4096;
+        /// Questions that are looked up at once; when there are more, clients are told to ask again.
+        walks: usize = 10_000 => 1..=1_000_000;
         /// Ask servers on loopback addresses; only a laboratory has any, elsewhere it is an attack.
         query_loopback: bool = false;
         /// Ask servers on addresses of private and link-local networks (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16,
@@ -317,6 +319,20 @@ settings! {
         min_delegation_ttl_secs: u32 = 60 => 0..=86_400;
         /// Where a zone's servers are is kept at most this many seconds, and then asked from the parent again.
         max_delegation_ttl_secs: u32 = 86_400 => 60..=604_800;
+        /// Fetch an answer anew when it is asked for in the last tenth of its life and was asked for before, so that
+        /// nobody has to wait for what is asked often.
+        prefetch: bool = true;
+        /// For this many seconds after its time an answer is served when no new one can be had or when that takes too
+        /// long, with EDE 3 (Stale Answer) or 19 (Stale NXDOMAIN Answer); 0 never (RFC 8767).
+        max_stale_secs: u32 = 86_400 => 0..=604_800;
+        /// The TTL that clients see in such an answer (RFC 8767 §4).
+        stale_reply_ttl_secs: u32 = 30 => 1..=3600;
+        /// How many milliseconds a client waits for a new answer before it gets the old one, while the search goes on;
+        /// 0 gives it at once, and the new one to the next client (RFC 8767 §5).
+        stale_client_timeout_ms: u64 = 1800 => 0..=60_000;
+        /// When no new answer could be had, the old one is served for this many seconds before the next try
+        /// (RFC 8767 §5).
+        stale_recheck_secs: u32 = 30 => 1..=3600;
     }
 
     /// The log, on standard error.

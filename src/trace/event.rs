@@ -11,6 +11,7 @@ use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType};
 
 use super::source::Source;
+use super::stale::Stale;
 use super::why::{AskWhy, Avoided, ChoiceWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Wrong};
 
 pub use super::source::{Known, ServerAt};
@@ -159,6 +160,22 @@ pub enum Event {
         /// Who told us.
         source: Source,
     },
+    /// The answer is known, and fetched anew before its time is over.
+    Refresh {
+        /// Seconds for which it stays valid.
+        left_secs: u64,
+    },
+    /// What a cache knew is not used, as it is about to end.
+    SetAside {
+        /// What.
+        known: Known,
+        /// Of which name.
+        name: Name,
+        /// Seconds for which it stays valid.
+        left_secs: u64,
+    },
+    /// An answer whose time is over is served (RFC 8767).
+    Stale(Stale),
     /// A question was sent.
     Asked {
         /// The number of the ask in this walk.
@@ -362,6 +379,13 @@ impl fmt::Display for Event {
                 let rtype = type_name(*rtype);
                 write!(f, "the cache knows {known} {name} {rtype}, {age_secs} s old, {left_secs} s left, from {source}")
             }
+            Self::Refresh { left_secs } => {
+                write!(f, "the answer is known and in use, and {left_secs} s before its end a new one is fetched")
+            }
+            Self::SetAside { known, name, left_secs } => {
+                write!(f, "set aside {known} {name}, which has {left_secs} s left")
+            }
+            Self::Stale(stale) => write!(f, "the last known answer is served: {stale}"),
             Self::Asked { zone, server, name, qtype, transport, why, choice, .. } => {
                 let qtype = type_name(*qtype);
                 write!(f, "ask {server} for {zone}: {name} {qtype} over {transport} ({why}; {choice})")

@@ -7,6 +7,7 @@ mod event;
 mod proof;
 mod report;
 mod source;
+mod stale;
 mod text;
 mod why;
 
@@ -14,5 +15,6 @@ pub use event::{Entry, Event, GoalId, Known, Purpose, ServerAt, Verdict};
 pub use proof::{Bogus, Insecure, Proof};
 pub use report::{Cost, SCHEMA, Told, Trace};
 pub use source::{Informant, Source};
+pub use stale::{Stale, StaleWhy};
 pub use text::Paint;
 pub use why::{AskWhy, Avoided, ChoiceWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Unreachable, Wrong};

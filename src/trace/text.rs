@@ -289,7 +289,7 @@ fn shortened(record: &str) -> String {
 
 fn tone(event: &Event) -> Tone {
     match event {
-        Event::Goal { .. } => Tone::Heading,
+        Event::Goal { .. } | Event::Refresh { .. } => Tone::Heading,
         Event::FromCache { .. } => Tone::Cache,
         Event::Asked { .. } | Event::Joined { .. } | Event::Routed { .. } => Tone::Asked,
         Event::Heard { verdict: Verdict::Wrong(_) | Verdict::AliasLoop { .. } | Verdict::TooLong, .. } => Tone::Bad,
@@ -297,6 +297,8 @@ fn tone(event: &Event) -> Tone {
         Event::Ended { edes, .. } if edes.is_empty() => Tone::Good,
         Event::NotAsked { .. }
         | Event::Withheld { .. }
+        | Event::SetAside { .. }
+        | Event::Stale(_)
         | Event::Late { .. }
         | Event::Ignored { .. }
         | Event::Dropped { .. }

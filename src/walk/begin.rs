@@ -32,7 +32,13 @@ impl Walk {
         if let Purpose::StubPriming { zone } = self.goal(id).purpose.clone() {
             return self.begin_stub_priming(id, &zone, turn);
         }
-        let (look, seen) = look(&current, turn.around, turn.now);
+        let (mut look, mut seen) = look(&current, turn.around, turn.now);
+        if let Some(event) = seen.take() {
+            self.note(turn, id, event.clone());
+            if self.sets_aside(id, &event, turn) {
+                (look, seen) = remembered(&current, turn.around, turn.now);
+            }
+        }
         if let Some(event) = seen {
             self.note(turn, id, event);
         }
@@ -61,16 +67,7 @@ impl Walk {
         if self.take_route(id, place, known.as_deref(), turn) {
             return;
         }
-        if let Some(cut) = known {
-            let event = Event::FromCache {
-                known: Known::Delegation,
-                name: cut.zone.clone(),
-                rtype: RecordType::NS,
-                age_secs: (turn.now - cut.stored).as_secs(),
-                left_secs: (cut.expires - turn.now).as_secs(),
-                source: cut.from.clone(),
-            };
-            self.note(turn, id, event);
+        if let Some(cut) = self.deepest(id, place, turn) {
             return self.enter(id, cut, turn);
         }
         match self.root.clone() {
@@ -218,15 +215,25 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
             return (Look::Alias(set, target), event);
         }
     }
-    if let Some(failure) = cache.failure(question, now) {
-        let event = seen(Known::Failure, name, qtype, failure.stored, failure.expires, &Source::Local);
-        return (Look::Failed(Failure::Remembered { edes: failure.edes.to_vec() }), event);
-    }
-    (Look::Nothing, None)
+    remembered(question, around, now)
+}
+
+/// Asks the cache whether the question failed a moment ago (RFC 9520).
+fn remembered(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Event>) {
+    let Some(failure) = around.cache.failure(question, now) else { return (Look::Nothing, None) };
+    let event = Event::FromCache {
+        known: Known::Failure,
+        name: question.name.clone(),
+        rtype: question.qtype,
+        age_secs: (now - failure.stored).as_secs(),
+        left_secs: (failure.expires - now).as_secs(),
+        source: Source::Local,
+    };
+    (Look::Failed(Failure::Remembered { edes: failure.edes.to_vec() }), Some(event))
 }
 
 /// A set as it stands in an answer `now`: its TTL counts down from when it was `stored`.
-fn aged(set: &RrSet, stored: Time, now: Time) -> RrSet {
+pub(super) fn aged(set: &RrSet, stored: Time, now: Time) -> RrSet {
     let age_secs = u32::try_from((now - stored).as_secs()).unwrap_or(u32::MAX);
     RrSet { ttl_secs: set.ttl_secs.saturating_sub(age_secs), ..set.clone() }
 }

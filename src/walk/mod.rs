@@ -9,6 +9,7 @@ pub mod limits;
 pub mod minimise;
 pub mod outcome;
 pub mod scrub;
+pub mod stale;
 
 mod apply;
 mod begin;
@@ -17,6 +18,7 @@ mod goal;
 mod hear;
 mod learn;
 mod private;
+mod refresh;
 mod route;
 mod servers;
 mod zone;
@@ -117,6 +119,8 @@ pub struct Walk {
     root: Option<Arc<Delegation>>,
     /// Stub zones whose servers were asked for the zone's own list.
     primed: Vec<Name>,
+    /// Whether the answer is fetched anew although it is known.
+    refresh: bool,
 }
 
 /// One call of [`Walk::step`].
@@ -145,6 +149,7 @@ impl Walk {
             in_reach: [false; 2],
             root: None,
             primed: Vec::new(),
+            refresh: false,
         }
     }
 

@@ -89,6 +89,11 @@ pub enum Failure {
     },
     /// The program stopped working on it.
     Abandoned,
+    /// Too many questions are being looked up; this one was not begun.
+    Busy {
+        /// How many may be.
+        walks: usize,
+    },
     /// The question failed a moment ago and is not tried again yet (RFC 9520).
     Remembered {
         /// What it failed of then.
@@ -113,7 +118,7 @@ impl Failure {
             Self::NoAddress { .. } | Self::Cycle { .. } | Self::OutOfBudget { limit: Limit::Time, .. } => {
                 vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, text.as_str())]
             }
-            Self::OutOfBudget { .. } | Self::AliasLoop { .. } | Self::Abandoned => {
+            Self::OutOfBudget { .. } | Self::AliasLoop { .. } | Self::Abandoned | Self::Busy { .. } => {
                 vec![Ede::new(ede::OTHER, text.as_str())]
             }
             Self::Remembered { edes } => {
@@ -146,6 +151,7 @@ impl fmt::Display for Failure {
             Self::OutOfBudget { limit, value } => write!(f, "given up at the limit of {value} {limit}"),
             Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
             Self::Abandoned => f.write_str("the resolver was stopped before it had an answer"),
+            Self::Busy { walks } => write!(f, "{walks} questions are being looked up already; ask again"),
             Self::Remembered { .. } => f.write_str("this failed a moment ago and is not tried again yet"),
         }
     }

@@ -54,12 +54,19 @@ impl Private {
     }
 }
 
-impl Walk {
-    /// Keeps private addresses from the client, and says so.
-    pub(super) fn withhold_private(&mut self, outcome: &mut Outcome, turn: &Turn<'_, '_>) {
-        let private = &turn.around.settings.private;
-        for set in outcome.answer.iter_mut().filter(|set| !private.ignores(set)) {
-            let (left, addrs) = private.split(set);
+/// What was kept from a client.
+pub(super) struct Withheld {
+    owner: Name,
+    rtype: RecordType,
+    addrs: Vec<IpAddr>,
+}
+
+impl Private {
+    /// Takes private addresses out of an answer and adds the sentence that says so.
+    pub(super) fn withhold(&self, outcome: &mut Outcome) -> Vec<Withheld> {
+        let mut withheld = Vec::new();
+        for set in outcome.answer.iter_mut().filter(|set| !self.ignores(set)) {
+            let (left, addrs) = self.split(set);
             let Some(first) = addrs.first() else { continue };
             let more = match addrs.len() - 1 {
                 0 => String::new(),
@@ -69,11 +76,21 @@ impl Walk {
             let why =
                 format!("{owner} {}: {first}{more} withheld, a private address (private_addresses)", type_name(rtype));
             outcome.notes.push(Ede::new(ede::FILTERED, why));
-            self.note(turn, CLIENT, Event::Withheld { owner, rtype, addrs });
+            withheld.push(Withheld { owner, rtype, addrs });
             // The signatures are over the whole set, and prove nothing of what is left.
             (set.rdatas, set.sigs) = (left, Rdatas::default());
         }
         outcome.answer.retain(|set| !set.rdatas.is_empty());
+        withheld
+    }
+}
+
+impl Walk {
+    /// Keeps private addresses from the client, and says so.
+    pub(super) fn withhold_private(&mut self, outcome: &mut Outcome, turn: &Turn<'_, '_>) {
+        for Withheld { owner, rtype, addrs } in turn.around.settings.private.withhold(outcome) {
+            self.note(turn, CLIENT, Event::Withheld { owner, rtype, addrs });
+        }
     }
 }
 

@@ -120,6 +120,19 @@ impl Template {
         self.min_ttl_secs
     }
 
+    /// The same answer after `age_secs`, with `stale_ttl_secs` for the records whose time is over (RFC 8767 §4).
+    #[must_use]
+    pub fn aged(&self, age_secs: u32, stale_ttl_secs: u32) -> Self {
+        let mut aged = self.clone();
+        for at in &self.ttls {
+            if let Some(field) = aged.wire.get_mut(usize::from(*at)..).and_then(<[u8]>::first_chunk_mut::<4>) {
+                let left_secs = u32::from_be_bytes(*field).saturating_sub(age_secs);
+                *field = if left_secs == 0 { stale_ttl_secs } else { left_secs }.to_be_bytes();
+            }
+        }
+        aged
+    }
+
     /// Records in a section, if nothing has to be cut.
     #[must_use]
     pub fn count(&self, section: Section) -> u16 {

@@ -14,6 +14,8 @@ SUPPORTS = {
     "private-address",        # rebinding protection
     "rd0-from-cache",         # RD=0 is answered from the cache
     "ttl-limits",             # min/max TTL, positive and negative
+    "serve-stale",            # RFC 8767
+    "prefetch",               # refresh of entries shortly before they expire
     "ede",                    # RFC 8914
     "chaos-id",               # RFC 4892
     "nsid",                   # RFC 5001
@@ -41,6 +43,18 @@ def value(v):
 def table(header, **kv):
     """A TOML table; options that are None are left out, the default applies."""
     return [header] + ["%s = %s" % (k, value(v)) for k, v in kv.items() if v is not None] + [""]
+
+
+def stale(s):
+    if s is None:
+        return {"max_stale_secs": 0}
+    return {
+        "max_stale_secs": s.get("ttl") or 86400,
+        "stale_reply_ttl_secs": s.get("reply_ttl"),
+        "stale_client_timeout_ms": s.get("client_timeout"),
+        # their authors count on a failure being remembered for five seconds
+        "stale_recheck_secs": 5,
+    }
 
 
 def config(f):
@@ -75,6 +89,8 @@ def config(f):
         max_ttl_secs=f.max_ttl,
         min_negative_ttl_secs=f.min_neg_ttl,
         max_negative_ttl_secs=f.max_neg_ttl,
+        prefetch=f.prefetch,
+        **stale(f.serve_stale),
         # scenarios count in seconds
         min_delegation_ttl_secs=0)
     out += table("[log]", level="trace")

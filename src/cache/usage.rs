@@ -1,0 +1,124 @@
+//! How an answer that is kept is used.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::Answer;
+use crate::time::Time;
+
+/// From this many uses on an answer is worth being fetched anew before it ends.
+const USES: u32 = 2;
+/// That is done in the last of this many parts of its life.
+const PARTS: u32 = 10;
+
+/// What is counted about an answer while it is kept. Nothing here is exact: two threads may each miss the other.
+#[derive(Debug)]
+pub struct Usage {
+    /// Uses so far, no more than are needed.
+    uses: AtomicU32,
+    /// From when on, in microseconds, somebody may fetch it anew.
+    due_us: AtomicU64,
+    counts_down: bool,
+    /// The answer in whose place it stands.
+    behind: Option<Arc<Answer>>,
+}
+
+impl Default for Usage {
+    /// An answer whose TTLs count down and which may be fetched anew before it ends.
+    fn default() -> Self {
+        Self { uses: AtomicU32::new(0), due_us: AtomicU64::new(0), counts_down: true, behind: None }
+    }
+}
+
+impl Usage {
+    /// An answer that only stands in for a better one until that is tried again: a failure, or what is served stale. Its
+    /// TTLs stay as they are. What it stands in for is kept with it, for the next time.
+    #[must_use]
+    pub const fn stopgap(behind: Option<Arc<Answer>>) -> Self {
+        Self { uses: AtomicU32::new(0), due_us: AtomicU64::new(u64::MAX), counts_down: false, behind }
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.behind.as_ref().map_or(0, |answer| size_of::<Answer>() + 2 * size_of::<usize>() + answer.heap_bytes())
+    }
+}
+
+impl Answer {
+    /// Whether it only stands in for a better one.
+    #[must_use]
+    pub const fn is_stopgap(&self) -> bool {
+        !self.usage.counts_down
+    }
+
+    /// The last answer that was no stopgap.
+    pub(super) fn regular(self: Arc<Self>) -> Option<Arc<Self>> {
+        if self.is_stopgap() { self.usage.behind.clone() } else { Some(self) }
+    }
+
+    /// Seconds to take from its TTLs.
+    #[must_use]
+    pub fn age_secs(&self, now: Time) -> u32 {
+        match self.usage.counts_down {
+            true => u32::try_from((now - self.stored).as_secs()).unwrap_or(u32::MAX),
+            false => 0,
+        }
+    }
+
+    /// Counts a use, and says whether this user is the one who has to fetch the answer anew: it is used the second time
+    /// at least, a tenth of its life at most is left, and nobody was told the same within `pause`.
+    #[must_use]
+    pub fn used(&self, now: Time, pause: Duration) -> bool {
+        let uses = self.usage.uses.load(Relaxed);
+        if uses < USES {
+            // A store, not an atomic addition: a use that gets lost among threads is of no weight.
+            self.usage.uses.store(uses + 1, Relaxed);
+        }
+        if uses + 1 < USES || (self.expires - now) * PARTS > self.expires - self.stored {
+            return false;
+        }
+        let due_us = self.usage.due_us.load(Relaxed);
+        let next_us = (now + pause).micros();
+        due_us <= now.micros() && self.usage.due_us.compare_exchange(due_us, next_us, Relaxed, Relaxed).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Question, RecordType, ResponseCode, Sections, Template};
+
+    fn answer(usage: Usage) -> Answer {
+        let question = Question::new("www.example".parse().expect("a name"), RecordType::A);
+        let template = Template::build(&question, ResponseCode::NoError, &Sections::default(), false);
+        let (stored, expires) = (Time::from_secs(100), Time::from_secs(400));
+        Answer { template, edes: Box::default(), stored, expires, secure: false, usage }
+    }
+
+    const PAUSE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn the_second_use_in_the_last_tenth_is_told_once_in_each_pause() {
+        let answer = answer(Usage::default());
+        let used = |secs| answer.used(Time::from_secs(secs), PAUSE);
+        assert!(!used(375), "the first use");
+        assert!(used(375) && !used(376));
+        assert!(!used(404) && used(405) && !used(405));
+    }
+
+    #[test]
+    fn before_the_last_tenth_uses_only_count() {
+        let answer = answer(Usage::default());
+        let used = |secs| answer.used(Time::from_secs(secs), PAUSE);
+        assert!(!used(100) && !used(200) && !used(369));
+        assert!(used(370), "300 s of life, 30 left");
+    }
+
+    #[test]
+    fn a_stopgap_is_neither_fetched_nor_aged() {
+        let stopgap = answer(Usage::stopgap(None));
+        assert!((0..3).all(|_| !stopgap.used(Time::from_secs(399), PAUSE)));
+        assert_eq!(stopgap.age_secs(Time::from_secs(150)), 0);
+        assert_eq!(answer(Usage::default()).age_secs(Time::from_secs(150)), 50);
+    }
+}

@@ -1,0 +1,202 @@
+//! What a walk brought, made ready to send and kept.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::{Inner, Resolver};
+use crate::cache::{Answer, AnswerKey, Usage};
+use crate::time::Time;
+use crate::trace::{Stale, StaleWhy};
+use crate::walk::outcome::{Failure, Outcome};
+use crate::walk::stale::{StaleLimits, stale};
+use crate::wire::{Ede, QueryView, Question, ResponseCode, Sections, Template, ede};
+
+/// Answers whose time is over (RFC 8767).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaleSettings {
+    /// For how long they are served, and with which TTL.
+    pub limits: StaleLimits,
+    /// How long a client waits for a new answer before it gets the stale one (§5: the client response timer).
+    pub client_timeout: Duration,
+    /// After a failure, how long the stale answer is served before a new one is tried for (§5: the failure recheck
+    /// timer).
+    pub recheck: Duration,
+}
+
+/// In which form an answer is wanted: what DO brings with it is another answer (RFC 4035 §3.2.1), and what CD lets
+/// through is not for those who want it checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    dnssec_ok: bool,
+    checking_disabled: bool,
+}
+
+impl Form {
+    pub(super) fn of(query: &QueryView<'_>) -> Self {
+        Self { dnssec_ok: query.dnssec_ok(), checking_disabled: query.flags().cd() }
+    }
+
+    fn key(self, question: &Question) -> AnswerKey<'_> {
+        let Self { dnssec_ok, checking_disabled } = self;
+        AnswerKey { qname_wire: question.name.wire(), qtype: question.qtype.into(), dnssec_ok, checking_disabled }
+    }
+}
+
+/// What a walk brought, and when.
+#[derive(Debug)]
+pub(super) struct Landed {
+    outcome: Outcome,
+    edes: Vec<Ede>,
+    at: Time,
+    /// Set when something stale was served instead of a failure.
+    stale: OnceLock<Stale>,
+    /// Ready to send, made when the first client wants it in that form.
+    ready: [OnceLock<Arc<Answer>>; 4],
+}
+
+/// What is still known of a question.
+struct StandIn {
+    template: Template,
+    edes: Vec<Ede>,
+    /// Since when its time is over, if it is.
+    expired: Option<Duration>,
+    /// What the cache had in this form.
+    given: Option<Arc<Answer>>,
+}
+
+impl Landed {
+    /// What a walk came to.
+    pub(super) fn new(outcome: Outcome, at: Time) -> Self {
+        Self { edes: outcome.edes(), outcome, at, stale: OnceLock::new(), ready: Default::default() }
+    }
+
+    /// What was stale and is served instead, if anything is.
+    pub(super) fn stale(&self) -> Option<Stale> {
+        self.stale.get().copied()
+    }
+}
+
+impl StandIn {
+    /// Why it is served: the sentence for clients, and what went `wrong`.
+    fn explain(&mut self, why: StaleWhy, wrong: &[Ede]) -> Option<Stale> {
+        let stale = Stale { expired_secs: self.expired?.as_secs(), why };
+        let denied = self.template.rcode() == ResponseCode::NXDomain;
+        let code = if denied { ede::STALE_NXDOMAIN_ANSWER } else { ede::STALE_ANSWER };
+        self.edes.insert(0, Ede::new(code, stale.to_string()));
+        self.edes.extend_from_slice(wrong);
+        Some(stale)
+    }
+
+    fn into_answer(self, at: Time, expires: Time) -> Answer {
+        let Self { template, edes, given, .. } = self;
+        Answer { template, edes: edes.into(), stored: at, expires, secure: false, usage: Usage::stopgap(given) }
+    }
+}
+
+impl Inner {
+    /// The last answer that is known: as it was given in this form, or from its record sets where those were learned
+    /// later. Not every set of an answer is kept by itself, and not every form of an answer was asked for.
+    fn stand_in(&self, question: &Question, form: Form) -> Option<StandIn> {
+        let limits = &self.settings.stale.as_ref()?.limits;
+        let (world, now) = (&self.world, self.world.clock.now());
+        let given = world.cache.stale_answer(&form.key(question), now, limits.max);
+        let rules = (&world.settings.limits, &world.settings.private);
+        let sets = stale(question, &world.cache, rules, limits, now);
+        match (given, sets) {
+            (given, Some(sets)) if given.as_ref().is_none_or(|given| given.stored < sets.learned) => {
+                let (template, edes) = (template(question, &sets.outcome, form), sets.outcome.edes());
+                Some(StandIn { template, edes, expired: sets.expired, given })
+            }
+            (Some(given), _) => {
+                let template = given.template.aged(given.age_secs(now), limits.reply_ttl_secs);
+                let expired = (given.expires <= now).then(|| now - given.expires);
+                Some(StandIn { template, edes: given.edes.to_vec(), expired, given: Some(given) })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Resolver {
+    /// The stale answer for a client that is not kept waiting; the walk may soon have a better one, so it is not kept.
+    pub(super) fn meanwhile(&self, question: &Question, form: Form, why: StaleWhy) -> Option<Answer> {
+        let mut stand_in = self.0.stand_in(question, form)?;
+        stand_in.explain(why, &[]);
+        let now = self.0.world.clock.now();
+        Some(stand_in.into_answer(now, now))
+    }
+
+    /// Makes what a walk brought ready to send, and keeps it for as long as it is good.
+    pub(super) fn ready(&self, question: &Question, form: Form, landed: &Landed) -> Arc<Answer> {
+        let nth = usize::from(form.dnssec_ok) | usize::from(form.checking_disabled) << 1;
+        Arc::clone(landed.ready[nth].get_or_init(|| match &landed.outcome.failure {
+            None => self.keep(question, form, &landed.outcome, landed.at),
+            Some(_) => self.failed(question, form, landed),
+        }))
+    }
+
+    /// What is known without asking anybody, as it is: nothing stale for a failure (RFC 8767 §5).
+    pub(super) fn keep_unless_failed(
+        &self,
+        question: &Question,
+        form: Form,
+        outcome: &Outcome,
+        at: Time,
+    ) -> Arc<Answer> {
+        if outcome.failure.is_none() {
+            return self.keep(question, form, outcome, at);
+        }
+        let template = template(question, outcome, form);
+        let failure = StandIn { template, edes: outcome.edes(), expired: None, given: None };
+        Arc::new(failure.into_answer(at, at))
+    }
+
+    fn keep(&self, question: &Question, form: Form, outcome: &Outcome, at: Time) -> Arc<Answer> {
+        let template = template(question, outcome, form);
+        let expires = at.plus_secs(template.min_ttl_secs().into());
+        let answer =
+            Answer { template, edes: Box::default(), stored: at, expires, secure: false, usage: Usage::default() };
+        self.0.world.cache.put_answer(&form.key(question), answer).0
+    }
+
+    /// A failure, or what is served in its place. It is kept until the next try makes sense: a failure for as long as
+    /// the cache of failures says (RFC 9520 §3.2), what is stale until the recheck (RFC 8767 §5).
+    fn failed(&self, question: &Question, form: Form, landed: &Landed) -> Arc<Answer> {
+        let (cache, key, at) = (&self.0.world.cache, form.key(question), landed.at);
+        if let Some(fresh) = cache.answer(&key, at) {
+            // A refresh has failed before it was needed.
+            return fresh;
+        }
+        let recheck = self.0.settings.stale.map_or(Duration::ZERO, |settings| settings.recheck);
+        if let Some(mut stand_in) = self.0.stand_in(question, form) {
+            let why = StaleWhy::Failed { again_secs: recheck.as_secs() };
+            let Some(stale) = stand_in.explain(why, &landed.edes) else {
+                // Meanwhile somebody else has brought what is good.
+                return Arc::new(stand_in.into_answer(at, at));
+            };
+            let _ = landed.stale.set(stale);
+            let answer = stand_in.into_answer(at, at + recheck);
+            let tried = !matches!(landed.outcome.failure, Some(Failure::Busy { .. } | Failure::Abandoned));
+            return if tried { cache.put_answer(&key, answer).0 } else { Arc::new(answer) };
+        }
+        let template = template(question, &landed.outcome, form);
+        let expires = cache.failure(question, at).map_or(at, |known| known.expires);
+        let mut edes = landed.edes.clone();
+        if !edes.iter().any(|ede| ede.code == ede::CACHED_ERROR) {
+            // RFC 8914 §4.14: for those who come later.
+            edes.push(Ede::new(ede::CACHED_ERROR, "this failed a moment ago and is not tried again yet"));
+        }
+        let failure =
+            |edes| StandIn { template: template.clone(), edes, expired: None, given: None }.into_answer(at, expires);
+        if expires > at {
+            let _ = cache.put_answer(&key, failure(edes));
+        }
+        Arc::new(failure(landed.edes.clone()))
+    }
+}
+
+fn template(question: &Question, outcome: &Outcome, form: Form) -> Template {
+    let Outcome { rcode, answer, authority, .. } = outcome;
+    let sections = Sections { answer, authority, ..Sections::default() };
+    Template::build(question, *rcode, &sections, form.dnssec_ok)
+}

@@ -1,0 +1,68 @@
+//! Fetching an answer anew before its time is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::Delegation;
+use crate::time::Time;
+use crate::trace::{Entry, Event, GoalId, Known};
+use crate::wire::Name;
+
+use super::{CLIENT, Turn, Walk};
+
+/// What has at most this part of its life left is fetched anew.
+const PART: u64 = 10;
+
+impl Walk {
+    /// When it began.
+    #[must_use]
+    pub fn started(&self) -> Time {
+        self.started
+    }
+
+    /// The same walk for an answer that is known and has only `left` to live. What the caches know on the way to it and
+    /// what is about to end as well is set aside: else the answer would be found in them again.
+    #[must_use]
+    pub fn refreshing(mut self, left: Duration) -> Self {
+        self.refresh = true;
+        self.log.push(Entry::new(self.started, self.started, CLIENT, Event::Refresh { left_secs: left.as_secs() }));
+        self
+    }
+
+    /// Whether what `seen` says that a cache knows is set aside.
+    pub(super) fn sets_aside(&mut self, id: GoalId, seen: &Event, turn: &Turn<'_, '_>) -> bool {
+        let Event::FromCache { known, name, age_secs, left_secs, .. } = seen else { return false };
+        // RFC 9520: that a question has failed a moment ago holds for everybody.
+        if !self.refresh || id != CLIENT || *known == Known::Failure || left_secs * PART > age_secs + left_secs {
+            return false;
+        }
+        let event = Event::SetAside { known: *known, name: name.clone(), left_secs: *left_secs };
+        self.note(turn, id, event);
+        true
+    }
+
+    /// The deepest zone cut at or above `place` from which this goal may begin.
+    pub(super) fn deepest(&mut self, id: GoalId, place: &Name, turn: &Turn<'_, '_>) -> Option<Arc<Delegation>> {
+        let mut place = place.clone();
+        loop {
+            let cut = turn.around.cache.deepest(&place, turn.now)?;
+            let seen = cut_seen(&cut, turn);
+            self.note(turn, id, seen.clone());
+            if cut.zone.is_root() || !self.sets_aside(id, &seen, turn) {
+                return Some(cut);
+            }
+            place = cut.zone.parent()?;
+        }
+    }
+}
+
+fn cut_seen(cut: &Delegation, turn: &Turn<'_, '_>) -> Event {
+    Event::FromCache {
+        known: Known::Delegation,
+        name: cut.zone.clone(),
+        rtype: crate::wire::RecordType::NS,
+        age_secs: (turn.now - cut.stored).as_secs(),
+        left_secs: (cut.expires - turn.now).as_secs(),
+        source: cut.from.clone(),
+    }
+}

@@ -1,0 +1,185 @@
+//! The life of a query where the caches meet the clients: shared walks, stale answers, answers fetched before their
+//! end. Against a server on loopback, in real time: TTLs of one second are as long as one can wait in a test.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod mock;
+mod stale;
+
+use std::time::Duration;
+
+use mock::{Mock, Mood, Query, on_a_worker, secs};
+use rootwalk::wire::ResponseCode;
+use tokio::task::spawn_local;
+
+#[test]
+fn a_herd_of_equal_queries_is_one_walk() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 300)).await;
+        mock.delay.set(Duration::from_millis(100));
+        let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = off());
+        let names = ["www.example", "WWW.example", "www.EXAMPLE"];
+        let asked: Vec<_> = (0..10_000)
+            .map(|nth| {
+                let resolver = resolver.clone();
+                spawn_local(async move {
+                    Query { dnssec_ok: nth % 2 == 0, ..Query::of(names[nth % 3]) }.ask(&resolver).await
+                })
+            })
+            .collect();
+        for answer in asked {
+            let got = answer.await.unwrap();
+            assert_eq!((got.rcode, got.addresses.len(), got.at_once), (ResponseCode::NoError, 1, false));
+        }
+        assert_eq!(mock.asked("www.example"), 1);
+    });
+}
+
+fn off() -> rootwalk::config::Minimisation {
+    rootwalk::config::Minimisation::Off
+}
+
+#[test]
+fn a_walk_goes_on_when_the_client_who_began_it_leaves() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 300)).await;
+        mock.delay.set(Duration::from_millis(200));
+        let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = off());
+        let ask = || {
+            let resolver = resolver.clone();
+            spawn_local(async move { Query::of("www.example").ask(&resolver).await })
+        };
+        let first = ask();
+        secs(0.05).await;
+        let second = ask();
+        secs(0.05).await;
+        first.abort();
+        assert_eq!(second.await.unwrap().addresses.len(), 1);
+        assert!(Query::of("www.example").ask(&resolver).await.at_once);
+        assert_eq!(mock.asked("www.example"), 1);
+    });
+}
+
+#[test]
+fn ttl_0_is_for_those_who_asked_together() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 0)).await;
+        let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = off());
+        let both = (0..2).map(|_| {
+            let resolver = resolver.clone();
+            spawn_local(async move { Query::of("www.example").ask(&resolver).await })
+        });
+        for answer in both.collect::<Vec<_>>() {
+            assert_eq!(answer.await.unwrap().addresses, [(1, 0)]);
+        }
+        assert_eq!(mock.asked("www.example"), 1);
+        assert_eq!(Query::of("www.example").ask(&resolver).await.addresses, [(1, 0)]);
+        assert_eq!(mock.asked("www.example"), 2);
+        // Whoever raises the least TTL wants it kept.
+        let resolver = mock.resolver(|settings| settings.cache.min_ttl_secs = 60);
+        assert_eq!(Query::of("a.example").ask(&resolver).await.addresses, [(1, 60)]);
+        assert!(Query::of("a.example").ask(&resolver).await.at_once);
+    });
+}
+
+#[test]
+fn the_first_client_sees_the_ttl_that_is_kept() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 1_000_000)).await;
+        let resolver = mock.resolver(|settings| settings.cache.max_ttl_secs = 600);
+        assert_eq!(Query::of("www.example").ask(&resolver).await.addresses, [(1, 600)]);
+        assert_eq!(Query::of("www.example").ask(&resolver).await.addresses, [(1, 600)]);
+    });
+}
+
+#[test]
+fn there_are_no_more_walks_than_allowed() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 300)).await;
+        mock.delay.set(Duration::from_millis(200));
+        let resolver = mock.resolver(|settings| settings.resolver.walks = 2);
+        let asked: Vec<_> = (0..5)
+            .map(|nth| {
+                let resolver = resolver.clone();
+                spawn_local(async move { Query::of(&format!("n{nth}.example")).ask(&resolver).await })
+            })
+            .collect();
+        let mut busy = 0;
+        for answer in asked {
+            let got = answer.await.unwrap();
+            if got.rcode == ResponseCode::ServFail {
+                assert_eq!(got.edes, [(0, "2 questions are being looked up already; ask again".to_owned())]);
+                busy += 1;
+            }
+        }
+        assert_eq!(busy, 3);
+        let again = Query::of("n4.example").ask(&resolver).await;
+        assert_eq!(again.rcode, ResponseCode::NoError, "being busy is not remembered");
+    });
+}
+
+#[test]
+fn an_answer_in_use_is_fetched_before_its_end() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 10)).await;
+        let resolver = mock.resolver(|settings| {
+            settings.resolver.qname_minimisation = off();
+            settings.cache.max_ttl_secs = 3;
+        });
+        let ask = async |name| Query::of(name).ask(&resolver).await;
+        for name in ["often.example", "once.example"] {
+            assert_eq!(ask(name).await.addresses, [(1, 3)]);
+        }
+        assert!(ask("often.example").await.at_once);
+        mock.mood.set(Mood::Answers(2, 10));
+        secs(2.8).await;
+        assert_eq!(ask("once.example").await.addresses, [(1, 1)]);
+        // Many at once: one of them is told to fetch, and nobody waits.
+        for _ in 0..20 {
+            let got = ask("often.example").await;
+            assert!(got.at_once && got.addresses == [(1, 1)], "{got:?}");
+        }
+        secs(0.1).await;
+        assert_eq!((mock.asked("often.example"), mock.asked("once.example")), (2, 1));
+        let got = ask("often.example").await;
+        assert!(got.at_once && got.addresses == [(2, 3)], "{got:?}");
+    });
+}
+
+#[test]
+fn a_fetch_that_fails_harms_nobody() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 10)).await;
+        let resolver = mock.resolver(|settings| {
+            settings.resolver.qname_minimisation = off();
+            settings.cache.max_ttl_secs = 3;
+        });
+        let ask = async || Query::of("www.example").ask(&resolver).await;
+        ask().await;
+        ask().await;
+        mock.mood.set(Mood::Fails);
+        secs(2.8).await;
+        for _ in 0..3 {
+            let got = ask().await;
+            assert!(got.at_once && got.addresses == [(1, 1)] && got.edes.is_empty(), "{got:?}");
+            secs(0.02).await;
+        }
+        assert_eq!(mock.asked("www.example"), 2, "one try");
+    });
+}
+
+#[test]
+fn prefetch_can_be_switched_off() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 10)).await;
+        let resolver = mock.resolver(|settings| {
+            settings.resolver.qname_minimisation = off();
+            settings.cache.max_ttl_secs = 1;
+            settings.cache.prefetch = false;
+        });
+        for _ in 0..10 {
+            Query::of("www.example").ask(&resolver).await;
+            secs(0.095).await;
+        }
+        assert_eq!(mock.asked("www.example"), 1);
+    });
+}

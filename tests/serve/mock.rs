@@ -1,0 +1,182 @@
+//! A server that is the root of an Internet of its own and knows every name, and a resolver that asks it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rootwalk::config::{RootHint, Settings};
+use rootwalk::listen::{Now, Peer, Responder, Transport};
+use rootwalk::run;
+use rootwalk::serve::Resolver;
+use rootwalk::wire::{
+    Edns, Extras, Flags, Name, QueryView, Question, RecordType, Reply, ResponseCode, RrSet, Sections, Template,
+    write_query,
+};
+use tokio::net::UdpSocket;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::sleep;
+
+/// What the server does with questions other than for the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// An address that ends in this octet, with this TTL.
+    Answers(u8, u32),
+    /// The same at the end of two aliases.
+    Aliases(u8, u32),
+    /// No such name, for this many seconds.
+    Denies(u32),
+    Fails,
+    Silent,
+}
+
+/// The server; it answers on the running task set.
+pub(crate) struct Mock {
+    pub(crate) mood: Cell<Mood>,
+    pub(crate) delay: Cell<Duration>,
+    asked: RefCell<HashMap<Name, usize>>,
+    port: u16,
+}
+
+impl Mock {
+    pub(crate) async fn begin(mood: Mood) -> Rc<Self> {
+        let socket = Rc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        let port = socket.local_addr().unwrap().port();
+        let delay = Cell::new(Duration::ZERO);
+        let mock = Rc::new(Self { mood: Cell::new(mood), delay, asked: RefCell::default(), port });
+        let serving = Rc::clone(&mock);
+        spawn_local(async move {
+            let mut packet = [0; 2048];
+            while let Ok((len, from)) = socket.recv_from(&mut packet).await {
+                let Some(answer) = serving.answer(&packet[..len]) else { continue };
+                let (socket, delay) = (Rc::clone(&socket), serving.delay.get());
+                spawn_local(async move {
+                    sleep(delay).await;
+                    let _ = socket.send_to(&answer, from).await;
+                });
+            }
+        });
+        mock
+    }
+
+    /// How often a name was asked for.
+    pub(crate) fn asked(&self, name: &str) -> usize {
+        self.asked.borrow().get(&name.parse::<Name>().unwrap()).copied().unwrap_or_default()
+    }
+
+    fn answer(&self, packet: &[u8]) -> Option<Vec<u8>> {
+        let query = QueryView::read(packet).unwrap();
+        let question = query.question();
+        let name = &question.name;
+        *self.asked.borrow_mut().entry(name.clone()).or_default() += 1;
+        let (mut rcode, mut answer, mut authority) = (ResponseCode::NoError, Vec::new(), Vec::new());
+        let server: Name = "ns.root".parse().unwrap();
+        match self.mood.get() {
+            _ if name.is_root() => answer.push(RrSet::new(Name::root(), RecordType::NS, 86_400, [server.wire()])),
+            Mood::Answers(octet, ttl) => {
+                answer.push(RrSet::new(name.clone(), RecordType::A, ttl, [&[192, 0, 2, octet][..]]));
+            }
+            Mood::Aliases(octet, ttl) => {
+                let [one, two] = ["one.example", "two.example"].map(|name| name.parse::<Name>().unwrap());
+                let links = [(name.clone(), &one), (one.clone(), &two)];
+                for (owner, to) in links.iter().skip(usize::from(*name == one)).filter(|_| *name != two) {
+                    answer.push(RrSet::new(owner.clone(), RecordType::CNAME, ttl, [to.wire()]));
+                }
+                answer.push(RrSet::new(two, RecordType::A, ttl, [&[192, 0, 2, octet][..]]));
+            }
+            Mood::Denies(ttl) => {
+                rcode = ResponseCode::NXDomain;
+                let soa = [&[0; 18][..], &ttl.to_be_bytes()].concat();
+                authority.push(RrSet::new(Name::root(), RecordType::SOA, ttl, [&soa[..]]));
+            }
+            Mood::Fails => rcode = ResponseCode::ServFail,
+            Mood::Silent => return None,
+        }
+        let sections = Sections { answer: &answer, authority: &authority, aa: true, ..Sections::default() };
+        let template = Template::build(&question, rcode, &sections, true);
+        let mut out = Vec::new();
+        template.respond(&query, 0, &Extras { aa: true, udp_size: 1232, ..Extras::default() }, 1232, &mut out);
+        Some(out)
+    }
+
+    /// Settings that make this the only server that there is, changed by `change`.
+    pub(crate) fn resolver(&self, change: impl FnOnce(&mut Settings)) -> Resolver {
+        let mut settings = Settings::default();
+        settings.server.locally_served_zones = false;
+        settings.resolver.query_loopback = true;
+        settings.resolver.upstream_port = self.port;
+        settings.root_hints = vec![RootHint { name: "ns.root".parse().unwrap(), address: [127, 0, 0, 1].into() }];
+        change(&mut settings);
+        run::resolver(&settings)
+    }
+}
+
+/// What a client got.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) rcode: ResponseCode,
+    /// The last octet and the TTL of each address.
+    pub(crate) addresses: Vec<(u8, u32)>,
+    pub(crate) edes: Vec<(u16, String)>,
+    /// Whether it was there at once.
+    pub(crate) at_once: bool,
+}
+
+impl Got {
+    pub(crate) fn codes(&self) -> Vec<u16> {
+        self.edes.iter().map(|(code, _)| *code).collect()
+    }
+}
+
+/// A query of a client.
+#[derive(Clone, Copy)]
+pub(crate) struct Query<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) rd: bool,
+    pub(crate) dnssec_ok: bool,
+}
+
+impl<'a> Query<'a> {
+    pub(crate) fn of(name: &'a str) -> Self {
+        Self { name, rd: true, dnssec_ok: false }
+    }
+
+    /// Asks as a front door does.
+    pub(crate) async fn ask(self, resolver: &Resolver) -> Got {
+        let question = Question::new(self.name.parse().unwrap(), RecordType::A);
+        let (mut query, mut answer) = (Vec::new(), Vec::new());
+        let flags = Flags::default().with_rd(self.rd);
+        write_query(7, &question, flags, Some(&Edns::new(1232, self.dnssec_ok)), &mut query);
+        let client: SocketAddr = "127.0.0.1:4242".parse().unwrap();
+        let peer = Peer { client, transport: Transport::Udp, local: client };
+        let at_once = match resolver.answer_now(&query, &peer, &mut answer) {
+            Now::Sent => true,
+            Now::Later => {
+                answer = resolver.answer_later(query, peer).await.unwrap();
+                false
+            }
+            Now::Drop => panic!("dropped"),
+        };
+        read(&answer, at_once)
+    }
+}
+
+fn read(answer: &[u8], at_once: bool) -> Got {
+    let reply = Reply::read(answer).unwrap();
+    let addresses = reply.answer.iter().map(|record| (record.rdata[3], record.ttl_secs)).collect();
+    let options = reply.edns.map(|edns| edns.options).unwrap_or_default();
+    let edes = options.iter().filter_map(|option| rootwalk::wire::Ede::from_option(&option.data));
+    let edes = edes.map(|ede| (ede.code, ede.text.to_string())).collect();
+    Got { rcode: reply.rcode, addresses, edes, at_once }
+}
+
+/// Runs a test as a worker runs.
+pub(crate) fn on_a_worker(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, test);
+}
+
+pub(crate) async fn secs(secs: f32) {
+    sleep(Duration::from_secs_f32(secs)).await;
+}
