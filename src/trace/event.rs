@@ -382,9 +382,7 @@ impl fmt::Display for Event {
             Self::Refresh { left_secs } => {
                 write!(f, "the answer is known and in use, and {left_secs} s before its end a new one is fetched")
             }
-            Self::SetAside { known, name, left_secs } => {
-                write!(f, "set aside {known} {name}, which has {left_secs} s left")
-            }
+            Self::SetAside { known, name, left_secs } => write!(f, "set aside {known} {name}: {left_secs} s left"),
             Self::Stale(stale) => write!(f, "the last known answer is served: {stale}"),
             Self::Asked { zone, server, name, qtype, transport, why, choice, .. } => {
                 let qtype = type_name(*qtype);
