@@ -14,7 +14,7 @@ use tokio::task::{LocalSet, spawn_blocking};
 use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::drive::{self, Clock, World};
-use crate::http::{self, HttpSettings};
+use crate::http::{self, HttpSettings, ProxySettings};
 use crate::lab::{self, Lab};
 use crate::listen::{self, Doors, ListenSettings, Open};
 use crate::policy::PolicySettings;
@@ -34,6 +34,9 @@ pub const LAB_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOS
 
 /// The loopback addresses that stand for this machine in the lab as well.
 const LAB_PRIVATE: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 16));
+
+/// The addresses of everything in the lab, which its proxy may connect to.
+const LAB_NET: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 53, 0, 0), 16));
 
 /// Why a resolver cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -180,6 +183,7 @@ pub fn lab_settings(lab: &Lab) -> Settings {
         *net = LAB_PRIVATE;
     }
     settings.resolver.upstream_port = lab.port();
+    settings.proxy.allow = vec![LAB_NET];
     let hints = lab.root_hints().into_iter();
     let each = |(name, addresses): (Name, Vec<IpAddr>)| {
         addresses.into_iter().map(move |address| RootHint { name: name.clone(), address })
@@ -415,7 +419,22 @@ fn http_settings(settings: &Settings) -> HttpSettings {
         idle: Duration::from_secs(http.idle_secs),
         waiting: http.waiting,
         traces: http.traces,
+        proxy: proxy_settings(settings),
         ..HttpSettings::default()
+    }
+}
+
+fn proxy_settings(settings: &Settings) -> ProxySettings {
+    let proxy = &settings.proxy;
+    ProxySettings {
+        on: proxy.on,
+        allow: proxy.allow.clone(),
+        connect_ports: proxy.connect_ports.clone(),
+        connect: Duration::from_secs(proxy.connect_secs),
+        answer: Duration::from_secs(proxy.answer_secs),
+        tunnel_idle: Duration::from_secs(proxy.tunnel_idle_secs),
+        tunnels: proxy.tunnels,
+        pooled: proxy.pooled,
     }
 }
 

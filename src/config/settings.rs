@@ -233,6 +233,29 @@ settings! {
         traces: usize = 8 => 1..=1000;
     }
 
+    /// The forward proxy: programs that are told to use `http.listen` as their proxy get pages through it, each name
+    /// resolved by this resolver. Over HTTP/1.1 alone.
+    proxy: Proxy {
+        /// Fetch pages for clients.
+        on: bool = true;
+        /// Networks that may be connected to although they are private, loopback, link-local or otherwise not of the
+        /// Internet. The proxy sees what its clients should not see: services of this machine, of its neighbours, the
+        /// metadata of a cloud. Judged on the address that is connected to, whatever the name.
+        allow: Vec<IpNet> = Vec::new();
+        /// Ports to which CONNECT makes tunnels.
+        connect_ports: Vec<u16> = vec![443];
+        /// Seconds that looking up and connecting may take together.
+        connect_secs: u64 = 10 => 1..=120;
+        /// Seconds that an origin may take until the head of its answer is there.
+        answer_secs: u64 = 120 => 1..=3600;
+        /// Seconds that a tunnel may stay without an octet moving.
+        tunnel_idle_secs: u64 = 600 => 10..=86_400;
+        /// Tunnels at once.
+        tunnels: usize = 512 => 1..=100_000;
+        /// Connections to origins that may wait for their next request.
+        pooled: usize = 128 => 0..=10_000;
+    }
+
     /// How answers are looked up.
     resolver: Resolver {
         /// Ask servers over IPv4.

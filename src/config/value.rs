@@ -81,6 +81,10 @@ macro_rules! numbers {
 
 numbers!(u16, u32, u64, usize);
 
+impl Element for u16 {
+    const PLURAL: &'static str = "whole numbers, such as [443, 8443]";
+}
+
 impl Setting for String {
     fn expected() -> String {
         "a string".into()

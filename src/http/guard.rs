@@ -5,7 +5,7 @@
 //! host. So only IP addresses, `localhost` and the names in the settings are answered to, and a request that says
 //! that it was made by a page from elsewhere is refused.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
@@ -77,6 +77,18 @@ fn is_own(called: &Authority, hosts: &[Name]) -> bool {
         return true;
     }
     host.parse::<Name>().is_ok_and(|name| hosts.contains(&name))
+}
+
+/// Whether an absolute target means this server, and not one that it should fetch from.
+pub(super) fn is_this_server(target: &Authority, local: SocketAddr, hosts: &[Name]) -> bool {
+    let host = target.host();
+    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let here = target.port_u16().unwrap_or(80) == local.port();
+    match literal.parse::<IpAddr>() {
+        Ok(address) => here && address == local.ip(),
+        Err(_) if host.eq_ignore_ascii_case("localhost") => here,
+        Err(_) => is_own(target, hosts),
+    }
 }
 
 /// Whether a browser says that a page of another site made this request, and not to go there (Fetch Metadata).

@@ -1,20 +1,30 @@
-//! The HTTP front door: DNS over HTTP (RFC 8484), its JSON form, and traces as they happen.
+//! The HTTP front door: DNS over HTTP (RFC 8484), its JSON form, traces as they happen, and the forward proxy.
 //!
-//! One thread with a runtime of its own serves HTTP/1.1 and cleartext HTTP/2 on the same port. Every request passes
-//! [`guard`] first: who asks, under which name, and on behalf of which web page. Then [`routes`] finds who answers it.
+//! One thread with a runtime of its own serves HTTP/1.1 and cleartext HTTP/2 on the same port. `strict` watches the
+//! octets for what could be read in two ways. Requests for others go to `proxy`, which resolves, judges the address
+//! (`targets`), connects to that very address (`connect`) and passes on. All others pass `guard`: under which name
+//! this server is called, and on behalf of which web page. `routes` knows who answers what.
 
 mod bind;
+mod connect;
 mod doh;
 mod guard;
+mod hop;
 mod json;
+mod pool;
 mod problem;
+mod proxy;
 mod routes;
+mod strict;
+mod targets;
 mod tell;
 mod watch;
 mod worker;
 
 use std::net::SocketAddr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use crate::wire::Name;
 
@@ -40,6 +50,8 @@ pub struct HttpSettings {
     pub waiting: usize,
     /// Traces that may be made at once.
     pub traces: usize,
+    /// How the proxy works.
+    pub proxy: ProxySettings,
     /// How long requests in hand may take to finish after the doors are told to close.
     pub drain: Duration,
 }
@@ -55,7 +67,44 @@ impl Default for HttpSettings {
             stalled: Duration::from_secs(300),
             waiting: 1024,
             traces: 8,
+            proxy: ProxySettings::default(),
             drain: Duration::from_secs(1),
+        }
+    }
+}
+
+/// How others' pages are fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxySettings {
+    /// Whether they are.
+    pub on: bool,
+    /// Private, loopback and other special addresses that may be connected to all the same (SSRF).
+    pub allow: Vec<IpNet>,
+    /// Ports to which CONNECT makes tunnels.
+    pub connect_ports: Vec<u16>,
+    /// How long looking up and connecting may take together.
+    pub connect: Duration,
+    /// How long an origin may take until the head of its answer is there.
+    pub answer: Duration,
+    /// How long a tunnel may stay without an octet moving.
+    pub tunnel_idle: Duration,
+    /// Tunnels at once.
+    pub tunnels: usize,
+    /// Connections to origins that may wait for their next request.
+    pub pooled: usize,
+}
+
+impl Default for ProxySettings {
+    fn default() -> Self {
+        Self {
+            on: true,
+            allow: Vec::new(),
+            connect_ports: vec![443],
+            connect: Duration::from_secs(10),
+            answer: Duration::from_secs(120),
+            tunnel_idle: Duration::from_secs(600),
+            tunnels: 512,
+            pooled: 128,
         }
     }
 }

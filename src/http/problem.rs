@@ -2,12 +2,17 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+
+use crate::wire::Name;
 
 /// Nothing of a page may run, load or be framed.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
@@ -17,11 +22,24 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ances
 pub(super) struct Problem {
     pub(super) status: StatusCode,
     pub(super) sentence: Cow<'static, str>,
+    /// What Proxy-Status says (RFC 9209).
+    proxy_status: Option<String>,
+    /// Where the walk to the name is told.
+    trace: Option<String>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, sentence: sentence.into() }
+        Self { status, sentence: sentence.into(), proxy_status: None, trace: None }
+    }
+
+    pub(super) fn with_status(self, proxy_status: &str) -> Self {
+        Self { proxy_status: Some(proxy_status.to_owned()), ..self }
+    }
+
+    /// Adds a link to the walk that ends at `name`.
+    pub(super) fn with_trace(self, server: SocketAddr, name: &Name) -> Self {
+        Self { trace: Some(format!("http://{server}/api/trace?name={}&type=A", escaped(&name.to_string()))), ..self }
     }
 
     pub(super) fn bad_request(sentence: impl Into<Cow<'static, str>>) -> Self {
@@ -38,18 +56,28 @@ impl Problem {
         match liked(accept, &["text/html", "application/json", "text/plain"]) {
             Some("text/html") => {
                 let (title, sentence) = (Html(&title), Html(&self.sentence));
+                let link = |trace: &String| format!("<p><a href=\"{}\">How its address is looked for</a>", Html(trace));
+                let link = self.trace.as_ref().map(link).unwrap_or_default();
                 let page = format!(
                     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
                      <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:44em;margin:4em auto;padding:0 1em;\
-                     color-scheme:light dark}}</style><h1>{title}</h1><p>{sentence}</p><p><small>rootwalk</small>\n"
+                     color-scheme:light dark}}</style><h1>{title}</h1><p>{sentence}</p>{link}<p><small>rootwalk</small>\n"
                 );
                 ("text/html; charset=utf-8", page)
             }
             Some("application/json") => {
-                let error = json!({ "status": self.status.as_u16(), "title": title, "detail": self.sentence });
+                let mut error = json!({ "status": self.status.as_u16(), "title": title, "detail": self.sentence });
+                for (name, value) in [("proxy_status", &self.proxy_status), ("trace", &self.trace)] {
+                    if let Some(value) = value {
+                        error[name] = value.as_str().into();
+                    }
+                }
                 ("application/json", format!("{}\n", json!({ "error": error })))
             }
-            _ => ("text/plain; charset=utf-8", format!("{title}: {}\n", self.sentence)),
+            _ => {
+                let link = self.trace.as_ref().map(|trace| format!("{trace}\n")).unwrap_or_default();
+                ("text/plain; charset=utf-8", format!("{title}: {}\n{link}", self.sentence))
+            }
         }
     }
 
@@ -62,7 +90,10 @@ impl Problem {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.remove(axum::http::header::CONTENT_LENGTH);
+        headers.remove(CONTENT_LENGTH);
+        if let Some(status) = self.proxy_status.as_ref().and_then(|status| HeaderValue::from_str(status).ok()) {
+            headers.insert("proxy-status", status);
+        }
         *response.body_mut() = Body::from(body);
         response
     }
@@ -94,6 +125,18 @@ pub(super) fn liked<'a>(headers: &HeaderMap, offers: &[&'a str]) -> Option<&'a s
         }
     }
     best.map(|(_, offer)| offer)
+}
+
+/// Text inside a query of a URL.
+fn escaped(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
+            out.push(byte.into());
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
 }
 
 /// Text inside HTML: whatever a name holds, it stays text.

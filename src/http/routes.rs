@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
+use axum::http::{Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use tokio::sync::Semaphore;
 use tower_service::Service as _;
 
+use super::pool::Pool;
 use super::problem::Problem;
-use super::{HttpSettings, doh, guard, json, tell};
+use super::{HttpSettings, doh, guard, json, proxy, tell};
 use crate::listen::Peer;
 use crate::serve::Resolver;
 
@@ -35,6 +35,10 @@ pub(super) struct Front {
     pub(super) waiting: Arc<Semaphore>,
     /// Places for traces.
     pub(super) traces: Arc<Semaphore>,
+    /// Places for tunnels.
+    pub(super) tunnels: Arc<Semaphore>,
+    /// Connections to origins.
+    pub(super) pool: Arc<Pool>,
     routes: Router,
 }
 
@@ -44,6 +48,8 @@ impl Front {
             resolver,
             waiting: Arc::new(Semaphore::new(settings.waiting)),
             traces: Arc::new(Semaphore::new(settings.traces)),
+            tunnels: Arc::new(Semaphore::new(settings.proxy.tunnels)),
+            pool: Arc::new(Pool::new(settings.proxy.pooled)),
             settings: Arc::new(settings),
             routes: Router::new(),
         };
@@ -52,29 +58,50 @@ impl Front {
     }
 
     /// Answers one request, whatever it is.
-    pub(super) async fn answer(&self, mut request: Request, peer: Peer) -> Response {
+    pub(super) async fn answer(&self, request: Request, peer: Peer) -> Response {
         let headers = request.headers().clone();
-        let mut response = match self.admit(&mut request, peer) {
-            Err(problem) => problem.into_response(),
-            Ok(()) => self.routes.clone().call(request).await.unwrap_or_else(|never| match never {}),
+        let mut response = self.find(request, peer).await.unwrap_or_else(IntoResponse::into_response);
+        let is_problem = match response.extensions_mut().remove::<Problem>() {
+            Some(problem) => {
+                response = problem.fill(response, &headers);
+                true
+            }
+            None => false,
         };
-        match response.extensions_mut().remove::<Problem>() {
-            Some(problem) => problem.fill(response, &headers),
-            None => response,
+        // Where a change of protocol was asked for and not granted, nobody watches what comes next.
+        let stays = headers.contains_key(UPGRADE) && response.status() != StatusCode::SWITCHING_PROTOCOLS;
+        if stays || is_problem && response.headers().contains_key("proxy-status") {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        response
     }
 
-    fn admit(&self, request: &mut Request, peer: Peer) -> Result<(), Problem> {
+    async fn find(&self, mut request: Request, peer: Peer) -> Result<Response, Problem> {
         if !self.resolver.admits(peer.client.ip()) {
             let sentence = "clients of this network are not served here (server.allow)";
             return Err(Problem::new(StatusCode::FORBIDDEN, sentence));
         }
-        let body = std::mem::replace(request.body_mut(), Body::empty());
-        let (head, ()) = std::mem::take(request).map(|_| ()).into_parts();
-        let judged = guard::judge(&head, &self.settings.hosts);
-        *request = Request::from_parts(head, body);
+        if self.is_for_others(&request, peer) {
+            if !self.settings.proxy.on {
+                return Err(Problem::new(StatusCode::FORBIDDEN, "this server is no proxy (proxy.on)"));
+            }
+            return match *request.method() {
+                Method::CONNECT => proxy::tunnel(self, request, peer).await,
+                _ => proxy::forward(self, request, peer).await,
+            };
+        }
+        let (head, body) = request.into_parts();
+        guard::judge(&head, &self.settings.hosts)?;
+        request = Request::from_parts(head, body);
         request.extensions_mut().insert(peer);
-        judged
+        Ok(self.routes.clone().call(request).await.unwrap_or_else(|never| match never {}))
+    }
+
+    /// Whether a request is to be passed on. In HTTP/2 every target is absolute, so there it says nothing.
+    fn is_for_others(&self, request: &Request, peer: Peer) -> bool {
+        let is_other = |target| !guard::is_this_server(target, peer.local, &self.settings.hosts);
+        request.version() < Version::HTTP_2
+            && (request.method() == Method::CONNECT || request.uri().authority().is_some_and(is_other))
     }
 }
 

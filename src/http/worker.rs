@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use super::HttpSettings;
 use super::bind::Doors;
 use super::routes::Front;
+use super::strict::Strict;
 use super::watch::{Activity, Held, Watched};
 use crate::listen::{Peer, Quota, Transport};
 use crate::serve::Resolver;
@@ -167,7 +168,7 @@ async fn serve(stream: TcpStream, peer: Peer, worker: &Worker) {
             Ok::<_, Infallible>(response.map(|body| Held { body, _ticket: ticket }))
         }
     });
-    let stream = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
+    let stream = TokioIo::new(Watched { stream: Strict::new(stream), activity: Arc::clone(&activity) });
     let mut connection = pin!(worker.builder.serve_connection_with_upgrades(stream, service));
     let (mut stop, mut goodbye) = (worker.stop.clone(), None);
     loop {

@@ -1,9 +1,11 @@
 //! What is too large, too slow or too much.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::origin::{Origin, send};
 use super::{LAB, curl, lab, url};
 
 #[test]
@@ -60,4 +62,40 @@ fn requests_may_be_pipelined() {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 3);
+}
+
+#[test]
+fn a_large_body_streams_in_constant_memory() {
+    const MEBIBYTES: usize = 256;
+    let origin = Origin::serve("127.53.80.10", |_, stream| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", MEBIBYTES << 20);
+        let block = vec![b'x'; 1 << 20];
+        send(stream, &head) && (0..MEBIBYTES).all(|_| stream.get_mut().write_all(&block).is_ok())
+    });
+    // A process of its own, whose memory no other test uses.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+    let free = ["lab", "--authority-port", "0", "--listen", "127.0.0.1:0", "--set", "http.listen=127.0.0.1:0"];
+    let mut lab = command.args(free).env_clear().stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(lab.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let says =
+        lines.find_map(|line| Some(line.strip_prefix("It answers HTTP on http://")?.split('/').next()?.to_owned()));
+    let proxy = says.unwrap();
+    let peak_kib = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", lab.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap()
+    };
+    let fetch = |path: &str| {
+        let url = format!("http://www.example.com:{}{path}", origin.port());
+        let size = ["-s", "-o", "/dev/null", "-w", "%{size_download}", "-x", &format!("http://{proxy}"), &url]
+            .map(str::to_owned);
+        let output = Command::new("curl").args(size).env_clear().output().unwrap();
+        String::from_utf8(output.stdout).unwrap().parse::<usize>().unwrap()
+    };
+    let before = peak_kib();
+    assert_eq!(fetch("/"), MEBIBYTES << 20);
+    let grown = peak_kib() - before;
+    lab.kill().unwrap();
+    lab.wait().unwrap();
+    assert!(grown < 8 << 10, "{grown} KiB more for {MEBIBYTES} MiB");
 }

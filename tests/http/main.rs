@@ -4,6 +4,8 @@
 mod api;
 mod doh;
 mod limits;
+mod origin;
+mod proxy;
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};

@@ -1,0 +1,129 @@
+//! The fields of one message that end at the next hop, and those that every hop adds (RFC 9110 §7.6).
+
+use axum::http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE, VIA,
+};
+use axum::http::{HeaderMap, Version};
+
+/// Our name in Via and Proxy-Status.
+pub(super) const PSEUDONYM: &str = "rootwalk";
+
+/// Fields that concern one connection alone, whether Connection lists them or not.
+const HOP: [HeaderName; 8] = [
+    CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// The protocol that the client or the server wants to change to, if the message says so in both places.
+pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    listed(headers).any(|name| name == UPGRADE).then(|| headers.get(UPGRADE).cloned()).flatten()
+}
+
+/// Takes out what is not to be passed on.
+pub(super) fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = listed(headers).collect();
+    // RFC 9112 §6.3: where both are given the length is wrong, and whoever believes it reads two messages for one.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
+    // What frames the message is not for Connection to take away.
+    for name in named.iter().filter(|name| **name != CONTENT_LENGTH).chain(&HOP) {
+        headers.remove(name);
+    }
+    // hyper answers 100 (Continue) by itself when the body is wanted.
+    headers.remove(EXPECT);
+}
+
+/// Adds ourselves to the way that a message took.
+pub(super) fn add_via(headers: &mut HeaderMap, version: Version) {
+    let version = match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        _ => "1.1",
+    };
+    if let Ok(via) = HeaderValue::from_str(&format!("{version} {PSEUDONYM}")) {
+        headers.append(VIA, via);
+    }
+}
+
+/// Whether a message was here before (RFC 9110 §7.6.3).
+pub(super) fn was_here(headers: &HeaderMap) -> bool {
+    let said = headers.get_all(VIA).iter().filter_map(|via| via.to_str().ok());
+    said.flat_map(|via| via.split(',')).any(|hop| hop.split_whitespace().nth(1) == Some(PSEUDONYM))
+}
+
+fn listed(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> + '_ {
+    let said = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    said.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok())
+}
+
+/// A string of structured fields (RFC 9651 §3.3.3): printable ASCII in quotes.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(if matches!(c, ' '..='~') { c } else { '?' });
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn what_ends_here_is_taken_out_and_the_rest_stays() {
+        let mut given = headers(&[
+            ("connection", "close, x-mine"),
+            ("x-mine", "1"),
+            ("x-theirs", "2"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("te", "trailers"),
+            ("expect", "100-continue"),
+            ("trailer", "x-sum"),
+            ("content-length", "5"),
+        ]);
+        strip(&mut given);
+        let mut left: Vec<&str> = given.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["content-length", "trailer", "x-theirs"]);
+    }
+
+    #[test]
+    fn a_length_beside_a_coding_is_not_passed_on_and_no_field_takes_the_length_away() {
+        let mut both = headers(&[("content-length", "5"), ("transfer-encoding", "chunked")]);
+        strip(&mut both);
+        assert!(both.is_empty());
+        let mut taken = headers(&[("content-length", "5"), ("connection", "content-length")]);
+        strip(&mut taken);
+        assert_eq!(taken.len(), 1);
+    }
+
+    #[test]
+    fn a_loop_is_seen() {
+        let mut given = headers(&[("via", "1.0 fred, 1.1 p.example.net (rootwalk)")]);
+        assert!(!was_here(&given));
+        add_via(&mut given, Version::HTTP_11);
+        assert!(was_here(&given));
+    }
+
+    #[test]
+    fn quotes_end_where_they_should() {
+        assert_eq!(quoted("a \"b\" \\ \u{7}ü"), "\"a \\\"b\\\" \\\\ ??\"");
+    }
+}

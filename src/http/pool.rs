@@ -1,0 +1,68 @@
+//! Connections to origins that wait for their next request.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use hyper::client::conn::http1::SendRequest;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+/// Where a request goes: the host as it was called, in lower case, and the port.
+pub(super) type Key = (String, u16);
+
+/// A connection to an origin.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) sender: SendRequest<Body>,
+    pub(super) address: SocketAddr,
+    /// No new request goes out on it after this: the name may have another address by then.
+    pub(super) good_until: Instant,
+}
+
+/// The idle connections. Each belongs to one origin, so that nothing goes to another address than was judged.
+#[derive(Debug)]
+pub(super) struct Pool {
+    idle: Mutex<HashMap<Key, Vec<Origin>>>,
+    most: usize,
+}
+
+impl Pool {
+    pub(super) fn new(most: usize) -> Self {
+        Self { idle: Mutex::default(), most }
+    }
+
+    /// The connection to an origin that was used last, if there is one that is still good.
+    pub(super) fn take(&self, key: &Key) -> Option<Origin> {
+        let (mut idle, now) = (self.idle.lock(), Instant::now());
+        let origins = idle.get_mut(key)?;
+        let found = loop {
+            match origins.pop() {
+                Some(origin) if origin.good_until > now && origin.sender.is_ready() => break Some(origin),
+                Some(_) => {}
+                None => break None,
+            }
+        };
+        if origins.is_empty() {
+            idle.remove(key);
+        }
+        found
+    }
+
+    /// Keeps a connection for the next request.
+    pub(super) fn put(&self, key: Key, origin: Origin) {
+        let mut idle = self.idle.lock();
+        if origin.good_until > Instant::now() && idle.values().map(Vec::len).sum::<usize>() < self.most {
+            idle.entry(key).or_default().push(origin);
+        }
+    }
+
+    /// Closes the connections that nobody will use any more.
+    pub(super) fn sweep(&self) {
+        let now = Instant::now();
+        self.idle.lock().retain(|_, origins| {
+            origins.retain(|origin| origin.good_until > now && !origin.sender.is_closed());
+            !origins.is_empty()
+        });
+    }
+}

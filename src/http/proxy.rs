@@ -1,0 +1,324 @@
+//! The forward proxy: absolute targets are fetched, CONNECT becomes a tunnel (RFC 9110 §3.7, §9.3.6).
+//!
+//! Every name is resolved through the resolver, every address judged, and every failure is told with the sentence of
+//! the resolver, on the page and in Proxy-Status (RFC 9209).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, HOST, HeaderName, HeaderValue, UPGRADE};
+use axum::http::request::Parts;
+use axum::http::uri::{Authority, Scheme, Uri};
+use axum::http::{HeaderMap, StatusCode, Version};
+use axum::response::Response;
+use hyper::body::Body as _;
+use hyper::client::conn::http1;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::task::spawn_local;
+use tokio::time::{Duration, Instant, sleep_until, timeout};
+
+use super::connect::{Attempt, Connected, Host, Unconnected, connect, dns_sentence};
+use super::hop::{self, PSEUDONYM, quoted};
+use super::pool::{Key, Origin};
+use super::problem::Problem;
+use super::routes::Front;
+use super::watch::{Activity, Watched};
+use crate::listen::Peer;
+use crate::wire::text::rcode_name;
+
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+/// How long a connection to an origin waits for its next request.
+const POOLED: Duration = Duration::from_secs(30);
+
+/// What a proxy is asked for.
+#[derive(Clone, Debug)]
+struct Target {
+    host: Host,
+    port: u16,
+    authority: Authority,
+}
+
+impl Target {
+    fn of(authority: &Authority, default_port: Option<u16>) -> Result<Self, Problem> {
+        let wrong = || Problem::bad_request("the target is no host with a port");
+        if authority.as_str().contains('@') {
+            return Err(Problem::bad_request("the target holds a user, which has no meaning here"));
+        }
+        let text = authority.host();
+        let literal = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        let host = match literal.unwrap_or(text).parse() {
+            Ok(address) => Host::Address(address),
+            Err(_) => Host::Name(text.parse().map_err(|_| wrong())?),
+        };
+        let port = authority.port_u16().or(default_port).filter(|port| *port > 0).ok_or_else(wrong)?;
+        Ok(Self { host, port, authority: authority.clone() })
+    }
+
+    fn key(&self) -> Key {
+        (self.authority.host().to_ascii_lowercase(), self.port)
+    }
+}
+
+/// Makes a tunnel to the target of a CONNECT.
+pub(super) async fn tunnel(front: &Front, mut request: Request, peer: Peer) -> Result<Response, Problem> {
+    let authority = request.uri().authority().ok_or_else(|| Problem::bad_request("CONNECT needs a host and a port"))?;
+    let target = Target::of(authority, None)?;
+    let proxy = &front.settings.proxy;
+    if !proxy.connect_ports.contains(&target.port) {
+        let sentence =
+            format!("there are no tunnels to port {}; proxy.connect_ports lists those there are", target.port);
+        return Err(Problem::new(StatusCode::FORBIDDEN, sentence).with_status(&error("http_request_denied", "")));
+    }
+    let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many tunnels are open");
+    let place = Arc::clone(&front.tunnels).try_acquire_owned().map_err(|_| busy())?;
+    let connected = open(front, &target, peer).await?;
+    let status = next_hop(&connected.address, &connected.others);
+    let (client, idle) = (hyper::upgrade::on(&mut request), proxy.tunnel_idle);
+    spawn_local(async move {
+        let _place = place;
+        if let Ok(client) = client.await {
+            carry(TokioIo::new(client), connected.stream, idle).await;
+        }
+    });
+    let mut response = Response::new(Body::empty());
+    set_status(response.headers_mut(), &status);
+    Ok(response)
+}
+
+/// Fetches the target of a request in absolute form.
+pub(super) async fn forward(front: &Front, request: Request, peer: Peer) -> Result<Response, Problem> {
+    let (mut head, body) = request.into_parts();
+    if head.uri.scheme() != Some(&Scheme::HTTP) {
+        return Err(Problem::bad_request("only http is fetched here; https goes through a tunnel (CONNECT)"));
+    }
+    let authority = head.uri.authority().ok_or_else(|| Problem::bad_request("the target has no host"))?;
+    let target = Target::of(authority, Some(80))?;
+    if target.port < 1024 && !matches!(target.port, 80 | 443) {
+        let sentence = format!("port {} is not a port for HTTP", target.port);
+        return Err(Problem::new(StatusCode::FORBIDDEN, sentence).with_status(&error("http_request_denied", "")));
+    }
+    if hop::was_here(&head.headers) {
+        let problem = Problem::new(StatusCode::LOOP_DETECTED, "this request was here before, as its Via says");
+        return Err(problem.with_status(&error("proxy_loop_detected", "")));
+    }
+    // What carries a body cannot change the protocol: nobody could say where the body ends.
+    let upgrade = hop::upgrade(&head.headers).filter(|_| body.is_end_stream());
+    let client = upgrade.is_some().then(|| head.extensions.remove::<OnUpgrade>()).flatten();
+    outbound(&mut head, &target, upgrade.as_ref())?;
+    let (response, status) = exchange(front, &target, Request::from_parts(head, body), peer).await?;
+    inbound(front, response, client, &status)
+}
+
+/// Makes the head of a request ready for the origin.
+fn outbound(head: &mut Parts, target: &Target, upgrade: Option<&HeaderValue>) -> Result<(), Problem> {
+    let malformed = |_| Problem::bad_request("the target is malformed");
+    hop::strip(&mut head.headers);
+    hop::add_via(&mut head.headers, head.version);
+    // RFC 9112 §3.2.2: the target counts, whatever the Host said.
+    head.headers
+        .insert(HOST, target.authority.as_str().parse().map_err(|_| Problem::bad_request("the host is malformed"))?);
+    if let Some(protocol) = upgrade {
+        head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        head.headers.insert(UPGRADE, protocol.clone());
+    }
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    head.uri = path.parse::<Uri>().map_err(malformed)?;
+    head.version = Version::HTTP_11;
+    head.extensions.clear();
+    Ok(())
+}
+
+/// Sends the request on a connection that waits, or on a new one, and waits for the head of the answer.
+async fn exchange(
+    front: &Front,
+    target: &Target,
+    mut request: Request,
+    peer: Peer,
+) -> Result<(hyper::Response<hyper::body::Incoming>, String), Problem> {
+    let key = target.key();
+    loop {
+        let pooled = front.pool.take(&key);
+        let was_pooled = pooled.is_some();
+        let (mut origin, others) = match pooled {
+            Some(origin) => (origin, Vec::new()),
+            None => handshake(open(front, target, peer).await?).await?,
+        };
+        let status = next_hop(&origin.address, &others);
+        match timeout(front.settings.proxy.answer, origin.sender.try_send_request(request)).await {
+            Ok(Ok(response)) => {
+                origin.good_until = origin.good_until.min(Instant::now() + POOLED);
+                spawn_local(give_back(front.clone(), key, origin));
+                return Ok((response, status));
+            }
+            Ok(Err(mut failed)) => match failed.take_message() {
+                // It went away while it waited, and the request did not go out: another one will do.
+                Some(unsent) if was_pooled => request = unsent,
+                _ => return Err(broken(&failed.into_error(), target, origin.address)),
+            },
+            Err(_) => {
+                let sentence = format!("{} at {} did not answer in time", target.authority, origin.address);
+                let problem = Problem::new(StatusCode::GATEWAY_TIMEOUT, sentence);
+                return Err(problem.with_status(&error("http_response_timeout", "")));
+            }
+        }
+    }
+}
+
+/// An origin that was reached and gave no answer.
+fn broken(why: &hyper::Error, target: &Target, address: SocketAddr) -> Problem {
+    let (kind, what) = if why.is_parse() {
+        ("http_protocol_error", "sent what is not HTTP")
+    } else {
+        ("connection_terminated", "closed the connection without an answer")
+    };
+    let sentence = format!("{} at {address} {what}", target.authority);
+    Problem::new(StatusCode::BAD_GATEWAY, sentence).with_status(&error(kind, &why.to_string()))
+}
+
+/// Makes the answer of an origin ready for the client.
+fn inbound(
+    front: &Front,
+    mut response: hyper::Response<hyper::body::Incoming>,
+    client: Option<OnUpgrade>,
+    status: &str,
+) -> Result<Response, Problem> {
+    let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let protocol = response.headers().get(UPGRADE).cloned();
+    let origin = hyper::upgrade::on(&mut response);
+    let (mut head, body) = response.into_parts();
+    let version = std::mem::replace(&mut head.version, Version::HTTP_11);
+    hop::strip(&mut head.headers);
+    hop::add_via(&mut head.headers, version);
+    set_status(&mut head.headers, status);
+    head.extensions.clear();
+    if !switched {
+        return Ok(Response::from_parts(head, Body::new(body)));
+    }
+    let (Some(client), Some(protocol)) = (client, protocol) else {
+        let problem = Problem::new(StatusCode::BAD_GATEWAY, "the server changed to a protocol that nobody asked for");
+        return Err(problem.with_status(&error("http_upgrade_failed", "")));
+    };
+    head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    head.headers.insert(UPGRADE, protocol);
+    let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many tunnels are open");
+    let place = Arc::clone(&front.tunnels).try_acquire_owned().map_err(|_| busy())?;
+    let idle = front.settings.proxy.tunnel_idle;
+    spawn_local(async move {
+        let _place = place;
+        if let (Ok(client), Ok(origin)) = (client.await, origin.await) {
+            carry(TokioIo::new(client), TokioIo::new(origin), idle).await;
+        }
+    });
+    Ok(Response::from_parts(head, Body::empty()))
+}
+
+/// A connection to the target, or the problem that the client gets to see.
+async fn open(front: &Front, target: &Target, peer: Peer) -> Result<Connected, Problem> {
+    let opened = connect(front, &target.host, target.port, peer).await;
+    let connected = opened.map_err(|why| problem(why, target, peer))?;
+    tracing::debug!(target = %target.authority, address = %connected.address, others = ?connected.others, "connected");
+    let _ = connected.stream.set_nodelay(true);
+    Ok(connected)
+}
+
+async fn handshake(connected: Connected) -> Result<(Origin, Vec<Attempt>), Problem> {
+    let Connected { stream, address, others, good_until } = connected;
+    let failed = |why: hyper::Error| {
+        let problem = Problem::new(StatusCode::BAD_GATEWAY, format!("{address} closed the connection at once"));
+        problem.with_status(&error("connection_terminated", &why.to_string()))
+    };
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    // How it ends is told to whoever waits for an answer on it.
+    spawn_local(async move { connection.with_upgrades().await.ok() });
+    Ok((Origin { sender, address, good_until }, others))
+}
+
+/// Waits until the answer was read, then keeps the connection for the next request as long as it is good.
+async fn give_back(front: Front, key: Key, mut origin: Origin) {
+    if origin.sender.ready().await.is_ok() {
+        let good_until = origin.good_until;
+        front.pool.put(key, origin);
+        sleep_until(good_until).await;
+        front.pool.sweep();
+    }
+}
+
+/// Carries octets both ways in constant memory, until both ends are done or nothing has moved for `idle`.
+async fn carry(
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    origin: impl AsyncRead + AsyncWrite + Unpin,
+    idle: Duration,
+) {
+    let activity = Activity::new();
+    let mut origin = Watched { stream: origin, activity: Arc::clone(&activity) };
+    let mut carried = std::pin::pin!(copy_bidirectional(&mut client, &mut origin));
+    loop {
+        tokio::select! {
+            _ = &mut carried => return,
+            () = sleep_until(activity.deadline(idle, idle)) => {
+                if activity.deadline(idle, idle) <= Instant::now() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// What the client is told when there is no connection.
+fn problem(why: Unconnected, target: &Target, peer: Peer) -> Problem {
+    let host = target.authority.host();
+    let tried = |attempts: &[Attempt]| attempts.iter().map(Attempt::told).collect::<Vec<_>>().join("; ");
+    let problem = match why {
+        Unconnected::Resolver(problem) => problem.with_status(&error("dns_error", "")),
+        Unconnected::Dns { rcode, ede } => {
+            let sentence = dns_sentence(rcode, ede.as_ref());
+            let mut status = format!("dns_error; rcode={}", quoted(&rcode_name(rcode)));
+            if let Some(ede) = &ede {
+                status += &format!("; info-code={}", ede.code);
+            }
+            let problem = Problem::new(StatusCode::BAD_GATEWAY, format!("{host} cannot be reached: {sentence}"));
+            problem.with_status(&error(&status, &sentence))
+        }
+        Unconnected::Prohibited(why) => {
+            let problem = Problem::new(StatusCode::FORBIDDEN, format!("{host} is not connected to: {why}"));
+            problem.with_status(&error("destination_ip_prohibited", &why))
+        }
+        Unconnected::Refused(attempts) => {
+            let tried = tried(&attempts);
+            let problem = Problem::new(StatusCode::BAD_GATEWAY, format!("no address of {host} answers: {tried}"));
+            problem.with_status(&error("connection_refused", &tried))
+        }
+        Unconnected::Late(attempts) => {
+            let tried = tried(&attempts);
+            let sentence = format!("{host} could not be connected to in time: {tried}");
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, sentence).with_status(&error("connection_timeout", &tried))
+        }
+    };
+    match &target.host {
+        Host::Name(name) => problem.with_trace(peer.local, name),
+        Host::Address(_) => problem,
+    }
+}
+
+/// An error in the words of RFC 9209 §2.3.
+fn error(kind: &str, details: &str) -> String {
+    let details = if details.is_empty() { String::new() } else { format!("; details={}", quoted(details)) };
+    format!("{PSEUDONYM}; error={kind}{details}")
+}
+
+fn next_hop(address: &SocketAddr, others: &[Attempt]) -> String {
+    let tried: Vec<String> = others.iter().map(Attempt::told).collect();
+    let details = if tried.is_empty() { String::new() } else { format!("; details={}", quoted(&tried.join("; "))) };
+    format!("{PSEUDONYM}; next-hop={}{details}", quoted(&address.to_string()))
+}
+
+/// Adds what this proxy has to say to what others said (RFC 9209 §2).
+fn set_status(headers: &mut HeaderMap, status: &str) {
+    if let Ok(value) = HeaderValue::from_str(status) {
+        headers.append(PROXY_STATUS, value);
+    }
+}

@@ -1,0 +1,145 @@
+//! Where the proxy goes and where it does not: judged on the address that is about to be connected to.
+//!
+//! A proxy stands inside of a network, and whoever makes it ask for a page sees with its eyes: services of this
+//! machine, of its neighbours, the metadata of a cloud (SSRF). A name proves nothing, since its owner decides what it
+//! points to. So each address is judged after it was resolved, and the connection goes to that very address.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+/// Why an address is not connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Prohibited(pub(super) &'static str);
+
+impl std::fmt::Display for Prohibited {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is not connected to; proxy.allow lists exceptions", self.0)
+    }
+}
+
+/// Whether the proxy may connect to `address`; `listed` are the exceptions.
+pub(super) fn judge(address: IpAddr, listed: &[IpNet]) -> Result<(), Prohibited> {
+    let address = address.to_canonical();
+    if listed.iter().any(|net| net.contains(&address)) {
+        return Ok(());
+    }
+    let what = match address {
+        IpAddr::V4(v4) => special_v4(v4),
+        IpAddr::V6(v6) => special_v6(v6),
+    };
+    what.map_or(Ok(()), |what| Err(Prohibited(what)))
+}
+
+/// What is not out there (RFC 6890).
+fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
+    match address.octets() {
+        [0, ..] => Some("an address of this host"),
+        [127, ..] => Some("a loopback address"),
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Some("a private address"),
+        [100, 64..=127, ..] => Some("an address behind a carrier's NAT"),
+        // 169.254.169.254 and its neighbours tell a machine in a cloud its secrets.
+        [169, 254, ..] => Some("a link-local or metadata address"),
+        [192, 0, 0, _] => Some("an address of a protocol"),
+        [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => Some("an address of documentation"),
+        [198, 18..=19, ..] => Some("an address of benchmarks"),
+        [224..=239, ..] => Some("a multicast address"),
+        [240..=255, ..] => Some("a reserved address"),
+        _ => None,
+    }
+}
+
+fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let embedded = |high: u16, low: u16| special_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
+    match a {
+        0 if address.is_loopback() => Some("a loopback address"),
+        // The deprecated ::192.0.2.1 and everything else down there.
+        0 => Some("an unspecified or reserved address"),
+        // RFC 6052 and RFC 3056: an IPv4 address in disguise.
+        0x64 if (b, c, d, e, f) == (0xff9b, 0, 0, 0, 0) => embedded(g, h),
+        0x64 if b == 0xff9b => Some("an address of a local translator"),
+        0x2002 => embedded(b, c),
+        0x2001 if b == 0 => Some("a Teredo address"),
+        0x2001 if b == 0xdb8 => Some("an address of documentation"),
+        0x3fff => Some("an address of documentation"),
+        0x100 if (b, c, d) == (0, 0, 0) => Some("a discarded address"),
+        0xfc00..=0xfdff | 0xfec0..=0xfeff => Some("a private address"),
+        0xfe80..=0xfebf => Some("a link-local address"),
+        0xff00.. => Some("a multicast address"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn what(address: &str) -> Option<&'static str> {
+        judge(address.parse().unwrap(), &[]).err().map(|prohibited| prohibited.0)
+    }
+
+    #[test]
+    fn what_is_near_is_refused_in_every_disguise() {
+        for near in [
+            "127.0.0.1",
+            "127.53.80.10",
+            "0.0.0.0",
+            "10.0.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "192.0.2.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::127.0.0.1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::1",
+            "2002:7f00:1::",
+            "2002:c0a8:101::1",
+            "2001::1",
+            "2001:db8::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "100::1",
+        ] {
+            assert!(what(near).is_some(), "{near}");
+        }
+    }
+
+    #[test]
+    fn what_is_out_there_is_not() {
+        for far in [
+            "1.1.1.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "100.63.0.1",
+            "100.128.0.1",
+            "192.1.0.1",
+            "2606:4700::1111",
+            "2002:101:101::1",
+            "64:ff9b::101:101",
+            "2001:500:9f::42",
+        ] {
+            assert_eq!(what(far), None, "{far}");
+        }
+    }
+
+    #[test]
+    fn the_list_makes_exceptions_for_what_is_really_connected_to() {
+        let listed = ["127.53.0.0/16".parse().unwrap()];
+        assert_eq!(judge("127.53.80.10".parse().unwrap(), &listed), Ok(()));
+        assert_eq!(judge("::ffff:127.53.80.10".parse().unwrap(), &listed), Ok(()));
+        assert!(judge("127.54.0.1".parse().unwrap(), &listed).is_err());
+    }
+}
