@@ -70,13 +70,18 @@ impl Flights {
 }
 
 impl Flight {
+    /// What it has brought, if it has ended.
+    pub(super) fn landed_already(&self) -> Option<Arc<Landed>> {
+        self.landed.get().cloned()
+    }
+
     /// Waits for its end. May be dropped at any time; the flight goes on.
     pub(super) async fn landed(&self) -> Arc<Landed> {
         loop {
             // Made before the look, so that a signal in between is not missed.
             let signal = self.signal.notified();
-            if let Some(landed) = self.landed.get() {
-                return Arc::clone(landed);
+            if let Some(landed) = self.landed_already() {
+                return landed;
             }
             signal.await;
         }

@@ -175,7 +175,10 @@ pub enum Event {
         left_secs: u64,
     },
     /// An answer whose time is over is served (RFC 8767).
-    Stale(Stale),
+    Stale {
+        /// How long ago, and why there is no better one.
+        stale: Stale,
+    },
     /// A question was sent.
     Asked {
         /// The number of the ask in this walk.
@@ -383,7 +386,7 @@ impl fmt::Display for Event {
                 write!(f, "the answer is known and in use, and {left_secs} s before its end a new one is fetched")
             }
             Self::SetAside { known, name, left_secs } => write!(f, "set aside {known} {name}: {left_secs} s left"),
-            Self::Stale(stale) => write!(f, "the last known answer is served: {stale}"),
+            Self::Stale { stale } => write!(f, "the last known answer is served: {stale}"),
             Self::Asked { zone, server, name, qtype, transport, why, choice, .. } => {
                 let qtype = type_name(*qtype);
                 write!(f, "ask {server} for {zone}: {name} {qtype} over {transport} ({why}; {choice})")

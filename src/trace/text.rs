@@ -298,7 +298,7 @@ fn tone(event: &Event) -> Tone {
         Event::NotAsked { .. }
         | Event::Withheld { .. }
         | Event::SetAside { .. }
-        | Event::Stale(_)
+        | Event::Stale { .. }
         | Event::Late { .. }
         | Event::Ignored { .. }
         | Event::Dropped { .. }

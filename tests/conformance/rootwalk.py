@@ -51,7 +51,8 @@ def stale(s):
     return {
         "max_stale_secs": s.get("ttl") or 86400,
         "stale_reply_ttl_secs": s.get("reply_ttl"),
-        "stale_client_timeout_ms": s.get("client_timeout"),
+        # ... and on packets that take no time
+        "stale_client_timeout_ms": max(s["client_timeout"], 300) if s.get("client_timeout") else s.get("client_timeout"),
         # their authors count on a failure being remembered for five seconds
         "stale_recheck_secs": 5,
     }
