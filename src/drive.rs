@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::cache::{Cache, Servers};
 use crate::time::Time;
-use crate::trace::{Cost, Entry, Told, Trace};
+use crate::trace::{Before, Cost, Entry, GoalId, Told, Trace};
 use crate::upstream::Upstream;
 use crate::walk::ask::{AskId, Heard};
 use crate::walk::outcome::Outcome;
@@ -87,34 +87,68 @@ pub async fn walk(question: Question, world: &World) -> (Outcome, Trace) {
 
 /// As [`walk`]; each step is shown to `watch` as soon as it is done.
 pub async fn walk_watched(question: Question, world: &World, watch: &mut dyn FnMut(&Entry)) -> (Outcome, Trace) {
-    let walk = Walk::new(question.clone(), &world.settings, world.clock.now());
-    carry_out(walk, &question, world, watch).await
+    let begin = |asked| Walk::new(asked, &world.settings, world.clock.now());
+    carry_out(&question, begin, world, watch).await
 }
 
 /// As [`walk`], for an answer that is known and has `left` to live: it is not taken from the cache.
 pub async fn refresh(question: Question, left: Duration, world: &World) -> (Outcome, Trace) {
-    let walk = Walk::new(question.clone(), &world.settings, world.clock.now()).refreshing(left);
-    carry_out(walk, &question, world, &mut |_| {}).await
+    let begin = |asked| Walk::new(asked, &world.settings, world.clock.now()).refreshing(left);
+    carry_out(&question, begin, world, &mut |_| {}).await
 }
 
+/// The walks that a question needs, made by `begin`, and the answer that they come to.
 async fn carry_out(
-    mut walk: Walk,
     question: &Question,
+    begin: impl Fn(Question) -> Walk,
     world: &World,
     watch: &mut dyn FnMut(&Entry),
 ) -> (Outcome, Trace) {
-    let started = walk.started();
+    let (started, synthesis) = (world.clock.now(), &world.settings.synthesis);
+    let detour = synthesis.enter(question);
+    let asked = detour.asked();
+    let mut steps = Vec::new();
+    if let Some(event) = detour.event(question) {
+        steps.push(Entry::new(started, started, GoalId(0), event));
+        steps.iter().for_each(&mut *watch);
+    }
+    let (mut outcome, mut walk) = to_its_end(begin(asked.clone()), world, watch).await;
+    steps.extend(walk.take_log());
+    if let Some(next) = synthesis.next(asked, &outcome) {
+        let before = Before::new(&steps, started, world.clock.now());
+        let second = begin(next).on_budget(walk.budget());
+        let (other, second) = to_its_end(second, world, &mut |entry| watch(&entry.behind(&before))).await;
+        walk = second;
+        steps.extend(walk.take_log().iter().map(|entry| entry.behind(&before)));
+        let (joined, event) = synthesis.join(asked, outcome, other);
+        outcome = joined;
+        if let Some(event) = event {
+            let made = Entry::new(world.clock.now(), started, GoalId(0), event);
+            watch(&made);
+            steps.push(made);
+        }
+    }
+    let outcome = detour.leave(question, outcome);
+    let cost = Cost::new(walk.budget().queries(), walk.budget().bytes(), started, world.clock.now());
+    let edes = outcome.edes();
+    let told = Told { rcode: outcome.rcode, answer: &outcome.answer, authority: &outcome.authority, edes: &edes };
+    let trace = Trace::new(question, &told, cost, steps);
+    (outcome, trace)
+}
+
+/// One walk.
+async fn to_its_end(mut walk: Walk, world: &World, watch: &mut dyn FnMut(&Entry)) -> (Outcome, Walk) {
     let mut dice = Dice::from_entropy(rand::random());
     let mut exchanges: Vec<(AskId, Exchange<'_>)> = Vec::new();
     let (mut heard, mut shown) = (None, 0);
-    let outcome = loop {
+    loop {
         let mut around =
             Around { cache: &world.cache, servers: &world.servers, settings: &world.settings, dice: &mut dice };
         let step = walk.step(world.clock.now(), heard.take(), &mut around);
         walk.log()[shown..].iter().for_each(&mut *watch);
         shown = walk.log().len();
         match step {
-            Step::Done(outcome) => break *outcome,
+            Step::Done(outcome) => return (*outcome, walk),
             Step::Wait { asks, forget, wake } => {
                 exchanges.retain(|(id, _)| !forget.contains(id));
                 for ask in asks {
@@ -125,22 +159,28 @@ async fn carry_out(
                 heard = tokio::time::timeout(patience, next(&mut exchanges)).await.ok();
             }
         }
-    };
-    let cost = Cost::new(walk.budget().queries(), walk.budget().bytes(), started, world.clock.now());
-    let edes = outcome.edes();
-    let told = Told { rcode: outcome.rcode, answer: &outcome.answer, authority: &outcome.authority, edes: &edes };
-    let trace = Trace::new(question, &told, cost, walk.into_log());
-    (outcome, trace)
+    }
 }
 
 /// The answer, if nobody has to be asked for it: what a client gets that does not desire recursion (RFC 1034 §4.3.1).
 #[must_use]
-pub fn known(question: Question, world: &World) -> Option<Outcome> {
+pub fn known(question: &Question, world: &World) -> Option<Outcome> {
+    let synthesis = &world.settings.synthesis;
+    let detour = synthesis.enter(question);
+    let outcome = known_of(detour.asked(), world)?;
+    let outcome = match synthesis.next(detour.asked(), &outcome) {
+        Some(next) => synthesis.join(detour.asked(), outcome, known_of(&next, world)?).0,
+        None => outcome,
+    };
+    Some(detour.leave(question, outcome))
+}
+
+fn known_of(question: &Question, world: &World) -> Option<Outcome> {
     let now = world.clock.now();
     let mut dice = Dice::from_entropy(rand::random());
     let mut around =
         Around { cache: &world.cache, servers: &world.servers, settings: &world.settings, dice: &mut dice };
-    match Walk::new(question, &world.settings, now).step(now, None, &mut around) {
+    match Walk::new(question.clone(), &world.settings, now).step(now, None, &mut around) {
         Step::Done(outcome) => Some(*outcome),
         // The walk ends here, before its first ask has left.
         Step::Wait { .. } => None,

@@ -17,7 +17,7 @@ use crate::drive::{self, Clock, World};
 use crate::http::{self, HttpSettings, ProxySettings};
 use crate::lab::{self, Lab};
 use crate::listen::{self, Doors, ListenSettings, Open};
-use crate::policy::PolicySettings;
+use crate::policy::{LocalData, PolicySettings};
 use crate::serve::{Resolver, ServeSettings, StaleSettings, told_here};
 use crate::time::Time;
 use crate::trace::{RouteKind, Source, Trace};
@@ -26,6 +26,7 @@ use crate::walk::limits::Limits;
 use crate::walk::minimise::Minimisation;
 use crate::walk::outcome::Outcome;
 use crate::walk::stale::StaleLimits;
+use crate::walk::synthesis::{Dns64, Synthesis};
 use crate::walk::{Avoid, Private, Route, Routes, WalkSettings};
 use crate::wire::{Name, Question, ResponseCode};
 
@@ -227,6 +228,9 @@ fn open(settings: &Settings) -> Result<Front, RunError> {
         }
     };
     let http = http_doors(settings)?;
+    for line in &settings.hosts.dropped {
+        tracing::warn!("{}: {line}", settings.local.hosts);
+    }
     let resolver = resolver(settings);
     Ok(Front { dns: doors.open(&resolver)?, http: http.open(resolver)? })
 }
@@ -310,10 +314,29 @@ fn walk_settings(settings: &Settings) -> WalkSettings {
         },
         private: Private { nets: resolver.private_addresses.clone(), domains: resolver.private_domains.clone() },
         routes: routes(settings),
+        synthesis: synthesis(settings),
         port: resolver.upstream_port,
         udp_size: resolver.udp_size,
         hints: Arc::new(hints(&settings.root_hints)),
     }
+}
+
+/// What answers have beyond what servers say.
+fn synthesis(settings: &Settings) -> Synthesis {
+    let given = &settings.dns64;
+    let dns64 = given.prefix.0.map(|net| Dns64 {
+        prefix: net.network(),
+        prefix_bits: net.prefix_len(),
+        exclude: given.exclude.clone(),
+        ignore_aaaa: given.ignore_aaaa.clone(),
+    });
+    Synthesis { aliases: local_data(settings).ways_out(), dns64 }
+}
+
+/// The operator's own records.
+fn local_data(settings: &Settings) -> LocalData {
+    let records: Vec<_> = settings.local.records.iter().map(|record| record.0.clone()).collect();
+    LocalData::new(&records, &settings.hosts.entries)
 }
 
 /// The zones whose servers the operator names.
@@ -380,6 +403,7 @@ fn serve_settings(settings: &Settings) -> ServeSettings {
     let policy = PolicySettings {
         allow: server.allow.clone(),
         locally_served_zones: server.locally_served_zones,
+        local: Arc::new(local_data(settings)),
         routed_zones: routes(settings).0.iter().map(|route| route.cut.zone.clone()).collect(),
         identity: said(&server.identity),
         version: said(&server.version),

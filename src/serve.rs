@@ -168,7 +168,7 @@ impl Resolver {
     /// Answers a client that does not desire recursion from what is known (RFC 1034 §4.3.1), or refuses.
     fn answer_from_cache(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) {
         let question = query.question();
-        let Some(outcome) = known(question.clone(), &self.0.world) else {
+        let Some(outcome) = known(&question, &self.0.world) else {
             let why = "recursion was not desired, and the answer is not in the cache";
             return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
         };

@@ -177,6 +177,29 @@ fn zones_with_servers_of_their_own_are_read() {
 }
 
 #[test]
+fn records_of_the_operator_and_a_hosts_file_are_read() {
+    let given = Given::file("");
+    let hosts = given.folder.path().join("hosts");
+    std::fs::write(&hosts, "192.0.2.9 box.lan box\nnonsense\n").unwrap();
+    let assignments = [
+        "local.records=nas.lan A 192.0.2.1, www.lan 60 IN CNAME nas.lan".to_owned(),
+        format!("local.hosts={}", hosts.display()),
+        "dns64.prefix=2001:db8:64::/96".to_owned(),
+    ];
+    let settings = config::load(&Sources { assignments: &assignments, ..Sources::default() }).unwrap();
+    let records: Vec<(String, u32)> =
+        settings.local.records.iter().map(|record| (record.0.owner.to_string(), record.0.ttl_secs)).collect();
+    assert_eq!(records, [("nas.lan.".to_owned(), 3600), ("www.lan.".to_owned(), 60)]);
+    assert_eq!((settings.hosts.entries.len(), settings.hosts.dropped.len()), (1, 1));
+    assert_eq!(settings.dns64.prefix.0.unwrap().to_string(), "2001:db8:64::/96");
+    let wrong = |text: &str| Given::file(text).complaints().join("\n");
+    assert!(wrong("[local]\nhosts = \"/nonexistent\"").contains("/nonexistent: cannot be read"));
+    assert!(wrong("[local]\nrecords = [\"a CNAME b\", \"A TXT x\"]").contains("an alias stands alone"));
+    assert!(wrong("[local]\nrecords = [\"*.a A 192.0.2.1\"]").contains("without wildcards"));
+    assert!(wrong("[dns64]\nprefix = \"64:ff9b::/95\"").contains("an IPv6 prefix of 32, 40"));
+}
+
+#[test]
 fn what_is_not_toml_is_said_with_its_place() {
     let complaints = Given::file("[server]\nthreads = \n").complaints();
     assert!(complaints[0].starts_with("rootwalk.toml:2:11: "), "{complaints:?}");

@@ -91,6 +91,9 @@ pub enum Problem {
     /// A table in a list that lacks a key.
     #[error("this [[{0}]] has no `{1}`")]
     Lacks(&'static str, &'static str),
+    /// An alias that does not stand alone (RFC 1034 §3.6.2).
+    #[error("`local.records` has an alias (CNAME) and another record for {0}: an alias stands alone")]
+    BesideAlias(Name),
     /// A zone with two entries, of which only one could count.
     #[error("there are two [[forward]] or [[stub]] entries for the zone {0}: list all servers in one")]
     Twice(Name),

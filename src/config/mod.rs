@@ -6,6 +6,7 @@
 mod complaint;
 mod docs;
 mod hints;
+mod hosts;
 mod read;
 mod settings;
 mod tables;
@@ -14,13 +15,14 @@ mod value;
 use std::net::IpAddr;
 use std::path::Path;
 
-use crate::wire::Name;
+use crate::wire::{Name, Record, RecordType};
 
 pub use complaint::{Complaint, ConfigError, Place, Problem};
 pub use docs::reference;
+pub use hosts::Hosts;
 pub use settings::{Cache, Limits, Log, LogFormat, LogLevel, Minimisation, Resolver, RootHint, Server, Settings};
 pub use tables::{ForwardZone, StubZone};
-pub use value::{Bytes, ServerAddress};
+pub use value::{Bytes, Dns64Prefix, LocalRecord, ServerAddress};
 
 /// Where settings come from; what stands later wins.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +63,18 @@ pub fn load(sources: &Sources<'_>) -> Result<Settings, ConfigError> {
             complaints.push(Complaint { place: Place::Flag(format!("--set {text}")), problem });
         }
     }
+    let hosts = std::mem::take(&mut settings.hosts);
+    settings.hosts = match settings.local.hosts.as_str() {
+        "" => hosts,
+        path => match std::fs::read_to_string(path) {
+            Ok(text) => Hosts::read(&text),
+            Err(error) => {
+                let place = Place::WholeFile(path.into());
+                complaints.push(Complaint { place, problem: Problem::Unreadable(error) });
+                hosts
+            }
+        },
+    };
     if complaints.is_empty() {
         let problems = check(&settings).into_iter();
         complaints = problems.map(|problem| Complaint { place: Place::Together, problem }).collect();
@@ -93,6 +107,10 @@ fn check(settings: &Settings) -> Vec<Problem> {
         let private = resolver.query_private || !is_private(hint.address);
         family && loopback && private && !resolver.do_not_query.iter().any(|net| net.contains(&hint.address))
     };
+    let records = || settings.local.records.iter().map(|record| &record.0);
+    let beside = |alias: &Record| records().filter(|record| record.owner == alias.owner).count() > 1;
+    let alias = records().find(|record| record.rtype == RecordType::CNAME && beside(record));
+    problems.extend(alias.map(|record| Problem::BesideAlias(record.owner.clone())));
     let zones = || settings.forward.iter().map(|zone| &zone.zone).chain(settings.stub.iter().map(|zone| &zone.zone));
     let twice = zones().find(|zone| zones().filter(|other| other == zone).count() > 1);
     problems.extend(twice.map(|zone| Problem::Twice(zone.clone())));

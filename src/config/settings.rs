@@ -9,8 +9,9 @@ use std::ops::RangeInclusive;
 use ipnet::IpNet;
 use toml::de::DeValue;
 
+use super::hosts::Hosts;
 use super::tables::{ForwardZone, StubZone};
-use super::value::{Bytes, Hex, Secret, Setting, words};
+use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, Setting, words};
 use crate::wire::Name;
 
 /// A value on its way into a setting.
@@ -77,6 +78,8 @@ macro_rules! settings {
             $($(#[doc = $about])* pub $section: $Section,)*
             /// Name and address of each server of the root zone from which a walk starts.
             pub root_hints: Vec<RootHint>,
+            /// What the hosts file says that `local.hosts` names.
+            pub hosts: Hosts,
             /// Zones about which others are asked.
             pub forward: Vec<ForwardZone>,
             /// Zones whose authoritative servers are given.
@@ -85,7 +88,7 @@ macro_rules! settings {
 
         impl Default for Settings {
             fn default() -> Self {
-                Self { $($section: $Section::default(),)* root_hints: super::hints::internet(), forward: Vec::new(), stub: Vec::new() }
+                Self { $($section: $Section::default(),)* root_hints: super::hints::internet(), hosts: Hosts::default(), forward: Vec::new(), stub: Vec::new() }
             }
         }
 
@@ -358,6 +361,28 @@ settings! {
         stale_recheck_secs: u32 = 30 => 1..=3600;
     }
 
+    /// IPv6 addresses made for servers that have IPv4 alone, in networks with a translator (DNS64, RFC 6147).
+    dns64: Dns64 {
+        /// The prefix of the translator, such as `64:ff9b::/96`, of 32, 40, 48, 56, 64 or 96 bits; empty is off.
+        /// A client that sets CD, to check for itself, gets nothing that is made.
+        prefix: Dns64Prefix = Dns64Prefix(None);
+        /// Networks whose AAAA records count as if they were not there (RFC 6147 §5.1.4).
+        exclude: Vec<IpNet> = mapped_net();
+        /// Names, with all below them, whose AAAA records are passed over where there are A records.
+        ignore_aaaa: Vec<Name> = Vec::new();
+    }
+
+    /// Records of your own. A name that has any is answered from them alone (NODATA for the types that it lacks);
+    /// all other names are looked up, those above and below it included.
+    local: Local {
+        /// Records as they stand in a zone file, such as `"nas.lan. 300 IN A 192.168.1.2"`; TTL (3600) and class may
+        /// be left out. An alias (CNAME) may lead to a name on the Internet.
+        records: Vec<LocalRecord> = Vec::new();
+        /// A hosts file, such as `/etc/hosts`, that is read at the start: each line has an address and its names.
+        /// Addresses are found by name and names by address. Empty is none.
+        hosts: String = String::new();
+    }
+
     /// The log, on standard error.
     log: Log {
         /// What is written.
@@ -377,6 +402,10 @@ fn private_nets() -> Vec<IpNet> {
         .chain([(0xfc00, 7), (0xfe80, 10)].map(|(first, bits)| (Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0), bits)));
     let nets = four.into_iter().chain(six.map(|(address, bits)| (IpAddr::from(address), bits)));
     nets.filter_map(|(address, bits)| IpNet::new(address, bits).ok()).collect()
+}
+
+fn mapped_net() -> Vec<IpNet> {
+    IpNet::new(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().into(), 96).into_iter().collect()
 }
 
 fn loopback_nets() -> Vec<IpNet> {

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use toml::de::DeValue;
 
-use crate::wire::Name;
+use crate::wire::text::{parse_record, record_text};
+use crate::wire::{Name, Record, RecordType};
 
 /// The type of a setting: what may stand in the file, in a variable or behind `--set`.
 pub(super) trait Setting: Sized {
@@ -162,6 +163,66 @@ impl Setting for Name {
     fn show(&self) -> String {
         toml::Value::from(self.to_string()).to_string()
     }
+}
+
+/// The prefix of a translator from IPv6 to IPv4, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dns64Prefix(pub Option<Ipv6Net>);
+
+impl Setting for Dns64Prefix {
+    fn expected() -> String {
+        "an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits, such as \"64:ff9b::/96\", or an empty string".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self(None));
+        }
+        let net: Ipv6Net = text.parse().ok()?;
+        [32, 40, 48, 56, 64, 96].contains(&net.prefix_len()).then(|| Self(Some(net.trunc())))
+    }
+
+    fn show(&self) -> String {
+        self.0.map_or_else(|| "\"\"".to_owned(), |net| format!("\"{net}\""))
+    }
+}
+
+/// A record of the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalRecord(pub Record);
+
+impl LocalRecord {
+    /// Types that mean something only where a zone is served or signed, or that stand for other names as well.
+    const REFUSED: [RecordType; 7] = [
+        RecordType::SOA,
+        RecordType::NS,
+        RecordType::DNAME,
+        RecordType::RRSIG,
+        RecordType::NSEC,
+        RecordType::NSEC3,
+        RecordType::NSEC3PARAM,
+    ];
+}
+
+impl Setting for LocalRecord {
+    fn expected() -> String {
+        "a record, such as \"nas.lan. 300 IN A 192.168.1.2\"".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let record = parse_record(text).ok()?;
+        let is_wildcard = record.owner.labels().next() == Some(b"*");
+        (!is_wildcard && !Self::REFUSED.contains(&record.rtype)).then_some(Self(record))
+    }
+
+    fn show(&self) -> String {
+        toml::Value::from(record_text(&self.0).to_string()).to_string()
+    }
+}
+
+impl Element for LocalRecord {
+    const PLURAL: &'static str = "records, such as [\"nas.lan. 300 IN A 192.168.1.2\"], without wildcards, SOA, NS, DNAME \
+        and what signs a zone";
 }
 
 /// The address of a server, with a port where it is not the usual one.
@@ -367,6 +428,14 @@ mod tests {
         again(&"a\\.b.example".parse::<Name>().unwrap());
         for server in ["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353"] {
             again(&ServerAddress::from_text(server).unwrap());
+        }
+        for prefix in ["", "64:ff9b::/96", "2001:db8:100::/40"] {
+            again(&Dns64Prefix::from_text(prefix).unwrap());
+        }
+        assert_eq!(Dns64Prefix::from_text("64:ff9b::/95"), None);
+        again(&LocalRecord::from_text("t.lan TXT \"a, b\" \\034").unwrap());
+        for refused in ["*.lan A 192.0.2.1", "lan NS ns.lan", "lan DNAME example.", "lan A 192.0.2"] {
+            assert_eq!(LocalRecord::from_text(refused), None, "{refused}");
         }
         assert!(ServerAddress::from_text("192.0.2.1:0").is_none() && ServerAddress::from_text("ns.example").is_none());
         for octets in [0, 1, 1023, 1 << 10, 3 << 20, 5 << 30] {

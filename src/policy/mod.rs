@@ -4,11 +4,15 @@
 //! nobody who is not let in learns from the cache what others ask for.
 
 mod chaos;
+mod local;
 mod special;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
+
+pub use local::LocalData;
 
 use crate::wire::{DNSClass, Ede, Name, Question, RecordType, ResponseCode, RrSet, ede};
 
@@ -19,6 +23,8 @@ pub struct PolicySettings {
     pub allow: Vec<IpNet>,
     /// Whether special-use names are answered here (RFC 6761, RFC 6303).
     pub locally_served_zones: bool,
+    /// Records of the operator.
+    pub local: Arc<LocalData>,
     /// Zones for which the operator names servers: special or not, those are asked.
     pub routed_zones: Vec<Name>,
     /// What `id.server` says; `None` refuses the question.
@@ -90,6 +96,9 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
     if let Some(verdict) = meta_type(question.qtype) {
         return verdict;
     }
+    if let Some(answer) = settings.local.answer(question) {
+        return Verdict::Answer(answer);
+    }
     // That everything is forwarded says nothing about special names; that one zone is, does.
     let is_routed = |zone: &Name| !zone.is_root() && question.name.is_within(zone);
     if settings.locally_served_zones
@@ -137,6 +146,7 @@ mod tests {
         PolicySettings {
             allow: vec!["127.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
             locally_served_zones: true,
+            local: Arc::default(),
             routed_zones: vec![Name::root(), "home.arpa".parse().unwrap()],
             identity: Some("lab".into()),
             version: None,

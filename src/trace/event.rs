@@ -10,9 +10,10 @@ use crate::time::Time;
 use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType};
 
+use super::decided::decided;
 use super::source::Source;
 use super::stale::Stale;
-use super::why::{AskWhy, Avoided, ChoiceWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Wrong};
+use super::why::{AskWhy, Avoided, ChoiceWhy, DetourWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Wrong};
 
 pub use super::source::{Known, ServerAt};
 
@@ -280,6 +281,22 @@ pub enum Event {
         /// Why.
         why: DropWhy,
     },
+    /// The walk goes to another name than the one that was asked.
+    Detour {
+        /// The name that was asked.
+        name: Name,
+        /// The name to which it goes.
+        target: Name,
+        /// Why.
+        why: DetourWhy,
+    },
+    /// AAAA records were made of A records (RFC 6147).
+    Dns64 {
+        /// The name that was asked.
+        name: Name,
+        /// The addresses that were made.
+        addrs: Vec<IpAddr>,
+    },
     /// The operator says whom to ask about this part of the tree.
     Routed {
         /// The zone that he names.
@@ -407,22 +424,12 @@ impl fmt::Display for Event {
             }
             Self::Ignored { server, what, .. } => write!(f, "ignored from {server}: {what}"),
             Self::Dropped { owner, rtype, why, .. } => write!(f, "dropped {owner} {}: {why}", type_name(*rtype)),
-            Self::Routed { zone, kind, servers } => {
-                write!(f, "the configuration has a {kind} zone {zone} with the servers ")?;
-                listed(f, servers)
-            }
-            Self::FellBack { zone, kind } => {
-                write!(
-                    f,
-                    "no server of the {kind} zone {zone} gave an answer; its fallback is to look up from the root"
-                )
-            }
-            Self::NotAsked { zone, server, why } => write!(f, "{server} is not asked for {zone}: {why}"),
-            Self::Withheld { owner, rtype, addrs } => {
-                write!(f, "withheld from {owner} {}: ", type_name(*rtype))?;
-                listed(f, addrs)?;
-                f.write_str(", as private_addresses lists them and the name is below no private domain")
-            }
+            Self::Detour { .. }
+            | Self::Dns64 { .. }
+            | Self::Routed { .. }
+            | Self::FellBack { .. }
+            | Self::NotAsked { .. }
+            | Self::Withheld { .. } => decided(self, f),
             Self::NoAddress { zone, servers } => {
                 write!(f, "no address is known for the servers of {zone}; look up")?;
                 servers.iter().try_for_each(|name| write!(f, " {name}"))
@@ -436,9 +443,4 @@ impl fmt::Display for Event {
             }
         }
     }
-}
-
-/// The members with commas between them.
-fn listed(f: &mut fmt::Formatter<'_>, members: &[impl fmt::Display]) -> fmt::Result {
-    members.iter().enumerate().try_for_each(|(nth, member)| write!(f, "{}{member}", if nth == 0 { "" } else { ", " }))
 }

@@ -3,6 +3,8 @@
 //! [`Event`] is one closed vocabulary. Logs, EDE texts, JSON, the terminal and the tests are
 //! readers of it; its `Display` is the only place that holds English.
 
+mod before;
+mod decided;
 mod event;
 mod proof;
 mod report;
@@ -11,10 +13,13 @@ mod stale;
 mod text;
 mod why;
 
+pub use before::Before;
 pub use event::{Entry, Event, GoalId, Known, Purpose, ServerAt, Verdict};
 pub use proof::{Bogus, Insecure, Proof};
 pub use report::{Cost, SCHEMA, Told, Trace};
 pub use source::{Informant, Source};
 pub use stale::{Stale, StaleWhy};
 pub use text::Paint;
-pub use why::{AskWhy, Avoided, ChoiceWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Unreachable, Wrong};
+pub use why::{
+    AskWhy, Avoided, ChoiceWhy, DetourWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Unreachable, Wrong,
+};

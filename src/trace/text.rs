@@ -289,7 +289,7 @@ fn shortened(record: &str) -> String {
 
 fn tone(event: &Event) -> Tone {
     match event {
-        Event::Goal { .. } | Event::Refresh { .. } => Tone::Heading,
+        Event::Goal { .. } | Event::Refresh { .. } | Event::Detour { .. } | Event::Dns64 { .. } => Tone::Heading,
         Event::FromCache { .. } => Tone::Cache,
         Event::Asked { .. } | Event::Joined { .. } | Event::Routed { .. } => Tone::Asked,
         Event::Heard { verdict: Verdict::Wrong(_) | Verdict::AliasLoop { .. } | Verdict::TooLong, .. } => Tone::Bad,

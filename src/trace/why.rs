@@ -250,6 +250,25 @@ impl fmt::Display for RouteKind {
     }
 }
 
+/// Why a walk goes to another name than the one that was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DetourWhy {
+    /// The operator's records make it an alias.
+    Local,
+    /// It is the reverse name of an address with an IPv4 address inside (RFC 6147 §5.3.1).
+    Dns64,
+}
+
+impl fmt::Display for DetourWhy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "the local records make it an alias",
+            Self::Dns64 => "it stands for an IPv4 address (DNS64)",
+        })
+    }
+}
+
 /// Why the address of a server is not asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -21,6 +21,7 @@ mod private;
 mod refresh;
 mod route;
 mod servers;
+pub mod synthesis;
 mod zone;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use goal::{Denied, Found, Goal, Pending, State};
 use limits::{Budget, Limits};
 use minimise::Minimisation;
 use outcome::{Failure, Outcome};
+use synthesis::Synthesis;
 
 pub use dice::Dice;
 pub use private::Private;
@@ -64,6 +66,8 @@ pub struct WalkSettings {
     pub private: Private,
     /// Zones whose servers the operator names.
     pub routes: Routes,
+    /// What answers have beyond what servers say.
+    pub synthesis: Synthesis,
     /// The port of all servers: 53, or that of a lab.
     pub port: u16,
     /// The EDNS buffer size in queries (RFC 9715: 1232 avoids fragments).
@@ -153,6 +157,13 @@ impl Walk {
         }
     }
 
+    /// The same, with what another walk for the same client has left of its budget.
+    #[must_use]
+    pub fn on_budget(mut self, budget: &Budget) -> Self {
+        self.budget = budget.clone();
+        self
+    }
+
     /// Goes on as far as possible with what was heard; `None` begins the walk, or wakes it.
     pub fn step(&mut self, now: Time, heard: Option<Heard>, around: &mut Around<'_>) -> Step {
         let mut turn = Turn { now, around, asks: Vec::new(), forget: Vec::new(), ready: Vec::new() };
@@ -189,6 +200,11 @@ impl Walk {
     #[must_use]
     pub fn into_log(self) -> Vec<Entry> {
         self.log
+    }
+
+    /// What happened, taken out.
+    pub fn take_log(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.log)
     }
 
     /// What was spent.

@@ -15,6 +15,7 @@ use rootwalk::walk::ask::{Ask, AskId, Heard};
 use rootwalk::walk::limits::{Budget, Limits};
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::outcome::Outcome;
+use rootwalk::walk::synthesis::Synthesis;
 use rootwalk::walk::{Around, Avoid, Dice, Private, Routes, Step, Walk, WalkSettings};
 use rootwalk::wire::{Flags, Name, Question, write_query};
 
@@ -115,6 +116,7 @@ pub(crate) fn settings(root: impl IntoIterator<Item = (Name, Vec<IpAddr>)>, port
         avoid: Avoid::default(),
         private: Private::default(),
         routes: Routes::default(),
+        synthesis: Synthesis::default(),
         port,
         udp_size: 1232,
         hints: Arc::new(hints),

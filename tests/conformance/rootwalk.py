@@ -12,6 +12,8 @@ SUPPORTS = {
     "stub",                   # authoritative servers of a zone given in the configuration
     "stub-first",             # ... with fallback to iteration
     "private-address",        # rebinding protection
+    "dns64",                  # RFC 6147
+    "dns64-ignore-aaaa",
     "rd0-from-cache",         # RD=0 is answered from the cache
     "ttl-limits",             # min/max TTL, positive and negative
     "serve-stale",            # RFC 8767
@@ -97,6 +99,8 @@ def config(f):
     out += table("[log]", level="trace")
     for n, a in f.root_hints:
         out += table("[[root_hint]]", name=n, address=a)
+    if f.dns64:
+        out += table("[dns64]", prefix=f.dns64.get("prefix", "64:ff9b::/96"), ignore_aaaa=f.dns64.get("ignore_aaaa"))
     for z in f.forwards:
         out += table("[[forward]]", zone=z["name"], servers=z["addrs"], fallback=z["first"])
     for z in f.stubs:

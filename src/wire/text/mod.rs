@@ -1,5 +1,6 @@
 //! Presentation format: types and record data as text, printable ASCII only.
 
+mod parse;
 mod rdata;
 mod svcb;
 mod types;
@@ -8,6 +9,7 @@ use std::fmt;
 
 use super::{DNSClass, Record, RecordType, RrSet};
 
+pub use parse::parse_record;
 pub use rdata::rdata_text;
 pub use types::{class_name, parse_type, rcode_name, type_name};
 

@@ -1,0 +1,61 @@
+//! The hosts file: an address and names in each line.
+
+use std::net::IpAddr;
+
+use crate::wire::Name;
+
+/// What a hosts file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hosts {
+    /// The addresses with their names, the canonical name first.
+    pub entries: Vec<(IpAddr, Vec<Name>)>,
+    /// The lines that say nothing, each with its number and what is wrong.
+    pub dropped: Vec<String>,
+}
+
+impl Hosts {
+    /// Reads the text of a hosts file. What cannot be understood is left out and listed.
+    pub(super) fn read(text: &str) -> Self {
+        let mut hosts = Self::default();
+        for (nth, line) in text.lines().enumerate() {
+            let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+            let Some(first) = words.next() else { continue };
+            let number = nth + 1;
+            // Link-local addresses may name an interface, which no record can.
+            let Ok(addr) = first.parse::<IpAddr>() else {
+                hosts.dropped.push(format!("line {number}: `{}` is no address", first.escape_debug()));
+                continue;
+            };
+            let mut names = Vec::new();
+            for word in words {
+                match word.parse::<Name>() {
+                    Ok(name) if !name.is_root() => names.push(name),
+                    _ => hosts.dropped.push(format!("line {number}: `{}` is no name", word.escape_debug())),
+                }
+            }
+            if names.is_empty() {
+                hosts.dropped.push(format!("line {number}: an address without a name"));
+            } else {
+                hosts.entries.push((addr, names));
+            }
+        }
+        hosts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_good_is_kept_and_what_is_not_is_listed() {
+        let hosts = Hosts::read(
+            "# none\n\n192.0.2.1 a.lan a # x\n2001:db8::1\tb.lan\nfe80::1%eth0 c\nd.lan\n::1\n::2 x..y z\n",
+        );
+        let names: Vec<Vec<String>> =
+            hosts.entries.iter().map(|(_, names)| names.iter().map(ToString::to_string).collect()).collect();
+        assert_eq!(names, [vec!["a.lan.", "a."], vec!["b.lan."], vec!["z."]]);
+        let lines: Vec<&str> = hosts.dropped.iter().map(|line| line.split(':').next().unwrap()).collect();
+        assert_eq!(lines, ["line 5", "line 6", "line 7", "line 8"]);
+    }
+}

@@ -1,0 +1,189 @@
+//! Records of the operator: from the configuration, and from a hosts file.
+//!
+//! A name that has such a record is answered from these alone, with NODATA for types that it lacks; all other names,
+//! those above and below included, are looked up as if there were none (what Unbound calls transparent).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::wire::{Ede, Name, Question, Record, RecordType, ResponseCode, RrSet, ede};
+
+use super::LocalAnswer;
+
+/// The TTL of records that are made from a hosts file, in seconds.
+const HOSTS_TTL_SECS: u32 = 300;
+/// Most aliases that are followed (RFC 1034 §3.6.2 allows none that lead to another, and everybody has them).
+const MAX_ALIASES: usize = 8;
+
+/// The sets by their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalData(BTreeMap<Name, Vec<RrSet>>);
+
+/// The least TTL and the data of a set.
+type Members = (u32, Vec<Box<[u8]>>);
+
+impl LocalData {
+    /// The records, and A, AAAA and PTR records made from hosts: the first name of an address is its PTR, unless an
+    /// earlier line has given it one.
+    #[must_use]
+    pub fn new(records: &[Record], hosts: &[(IpAddr, Vec<Name>)]) -> Self {
+        let mut groups: BTreeMap<(Name, u16), Members> = BTreeMap::new();
+        let mut add = |owner: &Name, rtype: RecordType, ttl_secs: u32, rdata: Box<[u8]>| {
+            let (ttl, rdatas) = groups.entry((owner.clone(), rtype.into())).or_insert((ttl_secs, Vec::new()));
+            *ttl = ttl_secs.min(*ttl);
+            if !rdatas.contains(&rdata) {
+                rdatas.push(rdata);
+            }
+        };
+        for record in records {
+            add(&record.owner, record.rtype, record.ttl_secs, record.rdata.clone());
+        }
+        let mut known: Vec<Name> = records
+            .iter()
+            .filter(|record| record.rtype == RecordType::PTR)
+            .map(|record| record.owner.clone())
+            .collect();
+        for (addr, names) in hosts {
+            for name in names {
+                match addr {
+                    IpAddr::V4(v4) => add(name, RecordType::A, HOSTS_TTL_SECS, v4.octets().into()),
+                    IpAddr::V6(v6) => add(name, RecordType::AAAA, HOSTS_TTL_SECS, v6.octets().into()),
+                }
+            }
+            let reverse = reverse_name(*addr);
+            if let (Some(reverse), Some(first)) = (reverse.filter(|name| !known.contains(name)), names.first()) {
+                add(&reverse, RecordType::PTR, HOSTS_TTL_SECS, first.wire().into());
+                known.push(reverse);
+            }
+        }
+        let mut sets: BTreeMap<Name, Vec<RrSet>> = BTreeMap::new();
+        for ((owner, rtype), (ttl_secs, rdatas)) in groups {
+            let set = RrSet::new(owner.clone(), rtype.into(), ttl_secs, rdatas.iter().map(|rdata| &**rdata));
+            sets.entry(owner).or_default().push(set);
+        }
+        Self(sets)
+    }
+
+    /// The answer to a question of class IN; `None` when it has to be looked up: the name has no records here, or an
+    /// alias leads out of here.
+    #[must_use]
+    pub fn answer(&self, question: &Question) -> Option<LocalAnswer> {
+        let (answer, next) = self.follow(question);
+        if answer.is_empty() && !self.0.contains_key(&question.name) || next.is_some() {
+            return None;
+        }
+        let why = Ede::new(ede::SYNTHESIZED, format!("{} has records in the configuration", question.name));
+        let edes = vec![why];
+        Some(LocalAnswer { rcode: ResponseCode::NoError, answer, edes, authoritative: true, ..LocalAnswer::default() })
+    }
+
+    /// The names whose aliases lead out of here: the aliases, and where they lead.
+    #[must_use]
+    pub fn ways_out(&self) -> BTreeMap<Name, (Vec<RrSet>, Name)> {
+        let way = |name: &Name| {
+            let (links, target) = self.follow(&Question::new(name.clone(), RecordType::A));
+            Some((name.clone(), (links, target?)))
+        };
+        self.0.keys().filter_map(way).collect()
+    }
+
+    /// The sets that answer, aliases first, and the name that has to be looked up when those lead out of here.
+    #[must_use]
+    pub fn follow(&self, question: &Question) -> (Vec<RrSet>, Option<Name>) {
+        let (mut answer, mut name) = (Vec::new(), question.name.clone());
+        while let Some(sets) = self.0.get(&name) {
+            let of_type = |rtype| sets.iter().find(|set| set.rtype == rtype);
+            let cname = of_type(RecordType::CNAME).filter(|_| question.qtype != RecordType::CNAME);
+            let Some((cname, target)) = cname.and_then(|set| Some((set, set.targets().next()?))) else {
+                // RFC 8482 §4.1: one of the sets will do for ANY.
+                let any = || sets.first().filter(|_| question.qtype == RecordType::ANY);
+                answer.extend(of_type(question.qtype).or_else(any).cloned());
+                return (answer, None);
+            };
+            // A loop ends as a name without records.
+            if answer.len() >= MAX_ALIASES || answer.contains(cname) {
+                return (answer, None);
+            }
+            answer.push(cname.clone());
+            name = target;
+        }
+        let leads_out = !answer.is_empty();
+        (answer, leads_out.then_some(name))
+    }
+}
+
+/// The name at which the PTR record of an address stands (RFC 1035 §3.5, RFC 3596 §2.5).
+fn reverse_name(addr: IpAddr) -> Option<Name> {
+    let text = match addr {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(v6) => {
+            let bits = u128::from(v6);
+            (0..32).map(|nth| format!("{:x}.", bits >> (4 * nth) & 15)).collect::<String>() + "ip6.arpa"
+        }
+    };
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::text::{parse_record, set_lines};
+
+    fn data() -> LocalData {
+        let lines = [
+            "nas.lan 300 A 192.0.2.10",
+            "nas.lan 60 A 192.0.2.11",
+            "nas.lan TXT hello",
+            "files.lan CNAME nas.lan",
+            "www.lan CNAME www.example.com",
+            "loop.lan CNAME loop2.lan",
+            "loop2.lan CNAME loop.lan",
+        ];
+        let records = lines.map(|line| parse_record(line).unwrap());
+        let host = |addr: &str, names: &[&str]| {
+            (addr.parse::<IpAddr>().unwrap(), names.iter().map(|name| name.parse().unwrap()).collect::<Vec<Name>>())
+        };
+        LocalData::new(&records, &[host("192.0.2.9", &["box.lan", "box"]), host("2001:db8::9", &["box.lan"])])
+    }
+
+    fn ask(name: &str, qtype: RecordType) -> Option<Vec<String>> {
+        let answer = data().answer(&Question::new(name.parse().unwrap(), qtype))?;
+        assert!(answer.authoritative && answer.rcode == ResponseCode::NoError && !answer.edes.is_empty());
+        Some(answer.answer.iter().flat_map(set_lines).collect())
+    }
+
+    #[test]
+    fn a_name_with_records_is_answered_and_all_others_are_looked_up() {
+        let both = ["nas.lan. 60 IN A 192.0.2.10", "nas.lan. 60 IN A 192.0.2.11"].map(String::from).to_vec();
+        assert_eq!(ask("NAS.lan", RecordType::A), Some(both.clone()));
+        assert_eq!(ask("nas.lan", RecordType::AAAA), Some(Vec::new()));
+        assert_eq!(ask("nas.lan", RecordType::ANY).map(|lines| lines.len()), Some(2));
+        let alias = "files.lan. 3600 IN CNAME nas.lan.".to_owned();
+        assert_eq!(ask("files.lan", RecordType::A), Some([vec![alias.clone()], both].concat()));
+        assert_eq!(ask("files.lan", RecordType::CNAME), Some(vec![alias]));
+        for name in ["lan", "a.nas.lan", "other.lan", ".", "www.example.com", "www.lan"] {
+            assert_eq!(ask(name, RecordType::A), None, "{name}");
+        }
+        assert_eq!(ask("loop.lan", RecordType::A).map(|lines| lines.len()), Some(2));
+    }
+
+    #[test]
+    fn an_alias_that_leads_out_names_what_is_to_be_looked_up() {
+        let (links, next) = data().follow(&Question::new("www.lan".parse().unwrap(), RecordType::A));
+        assert_eq!((links.len(), next.unwrap().to_string()), (1, "www.example.com.".to_owned()));
+        assert_eq!(data().ways_out().keys().map(ToString::to_string).collect::<Vec<_>>(), ["www.lan."]);
+    }
+
+    #[test]
+    fn hosts_have_addresses_and_are_found_by_them() {
+        assert_eq!(ask("box", RecordType::A), Some(vec!["box. 300 IN A 192.0.2.9".to_owned()]));
+        assert_eq!(ask("box.lan", RecordType::AAAA), Some(vec!["box.lan. 300 IN AAAA 2001:db8::9".to_owned()]));
+        let reverse = "9.2.0.192.in-addr.arpa. 300 IN PTR box.lan.".to_owned();
+        assert_eq!(ask("9.2.0.192.in-addr.arpa", RecordType::PTR), Some(vec![reverse]));
+        let six = format!("9.{}8.b.d.0.1.0.0.2.ip6.arpa", "0.".repeat(23));
+        assert_eq!(ask(&six, RecordType::PTR).map(|lines| lines.len()), Some(1));
+    }
+}

@@ -1,0 +1,359 @@
+//! What an answer has beyond what servers say: aliases of the operator, and addresses for networks that have no IPv4
+//! (DNS64, RFC 6147).
+//!
+//! Both stand around a walk: an alias sends it to another name, and where there is no AAAA record a second walk looks
+//! for A records, on what is left of the budget.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use crate::trace::{DetourWhy, Event};
+use crate::wire::{Ede, Name, Question, Rdatas, RecordType, ResponseCode, RrSet, ede};
+
+use super::outcome::{Failure, Outcome};
+
+/// RFC 6147 §5.1.7: the longest TTL of a made record when the denial of the AAAA records has no SOA.
+const NO_SOA_TTL_SECS: u32 = 600;
+/// The prefix of all translators (RFC 6052 §2.1).
+const WELL_KNOWN: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);
+
+/// What is made.
+#[derive(Clone, Debug, Default)]
+pub struct Synthesis {
+    /// Names that the operator has made aliases: the links, and the name to which they lead.
+    pub aliases: BTreeMap<Name, (Vec<RrSet>, Name)>,
+    /// Addresses for networks without IPv4.
+    pub dns64: Option<Dns64>,
+}
+
+/// How IPv6 addresses are made of IPv4 addresses.
+#[derive(Clone, Debug)]
+pub struct Dns64 {
+    /// The prefix of the translator.
+    pub prefix: Ipv6Addr,
+    /// How long the prefix is: 32, 40, 48, 56, 64 or 96 bits (RFC 6052 §2.2).
+    pub prefix_bits: u8,
+    /// Networks whose AAAA records count as if they were not there (RFC 6147 §5.1.4).
+    pub exclude: Vec<IpNet>,
+    /// Names, with all below them, whose AAAA records are not looked at.
+    pub ignore_aaaa: Vec<Name>,
+}
+
+impl Synthesis {
+    /// Where the walk for `question` has to go.
+    #[must_use]
+    pub fn enter(&self, question: &Question) -> Detour {
+        let to = |name: &Name| Question { name: name.clone(), ..question.clone() };
+        if let Some((links, target)) = self.aliases.get(&question.name)
+            && question.qtype != RecordType::CNAME
+        {
+            return Detour::Alias { links: links.clone(), asked: to(target) };
+        }
+        match self.dns64.as_ref().and_then(|dns64| dns64.reverse(question)) {
+            Some(target) => Detour::Reverse { asked: to(&target) },
+            None => Detour::None { asked: question.clone() },
+        }
+    }
+
+    /// What to look up besides, because `outcome` has no address for `asked`.
+    #[must_use]
+    pub fn next(&self, asked: &Question, outcome: &Outcome) -> Option<Question> {
+        let wanted = self.dns64.as_ref().is_some_and(|dns64| dns64.is_wanted(asked, outcome));
+        wanted.then(|| Question { qtype: RecordType::A, ..asked.clone() })
+    }
+
+    /// Puts the addresses of the second walk into the answer; what the trace tells of it.
+    #[must_use]
+    pub fn join(&self, asked: &Question, first: Outcome, second: Outcome) -> (Outcome, Option<Event>) {
+        let made = self.dns64.as_ref().and_then(|dns64| dns64.make(&first, &second));
+        let Some(answer) = made else { return (first, None) };
+        let addrs: Vec<IpAddr> =
+            answer.iter().filter(|set| set.rtype == RecordType::AAAA).flat_map(RrSet::addresses).collect();
+        let why = format!("{} has no AAAA record; these are made of its A records (DNS64)", asked.name);
+        let notes = second.notes.into_iter().chain([Ede::new(ede::SYNTHESIZED, why)]).collect();
+        let outcome = Outcome { answer, notes, authority: Vec::new(), ..second };
+        (outcome, Some(Event::Dns64 { name: asked.name.clone(), addrs }))
+    }
+}
+
+/// Where a walk goes instead of to the name that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detour {
+    /// To that name.
+    None {
+        /// The question.
+        asked: Question,
+    },
+    /// To where the operator's aliases lead.
+    Alias {
+        /// The aliases.
+        links: Vec<RrSet>,
+        /// The question about the name to which they lead.
+        asked: Question,
+    },
+    /// To the reverse name of the IPv4 address inside a made address (RFC 6147 §5.3.1).
+    Reverse {
+        /// The question about that name.
+        asked: Question,
+    },
+}
+
+impl Detour {
+    /// What has to be looked up.
+    #[must_use]
+    pub fn asked(&self) -> &Question {
+        match self {
+            Self::None { asked } | Self::Alias { asked, .. } | Self::Reverse { asked } => asked,
+        }
+    }
+
+    /// What the trace tells of it.
+    #[must_use]
+    pub fn event(&self, question: &Question) -> Option<Event> {
+        let (name, target) = (question.name.clone(), self.asked().name.clone());
+        match self {
+            Self::None { .. } => None,
+            Self::Alias { .. } => Some(Event::Detour { name, target, why: DetourWhy::Local }),
+            Self::Reverse { .. } => Some(Event::Detour { name, target, why: DetourWhy::Dns64 }),
+        }
+    }
+
+    /// Makes what was found the answer to the question that was asked.
+    #[must_use]
+    pub fn leave(self, question: &Question, mut outcome: Outcome) -> Outcome {
+        match self {
+            Self::None { .. } => {}
+            Self::Alias { links, .. } => {
+                outcome.answer.splice(0..0, links);
+            }
+            Self::Reverse { .. } => {
+                let found = outcome.answer.pop().filter(|set| set.rtype == RecordType::PTR);
+                // Whoever asks knows nothing of the other name, whose signatures and denials are of no use to him.
+                let made = |set: RrSet| RrSet { owner: question.name.clone(), sigs: Rdatas::default(), ..set };
+                (outcome.answer, outcome.authority) = (found.map(made).into_iter().collect(), Vec::new());
+                let why = "made of the name of the IPv4 address inside (DNS64)";
+                outcome.notes.push(Ede::new(ede::SYNTHESIZED, why));
+            }
+        }
+        outcome
+    }
+}
+
+impl Dns64 {
+    /// The lengths that a prefix may have (RFC 6052 §2.2).
+    pub const LENGTHS: [u8; 6] = [32, 40, 48, 56, 64, 96];
+
+    fn is_wanted(&self, asked: &Question, outcome: &Outcome) -> bool {
+        if asked.qtype != RecordType::AAAA {
+            return false;
+        }
+        match (&outcome.failure, outcome.rcode) {
+            // RFC 6147 §5.1.2, §5.1.3: who fails at AAAA may still have A.
+            (Some(Failure::Servers { .. } | Failure::NoAddress { .. }), _) => true,
+            (None, ResponseCode::NoError) => !self.has_address(asked, outcome),
+            _ => false,
+        }
+    }
+
+    /// Whether there is an AAAA record that counts.
+    fn has_address(&self, asked: &Question, outcome: &Outcome) -> bool {
+        let counts = |addr: IpAddr| !self.exclude.iter().any(|net| net.contains(&addr));
+        let ignored = self.ignore_aaaa.iter().any(|name| asked.name.is_within(name));
+        let sets = outcome.answer.iter().filter(|set| set.rtype == RecordType::AAAA);
+        !ignored && sets.flat_map(RrSet::addresses).any(counts)
+    }
+
+    /// The answer with AAAA made of A; `None` when there is no A either.
+    fn make(&self, first: &Outcome, second: &Outcome) -> Option<Vec<RrSet>> {
+        let mut answer = second.answer.clone();
+        let a = answer.pop().filter(|set| set.rtype == RecordType::A && second.failure.is_none())?;
+        let made: Vec<[u8; 16]> = a
+            .addresses()
+            .filter_map(|addr| match addr {
+                IpAddr::V4(v4) => self.embed(v4),
+                IpAddr::V6(_) => None,
+            })
+            .map(|v6| v6.octets())
+            .collect();
+        let negative_ttl_secs = first.authority.iter().find(|set| set.rtype == RecordType::SOA);
+        let negative_ttl_secs = negative_ttl_secs.map_or(NO_SOA_TTL_SECS, |soa| soa.ttl_secs);
+        let ttl_secs = a.ttl_secs.min(negative_ttl_secs);
+        answer.push(RrSet::new(a.owner, RecordType::AAAA, ttl_secs, made.iter().map(<[u8; 16]>::as_slice)));
+        (!made.is_empty()).then_some(answer)
+    }
+
+    /// The places of the four octets (RFC 6052 §2.2): after the prefix, the ninth octet left out.
+    fn places(&self) -> [usize; 4] {
+        let first = usize::from(self.prefix_bits / 8);
+        [0, 1, 2, 3].map(|nth| if first <= 8 && first + nth >= 8 { first + nth + 1 } else { first + nth })
+    }
+
+    /// The IPv6 address for an IPv4 address.
+    fn embed(&self, v4: Ipv4Addr) -> Option<Ipv6Addr> {
+        // RFC 6052 §3.1: the well-known prefix stands for addresses of the whole Internet alone.
+        let local = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.octets()[0] == 0;
+        if local && self.prefix == WELL_KNOWN {
+            return None;
+        }
+        let mut octets = self.prefix.octets();
+        for (place, octet) in self.places().into_iter().zip(v4.octets()) {
+            *octets.get_mut(place)? = octet;
+        }
+        Some(octets.into())
+    }
+
+    /// The IPv4 address inside an IPv6 address of the prefix.
+    fn extract(&self, v6: Ipv6Addr) -> Option<Ipv4Addr> {
+        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix_bits))?;
+        if (u128::from(v6) ^ u128::from(self.prefix)) & mask != 0 {
+            return None;
+        }
+        let octets = v6.octets();
+        Some(Ipv4Addr::from(self.places().map(|place| octets.get(place).copied().unwrap_or_default())))
+    }
+
+    /// The reverse name of the IPv4 address inside, when the question is about that of a made address.
+    fn reverse(&self, question: &Question) -> Option<Name> {
+        if question.qtype != RecordType::PTR {
+            return None;
+        }
+        let [a, b, c, d] = self.extract(reversed(&question.name)?)?.octets();
+        format!("{d}.{c}.{b}.{a}.in-addr.arpa").parse().ok()
+    }
+}
+
+/// The address whose reverse name this is (RFC 3596 §2.5).
+fn reversed(name: &Name) -> Option<Ipv6Addr> {
+    let labels: Vec<&[u8]> = name.labels().collect();
+    let (nibbles, tail) = labels.split_at_checked(32)?;
+    if tail.len() != 2 || !tail[0].eq_ignore_ascii_case(b"ip6") || !tail[1].eq_ignore_ascii_case(b"arpa") {
+        return None;
+    }
+    let mut bits = 0_u128;
+    for label in nibbles.iter().rev() {
+        let [digit] = label else { return None };
+        bits = bits << 4 | u128::from(char::from(*digit).to_digit(16)?);
+    }
+    Some(bits.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dns64(prefix: &str, prefix_bits: u8) -> Dns64 {
+        let exclude = vec!["::ffff:0:0/96".parse().expect("a net")];
+        Dns64 { prefix: prefix.parse().expect("an address"), prefix_bits, exclude, ignore_aaaa: Vec::new() }
+    }
+
+    fn question(name: &str, qtype: RecordType) -> Question {
+        Question::new(name.parse().expect("a name"), qtype)
+    }
+
+    fn outcome(name: &str, sets: &[(RecordType, u32, &[&str])], soa_ttl_secs: Option<u32>) -> Outcome {
+        let name: Name = name.parse().expect("a name");
+        let octets = |addr: &&str| match addr.parse().expect("an address") {
+            IpAddr::V4(v4) => v4.octets().to_vec(),
+            IpAddr::V6(v6) => v6.octets().to_vec(),
+        };
+        let set = |(rtype, ttl_secs, addrs): &(RecordType, u32, &[&str])| {
+            let rdatas: Vec<Vec<u8>> = addrs.iter().map(octets).collect();
+            RrSet::new(name.clone(), *rtype, *ttl_secs, rdatas.iter().map(Vec::as_slice))
+        };
+        let soa = soa_ttl_secs.map(|ttl_secs| RrSet::new(name.clone(), RecordType::SOA, ttl_secs, [&b"x"[..]]));
+        let answer = sets.iter().map(set).collect();
+        Outcome { rcode: ResponseCode::NoError, answer, authority: soa.into_iter().collect(), ..Outcome::abandoned() }
+    }
+
+    fn told(outcome: Outcome) -> Outcome {
+        Outcome { failure: None, ..outcome }
+    }
+
+    /// The examples of RFC 6052 §2.4.
+    #[test]
+    fn addresses_are_put_where_the_rfc_puts_them() {
+        let rows = [
+            ("2001:db8::", 32, "2001:db8:c000:221::"),
+            ("2001:db8:100::", 40, "2001:db8:1c0:2:21::"),
+            ("2001:db8:122::", 48, "2001:db8:122:c000:2:2100::"),
+            ("2001:db8:122:300::", 56, "2001:db8:122:3c0:0:221::"),
+            ("2001:db8:122:344::", 64, "2001:db8:122:344:c0:2:2100::"),
+            ("2001:db8:122:344::", 96, "2001:db8:122:344::192.0.2.33"),
+            ("64:ff9b::", 96, "64:ff9b::192.0.2.33"),
+        ];
+        let inner = Ipv4Addr::new(192, 0, 2, 33);
+        for (prefix, bits, made) in rows {
+            let made: Ipv6Addr = made.parse().expect("an address");
+            assert_eq!(dns64(prefix, bits).embed(inner), Some(made), "{prefix}/{bits}");
+            assert_eq!(dns64(prefix, bits).extract(made), Some(inner), "{prefix}/{bits}");
+        }
+        assert_eq!(dns64("64:ff9b::", 96).extract("2001:db8::1".parse().expect("an address")), None);
+        // RFC 6052 §3.1: no address of a private network behind the prefix of all.
+        assert_eq!(dns64("64:ff9b::", 96).embed(Ipv4Addr::new(10, 0, 0, 1)), None);
+    }
+
+    #[test]
+    fn aaaa_is_made_when_there_is_none_that_counts() {
+        let synthesis = Synthesis { dns64: Some(dns64("64:ff9b::", 96)), ..Synthesis::default() };
+        let asked = question("www.example", RecordType::AAAA);
+        let wanted = |sets: &[(RecordType, u32, &[&str])]| {
+            synthesis.next(&asked, &told(outcome("www.example", sets, None))).is_some()
+        };
+        assert!(wanted(&[]) && wanted(&[(RecordType::AAAA, 60, &["::ffff:192.0.2.1"])]));
+        assert!(!wanted(&[(RecordType::AAAA, 60, &["2001:db8::1"])]));
+        let denied = Outcome { rcode: ResponseCode::NXDomain, ..told(outcome("www.example", &[], None)) };
+        assert!(synthesis.next(&asked, &denied).is_none(), "a name that does not exist has no A record either");
+        assert!(
+            synthesis
+                .next(&question("www.example", RecordType::MX), &told(outcome("www.example", &[], None)))
+                .is_none()
+        );
+        // RFC 6147 §5.1.7: no longer than the denial would have been kept.
+        for (soa_ttl_secs, a_ttl_secs, expected) in [(Some(30), 300, 30), (Some(900), 300, 300), (None, 3600, 600)] {
+            let first = told(outcome("www.example", &[], soa_ttl_secs));
+            let second = told(outcome("www.example", &[(RecordType::A, a_ttl_secs, &["192.0.2.1"])], None));
+            let (joined, event) = synthesis.join(&asked, first, second);
+            assert_eq!(
+                joined.answer[0].addresses().collect::<Vec<_>>(),
+                ["64:ff9b::c000:201".parse::<IpAddr>().expect("one")]
+            );
+            assert_eq!(joined.answer[0].ttl_secs, expected);
+            assert_eq!(joined.edes()[0].code, ede::SYNTHESIZED);
+            assert!(event.is_some() && joined.authority.is_empty());
+        }
+        // Without A the first answer stands.
+        let first = told(outcome("www.example", &[], Some(30)));
+        let (joined, event) = synthesis.join(&asked, first, told(outcome("www.example", &[], Some(30))));
+        assert!(event.is_none() && joined.answer.is_empty() && joined.authority.len() == 1);
+    }
+
+    #[test]
+    fn names_whose_aaaa_records_are_ignored() {
+        let mut dns64 = dns64("64:ff9b::", 96);
+        dns64.ignore_aaaa = vec!["example".parse().expect("a name")];
+        let has = outcome("www.example", &[(RecordType::AAAA, 60, &["2001:db8::1"])], None);
+        assert!(dns64.is_wanted(&question("www.example", RecordType::AAAA), &told(has.clone())));
+        assert!(!dns64.is_wanted(&question("www.other", RecordType::AAAA), &told(has)));
+    }
+
+    #[test]
+    fn reverse_names_lead_to_the_address_inside() {
+        let synthesis = Synthesis { dns64: Some(dns64("64:ff9b::", 96)), ..Synthesis::default() };
+        let nibbles = |addr: &str| {
+            let bits = u128::from(addr.parse::<Ipv6Addr>().expect("an address"));
+            (0..32).map(|nth| format!("{:x}.", bits >> (4 * nth) & 15)).collect::<String>() + "IP6.arpa"
+        };
+        let inside = question(&nibbles("64:ff9b::192.0.2.33"), RecordType::PTR);
+        let detour = synthesis.enter(&inside);
+        assert_eq!(detour.asked().name.to_string(), "33.2.0.192.in-addr.arpa.");
+        let ptr = RrSet::new(detour.asked().name.clone(), RecordType::PTR, 60, [&b"\x03www\0"[..]]);
+        let found = Outcome { answer: vec![ptr], ..told(outcome("www.example", &[], Some(30))) };
+        let left = detour.leave(&inside, found);
+        assert_eq!((left.answer.len(), &left.answer[0].owner, left.authority.len()), (1, &inside.name, 0));
+        let outside = question(&nibbles("2001:db8::1"), RecordType::PTR);
+        assert_eq!(synthesis.enter(&outside), Detour::None { asked: outside });
+        assert_eq!(reversed(&"1.0.ip6.arpa".parse().expect("a name")), None);
+    }
+}

@@ -1,0 +1,109 @@
+//! Reads a record in presentation format.
+
+use bytes::Bytes;
+use domain::base::iana::{Class, Rtype};
+use domain::base::name::FlattenInto;
+use domain::base::rdata::{ComposeRecordData, ParseRecordData};
+use domain::base::{Name as Owner, ParsedName, Record as DomainRecord};
+use domain::dep::octseq::Parser;
+use domain::rdata::ZoneRecordData;
+use domain::zonefile::inplace::{Entry, Zonefile};
+
+use crate::wire::{DNSClass, Name, Record, RecordType};
+
+/// The TTL of a record that gives none, in seconds.
+const TTL_SECS: u32 = 3600;
+
+/// Reads one record of class IN, such as `www.example. 300 IN A 192.0.2.1`; a name without a dot at its end is
+/// absolute as well, TTL and class may be left out.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn parse_record(line: &str) -> Result<Record, String> {
+    // The parser panics on an open parenthesis, and one line has no use for them.
+    if line.contains(['\n', '\r', '\0']) || has_parentheses(line) {
+        return Err("a record stands on one line, without parentheses".to_owned());
+    }
+    if line.starts_with([' ', '\t', '$', ';']) || line.is_empty() {
+        return Err("a record begins with its name".to_owned());
+    }
+    let mut zonefile = Zonefile::from(format!("$TTL {TTL_SECS}\n{line}\n").as_str());
+    zonefile.set_origin(Owner::root_bytes());
+    zonefile.set_default_class(Class::IN);
+    let entry = zonefile.next_entry().map_err(|error| reason(&error.to_string()))?;
+    let Some(Entry::Record(read)) = entry else { return Err("a record begins with its name".to_owned()) };
+    let read: DomainRecord<Owner<Bytes>, ZoneRecordData<Bytes, Owner<Bytes>>> = read.flatten_into();
+    let mut rdata = Vec::new();
+    // Writing to a `Vec` cannot fail.
+    let _ = read.data().compose_rdata(&mut rdata);
+    let owner = Name::from_wire(read.owner().as_slice()).map_err(|_| "its name is too long".to_owned())?;
+    if !is_whole(read.rtype(), &rdata) {
+        return Err("a name in its data is none; are there two dots in a row?".to_owned());
+    }
+    let (rtype, ttl_secs) = (RecordType::from(read.rtype().to_int()), read.ttl().as_secs());
+    Ok(Record { owner, rtype, class: DNSClass::IN, ttl_secs, rdata: rdata.into() })
+}
+
+/// Whether there are parentheses outside of quotes and comments.
+fn has_parentheses(line: &str) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for symbol in line.chars() {
+        match symbol {
+            _ if escaped => {}
+            '"' => quoted = !quoted,
+            ';' if !quoted => return false,
+            '(' | ')' if !quoted => return true,
+            _ => {}
+        }
+        escaped = symbol == '\\' && !escaped;
+    }
+    false
+}
+
+/// Whether the data can be read back: the parser takes `a..b` for a name and makes bytes of it that are none.
+fn is_whole(rtype: Rtype, rdata: &[u8]) -> bool {
+    let mut parser = Parser::from_ref(rdata);
+    let read = ZoneRecordData::<_, ParsedName<_>>::parse_rdata(rtype, &mut parser);
+    read.is_ok_and(|data| data.is_some()) && parser.remaining() == 0
+}
+
+/// The parser's message without its line and column.
+fn reason(message: &str) -> String {
+    message.splitn(3, ':').last().unwrap_or(message).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record_text;
+    use super::*;
+
+    #[test]
+    fn records_are_read_and_written() {
+        for (line, expected) in [
+            ("host.lan. 300 IN A 192.0.2.1", "host.lan. 300 IN A 192.0.2.1"),
+            ("host.lan AAAA 2001:db8::1", "host.lan. 3600 IN AAAA 2001:db8::1"),
+            ("lan 60 MX 10 mail.lan", "lan. 60 IN MX 10 mail.lan."),
+            ("a.lan IN CNAME b.example.", "a.lan. 3600 IN CNAME b.example."),
+            ("t.lan TXT \"a (b\" c", "t.lan. 3600 IN TXT \"a (b\" \"c\""),
+        ] {
+            assert_eq!(parse_record(line).map(|record| record_text(&record).to_string()).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused_without_panic() {
+        let lines = "|host.lan|host.lan A|host.lan A 192.0.2|host.lan CH A 192.0.2.1|a..lan A 192.0.2.1|\
+            a.lan CNAME b..c|a.lan TXT (x|a.lan TXT x)|$ORIGIN x.|$INCLUDE x|; a.lan A 192.0.2.1| a.lan A 192.0.2.1|\
+            a.lan TXT \"x|a.lan WHAT x|a.lan A 192.0.2.1 x|a.lan A 192.0.2.1\nb.lan A 192.0.2.1";
+        for line in lines.split('|') {
+            assert!(parse_record(line).is_err(), "{line:?}: {:?}", parse_record(line));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_line_is_read_or_refused(line in "(a\\.b|IN|A|TXT|SOA|[0-9]{1,3}|[\\\\\"(); .$@]|\\PC){0,12}") {
+            let _ = parse_record(&line);
+        }
+    }
+}
