@@ -121,6 +121,14 @@ impl Cache {
         (answer, put)
     }
 
+    /// Forgets an answer whose time is over, or that only stood in for a better one: there is a better one.
+    pub fn forget_stale(&self, key: &AnswerKey<'_>, now: Time) {
+        let key = self.answer_key(key);
+        if self.get(&key).is_some_and(|answer: Arc<Answer>| answer.is_stopgap() || answer.expires <= now) {
+            self.remove(&key);
+        }
+    }
+
     /// The record set of `owner` and `rtype`, if it is known and fresh.
     #[must_use]
     pub fn set(&self, owner: &Name, rtype: RecordType, now: Time) -> Option<Arc<KnownSet>> {

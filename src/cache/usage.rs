@@ -17,8 +17,8 @@ const PARTS: u32 = 10;
 pub struct Usage {
     /// Uses so far, no more than are needed.
     uses: AtomicU32,
-    /// From when on, in microseconds, somebody may fetch it anew.
-    due_us: AtomicU64,
+    /// From when on, in whole seconds, somebody may fetch it anew.
+    due_secs: AtomicU64,
     counts_down: bool,
     /// The answer in whose place it stands.
     behind: Option<Arc<Answer>>,
@@ -27,7 +27,7 @@ pub struct Usage {
 impl Default for Usage {
     /// An answer whose TTLs count down and which may be fetched anew before it ends.
     fn default() -> Self {
-        Self { uses: AtomicU32::new(0), due_us: AtomicU64::new(0), counts_down: true, behind: None }
+        Self { uses: AtomicU32::new(0), due_secs: AtomicU64::new(0), counts_down: true, behind: None }
     }
 }
 
@@ -36,7 +36,7 @@ impl Usage {
     /// TTLs stay as they are. What it stands in for is kept with it, for the next time.
     #[must_use]
     pub const fn stopgap(behind: Option<Arc<Answer>>) -> Self {
-        Self { uses: AtomicU32::new(0), due_us: AtomicU64::new(u64::MAX), counts_down: false, behind }
+        Self { uses: AtomicU32::new(0), due_secs: AtomicU64::new(u64::MAX), counts_down: false, behind }
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -77,9 +77,9 @@ impl Answer {
         if uses + 1 < USES || (self.expires - now) * PARTS > self.expires - self.stored {
             return false;
         }
-        let due_us = self.usage.due_us.load(Relaxed);
-        let next_us = (now + pause).micros();
-        due_us <= now.micros() && self.usage.due_us.compare_exchange(due_us, next_us, Relaxed, Relaxed).is_ok()
+        let due_secs = self.usage.due_secs.load(Relaxed);
+        let next_secs = (now + pause).secs();
+        due_secs <= now.secs() && self.usage.due_secs.compare_exchange(due_secs, next_secs, Relaxed, Relaxed).is_ok()
     }
 }
 

@@ -32,6 +32,12 @@ pub(super) struct Form {
 }
 
 impl Form {
+    const ALL: [Self; 4] = [Self::new(0), Self::new(1), Self::new(2), Self::new(3)];
+
+    const fn new(nth: u8) -> Self {
+        Self { dnssec_ok: nth & 1 != 0, checking_disabled: nth & 2 != 0 }
+    }
+
     pub(super) fn of(query: &QueryView<'_>) -> Self {
         Self { dnssec_ok: query.dnssec_ok(), checking_disabled: query.flags().cd() }
     }
@@ -152,6 +158,10 @@ impl Resolver {
     }
 
     fn keep(&self, question: &Question, form: Form, outcome: &Outcome, at: Time) -> Arc<Answer> {
+        // In the other forms what was known before must not be served stale from now on.
+        for other in Form::ALL {
+            self.0.world.cache.forget_stale(&other.key(question), at);
+        }
         let template = template(question, outcome, form);
         let expires = at.plus_secs(template.min_ttl_secs().into());
         let answer =

@@ -6,6 +6,7 @@ mod doh;
 mod limits;
 mod origin;
 mod proxy;
+mod real;
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};

@@ -111,6 +111,19 @@ fn at_once_and_the_new_one_for_the_next() {
 }
 
 #[test]
+fn what_is_told_with_ttl_0_ends_what_was_known_in_every_form() {
+    on_a_worker(async {
+        let (mock, resolver) =
+            with_stale(Mood::Answers(1, 9), |settings| settings.cache.stale_client_timeout_ms = 0).await;
+        mock.mood.set(Mood::Answers(2, 0));
+        assert_eq!(Query { dnssec_ok: true, ..Query::of(WWW) }.ask(&resolver).await.codes(), [ede::STALE_ANSWER]);
+        secs(0.1).await;
+        let got = ask(&resolver).await;
+        assert_eq!((got.codes().len(), &got.addresses[..]), (0, &[(2, 0)][..]));
+    });
+}
+
+#[test]
 fn a_denial_by_the_authority_ends_what_is_stale_and_becomes_stale_itself() {
     on_a_worker(async {
         let (mock, resolver) = with_stale(Mood::Answers(1, 9), |_| {}).await;
