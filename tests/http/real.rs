@@ -23,6 +23,8 @@ static NGINX: LazyLock<Nginx> = LazyLock::new(|| {
     certificate(folder.path());
     std::fs::create_dir(folder.path().join("site")).unwrap();
     std::fs::write(folder.path().join("site/page.html"), "<p>page\n".repeat(100)).unwrap();
+    let script = "fetch('page.html').then(r => r.text()).then(t => document.title = 'it says: ' + t)";
+    std::fs::write(folder.path().join("site/live.html"), format!("<!doctype html><script>{script}</script>")).unwrap();
     let config = format!(
         "daemon off; user root; worker_processes 1; pid nginx.pid; error_log error.log;\n\
          events {{}}\n\
@@ -41,7 +43,7 @@ static NGINX: LazyLock<Nginx> = LazyLock::new(|| {
     for address in [front, plain, tls] {
         while TcpStream::connect(address).is_err() {
             let ended = nginx.try_wait().unwrap();
-            assert!(ended.is_none(), "nginx ended: {ended:?}");
+            assert!(ended.is_none(), "nginx is needed (./test installs it): {ended:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -124,4 +126,21 @@ fn tls_goes_through_a_tunnel_untouched() {
     let trusted = NGINX.folder.path().join("cert.pem");
     let got = through(proxy, &["--cacert", trusted.to_str().unwrap(), "--http2", &url]);
     assert_eq!((got.status, got.body.len(), got.header("via")), (200, 800, None));
+}
+
+#[test]
+fn a_browser_loads_pages_and_what_belongs_to_them() {
+    let proxy = lab(|settings| settings.proxy.connect_ports = vec![NGINX.tls.port()]);
+    for (scheme, port) in [("http", NGINX.plain.port()), ("https", NGINX.tls.port())] {
+        let profile = tempfile::tempdir().unwrap();
+        let mut command = Command::new("chromium");
+        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]);
+        command.args(["--disable-background-networking", "--ignore-certificate-errors", "--virtual-time-budget=10000"]);
+        command.arg(format!("--user-data-dir={}", profile.path().display()));
+        command.arg(format!("--proxy-server=http://{proxy}")).arg("--dump-dom");
+        command.arg(format!("{scheme}://www.example.com:{port}/live.html"));
+        let output = command.stderr(Stdio::null()).output().expect("chromium is needed: ./test installs it");
+        let page = String::from_utf8_lossy(&output.stdout);
+        assert!(page.contains("it says: &lt;p&gt;page"), "{scheme}: {page}");
+    }
 }
