@@ -164,8 +164,14 @@ impl Resolver {
         }
         let template = template(question, outcome, form);
         let expires = at.plus_secs(template.min_ttl_secs().into());
-        let answer =
-            Answer { template, edes: Box::default(), stored: at, expires, secure: false, usage: Usage::default() };
+        let answer = Answer {
+            template,
+            edes: outcome.edes().into(),
+            stored: at,
+            expires,
+            secure: false,
+            usage: Usage::default(),
+        };
         self.0.world.cache.put_answer(&form.key(question), answer).0
     }
 
