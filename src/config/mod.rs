@@ -20,9 +20,11 @@ use crate::wire::{Name, Record, RecordType};
 pub use complaint::{Complaint, ConfigError, Place, Problem};
 pub use docs::reference;
 pub use hosts::Hosts;
-pub use settings::{Cache, Limits, Log, LogFormat, LogLevel, Minimisation, Resolver, RootHint, Server, Settings};
+pub use settings::{
+    Cache, Dnssec, Limits, Log, LogFormat, LogLevel, Minimisation, Resolver, RootHint, Server, Settings,
+};
 pub use tables::{ForwardZone, StubZone};
-pub use value::{Bytes, Dns64Prefix, LocalRecord, ServerAddress};
+pub use value::{Bytes, Dns64Prefix, LocalRecord, ServerAddress, TrustAnchor};
 
 /// Where settings come from; what stands later wins.
 #[derive(Clone, Debug, Default)]
