@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use rootwalk::config::{self, Bytes, Minimisation, Settings, Sources};
+use rootwalk::config::{self, Balance, BalancedHost, Bytes, Minimisation, Settings, Sources};
 
 struct Given {
     folder: tempfile::TempDir,
@@ -197,6 +197,15 @@ fn records_of_the_operator_and_a_hosts_file_are_read() {
     assert!(wrong("[local]\nrecords = [\"a CNAME b\", \"A TXT x\"]").contains("an alias stands alone"));
     assert!(wrong("[local]\nrecords = [\"*.a A 192.0.2.1\"]").contains("without wildcards"));
     assert!(wrong("[dns64]\nprefix = \"64:ff9b::/95\"").contains("an IPv6 prefix of 32, 40"));
+}
+
+#[test]
+fn a_host_may_be_balanced_in_its_own_way() {
+    let settings = Given::file("[[balance]]\nhost = \"shop.example\"\npolicy = \"hash_url\"\n").settings();
+    let [BalancedHost { host, policy }] = settings.balance.as_slice() else { panic!("{:?}", settings.balance) };
+    assert_eq!((host.to_string().as_str(), *policy), ("shop.example.", Balance::HashUrl));
+    let complaints = Given::file("[[balance]]\nhost = \"shop.example\"\npolicy = \"fair\"\n").complaints();
+    assert!(complaints[0].contains("`balance.policy` cannot be \"fair\": expected one of"), "{complaints:?}");
 }
 
 #[test]

@@ -10,8 +10,8 @@ use ipnet::IpNet;
 use toml::de::DeValue;
 
 use super::hosts::Hosts;
-use super::tables::{ForwardZone, StubZone};
-use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, Setting, TrustAnchor, words};
+use super::tables::{BalancedHost, ForwardZone, StubZone};
+use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, Setting, words};
 use crate::wire::Name;
 
 /// A value on its way into a setting.
@@ -82,13 +82,15 @@ macro_rules! settings {
             pub hosts: Hosts,
             /// Zones about which others are asked.
             pub forward: Vec<ForwardZone>,
+            /// Hosts among whose addresses the proxy chooses in a way of their own.
+            pub balance: Vec<BalancedHost>,
             /// Zones whose authoritative servers are given.
             pub stub: Vec<StubZone>,
         }
 
         impl Default for Settings {
             fn default() -> Self {
-                Self { $($section: $Section::default(),)* root_hints: super::hints::internet(), hosts: Hosts::default(), forward: Vec::new(), stub: Vec::new() }
+                Self { $($section: $Section::default(),)* root_hints: super::hints::internet(), hosts: Hosts::default(), forward: Vec::new(), balance: Vec::new(), stub: Vec::new() }
             }
         }
 
@@ -138,6 +140,24 @@ words! {
         Relaxed = "relaxed",
         /// As little as possible; a "no" to a part of the name is believed, although some servers deny it wrongly.
         Strict = "strict",
+    }
+}
+
+words! {
+    /// How the proxy chooses among several addresses of one host.
+    Balance {
+        /// Each in its turn.
+        RoundRobin = "round_robin",
+        /// The one with the fewest requests in hand.
+        LeastConnections = "least_connections",
+        /// The one with the least time until answers begin, times the requests in hand there.
+        LeastTime = "least_time",
+        /// The same one for the same URL.
+        HashUrl = "hash_url",
+        /// The same one for the same client.
+        HashClient = "hash_client",
+        /// Of two at random the one with fewer requests in hand.
+        TwoChoices = "two_choices",
     }
 }
 
@@ -255,6 +275,10 @@ settings! {
         tunnel_idle_secs: u64 = 600 => 10..=86_400;
         /// Tunnels at once.
         tunnels: usize = 512 => 1..=100_000;
+        /// How one of several addresses of a host is chosen. An address that cannot be connected to comes last for 10
+        /// seconds, longer each time; one that leaves DNS is used no more when its TTL is over. `[[balance]]` chooses
+        /// otherwise for some hosts.
+        balance: Balance = Balance::TwoChoices;
         /// Connections to origins that may wait for their next request.
         pooled: usize = 128 => 0..=10_000;
     }
@@ -326,35 +350,6 @@ settings! {
         minimise_count: u32 = 10 => 1..=128;
         /// How many of those are longer by one label only (RFC 9156 §2.3).
         minimise_one_label: u32 = 4 => 0..=128;
-        /// Signatures verified (KeyTrap).
-        validations: u32 = 48 => 1..=10_000;
-        /// Signatures that may turn out not to hold (KeyTrap).
-        failed_validations: u32 = 4 => 1..=1000;
-        /// Signatures over one record set that are looked at (KeyTrap).
-        signatures_per_set: usize = 4 => 1..=100;
-        /// Keys of a zone with the same tag that are tried (KeyTrap).
-        keys_per_tag: usize = 2 => 1..=100;
-        /// DS records of one zone that are looked at.
-        ds_per_zone: usize = 8 => 1..=100;
-        /// NSEC3 iterations above which a denial is not proved but taken as insecure (RFC 9276 §3.2).
-        nsec3_iterations: u16 = 50 => 0..=2500;
-        /// NSEC3 hashes computed (CVE-2023-50868).
-        nsec3_hashes: u32 = 600 => 1..=100_000;
-    }
-
-    /// Whether answers are proved, from a trust anchor down to the last record.
-    dnssec: Dnssec {
-        /// Validate every answer: what should be provable and is not becomes SERVFAIL with the reason (RFC 4035).
-        /// Clients that set CD get the data all the same.
-        validate: bool = true;
-        /// The keys from which trust begins: DS or DNSKEY records as they stand in a master file, of any zone; one
-        /// that fits is enough. The default are the two keys of the root as IANA publishes them.
-        trust_anchors: Vec<TrustAnchor> = TrustAnchor::root();
-        /// Names at and below which nothing is validated, because their owner has made a mistake (RFC 7646).
-        negative_trust_anchors: Vec<Name> = Vec::new();
-        /// Let signatures and DS records with SHA-1 count; otherwise zones that have no others are treated as
-        /// unsigned, as RFC 9905 allows.
-        sha1: bool = false;
     }
 
     /// What is remembered, and for how long.

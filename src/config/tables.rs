@@ -5,7 +5,7 @@ use toml::de::DeValue;
 use super::Problem;
 use super::complaint::nearest;
 use super::read::{Found, not_a_section};
-use super::settings::Settings;
+use super::settings::{Balance, Settings};
 use super::value::{ServerAddress, Setting};
 use crate::wire::Name;
 
@@ -31,6 +31,21 @@ pub struct StubZone {
     pub prime: bool,
     /// Whether to look up from the root when none of them answers.
     pub fallback: bool,
+}
+
+/// A host among whose addresses the proxy chooses in a way of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BalancedHost {
+    /// The name; those below it are meant as well.
+    pub host: Name,
+    /// How one of its addresses is chosen.
+    pub policy: Balance,
+}
+
+impl Default for BalancedHost {
+    fn default() -> Self {
+        Self { host: Name::root(), policy: Balance::TwoChoices }
+    }
 }
 
 /// One key of a table, as the documentation sees it.
@@ -82,8 +97,7 @@ pub(super) const LISTS: &[List] = &[
             "round-trip times, as everywhere. What they say is checked as what any server says: they are believed about",
             "the name that was asked and nothing else. Addresses of private networks in their answers are withheld unless",
             "the zone is among `resolver.private_domains`. A forward zone is asked although its name is special",
-            "(`server.locally_served_zones`). Validation there needs a trust anchor of its own (`dnssec.trust_anchors`),",
-            "as such a zone is often one that nobody else knows; only the zone `.` is validated as everything is.",
+            "(`server.locally_served_zones`).",
         ],
         fields: &[
             ZONE,
@@ -116,8 +130,7 @@ pub(super) const LISTS: &[List] = &[
         doc: &[
             "Zones whose authoritative servers are given: they are asked in place of those that the parent zone delegates",
             "to. Zones that they delegate are followed as anywhere, also to addresses of private networks. A stub zone is",
-            "asked although its name is special (`server.locally_served_zones`). Validation there needs a trust anchor of",
-            "its own (`dnssec.trust_anchors`).",
+            "asked although its name is special (`server.locally_served_zones`).",
         ],
         fields: &[
             ZONE,
@@ -147,6 +160,38 @@ pub(super) const LISTS: &[List] = &[
                 |found| found,
                 |list| {
                     settings.stub = list;
+                    Found::new()
+                },
+            )
+        },
+    },
+    List {
+        name: "balance",
+        doc: &["Hosts among whose addresses the proxy chooses otherwise than `proxy.balance` says."],
+        fields: &[
+            Field {
+                name: "host",
+                doc: "The host; names below it are meant as well. The deepest one counts.",
+                expected: Name::expected,
+                default: None,
+            },
+            Field {
+                name: "policy",
+                doc: "How one of its addresses is chosen; `proxy.balance` explains the words.",
+                expected: Balance::expected,
+                default: None,
+            },
+        ],
+        example: "[[balance]]\nhost = \"shop.example.\"\npolicy = \"least_time\"\n",
+        read: |value, at, text, settings| {
+            let set = |host: &mut BalancedHost, key: &str, value: &DeValue<'_>| match key {
+                "host" => read(value, &mut host.host),
+                _ => read(value, &mut host.policy),
+            };
+            tables(&LISTS[2], value, at, text, set).map_or_else(
+                |found| found,
+                |list| {
+                    settings.balance = list;
                     Found::new()
                 },
             )

@@ -10,7 +10,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::balance::{Busy, HostPort, Wish};
 use super::doh;
+use super::pool::Origin;
 use super::problem::Problem;
 use super::routes::Front;
 use super::targets::judge;
@@ -34,10 +36,28 @@ pub(super) enum Host {
     Name(Name),
 }
 
+/// Where to, for whom and how chosen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'a> {
+    pub(super) name: &'a HostPort,
+    pub(super) wish: Wish<'a>,
+    /// Whether a connection that waits in the pool will do.
+    pub(super) pooled: bool,
+}
+
+/// A connection that was just made, or one that waited.
+#[derive(Debug)]
+pub(super) enum Link {
+    Fresh(TcpStream),
+    Idle(Origin),
+}
+
 /// A connection, and what it took.
 #[derive(Debug)]
 pub(super) struct Connected {
-    pub(super) stream: TcpStream,
+    pub(super) link: Link,
+    /// Counts the request at its address.
+    pub(super) busy: Busy,
     pub(super) address: SocketAddr,
     /// What failed before it, or was overtaken by it.
     pub(super) others: Vec<Attempt>,
@@ -77,11 +97,11 @@ impl Attempt {
 }
 
 /// Looks the host up and connects to the first address that answers.
-pub(super) async fn connect(front: &Front, host: &Host, port: u16, peer: Peer) -> Result<Connected, Unconnected> {
-    let mut race = Race::new(front, port);
+pub(super) async fn connect(front: &Front, host: &Host, way: Way<'_>, peer: Peer) -> Result<Connected, Unconnected> {
+    let mut race = Race::new(front, way);
     let name = match host {
         Host::Address(address) => {
-            race.offer(&[(*address, u32::MAX)]);
+            race.offer(vec![(*address, u32::MAX)]);
             return race.run_alone().await;
         }
         Host::Name(name) => name,
@@ -97,11 +117,11 @@ pub(super) async fn connect(front: &Front, host: &Host, port: u16, peer: Peer) -
         }
         tokio::select! {
             found = &mut v6, if answers[0].is_none() => {
-                answers[0] = Some(found.map(|found| race.offer(&found)));
+                answers[0] = Some(found.map(|found| race.offer(found)));
                 race.next_at = race.next_at.min(Instant::now());
             }
             found = &mut v4, if answers[1].is_none() => {
-                answers[1] = Some(found.map(|found| race.offer(&found)));
+                answers[1] = Some(found.map(|found| race.offer(found)));
                 let wait = if answers[0].is_some() { Duration::ZERO } else { RESOLUTION_DELAY };
                 race.next_at = race.next_at.max(Instant::now() + wait);
             }
@@ -139,7 +159,7 @@ type Trial = (SocketAddr, Instant, Option<(Instant, String)>);
 /// Addresses on the way to a connection.
 struct Race<'a> {
     front: &'a Front,
-    port: u16,
+    way: Way<'a>,
     begun: Instant,
     deadline: Instant,
     next_at: Instant,
@@ -151,11 +171,11 @@ struct Race<'a> {
 }
 
 impl<'a> Race<'a> {
-    fn new(front: &'a Front, port: u16) -> Self {
+    fn new(front: &'a Front, way: Way<'a>) -> Self {
         let now = Instant::now();
         Self {
             front,
-            port,
+            way,
             begun: now,
             deadline: now + front.settings.proxy.connect,
             next_at: now,
@@ -167,11 +187,12 @@ impl<'a> Race<'a> {
         }
     }
 
-    /// Takes addresses into the race, as far as they may be connected to.
-    fn offer(&mut self, found: &[(IpAddr, u32)]) {
-        for (address, ttl_secs) in found.iter().take(MOST_ADDRESSES) {
-            match judge(*address, &self.front.settings.proxy.allow) {
-                Ok(()) => self.waiting[usize::from(address.is_ipv6())].push_back((*address, *ttl_secs)),
+    /// Takes addresses of one family into the race, as far as they may be connected to, in the order of the policy.
+    fn offer(&mut self, mut found: Vec<(IpAddr, u32)>) {
+        self.front.balance.order(self.way.name, &mut found, &self.way.wish, rand::random(), Instant::now());
+        for (address, ttl_secs) in found.into_iter().take(MOST_ADDRESSES) {
+            match judge(address, &self.front.settings.proxy.allow) {
+                Ok(()) => self.waiting[usize::from(address.is_ipv6())].push_back((address, ttl_secs)),
                 Err(why) => self.prohibited = Some(format!("{address}: {why}")),
             }
         }
@@ -189,9 +210,15 @@ impl<'a> Race<'a> {
         Some(next)
     }
 
-    fn start(&mut self) {
-        let Some((address, ttl_secs)) = self.next() else { return };
-        let (address, nth) = (SocketAddr::new(address, self.port), self.attempts.len());
+    /// Begins the next attempt, unless a connection to that address waits already.
+    fn start(&mut self) -> Option<Connected> {
+        let (address, ttl_secs) = self.next()?;
+        let (address, nth) = (SocketAddr::new(address, self.way.name.1), self.attempts.len());
+        if self.way.pooled
+            && let Some(origin) = self.front.pool.take(&(self.way.name.clone(), address))
+        {
+            return Some(self.won(Link::Idle(origin), address, ttl_secs));
+        }
         let patience = self.deadline - Instant::now();
         self.attempts.push((address, Instant::now(), None));
         self.running.spawn(async move {
@@ -199,6 +226,13 @@ impl<'a> Race<'a> {
             (nth, ttl_secs, timeout(patience, TcpStream::connect(address)).await.unwrap_or_else(late))
         });
         self.next_at = Instant::now() + ATTEMPT_DELAY;
+        None
+    }
+
+    fn won(&self, link: Link, address: SocketAddr, ttl_secs: u32) -> Connected {
+        let good_until = self.begun + Duration::from_secs(ttl_secs.into());
+        let busy = self.front.balance.begin(self.way.name, address.ip());
+        Connected { link, busy, address, others: self.ended(), good_until }
     }
 
     /// Waits for what comes next; `Some` when it is a connection. May be dropped and called again.
@@ -208,17 +242,21 @@ impl<'a> Race<'a> {
             tokio::select! {
                 Some(Ok((nth, ttl_secs, result))) = self.running.join_next() => match result {
                     Ok(stream) => {
-                        let good_until = self.begun + Duration::from_secs(ttl_secs.into());
                         let address = self.attempts.remove(nth).0;
-                        return Some(Connected { stream, address, others: self.ended(), good_until });
+                        return Some(self.won(Link::Fresh(stream), address, ttl_secs));
                     }
                     Err(error) => {
                         self.attempts[nth].2 = Some((Instant::now(), said(&error)));
+                        self.front.balance.failed(self.way.name, self.attempts[nth].0.ip(), Instant::now());
                         // RFC 8305 §5: a failure lets the next begin at once.
                         self.next_at = Instant::now();
                     }
                 },
-                () = sleep_until(self.next_at), if more => self.start(),
+                () = sleep_until(self.next_at), if more => {
+                    if let Some(won) = self.start() {
+                        return Some(won);
+                    }
+                }
                 else => return None,
             }
             if self.is_over() {

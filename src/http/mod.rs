@@ -5,6 +5,7 @@
 //! (`targets`), connects to that very address (`connect`) and passes on. All others pass `guard`: under which name
 //! this server is called, and on behalf of which web page. `routes` knows who answers what.
 
+mod balance;
 mod bind;
 mod connect;
 mod doh;
@@ -28,6 +29,7 @@ use ipnet::IpNet;
 
 use crate::wire::Name;
 
+pub use balance::Policy;
 pub use bind::{BindError, Doors};
 pub use worker::Open;
 
@@ -92,6 +94,10 @@ pub struct ProxySettings {
     pub tunnels: usize,
     /// Connections to origins that may wait for their next request.
     pub pooled: usize,
+    /// How one of several addresses of a host is chosen.
+    pub balance: Policy,
+    /// The same for hosts at and below a name; the deepest name counts.
+    pub balance_hosts: Vec<(Name, Policy)>,
 }
 
 impl Default for ProxySettings {
@@ -105,6 +111,8 @@ impl Default for ProxySettings {
             tunnel_idle: Duration::from_secs(600),
             tunnels: 512,
             pooled: 128,
+            balance: Policy::TwoChoices,
+            balance_hosts: Vec::new(),
         }
     }
 }

@@ -8,14 +8,15 @@ use hyper::client::conn::http1::SendRequest;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Where a request goes: the host as it was called, in lower case, and the port.
-pub(super) type Key = (String, u16);
+use super::balance::HostPort;
+
+/// Where a request goes: the host as it was called, and the address that was chosen.
+pub(super) type Key = (HostPort, SocketAddr);
 
 /// A connection to an origin.
 #[derive(Debug)]
 pub(super) struct Origin {
     pub(super) sender: SendRequest<Body>,
-    pub(super) address: SocketAddr,
     /// No new request goes out on it after this: the name may have another address by then.
     pub(super) good_until: Instant,
 }

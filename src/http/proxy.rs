@@ -18,10 +18,13 @@ use hyper::client::conn::http1;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
-use super::connect::{Attempt, Connected, Host, Unconnected, connect, dns_sentence};
+use super::ProxySettings;
+use super::balance::{Busy, HostPort, Policy, Wish};
+use super::connect::{Attempt, Connected, Host, Link, Unconnected, Way, connect, dns_sentence};
 use super::hop::{self, PSEUDONYM, quoted};
 use super::pool::{Key, Origin};
 use super::problem::Problem;
@@ -58,8 +61,15 @@ impl Target {
         Ok(Self { host, port, authority: authority.clone() })
     }
 
-    fn key(&self) -> Key {
+    fn name(&self) -> HostPort {
         (self.authority.host().to_ascii_lowercase(), self.port)
+    }
+
+    /// How one of its addresses is chosen: as the deepest name above it says, or as for all.
+    fn policy(&self, settings: &ProxySettings) -> Policy {
+        let Host::Name(name) = &self.host else { return settings.balance };
+        let above = settings.balance_hosts.iter().filter(|(host, _)| name.is_within(host));
+        above.max_by_key(|(host, _)| host.label_count()).map_or(settings.balance, |(_, policy)| *policy)
     }
 }
 
@@ -75,13 +85,17 @@ pub(super) async fn tunnel(front: &Front, mut request: Request, peer: Peer) -> R
     }
     let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many tunnels are open");
     let place = Arc::clone(&front.tunnels).try_acquire_owned().map_err(|_| busy())?;
-    let connected = open(front, &target, peer).await?;
-    let status = next_hop(&connected.address, &connected.others);
+    let (name, url) = (target.name(), target.authority.to_string());
+    let wish = Wish { policy: target.policy(proxy), url: &url, client: peer.client.ip() };
+    let Connected { link, busy, address, others, .. } =
+        open(front, &target, Way { name: &name, wish, pooled: false }, peer).await?;
+    let Link::Fresh(origin) = link else { return Err(Problem::bad_request("a tunnel needs a connection of its own")) };
+    let status = next_hop(&address, &others);
     let (client, idle) = (hyper::upgrade::on(&mut request), proxy.tunnel_idle);
     spawn_local(async move {
-        let _place = place;
+        let (_place, _busy) = (place, busy);
         if let Ok(client) = client.await {
-            carry(TokioIo::new(client), connected.stream, idle).await;
+            carry(TokioIo::new(client), origin, idle).await;
         }
     });
     let mut response = Response::new(Body::empty());
@@ -139,28 +153,30 @@ async fn exchange(
     mut request: Request,
     peer: Peer,
 ) -> Result<(hyper::Response<hyper::body::Incoming>, String), Problem> {
-    let key = target.key();
+    let (name, url) = (target.name(), format!("{}{}", target.authority, request.uri()));
+    let wish = Wish { policy: target.policy(&front.settings.proxy), url: &url, client: peer.client.ip() };
     loop {
-        let pooled = front.pool.take(&key);
-        let was_pooled = pooled.is_some();
-        let (mut origin, others) = match pooled {
-            Some(origin) => (origin, Vec::new()),
-            None => handshake(open(front, target, peer).await?).await?,
+        let way = Way { name: &name, wish, pooled: true };
+        let Connected { link, busy, address, others, good_until } = open(front, target, way, peer).await?;
+        let (mut origin, was_pooled) = match link {
+            Link::Idle(origin) => (origin, true),
+            Link::Fresh(stream) => (handshake(stream, address).await?, false),
         };
-        let status = next_hop(&origin.address, &others);
+        let (status, begun) = (next_hop(&address, &others), Instant::now());
         match timeout(front.settings.proxy.answer, origin.sender.try_send_request(request)).await {
             Ok(Ok(response)) => {
-                origin.good_until = origin.good_until.min(Instant::now() + POOLED);
-                spawn_local(give_back(front.clone(), key, origin));
+                busy.answered(begun.elapsed());
+                origin.good_until = good_until.min(Instant::now() + POOLED);
+                spawn_local(give_back(front.clone(), (name, address), origin, busy));
                 return Ok((response, status));
             }
             Ok(Err(mut failed)) => match failed.take_message() {
                 // It went away while it waited, and the request did not go out: another one will do.
                 Some(unsent) if was_pooled => request = unsent,
-                _ => return Err(broken(&failed.into_error(), target, origin.address)),
+                _ => return Err(broken(&failed.into_error(), target, address)),
             },
             Err(_) => {
-                let sentence = format!("{} at {} did not answer in time", target.authority, origin.address);
+                let sentence = format!("{} at {} did not answer in time", target.authority, address);
                 let problem = Problem::new(StatusCode::GATEWAY_TIMEOUT, sentence);
                 return Err(problem.with_status(&error("http_response_timeout", "")));
             }
@@ -217,16 +233,17 @@ fn inbound(
 }
 
 /// A connection to the target, or the problem that the client gets to see.
-async fn open(front: &Front, target: &Target, peer: Peer) -> Result<Connected, Problem> {
-    let opened = connect(front, &target.host, target.port, peer).await;
+async fn open(front: &Front, target: &Target, way: Way<'_>, peer: Peer) -> Result<Connected, Problem> {
+    let opened = connect(front, &target.host, way, peer).await;
     let connected = opened.map_err(|why| problem(why, target, peer))?;
     tracing::debug!(target = %target.authority, address = %connected.address, others = ?connected.others, "connected");
-    let _ = connected.stream.set_nodelay(true);
+    if let Link::Fresh(stream) = &connected.link {
+        let _ = stream.set_nodelay(true);
+    }
     Ok(connected)
 }
 
-async fn handshake(connected: Connected) -> Result<(Origin, Vec<Attempt>), Problem> {
-    let Connected { stream, address, others, good_until } = connected;
+async fn handshake(stream: TcpStream, address: SocketAddr) -> Result<Origin, Problem> {
     let failed = |why: hyper::Error| {
         let problem = Problem::new(StatusCode::BAD_GATEWAY, format!("{address} closed the connection at once"));
         problem.with_status(&error("connection_terminated", &why.to_string()))
@@ -234,12 +251,14 @@ async fn handshake(connected: Connected) -> Result<(Origin, Vec<Attempt>), Probl
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     // How it ends is told to whoever waits for an answer on it.
     spawn_local(async move { connection.with_upgrades().await.ok() });
-    Ok((Origin { sender, address, good_until }, others))
+    Ok(Origin { sender, good_until: Instant::now() })
 }
 
 /// Waits until the answer was read, then keeps the connection for the next request as long as it is good.
-async fn give_back(front: Front, key: Key, mut origin: Origin) {
-    if origin.sender.ready().await.is_ok() {
+async fn give_back(front: Front, key: Key, mut origin: Origin, busy: Busy) {
+    let read = origin.sender.ready().await;
+    drop(busy);
+    if read.is_ok() {
         let good_until = origin.good_until;
         front.pool.put(key, origin);
         sleep_until(good_until).await;

@@ -11,6 +11,7 @@ use axum::routing::{MethodRouter, get};
 use tokio::sync::Semaphore;
 use tower_service::Service as _;
 
+use super::balance::Balance;
 use super::pool::Pool;
 use super::problem::Problem;
 use super::{HttpSettings, doh, guard, json, proxy, tell};
@@ -39,6 +40,8 @@ pub(super) struct Front {
     pub(super) tunnels: Arc<Semaphore>,
     /// Connections to origins.
     pub(super) pool: Arc<Pool>,
+    /// How busy their addresses are.
+    pub(super) balance: Arc<Balance>,
     routes: Router,
 }
 
@@ -50,6 +53,7 @@ impl Front {
             traces: Arc::new(Semaphore::new(settings.traces)),
             tunnels: Arc::new(Semaphore::new(settings.proxy.tunnels)),
             pool: Arc::new(Pool::new(settings.proxy.pooled)),
+            balance: Arc::new(Balance::new()),
             settings: Arc::new(settings),
             routes: Router::new(),
         };

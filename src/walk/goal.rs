@@ -11,7 +11,6 @@ use crate::wire::{Name, Question, RrSet};
 use super::ask::AskId;
 use super::minimise::{Minimisation, Minimised};
 use super::outcome::Failure;
-use super::prove::Proving;
 use super::route::Route;
 use super::scrub::Clean;
 
@@ -55,8 +54,6 @@ pub(super) enum State {
     AwaitsPriming,
     /// The servers of a zone are asked.
     At(Box<AtZone>),
-    /// It has an answer, which is being validated; the client's question alone.
-    Proving(Box<Proving>),
     /// It is reached, or given up.
     Done(Found),
 }

@@ -17,7 +17,18 @@ pub(super) type Answer = fn(&str, &mut BufReader<TcpStream>) -> bool;
 impl Origin {
     /// Serves on a free port of `ip` for as long as this process runs.
     pub(super) fn serve(ip: &str, answer: Answer) -> Self {
-        let listener = TcpListener::bind((ip, 0)).unwrap();
+        Self::listen(TcpListener::bind((ip, 0)).unwrap(), answer)
+    }
+
+    /// Serves on one port of several addresses.
+    pub(super) fn serve_all(ips: &[&str], answer: Answer) -> Vec<Self> {
+        let each = |port: u16| ips.iter().map(|ip| TcpListener::bind((*ip, port)).ok()).collect::<Option<Vec<_>>>();
+        // Some port is free everywhere.
+        let listeners = (20_000..30_000).find_map(each).unwrap();
+        listeners.into_iter().map(|listener| Self::listen(listener, answer)).collect()
+    }
+
+    fn listen(listener: TcpListener, answer: Answer) -> Self {
         let address = listener.local_addr().unwrap();
         let heads: Arc<Mutex<Vec<(usize, String)>>> = Arc::default();
         let seen = Arc::clone(&heads);

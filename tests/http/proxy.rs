@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use rootwalk::config::{Balance, BalancedHost};
+
 use super::origin::{Origin, echo, hello, send};
 use super::{Got, LAB, curl, lab};
 
@@ -283,4 +285,28 @@ fn a_proxy_that_is_off_says_so_and_serves_the_rest() {
     assert_eq!(curl(&[&format!("http://{off}/")]).status, 200);
     // An absolute target that means this server is no request to pass on (RFC 9112 §3.2.2).
     assert_eq!(through(off, &[&format!("http://{off}/")]).status, 200);
+}
+
+#[test]
+fn a_policy_chooses_among_the_addresses_of_a_host() {
+    let shop = ["127.53.80.1", "127.53.80.2", "127.53.80.3", "127.53.80.4"];
+    let origins = Origin::serve_all(&shop, hello);
+    let proxy = lab(|settings| {
+        let host = "www.shop.example.com".parse().unwrap();
+        settings.balance = vec![BalancedHost { host, policy: Balance::RoundRobin }];
+    });
+    let counts = || origins.iter().map(|origin| origin.heads().len()).collect::<Vec<_>>();
+    let fetch = |host: &str| through(proxy, &[&format!("http://{host}:{}/[1-40]", origins[0].port())]);
+    fetch("www.shop.example.com");
+    assert_eq!(counts(), [10; 4]);
+    // With connections used again: as many as there are addresses, or few more.
+    let connections = origins.iter().flat_map(Origin::heads).filter(|(connection, _)| *connection > 3).count();
+    assert_eq!(connections, 0);
+    origins.iter().for_each(|origin| origin.heads.lock().unwrap().clear());
+    let same = lab(|settings| settings.proxy.balance = Balance::HashUrl);
+    let one = format!("http://www.shop.example.com:{}/same?[1-1]", origins[0].port());
+    (0..8).for_each(|_| assert_eq!(through(same, &[&one]).status, 200));
+    let mut counts = counts();
+    counts.sort_unstable();
+    assert_eq!(counts, [0, 0, 0, 8]);
 }

@@ -39,6 +39,7 @@ static NGINX: LazyLock<Nginx> = LazyLock::new(|| {
         lab = *LAB
     );
     std::fs::write(folder.path().join("nginx.conf"), config).unwrap();
+    #[expect(clippy::zombie_processes, reason = "it ends with this process, and is nobody's child then")]
     let mut nginx = start(folder.path());
     for address in [front, plain, tls] {
         while TcpStream::connect(address).is_err() {
