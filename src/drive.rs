@@ -85,6 +85,12 @@ pub async fn walk(question: Question, world: &World) -> (Outcome, Trace) {
     walk_watched(question, world, &mut |_| {}).await
 }
 
+/// As [`walk`], without validation: the client checks for itself (CD, RFC 4035 §3.2.2).
+pub async fn walk_unchecked(question: Question, world: &World) -> (Outcome, Trace) {
+    let begin = |asked| Walk::new(asked, &world.settings, world.clock.now()).unchecked();
+    carry_out(&question, begin, world, &mut |_| {}).await
+}
+
 /// As [`walk`]; each step is shown to `watch` as soon as it is done.
 pub async fn walk_watched(question: Question, world: &World, watch: &mut dyn FnMut(&Entry)) -> (Outcome, Trace) {
     let begin = |asked| Walk::new(asked, &world.settings, world.clock.now());
@@ -92,8 +98,11 @@ pub async fn walk_watched(question: Question, world: &World, watch: &mut dyn FnM
 }
 
 /// As [`walk`], for an answer that is known and has `left` to live: it is not taken from the cache.
-pub async fn refresh(question: Question, left: Duration, world: &World) -> (Outcome, Trace) {
-    let begin = |asked| Walk::new(asked, &world.settings, world.clock.now()).refreshing(left);
+pub async fn refresh(question: Question, left: Duration, checking_disabled: bool, world: &World) -> (Outcome, Trace) {
+    let begin = |asked| {
+        let walk = Walk::new(asked, &world.settings, world.clock.now()).refreshing(left);
+        if checking_disabled { walk.unchecked() } else { walk }
+    };
     carry_out(&question, begin, world, &mut |_| {}).await
 }
 
@@ -142,8 +151,13 @@ async fn to_its_end(mut walk: Walk, world: &World, watch: &mut dyn FnMut(&Entry)
     let mut exchanges: Vec<(AskId, Exchange<'_>)> = Vec::new();
     let (mut heard, mut shown) = (None, 0);
     loop {
-        let mut around =
-            Around { cache: &world.cache, servers: &world.servers, settings: &world.settings, dice: &mut dice };
+        let mut around = Around {
+            cache: &world.cache,
+            servers: &world.servers,
+            settings: &world.settings,
+            dice: &mut dice,
+            unix_secs: unix_secs(),
+        };
         let step = walk.step(world.clock.now(), heard.take(), &mut around);
         walk.log()[shown..].iter().for_each(&mut *watch);
         shown = walk.log().len();
@@ -164,27 +178,43 @@ async fn to_its_end(mut walk: Walk, world: &World, watch: &mut dyn FnMut(&Entry)
 
 /// The answer, if nobody has to be asked for it: what a client gets that does not desire recursion (RFC 1034 §4.3.1).
 #[must_use]
-pub fn known(question: &Question, world: &World) -> Option<Outcome> {
+pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Option<Outcome> {
     let synthesis = &world.settings.synthesis;
     let detour = synthesis.enter(question);
-    let outcome = known_of(detour.asked(), world)?;
+    let outcome = known_of(detour.asked(), checking_disabled, world)?;
     let outcome = match synthesis.next(detour.asked(), &outcome) {
-        Some(next) => synthesis.join(detour.asked(), outcome, known_of(&next, world)?).0,
+        Some(next) => synthesis.join(detour.asked(), outcome, known_of(&next, checking_disabled, world)?).0,
         None => outcome,
     };
     Some(detour.leave(question, outcome))
 }
 
-fn known_of(question: &Question, world: &World) -> Option<Outcome> {
+fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Option<Outcome> {
     let now = world.clock.now();
     let mut dice = Dice::from_entropy(rand::random());
-    let mut around =
-        Around { cache: &world.cache, servers: &world.servers, settings: &world.settings, dice: &mut dice };
-    match Walk::new(question.clone(), &world.settings, now).step(now, None, &mut around) {
+    let mut around = Around {
+        cache: &world.cache,
+        servers: &world.servers,
+        settings: &world.settings,
+        dice: &mut dice,
+        unix_secs: unix_secs(),
+    };
+    let walk = Walk::new(question.clone(), &world.settings, now);
+    let mut walk = if checking_disabled { walk.unchecked() } else { walk };
+    match walk.step(now, None, &mut around) {
         Step::Done(outcome) => Some(*outcome),
         // The walk ends here, before its first ask has left.
         Step::Wait { .. } => None,
     }
+}
+
+/// Seconds since 1970, modulo 2^32, by which signatures are dated (RFC 4034 §3.1.5).
+#[must_use]
+pub fn unix_secs() -> u32 {
+    #[expect(clippy::disallowed_methods, reason = "signatures are dated by the calendar")]
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    // A clock before 1970 is wrong in any case.
+    since.map_or(0, |since| u32::try_from(since.as_secs() & u64::from(u32::MAX)).unwrap_or_default())
 }
 
 /// The first of the exchanges that comes to an end; it is taken out of the list.

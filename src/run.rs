@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 use tokio::runtime::{Builder, Runtime};
@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_blocking};
 
 use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
-use crate::config::{self, RootHint, ServerAddress, Settings};
+use crate::config::{self, RootHint, ServerAddress, Settings, TrustAnchor};
+use crate::dnssec::{self, Anchors};
 use crate::drive::{self, Clock, World};
 use crate::http::{self, HttpSettings, ProxySettings};
 use crate::lab::{self, Lab};
@@ -28,7 +29,9 @@ use crate::walk::outcome::Outcome;
 use crate::walk::stale::StaleLimits;
 use crate::walk::synthesis::{Dns64, Synthesis};
 use crate::walk::{Avoid, Private, Route, Routes, WalkSettings};
-use crate::wire::{Name, Question, ResponseCode};
+use crate::wire::{Name, Question, ResponseCode, text};
+
+pub use crate::drive::unix_secs;
 
 /// Where the resolver of the lab listens unless told otherwise.
 pub const LAB_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
@@ -185,21 +188,14 @@ pub fn lab_settings(lab: &Lab) -> Settings {
     }
     settings.resolver.upstream_port = lab.port();
     settings.proxy.allow = vec![LAB_NET];
+    let anchor = lab.trust_anchor().map(|anchor| TrustAnchor(text::record_text(&anchor.ds).to_string()));
+    settings.dnssec.trust_anchors = anchor.into_iter().collect();
     let hints = lab.root_hints().into_iter();
     let each = |(name, addresses): (Name, Vec<IpAddr>)| {
         addresses.into_iter().map(move |address| RootHint { name: name.clone(), address })
     };
     settings.root_hints = hints.flat_map(each).collect();
     settings
-}
-
-/// Seconds since 1970, for the signatures of the lab's zones.
-#[must_use]
-pub fn unix_secs() -> u32 {
-    #[expect(clippy::disallowed_methods, reason = "signatures are dated by the calendar")]
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    // A clock before 1970 or after 2106 is wrong in any case.
-    since.map_or(0, |since| u32::try_from(since.as_secs()).unwrap_or(u32::MAX))
 }
 
 /// The main thread waits for signals and, in the lab, carries the servers; clients have threads of their own.
@@ -317,6 +313,7 @@ fn walk_settings(settings: &Settings) -> WalkSettings {
         synthesis: synthesis(settings),
         port: resolver.upstream_port,
         udp_size: resolver.udp_size,
+        proofs: proofs(&settings.dnssec),
         hints: Arc::new(hints(&settings.root_hints)),
     }
 }
@@ -356,6 +353,15 @@ fn routes(settings: &Settings) -> Routes {
     Routes(forward.chain(stub).map(Arc::new).collect())
 }
 
+/// Without trust anchors nothing is validated.
+fn proofs(settings: &config::Dnssec) -> dnssec::Settings {
+    let mut anchors = Anchors::default();
+    if settings.validate {
+        anchors.extend(settings.trust_anchors.iter().filter_map(|anchor| anchor.0.parse::<Anchors>().ok()));
+    }
+    dnssec::Settings { anchors, negative: settings.negative_trust_anchors.clone(), sha1: settings.sha1 }
+}
+
 fn limits(limits: &config::Limits) -> Limits {
     Limits {
         queries: limits.queries,
@@ -373,7 +379,15 @@ fn limits(limits: &config::Limits) -> Limits {
         near_misses: limits.near_misses,
         minimise_count: limits.minimise_count,
         minimise_one_label: limits.minimise_one_label,
-        proofs: crate::dnssec::Limits::default(),
+        proofs: dnssec::Limits {
+            validations: limits.validations,
+            failed_validations: limits.failed_validations,
+            signatures_per_set: limits.signatures_per_set,
+            keys_per_tag: limits.keys_per_tag,
+            ds_per_zone: limits.ds_per_zone,
+            nsec3_iterations: limits.nsec3_iterations,
+            nsec3_hashes: limits.nsec3_hashes,
+        },
     }
 }
 

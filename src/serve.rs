@@ -17,7 +17,7 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use crate::cache::{Answer, AnswerKey, Usage};
-use crate::drive::{World, known, refresh, walk, walk_watched};
+use crate::drive::{World, known, refresh, walk, walk_unchecked, walk_watched};
 use crate::listen::{Now, Peer, Responder, Transport};
 use crate::policy::{LocalAnswer, PolicySettings, Verdict, admits, judge};
 use crate::time::Time;
@@ -28,7 +28,7 @@ use crate::wire::{
     edns,
 };
 
-use flights::{Boarding, Flight, Flights};
+use flights::{Asked, Boarding, Flight, Flights};
 use landed::{Form, Landed};
 
 pub use landed::StaleSettings;
@@ -121,12 +121,14 @@ impl Resolver {
 
     fn respond(&self, query: &QueryView<'_>, answer: &Answer, now: Time, peer: &Peer, out: &mut Vec<u8>) {
         let edes: &[Ede] = if self.0.settings.ede { &answer.edes } else { &[] };
+        // RFC 6840 §5.7, §5.8: for those who show that they know what AD means.
+        let ad = answer.secure && (query.dnssec_ok() || query.flags().ad());
         let cookie = self.cookie(query, peer);
         let cookie = cookie.as_ref().map(|cookie| (edns::COOKIE, &cookie[..]));
         // RFC 5001 §2.2: only who asks for it gets it.
         let nsid = Some(&*self.0.settings.nsid).filter(|id| !id.is_empty() && option(query, edns::NSID).is_some());
         let options: SmallVec<[(u16, &[u8]); 2]> = cookie.into_iter().chain(nsid.map(|id| (edns::NSID, id))).collect();
-        let extras = Extras { ad: false, aa: false, edes, options: &options, udp_size: self.0.settings.udp_size };
+        let extras = Extras { ad, aa: false, edes, options: &options, udp_size: self.0.settings.udp_size };
         answer.template.respond(query, answer.age_secs(now), &extras, self.limit(query, peer), out);
     }
 
@@ -168,7 +170,7 @@ impl Resolver {
     /// Answers a client that does not desire recursion from what is known (RFC 1034 §4.3.1), or refuses.
     fn answer_from_cache(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) {
         let question = query.question();
-        let Some(outcome) = known(&question, &self.0.world) else {
+        let Some(outcome) = known(&question, query.flags().cd(), &self.0.world) else {
             let why = "recursion was not desired, and the answer is not in the cache";
             return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
         };
@@ -185,27 +187,29 @@ impl Resolver {
 
     /// The walk for `question`: the one under way, or a new one; `None` when there are too many.
     fn board(&self, question: &Question, form: Form, why: Why) -> Option<Arc<Flight>> {
-        match self.0.flights.board(question, self.0.world.clock.now()) {
+        let asked = Asked { question: question.clone(), checking_disabled: form.checking_disabled() };
+        match self.0.flights.board(&asked, self.0.world.clock.now()) {
             Boarding::Joined(flight) => Some(flight),
             Boarding::Full => None,
             Boarding::First(flight) => {
                 // A task of its own: the walk goes on for the others, and for the cache, when this client leaves.
-                spawn_local(self.clone().fly(question.clone(), form, why, Arc::clone(&flight)));
+                spawn_local(self.clone().fly(asked, form, why, Arc::clone(&flight)));
                 Some(flight)
             }
         }
     }
 
-    async fn fly(self, question: Question, form: Form, why: Why, flight: Arc<Flight>) {
-        let ticket = Ticket { resolver: &self, question: &question, flight: &flight };
-        let world = &self.0.world;
+    async fn fly(self, asked: Asked, form: Form, why: Why, flight: Arc<Flight>) {
+        let ticket = Ticket { resolver: &self, asked: &asked, flight: &flight };
+        let (question, world, unchecked) = (&asked.question, &self.0.world, asked.checking_disabled);
         let (outcome, mut trace) = match why {
+            Why::Asked if unchecked => walk_unchecked(question.clone(), world).await,
             Why::Asked => walk(question.clone(), world).await,
-            Why::Refresh(left) => refresh(question.clone(), left, world).await,
+            Why::Refresh(left) => refresh(question.clone(), left, unchecked, world).await,
         };
         let landed = Landed::new(outcome, world.clock.now());
         // Kept also when nobody waits any more.
-        self.ready(&question, form, &landed);
+        self.ready(question, form, &landed);
         if let Some(stale) = landed.stale() {
             trace.steps.push(Entry::new(world.clock.now(), flight.began, GoalId(0), Event::Stale { stale }));
         }
@@ -270,20 +274,20 @@ pub fn told_here(question: &Question, client: IpAddr, policy: &PolicySettings) -
 /// However a flight ends, those who wait are told and the next question begins anew.
 struct Ticket<'a> {
     resolver: &'a Resolver,
-    question: &'a Question,
+    asked: &'a Asked,
     flight: &'a Flight,
 }
 
 impl Ticket<'_> {
     fn land(self, landed: Landed) {
-        self.resolver.0.flights.land(self.question, self.flight, || landed);
+        self.resolver.0.flights.land(self.asked, self.flight, || landed);
     }
 }
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         let inner = &self.resolver.0;
-        inner.flights.land(self.question, self.flight, || Landed::new(Outcome::abandoned(), inner.world.clock.now()));
+        inner.flights.land(self.asked, self.flight, || Landed::new(Outcome::abandoned(), inner.world.clock.now()));
     }
 }
 

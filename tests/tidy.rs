@@ -41,7 +41,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("listen", Edge, &["trace", "wire", "time"]),
     ("serve", Edge, &["listen", "drive", "policy", "walk", "cache", "trace", "wire", "time"]),
     ("http", Edge, &["serve", "listen", "trace", "wire"]),
-    ("config", Root, &["wire"]),
+    ("config", Root, &["dnssec", "wire"]),
     ("cli", Root, EVERYTHING),
     ("run", Root, EVERYTHING),
     ("lib", Root, EVERYTHING),

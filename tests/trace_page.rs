@@ -26,6 +26,7 @@ const BY_HAND: &[(&str, &str)] = &[
 
 /// Types of Rust and what they become.
 const PLAIN: &[(&str, &str)] = &[
+    ("u8", "number"),
     ("u16", "number"),
     ("u32", "number"),
     ("u64", "number"),

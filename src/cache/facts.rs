@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::rank::Rank;
+use super::rank::{Rank, Security};
 use super::usage::Usage;
+use crate::dnssec::ZoneTrust;
 use crate::time::Time;
 use crate::trace::Source;
 use crate::wire::{Ede, Name, ResponseCode, RrSet, Template};
@@ -93,8 +95,12 @@ pub struct AnswerKey<'a> {
 pub struct KnownSet {
     /// The set; its TTL is the one at which it was stored, caps applied.
     pub set: RrSet,
+    /// NSEC and NSEC3 sets that show why a wildcard may stand for the owner (RFC 4035 §5.3.4).
+    pub proof: Box<[RrSet]>,
     /// How surely it is known.
     pub rank: Rank,
+    /// What DNSSEC has shown of it; what is not proved never takes the place of what is.
+    pub security: Security,
     /// From whom.
     pub from: Source,
     /// When it was stored.
@@ -122,6 +128,8 @@ pub struct Denial {
     pub soa: Option<RrSet>,
     /// NSEC or NSEC3 sets that came with it.
     pub proof: Box<[RrSet]>,
+    /// What DNSSEC has shown of it.
+    pub security: Security,
     /// From whom it is known.
     pub from: Source,
     /// When it was stored; set by [`Cache::put_denial`](super::Cache::put_denial).
@@ -134,7 +142,8 @@ impl Denial {
     /// A denial as it was heard; its times are set when it is put into the cache.
     #[must_use]
     pub fn heard(kind: DenialKind, soa: Option<RrSet>, proof: impl Into<Box<[RrSet]>>, from: Source) -> Self {
-        Self { kind, soa, proof: proof.into(), from, stored: Time::ZERO, expires: Time::ZERO }
+        let security = Security::Unchecked;
+        Self { kind, soa, proof: proof.into(), security, from, stored: Time::ZERO, expires: Time::ZERO }
     }
 }
 
@@ -155,6 +164,15 @@ pub struct Delegation {
     pub stored: Time,
     /// From when on it may not be used. The caller gives the parent's NS TTL;
     /// [`Cache::put_delegation`](super::Cache::put_delegation) applies floor and caps.
+    pub expires: Time,
+}
+
+/// What was proved of a zone: its keys, or that it cannot be validated.
+#[derive(Clone, Debug)]
+pub struct KnownZone {
+    /// The keys or the reason.
+    pub trust: Arc<ZoneTrust>,
+    /// From when on it has to be proved anew.
     pub expires: Time,
 }
 
@@ -203,11 +221,11 @@ impl KnownSet {
         if records > MAX_RECORDS {
             return Err(Put::TooManyRecords(records));
         }
-        bounded(self.set.heap_bytes())
+        bounded(self.set.heap_bytes() + self.proof.iter().map(RrSet::heap_bytes).sum::<usize>())
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        sets_heap([&self.set]) + self.from.heap_bytes()
+        sets_heap([&self.set]) + boxed_sets(&self.proof) + self.from.heap_bytes()
     }
 }
 
@@ -238,6 +256,12 @@ impl Delegation {
 
     fn servers_heap(&self) -> usize {
         self.servers.iter().map(NameServer::heap_bytes).sum::<usize>() + PER_BLOCK
+    }
+}
+
+impl KnownZone {
+    pub(super) fn heap_bytes(&self) -> usize {
+        PER_BLOCK + size_of::<ZoneTrust>() + self.trust.heap_bytes()
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) enum Store {
     NoData = 4,
     Delegations = 5,
     Failures = 6,
+    Zones = 7,
 }
 
 /// A keyed hash; equal keys mean equal subjects (see the head of this file).

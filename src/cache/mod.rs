@@ -25,12 +25,13 @@ use parking_lot::Mutex;
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 
+use crate::dnssec::ZoneTrust;
 use crate::time::Time;
 use crate::trace::Source;
 use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
 
-pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, NameServer, Put};
-pub use rank::Rank;
+pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, NameServer, Put};
+pub use rank::{Rank, Security};
 pub use servers::{ServerState, Servers, Support};
 pub use ttl::TtlLimits;
 pub use usage::Usage;
@@ -107,7 +108,9 @@ impl Cache {
     /// answer other than a failure ends the row of failures of its question.
     pub fn put_answer(&self, key: &AnswerKey<'_>, mut answer: Answer) -> (Arc<Answer>, Put) {
         answer.expires = answer.expires.min(answer.stored.plus_secs(u64::from(self.ttls.positive_max_secs)));
-        if matches!(answer.template.rcode(), ResponseCode::NoError | ResponseCode::NXDomain) && !answer.is_stopgap() {
+        let good = matches!(answer.template.rcode(), ResponseCode::NoError | ResponseCode::NXDomain);
+        // That data can be had unchecked says nothing of whether it can be proved.
+        if good && !answer.is_stopgap() && !key.checking_disabled {
             self.remove(&self.key(&Subject::new(key.qname_wire, key.qtype, Store::Failures, 0)));
         }
         let answer = Arc::new(answer);
@@ -144,10 +147,16 @@ impl Cache {
 
     /// Keeps a record set, unless a fresh one of higher rank is known (RFC 2181 §5.4.1). What the answer section
     /// of an authoritative reply says ends a denial of it.
-    pub fn put_set(&self, mut set: RrSet, rank: Rank, from: Source, now: Time) -> Put {
+    pub fn put_set(&self, set: RrSet, rank: Rank, from: Source, now: Time) -> Put {
+        self.put_set_with(set, Box::default(), rank, from, now)
+    }
+
+    /// As [`Self::put_set`], with the proof that came with a set that a wildcard made.
+    pub fn put_set_with(&self, mut set: RrSet, proof: Box<[RrSet]>, rank: Rank, from: Source, now: Time) -> Put {
         set.ttl_secs = self.ttls.positive(set.ttl_secs);
         let expires = now.plus_secs(u64::from(set.ttl_secs));
-        let known = KnownSet { set, rank, from, stored: now, expires };
+        let security = Security::Unchecked;
+        let known = KnownSet { set, proof, rank, security, from, stored: now, expires };
         if let Err(unfit) = known.fits() {
             return unfit;
         }
@@ -168,8 +177,59 @@ impl Cache {
             return Put::ZeroTtl;
         }
         self.put_if(key, known, |old: &KnownSet| {
-            if old.expires > now && old.rank > rank { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
+            let better = old.security == Security::Secure || old.rank > rank;
+            if old.expires > now && better { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
         })
+    }
+
+    /// Notes what DNSSEC has shown of `set`, if it is the one that is known under its name, and that it may be used for
+    /// its TTL from `now` on, which is no longer than its signature allows (RFC 4035 §5.3.3).
+    pub fn judged(&self, set: &RrSet, security: Security, now: Time) {
+        let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
+        let Some(known) = self.fresh::<KnownSet>(&key, now) else { return };
+        if known.set.rdatas != set.rdatas || known.set.sigs != set.sigs {
+            return;
+        }
+        let until = now.plus_secs(set.ttl_secs.into());
+        let mut judged = KnownSet { security, expires: known.expires.min(until), ..(*known).clone() };
+        if until > known.expires.plus_secs(1) {
+            // It was fetched anew, and kept out by itself as it was before.
+            (judged.set.ttl_secs, judged.stored, judged.expires) = (set.ttl_secs, now, until);
+        }
+        let _ = self.put_if(key, judged, |_| Ok(()));
+    }
+
+    /// Notes what DNSSEC has shown of the denial that is known for `name` and `rtype`.
+    pub fn judged_denial(&self, name: &Name, rtype: RecordType, security: Security, now: Time) {
+        let subjects = [Subject::of_name(name, Store::NoName), Subject::of(name, rtype, Store::NoData)];
+        for key in subjects.map(|subject| self.key(&subject)) {
+            if let Some(known) = self.fresh::<Denial>(&key, now) {
+                let _ = self.put_if(key, Denial { security, ..(*known).clone() }, |_| Ok(()));
+            }
+        }
+    }
+
+    /// Drops a record set that turned out not to be true, and what was said against it.
+    pub fn disbelieve(&self, name: &Name, rtype: RecordType) {
+        for subject in [Subject::of(name, rtype, Store::Sets), Subject::of(name, rtype, Store::NoData)] {
+            self.remove(&self.key(&subject));
+        }
+        self.remove(&self.key(&Subject::of_name(name, Store::NoName)));
+    }
+
+    /// What was proved of a zone, while it holds.
+    #[must_use]
+    pub fn zone(&self, zone: &Name, now: Time) -> Option<Arc<ZoneTrust>> {
+        let known = self.fresh::<KnownZone>(&self.key(&Subject::of_name(zone, Store::Zones)), now);
+        known.map(|known| Arc::clone(&known.trust))
+    }
+
+    /// Keeps what was proved of a zone.
+    pub fn put_zone(&self, trust: Arc<ZoneTrust>, now: Time) {
+        let key = self.key(&Subject::of_name(&trust.zone, Store::Zones));
+        let ttl_secs = trust.ttl_secs.min(self.ttls.positive_max_secs);
+        let expires = now.plus_secs(ttl_secs.into());
+        let _ = self.put_if(key, KnownZone { trust, expires }, |_| Ok(()));
     }
 
     /// What is known against `name` or against `rtype` at it, if it is fresh.
@@ -209,8 +269,9 @@ impl Cache {
             return unfit;
         }
         let set = self.key(&Subject::of(name, rtype, Store::Sets));
-        if let Some(local) = self.fresh::<KnownSet>(&set, now).filter(|set| set.rank > Rank::AuthAnswer) {
-            return Put::KeptBetter(local.rank);
+        let better = |set: &Arc<KnownSet>| set.security == Security::Secure || set.rank > Rank::AuthAnswer;
+        if let Some(better) = self.fresh::<KnownSet>(&set, now).filter(better) {
+            return Put::KeptBetter(better.rank);
         }
         self.remove(&set);
         let subject = match denial.kind {

@@ -37,6 +37,18 @@ impl fmt::Display for Rank {
     }
 }
 
+/// What DNSSEC has shown of a thing (RFC 4035 §4.3). What is bogus is not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Security {
+    /// It was not judged: only what validates it may use it.
+    #[default]
+    Unchecked,
+    /// It cannot be proved, and need not be.
+    Insecure,
+    /// It was proved.
+    Secure,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

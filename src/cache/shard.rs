@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use smallvec::SmallVec;
 
-use super::facts::{Answer, Delegation, Denial, Failure, KnownSet};
+use super::facts::{Answer, Delegation, Denial, Failure, KnownSet, KnownZone};
 use super::key::{BuildIdentity, Key};
 use crate::time::Time;
 
@@ -25,6 +25,7 @@ pub(super) enum Entry {
     Denial(u32, Arc<Denial>),
     Delegation(u32, Arc<Delegation>),
     Failure(u32, Arc<Failure>),
+    Zone(u32, Arc<KnownZone>),
 }
 
 /// What can be kept.
@@ -62,6 +63,7 @@ kept!(KnownSet, Set);
 kept!(Denial, Denial);
 kept!(Delegation, Delegation);
 kept!(Failure, Failure);
+kept!(KnownZone, Zone);
 
 impl Entry {
     /// Wraps a thing and counts what it takes, all in all.
@@ -76,7 +78,8 @@ impl Entry {
             | Self::Set(cost, _)
             | Self::Denial(cost, _)
             | Self::Delegation(cost, _)
-            | Self::Failure(cost, _) => *cost as usize,
+            | Self::Failure(cost, _)
+            | Self::Zone(cost, _) => *cost as usize,
         }
     }
 }

@@ -21,10 +21,10 @@ pub use complaint::{Complaint, ConfigError, Place, Problem};
 pub use docs::reference;
 pub use hosts::Hosts;
 pub use settings::{
-    Balance, Cache, Limits, Log, LogFormat, LogLevel, Minimisation, Resolver, RootHint, Server, Settings,
+    Balance, Cache, Dnssec, Limits, Log, LogFormat, LogLevel, Minimisation, Resolver, RootHint, Server, Settings,
 };
 pub use tables::{BalancedHost, ForwardZone, StubZone};
-pub use value::{Bytes, Dns64Prefix, LocalRecord, ServerAddress};
+pub use value::{Bytes, Dns64Prefix, LocalRecord, ServerAddress, TrustAnchor};
 
 /// Where settings come from; what stands later wins.
 #[derive(Clone, Debug, Default)]

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 use super::hosts::Hosts;
 use super::tables::{BalancedHost, ForwardZone, StubZone};
-use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, Setting, words};
+use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, Setting, TrustAnchor, words};
 use crate::wire::Name;
 
 /// A value on its way into a setting.
@@ -350,6 +350,35 @@ settings! {
         minimise_count: u32 = 10 => 1..=128;
         /// How many of those are longer by one label only (RFC 9156 §2.3).
         minimise_one_label: u32 = 4 => 0..=128;
+        /// Signatures verified (KeyTrap).
+        validations: u32 = 48 => 1..=10_000;
+        /// Signatures that may turn out not to hold (KeyTrap).
+        failed_validations: u32 = 4 => 1..=1000;
+        /// Signatures over one record set that are looked at (KeyTrap).
+        signatures_per_set: usize = 4 => 1..=100;
+        /// Keys of a zone with the same tag that are tried (KeyTrap).
+        keys_per_tag: usize = 2 => 1..=100;
+        /// DS records of one zone that are looked at.
+        ds_per_zone: usize = 8 => 1..=100;
+        /// NSEC3 iterations above which a denial is not proved but taken as insecure (RFC 9276 §3.2).
+        nsec3_iterations: u16 = 50 => 0..=2500;
+        /// NSEC3 hashes computed (CVE-2023-50868).
+        nsec3_hashes: u32 = 600 => 1..=100_000;
+    }
+
+    /// Whether answers are proved, from a trust anchor down to the last record.
+    dnssec: Dnssec {
+        /// Validate every answer: what should be provable and is not becomes SERVFAIL with the reason (RFC 4035).
+        /// Clients that set CD get the data all the same.
+        validate: bool = true;
+        /// The keys from which trust begins: DS or DNSKEY records as they stand in a master file, of any zone; one
+        /// that fits is enough. The default are the two keys of the root as IANA publishes them.
+        trust_anchors: Vec<TrustAnchor> = TrustAnchor::root();
+        /// Names at and below which nothing is validated, because their owner has made a mistake (RFC 7646).
+        negative_trust_anchors: Vec<Name> = Vec::new();
+        /// Let signatures and DS records with SHA-1 count; otherwise zones that have no others are treated as
+        /// unsigned, as RFC 9905 allows.
+        sha1: bool = false;
     }
 
     /// What is remembered, and for how long.

@@ -8,12 +8,6 @@ use crate::wire::Name;
 
 use super::key::{Ds, Key};
 
-/// The keys of the root as IANA publishes them (RFC 7958): tag, SHA-256 digest; both of algorithm 8.
-const ROOT: [(u16, &str); 2] = [
-    (20326, "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"),
-    (38696, "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16"),
-];
-
 /// A key that is trusted because somebody says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Anchor {
@@ -54,16 +48,11 @@ pub enum AnchorError {
 }
 
 impl Anchors {
-    /// The two keys of the real root.
-    #[must_use]
-    pub fn root() -> Self {
-        let mut anchors = Self::default();
-        for (tag, digest) in ROOT {
-            let digest = HEXUPPER_PERMISSIVE.decode(digest.as_bytes()).unwrap_or_default();
-            anchors.add(Name::root(), Anchor::Ds(Ds::new(tag, 8, 2, &digest)));
-        }
-        anchors
-    }
+    /// The keys of the real root as IANA publishes them (RFC 7958).
+    pub const ROOT: [&'static str; 2] = [
+        ". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D",
+        ". DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
+    ];
 
     /// Adds an anchor.
     pub fn add(&mut self, zone: Name, anchor: Anchor) {
@@ -78,6 +67,12 @@ impl Anchors {
         let above = self.0.iter().filter(|(zone, _)| name.is_within(zone));
         let deepest = above.max_by_key(|(zone, _)| zone.label_count());
         deepest.map(|(zone, anchors)| (zone, anchors.as_slice()))
+    }
+
+    /// Whether `zone` itself has an anchor.
+    #[must_use]
+    pub fn names(&self, zone: &Name) -> bool {
+        self.0.iter().any(|(anchored, _)| anchored == zone)
     }
 
     /// Whether there are none: then nothing can be proved.
@@ -134,11 +129,10 @@ mod tests {
 
     #[test]
     fn anchors_are_read_as_records() {
-        let digest = ROOT[0].1;
-        let read: Anchors = format!(". 172800 IN DS 20326 8 2 {digest}").parse().unwrap();
-        let short: Anchors = format!(". ds 20326 8 2 {}", digest.to_lowercase()).parse().unwrap();
-        assert_eq!(read, short);
-        assert_eq!(Anchors::root().closest(&"a.b.".parse().unwrap()).unwrap().1[0], read.0[0].1[0]);
+        let read: Anchors = Anchors::ROOT[0].replace("DS", "172800 IN DS").parse().unwrap();
+        assert_eq!(read, Anchors::ROOT[0].to_lowercase().parse().unwrap());
+        assert_eq!(read.closest(&"a.b.".parse().unwrap()).unwrap().1[0].tag(), 20326);
+        assert!(Anchors::ROOT[1].parse::<Anchors>().is_ok());
         let key: Anchors = "example. DNSKEY 257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=".parse().unwrap();
         assert_eq!(key.0[0].1[0].tag(), 3613);
         assert_eq!(". A 1 2 3".parse::<Anchors>(), Err(AnchorError::Form));
@@ -149,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_deepest_anchor_counts() {
-        let mut anchors = Anchors::root();
+        let mut anchors: Anchors = Anchors::ROOT[0].parse().unwrap();
         anchors.add("island.example.".parse().unwrap(), Anchor::Ds(Ds::new(1, 8, 2, b"")));
         let at = |name: &str| anchors.closest(&name.parse().unwrap()).unwrap().0.to_string();
         assert_eq!(at("www.island.example."), "island.example.");

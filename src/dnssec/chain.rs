@@ -31,6 +31,10 @@ impl Judge<'_> {
         if let Some(zone) = negative.max_by_key(|off| off.label_count()) {
             return Ok(insecure(zone, Insecure::NegativeAnchor { zone: zone.clone() }));
         }
+        // A zone with servers of the operator's own is often one that the rest of the world does not know.
+        if let Some(zone) = self.known.own_zone(name).filter(|own| own.is_below(&anchored)) {
+            return Ok(insecure(&zone, Insecure::OwnServers { zone: zone.clone() }));
+        }
         let known = (anchored.label_count()..=name.label_count()).rev().find_map(|count| {
             let zone = name.suffix(count);
             let now = self.learned.iter().find(|learned| learned.zone == zone).cloned();
@@ -51,7 +55,7 @@ impl Judge<'_> {
             }
         }
         if let Status::Insecure(why) = &at.status {
-            self.note(Proof::Insecure(why.clone()));
+            self.note(Proof::Insecure { insecure: why.clone() });
         }
         Ok(at)
     }

@@ -26,6 +26,20 @@ pub(super) enum Halt {
     Needs(Question),
 }
 
+impl Halt {
+    /// A zone that proves nothing about the cuts below it has left `set` unsigned: then that is what is wrong.
+    fn blame(self, set: &RrSet) -> Self {
+        match self {
+            Self::Bogus(Bogus::SignatureMissing { zone, .. } | Bogus::DenialMissing { zone, .. })
+                if set.sigs.is_empty() =>
+            {
+                Self::Bogus(Bogus::SignatureMissing { owner: set.owner.clone(), rtype: set.rtype, zone })
+            }
+            other => other,
+        }
+    }
+}
+
 impl From<Bogus> for Halt {
     fn from(why: Bogus) -> Self {
         Self::Bogus(why)
@@ -85,7 +99,7 @@ impl<'a> Judge<'a> {
         }
         let signer = signer(set, self.bench.limits);
         let place = place(&set.owner, set.rtype);
-        let zone = match self.signer(signer, &place)? {
+        let zone = match self.signer(signer, &place).map_err(|halt| halt.blame(set))? {
             Signer::Insecure(why) => return Ok(Verdict::Insecure(why)),
             Signer::Secure(zone) => zone,
         };
@@ -139,8 +153,8 @@ impl<'a> Judge<'a> {
             Shows::Proved(by) => {
                 ttl_secs = ttl_secs.min(checked.ttl_secs);
                 checked.notes.into_iter().for_each(|note| self.note(note));
-                let rtype = (!no_name).then(|| qtype.into());
-                self.note(Proof::Denied { name: name.clone(), rtype, by });
+                let name = name.clone();
+                self.note(if no_name { Proof::NoName { name, by } } else { Proof::NoData { name, rtype: qtype, by } });
                 Ok(Verdict::Secure { ttl_secs })
             }
             Shows::Insecure(why) => Ok(self.insecure(why)),
@@ -152,7 +166,7 @@ impl<'a> Judge<'a> {
     }
 
     fn insecure(&mut self, why: Insecure) -> Verdict {
-        self.note(Proof::Insecure(why.clone()));
+        self.note(Proof::Insecure { insecure: why.clone() });
         Verdict::Insecure(why)
     }
 

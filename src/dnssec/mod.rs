@@ -29,7 +29,7 @@ pub use key::{Ds, Key, key_tag};
 pub use limits::{Limits, Spent};
 
 /// How things are validated; the same for all walks of a resolver.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Where trust begins.
     pub anchors: Anchors,
@@ -130,6 +130,13 @@ pub struct Cut {
     pub proof: Vec<RrSet>,
 }
 
+/// Whether a wildcard made `set`, by what its signatures say: then it is worth nothing without the proof that came
+/// with it (RFC 4035 §5.3.4).
+#[must_use]
+pub fn is_expanded(set: &RrSet) -> bool {
+    set.sigs.iter().filter_map(rrsig::Rrsig::read).any(|sig| sig.encloser(&set.owner).is_some())
+}
+
 /// What is known without asking anybody.
 pub trait Known: fmt::Debug {
     /// What was proved of a zone before.
@@ -137,6 +144,8 @@ pub trait Known: fmt::Debug {
     /// What was heard of a possible zone cut at `name`, from its parent's side: all of it, and whether the DS set
     /// itself was asked for.
     fn cuts(&self, name: &Name) -> (Vec<Cut>, bool);
+    /// The zone at or above `name` whose servers the operator names, if there is one other than the root.
+    fn own_zone(&self, name: &Name) -> Option<Name>;
     /// The DNSKEY set of a zone.
     fn keys(&self, zone: &Name) -> Fact<RrSet>;
     /// For how long a set that was proved before still is.

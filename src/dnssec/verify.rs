@@ -27,6 +27,8 @@ pub(super) struct Verified {
     /// For how long the set may be used: no longer than its TTL was when it was signed, and no longer than the
     /// signature is valid (RFC 4035 §5.3.3).
     pub(super) ttl_secs: u32,
+    /// Seconds until the signature ends.
+    left_secs: u32,
     /// The name below which a wildcard stood for the owner.
     pub(super) encloser: Option<Name>,
 }
@@ -39,7 +41,7 @@ impl Verified {
             zone: zone.clone(),
             key_tag: self.key_tag,
             algorithm: self.algorithm,
-            left_secs: self.ttl_secs,
+            left_secs: self.left_secs,
         }
     }
 }
@@ -81,9 +83,10 @@ impl Bench<'_> {
     }
 
     fn verified(&self, set: &RrSet, sig: &Rrsig<'_>) -> Verified {
-        let ttl_secs = set.ttl_secs.min(sig.original_ttl_secs).min(sig.left_secs(self.now_secs));
+        let left_secs = sig.left_secs(self.now_secs);
+        let ttl_secs = set.ttl_secs.min(sig.original_ttl_secs).min(left_secs);
         let encloser = sig.encloser(&set.owner);
-        Verified { key_tag: sig.tag, algorithm: sig.algorithm, ttl_secs, encloser }
+        Verified { key_tag: sig.tag, algorithm: sig.algorithm, ttl_secs, left_secs, encloser }
     }
 
     /// The keys of `zone`, when one that `anchors` name signs the set (RFC 4035 §5.2).

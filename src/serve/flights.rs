@@ -13,8 +13,16 @@ use crate::wire::Question;
 /// The walks under way, no more than a given number.
 #[derive(Debug)]
 pub(super) struct Flights {
-    open: Mutex<HashMap<Question, Arc<Flight>>>,
+    open: Mutex<HashMap<Asked, Arc<Flight>>>,
     most: usize,
+}
+
+/// What one walk answers: those who check for themselves (CD) have a walk of their own, so that nothing unproved gets to
+/// the others (RFC 4035 §3.2.2).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Asked {
+    pub(super) question: Question,
+    pub(super) checking_disabled: bool,
 }
 
 /// One walk that several clients may wait for.
@@ -41,27 +49,27 @@ impl Flights {
         Self { open: Mutex::default(), most }
     }
 
-    /// The flight for `question`: the one that is under way, or a new one.
-    pub(super) fn board(&self, question: &Question, now: Time) -> Boarding {
+    /// The flight for `asked`: the one that is under way, or a new one.
+    pub(super) fn board(&self, asked: &Asked, now: Time) -> Boarding {
         let mut open = self.open.lock();
-        if let Some(flight) = open.get(question) {
+        if let Some(flight) = open.get(asked) {
             return Boarding::Joined(Arc::clone(flight));
         }
         if open.len() >= self.most {
             return Boarding::Full;
         }
         let flight = Arc::new(Flight { began: now, landed: OnceLock::new(), signal: Notify::new() });
-        open.insert(question.clone(), Arc::clone(&flight));
+        open.insert(asked.clone(), Arc::clone(&flight));
         Boarding::First(flight)
     }
 
-    /// Ends the flight for `question`: those who wait are told, and the next one who asks begins anew. What it brought
+    /// Ends the flight for `asked`: those who wait are told, and the next one who asks begins anew. What it brought
     /// is `landed`, unless something was brought before.
-    pub(super) fn land(&self, question: &Question, flight: &Flight, landed: impl FnOnce() -> Landed) {
+    pub(super) fn land(&self, asked: &Asked, flight: &Flight, landed: impl FnOnce() -> Landed) {
         {
             let mut open = self.open.lock();
-            if open.get(question).is_some_and(|other| std::ptr::eq(&**other, flight)) {
-                open.remove(question);
+            if open.get(asked).is_some_and(|other| std::ptr::eq(&**other, flight)) {
+                open.remove(asked);
             }
         }
         flight.landed.get_or_init(|| Arc::new(landed()));

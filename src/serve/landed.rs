@@ -8,7 +8,7 @@ use crate::cache::{Answer, AnswerKey, Usage};
 use crate::time::Time;
 use crate::trace::{Stale, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
-use crate::walk::stale::{StaleLimits, stale};
+use crate::walk::stale::{Admit, StaleLimits, stale};
 use crate::wire::{Ede, QueryView, Question, ResponseCode, Sections, Template, ede};
 
 /// Answers whose time is over (RFC 8767).
@@ -40,6 +40,11 @@ impl Form {
 
     pub(super) fn of(query: &QueryView<'_>) -> Self {
         Self { dnssec_ok: query.dnssec_ok(), checking_disabled: query.flags().cd() }
+    }
+
+    /// Whether the client checks for itself.
+    pub(super) fn checking_disabled(self) -> bool {
+        self.checking_disabled
     }
 
     fn key(self, question: &Question) -> AnswerKey<'_> {
@@ -76,6 +81,12 @@ impl Landed {
         Self { edes: outcome.edes(), outcome, at, stale: OnceLock::new(), ready: Default::default() }
     }
 
+    /// Whether DNSSEC has found something wrong, and not only that keys are out of reach.
+    fn is_bogus(&self) -> bool {
+        let network = [ede::NO_REACHABLE_AUTHORITY, ede::NETWORK_ERROR];
+        self.edes.iter().any(Ede::is_dnssec) && !self.edes.iter().any(|ede| network.contains(&ede.code))
+    }
+
     /// What was stale and is served instead, if anything is.
     pub(super) fn stale(&self) -> Option<Stale> {
         self.stale.get().copied()
@@ -107,7 +118,9 @@ impl Inner {
         let (world, now) = (&self.world, self.world.clock.now());
         let given = world.cache.stale_answer(&form.key(question), now, limits.max);
         let rules = (&world.settings.limits, &world.settings.private);
-        let sets = stale(question, &world.cache, rules, limits, now);
+        let validates = !world.settings.proofs.anchors.is_empty() && !form.checking_disabled;
+        let admit = if validates { Admit::Judged } else { Admit::All };
+        let sets = stale(question, &world.cache, rules, limits, admit, now);
         match (given, sets) {
             (given, Some(sets)) if given.as_ref().is_none_or(|given| given.stored < sets.learned) => {
                 let (template, edes) = (template(question, &sets.outcome, form), sets.outcome.edes());
@@ -164,8 +177,8 @@ impl Resolver {
         }
         let template = template(question, outcome, form);
         let expires = at.plus_secs(template.min_ttl_secs().into());
-        let answer =
-            Answer { template, edes: Box::default(), stored: at, expires, secure: false, usage: Usage::default() };
+        let (edes, secure) = (outcome.edes().into(), outcome.secure);
+        let answer = Answer { template, edes, stored: at, expires, secure, usage: Usage::default() };
         self.0.world.cache.put_answer(&form.key(question), answer).0
     }
 
@@ -178,7 +191,9 @@ impl Resolver {
             return fresh;
         }
         let recheck = self.0.settings.stale.map_or(Duration::ZERO, |settings| settings.recheck);
-        if let Some(mut stand_in) = self.0.stand_in(question, form) {
+        // What is bogus now may have been good, and may have been replaced for a reason: nobody is told the old.
+        let stand_in = if landed.is_bogus() { None } else { self.0.stand_in(question, form) };
+        if let Some(mut stand_in) = stand_in {
             let why = StaleWhy::Failed { again_secs: recheck.as_secs() };
             let Some(stale) = stand_in.explain(why, &landed.edes) else {
                 // Meanwhile somebody else has brought what is good.

@@ -11,6 +11,7 @@ use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType};
 
 use super::decided::decided;
+use super::proof::{Judged, Proof};
 use super::source::Source;
 use super::stale::Stale;
 use super::why::{AskWhy, Avoided, ChoiceWhy, DetourWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Wrong};
@@ -60,6 +61,8 @@ pub enum Purpose {
         /// The zone that the name server serves.
         zone: Name,
     },
+    /// Keys, or what the parent says of a zone, are needed to prove the answer.
+    Proof,
 }
 
 /// What a reply turned out to be.
@@ -358,6 +361,16 @@ pub enum Event {
         /// Its value.
         value: u64,
     },
+    /// Something was proved on the way to the answer.
+    Proved {
+        /// What.
+        proof: Proof,
+    },
+    /// What became of the answer under validation.
+    Judged {
+        /// Secure, insecure or bogus.
+        judged: Judged,
+    },
     /// The goal is reached or given up.
     Ended {
         /// The response code that follows from it.
@@ -386,15 +399,7 @@ pub(super) fn type_text<S: Serializer>(rtype: &RecordType, serializer: S) -> Res
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Goal { name, qtype, purpose, .. } => {
-                let qtype = type_name(*qtype);
-                match purpose {
-                    Purpose::Client => write!(f, "resolve {name} {qtype}"),
-                    Purpose::Priming => write!(f, "ask the root for its own servers"),
-                    Purpose::StubPriming { zone } => write!(f, "ask the stub zone {zone} for its own servers"),
-                    Purpose::ServerAddress { zone } => write!(f, "find {name} {qtype}, a server of {zone}"),
-                }
-            }
+            Self::Goal { name, qtype, purpose, .. } => goal(f, name, *qtype, purpose),
             Self::FromCache { known, name, rtype, age_secs, left_secs, source } => {
                 let rtype = type_name(*rtype);
                 write!(f, "the cache knows {known} {name} {rtype}, {age_secs} s old, {left_secs} s left, from {source}")
@@ -437,10 +442,24 @@ impl fmt::Display for Event {
             Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
             Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
             Self::LimitReached { limit, value } => write!(f, "limit reached: {value} {limit}"),
+            Self::Proved { proof } => write!(f, "{proof}"),
+            Self::Judged { judged } => write!(f, "{judged}"),
             Self::Ended { rcode, edes } => {
                 f.write_str(rcode)?;
                 edes.iter().try_for_each(|ede| write!(f, "; {}", ede.text))
             }
         }
+    }
+}
+
+/// What is to be resolved, and what for.
+fn goal(f: &mut fmt::Formatter<'_>, name: &Name, qtype: RecordType, purpose: &Purpose) -> fmt::Result {
+    let qtype = type_name(qtype);
+    match purpose {
+        Purpose::Client => write!(f, "resolve {name} {qtype}"),
+        Purpose::Priming => write!(f, "ask the root for its own servers"),
+        Purpose::StubPriming { zone } => write!(f, "ask the stub zone {zone} for its own servers"),
+        Purpose::ServerAddress { zone } => write!(f, "find {name} {qtype}, a server of {zone}"),
+        Purpose::Proof => write!(f, "fetch {name} {qtype} to prove the answer"),
     }
 }

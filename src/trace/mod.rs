@@ -15,7 +15,7 @@ mod why;
 
 pub use before::Before;
 pub use event::{Entry, Event, GoalId, Known, Purpose, ServerAt, Verdict};
-pub use proof::{Bogus, Insecure, Proof};
+pub use proof::{Bogus, Insecure, Judged, Proof};
 pub use report::{Cost, SCHEMA, Told, Trace};
 pub use source::{Informant, Source};
 pub use stale::{Stale, StaleWhy};

@@ -13,6 +13,31 @@ use super::why::Limit;
 /// INFO-CODE 33 of the IANA registry: Negative Trust Anchor.
 const NEGATIVE_TRUST_ANCHOR: u16 = 33;
 
+/// What validation came to (RFC 4035 §4.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "security", rename_all = "snake_case")]
+pub enum Judged {
+    /// Everything in the answer is proved.
+    Secure,
+    /// Some of it cannot be proved, and need not be.
+    Insecure,
+    /// Some of it should be provable and is not.
+    Bogus {
+        /// Why.
+        reason: Bogus,
+    },
+}
+
+impl fmt::Display for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secure => f.write_str("secure: everything in the answer is proved"),
+            Self::Insecure => f.write_str("insecure: some of the answer cannot be proved, and need not be"),
+            Self::Bogus { reason } => write!(f, "bogus: {reason}"),
+        }
+    }
+}
+
 /// One thing that was proved on the way from a trust anchor to an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -35,7 +60,7 @@ pub enum Proof {
         /// The owner of the set.
         owner: Name,
         /// Its type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// The zone that signed.
         zone: Name,
@@ -51,7 +76,7 @@ pub enum Proof {
         /// The owner of the set.
         owner: Name,
         /// Its type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
     },
     /// A wildcard may answer for the name, which itself does not exist.
@@ -61,18 +86,30 @@ pub enum Proof {
         /// The closest name above it that exists; the wildcard is its child.
         encloser: Name,
     },
-    /// Records show what does not exist.
-    Denied {
+    /// Records show that a name does not exist.
+    NoName {
         /// The name.
         name: Name,
-        /// The type that it lacks; none when the name itself does not exist.
-        rtype: Option<u16>,
+        /// NSEC or NSEC3.
+        #[serde(serialize_with = "type_text")]
+        by: RecordType,
+    },
+    /// Records show that a name has no records of a type.
+    NoData {
+        /// The name.
+        name: Name,
+        /// The type.
+        #[serde(rename = "type", serialize_with = "type_text")]
+        rtype: RecordType,
         /// NSEC or NSEC3.
         #[serde(serialize_with = "type_text")]
         by: RecordType,
     },
     /// From here on nothing can be proved, and that itself is proved or set.
-    Insecure(Insecure),
+    Insecure {
+        /// Why.
+        insecure: Insecure,
+    },
 }
 
 impl fmt::Display for Proof {
@@ -80,7 +117,8 @@ impl fmt::Display for Proof {
         match self {
             Self::Keys { zone, key_tag, algorithm, anchor, keys } => {
                 let by = if *anchor { "a trust anchor" } else { "the DS set at its parent" };
-                write!(f, "{by} names key {key_tag} ({algorithm}) of {zone}, which signs all {keys} keys there")
+                write!(f, "{by} names key {key_tag} (algorithm {algorithm}) of {zone}, which signs ")?;
+                if *keys == 1 { f.write_str("itself") } else { write!(f, "all {keys} keys there") }
             }
             Self::Signature { owner, rtype, zone, key_tag, left_secs, .. } => {
                 let (rtype, left) = (type_name(*rtype), Span(*left_secs));
@@ -90,14 +128,13 @@ impl fmt::Display for Proof {
             Self::Wildcard { name, encloser } => {
                 write!(f, "{name} does not exist, so the wildcard below {encloser} answers for it")
             }
-            Self::Denied { name, rtype: Some(rtype), by } => {
-                let (rtype, by) = (type_name(RecordType::from(*rtype)), type_name(*by));
-                write!(f, "{by} records show that {name} has no {rtype} records")
+            Self::NoData { name, rtype, by } => {
+                write!(f, "{} records show that {name} has no {} records", type_name(*by), type_name(*rtype))
             }
-            Self::Denied { name, rtype: None, by } => {
+            Self::NoName { name, by } => {
                 write!(f, "{} records show that {name} does not exist", type_name(*by))
             }
-            Self::Insecure(why) => write!(f, "insecure: {why}"),
+            Self::Insecure { insecure } => write!(f, "insecure: {insecure}"),
         }
     }
 }
@@ -146,6 +183,11 @@ pub enum Insecure {
         /// The name of the negative trust anchor.
         zone: Name,
     },
+    /// The operator names the servers of the zone, and no trust anchor of its own.
+    OwnServers {
+        /// The zone.
+        zone: Name,
+    },
     /// No trust anchor stands at or above the name.
     NoAnchor {
         /// The name.
@@ -158,7 +200,9 @@ impl Insecure {
     #[must_use]
     pub fn ede(&self) -> Option<Ede> {
         let code = match self {
-            Self::Unsigned { .. } | Self::OptOut { .. } | Self::NoAnchor { .. } => return None,
+            Self::Unsigned { .. } | Self::OptOut { .. } | Self::OwnServers { .. } | Self::NoAnchor { .. } => {
+                return None;
+            }
             Self::Algorithm { .. } => ede::UNSUPPORTED_DNSKEY_ALGORITHM,
             Self::Digest { .. } => ede::UNSUPPORTED_DS_DIGEST_TYPE,
             Self::Iterations { .. } => ede::UNSUPPORTED_NSEC3_ITERATIONS,
@@ -185,6 +229,9 @@ impl fmt::Display for Insecure {
                 write!(f, "the NSEC3 records of {zone} ask for {iterations} iterations, more than are computed here")
             }
             Self::NegativeAnchor { zone } => write!(f, "the configuration says not to validate {zone}"),
+            Self::OwnServers { zone } => {
+                write!(f, "the configuration names the servers of {zone} and no trust anchor for it")
+            }
             Self::NoAnchor { name } => write!(f, "no trust anchor stands above {name}"),
         }
     }
@@ -199,7 +246,7 @@ pub enum Bogus {
         /// The owner.
         owner: Name,
         /// The type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// The zone.
         zone: Name,
@@ -209,7 +256,7 @@ pub enum Bogus {
         /// The owner.
         owner: Name,
         /// The type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// The zone.
         zone: Name,
@@ -223,7 +270,7 @@ pub enum Bogus {
         /// The owner.
         owner: Name,
         /// The type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// The key that it names.
         key_tag: u16,
@@ -235,7 +282,7 @@ pub enum Bogus {
         /// The owner.
         owner: Name,
         /// The type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// The key that it names.
         key_tag: u16,
@@ -247,7 +294,7 @@ pub enum Bogus {
         /// The owner.
         owner: Name,
         /// The type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// The key that it names.
         key_tag: u16,
@@ -257,7 +304,7 @@ pub enum Bogus {
         /// The owner.
         owner: Name,
         /// The type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// The key that it names.
         key_tag: u16,
@@ -267,7 +314,7 @@ pub enum Bogus {
         /// The owner.
         owner: Name,
         /// The type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// The zone.
         zone: Name,
@@ -305,7 +352,7 @@ pub enum Bogus {
         /// The name.
         name: Name,
         /// The type.
-        #[serde(serialize_with = "type_text")]
+        #[serde(rename = "type", serialize_with = "type_text")]
         rtype: RecordType,
         /// The zone.
         zone: Name,

@@ -10,6 +10,7 @@ use std::fmt::{self, Write as _};
 use crate::wire::text::type_name;
 
 use super::event::{Entry, Event, GoalId, Verdict};
+use super::proof::{Judged, Proof};
 use super::report::{Cost, Trace};
 use super::why::DropWhy;
 
@@ -293,9 +294,10 @@ fn tone(event: &Event) -> Tone {
         Event::FromCache { .. } => Tone::Cache,
         Event::Asked { .. } | Event::Joined { .. } | Event::Routed { .. } => Tone::Asked,
         Event::Heard { verdict: Verdict::Wrong(_) | Verdict::AliasLoop { .. } | Verdict::TooLong, .. } => Tone::Bad,
-        Event::Heard { .. } | Event::LastResort { .. } => Tone::Good,
         Event::Ended { edes, .. } if edes.is_empty() => Tone::Good,
         Event::NotAsked { .. }
+        | Event::Proved { proof: Proof::Insecure { .. } }
+        | Event::Judged { judged: Judged::Insecure }
         | Event::Withheld { .. }
         | Event::SetAside { .. }
         | Event::Stale { .. }
@@ -304,7 +306,12 @@ fn tone(event: &Event) -> Tone {
         | Event::Dropped { .. }
         | Event::FellBack { .. }
         | Event::NoAddress { .. } => Tone::Odd,
+        Event::Heard { .. }
+        | Event::LastResort { .. }
+        | Event::Proved { .. }
+        | Event::Judged { judged: Judged::Secure } => Tone::Good,
         Event::Ended { .. }
+        | Event::Judged { judged: Judged::Bogus { .. } }
         | Event::Lost { .. }
         | Event::Cycle { .. }
         | Event::AliasLoop { .. }

@@ -102,7 +102,7 @@ impl Walk {
         match self.goal(id).purpose {
             Purpose::Priming => self.learn_root(pending, &answer, &clean, turn),
             Purpose::StubPriming { .. } => self.learn_stub(pending, &answer, &clean, turn),
-            Purpose::Client | Purpose::ServerAddress { .. } => {}
+            Purpose::Client | Purpose::Proof | Purpose::ServerAddress { .. } => {}
         }
         if self.extend_chain(id, clean.chain, clean.proof, turn) {
             self.finish(id, Found::Answer(answer), turn);

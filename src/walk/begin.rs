@@ -5,17 +5,18 @@ use std::sync::Arc;
 use crate::cache::{Delegation, DenialKind};
 use crate::time::Time;
 use crate::trace::{Event, GoalId, Known, Limit, Purpose, Source};
-use crate::wire::{Name, Question, RecordType, RrSet};
+use crate::wire::{Ede, Name, Question, RecordType, RrSet};
 
 use super::goal::{AtZone, Denied, Found, Goal, State};
 use super::outcome::Failure;
-use super::{Around, Turn, Walk};
+use super::{Around, CLIENT, Turn, Walk};
 
 /// What the caches say about a question.
 enum Look {
-    Set(RrSet),
-    /// The CNAME and its target.
-    Alias(RrSet, Name),
+    /// The set, and the proof that a wildcard may stand for its owner.
+    Set(RrSet, Vec<RrSet>),
+    /// The CNAME, its target, and such a proof.
+    Alias(RrSet, Name, Vec<RrSet>),
     Denial(DenialKind, Denied),
     Failed(Failure),
     Nothing,
@@ -43,14 +44,21 @@ impl Walk {
             self.note(turn, id, event);
         }
         match look {
-            Look::Set(set) => self.finish(id, Found::Answer(set), turn),
-            Look::Alias(cname, target) => {
-                if self.extend_chain(id, vec![cname], Vec::new(), turn) {
+            Look::Set(set, proof) => {
+                self.goal(id).proof.extend(proof);
+                self.finish(id, Found::Answer(set), turn);
+            }
+            Look::Alias(cname, target, proof) => {
+                if self.extend_chain(id, vec![cname], proof, turn) {
                     self.follow(id, target, turn);
                 }
             }
             Look::Denial(DenialKind::NxDomain, denied) => self.finish(id, Found::NxDomain(denied), turn),
             Look::Denial(DenialKind::NoData, denied) => self.finish(id, Found::NoData(denied), turn),
+            // What could not be proved is asked for again for those who check for themselves.
+            Look::Failed(failure) if !self.checking && failure.edes().iter().any(Ede::is_dnssec) => {
+                self.descend(id, &current, turn);
+            }
             Look::Failed(failure) => self.fail(id, failure, turn),
             Look::Nothing => self.descend(id, &current, turn),
         }
@@ -113,6 +121,7 @@ impl Walk {
 
     /// A goal for which `waiter` waited has ended.
     pub(super) fn resume(&mut self, waiter: GoalId, ended: GoalId, turn: &mut Turn<'_, '_>) {
+        let is_proving = matches!(self.goal(waiter).state, State::Proving(_));
         match self.goal(ended).purpose {
             Purpose::Priming => {
                 let hints = &turn.around.settings.hints;
@@ -120,6 +129,9 @@ impl Walk {
                 self.goal(waiter).state = State::Begin;
             }
             Purpose::StubPriming { .. } => self.goal(waiter).state = State::Begin,
+            // The keys were asked for in advance: the question itself is still under way.
+            Purpose::Proof if !is_proving => return,
+            Purpose::Proof => {}
             Purpose::Client | Purpose::ServerAddress { .. } => self.address_known(waiter, ended),
         }
         turn.ready.push(waiter);
@@ -127,6 +139,9 @@ impl Walk {
 
     /// Goes to the servers of `cut`.
     pub(super) fn enter(&mut self, id: GoalId, cut: Arc<Delegation>, turn: &mut Turn<'_, '_>) {
+        if id == CLIENT {
+            self.foresee(&cut.zone, cut.ds.is_some(), turn);
+        }
         let goal = self.goal(id);
         goal.minimised.enter(&cut.zone);
         goal.entered = true;
@@ -194,7 +209,8 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
     };
     if let Some(known) = cache.set(name, qtype, now) {
         let event = seen(Known::Set, name, qtype, known.stored, known.expires, &known.from);
-        return (Look::Set(aged(&known.set, known.stored, now)), event);
+        let proof = known.proof.iter().map(|set| aged(set, known.stored, now)).collect();
+        return (Look::Set(aged(&known.set, known.stored, now), proof), event);
     }
     if let Some(denial) = cache.denial(name, qtype, now) {
         let denied = Denied {
@@ -212,7 +228,8 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
         let target = set.targets().next();
         let event = seen(Known::Alias, name, RecordType::CNAME, known.stored, known.expires, &known.from);
         if let Some(target) = target {
-            return (Look::Alias(set, target), event);
+            let proof = known.proof.iter().map(|set| aged(set, known.stored, now)).collect();
+            return (Look::Alias(set, target, proof), event);
         }
     }
     remembered(question, around, now)

@@ -11,6 +11,7 @@ use crate::wire::{Name, Question, RrSet};
 use super::ask::AskId;
 use super::minimise::{Minimisation, Minimised};
 use super::outcome::Failure;
+use super::prove::Proving;
 use super::route::Route;
 use super::scrub::Clean;
 
@@ -54,6 +55,8 @@ pub(super) enum State {
     AwaitsPriming,
     /// The servers of a zone are asked.
     At(Box<AtZone>),
+    /// It has an answer, which is being validated; the client's question alone.
+    Proving(Box<Proving>),
     /// It is reached, or given up.
     Done(Found),
 }

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::cache::{Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
+use crate::dnssec;
 use crate::trace::{AskWhy, GoalId, Limit, Purpose, Source, Transport, Verdict};
 use crate::wire::{Name, RecordType, ResponseCode, RrSet};
 
@@ -28,14 +29,17 @@ impl Walk {
         let source = source(pending);
         let cache = turn.around.cache;
         let rank = if clean.aa { Rank::AuthAnswer } else { Rank::NonAuthAnswer };
+        let proof = |set: &RrSet| if dnssec::is_expanded(set) { clean.proof.clone().into() } else { Box::default() };
         // A DNAME that nobody asked for is used and forgotten: kept, one forged packet would take all names below it.
         if let [cname] = &clean.chain[..]
             && cname.rtype == RecordType::CNAME
         {
-            let _ = cache.put_set(cname.clone(), rank, source.clone(), turn.now);
+            let _ = cache.put_set_with(cname.clone(), proof(cname), rank, source.clone(), turn.now);
         }
-        if let Some(set) = &clean.answer {
-            let _ = cache.put_set(set.clone(), rank, source, turn.now);
+        // Nor is the CNAME that was made from one.
+        let made = clean.chain.iter().any(|link| link.rtype == RecordType::DNAME);
+        if let Some(set) = clean.answer.as_ref().filter(|_| !made) {
+            let _ = cache.put_set_with(set.clone(), proof(set), rank, source, turn.now);
         }
     }
 

@@ -72,13 +72,15 @@ pub struct Budget {
     queries: u32,
     bytes: usize,
     deadline: Time,
+    /// What validation has cost.
+    pub(super) proofs: dnssec::Spent,
 }
 
 impl Budget {
     /// The budget of a walk that begins at `now`.
     #[must_use]
     pub fn new(limits: &Limits, now: Time) -> Self {
-        Self { queries: 0, bytes: 0, deadline: now + limits.time }
+        Self { queries: 0, bytes: 0, deadline: now + limits.time, proofs: dnssec::Spent::default() }
     }
 
     /// When the time is over.

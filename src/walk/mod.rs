@@ -18,6 +18,7 @@ mod goal;
 mod hear;
 mod learn;
 mod private;
+mod prove;
 mod refresh;
 mod route;
 mod servers;
@@ -27,8 +28,9 @@ mod zone;
 use std::sync::Arc;
 
 use crate::cache::{Cache, Delegation, Servers};
+use crate::dnssec;
 use crate::time::Time;
-use crate::trace::{Entry, Event, GoalId, Limit, Purpose};
+use crate::trace::{Entry, Event, GoalId, Insecure, Limit, Purpose};
 use crate::wire::text::rcode_name;
 use crate::wire::{Name, Question, ResponseCode, RrSet};
 
@@ -72,6 +74,8 @@ pub struct WalkSettings {
     pub port: u16,
     /// The EDNS buffer size in queries (RFC 9715: 1232 avoids fragments).
     pub udp_size: u16,
+    /// How answers are validated.
+    pub proofs: dnssec::Settings,
     /// The root as the hints give it.
     pub hints: Arc<Delegation>,
 }
@@ -87,6 +91,8 @@ pub struct Around<'a> {
     pub settings: &'a WalkSettings,
     /// Chance.
     pub dice: &'a mut Dice,
+    /// Seconds since 1970, modulo 2^32: signatures are dated by the calendar.
+    pub unix_secs: u32,
 }
 
 /// What is to be done next.
@@ -125,6 +131,14 @@ pub struct Walk {
     primed: Vec<Name>,
     /// Whether the answer is fetched anew although it is known.
     refresh: bool,
+    /// Whether the answer is validated, as it is unless the client does that itself (CD, RFC 4035 §3.2.2).
+    checking: bool,
+    /// What was proved of zones.
+    zones: Vec<Arc<dnssec::ZoneTrust>>,
+    /// Whether all of the answer was proved.
+    secure: bool,
+    /// Why not all of it could be.
+    insecure: Option<Insecure>,
 }
 
 /// One call of [`Walk::step`].
@@ -154,6 +168,10 @@ impl Walk {
             root: None,
             primed: Vec::new(),
             refresh: false,
+            checking: true,
+            zones: Vec::new(),
+            secure: false,
+            insecure: None,
         }
     }
 
@@ -161,6 +179,13 @@ impl Walk {
     #[must_use]
     pub fn on_budget(mut self, budget: &Budget) -> Self {
         self.budget = budget.clone();
+        self
+    }
+
+    /// The same, without validation: the client checks for itself.
+    #[must_use]
+    pub fn unchecked(mut self) -> Self {
+        self.checking = false;
         self
     }
 
@@ -228,6 +253,7 @@ impl Walk {
         match self.goal(id).state {
             State::Begin => self.begin(id, turn),
             State::At(_) => self.ask_next(id, turn),
+            State::Proving(_) => self.go_on_proving(turn),
             State::AwaitsPriming | State::Done(_) => {}
         }
     }
@@ -259,12 +285,20 @@ impl Walk {
         };
         let answer = goal.chain.iter().chain(set).cloned().collect();
         let authority = authority.into_iter().chain(goal.proof.iter().cloned()).collect();
-        Outcome { rcode, answer, authority, failure: None, notes: Vec::new() }
+        let notes = self.insecure.iter().filter_map(Insecure::ede).collect();
+        Outcome { rcode, answer, authority, failure: None, notes, secure: self.secure }
     }
 
     /// A goal is reached or given up; those who wait for it go on.
     fn finish(&mut self, id: GoalId, found: Found, turn: &mut Turn<'_, '_>) {
         self.leave(id, turn);
+        if id == CLIENT && self.validates(turn) && !matches!(found, Found::Failed(_)) {
+            return self.prove(found, turn);
+        }
+        self.conclude(id, found, turn);
+    }
+
+    fn conclude(&mut self, id: GoalId, found: Found, turn: &mut Turn<'_, '_>) {
         let (rcode, edes) = match &found {
             Found::Failed(failure) => (ResponseCode::ServFail, failure.edes()),
             Found::NxDomain(_) => (ResponseCode::NXDomain, Vec::new()),

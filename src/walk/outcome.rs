@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::trace::{Limit, ServerAt, Unreachable, Wrong};
+use crate::trace::{Bogus, Limit, ServerAt, Unreachable, Wrong};
 use crate::wire::{Ede, Name, ResponseCode, RrSet, ede};
 
 /// Most servers that a sentence names; the trace names all.
@@ -21,6 +21,8 @@ pub struct Outcome {
     pub failure: Option<Failure>,
     /// What else the client is told, such as why the answer is not all of it.
     pub notes: Vec<Ede>,
+    /// Whether all of it was proved (RFC 4035 §3.2.3: then AD may be set).
+    pub secure: bool,
 }
 
 impl Outcome {
@@ -39,6 +41,7 @@ impl Outcome {
             authority: Vec::new(),
             failure: Some(failure),
             notes: Vec::new(),
+            secure: false,
         }
     }
 
@@ -94,6 +97,13 @@ pub enum Failure {
         /// How many may be.
         walks: usize,
     },
+    /// The answer should be provable and is not.
+    Bogus {
+        /// What is wrong with it.
+        reason: Bogus,
+        /// Why the keys could not be had, if that is it.
+        because: Vec<Ede>,
+    },
     /// The question failed a moment ago and is not tried again yet (RFC 9520).
     Remembered {
         /// What it failed of then.
@@ -121,6 +131,7 @@ impl Failure {
             Self::OutOfBudget { .. } | Self::AliasLoop { .. } | Self::Abandoned | Self::Busy { .. } => {
                 vec![Ede::new(ede::OTHER, text.as_str())]
             }
+            Self::Bogus { reason, because } => std::iter::once(reason.ede()).chain(because.iter().cloned()).collect(),
             Self::Remembered { edes } => {
                 let mut all = edes.clone();
                 all.push(Ede::new(ede::CACHED_ERROR, text.as_str()));
@@ -152,6 +163,7 @@ impl fmt::Display for Failure {
             Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
             Self::Abandoned => f.write_str("the resolver was stopped before it had an answer"),
             Self::Busy { walks } => write!(f, "{walks} questions are being looked up already; ask again"),
+            Self::Bogus { reason, .. } => write!(f, "{reason}"),
             Self::Remembered { .. } => f.write_str("this failed a moment ago and is not tried again yet"),
         }
     }

@@ -76,6 +76,7 @@ impl Private {
             let why =
                 format!("{owner} {}: {first}{more} withheld, a private address (private_addresses)", type_name(rtype));
             outcome.notes.push(Ede::new(ede::FILTERED, why));
+            outcome.secure = false;
             withheld.push(Withheld { owner, rtype, addrs });
             // The signatures are over the whole set, and prove nothing of what is left.
             (set.rdatas, set.sigs) = (left, Rdatas::default());

@@ -79,6 +79,11 @@ impl Routes {
         above.max_by_key(|route| route.cut.zone.label_count())
     }
 
+    /// The deepest such zone at or above `name`, unless that is the root, which is everybody's.
+    pub(super) fn own(&self, name: &Name) -> Option<&Name> {
+        self.deepest(name, &[]).map(|route| &route.cut.zone).filter(|zone| !zone.is_root())
+    }
+
     /// Whether a zone is the operator's own, or below one that is; the root is everybody's.
     pub(super) fn cover(&self, zone: &Name) -> bool {
         self.0.iter().any(|route| !route.cut.zone.is_root() && zone.is_within(&route.cut.zone))

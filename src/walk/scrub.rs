@@ -182,7 +182,9 @@ impl Clean {
 fn follow(asked: &Question, answer: &mut Vec<RrSet>, dropped: &mut Vec<Dropped>) -> (Vec<RrSet>, Name, ChainEnd) {
     let name = &asked.name;
     if answer.iter().any(|set| set.rtype == asked.qtype && set.owner == *name) {
-        return (Vec::new(), name.clone(), ChainEnd::Open);
+        // Asked for by its own name, a CNAME that was made from a DNAME is still proved by that one alone.
+        let made = asked.qtype == RecordType::CNAME;
+        return (take_dname(answer, name).filter(|_| made).into_iter().collect(), name.clone(), ChainEnd::Open);
     }
     let mut chain = Vec::new();
     let cname = take(answer, name, RecordType::CNAME);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cache::{Cache, DenialKind};
+use crate::cache::{Cache, DenialKind, Security};
 use crate::time::Time;
 use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
@@ -18,6 +18,15 @@ pub struct StaleLimits {
     pub max: Duration,
     /// The TTL that stale records get (RFC 8767 §4: 30 seconds).
     pub reply_ttl_secs: u32,
+}
+
+/// What may be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admit {
+    /// Everything: nothing is validated, or the client does that itself.
+    All,
+    /// What was found secure or insecure.
+    Judged,
 }
 
 /// An answer whose time is over.
@@ -53,13 +62,14 @@ pub fn stale(
     cache: &Cache,
     (limits, private): (&Limits, &Private),
     over: &StaleLimits,
+    admit: Admit,
     now: Time,
 ) -> Option<StaleAnswer> {
     let mut answer: Vec<RrSet> = Vec::new();
     let (mut expired, mut learned) = (None, Time::ZERO);
     let mut current = question.clone();
     for _ in 0..=limits.cname_links {
-        let known = look(&current, cache, over, now)?;
+        let known = look(&current, cache, over, admit, now)?;
         learned = learned.max(known.stored);
         if known.expires <= now {
             expired = expired.max(Some(now - known.expires));
@@ -77,7 +87,7 @@ pub fn stale(
             What::Denial(DenialKind::NoData, authority) => (ResponseCode::NoError, authority),
             What::Denial(DenialKind::NxDomain, authority) => (ResponseCode::NXDomain, authority),
         };
-        let mut outcome = Outcome { rcode, answer, authority, failure: None, notes: Vec::new() };
+        let mut outcome = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure: false };
         private.withhold(&mut outcome);
         return Some(StaleAnswer { outcome, expired, learned });
     }
@@ -86,18 +96,20 @@ pub fn stale(
 
 /// The newest of what is known of a name: an alias that was learned after a set has taken its place, although the set
 /// is still in the cache.
-fn look(question: &Question, cache: &Cache, over: &StaleLimits, now: Time) -> Option<Known> {
+fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit, now: Time) -> Option<Known> {
     let (name, qtype) = (&question.name, question.qtype);
     let ttl = |set: &RrSet, stored, expires| RrSet {
         ttl_secs: if expires > now { aged(set, stored, now).ttl_secs } else { over.reply_ttl_secs },
         ..set.clone()
     };
-    let set = |rtype| cache.stale_set(name, rtype, now, over.max);
+    let admits = |security| admit == Admit::All || security != Security::Unchecked;
+    let set = |rtype| cache.stale_set(name, rtype, now, over.max).filter(|known| admits(known.security));
     let direct = set(qtype).map(|known| {
         let what = What::Set(ttl(&known.set, known.stored, known.expires));
         Known { what, stored: known.stored, expires: known.expires }
     });
-    let denial = cache.stale_denial(name, qtype, now, over.max).map(|denial| {
+    let denied = cache.stale_denial(name, qtype, now, over.max).filter(|known| admits(known.security));
+    let denial = denied.map(|denial| {
         let records =
             denial.soa.iter().chain(&denial.proof).map(|set| ttl(set, denial.stored, denial.expires)).collect();
         Known { what: What::Denial(denial.kind, records), stored: denial.stored, expires: denial.expires }
@@ -142,7 +154,7 @@ mod tests {
     fn told(cache: &Cache, asked: &str, at: u64) -> Option<StaleAnswer> {
         let question = Question::new(name(asked), RecordType::A);
         let private = Private { nets: vec!["10.0.0.0/8".parse().expect("a network")], domains: Vec::new() };
-        stale(&question, cache, (&Limits::default(), &private), &OVER, Time::from_secs(at))
+        stale(&question, cache, (&Limits::default(), &private), &OVER, Admit::All, Time::from_secs(at))
     }
 
     fn ttls(told: &StaleAnswer) -> Vec<u32> {

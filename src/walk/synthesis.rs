@@ -73,7 +73,8 @@ impl Synthesis {
             answer.iter().filter(|set| set.rtype == RecordType::AAAA).flat_map(RrSet::addresses).collect();
         let why = format!("{} has no AAAA record; these are made of its A records (DNS64)", asked.name);
         let notes = second.notes.into_iter().chain([Ede::new(ede::SYNTHESIZED, why)]).collect();
-        let outcome = Outcome { answer, notes, authority: Vec::new(), ..second };
+        // Nobody has signed what is made here.
+        let outcome = Outcome { answer, notes, authority: Vec::new(), secure: false, ..second };
         (outcome, Some(Event::Dns64 { name: asked.name.clone(), addrs }))
     }
 }
@@ -123,6 +124,7 @@ impl Detour {
     /// Makes what was found the answer to the question that was asked.
     #[must_use]
     pub fn leave(self, question: &Question, mut outcome: Outcome) -> Outcome {
+        outcome.secure &= matches!(self, Self::None { .. });
         match self {
             Self::None { .. } => {}
             Self::Alias { links, .. } => {

@@ -32,6 +32,12 @@ impl Ede {
         Some(Self::new(u16::from_be_bytes(*code), text))
     }
 
+    /// Whether it says that DNSSEC failed: then the same data may still be given to those who check for themselves.
+    #[must_use]
+    pub const fn is_dnssec(&self) -> bool {
+        matches!(self.code, DNSSEC_INDETERMINATE..=NSEC_MISSING | SIGNATURE_EXPIRED_BEFORE_VALID)
+    }
+
     /// The name of the code in the IANA registry, `None` for one that this table does not know.
     #[must_use]
     pub fn name(&self) -> Option<&'static str> {

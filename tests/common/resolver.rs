@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rootwalk::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
+use rootwalk::dnssec;
 use rootwalk::lab::Packet;
 use rootwalk::time::Time;
 use rootwalk::trace::{Entry, Ignored, Source, Transport, Unreachable};
@@ -18,6 +19,9 @@ use rootwalk::walk::outcome::Outcome;
 use rootwalk::walk::synthesis::Synthesis;
 use rootwalk::walk::{Around, Avoid, Dice, Private, Routes, Step, Walk, WalkSettings};
 use rootwalk::wire::{Flags, Name, Question, write_query};
+
+/// Any moment: walks take place then.
+pub(crate) const NOW_UNIX_SECS: u32 = 1_790_000_000;
 
 /// More steps than this means that a walk does not end.
 const MOST_STEPS: usize = 5_000;
@@ -63,8 +67,13 @@ impl Resolver {
         let mut heard_at: BTreeMap<u32, Heard> = BTreeMap::new();
         let mut heard = None;
         for _ in 0..MOST_STEPS {
-            let mut around =
-                Around { cache: &self.cache, servers: &self.servers, settings: &self.settings, dice: &mut self.dice };
+            let mut around = Around {
+                cache: &self.cache,
+                servers: &self.servers,
+                settings: &self.settings,
+                dice: &mut self.dice,
+                unix_secs: NOW_UNIX_SECS,
+            };
             match walk.step(self.now, heard.take(), &mut around) {
                 Step::Done(outcome) => {
                     let budget = walk.budget().clone();
@@ -119,6 +128,8 @@ pub(crate) fn settings(root: impl IntoIterator<Item = (Name, Vec<IpAddr>)>, port
         synthesis: Synthesis::default(),
         port,
         udp_size: 1232,
+        // Nothing is validated unless whoever includes this gives trust anchors.
+        proofs: dnssec::Settings::default(),
         hints: Arc::new(hints),
     }
 }

@@ -79,6 +79,10 @@ impl Known for Facts {
         (cut.cloned().into_iter().collect(), cut.is_some())
     }
 
+    fn own_zone(&self, _: &Name) -> Option<Name> {
+        None
+    }
+
     fn keys(&self, zone: &Name) -> Fact<RrSet> {
         match self.keys.get(zone) {
             None => Fact::Unknown,
@@ -166,7 +170,10 @@ pub(crate) fn gather(question: &Question) -> Evidence {
             made = link.rtype == RecordType::DNAME;
         }
         if let Some(answer) = clean.answer {
-            evidence.sets.push((answer, clean.proof));
+            // RFC 6672 §5.3.1: a CNAME made from a DNAME is not signed.
+            if clean.chain.is_empty() {
+                evidence.sets.push((answer, clean.proof));
+            }
             return evidence;
         }
         question.name = clean.end.clone();

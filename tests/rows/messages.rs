@@ -9,7 +9,7 @@ fn signatures_come_to_those_who_ask_for_them() {
     assert_eq!(plain.answer_types(), ["A"], "{}", plain.text);
     let signed = lab.dig("www.example.com +dnssec");
     assert_eq!(signed.answer_types(), ["A", "RRSIG"], "{}", signed.text);
-    assert!(signed.edns.as_ref().unwrap().contains("flags: do") && !signed.has("ad"), "{}", signed.text);
+    assert!(signed.edns.as_ref().unwrap().contains("flags: do") && signed.has("ad"), "{}", signed.text);
     // The other way round as well: what was fetched for one is there for the other.
     let denied = lab.dig("nope.example.com +dnssec");
     assert_eq!(denied.rcode, "NXDOMAIN");
@@ -27,11 +27,29 @@ fn signatures_come_to_those_who_ask_for_them() {
 fn flags_come_back_as_rfc_4035_and_6840_say() {
     let lab = Running::lab(&[]);
     let dug = lab.dig("www.example.com +cdflag");
-    assert!(dug.has("cd") && dug.has("ra") && dug.rcode == "NOERROR", "{}", dug.text);
-    let dug = lab.dig("www.example.com +nocdflag +adflag");
-    assert!(!dug.has("cd") && !dug.has("ad"), "nothing is validated yet: {}", dug.text);
+    assert!(dug.has("cd") && dug.has("ra") && !dug.has("ad") && dug.rcode == "NOERROR", "{}", dug.text);
+    // RFC 6840 §5.7: AD in a query says that AD in the answer is understood; so does DO.
+    for (flags, ad) in [("+adflag", true), ("+noadflag", false), ("+noadflag +dnssec", true)] {
+        let dug = lab.dig(&format!("www.example.com +nocdflag {flags}"));
+        assert!(!dug.has("cd") && dug.has("ad") == ad, "{flags}: {}", dug.text);
+    }
     let dug = lab.dig("www.example.com +aaflag +zflag");
     assert!(!dug.has("aa") && dug.rcode == "NOERROR" && !dug.text.contains("MBZ"), "{}", dug.text);
+}
+
+/// RFC 4035 §3.2.2: who checks for himself gets the data, before and after it turned out bogus, and what he was given
+/// is nothing to the others.
+#[test]
+fn bogus_data_is_for_those_who_check_for_themselves() {
+    let lab = Running::lab(&[]);
+    for _ in 0..3 {
+        let unchecked = lab.dig("www.bogus.lab +cdflag");
+        assert_eq!((unchecked.rcode.as_str(), unchecked.answer_types()), ("NOERROR", vec!["A"]), "{}", unchecked.text);
+        assert!(!unchecked.has("ad"), "{}", unchecked.text);
+        let checked = lab.dig("www.bogus.lab +dnssec");
+        assert!(checked.rcode == "SERVFAIL" && checked.answer.is_empty(), "{}", checked.text);
+        assert!(checked.edes.contains(&6), "{}", checked.text);
+    }
 }
 
 #[test]

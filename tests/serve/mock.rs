@@ -103,6 +103,8 @@ impl Mock {
     /// Settings that make this the only server that there is, changed by `change`.
     pub(crate) fn resolver(&self, change: impl FnOnce(&mut Settings)) -> Resolver {
         let mut settings = Settings::default();
+        // Nothing in this world is signed.
+        settings.dnssec.validate = false;
         settings.server.locally_served_zones = false;
         settings.resolver.query_loopback = true;
         settings.resolver.upstream_port = self.port;

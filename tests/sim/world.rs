@@ -10,7 +10,7 @@ use rootwalk::lab::{Lab, Reaction};
 use rootwalk::time::Time;
 use rootwalk::trace::Transport;
 use rootwalk::walk::ask::{Ask, Heard};
-use rootwalk::wire::{Question, Record, RecordType, Reply};
+use rootwalk::wire::{Question, Record, RecordType, Reply, text};
 
 use super::resolver::{Ended, Resolver, listen, query_bytes, refused, settings};
 use super::trouble::{self, Trouble};
@@ -66,6 +66,8 @@ impl<'l> World<'l> {
         let hints = lab.root_hints().into_iter().map(|(name, addrs)| (name, twins(addrs)));
         let mut settings = settings(hints, lab.port());
         settings.ipv6 = both;
+        let anchor = lab.trust_anchor().expect("the root of the lab is signed");
+        settings.proofs.anchors = text::record_text(&anchor.ds).to_string().parse().expect("a DS record");
         let dead: fn(IpAddr) -> bool = match families {
             Families::Four | Families::Both => |_| false,
             Families::SixDead => |addr| addr.is_ipv6(),

@@ -1,0 +1,343 @@
+//! Validation of what was found: keys and delegations are fetched as the judge asks for them, and its verdict
+//! decides what the client gets.
+
+use std::sync::Arc;
+
+use crate::cache::{Cache, Security};
+use crate::dnssec::{Cut, Fact, Judge, Known, Statement, Verdict, ZoneTrust};
+use crate::time::Time;
+use crate::trace::{Bogus, Event, GoalId, Insecure, Judged, Limit, Proof, Purpose};
+use crate::wire::{Name, Question, RecordType, RrSet};
+
+use super::goal::{Found, Goal, State};
+use super::outcome::Failure;
+use super::route::Routes;
+use super::scrub::synthesise;
+use super::{CLIENT, Turn, Walk};
+
+/// Sub-questions of one client query; each costs memory although the cache may answer it.
+const MAX_GOALS: usize = 128;
+
+/// What the client's question came to, as far as it is judged.
+#[derive(Debug)]
+pub(super) struct Proving {
+    found: Found,
+    /// NSEC and NSEC3 sets that came with the aliases and with the answer.
+    proof: Vec<RrSet>,
+    /// For how long each statement that was judged may be used.
+    ttls_secs: Vec<u32>,
+    /// Why not all of it is secure.
+    insecure: Option<Insecure>,
+    /// Whether there is something that is never signed.
+    unsigned: bool,
+}
+
+/// What the statements so far came to.
+enum Next {
+    Judged,
+    Needs(Question),
+    Bogus(Bogus),
+}
+
+impl Walk {
+    /// Whether this walk validates what it finds.
+    pub(super) fn validates(&self, turn: &Turn<'_, '_>) -> bool {
+        self.checking && !turn.around.settings.proofs.anchors.is_empty()
+    }
+
+    /// The client's question has an answer: from here on it is judged.
+    pub(super) fn prove(&mut self, found: Found, turn: &mut Turn<'_, '_>) {
+        let goal = self.goal(CLIENT);
+        let mut proof = goal.proof.clone();
+        if let Found::NoData(denied) | Found::NxDomain(denied) = &found {
+            proof.extend(denied.proof.iter().cloned());
+        }
+        let proving = Proving { found, proof, ttls_secs: Vec::new(), insecure: None, unsigned: false };
+        goal.state = State::Proving(Box::new(proving));
+        self.go_on_proving(turn);
+    }
+
+    /// Judges as far as possible with what is known now.
+    pub(super) fn go_on_proving(&mut self, turn: &mut Turn<'_, '_>) {
+        let (next, learned, notes) = self.judge(turn);
+        for trust in learned {
+            turn.around.cache.put_zone(Arc::clone(&trust), turn.now);
+            self.zones.push(trust);
+        }
+        for note in notes.into_iter().map(|proof| Event::Proved { proof }) {
+            if self.log.iter().all(|entry| entry.event != note) {
+                self.note(turn, CLIENT, note);
+            }
+        }
+        match next {
+            Next::Judged => self.proved(turn),
+            Next::Needs(question) => self.fetch(question, turn),
+            Next::Bogus(why) => self.disbelieve(why, turn),
+        }
+    }
+
+    fn judge(&mut self, turn: &Turn<'_, '_>) -> (Next, Vec<Arc<ZoneTrust>>, Vec<Proof>) {
+        let Some((client, others)) = self.goals.split_first_mut() else {
+            return (Next::Judged, Vec::new(), Vec::new());
+        };
+        let Goal { state, chain, current, .. } = client;
+        let State::Proving(proving) = state else { return (Next::Judged, Vec::new(), Vec::new()) };
+        let Proving { found, proof, ttls_secs, insecure, unsigned } = &mut **proving;
+        let around = &*turn.around;
+        let settings = &around.settings;
+        let (cache, now, routes) = (around.cache, turn.now, &settings.routes);
+        let known = Knowledge { cache, now, goals: others, zones: &self.zones, routes };
+        let spent = &mut self.budget.proofs;
+        let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, around.unix_secs, spent);
+        let statements = statements(chain, proof, current, found);
+        let mut next = Next::Judged;
+        for statement in statements.iter().skip(ttls_secs.len()) {
+            let verdict = match statement {
+                Some(statement) => judge.judge(statement),
+                // Signatures are not signed; nothing can be said of them.
+                None => {
+                    *unsigned = true;
+                    Verdict::Secure { ttl_secs: u32::MAX }
+                }
+            };
+            match verdict {
+                Verdict::Secure { ttl_secs } => ttls_secs.push(ttl_secs),
+                Verdict::Insecure(why) => {
+                    ttls_secs.push(u32::MAX);
+                    insecure.get_or_insert(why);
+                }
+                Verdict::Bogus(why) => next = Next::Bogus(why),
+                Verdict::Needs(question) => next = Next::Needs(question),
+            }
+            if !matches!(next, Next::Judged) {
+                break;
+            }
+        }
+        let (learned, notes) = judge.into_learned();
+        (next, learned, notes)
+    }
+
+    /// Everything is judged and nothing is bogus: the TTLs are what the signatures allow (RFC 4035 §5.3.3).
+    fn proved(&mut self, turn: &mut Turn<'_, '_>) {
+        let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
+        let Proving { mut found, ttls_secs, insecure, unsigned, .. } = *proving;
+        self.secure = insecure.is_none() && !unsigned;
+        let (cache, now) = (turn.around.cache, turn.now);
+        let mut allowed = ttls_secs.into_iter();
+        let mut last_secs = u32::MAX;
+        // Insecure statements have no bound.
+        let security = |ttl_secs| if ttl_secs == u32::MAX { Security::Insecure } else { Security::Secure };
+        let bound = |set: &mut RrSet, ttl_secs: u32| {
+            set.ttl_secs = set.ttl_secs.min(ttl_secs);
+            cache.judged(set, security(ttl_secs), now);
+        };
+        let goal = self.goal(CLIENT);
+        let current = goal.current.clone();
+        for nth in 0..goal.chain.len() {
+            if !is_made(&goal.chain[nth], &goal.chain[..nth]) {
+                last_secs = allowed.next().unwrap_or(u32::MAX);
+            }
+            bound(&mut goal.chain[nth], last_secs);
+        }
+        let ttl_secs = allowed.next().unwrap_or(last_secs);
+        match &mut found {
+            Found::Answer(set) => bound(set, ttl_secs),
+            Found::NoData(denied) | Found::NxDomain(denied) => {
+                let sets = denied.soa.iter_mut().chain(&mut denied.proof);
+                sets.for_each(|set| set.ttl_secs = set.ttl_secs.min(ttl_secs));
+                cache.judged_denial(&current.name, current.qtype, security(ttl_secs), now);
+            }
+            Found::TooLong | Found::Failed(_) => {}
+        }
+        let judged = if self.secure { Judged::Secure } else { Judged::Insecure };
+        self.note(turn, CLIENT, Event::Judged { judged });
+        self.insecure = insecure;
+        self.conclude(CLIENT, found, turn);
+    }
+
+    /// Something must be asked before the judge can go on.
+    fn fetch(&mut self, question: Question, turn: &mut Turn<'_, '_>) {
+        let open = (1..self.goals.len()).find(|nth| self.goals[*nth].question == question);
+        match open.and_then(|nth| u32::try_from(nth).ok()).map(GoalId) {
+            Some(other) => {
+                let goal = self.goal(other);
+                if !goal.waiters.contains(&CLIENT) {
+                    goal.waiters.push(CLIENT);
+                }
+                turn.ready.push(other);
+            }
+            None if self.goals.len() >= MAX_GOALS => self.over_limit(CLIENT, Limit::Depth, turn),
+            None => {
+                self.open(question, Purpose::Proof, CLIENT, turn);
+            }
+        }
+    }
+
+    /// What cannot be believed goes out of the cache, so that the next question begins anew.
+    fn disbelieve(&mut self, reason: Bogus, turn: &mut Turn<'_, '_>) {
+        let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
+        let because = match &reason {
+            Bogus::NoKeys { zone } => self.failure_of(zone),
+            _ => Vec::new(),
+        };
+        // Keys that cannot be had just now say nothing against what they sign.
+        if because.is_empty() {
+            self.forget(&proving.found, turn.around.cache);
+        }
+        let judged = Judged::Bogus { reason: reason.clone() };
+        self.note(turn, CLIENT, Event::Judged { judged });
+        self.conclude(CLIENT, Found::Failed(Failure::Bogus { reason, because }), turn);
+    }
+
+    /// Takes out of the cache what was heard on the way to an answer, as far as it is not proved.
+    fn forget(&mut self, found: &Found, cache: &Cache) {
+        let goal = self.goal(CLIENT);
+        let current = goal.current.clone();
+        for set in &goal.chain {
+            cache.disbelieve(&set.owner, set.rtype);
+        }
+        if !matches!(found, Found::TooLong) {
+            cache.disbelieve(&current.name, current.qtype);
+        }
+        for count in 0..=current.name.label_count() {
+            let zone = current.name.suffix(count);
+            if self.zones.iter().all(|known| known.zone != zone) {
+                cache.disbelieve(&zone, RecordType::DNSKEY);
+                cache.disbelieve(&zone, RecordType::DS);
+            }
+        }
+    }
+
+    /// Why the keys of a zone could not be had.
+    fn failure_of(&self, zone: &Name) -> Vec<crate::wire::Ede> {
+        let wanted = Question::new(zone.clone(), RecordType::DNSKEY);
+        let goal = self.goals.iter().find(|goal| goal.question == wanted && goal.purpose == Purpose::Proof);
+        match goal.map(|goal| &goal.state) {
+            Some(State::Done(Found::Failed(failure))) => failure.edes(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The keys of a zone that the client's question goes through will be needed: they are asked for while the
+    /// question itself is under way, so that validation costs no round trip of its own.
+    pub(super) fn foresee(&mut self, zone: &Name, signed: bool, turn: &mut Turn<'_, '_>) {
+        let around = &*turn.around;
+        let (settings, cache) = (around.settings, around.cache);
+        let question = Question::new(zone.clone(), RecordType::DNSKEY);
+        let anchored = settings.proofs.anchors.names(zone);
+        let off = settings.proofs.negative.iter().any(|off| zone.is_within(off))
+            || settings.routes.own(zone).is_some() && !anchored;
+        if !self.validates(turn)
+            || !(signed || anchored)
+            || off
+            || cache.zone(zone, turn.now).is_some()
+            || self.goals.len() >= MAX_GOALS
+            || self.goals.iter().any(|goal| goal.question == question)
+        {
+            return;
+        }
+        self.open(question, Purpose::Proof, CLIENT, turn);
+    }
+}
+
+/// What there is to judge, in order: the aliases, then the answer. `None` for what is never signed.
+fn statements<'s>(
+    chain: &'s [RrSet],
+    proof: &'s [RrSet],
+    question: &'s Question,
+    found: &'s Found,
+) -> Vec<Option<Statement<'s>>> {
+    let state = |set: &'s RrSet| (set.rtype != RecordType::RRSIG).then_some(Statement::Set { set, proof });
+    let links = (0..chain.len()).filter(|nth| !is_made(&chain[*nth], &chain[..*nth])).map(|nth| state(&chain[nth]));
+    let mut all: Vec<_> = links.collect();
+    match found {
+        Found::Answer(set) if is_made(set, chain) => {}
+        Found::Answer(set) => all.push(state(set)),
+        Found::NoData(denied) | Found::NxDomain(denied) => {
+            let no_name = matches!(found, Found::NxDomain(_));
+            let (soa, proof) = (denied.soa.as_ref(), denied.proof.as_slice());
+            all.push(Some(Statement::Denial { question, no_name, soa, proof }));
+        }
+        Found::TooLong | Found::Failed(_) => {}
+    }
+    all
+}
+
+/// Whether a CNAME was made from a DNAME that came before it (RFC 6672 §5.3.1): that one is signed.
+fn is_made(cname: &RrSet, before: &[RrSet]) -> bool {
+    let makes = |dname: &RrSet| {
+        let below = dname.rtype == RecordType::DNAME && cname.owner.is_below(&dname.owner);
+        below && synthesise(&cname.owner, dname).is_some_and(|made| made.rdatas == cname.rdatas)
+    };
+    cname.rtype == RecordType::CNAME && cname.sigs.is_empty() && before.iter().any(makes)
+}
+
+/// What the walk knows, for the judge.
+#[derive(Debug)]
+struct Knowledge<'k> {
+    cache: &'k Cache,
+    now: Time,
+    /// All goals but the client's.
+    goals: &'k [Goal],
+    /// What this walk has proved: the cache may have had no room for it.
+    zones: &'k [Arc<ZoneTrust>],
+    /// Zones whose servers the operator names.
+    routes: &'k Routes,
+}
+
+impl Knowledge<'_> {
+    fn done(&self, name: &Name, qtype: RecordType) -> Option<(&Goal, &Found)> {
+        let asked = |goal: &&Goal| goal.question.qtype == qtype && goal.question.name == *name;
+        self.goals.iter().rev().filter(asked).find_map(|goal| match &goal.state {
+            State::Done(found) => Some((goal, found)),
+            _ => None,
+        })
+    }
+}
+
+impl Known for Knowledge<'_> {
+    fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
+        let here = self.zones.iter().find(|known| known.zone == *zone).cloned();
+        here.or_else(|| self.cache.zone(zone, self.now))
+    }
+
+    fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {
+        let referral = self.cache.delegation(name, self.now);
+        let told = referral.map(|cut| Cut { ds: cut.ds.clone(), proof: cut.proof.to_vec() });
+        let mut cuts: Vec<Cut> = told.filter(|cut| cut.ds.is_some() || !cut.proof.is_empty()).into_iter().collect();
+        let asked = self.done(name, RecordType::DS);
+        match asked {
+            Some((goal, Found::Answer(set))) if goal.chain.is_empty() => {
+                cuts.push(Cut { ds: Some(set.clone()), proof: Vec::new() });
+            }
+            Some((_, Found::NoData(denied) | Found::NxDomain(denied))) => {
+                cuts.push(Cut { ds: None, proof: denied.proof.clone() });
+            }
+            _ => {}
+        }
+        (cuts, asked.is_some())
+    }
+
+    fn own_zone(&self, name: &Name) -> Option<Name> {
+        self.routes.own(name).cloned()
+    }
+
+    fn keys(&self, zone: &Name) -> Fact<RrSet> {
+        match self.done(zone, RecordType::DNSKEY) {
+            Some((goal, Found::Answer(set))) if goal.chain.is_empty() => return Fact::Is(set.clone()),
+            Some(_) => return Fact::Missing,
+            None => {}
+        }
+        match self.cache.set(zone, RecordType::DNSKEY, self.now) {
+            Some(known) => Fact::Is(known.set.clone()),
+            None => Fact::Unknown,
+        }
+    }
+
+    fn proved_secs(&self, set: &RrSet) -> Option<u32> {
+        let known = self.cache.set(&set.owner, set.rtype, self.now)?;
+        let same = known.security == Security::Secure && known.set.rdatas == set.rdatas && known.set.sigs == set.sigs;
+        let left = (known.expires - self.now).as_secs();
+        same.then(|| u32::try_from(left).unwrap_or(u32::MAX))
+    }
+}
