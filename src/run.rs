@@ -1,5 +1,7 @@
 //! Puts the parts together: settings in, a running resolver out.
 
+mod web;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings, TrustAnchor};
 use crate::dnssec::{self, Anchors};
 use crate::drive::{self, Clock, World};
-use crate::http::{self, HttpSettings, ProxySettings};
+use crate::http::{self, HttpSettings};
 use crate::lab::{self, Lab};
 use crate::listen::{self, Doors, ListenSettings, Open};
 use crate::policy::{LocalData, PolicySettings};
@@ -233,7 +235,7 @@ fn open(settings: &Settings) -> Result<Front, RunError> {
 
 /// Binds the doors for HTTP. A port that nobody asked for by name and that is taken is no reason to serve nobody.
 fn http_doors(settings: &Settings) -> Result<http::Doors, RunError> {
-    let wanted = http_settings(settings);
+    let wanted = web::settings(settings);
     match http::Doors::bind(&wanted) {
         Err(error) if settings.http.listen == Settings::default().http.listen => {
             tracing::warn!("no HTTP: {error}");
@@ -445,48 +447,6 @@ fn stale_settings(cache: &config::Cache) -> Option<StaleSettings> {
         client_timeout: Duration::from_millis(cache.stale_client_timeout_ms),
         recheck: Duration::from_secs(cache.stale_recheck_secs.into()),
     })
-}
-
-fn http_settings(settings: &Settings) -> HttpSettings {
-    let http = &settings.http;
-    HttpSettings {
-        addresses: http.listen.clone(),
-        hosts: http.hosts.clone(),
-        connections: http.connections,
-        connections_per_client: http.connections_per_client,
-        idle: Duration::from_secs(http.idle_secs),
-        waiting: http.waiting,
-        traces: http.traces,
-        proxy: proxy_settings(settings),
-        ..HttpSettings::default()
-    }
-}
-
-fn proxy_settings(settings: &Settings) -> ProxySettings {
-    let proxy = &settings.proxy;
-    ProxySettings {
-        on: proxy.on,
-        allow: proxy.allow.clone(),
-        connect_ports: proxy.connect_ports.clone(),
-        connect: Duration::from_secs(proxy.connect_secs),
-        answer: Duration::from_secs(proxy.answer_secs),
-        tunnel_idle: Duration::from_secs(proxy.tunnel_idle_secs),
-        tunnels: proxy.tunnels,
-        pooled: proxy.pooled,
-        balance: policy(proxy.balance),
-        balance_hosts: settings.balance.iter().map(|given| (given.host.clone(), policy(given.policy))).collect(),
-    }
-}
-
-fn policy(balance: config::Balance) -> http::Policy {
-    match balance {
-        config::Balance::RoundRobin => http::Policy::RoundRobin,
-        config::Balance::LeastConnections => http::Policy::LeastConnections,
-        config::Balance::LeastTime => http::Policy::LeastTime,
-        config::Balance::HashUrl => http::Policy::HashUrl,
-        config::Balance::HashClient => http::Policy::HashClient,
-        config::Balance::TwoChoices => http::Policy::TwoChoices,
-    }
 }
 
 fn listen_settings(settings: &Settings) -> ListenSettings {
