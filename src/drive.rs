@@ -123,7 +123,7 @@ async fn carry_out(
     }
     let (mut outcome, mut walk) = to_its_end(begin(asked.clone()), world, watch).await;
     steps.extend(walk.take_log());
-    if let Some(next) = synthesis.next(asked, &outcome) {
+    if let Some(next) = synthesis.next(asked, &outcome, walk.is_checked()) {
         let before = Before::new(&steps, started, world.clock.now());
         let second = begin(next).on_budget(walk.budget());
         let (other, second) = to_its_end(second, world, &mut |entry| watch(&entry.behind(&before))).await;
@@ -182,7 +182,7 @@ pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Opt
     let synthesis = &world.settings.synthesis;
     let detour = synthesis.enter(question);
     let outcome = known_of(detour.asked(), checking_disabled, world)?;
-    let outcome = match synthesis.next(detour.asked(), &outcome) {
+    let outcome = match synthesis.next(detour.asked(), &outcome, !checking_disabled) {
         Some(next) => synthesis.join(detour.asked(), outcome, known_of(&next, checking_disabled, world)?).0,
         None => outcome,
     };

@@ -172,6 +172,8 @@ fn zones_with_servers_of_their_own_are_read() {
         "rootwalk.toml:7:2: `stub` must be a list of tables, each under a heading in two pairs of brackets",
     ];
     assert_eq!(complaints.complaints(), expected);
+    let same = "[[stub]]\nzone = \"a.\"\nservers = [\"::1\", \"[::1]:5353\"]\n";
+    assert!(Given::file(same).complaints()[0].contains("::1 stands twice"));
     let twice = "[[forward]]\nzone = \"a.\"\nservers = [\"::1\"]\n[[stub]]\nzone = \"A\"\nservers = [\"::1\"]\n";
     assert!(Given::file(twice).complaints()[0].contains("entries for the zone a."));
 }

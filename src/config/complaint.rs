@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, where, and what would be right.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::wire::Name;
@@ -94,6 +95,9 @@ pub enum Problem {
     /// An alias that does not stand alone (RFC 1034 §3.6.2).
     #[error("`local.records` has an alias (CNAME) and another record for {0}: an alias stands alone")]
     BesideAlias(Name),
+    /// An address that stands twice in a list of servers: what is known of a server goes by its address.
+    #[error("{0} stands twice in the servers of one zone, where each address counts once, whatever its port")]
+    SameAddress(IpAddr),
     /// A zone with two entries, of which only one could count.
     #[error("there are two [[forward]] or [[stub]] entries for the zone {0}: list all servers in one")]
     Twice(Name),

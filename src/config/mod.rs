@@ -116,6 +116,13 @@ fn check(settings: &Settings) -> Vec<Problem> {
     let zones = || settings.forward.iter().map(|zone| &zone.zone).chain(settings.stub.iter().map(|zone| &zone.zone));
     let twice = zones().find(|zone| zones().filter(|other| other == zone).count() > 1);
     problems.extend(twice.map(|zone| Problem::Twice(zone.clone())));
+    let named = |servers: &[ServerAddress]| {
+        let again =
+            |(nth, server): &(usize, &ServerAddress)| servers[..*nth].iter().any(|other| other.addr == server.addr);
+        servers.iter().enumerate().find(again).map(|(_, server)| Problem::SameAddress(server.addr))
+    };
+    problems.extend(settings.forward.iter().filter_map(|zone| named(&zone.servers)));
+    problems.extend(settings.stub.iter().filter_map(|zone| named(&zone.servers)));
     if !zones().any(Name::is_root) && !settings.root_hints.iter().any(usable) {
         problems.push(Problem::NoWayOut);
     }

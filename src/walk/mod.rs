@@ -175,6 +175,12 @@ impl Walk {
         }
     }
 
+    /// Whether it validates, unless validation is off altogether.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        self.checking
+    }
+
     /// The same, with what another walk for the same client has left of its budget.
     #[must_use]
     pub fn on_budget(mut self, budget: &Budget) -> Self {

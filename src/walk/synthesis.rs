@@ -59,8 +59,9 @@ impl Synthesis {
 
     /// What to look up besides, because `outcome` has no address for `asked`.
     #[must_use]
-    pub fn next(&self, asked: &Question, outcome: &Outcome) -> Option<Question> {
-        let wanted = self.dns64.as_ref().is_some_and(|dns64| dns64.is_wanted(asked, outcome));
+    pub fn next(&self, asked: &Question, outcome: &Outcome, is_checked: bool) -> Option<Question> {
+        // RFC 6147 §5.5: who checks for himself (CD) gets nothing that is made.
+        let wanted = is_checked && self.dns64.as_ref().is_some_and(|dns64| dns64.is_wanted(asked, outcome));
         wanted.then(|| Question { qtype: RecordType::A, ..asked.clone() })
     }
 
@@ -301,17 +302,15 @@ mod tests {
         let synthesis = Synthesis { dns64: Some(dns64("64:ff9b::", 96)), ..Synthesis::default() };
         let asked = question("www.example", RecordType::AAAA);
         let wanted = |sets: &[(RecordType, u32, &[&str])]| {
-            synthesis.next(&asked, &told(outcome("www.example", sets, None))).is_some()
+            synthesis.next(&asked, &told(outcome("www.example", sets, None)), true).is_some()
         };
         assert!(wanted(&[]) && wanted(&[(RecordType::AAAA, 60, &["::ffff:192.0.2.1"])]));
         assert!(!wanted(&[(RecordType::AAAA, 60, &["2001:db8::1"])]));
         let denied = Outcome { rcode: ResponseCode::NXDomain, ..told(outcome("www.example", &[], None)) };
-        assert!(synthesis.next(&asked, &denied).is_none(), "a name that does not exist has no A record either");
-        assert!(
-            synthesis
-                .next(&question("www.example", RecordType::MX), &told(outcome("www.example", &[], None)))
-                .is_none()
-        );
+        assert!(synthesis.next(&asked, &denied, true).is_none(), "a name that does not exist has no A record either");
+        let none = told(outcome("www.example", &[], None));
+        assert!(synthesis.next(&question("www.example", RecordType::MX), &none, true).is_none());
+        assert!(synthesis.next(&asked, &none, false).is_none(), "nothing is made for who checks for himself");
         // RFC 6147 §5.1.7: no longer than the denial would have been kept.
         for (soa_ttl_secs, a_ttl_secs, expected) in [(Some(30), 300, 30), (Some(900), 300, 300), (None, 3600, 600)] {
             let first = told(outcome("www.example", &[], soa_ttl_secs));

@@ -18,6 +18,8 @@ use super::{CLIENT, Turn, Walk};
 const LISTEN_ON: Duration = Duration::from_millis(1200);
 /// A TCP connection takes a round trip more, and somebody on the way may be slow to refuse it.
 const TCP_LEAST: Duration = Duration::from_millis(1000);
+/// The least patience with a forwarder: it may have to ask several servers itself, and then be as slow as all of them.
+const FORWARD_LEAST: Duration = Duration::from_millis(1500);
 /// The longest patience over TCP.
 const TCP_MOST: Duration = Duration::from_secs(3);
 /// The longest patience with a server that has never answered: its replies still count when they are late.
@@ -53,7 +55,9 @@ impl Walk {
             return;
         }
         let Some(at) = self.goal(id).at().filter(|at| at.waits.is_empty()) else { return };
-        match at.silent_over_udp() {
+        // Where there is a fallback, it comes sooner than what may only be slow.
+        let silent = at.silent_over_udp().filter(|_| !at.route.as_ref().is_some_and(|route| route.fallback));
+        match silent {
             Some(server) => {
                 let how = How { transport: Transport::Tcp, edns: true, why: AskWhy::TcpAfterSilence };
                 self.send(id, server, how, ChoiceWhy::Same, turn);
@@ -110,15 +114,17 @@ impl Walk {
         let waiting: Vec<IpAddr> = pending.map(|pending| pending.server.addr).collect();
         let out_of_reach = self.out_of_reach;
         let Some(at) = self.goal(id).at() else { return Vec::new() };
+        let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
+        let most_tries = if has_fallback { 1 } else { limits.tries_per_address };
         let mut usable: Vec<(Candidate, bool)> = Vec::new();
         let mut avoided: Vec<(ServerAt, Avoided)> = Vec::new();
         for server in at.cut.servers.iter().take(limits.servers_per_zone) {
-            let addrs = addresses(server, at, limits.tries_per_address, cache, now);
+            let addrs = addresses(server, at, most_tries, cache, now);
             for addr in addrs.into_iter().take(limits.addresses_per_server) {
                 let tries = at.tries(addr);
                 let in_time = waiting.contains(&addr);
                 let family = if addr.is_ipv4() { settings.ipv4 } else { settings.ipv6 };
-                let spent = at.is_spent(addr, limits.tries_per_address);
+                let spent = at.is_spent(addr, most_tries);
                 let listed = usable.iter().any(|(candidate, _)| candidate.server.addr == addr);
                 if spent || listed || in_time || !family {
                     continue;
@@ -175,6 +181,7 @@ impl Walk {
             sent.name = question.name.with_case(turn.around.dice.bits());
         }
         let patience = patience(&turn.around.servers.state(server.addr, turn.now), how.transport);
+        let patience = if forwarded { patience.max(FORWARD_LEAST) } else { patience };
         let event = Event::Asked {
             ask: ask.0,
             zone: zone.clone(),

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rootwalk::trace::{AskWhy, Avoided, Event, RouteKind};
 use rootwalk::walk::{Avoid, Private, Route, Routes};
@@ -79,8 +80,9 @@ fn servers_at_avoided_addresses_are_not_asked_and_named() {
     assert!(ended.log.iter().any(|entry| matches!(entry.event, Event::NotAsked { why: Avoided::Loopback, .. })));
 }
 
-/// A server of example.com in the lab, and an address where nobody is.
+/// A server of example.com in the lab, one that is silent, and an address where nobody is.
 const SERVER: [u8; 4] = [127, 53, 2, 1];
+const SILENT: [u8; 4] = [127, 53, 3, 5];
 const NOBODY: [u8; 4] = [127, 53, 99, 99];
 
 fn routed(kind: RouteKind, zone: &str, server: [u8; 4], change: impl FnOnce(&mut Route)) -> World<'static> {
@@ -171,4 +173,16 @@ fn servers_that_the_operator_names_fail_alone_unless_there_is_a_fallback() {
     let mut world = routed(RouteKind::Stub, "example.com.", SERVER, |_| ());
     world.resolver.settings.avoid = Avoid { loopback: true, ..Avoid::default() };
     is_true(&www, &world.resolve(&www));
+}
+
+#[test]
+fn a_silent_forwarder_is_waited_for_longer_than_a_server_and_leaves_time_for_the_fallback() {
+    let www = question("www.example.com.", RecordType::A);
+    let mut world = routed(RouteKind::Forward, "example.com.", SILENT, |_| ());
+    let ended = world.resolve(&www);
+    assert!(ended.outcome.failure.is_some() && ended.took > Duration::from_secs(4), "after {:?}", ended.took);
+    let mut world = routed(RouteKind::Forward, "example.com.", SILENT, |route| route.fallback = true);
+    let ended = world.resolve(&www);
+    is_true(&www, &ended);
+    assert!(ended.took < Duration::from_secs(3), "after {:?}", ended.took);
 }
