@@ -267,7 +267,7 @@ fn statements<'s>(
 fn is_made(cname: &RrSet, before: &[RrSet]) -> bool {
     let makes = |dname: &RrSet| {
         let below = dname.rtype == RecordType::DNAME && cname.owner.is_below(&dname.owner);
-        below && synthesise(&cname.owner, dname).is_some_and(|made| made.rdatas == cname.rdatas)
+        below && synthesise(&cname.owner, dname).is_some_and(|made| made.targets().eq(cname.targets()))
     };
     cname.rtype == RecordType::CNAME && cname.sigs.is_empty() && before.iter().any(makes)
 }
@@ -310,7 +310,7 @@ impl Known for Knowledge<'_> {
             Some((goal, Found::Answer(set))) if goal.chain.is_empty() => {
                 cuts.push(Cut { ds: Some(set.clone()), proof: Vec::new() });
             }
-            Some((_, Found::NoData(denied) | Found::NxDomain(denied))) => {
+            Some((goal, Found::NoData(denied) | Found::NxDomain(denied))) if goal.chain.is_empty() => {
                 cuts.push(Cut { ds: None, proof: denied.proof.clone() });
             }
             _ => {}

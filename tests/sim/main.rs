@@ -178,6 +178,26 @@ fn loss_alone_loses_no_answer() {
     assert!(lost * 1000 <= asked, "{lost} of {asked} lost at 30 % loss");
 }
 
+/// Keys are asked for while the question itself is under way.
+#[test]
+fn validation_costs_no_round_trip() {
+    for name in ["www.example.com.", "www.shop.example.com.", "www.example.org.", "anything.wildcard.lab."] {
+        let question = Question::new(name.parse().expect("a name"), RecordType::A);
+        let took = |validates: bool| {
+            let mut world = World::new(&LAB, 5, 0.0, 0.0).with_even_paths();
+            if !validates {
+                world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
+            }
+            let ended = world.resolve(&question);
+            assert_eq!(ended.outcome.secure, validates, "{}", story(&ended));
+            (ended.took, ended.budget.queries())
+        };
+        let ((with, more), (without, fewer)) = (took(true), took(false));
+        println!("{name}: {with:?}, {more} queries with validation, {without:?}, {fewer} queries without");
+        assert_eq!(with, without, "{name}");
+    }
+}
+
 #[test]
 fn a_second_question_costs_less() {
     let mut world = World::new(&LAB, 1, 0.0, 0.0);

@@ -1,0 +1,93 @@
+//! Another validator over the same data: `delv` asks with CD and judges by itself.
+
+use std::process::Command;
+
+use rootwalk::lab::Needs;
+
+use super::dig::Running;
+use super::{LAB, typed};
+
+/// Questions beside those of the rows: both sides of cuts, denials of every kind, wildcards, aliases.
+const MORE: &[&str] = &[
+    ". NS",
+    ". DNSKEY",
+    ". DS",
+    "nope. A",
+    "com. DNSKEY",
+    "nope.com. A",
+    "example.com. DNSKEY",
+    "example.com. DS",
+    "deep.example.com. NS",
+    "old.example.com. DNAME",
+    "www.old.example.com. CNAME",
+    "wild.example.com. A",
+    "b.wild.example.com. MX",
+    "a.b.nope.example.com. TXT",
+    "shop.example.com. DS",
+    "shop.example.com. NS",
+    "example.net. DS",
+    "example.org. DS",
+    "nope.example.org. A",
+    "*.wildcard.lab. A",
+    "x.y.wildcard.lab. A",
+    "nope.wildcard.lab. MX",
+    "www.wildcard.lab. AAAA",
+    "www.iterations.lab. A",
+    "iterations.lab. DS",
+    "unknownalg.lab. DS",
+    "www.opt-out.lab. A",
+    "unsigned.opt-out.lab. DS",
+    "nope.opt-out.lab. A",
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Security {
+    Secure,
+    Insecure,
+    Bogus,
+}
+
+/// What `delv` makes of a question.
+fn judged_by_delv(lab: &Running, keys: &str, question: &str) -> (Security, String) {
+    let (ip, port) = (lab.resolver.ip(), lab.resolver.port());
+    let mut delv = Command::new("delv");
+    delv.args([&format!("@{ip}"), "-p", &port.to_string(), "-a", keys, "+root=."]);
+    let output = delv.args(question.split(' ')).output().unwrap();
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    let security = match () {
+        () if text.contains("; unsigned answer") || text.contains("response, unsigned") => Security::Insecure,
+        () if text.contains("; fully validated") || text.contains("response, fully validated") => Security::Secure,
+        () => Security::Bogus,
+    };
+    (security, text)
+}
+
+fn judged_here(lab: &Running, question: &str) -> (Security, String) {
+    let dug = lab.dig(question);
+    let security = match dug.rcode.as_str() {
+        "SERVFAIL" => Security::Bogus,
+        _ if dug.has("ad") => Security::Secure,
+        _ => Security::Insecure,
+    };
+    (security, dug.text)
+}
+
+#[test]
+fn delv_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("root.keys");
+    let keys = keys.to_str().unwrap();
+    let lab = Running::lab(&["--trust-anchor-out", keys]);
+    let healthy = LAB.healthy().iter().map(|sample| typed(&sample.ask));
+    let zoo = LAB.zoo().iter().filter(|row| row.needs == Needs::Validation).map(|row| typed(&row.ask));
+    let all: Vec<String> = healthy.chain(zoo).chain(MORE.iter().map(|more| (*more).to_owned())).collect();
+    for question in &all {
+        let (here, ours) = judged_here(&lab, question);
+        let (there, theirs) = judged_by_delv(&lab, keys, question);
+        // RFC 5155 §9.2: AD must not be set for what falls into an opt-out span; delv sees a valid signature and no more.
+        let opt_out = ["nope.com. A", "nope.opt-out.lab. A", "unsigned.opt-out.lab. DS"].contains(&question.as_str());
+        let same = if opt_out { (here, there) == (Security::Insecure, Security::Secure) } else { here == there };
+        assert!(same, "{question}: {here:?} here, {there:?} by delv\n{ours}\n{theirs}");
+    }
+    assert_eq!(judged_here(&lab, "www.old.example.com. CNAME").0, Security::Secure);
+}
