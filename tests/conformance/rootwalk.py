@@ -11,7 +11,6 @@ SUPPORTS = {
     "forward-first",          # ... with fallback to iteration
     "stub",                   # authoritative servers of a zone given in the configuration
     "stub-first",             # ... with fallback to iteration
-    "private-address",        # rebinding protection
     "dns64",                  # RFC 6147
     "dns64-ignore-aaaa",
     "rd0-from-cache",         # RD=0 is answered from the cache
@@ -86,6 +85,11 @@ def config(f):
         query_private=True,
         private_addresses=f.private_address,
         private_domains=f.private_domain)
+    out += table(
+        "[dnssec]",
+        validate=f.validation,
+        trust_anchors=f.trust_anchors or None,
+        negative_trust_anchors=f.domain_insecure or None)
     out += table(
         "[cache]",
         min_ttl_secs=f.min_ttl,
