@@ -170,7 +170,8 @@ impl Cache {
             // What was known before is not what is told now: it must not be served stale either.
             let alias = self.key(&Subject::of(&set.owner, RecordType::CNAME, Store::Sets));
             for key in [key, alias] {
-                if self.get::<KnownSet>(&key).is_some_and(|old| old.rank <= rank) {
+                let is_proved = |old: &KnownSet| old.security == Security::Secure && old.expires > now;
+                if self.get::<KnownSet>(&key).is_some_and(|old| old.rank <= rank && !is_proved(&old)) {
                     self.remove(&key);
                 }
             }

@@ -64,6 +64,31 @@ fn store(put: Put) {
     assert_eq!(put, Put::Stored);
 }
 
+/// CD brings unproved data into the cache, and forgers try to: neither takes the place of what was proved.
+#[test]
+fn what_is_proved_is_not_replaced_by_what_is_not() {
+    let (cache, www, at) = (cache(), name("www.example"), Time::from_secs);
+    let proved = RrSet { sigs: [&b"a signature"[..]].into_iter().collect(), ..a_set(&www, 60, 1) };
+    store(cache.put_set(proved.clone(), Rank::AuthAnswer, Source::Local, at(0)));
+    let other = || a_set(&www, 600, 2);
+    // What was not there is not proved by its name.
+    cache.judged(&other(), Security::Secure, at(1));
+    assert_eq!(cache.set(&www, RecordType::A, at(1)).expect("fresh").security, Security::Unchecked);
+    cache.judged(&RrSet { ttl_secs: 40, ..proved.clone() }, Security::Secure, at(1));
+    let kept = Put::KeptBetter(Rank::AuthAnswer);
+    assert_eq!(cache.put_set(other(), Rank::AuthAnswer, Source::Local, at(2)), kept);
+    assert_eq!(cache.put_set(a_set(&www, 0, 2), Rank::AuthAnswer, Source::Local, at(3)), Put::ZeroTtl);
+    let denial = Denial::heard(DenialKind::NxDomain, None, [], Source::Local);
+    assert_eq!(cache.put_denial(&www, RecordType::A, denial, at(4)).1, kept);
+    let known = cache.set(&www, RecordType::A, at(40)).expect("fresh");
+    assert_eq!((known.set.rdatas.clone(), known.security), (proved.rdatas.clone(), Security::Secure));
+    // The signature bounds its life, and then anything may come.
+    assert_eq!(cache.set(&www, RecordType::A, at(41)), None);
+    store(cache.put_set(other(), Rank::AuthAnswer, Source::Local, at(41)));
+    cache.disbelieve(&www, RecordType::A);
+    assert_eq!(cache.set(&www, RecordType::A, at(42)), None);
+}
+
 #[test]
 fn a_set_lives_for_its_ttl_and_not_longer_than_a_day() {
     let (cache, www, at) = (cache(), name("www.example"), Time::from_secs);

@@ -143,7 +143,9 @@ proptest! {
     #[test]
     fn nothing_that_was_changed_is_secure(question in questions(), nth in any::<prop::sample::Index>(), change in changes()) {
         let evidence = gather(&question);
-        prop_assume!(matches!(judge_all(&evidence).0, Verdict::Secure { .. }));
+        if !matches!(judge_all(&evidence).0, Verdict::Secure { .. }) {
+            return Ok(());
+        }
         let mut bad = Evidence { rcode: evidence.rcode, sets: evidence.sets.clone(), denial: evidence.denial.clone() };
         let sets = bad.sets.len();
         let proofs = bad.denial.as_ref().map_or(0, |denial| denial.proof.len() + 1);
