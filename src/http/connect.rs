@@ -239,6 +239,13 @@ impl<'a> Race<'a> {
     async fn step(&mut self) -> Option<Connected> {
         loop {
             let more = self.waiting.iter().any(|waiting| !waiting.is_empty());
+            // A timer that is due already would still take a millisecond.
+            if more && self.next_at <= Instant::now() {
+                match self.start() {
+                    Some(won) => return Some(won),
+                    None => continue,
+                }
+            }
             tokio::select! {
                 Some(Ok((nth, ttl_secs, result))) = self.running.join_next() => match result {
                     Ok(stream) => {

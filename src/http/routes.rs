@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
-use axum::http::{Method, StatusCode, Version};
+use axum::http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
+use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use tokio::sync::Semaphore;
@@ -63,17 +63,22 @@ impl Front {
 
     /// Answers one request, whatever it is.
     pub(super) async fn answer(&self, request: Request, peer: Peer) -> Response {
-        let headers = request.headers().clone();
+        // What the answer depends on, whoever gives it; most requests say nothing of it.
+        let mut wishes = HeaderMap::new();
+        for accept in request.headers().get_all(ACCEPT) {
+            wishes.append(ACCEPT, accept.clone());
+        }
+        let wants_change = request.headers().contains_key(UPGRADE);
         let mut response = self.find(request, peer).await.unwrap_or_else(IntoResponse::into_response);
         let is_problem = match response.extensions_mut().remove::<Problem>() {
             Some(problem) => {
-                response = problem.fill(response, &headers);
+                response = problem.fill(response, &wishes);
                 true
             }
             None => false,
         };
         // Where a change of protocol was asked for and not granted, nobody watches what comes next.
-        let stays = headers.contains_key(UPGRADE) && response.status() != StatusCode::SWITCHING_PROTOCOLS;
+        let stays = wants_change && response.status() != StatusCode::SWITCHING_PROTOCOLS;
         if stays || is_problem && response.headers().contains_key("proxy-status") {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
