@@ -158,6 +158,7 @@ impl Walk {
     /// Sends the next question to `server`.
     fn send(&mut self, id: GoalId, server: ServerAt, how: How, choice: ChoiceWhy, turn: &mut Turn<'_, '_>) {
         let settings = turn.around.settings;
+        let validates = self.validates(turn);
         if let Err(limit) = self.budget.spend_query(&settings.limits, turn.now) {
             return self.over_limit(CLIENT, limit, turn);
         }
@@ -203,7 +204,8 @@ impl Walk {
             question: sent,
             edns: how.edns.then_some(edns),
             rd: forwarded,
-            cd: false,
+            // RFC 6840 §5.9: who checks by himself, or whose client does, wants to see what fails the check of others.
+            cd: forwarded && (!self.checking || validates),
             check_case,
             give_up: patience + LISTEN_ON,
         });

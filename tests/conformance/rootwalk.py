@@ -88,6 +88,8 @@ def config(f):
     out += table(
         "[dnssec]",
         validate=f.validation,
+        # many scenarios were signed when SHA-1 still counted
+        sha1=True,
         trust_anchors=f.trust_anchors or None,
         negative_trust_anchors=f.domain_insecure or None)
     out += table(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rootwalk::trace::{AskWhy, Avoided, Event, RouteKind};
-use rootwalk::walk::{Avoid, Private, Route, Routes};
+use rootwalk::walk::{Around, Avoid, Dice, Private, Route, Routes, Step, Walk};
 use rootwalk::wire::{Question, RecordType, ResponseCode, ede};
 
 use super::resolver::Ended;
@@ -185,4 +185,27 @@ fn a_silent_forwarder_is_waited_for_longer_than_a_server_and_leaves_time_for_the
     let ended = world.resolve(&www);
     is_true(&www, &ended);
     assert!(ended.took < Duration::from_secs(3), "after {:?}", ended.took);
+}
+
+#[test]
+fn forwarders_are_asked_for_recursion_and_servers_are_not() {
+    let www = question("www.example.com.", RecordType::A);
+    for (kind, is_forward) in [(RouteKind::Forward, true), (RouteKind::Stub, false)] {
+        let world = routed(kind, "example.com.", SERVER, |_| ()).resolver;
+        for (checked, cd) in [(true, !world.settings.proofs.anchors.is_empty()), (false, true)] {
+            let walk = Walk::new(www.clone(), &world.settings, world.now);
+            let mut walk = if checked { walk } else { walk.unchecked() };
+            let mut around = Around {
+                cache: &world.cache,
+                servers: &world.servers,
+                settings: &world.settings,
+                dice: &mut Dice::seeded(1),
+                unix_secs: 0,
+            };
+            let Step::Wait { asks, .. } = walk.step(world.now, None, &mut around) else { panic!("it has to ask") };
+            let first = asks.iter().find(|ask| ask.question.name == www.name).expect("the question");
+            // RFC 6840 §5.9: nobody else's check stands between the data and ours.
+            assert_eq!((first.rd, first.cd), (is_forward, is_forward && cd), "{kind}, checked: {checked}");
+        }
+    }
 }
