@@ -210,11 +210,10 @@ impl Walk {
             give_up: patience + LISTEN_ON,
         });
         let (sent, late_at) = (turn.now, turn.now + patience);
-        let followers = Vec::new();
         let pending = Pending {
             id: ask,
             goal: id,
-            followers,
+            followers: Vec::new(),
             zone,
             server,
             question,
