@@ -196,3 +196,27 @@ fn the_lab_lists_itself_and_names_the_mistake_in_a_folder() {
     assert_eq!(wrong.status.code(), Some(2));
     assert!(text(&wrong.stderr).contains("lab.toml"), "{}", text(&wrong.stderr));
 }
+
+#[test]
+fn what_is_made_here_stands_around_what_servers_say() {
+    let told = |name: &str, qtype: &str, setting: &str| {
+        let output = rootwalk(&["trace", name, qtype, "--lab", "--set", setting]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    // An alias of the operator leads into the lab; a name that has records here asks nobody.
+    let records = "local.records=web.lan CNAME www.example.com,nas.lan 60 A 192.0.2.7";
+    let alias = told("web.lan", "A", records);
+    assert!(alias.contains("web.lan. 3600 IN CNAME www.example.com."), "{alias}");
+    assert!(alias.contains("www.example.com. 300 IN A 127.53.80."), "{alias}");
+    assert!(alias.contains("web.lan. leads to www.example.com."), "{alias}");
+    let local = told("nas.lan", "A", records);
+    assert!(local.contains("nas.lan. 60 IN A 192.0.2.7") && local.contains(" 0 queries"), "{local}");
+    // Two walks, one story: the second has asks and goals of its own, and knows what the first has learned.
+    let made = told("mail.example.com", "AAAA", "dns64.prefix=2001:db8:64::/96");
+    assert!(made.contains("mail.example.com. 300 IN AAAA 2001:db8:64::7f35:"), "{made}");
+    assert!(made.contains("29 (Synthesized)") && made.contains("resolve mail.example.com. A\n"), "{made}");
+    assert_eq!(made.matches("ask the root for its own servers").count(), 1, "{made}");
+    let kept = told("www.example.com", "AAAA", "dns64.prefix=2001:db8:64::/96");
+    assert!(!kept.contains("2001:db8:64:"), "a name with an AAAA record keeps it: {kept}");
+}
