@@ -44,14 +44,27 @@ pub(super) fn holds(algorithm: u8, public: &[u8], data: &[u8], signature: &[u8])
     }
 }
 
-/// RFC 3110 §2: the length of the exponent in one octet, or a zero and two; the exponent; the modulus.
-fn rsa_holds(algorithm: u8, public: &[u8], data: &[u8], signature: &[u8]) -> bool {
-    let split = match public {
+/// Whether this is an RSA key shorter than the library verifies with, which anybody can break (RFC 8624 leaves sizes
+/// to the validator).
+pub(super) fn is_weak(algorithm: u8, public: &[u8]) -> bool {
+    let is_rsa = matches!(algorithm, 5 | 7 | 8 | 10);
+    is_rsa && rsa_parts(public).is_some_and(|(_, modulus)| modulus.len() < LEAST_MODULUS)
+}
+
+/// Octets of the shortest RSA modulus.
+const LEAST_MODULUS: usize = 1024 / 8;
+
+/// Exponent and modulus (RFC 3110 §2): the length of the exponent in one octet, or a zero and two, comes first.
+fn rsa_parts(public: &[u8]) -> Option<(&[u8], &[u8])> {
+    match public {
         [0, high, low, rest @ ..] => rest.split_at_checked(usize::from(u16::from_be_bytes([*high, *low]))),
         [length, rest @ ..] => rest.split_at_checked(usize::from(*length)),
         [] => None,
-    };
-    let Some((exponent, modulus)) = split else { return false };
+    }
+}
+
+fn rsa_holds(algorithm: u8, public: &[u8], data: &[u8], signature: &[u8]) -> bool {
+    let Some((exponent, modulus)) = rsa_parts(public) else { return false };
     // Leading zeros are not allowed, yet harmless; the library wants none.
     let bare = |octets: &[u8]| octets.iter().copied().skip_while(|octet| *octet == 0).collect::<Vec<u8>>();
     let key = RsaPublicKeyComponents { n: bare(modulus), e: bare(exponent) };
@@ -82,4 +95,21 @@ pub(super) fn sha1(first: &[u8], second: &[u8]) -> [u8; 20] {
     let mut hash = [0; 20];
     hash.copy_from_slice(context.finish().as_ref());
     hash
+}
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::BASE64;
+
+    use super::*;
+
+    /// RFC 5702 §6.1 has a key of 512 bits, §6.2 one of 1024.
+    #[test]
+    fn short_rsa_keys_are_weak() {
+        let short = "AwEAAcFcGsaxxdgiuuGmCkVImy4h99CqT7jwY3pexPGcnUFtR2Fh36BponcwtkZ4cAgtvd4Qs8PkxUdp6p/DlUmObdk=";
+        let short = BASE64.decode(short.as_bytes()).unwrap();
+        assert!(is_weak(8, &short) && !is_weak(13, &short));
+        let long = [&[3, 1, 0, 1][..], &[0xff; 128]].concat();
+        assert!(!is_weak(8, &long) && !is_weak(8, &[]));
+    }
 }

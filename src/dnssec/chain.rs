@@ -83,6 +83,10 @@ impl Judge<'_> {
         ttl_secs: u32,
         anchor: bool,
     ) -> Result<Arc<ZoneTrust>, Halt> {
+        if self.bench.only_weak(zone, set, anchors) {
+            let status = Status::Insecure(Insecure::WeakKeys { zone: zone.clone() });
+            return Ok(self.learn(ZoneTrust { zone: zone.clone(), status, ttl_secs: ttl_secs.min(set.ttl_secs) }));
+        }
         let (keys, verified) = self.bench.keys(zone, set, anchors).map_err(Halt::Bogus)?;
         let (key_tag, algorithm) = (verified.key_tag, verified.algorithm);
         self.note(Proof::Keys { zone: zone.clone(), key_tag, algorithm, anchor, keys: keys.len() });

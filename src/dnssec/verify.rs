@@ -89,19 +89,31 @@ impl Bench<'_> {
         Verified { key_tag: sig.tag, algorithm: sig.algorithm, ttl_secs, left_secs, encloser }
     }
 
+    /// Whether the keys that `anchors` name are there, and all of them too short to prove anything.
+    pub(super) fn only_weak(&self, zone: &Name, set: &RrSet, anchors: &[Anchor]) -> bool {
+        let all: Vec<Key> = set.rdatas.iter().filter_map(Key::read).collect();
+        let anchors = anchors.iter().take(self.limits.ds_per_zone);
+        let mut named = anchors.flat_map(|anchor| self.named(zone, &all, anchor)).peekable();
+        named.peek().is_some() && named.all(|key| algorithm::is_weak(key.algorithm, key.public()))
+    }
+
+    /// Those of `keys` that `anchor` names.
+    fn named<'k>(&self, zone: &Name, keys: &'k [Key], anchor: &Anchor) -> Vec<&'k Key> {
+        match anchor {
+            Anchor::Ds(ds) => {
+                let same_tag = keys.iter().filter(|key| ds.may_name(key)).take(self.limits.keys_per_tag);
+                same_tag.filter(|key| ds.names(zone, key)).collect()
+            }
+            Anchor::Key(anchor) => keys.iter().filter(|key| *key == anchor).collect(),
+        }
+    }
+
     /// The keys of `zone`, when one that `anchors` name signs the set (RFC 4035 §5.2).
     pub(super) fn keys(&mut self, zone: &Name, set: &RrSet, anchors: &[Anchor]) -> Result<(Vec<Key>, Verified), Bogus> {
         let all: Vec<Key> = set.rdatas.iter().filter_map(Key::read).collect();
         let mut failed = None;
         for anchor in anchors.iter().take(self.limits.ds_per_zone) {
-            let named: Vec<&Key> = match anchor {
-                Anchor::Ds(ds) => {
-                    let same_tag = all.iter().filter(|key| ds.may_name(key)).take(self.limits.keys_per_tag);
-                    same_tag.filter(|key| ds.names(zone, key)).collect()
-                }
-                Anchor::Key(anchor) => all.iter().filter(|key| *key == anchor).collect(),
-            };
-            for key in named {
+            for key in self.named(zone, &all, anchor) {
                 if !key.signs_zones() {
                     failed = Some(Bogus::NotZoneKey { zone: zone.clone(), key_tag: key.tag });
                     continue;

@@ -164,6 +164,11 @@ pub enum Insecure {
         /// The algorithms.
         algorithms: Vec<u8>,
     },
+    /// The keys that the DS records name are RSA keys too short to prove anything.
+    WeakKeys {
+        /// The zone.
+        zone: Name,
+    },
     /// No DS record has a digest type that is known and allowed here.
     Digest {
         /// The zone.
@@ -203,7 +208,7 @@ impl Insecure {
             Self::Unsigned { .. } | Self::OptOut { .. } | Self::OwnServers { .. } | Self::NoAnchor { .. } => {
                 return None;
             }
-            Self::Algorithm { .. } => ede::UNSUPPORTED_DNSKEY_ALGORITHM,
+            Self::Algorithm { .. } | Self::WeakKeys { .. } => ede::UNSUPPORTED_DNSKEY_ALGORITHM,
             Self::Digest { .. } => ede::UNSUPPORTED_DS_DIGEST_TYPE,
             Self::Iterations { .. } => ede::UNSUPPORTED_NSEC3_ITERATIONS,
             Self::NegativeAnchor { .. } => NEGATIVE_TRUST_ANCHOR,
@@ -222,6 +227,7 @@ impl fmt::Display for Insecure {
             Self::Algorithm { zone, algorithms } => {
                 write!(f, "{zone} is signed with algorithms that are not verified here: {}", List(algorithms))
             }
+            Self::WeakKeys { zone } => write!(f, "the keys of {zone} are RSA keys of fewer than 1024 bits"),
             Self::Digest { zone, digests } => {
                 write!(f, "the DS records of {zone} have digests that are not verified here: {}", List(digests))
             }
