@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::problem::Problem;
 use super::routes::Front;
 use crate::listen::{Now, Peer, Responder};
-use crate::wire::{RecordType, Reply, ResponseCode};
+use crate::wire::{HEADER, RecordType};
 
 const MESSAGE: &str = "application/dns-message";
 /// The longest DNS message (RFC 8484 §6).
@@ -80,22 +80,89 @@ pub(super) async fn resolve(front: &Front, query: Vec<u8>, peer: Peer) -> Result
 
 /// How long an HTTP cache may keep the answer: no longer than its records (RFC 8484 §5.1).
 pub(super) fn keep_for(answer: &[u8]) -> HeaderValue {
-    let nothing = HeaderValue::from_static("no-store");
-    let Ok(reply) = Reply::read(answer) else { return nothing };
-    if !matches!(reply.rcode, ResponseCode::NoError | ResponseCode::NXDomain) {
-        return nothing;
-    }
-    let secs = match reply.answer.iter().map(|record| record.ttl_secs).min() {
-        // A chain of aliases may end in a denial, which is good for as long as its SOA says.
-        Some(least) => Some(denied_for(&reply).map_or(least, |denied| denied.min(least))),
-        None => denied_for(&reply),
-    };
-    secs.and_then(|secs| format!("max-age={secs}").parse().ok()).unwrap_or(nothing)
+    let secs = life_secs(answer).and_then(|secs| format!("max-age={secs}").parse().ok());
+    secs.unwrap_or(HeaderValue::from_static("no-store"))
 }
 
-/// The life of a denial: the lesser of the TTL and the MINIMUM of its SOA (RFC 2308 §5).
-fn denied_for(reply: &Reply) -> Option<u32> {
-    let soa = reply.authority.iter().find(|record| record.rtype == RecordType::SOA)?;
-    let minimum = soa.rdata.last_chunk::<4>()?;
-    Some(soa.ttl_secs.min(u32::from_be_bytes(*minimum)))
+/// The least TTL of the answer section, and for a denial the lesser of the TTL and the MINIMUM of its SOA (RFC 2308
+/// §5); `None` for a failure. Reads the heads of the records and nothing else, as this is done for each answer.
+fn life_secs(message: &[u8]) -> Option<u32> {
+    let count = |at: usize| Some(u16::from_be_bytes(*message.get(at..)?.first_chunk()?));
+    // NOERROR and NXDOMAIN; what has another code is no answer.
+    if !matches!(message.get(3)? & 15, 0 | 3) {
+        return None;
+    }
+    let (answers, mut at, mut least) = (count(6)?, HEADER, None);
+    for _ in 0..count(4)? {
+        at = skip_name(message, at)? + 4;
+    }
+    for nth in 0..u32::from(answers) + u32::from(count(8)?) {
+        at = skip_name(message, at)?;
+        let (head, rest) = message.get(at..)?.split_first_chunk::<10>()?;
+        let rdata = rest.get(..usize::from(u16::from_be_bytes([head[8], head[9]])))?;
+        // RFC 2181 §8: a value with the top bit set counts as zero.
+        let ttl_secs = Some(u32::from_be_bytes([head[4], head[5], head[6], head[7]])).filter(|ttl| ttl >> 31 == 0);
+        let life = match RecordType::from(u16::from_be_bytes([head[0], head[1]])) {
+            _ if nth < u32::from(answers) => ttl_secs.unwrap_or(0),
+            // A chain of aliases may end in a denial, which is good for as long as its SOA says.
+            RecordType::SOA => ttl_secs.unwrap_or(0).min(u32::from_be_bytes(*rdata.last_chunk()?)),
+            _ => u32::MAX,
+        };
+        least = Some(least.unwrap_or(u32::MAX).min(life));
+        at += head.len() + rdata.len();
+    }
+    // Without a record that says it, nothing is known of a denial's life.
+    least.filter(|least| *least < u32::MAX)
+}
+
+/// Where the name that begins at `at` ends.
+fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match *message.get(at)? {
+            0 => return Some(at + 1),
+            len @ 1..=63 => at += usize::from(len) + 1,
+            192.. => return Some(at + 2),
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Question, ResponseCode, RrSet, Section, Writer};
+
+    fn message(rcode: ResponseCode, answer: &[(RecordType, u32)], authority: &[(RecordType, u32)]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut writer = Writer::new(0, crate::wire::Flags(0x8180), &mut out);
+        writer.set_rcode(rcode);
+        let name: crate::wire::Name = "www.example.com".parse().unwrap();
+        writer.question(&Question::new(name.clone(), RecordType::A));
+        for (section, records) in [(Section::Answer, answer), (Section::Authority, authority)] {
+            for (rtype, ttl_secs) in records {
+                // An SOA whose MINIMUM is 60.
+                let soa = [&[0, 0][..], &[0; 16], &[0, 0, 0, 60]].concat();
+                let rdata: &[u8] = if *rtype == RecordType::SOA { &soa } else { &[192, 0, 2, 1] };
+                writer.set(section, &RrSet::new(name.clone(), *rtype, *ttl_secs, [rdata]), false).unwrap();
+            }
+        }
+        writer.finish();
+        out
+    }
+
+    #[test]
+    fn an_answer_is_kept_no_longer_than_its_records() {
+        use ResponseCode::{NXDomain, NoError, ServFail};
+        let (a, soa, ns) = (RecordType::A, RecordType::SOA, RecordType::TXT);
+        assert_eq!(life_secs(&message(NoError, &[(a, 300), (ns, 20)], &[])), Some(20));
+        assert_eq!(life_secs(&message(NoError, &[(a, 300)], &[(ns, 5)])), Some(300), "authority is no answer");
+        assert_eq!(life_secs(&message(NXDomain, &[], &[(soa, 3600)])), Some(60));
+        assert_eq!(life_secs(&message(NXDomain, &[], &[(ns, 9), (soa, 30)])), Some(30));
+        assert_eq!(life_secs(&message(NXDomain, &[(a, 10)], &[(soa, 30)])), Some(10));
+        assert_eq!(life_secs(&message(NoError, &[(a, 1 << 31)], &[])), Some(0));
+        assert_eq!(life_secs(&message(NoError, &[], &[])), None);
+        assert_eq!(life_secs(&message(ServFail, &[(a, 300)], &[])), None);
+        let whole = message(NXDomain, &[(a, 10)], &[(soa, 30)]);
+        assert!((0..whole.len()).all(|len| life_secs(&whole[..len]).is_none()), "cut short");
+    }
 }
