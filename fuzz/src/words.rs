@@ -86,7 +86,7 @@ impl<'b> Words<'b> {
     }
 
     pub fn record(&mut self, asked: &Name) -> Record {
-        let owner = if self.octet() % 2 == 0 { asked.clone() } else { self.name() };
+        let owner = if self.octet().is_multiple_of(2) { asked.clone() } else { self.name() };
         let rtype = self.one(&TYPES);
         let ttl_secs = self.one(&[300, 0, 60, 86_400, u32::MAX]);
         let class = if self.octet() == 255 { DNSClass::CH } else { DNSClass::IN };
