@@ -340,6 +340,7 @@ fn a_folder_is_as_good_as_the_program() {
         ("www.other. IN A 1.2.3.4", "test.zone:7:1: www.other. does not lie in the zone test."),
         ("ns IN CNAME www", "test.zone:7:1: a CNAME stands alone"),
         ("$INCLUDE ../lab.toml", "test.zone:7:1: ../lab.toml lies outside"),
+        ("$INCLUDE\"test.zone", "test.zone:7:9: expected a blank between"),
         ("$INCLUDE test.zone", "test.zone:3:1: the zone has a second SOA record"),
         ("$INCLUDE loop.inc", "loop.inc:2:1: $INCLUDE is nested more than 8 deep"),
     ]);

@@ -128,6 +128,10 @@ impl Reading<'_> {
             let what = "expected a `)`: this `(` is never closed".to_owned();
             return Err(Place { file, line, column, added }.error(&text, what));
         }
+        if let Some((line, column)) = glued(&text) {
+            let what = "expected a blank between the directive and this `\"`".to_owned();
+            return Err(Place { file, line, column, added }.error(&text, what));
+        }
         let mut zonefile = Zonefile::from(&*text);
         zonefile.set_origin(origin.clone());
         zonefile.set_default_class(Class::IN);
@@ -253,6 +257,16 @@ fn end_of_record(text: &str, entry: &Place, line: usize, column: usize) -> Place
     let Some(before) = before else { return Place { line, column, ..entry.clone() } };
     let field = before.trim_end().rfind([' ', '\t']).map_or(0, |blank| blank + 1);
     Place { line: line - 1, column: before[..field].chars().count() + 1, ..entry.clone() }
+}
+
+/// Line and column of the first `"` that follows a directive without a blank (RFC 1035 §5.1: `$INCLUDE<blank>`): the
+/// parser panics at it.
+fn glued(text: &str) -> Option<(usize, usize)> {
+    let mut directives = text.lines().enumerate().filter(|(_, line)| line.starts_with('$'));
+    directives.find_map(|(nth, line)| {
+        let stop = line.chars().position(|symbol| symbol == '"' || symbol.is_whitespace())?;
+        (line.chars().nth(stop) == Some('"')).then_some((nth + 1, stop + 1))
+    })
 }
 
 /// Line and column of the last `(` that has no `)`, comments and quoted strings left aside.
