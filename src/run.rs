@@ -15,7 +15,7 @@ use tokio::task::{LocalSet, spawn_blocking};
 
 use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings, TrustAnchor};
-use crate::dnssec::{self, Anchors};
+use crate::dnssec::{self, Accepts, Anchors};
 use crate::drive::{self, Clock, World};
 use crate::http::{self, HttpSettings};
 use crate::lab::{self, Lab};
@@ -361,7 +361,8 @@ fn proofs(settings: &config::Dnssec) -> dnssec::Settings {
     if settings.validate {
         anchors.extend(settings.trust_anchors.iter().filter_map(|anchor| anchor.0.parse::<Anchors>().ok()));
     }
-    dnssec::Settings { anchors, negative: settings.negative_trust_anchors.clone(), sha1: settings.sha1 }
+    let accepts = Accepts { sha1: settings.sha1, rsa_min_bits: settings.rsa_min_bits };
+    dnssec::Settings { anchors, negative: settings.negative_trust_anchors.clone(), accepts }
 }
 
 fn limits(limits: &config::Limits) -> Limits {

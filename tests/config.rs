@@ -224,6 +224,10 @@ fn what_is_not_toml_is_said_with_its_place() {
 fn values_that_do_not_go_together_are_refused() {
     let wrong = |text: &str| Given::file(text).complaints().join("\n");
     assert!(wrong("[server]\nlisten = []").contains("`server.listen` is empty"));
+    assert!(
+        wrong("[dnssec]\ntrust_anchors = []").contains("`dnssec.validate` is on and `dnssec.trust_anchors` is empty")
+    );
+    assert!(assigned(&["dnssec.trust_anchors=", "dnssec.validate=false"]).is_ok());
     assert!(wrong("[cache]\nmin_ttl_secs = 60\nmax_ttl_secs = 30").contains("`cache.min_ttl_secs` is greater"));
     assert!(wrong("[cache]\nmin_negative_ttl_secs = 3601").contains("`cache.min_negative_ttl_secs` is greater"));
     assert!(wrong("[resolver]\nipv4 = false\nipv6 = false").contains("no root server can be asked"));

@@ -104,6 +104,12 @@ pub enum Problem {
     /// A list that must have an entry.
     #[error("`{0}` is empty: nothing could be done")]
     Empty(&'static str),
+    /// Validation with nothing to begin at.
+    #[error(
+        "`dnssec.validate` is on and `dnssec.trust_anchors` is empty, so nothing could be proved: list a key, or set \
+         `dnssec.validate` to false"
+    )]
+    NoAnchor,
     /// A minimum above its maximum.
     #[error("`{0}` is greater than `{1}`")]
     Crossed(&'static str, &'static str),

@@ -94,6 +94,9 @@ fn check(settings: &Settings) -> Vec<Problem> {
     if server.allow.is_empty() {
         problems.push(Problem::Empty("server.allow"));
     }
+    if settings.dnssec.validate && settings.dnssec.trust_anchors.is_empty() {
+        problems.push(Problem::NoAnchor);
+    }
     if cache.min_ttl_secs > cache.max_ttl_secs {
         problems.push(Problem::Crossed("cache.min_ttl_secs", "cache.max_ttl_secs"));
     }

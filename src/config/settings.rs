@@ -379,6 +379,10 @@ settings! {
         /// Let signatures and DS records with SHA-1 count; otherwise zones that have no others are treated as
         /// unsigned, as RFC 9905 allows.
         sha1: bool = false;
+        /// Bits of the shortest RSA key that counts; a zone with shorter ones alone is treated as unsigned. RFC 5702
+        /// §2.1 allows 512 and more, but keys of that size are factored within hours, and zones have not used keys
+        /// below 1024 for many years.
+        rsa_min_bits: u16 = 1024 => 512..=4096;
     }
 
     /// What is remembered, and for how long.

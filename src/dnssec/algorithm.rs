@@ -1,79 +1,71 @@
 //! Algorithms and digests: which are verified here, and the calls that do it.
 
 use aws_lc_rs::digest;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
-    RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
-    RsaPublicKeyComponents, UnparsedPublicKey,
-};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, UnparsedPublicKey};
 
-/// Whether signatures of this algorithm (IANA "DNS Security Algorithm Numbers") are verified.
-///
-/// RFC 9905 lets a validator treat the two algorithms with SHA-1 as unsupported; `sha1` says that it does not.
-pub(super) fn verifies(algorithm: u8, sha1: bool) -> bool {
-    match algorithm {
-        5 | 7 => sha1,
-        8 | 10 | 13 | 14 | 15 => true,
-        _ => false,
+use super::rsa::{self, RsaKey};
+
+/// Which of the algorithms and keys that are verified here count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepts {
+    /// Whether signatures and digests with SHA-1 do (RFC 9905 lets them be treated as unknown).
+    pub sha1: bool,
+    /// Bits of the shortest RSA key that does: RFC 5702 §2.1 allows 512, which is factored within hours.
+    pub rsa_min_bits: u16,
+}
+
+impl Default for Accepts {
+    fn default() -> Self {
+        Self { sha1: false, rsa_min_bits: 1024 }
     }
 }
 
-/// Whether DS digests of this type (IANA "Digest Algorithms") are compared.
-pub(super) fn compares(digest_type: u8, sha1: bool) -> bool {
-    match digest_type {
-        1 => sha1,
-        2 | 4 => true,
-        _ => false,
-    }
-}
-
-/// Whether `signature` over `data` was made with the private half of `public`. False for everything that cannot
-/// be read, and for algorithms that are not verified here.
-pub(super) fn holds(algorithm: u8, public: &[u8], data: &[u8], signature: &[u8]) -> bool {
-    match algorithm {
-        5 | 7 | 8 | 10 => rsa_holds(algorithm, public, data, signature),
-        // RFC 6605 §4: the key is the uncompressed point without the octet that says so.
-        13 | 14 => {
-            let scheme = if algorithm == 13 { &ECDSA_P256_SHA256_FIXED } else { &ECDSA_P384_SHA384_FIXED };
-            let point = [&[4], public].concat();
-            UnparsedPublicKey::new(scheme, point).verify(data, signature).is_ok()
+impl Accepts {
+    /// Whether signatures of this algorithm (IANA "DNS Security Algorithm Numbers") are verified.
+    pub(super) fn verifies(self, algorithm: u8) -> bool {
+        match algorithm {
+            5 | 7 => self.sha1,
+            8 | 10 | 13 | 14 | 15 => true,
+            _ => false,
         }
-        // RFC 8080 §3.
-        15 => UnparsedPublicKey::new(&ED25519, public).verify(data, signature).is_ok(),
-        _ => false,
     }
-}
 
-/// Whether this is an RSA key shorter than the library verifies with, which anybody can break (RFC 8624 leaves sizes
-/// to the validator).
-pub(super) fn is_weak(algorithm: u8, public: &[u8]) -> bool {
-    let is_rsa = matches!(algorithm, 5 | 7 | 8 | 10);
-    is_rsa && rsa_parts(public).is_some_and(|(_, modulus)| modulus.len() < LEAST_MODULUS)
-}
-
-/// Octets of the shortest RSA modulus.
-const LEAST_MODULUS: usize = 1024 / 8;
-
-/// Exponent and modulus (RFC 3110 §2): the length of the exponent in one octet, or a zero and two, comes first.
-fn rsa_parts(public: &[u8]) -> Option<(&[u8], &[u8])> {
-    match public {
-        [0, high, low, rest @ ..] => rest.split_at_checked(usize::from(u16::from_be_bytes([*high, *low]))),
-        [length, rest @ ..] => rest.split_at_checked(usize::from(*length)),
-        [] => None,
+    /// Whether DS digests of this type (IANA "Digest Algorithms") are compared.
+    pub(super) fn compares(self, digest_type: u8) -> bool {
+        match digest_type {
+            1 => self.sha1,
+            2 | 4 => true,
+            _ => false,
+        }
     }
-}
 
-fn rsa_holds(algorithm: u8, public: &[u8], data: &[u8], signature: &[u8]) -> bool {
-    let Some((exponent, modulus)) = rsa_parts(public) else { return false };
-    // Leading zeros are not allowed, yet harmless; the library wants none.
-    let bare = |octets: &[u8]| octets.iter().copied().skip_while(|octet| *octet == 0).collect::<Vec<u8>>();
-    let key = RsaPublicKeyComponents { n: bare(modulus), e: bare(exponent) };
-    let scheme = match algorithm {
-        8 => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-        10 => &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
-        _ => &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
-    };
-    key.verify(scheme, data, signature).is_ok()
+    /// Whether this is an RSA key that is too short to prove anything.
+    pub(super) fn is_weak(self, algorithm: u8, public: &[u8]) -> bool {
+        let least = match algorithm {
+            5 | 7 | 8 => self.rsa_min_bits,
+            10 => self.rsa_min_bits.max(rsa::MIN_BITS_SHA512),
+            _ => return false,
+        };
+        RsaKey::read(public).is_some_and(|key| key.bits() < u64::from(least.max(rsa::MIN_BITS)))
+    }
+
+    /// Whether `signature` over `data` was made with the private half of `public`. False for everything that cannot
+    /// be read, for algorithms that are not verified here and for keys that do not count.
+    pub(super) fn holds(self, algorithm: u8, public: &[u8], data: &[u8], signature: &[u8]) -> bool {
+        match algorithm {
+            5 | 7 | 8 | 10 if self.is_weak(algorithm, public) => false,
+            5 | 7 | 8 | 10 => RsaKey::read(public).is_some_and(|key| key.holds(algorithm, data, signature)),
+            // RFC 6605 §4: the key is the uncompressed point without the octet that says so.
+            13 | 14 => {
+                let scheme = if algorithm == 13 { &ECDSA_P256_SHA256_FIXED } else { &ECDSA_P384_SHA384_FIXED };
+                let point = [&[4], public].concat();
+                UnparsedPublicKey::new(scheme, point).verify(data, signature).is_ok()
+            }
+            // RFC 8080 §3.
+            15 => UnparsedPublicKey::new(&ED25519, public).verify(data, signature).is_ok(),
+            _ => false,
+        }
+    }
 }
 
 /// The digest of a DS record (RFC 4034 §5.1.4); `None` for a type that is not known.
@@ -103,13 +95,15 @@ mod tests {
 
     use super::*;
 
-    /// RFC 5702 §6.1 has a key of 512 bits, §6.2 one of 1024.
+    /// RFC 5702 §6.1 has a key of 512 bits, which counts when the operator says so; §2.2: never for RSA/SHA-512.
     #[test]
     fn short_rsa_keys_are_weak() {
         let short = "AwEAAcFcGsaxxdgiuuGmCkVImy4h99CqT7jwY3pexPGcnUFtR2Fh36BponcwtkZ4cAgtvd4Qs8PkxUdp6p/DlUmObdk=";
         let short = BASE64.decode(short.as_bytes()).unwrap();
-        assert!(is_weak(8, &short) && !is_weak(13, &short));
-        let long = [&[3, 1, 0, 1][..], &[0xff; 128]].concat();
-        assert!(!is_weak(8, &long) && !is_weak(8, &[]));
+        let (usual, lax) = (Accepts::default(), Accepts { rsa_min_bits: 512, ..Accepts::default() });
+        assert!(usual.is_weak(8, &short) && !usual.is_weak(13, &short));
+        assert!(!lax.is_weak(8, &short) && lax.is_weak(10, &short));
+        let long = |octets| [&[3, 1, 0, 1][..], &vec![0xff; octets]].concat();
+        assert!(!usual.is_weak(8, &long(128)) && usual.is_weak(8, &long(127)) && !usual.is_weak(8, &[]));
     }
 }

@@ -62,7 +62,7 @@ impl<'a> Judge<'a> {
         now_secs: u32,
         spent: &'a mut Spent,
     ) -> Self {
-        let bench = Bench { now_secs, sha1: settings.sha1, limits, spent };
+        let bench = Bench { now_secs, accepts: settings.accepts, limits, spent };
         Self { settings, known, bench, learned: Vec::new(), notes: Vec::new() }
     }
 

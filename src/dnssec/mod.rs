@@ -15,6 +15,7 @@ mod limits;
 mod nsec;
 mod nsec3;
 mod rrsig;
+mod rsa;
 mod verify;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use crate::trace::{Bogus, Insecure};
 use crate::wire::{Name, Question, RrSet};
 
+pub use algorithm::Accepts;
 pub use anchor::{Anchor, AnchorError, Anchors};
 pub use judge::Judge;
 pub use key::{Ds, Key, key_tag};
@@ -35,8 +37,8 @@ pub struct Settings {
     pub anchors: Anchors,
     /// Names at and below which nothing is validated (RFC 7646).
     pub negative: Vec<Name>,
-    /// Whether signatures and digests with SHA-1 count (RFC 9905 lets them be treated as unknown).
-    pub sha1: bool,
+    /// Which algorithms and keys count.
+    pub accepts: Accepts,
 }
 
 /// One thing that a reply says.

@@ -6,15 +6,15 @@ use crate::wire::{Name, RecordType, RrSet};
 use super::key::{Ds, Key};
 use super::limits::{Limits, Spent};
 use super::rrsig::Rrsig;
-use super::{Anchor, algorithm};
+use super::{Accepts, Anchor};
 
 /// What verification needs besides the records.
 #[derive(Debug)]
 pub(super) struct Bench<'a> {
     /// Seconds since 1970, modulo 2^32.
     pub(super) now_secs: u32,
-    /// Whether algorithms with SHA-1 count.
-    pub(super) sha1: bool,
+    /// Which algorithms and keys count.
+    pub(super) accepts: Accepts,
     pub(super) limits: &'a Limits,
     pub(super) spent: &'a mut Spent,
 }
@@ -55,7 +55,7 @@ impl Bench<'_> {
         let (owner, rtype) = (&set.owner, set.rtype);
         let mut closest = Bogus::SignatureMissing { owner: owner.clone(), rtype, zone: zone.clone() };
         let read = set.sigs.iter().filter_map(Rrsig::read);
-        let ours = read.filter(|sig| sig.signer == *zone && algorithm::verifies(sig.algorithm, self.sha1));
+        let ours = read.filter(|sig| sig.signer == *zone && self.accepts.verifies(sig.algorithm));
         for sig in ours.take(self.limits.signatures_per_set).collect::<Vec<_>>() {
             if let Err(unfit) = sig.accept(set, self.now_secs) {
                 closest = closer(closest, unfit);
@@ -71,7 +71,7 @@ impl Bench<'_> {
             let data = sig.signed_data(set);
             for key in fitting {
                 self.spent.validate(self.limits, owner)?;
-                if algorithm::holds(sig.algorithm, key.public(), &data, sig.signature) {
+                if self.accepts.holds(sig.algorithm, key.public(), &data, sig.signature) {
                     return Ok(self.verified(set, &sig));
                 }
                 self.spent.fail(self.limits, owner)?;
@@ -94,7 +94,7 @@ impl Bench<'_> {
         let all: Vec<Key> = set.rdatas.iter().filter_map(Key::read).collect();
         let anchors = anchors.iter().take(self.limits.ds_per_zone);
         let mut named = anchors.flat_map(|anchor| self.named(zone, &all, anchor)).peekable();
-        named.peek().is_some() && named.all(|key| algorithm::is_weak(key.algorithm, key.public()))
+        named.peek().is_some() && named.all(|key| self.accepts.is_weak(key.algorithm, key.public()))
     }
 
     /// Those of `keys` that `anchor` names.
@@ -138,9 +138,8 @@ impl Bench<'_> {
     /// SHA-1 digests do not count beside better ones.
     pub(super) fn usable(&self, set: &RrSet) -> Result<Vec<Anchor>, (Vec<u8>, Vec<u8>)> {
         let all: Vec<Ds> = set.rdatas.iter().filter_map(Ds::read).collect();
-        let (known, unknown): (Vec<&Ds>, Vec<&Ds>) =
-            all.iter().partition(|ds| algorithm::verifies(ds.algorithm, self.sha1));
-        let usable = |ds: &&&Ds| algorithm::compares(ds.digest_type, self.sha1);
+        let (known, unknown): (Vec<&Ds>, Vec<&Ds>) = all.iter().partition(|ds| self.accepts.verifies(ds.algorithm));
+        let usable = |ds: &&&Ds| self.accepts.compares(ds.digest_type);
         let better = known.iter().filter(usable).any(|ds| ds.digest_type != 1);
         let usable: Vec<Anchor> = known
             .iter()
@@ -205,7 +204,7 @@ mod tests {
 
     fn verify(set: &RrSet, zone: &Name, key: Key, now_secs: u32) -> Result<Verified, Bogus> {
         let (limits, mut spent) = (Limits::default(), Spent::default());
-        Bench { now_secs, sha1: false, limits: &limits, spent: &mut spent }.verify(set, zone, &[key])
+        Bench { now_secs, accepts: Accepts::default(), limits: &limits, spent: &mut spent }.verify(set, zone, &[key])
     }
 
     /// RFC 8080 §6.1.

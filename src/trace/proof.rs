@@ -227,7 +227,7 @@ impl fmt::Display for Insecure {
             Self::Algorithm { zone, algorithms } => {
                 write!(f, "{zone} is signed with algorithms that are not verified here: {}", List(algorithms))
             }
-            Self::WeakKeys { zone } => write!(f, "the keys of {zone} are RSA keys of fewer than 1024 bits"),
+            Self::WeakKeys { zone } => write!(f, "the keys of {zone} are RSA keys too short to prove anything"),
             Self::Digest { zone, digests } => {
                 write!(f, "the DS records of {zone} have digests that are not verified here: {}", List(digests))
             }

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
-use rootwalk::dnssec::{Anchors, Cut, Fact, Judge, Known, Limits, Settings, Spent, Statement, Verdict, ZoneTrust};
+use rootwalk::dnssec::{
+    Accepts, Anchors, Cut, Fact, Judge, Known, Limits, Settings, Spent, Statement, Verdict, ZoneTrust,
+};
 use rootwalk::lab::{Lab, Reaction};
 use rootwalk::trace::{Insecure, Proof, Transport};
 use rootwalk::walk::scrub::{self, Clean};
@@ -21,7 +23,7 @@ pub(crate) fn lab() -> &'static Lab {
 
 pub(crate) fn settings() -> Settings {
     let anchor = text::record_text(&lab().trust_anchor().unwrap().ds).to_string();
-    Settings { anchors: anchor.parse::<Anchors>().unwrap(), negative: Vec::new(), sha1: false }
+    Settings { anchors: anchor.parse::<Anchors>().unwrap(), negative: Vec::new(), accepts: Accepts::default() }
 }
 
 fn ask_server(server: IpAddr, question: &Question) -> Option<Reply> {
