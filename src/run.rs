@@ -1,5 +1,6 @@
 //! Puts the parts together: settings in, a running resolver out.
 
+mod trust;
 mod web;
 
 use std::io;
@@ -15,7 +16,7 @@ use tokio::task::{LocalSet, spawn_blocking};
 
 use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings, TrustAnchor};
-use crate::dnssec::{self, Accepts, Anchors};
+use crate::dnssec;
 use crate::drive::{self, Clock, World};
 use crate::http::{self, HttpSettings};
 use crate::lab::{self, Lab};
@@ -229,6 +230,9 @@ fn open(settings: &Settings) -> Result<Front, RunError> {
     for line in &settings.hosts.dropped {
         tracing::warn!("{}: {line}", settings.local.hosts);
     }
+    for warning in trust::warnings(&settings.dnssec, unix_secs()) {
+        tracing::warn!("{warning}");
+    }
     let resolver = resolver(settings);
     Ok(Front { dns: doors.open(&resolver)?, http: http.open(resolver)? })
 }
@@ -315,7 +319,7 @@ fn walk_settings(settings: &Settings) -> WalkSettings {
         synthesis: synthesis(settings),
         port: resolver.upstream_port,
         udp_size: resolver.udp_size,
-        proofs: proofs(&settings.dnssec),
+        proofs: trust::proofs(&settings.dnssec, unix_secs()),
         hints: Arc::new(hints(&settings.root_hints)),
     }
 }
@@ -353,16 +357,6 @@ fn routes(settings: &Settings) -> Routes {
         Route { fallback: given.fallback, prime: given.prime, ..route }
     });
     Routes(forward.chain(stub).map(Arc::new).collect())
-}
-
-/// Without trust anchors nothing is validated.
-fn proofs(settings: &config::Dnssec) -> dnssec::Settings {
-    let mut anchors = Anchors::default();
-    if settings.validate {
-        anchors.extend(settings.trust_anchors.iter().filter_map(|anchor| anchor.0.parse::<Anchors>().ok()));
-    }
-    let accepts = Accepts { sha1: settings.sha1, rsa_min_bits: settings.rsa_min_bits };
-    dnssec::Settings { anchors, negative: settings.negative_trust_anchors.clone(), accepts }
 }
 
 fn limits(limits: &config::Limits) -> Limits {

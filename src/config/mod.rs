@@ -10,6 +10,7 @@ mod hosts;
 mod read;
 mod settings;
 mod tables;
+mod trust;
 mod value;
 
 use std::net::IpAddr;
@@ -24,7 +25,8 @@ pub use settings::{
     Balance, Cache, Dnssec, Limits, Log, LogFormat, LogLevel, Minimisation, Resolver, RootHint, Server, Settings,
 };
 pub use tables::{BalancedHost, ForwardZone, StubZone};
-pub use value::{Bytes, Dns64Prefix, LocalRecord, ServerAddress, TrustAnchor};
+pub use trust::{NegativeTrustAnchor, TrustAnchor};
+pub use value::{Bytes, Dns64Prefix, LocalRecord, ServerAddress};
 
 /// Where settings come from; what stands later wins.
 #[derive(Clone, Debug, Default)]

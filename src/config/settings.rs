@@ -11,7 +11,8 @@ use toml::de::DeValue;
 
 use super::hosts::Hosts;
 use super::tables::{BalancedHost, ForwardZone, StubZone};
-use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, Setting, TrustAnchor, words};
+use super::trust::{NegativeTrustAnchor, TrustAnchor};
+use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, Setting, words};
 use crate::wire::Name;
 
 /// A value on its way into a setting.
@@ -374,8 +375,13 @@ settings! {
         /// The keys from which trust begins: DS or DNSKEY records as they stand in a master file, of any zone; one
         /// that fits is enough. The default are the two keys of the root as IANA publishes them.
         trust_anchors: Vec<TrustAnchor> = TrustAnchor::root();
-        /// Names at and below which nothing is validated, because their owner has made a mistake (RFC 7646).
-        negative_trust_anchors: Vec<Name> = Vec::new();
+        /// Names at and below which nothing is validated for a while, because their owner has made a mistake
+        /// (RFC 7646). Answers there are told with EDE 33 (Negative Trust Anchor). A trust anchor of its own for a name
+        /// further below counts all the same. Each ends at its `until`, in UTC, and a week after the start at the
+        /// latest: a mistake that lasts is not one any more.
+        negative_trust_anchors: Vec<NegativeTrustAnchor> = Vec::new();
+        /// Seconds after the start at which negative trust anchors without an `until` end; RFC 7646 §2 speaks of a day.
+        negative_trust_anchor_secs: u32 = 86_400 => 60..=604_800;
         /// Let signatures and DS records with SHA-1 count; otherwise zones that have no others are treated as
         /// unsigned, as RFC 9905 allows.
         sha1: bool = false;

@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::{IpNet, Ipv6Net};
 use toml::de::DeValue;
 
-use crate::dnssec::Anchors;
 use crate::wire::text::{parse_record, record_text};
 use crate::wire::{Name, Record, RecordType};
 
@@ -261,35 +260,6 @@ impl Element for ServerAddress {
 
 impl Element for Name {
     const PLURAL: &'static str = "domain names, such as [\"lan.\", \"corp.example.\"]";
-}
-
-/// A DS or DNSKEY record that is trusted, as it stands in a master file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustAnchor(pub String);
-
-impl TrustAnchor {
-    /// Those of the real root.
-    pub(super) fn root() -> Vec<Self> {
-        Anchors::ROOT.iter().map(|anchor| Self((*anchor).to_owned())).collect()
-    }
-}
-
-impl Setting for TrustAnchor {
-    fn expected() -> String {
-        format!("a DS or DNSKEY record, such as \"{}\"", Anchors::ROOT[0])
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        text.parse::<Anchors>().ok().map(|_| Self(text.to_owned()))
-    }
-
-    fn show(&self) -> String {
-        self.0.show()
-    }
-}
-
-impl Element for TrustAnchor {
-    const PLURAL: &'static str = "DS or DNSKEY records, such as [\". DS 20326 8 2 E06D...\"]";
 }
 
 impl<T: Element> Setting for Vec<T> {

@@ -23,17 +23,17 @@ impl Judge<'_> {
     /// The deepest zone at or above `name`, as far as zones can be proved; an insecure one ends the descent.
     pub(super) fn zone_of(&mut self, name: &Name) -> Result<Arc<ZoneTrust>, Halt> {
         let Some((anchored, anchors)) = self.settings.anchors.closest(name) else {
-            return Ok(insecure(&Name::root(), Insecure::NoAnchor { name: name.clone() }));
+            return Ok(self.unproved(&Name::root(), Insecure::NoAnchor { name: name.clone() }));
         };
         let (anchored, anchors) = (anchored.clone(), anchors.to_vec());
         // RFC 7646 §2: a trust anchor below a negative one counts.
-        let negative = self.settings.negative.iter().filter(|off| name.is_within(off) && off.is_within(&anchored));
-        if let Some(zone) = negative.max_by_key(|off| off.label_count()) {
-            return Ok(insecure(zone, Insecure::NegativeAnchor { zone: zone.clone() }));
+        let settings = self.settings;
+        if let Some((zone, left_secs)) = settings.negative_at(name, &anchored, self.bench.now_secs) {
+            return Ok(self.unproved(zone, Insecure::NegativeAnchor { zone: zone.clone(), left_secs }));
         }
         // A zone with servers of the operator's own is often one that the rest of the world does not know.
         if let Some(zone) = self.known.own_zone(name).filter(|own| own.is_below(&anchored)) {
-            return Ok(insecure(&zone, Insecure::OwnServers { zone: zone.clone() }));
+            return Ok(self.unproved(&zone, Insecure::OwnServers { zone: zone.clone() }));
         }
         let known = (anchored.label_count()..=name.label_count()).rev().find_map(|count| {
             let zone = name.suffix(count);
@@ -58,6 +58,12 @@ impl Judge<'_> {
             self.note(Proof::Insecure { insecure: why.clone() });
         }
         Ok(at)
+    }
+
+    /// A place at which the configuration leaves nothing to prove.
+    fn unproved(&mut self, zone: &Name, why: Insecure) -> Arc<ZoneTrust> {
+        self.note(Proof::Insecure { insecure: why.clone() });
+        Arc::new(ZoneTrust { zone: zone.clone(), status: Status::Insecure(why), ttl_secs: u32::MAX })
     }
 
     /// The zone of a trust anchor.
@@ -191,8 +197,4 @@ fn concerns_ds(why: &Bogus) -> bool {
         | Bogus::KeyUnknown { rtype, .. } => *rtype == RecordType::DS,
         _ => false,
     }
-}
-
-fn insecure(zone: &Name, why: Insecure) -> Arc<ZoneTrust> {
-    Arc::new(ZoneTrust { zone: zone.clone(), status: Status::Insecure(why), ttl_secs: u32::MAX })
 }

@@ -187,6 +187,8 @@ pub enum Insecure {
     NegativeAnchor {
         /// The name of the negative trust anchor.
         zone: Name,
+        /// Seconds for which it still holds.
+        left_secs: u32,
     },
     /// The operator names the servers of the zone, and no trust anchor of its own.
     OwnServers {
@@ -217,6 +219,17 @@ impl Insecure {
     }
 }
 
+impl Insecure {
+    /// Seconds for which this is a reason, where that ends by itself.
+    #[must_use]
+    pub fn left_secs(&self) -> Option<u32> {
+        match self {
+            Self::NegativeAnchor { left_secs, .. } => Some(*left_secs),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Insecure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -234,7 +247,9 @@ impl fmt::Display for Insecure {
             Self::Iterations { zone, iterations } => {
                 write!(f, "the NSEC3 records of {zone} ask for {iterations} iterations, more than are computed here")
             }
-            Self::NegativeAnchor { zone } => write!(f, "the configuration says not to validate {zone}"),
+            Self::NegativeAnchor { zone, left_secs } => {
+                write!(f, "the configuration says not to validate {zone} for {} more", Span(*left_secs))
+            }
             Self::OwnServers { zone } => {
                 write!(f, "the configuration names the servers of {zone} and no trust anchor for it")
             }

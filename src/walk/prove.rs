@@ -104,7 +104,10 @@ impl Walk {
                 Verdict::Secure { ttl_secs } => ttls_secs.push(ttl_secs),
                 Verdict::Insecure(why) => {
                     ttls_secs.push(u32::MAX);
-                    insecure.get_or_insert(why);
+                    // Of several reasons the first that clients are told of.
+                    if insecure.as_ref().is_none_or(|known| known.ede().is_none() && why.ede().is_some()) {
+                        *insecure = Some(why);
+                    }
                 }
                 Verdict::Bogus(why) => next = Next::Bogus(why),
                 Verdict::Needs(question) => next = Next::Needs(question),
@@ -123,12 +126,14 @@ impl Walk {
         let Proving { mut found, ttls_secs, insecure, unsigned, .. } = *proving;
         self.secure = insecure.is_none() && !unsigned;
         let (cache, now) = (turn.around.cache, turn.now);
+        // Nothing that was let through unproved outlives the reason for it.
+        let most_secs = insecure.as_ref().and_then(Insecure::left_secs).unwrap_or(u32::MAX);
         let mut allowed = ttls_secs.into_iter();
         let mut last_secs = u32::MAX;
         // Insecure statements have no bound.
         let security = |ttl_secs| if ttl_secs == u32::MAX { Security::Insecure } else { Security::Secure };
         let bound = |set: &mut RrSet, ttl_secs: u32| {
-            set.ttl_secs = set.ttl_secs.min(ttl_secs);
+            set.ttl_secs = set.ttl_secs.min(ttl_secs).min(most_secs);
             cache.judged(set, security(ttl_secs), now);
         };
         let goal = self.goal(CLIENT);
@@ -144,7 +149,7 @@ impl Walk {
             Found::Answer(set) => bound(set, ttl_secs),
             Found::NoData(denied) | Found::NxDomain(denied) => {
                 let sets = denied.soa.iter_mut().chain(&mut denied.proof);
-                sets.for_each(|set| set.ttl_secs = set.ttl_secs.min(ttl_secs));
+                sets.for_each(|set| set.ttl_secs = set.ttl_secs.min(ttl_secs).min(most_secs));
                 cache.judged_denial(&current.name, current.qtype, security(ttl_secs), now);
             }
             Found::TooLong | Found::Failed(_) => {}
@@ -225,7 +230,7 @@ impl Walk {
         let (settings, cache) = (around.settings, around.cache);
         let question = Question::new(zone.clone(), RecordType::DNSKEY);
         let anchored = settings.proofs.anchors.names(zone);
-        let off = settings.proofs.negative.iter().any(|off| zone.is_within(off))
+        let off = settings.proofs.negative_at(zone, &Name::root(), around.unix_secs).is_some()
             || settings.routes.own(zone).is_some() && !anchored;
         if !self.validates(turn)
             || !(signed || anchored)

@@ -6,6 +6,7 @@ mod policy;
 #[path = "../common/resolver.rs"]
 mod resolver;
 mod trouble;
+mod trust;
 mod world;
 
 use std::net::IpAddr;

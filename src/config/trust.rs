@@ -1,0 +1,158 @@
+//! The settings with which trust begins and ends: trust anchors and negative trust anchors.
+
+use crate::dnssec::Anchors;
+use crate::wire::Name;
+
+use super::value::{Element, Setting};
+
+/// A DS or DNSKEY record that is trusted, as it stands in a master file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustAnchor(pub String);
+
+impl TrustAnchor {
+    /// Those of the real root.
+    pub(super) fn root() -> Vec<Self> {
+        Anchors::ROOT.iter().map(|anchor| Self((*anchor).to_owned())).collect()
+    }
+}
+
+impl Setting for TrustAnchor {
+    fn expected() -> String {
+        format!("a DS or DNSKEY record, such as \"{}\"", Anchors::ROOT[0])
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse::<Anchors>().ok().map(|_| Self(text.to_owned()))
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
+    }
+}
+
+impl Element for TrustAnchor {
+    const PLURAL: &'static str = "DS or DNSKEY records, such as [\". DS 20326 8 2 E06D...\"]";
+}
+
+/// A name at and below which nothing is validated, and when that ends (RFC 7646).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NegativeTrustAnchor {
+    /// The name.
+    pub zone: Name,
+    /// Seconds since 1970 at which it ends; `None` for the time that `negative_trust_anchor_secs` gives it.
+    pub until_secs: Option<u64>,
+}
+
+impl Setting for NegativeTrustAnchor {
+    fn expected() -> String {
+        "a domain name, with its end if need be, such as \"example.com. until 2026-12-01T12:00:00Z\"".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        let zone = words.next()?.parse().ok()?;
+        let until_secs = match (words.next(), words.next(), words.next()) {
+            (None, ..) => None,
+            (Some("until"), Some(moment), None) => Some(moment_secs(moment)?),
+            _ => return None,
+        };
+        Some(Self { zone, until_secs })
+    }
+
+    fn show(&self) -> String {
+        let until = self.until_secs.map(|secs| format!(" until {}", moment_text(secs))).unwrap_or_default();
+        toml::Value::from(format!("{}{until}", self.zone)).to_string()
+    }
+}
+
+impl Element for NegativeTrustAnchor {
+    const PLURAL: &'static str = "domain names, with their ends if need be, such as [\"example.com.\", \
+        \"example.org. until 2026-12-01T12:00:00Z\"]";
+}
+
+/// Seconds since 1970 of a moment in the form `2026-12-01T12:00:00Z` (RFC 3339 in UTC, whole seconds).
+fn moment_secs(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, between: char, widths: [usize; 3]| {
+        let parts: Vec<&str> = text.split(between).collect();
+        let digits = |(part, width): (&&str, usize)| {
+            let fits = part.len() == width && part.bytes().all(|octet| octet.is_ascii_digit());
+            fits.then(|| part.parse::<u64>().ok()).flatten()
+        };
+        let read: Option<Vec<u64>> = parts.iter().zip(widths).map(digits).collect();
+        <[u64; 3]>::try_from(read?).ok().filter(|_| parts.len() == 3)
+    };
+    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+    let fits = year >= 1970 && (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day);
+    if !fits || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let days = year_days(year) + (1..month).map(|month| month_days(year, month)).sum::<u64>() + day - 1;
+    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+/// A moment in the form that [`moment_secs`] reads.
+fn moment_text(secs: u64) -> String {
+    let (mut days, clock) = (secs / 86_400, secs % 86_400);
+    let (mut year, mut month) = (1970, 1);
+    while days >= year_days(year + 1) - year_days(year) {
+        days -= year_days(year + 1) - year_days(year);
+        year += 1;
+    }
+    while days >= month_days(year, month) {
+        days -= month_days(year, month);
+        month += 1;
+    }
+    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
+    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", days + 1)
+}
+
+/// Days from the beginning of 1970 to that of `year`.
+fn year_days(year: u64) -> u64 {
+    let leaps = |year: u64| year / 4 - year / 100 + year / 400;
+    (year - 1970) * 365 + leaps(year - 1) - leaps(1969)
+}
+
+fn month_days(year: u64, month: u64) -> u64 {
+    match month {
+        2 => 28 + u64::from(year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400)),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `date -u +%s` has them.
+    #[test]
+    fn moments_are_those_of_the_calendar() {
+        for (text, secs) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2000-02-29T23:59:59Z", 951_868_799),
+            ("2026-12-01T12:00:00Z", 1_796_126_400),
+            ("2100-03-01T00:00:00Z", 4_107_542_400),
+        ] {
+            assert_eq!(moment_secs(text), Some(secs), "{text}");
+            assert_eq!(moment_text(secs), text);
+        }
+        for none in ["2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-12-01", "2026-12-01T24:00:00Z", "x", ""] {
+            assert_eq!(moment_secs(none), None, "{none}");
+        }
+        assert_eq!(moment_secs("2026-12-01T12:00:00+01:00"), None);
+        assert_eq!(moment_secs("2026-12-1T12:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_negative_anchor_has_a_name_and_perhaps_an_end() {
+        for text in ["example.", "example. until 2026-12-01T12:00:00Z"] {
+            let read = NegativeTrustAnchor::from_text(text).unwrap();
+            assert_eq!(read.show(), format!("\"{text}\""));
+        }
+        for wrong in ["", "a..b", "example. until", "example. 2026-12-01T12:00:00Z", "example. until 1 2"] {
+            assert!(NegativeTrustAnchor::from_text(wrong).is_none(), "{wrong}");
+        }
+    }
+}
