@@ -9,6 +9,7 @@
 
 mod facts;
 mod key;
+mod pace;
 mod rank;
 mod servers;
 mod shard;
@@ -239,6 +240,12 @@ impl Cache {
         let no_name = self.key(&Subject::of_name(name, Store::NoName));
         let no_data = || self.fresh(&self.key(&Subject::of(name, rtype, Store::NoData)), now);
         self.fresh(&no_name, now).or_else(no_data)
+    }
+
+    /// What is known against the very name, whatever the type, if it is fresh.
+    #[must_use]
+    pub fn no_name(&self, name: &Name, now: Time) -> Option<Arc<Denial>> {
+        self.fresh(&self.key(&Subject::of_name(name, Store::NoName)), now)
     }
 
     /// As [`Cache::denial`], also within `over` after the end of its time (RFC 8767); of two the later one.

@@ -14,6 +14,7 @@ use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
 use super::key::BuildIdentity;
+use super::pace::{FirstReplies, Pace, UNKNOWN, patience};
 use crate::time::Time;
 use crate::wire::Name;
 
@@ -25,17 +26,10 @@ const MAX_SERVERS: usize = 10_000;
 const SHARDS: usize = 16;
 /// Most zones remembered as lame for one address; the oldest goes first.
 const MAX_LAME: usize = 16;
-/// Patience with an address of which no round trip is known.
-const UNKNOWN: Duration = Duration::from_millis(400);
-/// Least and most patience.
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Refusals of EDNS in a row that are believed.
+const EDNS_REFUSALS: u8 = 3;
 /// Failures in a row, whoever was asked, from which on an IP version is taken for dead.
 const FAMILY_DEAD_AFTER: u32 = 4;
-/// Silences in a row from which on an address is left alone for a while.
-const REST_AFTER: u8 = 3;
-/// The first and the longest rest, in seconds (RFC 9520 §3.2: a failure is remembered for 1 s to 5 minutes).
-const REST_SECS: (u64, u64) = (5, 300);
-
 /// Whether a server understands something, as far as it was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -66,14 +60,17 @@ pub struct ServerState {
     pub tcp: Support,
     /// Zones for which it was found lame.
     lame: SmallVec<[Name; 1]>,
+    /// How long addresses that were asked for the first time took to reply, as far as that is known.
+    first: Option<Duration>,
 }
 
 impl ServerState {
     /// How long to wait for an answer: srtt + 4 × deviation (RFC 6298 §2.3), doubled for each silence in a row
-    /// (§5.5), from 50 ms to 2 s; 400 ms for a start.
+    /// (§5.5), from 50 ms to 2 s. An address that never answered gets 400 ms, or less where first replies are known
+    /// to come sooner.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        patience(self.srtt, self.rttvar, self.silences)
+        patience(self.srtt, self.rttvar, self.silences, self.first.unwrap_or(UNKNOWN))
     }
 
     /// Whether it was found lame for `zone`: asked for a name of the zone, it did not know the zone.
@@ -93,6 +90,8 @@ impl ServerState {
 pub struct Servers {
     /// Exchanges in a row that failed, over IPv4 and over IPv6.
     failures: [AtomicU32; 2],
+    /// The round trips of first replies.
+    first: FirstReplies,
     shards: Box<[Mutex<LruCache<Key, Record, BuildIdentity>>]>,
     hasher: SipHasher13,
 }
@@ -115,6 +114,7 @@ impl Servers {
         };
         Self {
             failures: Default::default(),
+            first: FirstReplies::default(),
             shards: (0..SHARDS).map(shard).collect(),
             hasher: SipHasher13::new_with_keys(key.0, key.1),
         }
@@ -124,22 +124,30 @@ impl Servers {
     #[must_use]
     pub fn state(&self, addr: IpAddr, now: Time) -> ServerState {
         let key = self.key(addr);
-        self.shard(&key).lock().get(&key).map_or_else(ServerState::default, |record| record.state(now))
+        let state = self.shard(&key).lock().get(&key).map_or_else(ServerState::default, |record| record.state(now));
+        ServerState { first: self.first.patience(), ..state }
     }
 
     /// It answered after `rtt`.
     pub fn heard(&self, addr: IpAddr, rtt: Duration, now: Time) {
         self.failures[usize::from(addr.is_ipv6())].store(0, Ordering::Relaxed);
-        self.update(addr, |record| record.pace = Some(record.pace(now).heard(rtt, now)));
+        let known = self.update(addr, |record| {
+            let pace = record.pace(now);
+            record.pace = Some(pace.heard(rtt, now));
+            pace.srtt.is_some()
+        });
+        if !known {
+            self.first.heard(rtt);
+        }
     }
 
-    /// It stayed silent for as long as it was given.
+    /// It stayed silent for as long as it was given, from `sent` until `now`.
     ///
     /// Asks that were under way together are silent together: only one of them counts, else a single lost
     /// link would look like many failures in a row.
-    pub fn silent(&self, addr: IpAddr, now: Time) {
+    pub fn silent(&self, addr: IpAddr, sent: Time, now: Time) {
         self.failures[usize::from(addr.is_ipv6())].fetch_add(1, Ordering::Relaxed);
-        self.update(addr, |record| record.pace = Some(record.pace(now).silent(now)));
+        self.update(addr, |record| record.pace = Some(record.pace(now).silent(sent, now)));
     }
 
     /// Whether nothing has come over the IP version of `addr` for a while, although the other one works: then this
@@ -152,13 +160,18 @@ impl Servers {
 
     /// It answered a query with EDNS by a reply with EDNS.
     pub fn edns_works(&self, addr: IpAddr, now: Time) {
-        self.update(addr, |record| record.edns = Seen::new(true, now));
+        self.update(addr, |record| (record.edns, record.edns_refusals) = (Seen::new(true, now), 0));
     }
 
-    /// It refused EDNS. Report only what a forger could not have said (CVE-2026-52690): replies that matched in
-    /// every way, and never for a zone with DS.
+    /// It refused EDNS, and answered the same question without. That is believed when it happens several times in a
+    /// row: one forged packet must not switch DNSSEC off (CVE-2026-52690).
     pub fn edns_broken(&self, addr: IpAddr, now: Time) {
-        self.update(addr, |record| record.edns = Seen::new(false, now));
+        self.update(addr, |record| {
+            record.edns_refusals = record.edns_refusals.saturating_add(1);
+            if record.edns_refusals >= EDNS_REFUSALS {
+                record.edns = Seen::new(false, now);
+            }
+        });
     }
 
     /// It answered over TCP.
@@ -166,7 +179,7 @@ impl Servers {
         self.update(addr, |record| record.tcp = Seen::new(true, now));
     }
 
-    /// It refused TCP.
+    /// It could not be reached over TCP.
     pub fn tcp_broken(&self, addr: IpAddr, now: Time) {
         self.update(addr, |record| record.tcp = Seen::new(false, now));
     }
@@ -207,9 +220,9 @@ impl Servers {
         &self.shards[(key.hash >> 48) as usize % SHARDS]
     }
 
-    fn update(&self, addr: IpAddr, change: impl FnOnce(&mut Record)) {
+    fn update<T>(&self, addr: IpAddr, change: impl FnOnce(&mut Record) -> T) -> T {
         let key = self.key(addr);
-        change(self.shard(&key).lock().get_or_insert_mut(key, Record::default));
+        change(self.shard(&key).lock().get_or_insert_mut(key, Record::default))
     }
 }
 
@@ -231,6 +244,8 @@ impl Hash for Key {
 struct Record {
     pace: Option<Pace>,
     edns: Seen,
+    /// How often in a row it refused EDNS.
+    edns_refusals: u8,
     tcp: Seen,
     lame: SmallVec<[(Name, Time); 0]>,
 }
@@ -251,6 +266,7 @@ impl Record {
             edns: self.edns.at(now),
             tcp: self.tcp.at(now),
             lame: lame.map(|(zone, _)| zone.clone()).collect(),
+            first: None,
         }
     }
 }
@@ -278,48 +294,6 @@ impl Seen {
     }
 }
 
-/// Round trips and silences.
-#[derive(Clone, Copy, Default)]
-struct Pace {
-    srtt: Option<Duration>,
-    rttvar: Duration,
-    silences: u8,
-    silent_at: Time,
-    rests_until: Option<Time>,
-    seen: Time,
-}
-
-impl Pace {
-    fn heard(self, rtt: Duration, now: Time) -> Self {
-        let (srtt, rttvar) = match self.srtt {
-            // RFC 6298 §2.2: the first measurement.
-            None => (rtt, rtt / 2),
-            // RFC 6298 §2.3: alpha is 1/8, beta is 1/4.
-            Some(srtt) => ((7 * srtt + rtt) / 8, (3 * self.rttvar + srtt.abs_diff(rtt)) / 4),
-        };
-        Self { srtt: Some(srtt), rttvar, silences: 0, silent_at: Time::ZERO, rests_until: None, seen: now }
-    }
-
-    fn silent(self, now: Time) -> Self {
-        let patience = patience(self.srtt, self.rttvar, self.silences);
-        if self.silences > 0 && now.since(self.silent_at) < patience {
-            // Whoever asked after that silence would still be waiting: this ask is older.
-            return self;
-        }
-        let silences = self.silences.saturating_add(1);
-        let (first, longest) = REST_SECS;
-        let rest = |over: u8| now.plus_secs((first << u32::from(over).min(8)).min(longest));
-        let rests_until = silences.checked_sub(REST_AFTER).map(rest);
-        Self { silences, silent_at: now, rests_until, seen: now, ..self }
-    }
-}
-
-fn patience(srtt: Option<Duration>, rttvar: Duration, silences: u8) -> Duration {
-    let (least, most) = PATIENCE;
-    let calm = srtt.map_or(UNKNOWN, |srtt| (srtt + 4 * rttvar).clamp(least, most));
-    calm.saturating_mul(1 << u32::from(silences).min(6)).min(most)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,7 +315,7 @@ mod tests {
         servers.heard(ADDR, ms(180), now);
         // srtt = (700 + 180) / 8 = 110, var = (150 + 80) / 4 = 57.5
         assert_eq!(servers.state(ADDR, now).patience(), ms(340));
-        servers.silent(ADDR, now);
+        servers.silent(ADDR, now, now);
         assert_eq!(servers.state(ADDR, now).patience(), ms(680));
         servers.heard(ADDR, ms(110), now);
         assert!(servers.state(ADDR, now).patience() < ms(340));
@@ -354,7 +328,7 @@ mod tests {
         let (mut patience, mut rests) = (Vec::new(), Vec::new());
         for _ in 0..10 {
             now = now + servers.state(ADDR, now).patience();
-            servers.silent(ADDR, now);
+            servers.silent(ADDR, now, now);
             let state = servers.state(ADDR, now);
             patience.push(state.patience().as_millis());
             rests.push(state.rests_until.map_or(0, |until| until.since(now).as_secs()));
@@ -371,11 +345,11 @@ mod tests {
     fn asks_that_were_under_way_together_count_once() {
         let servers = Servers::new((1, 2));
         let now = Time::from_secs(1);
-        for late in [0, 0, 10, 399, 799] {
-            servers.silent(ADDR, now + ms(late));
+        for sent in [0, 0, 10, 399] {
+            servers.silent(ADDR, now + ms(sent), now + ms(sent + 400));
         }
         assert_eq!(servers.state(ADDR, now).silences, 1);
-        servers.silent(ADDR, now + ms(800));
+        servers.silent(ADDR, now + ms(400), now + ms(800));
         assert_eq!(servers.state(ADDR, now).silences, 2);
     }
 
@@ -385,7 +359,7 @@ mod tests {
         let zone: Name = "Example".parse().expect("a name");
         let at = Time::from_secs;
         servers.heard(ADDR, ms(10), at(0));
-        servers.edns_broken(ADDR, at(100));
+        (98..=100).for_each(|secs| servers.edns_broken(ADDR, at(secs)));
         servers.lame(ADDR, &zone, at(200));
         servers.tcp_works(ADDR, at(300));
         let state = servers.state(ADDR, at(899));
@@ -398,10 +372,38 @@ mod tests {
     }
 
     #[test]
+    fn one_refusal_of_edns_is_not_believed() {
+        let servers = Servers::new((1, 2));
+        let edns = || servers.state(ADDR, Time::ZERO).edns;
+        (0..2).for_each(|_| servers.edns_broken(ADDR, Time::ZERO));
+        assert_eq!(edns(), Support::Unknown);
+        servers.edns_works(ADDR, Time::ZERO);
+        (0..2).for_each(|_| servers.edns_broken(ADDR, Time::ZERO));
+        assert_eq!(edns(), Support::Yes, "it has just shown that it can");
+        servers.edns_broken(ADDR, Time::ZERO);
+        assert_eq!(edns(), Support::No);
+    }
+
+    #[test]
+    fn how_long_unknown_servers_get_follows_the_first_replies_of_others() {
+        let after = |rtts_ms: &[u64]| {
+            let servers = Servers::new((1, 2));
+            for (nth, rtt) in (0_u32..).zip(rtts_ms.iter().cycle().take(64)) {
+                servers.heard(IpAddr::V4((nth / 2).into()), ms(*rtt), Time::ZERO);
+            }
+            servers.state(ADDR, Time::ZERO).patience()
+        };
+        assert_eq!(after(&[20]), ms(100), "everything is near");
+        assert!((ms(150)..ms(400)).contains(&after(&[60, 60, 100, 100])), "{:?}", after(&[60, 60, 100, 100]));
+        assert_eq!(after(&[5, 5, 300, 300]), ms(400), "there is far and near");
+        assert_eq!(after(&[3000]), ms(400));
+    }
+
+    #[test]
     fn the_table_is_bounded() {
         let servers = Servers::new((1, 2));
         for host in 0..30_000_u32 {
-            servers.silent(IpAddr::V4(host.into()), Time::ZERO);
+            servers.silent(IpAddr::V4(host.into()), Time::ZERO, Time::ZERO);
         }
         assert!((9_900..=MAX_SERVERS).contains(&servers.len()), "{}", servers.len());
         let zones: Vec<Name> = (0..100).map(|nth| format!("z{nth}").parse().expect("a name")).collect();
@@ -421,7 +423,7 @@ mod tests {
                 let now = Time::from_secs(second);
                 match event {
                     Some(rtt) => servers.heard(ADDR, Duration::from_micros(rtt), now),
-                    None => servers.silent(ADDR, now),
+                    None => servers.silent(ADDR, now, now),
                 }
                 let patience = servers.state(ADDR, now).patience();
                 prop_assert!((ms(50)..=ms(2000)).contains(&patience), "{patience:?}");
@@ -436,14 +438,14 @@ mod tests {
         let v6 = |last: u8| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()]);
         for last in 0..4 {
             assert!(!servers.family_is_dead(v6(9)), "after {last} failures");
-            servers.silent(v6(last), Time::ZERO);
+            servers.silent(v6(last), Time::ZERO, Time::ZERO);
             servers.heard(v4(1), Duration::from_millis(9), Time::ZERO);
         }
         assert!(servers.family_is_dead(v6(9)) && !servers.family_is_dead(v4(9)));
         servers.heard(v6(1), Duration::from_millis(9), Time::ZERO);
         assert!(!servers.family_is_dead(v6(9)));
-        (0..9).for_each(|last| servers.silent(v4(last), Time::ZERO));
-        (0..9).for_each(|last| servers.silent(v6(last), Time::ZERO));
+        (0..9).for_each(|last| servers.silent(v4(last), Time::ZERO, Time::ZERO));
+        (0..9).for_each(|last| servers.silent(v6(last), Time::ZERO, Time::ZERO));
         assert!(
             !servers.family_is_dead(v6(9)) && !servers.family_is_dead(v4(9)),
             "no network at all is no family's fault"

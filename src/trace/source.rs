@@ -117,6 +117,8 @@ pub enum Known {
     Alias,
     /// That the name does not exist.
     NxDomain,
+    /// That a name further up does not exist, and nothing below it (RFC 8020).
+    NoTree,
     /// That the name has no such records.
     NoData,
     /// The servers of a zone.
@@ -131,6 +133,7 @@ impl fmt::Display for Known {
             Self::Set => "the record set",
             Self::Alias => "the alias",
             Self::NxDomain => "that the name does not exist",
+            Self::NoTree => "that nothing exists at or below",
             Self::NoData => "that there is no such record",
             Self::Delegation => "the delegation",
             Self::Failure => "the recent failure",

@@ -88,6 +88,11 @@ pub enum ChoiceWhy {
     },
     /// Taken although others look better, to learn whether that is still so.
     Explored,
+    /// It was silent so often that it is left alone for a while, and so are all others (RFC 9520 §3.2).
+    Resting {
+        /// How often in a row.
+        silences: u8,
+    },
     /// The same server once more, for the reason that the ask gives.
     Same,
 }
@@ -105,6 +110,9 @@ impl fmt::Display for ChoiceWhy {
             Self::Unknown { band: 1 } => f.write_str("the only one not tried yet"),
             Self::Unknown { band } => write!(f, "one of {band} not tried yet"),
             Self::Explored => f.write_str("explored, to see whether it is better than we think"),
+            Self::Resting { silences } => {
+                write!(f, "once, although it was silent {silences} times in a row: so were all others")
+            }
             Self::Same => f.write_str("the same server again"),
         }
     }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::cache::{Delegation, DenialKind};
+use crate::cache::{Delegation, Denial, DenialKind, Security};
 use crate::time::Time;
 use crate::trace::{Event, GoalId, Known, Limit, Purpose, Source};
 use crate::wire::{Ede, Name, Question, RecordType, RrSet};
 
 use super::goal::{AtZone, Denied, Found, Goal, State};
+use super::minimise::Minimisation;
 use super::outcome::Failure;
 use super::{Around, CLIENT, Turn, Walk};
 
@@ -198,14 +199,8 @@ impl Walk {
 fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Event>) {
     let (cache, name, qtype) = (around.cache, &question.name, question.qtype);
     let seen = |known, name: &Name, rtype, stored: Time, expires: Time, source: &Source| {
-        Some(Event::FromCache {
-            known,
-            name: name.clone(),
-            rtype,
-            age_secs: (now - stored).as_secs(),
-            left_secs: (expires - now).as_secs(),
-            source: source.clone(),
-        })
+        let (age_secs, left_secs) = ((now - stored).as_secs(), (expires - now).as_secs());
+        Some(Event::FromCache { known, name: name.clone(), rtype, age_secs, left_secs, source: source.clone() })
     };
     if let Some(known) = cache.set(name, qtype, now) {
         let event = seen(Known::Set, name, qtype, known.stored, known.expires, &known.from);
@@ -213,10 +208,7 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
         return (Look::Set(aged(&known.set, known.stored, now), proof), event);
     }
     if let Some(denial) = cache.denial(name, qtype, now) {
-        let denied = Denied {
-            soa: denial.soa.as_ref().map(|soa| aged(soa, denial.stored, now)),
-            proof: denial.proof.iter().map(|set| aged(set, denial.stored, now)).collect(),
-        };
+        let denied = denied(&denial, now);
         let known = if denial.kind == DenialKind::NxDomain { Known::NxDomain } else { Known::NoData };
         let event = seen(known, name, qtype, denial.stored, denial.expires, &denial.from);
         return (Look::Denial(denial.kind, denied), event);
@@ -232,7 +224,33 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
             return (Look::Alias(set, target, proof), event);
         }
     }
+    if let Some((above, denial)) = no_tree(name, around, now) {
+        let event = seen(Known::NoTree, &above, qtype, denial.stored, denial.expires, &denial.from);
+        return (Look::Denial(DenialKind::NxDomain, denied(&denial, now)), event);
+    }
     remembered(question, around, now)
+}
+
+/// The name above `name` of which it is known that it does not exist: then nothing does below it (RFC 8020 §2).
+///
+/// Believed of what is proved, and by those who want it so: many servers deny names that have others below them
+/// (empty non-terminals), and one forged packet would take all of a subtree away.
+fn no_tree(name: &Name, around: &Around<'_>, now: Time) -> Option<(Name, Arc<Denial>)> {
+    let settings = around.settings;
+    let believed =
+        |denial: &Arc<Denial>| denial.security == Security::Secure || settings.minimisation == Minimisation::Strict;
+    // What others say of the names above a zone with servers that the operator names does not concern that zone.
+    let most = settings.routes.own(name).map_or(1, Name::label_count);
+    (most..name.label_count()).rev().map(|count| name.suffix(count)).find_map(|above| {
+        let denial = around.cache.no_name(&above, now).filter(believed)?;
+        Some((above, denial))
+    })
+}
+
+/// A denial as it stands in an answer `now`.
+fn denied(denial: &Denial, now: Time) -> Denied {
+    let aged = |set: &RrSet| aged(set, denial.stored, now);
+    Denied { soa: denial.soa.as_ref().map(aged), proof: denial.proof.iter().map(aged).collect() }
 }
 
 /// Asks the cache whether the question failed a moment ago (RFC 9520).

@@ -136,6 +136,8 @@ pub(super) struct Tried {
     pub(super) over_tcp: bool,
     /// Whether it has shown that it is of no use here.
     pub(super) out: bool,
+    /// Whether it was silent so often before that it gets one try (RFC 9520 §3.2).
+    pub(super) rested: bool,
 }
 
 /// In which way a server is asked.
@@ -249,10 +251,16 @@ impl AtZone {
     /// The record of what was tried with a server.
     pub(super) fn tried(&mut self, server: &ServerAt) -> &mut Tried {
         let at = self.tried.iter().position(|tried| tried.server.addr == server.addr).unwrap_or_else(|| {
-            self.tried.push(Tried { server: server.clone(), times: 0, over_tcp: false, out: false });
+            self.tried.push(Tried { server: server.clone(), times: 0, over_tcp: false, out: false, rested: false });
             self.tried.len() - 1
         });
         &mut self.tried[at]
+    }
+
+    /// Whether an address that was asked before was resting then.
+    pub(super) fn rests(&self, addr: IpAddr) -> Option<bool> {
+        let tried = self.tried.iter().find(|tried| tried.server.addr == addr && tried.times > 0);
+        tried.map(|tried| tried.rested)
     }
 
     /// How often an address was asked the question.
@@ -263,13 +271,14 @@ impl AtZone {
     /// Whether an address is not asked again: it is of no use, or was tried `most` times.
     pub(super) fn is_spent(&self, addr: IpAddr, most: u32) -> bool {
         let tried = self.tried.iter().find(|tried| tried.server.addr == addr);
-        tried.is_some_and(|tried| tried.out || tried.times >= most)
+        tried.is_some_and(|tried| tried.out || tried.times >= if tried.rested { 1 } else { most })
     }
 
     /// A server that stayed silent over UDP and was not asked over TCP: after three tries a server counts as
     /// unresponsive over that transport only (RFC 9520 §3.1), and TCP repeats by itself what gets lost.
     pub(super) fn silent_over_udp(&self) -> Option<ServerAt> {
-        let silent = self.tried.iter().find(|tried| tried.times > 0 && !tried.over_tcp && !tried.out);
+        let silent = |tried: &&Tried| tried.times > 0 && !tried.over_tcp && !tried.out && !tried.rested;
+        let silent = self.tried.iter().find(silent);
         silent.map(|tried| tried.server.clone())
     }
 
@@ -282,10 +291,18 @@ impl AtZone {
         self.last_resort = None;
     }
 
-    /// Notes what was wrong with a server; it is not asked again here when it is `out`.
+    /// Notes what was wrong with a server; it is not asked again here when it is `out`. What came of UDP and what came
+    /// of TCP is noted side by side.
     pub(super) fn problem(&mut self, server: &ServerAt, wrong: Wrong, out: bool) {
         self.tried(server).out |= out;
-        match self.problems.iter_mut().find(|(known, _)| known.addr == server.addr) {
+        let over = |wrong: &Wrong| match wrong {
+            Wrong::Unreachable { transport, .. } => Some(*transport),
+            _ => None,
+        };
+        let same = |(known, what): &&mut (ServerAt, Wrong)| {
+            known.addr == server.addr && (over(what).is_none() || over(&wrong).is_none() || over(what) == over(&wrong))
+        };
+        match self.problems.iter_mut().find(same) {
             Some((_, known)) => *known = wrong,
             None => self.problems.push((server.clone(), wrong)),
         }

@@ -20,7 +20,7 @@ impl Walk {
             let event = Event::Late { ask: pending.id.0, server: pending.server.clone(), after_ms };
             turn.ready.extend(&pending.followers);
             late.push((pending.goal, pending.server.addr, event));
-            turn.around.servers.silent(pending.server.addr, now);
+            silent(turn, pending);
         }
         for (goal, addr, event) in late {
             self.reached(addr, false);
@@ -75,7 +75,7 @@ impl Walk {
                     verdict: shown(&verdict, &pending),
                 };
                 self.note(turn, pending.goal, event);
-                self.learn_server(&pending, &verdict, turn);
+                self.learn_server(&pending, &clean, &verdict, turn);
                 for follower in &pending.followers {
                     let theirs = Pending { goal: *follower, followers: Vec::new(), ..pending.clone() };
                     self.apply(&theirs, clean.clone(), verdict.clone(), turn);
@@ -106,7 +106,7 @@ impl Walk {
             return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
         }
         if !pending.late {
-            turn.around.servers.silent(pending.server.addr, turn.now);
+            silent(turn, pending);
             self.reached(pending.server.addr, false);
         }
         // Silence may be loss and is tried again; a refusal would be repeated.
@@ -114,6 +114,15 @@ impl Walk {
         if let Some(at) = self.goal(pending.goal).at() {
             at.problem(&pending.server, wrong, out);
         }
+    }
+}
+
+/// Remembers that nothing came from a server. That TCP leads nowhere says nothing of UDP, and the reverse.
+fn silent(turn: &Turn<'_, '_>, pending: &Pending) {
+    let (servers, addr) = (turn.around.servers, pending.server.addr);
+    match pending.how.transport {
+        Transport::Udp => servers.silent(addr, pending.sent, turn.now),
+        Transport::Tcp => servers.tcp_broken(addr, turn.now),
     }
 }
 

@@ -122,12 +122,21 @@ impl Walk {
     /// Remembers what a reply shows of the server. That it does without EDNS is believed when it answers the very
     /// question that it refused with EDNS, and never for a signed zone: a forger who could make us believe it would
     /// switch off DNSSEC (CVE-2026-52690).
-    pub(super) fn learn_server(&mut self, pending: &Pending, verdict: &Verdict, turn: &mut Turn<'_, '_>) {
+    pub(super) fn learn_server(
+        &mut self,
+        pending: &Pending,
+        clean: &Clean,
+        verdict: &Verdict,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let servers = turn.around.servers;
         if pending.how.transport == Transport::Tcp {
             servers.tcp_works(pending.server.addr, turn.now);
         }
-        let signed = self.goal(pending.goal).at().is_none_or(|at| at.cut.ds.is_some());
+        if pending.how.edns && clean.edns {
+            servers.edns_works(pending.server.addr, turn.now);
+        }
+        let signed = self.is_signed(pending.goal, turn);
         if pending.how.why == AskWhy::WithoutEdns && !signed && !matches!(verdict, Verdict::Wrong(_)) {
             servers.edns_broken(pending.server.addr, turn.now);
         }

@@ -25,6 +25,8 @@ pub(super) struct Candidate {
     pub(super) silences: u8,
     /// How often it was tried for this question.
     pub(super) tries: u32,
+    /// Whether it was silent so often that others come first.
+    pub(super) rests: bool,
 }
 
 impl Candidate {
@@ -39,10 +41,17 @@ impl Candidate {
 }
 
 /// Picks one of `candidates`: those tried least, among them at random inside the band of the best, the
-/// faster ones more often.
+/// faster ones more often. Those that rest are asked when nobody else is left.
 pub(super) fn choose(candidates: &[Candidate], dice: &mut Dice) -> Option<(usize, ChoiceWhy)> {
-    let least = candidates.iter().map(|candidate| candidate.tries).min()?;
-    let fresh: Vec<usize> = (0..candidates.len()).filter(|at| candidates[*at].tries == least).collect();
+    let all_rest = candidates.iter().all(|candidate| candidate.rests);
+    let awake = |at: &usize| all_rest || !candidates[*at].rests;
+    let least = (0..candidates.len()).filter(awake).map(|at| candidates[at].tries).min()?;
+    let fresh = |at: &usize| awake(at) && candidates[*at].tries == least;
+    let fresh: Vec<usize> = (0..candidates.len()).filter(fresh).collect();
+    if all_rest {
+        let at = fresh[dice.below(fresh.len())];
+        return Some((at, ChoiceWhy::Resting { silences: candidates[at].silences }));
+    }
     if let [only] = fresh[..] {
         let why = if candidates.len() == 1 { ChoiceWhy::Only } else { why_in_band(&candidates[only], 1) };
         return Some((only, why));
@@ -121,7 +130,7 @@ mod tests {
 
     fn candidate(last: u8, srtt_ms: Option<u64>, silences: u8, tries: u32) -> Candidate {
         let server = ServerAt { name: None, addr: IpAddr::from([192, 0, 2, last]) };
-        Candidate { server, srtt: srtt_ms.map(Duration::from_millis), silences, tries }
+        Candidate { server, srtt: srtt_ms.map(Duration::from_millis), silences, tries, rests: false }
     }
 
     fn shares(candidates: &[Candidate]) -> Vec<usize> {
@@ -145,6 +154,14 @@ mod tests {
     fn the_silent_and_the_tried_wait() {
         assert!(shares(&[candidate(1, Some(10), 2, 0), candidate(2, Some(100), 0, 0)])[0] < 700);
         assert_eq!(shares(&[candidate(1, Some(10), 0, 1), candidate(2, Some(2000), 3, 0)])[0], 0);
+    }
+
+    #[test]
+    fn those_that_rest_are_asked_when_nobody_else_is_left() {
+        let rests = |last| Candidate { rests: true, ..candidate(last, Some(10), 3, 0) };
+        assert_eq!(shares(&[rests(1), candidate(2, Some(2000), 2, 2), rests(3)]), [0, 10_000, 0]);
+        let shares = shares(&[rests(1), rests(2)]);
+        assert!(shares.iter().all(|share| *share > 4_000), "{shares:?}");
     }
 
     #[test]

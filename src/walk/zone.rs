@@ -57,6 +57,8 @@ impl Walk {
         let Some(at) = self.goal(id).at().filter(|at| at.waits.is_empty()) else { return };
         // Where there is a fallback, it comes sooner than what may only be slow.
         let silent = at.silent_over_udp().filter(|_| !at.route.as_ref().is_some_and(|route| route.fallback));
+        let tcp = |server: &ServerAt| turn.around.servers.state(server.addr, turn.now).tcp;
+        let silent = silent.filter(|server| tcp(server) != Support::No);
         match silent {
             Some(server) => {
                 let how = How { transport: Transport::Tcp, edns: true, why: AskWhy::TcpAfterSilence };
@@ -73,8 +75,11 @@ impl Walk {
         }
         let candidates = self.candidates(id, turn);
         let Some((chosen, choice)) = choose(&candidates, turn.around.dice) else { return false };
-        let server = candidates[chosen].server.clone();
-        let edns = turn.around.servers.state(server.addr, turn.now).edns != Support::No;
+        let Candidate { server, rests, .. } = candidates[chosen].clone();
+        if let Some(at) = self.goal(id).at() {
+            at.tried(&server).rested = rests;
+        }
+        let edns = turn.around.servers.state(server.addr, turn.now).edns != Support::No || self.is_signed(id, turn);
         let limits = &turn.around.settings.limits;
         let goal = self.goal(id);
         let why = match goal.minimised.question(&goal.current, limits) {
@@ -85,6 +90,12 @@ impl Walk {
         };
         self.send(id, server, How { transport: Transport::Udp, edns, why }, choice, turn);
         true
+    }
+
+    /// Whether the zone that a goal is at is signed: then its servers know EDNS, whatever somebody says in their name.
+    pub(super) fn is_signed(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
+        let anchors = &turn.around.settings.proofs.anchors;
+        self.goal(id).at().is_some_and(|at| at.cut.ds.is_some() || anchors.names(&at.cut.zone))
     }
 
     /// Waits for another goal's ask when that is the same minimised question to the same zone: look-ups of several
@@ -140,7 +151,8 @@ impl Walk {
                 // A dead IPv6 must not cost a walk more than one patience.
                 let dead = out_of_reach[usize::from(addr.is_ipv6())] || servers.family_is_dead(addr);
                 let silences = if dead { state.silences.saturating_add(DEAD_FAMILY) } else { state.silences };
-                usable.push((Candidate { server, srtt: state.srtt, silences, tries }, lame));
+                let rests = at.rests(addr).unwrap_or_else(|| state.resting(now));
+                usable.push((Candidate { server, srtt: state.srtt, silences, tries, rests }, lame));
             }
         }
         for (server, why) in &avoided {

@@ -11,6 +11,7 @@ mod world;
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -179,6 +180,50 @@ fn loss_alone_loses_no_answer() {
     assert!(lost * 1000 <= asked, "{lost} of {asked} lost at 30 % loss");
 }
 
+/// Names on servers that were never asked, below top-level domains whose servers are known, 20 ms away: how long the
+/// slowest hundredth takes when packets get lost.
+#[test]
+fn what_gets_lost_costs_little() {
+    let ask = |name: &str| Question::new(name.parse().expect("a name"), RecordType::A);
+    let took = |seed, name: &str, loss| {
+        let mut world = World::new(&LAB, seed, 0.0, 0.0);
+        world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
+        world.set_weather(20, 0.0);
+        for host in 0..64 {
+            world.resolver.servers.heard([10, 0, 0, host].into(), Duration::from_millis(20), world.resolver.now);
+        }
+        ["com.", "org.", "net."].iter().for_each(|zone| drop(world.resolve(&ask(&format!("no-such-zone.{zone}")))));
+        world.set_weather(20, loss);
+        let ended = world.resolve(&ask(name));
+        assert!(ended.outcome.failure.is_none(), "{}", story(&ended));
+        (ended.took, ended.budget.queries())
+    };
+    for (loss, most_ms) in [(0.0, 80), (0.1, 350), (0.3, 600)] {
+        let (mut all, mut queries) = (Vec::new(), 0);
+        for seed in worlds(200) {
+            // Two of five zones have servers of their own, two those of somebody else, one those of a zone elsewhere.
+            for name in
+                ["www.example.com.", "www.example.com.", "www.example.org.", "www.example.org.", "www.example.net."]
+            {
+                let (took, asked) = took(seed, name, loss);
+                all.push(took);
+                queries += asked;
+            }
+        }
+        all.sort_unstable();
+        let part = |of_hundred: usize| all[(all.len() * of_hundred / 100).min(all.len() - 1)];
+        let each = f64::from(queries) / all.len() as f64;
+        println!(
+            "loss {loss}: p50 {:?}, p95 {:?}, p99 {:?}, most {:?}, {each:.2} queries",
+            part(50),
+            part(95),
+            part(99),
+            part(100)
+        );
+        assert!(part(99) <= Duration::from_millis(most_ms), "{:?} at {loss}", part(99));
+    }
+}
+
 /// Keys are asked for while the question itself is under way.
 #[test]
 fn validation_costs_no_round_trip() {
@@ -196,6 +241,26 @@ fn validation_costs_no_round_trip() {
         let ((with, more), (without, fewer)) = (took(true), took(false));
         println!("{name}: {with:?}, {more} queries with validation, {without:?}, {fewer} queries without");
         assert_eq!(with, without, "{name}");
+    }
+}
+
+/// RFC 8020: what is below a name that was proved not to exist does not exist either. An unsigned zone's word for it
+/// is not enough: its servers may deny names that have others below them.
+#[test]
+fn nothing_is_below_a_name_that_was_proved_not_to_exist() {
+    let ask = |name: &str| Question::new(name.parse().expect("a name"), RecordType::A);
+    for (zone, signed) in [("example.com.", true), ("example.org.", true), ("example.net.", false)] {
+        let mut world = World::new(&LAB, 3, 0.0, 0.0);
+        assert_eq!(world.resolve(&ask(&format!("nope.{zone}"))).outcome.rcode, ResponseCode::NXDomain);
+        for below in ["a.nope.", "c.b.nope."] {
+            let ended = world.resolve(&ask(&format!("{below}{zone}")));
+            let told = (ended.outcome.rcode, ended.outcome.secure, ended.budget.queries() == 0);
+            assert_eq!(told, (ResponseCode::NXDomain, signed, signed), "{below}{zone}\n{}", story(&ended));
+        }
+        // A name beside it, or one that ends in the same letters, is another one.
+        for beside in ["anope.", "www."] {
+            assert!(world.resolve(&ask(&format!("{beside}{zone}"))).budget.queries() > 0, "{beside}{zone}");
+        }
     }
 }
 

@@ -82,6 +82,12 @@ impl<'l> World<'l> {
         self
     }
 
+    /// From now on every path has this round trip, and this share of the packets is lost.
+    pub(crate) fn set_weather(&mut self, rtt_ms: u64, loss: f64) {
+        self.weather.delays_ms.values_mut().for_each(|delay_ms| *delay_ms = rtt_ms);
+        self.weather.loss = loss;
+    }
+
     /// Resolves one question and moves the time on.
     pub(crate) fn resolve(&mut self, question: &Question) -> Ended {
         let Self { resolver, weather } = self;

@@ -1,0 +1,97 @@
+//! How fast servers answer, and how long to wait for them.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::time::Time;
+
+/// Patience with an address of which no round trip is known: at first, and at the least once it is known how long
+/// first replies take from here.
+pub(super) const UNKNOWN: Duration = Duration::from_millis(400);
+const UNKNOWN_LEAST: Duration = Duration::from_millis(100);
+/// First replies after which it is known.
+const FIRST_REPLIES: u32 = 16;
+/// Least and most patience.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Silences in a row from which on an address is left alone for a while.
+const REST_AFTER: u8 = 3;
+/// The first and the longest rest, in seconds (RFC 9520 §3.2: a failure is remembered for 1 s to 5 minutes).
+const REST_SECS: (u64, u64) = (5, 300);
+
+/// Round trips and silences.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Pace {
+    pub(super) srtt: Option<Duration>,
+    pub(super) rttvar: Duration,
+    pub(super) silences: u8,
+    silent_at: Time,
+    pub(super) rests_until: Option<Time>,
+    pub(super) seen: Time,
+}
+
+impl Pace {
+    pub(super) fn heard(self, rtt: Duration, now: Time) -> Self {
+        let (srtt, rttvar) = match self.srtt {
+            // RFC 6298 §2.2: the first measurement.
+            None => (rtt, rtt / 2),
+            // RFC 6298 §2.3: alpha is 1/8, beta is 1/4.
+            Some(srtt) => ((7 * srtt + rtt) / 8, (3 * self.rttvar + srtt.abs_diff(rtt)) / 4),
+        };
+        Self { srtt: Some(srtt), rttvar, silences: 0, silent_at: Time::ZERO, rests_until: None, seen: now }
+    }
+
+    pub(super) fn silent(self, sent: Time, now: Time) -> Self {
+        if self.silences > 0 && sent < self.silent_at {
+            return self;
+        }
+        let silences = self.silences.saturating_add(1);
+        let (first, longest) = REST_SECS;
+        let rest = |over: u8| now.plus_secs((first << u32::from(over).min(8)).min(longest));
+        let rests_until = silences.checked_sub(REST_AFTER).map(rest);
+        Self { silences, silent_at: now, rests_until, seen: now, ..self }
+    }
+}
+
+pub(super) fn patience(srtt: Option<Duration>, rttvar: Duration, silences: u8, first: Duration) -> Duration {
+    let (least, most) = PATIENCE;
+    let calm = srtt.map_or(first, |srtt| (srtt + 4 * rttvar).clamp(least, most));
+    calm.saturating_mul(1 << u32::from(silences).min(6)).min(most)
+}
+
+/// How long addresses take that are asked for the first time: most names live on servers that were never asked before,
+/// and where all of them are near, 400 ms are a long time to wait for a packet that is lost.
+#[derive(Default)]
+pub(super) struct FirstReplies {
+    /// Microseconds: the smoothed round trip in the upper half, its mean deviation in the lower.
+    pace: AtomicU64,
+    count: AtomicU32,
+}
+
+impl FirstReplies {
+    /// Of two threads that come at once, one may be overheard: it is an estimate.
+    pub(super) fn heard(&self, rtt: Duration) {
+        let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX).min(10_000_000);
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let (srtt_us, var_us) = self.pace();
+        // Slower than for one address (RFC 6298 §2.3): each sample is of another one.
+        let (srtt_us, var_us) = match count {
+            0 => (rtt_us, rtt_us / 2),
+            _ => ((15 * srtt_us + rtt_us) / 16, (7 * var_us + srtt_us.abs_diff(rtt_us)) / 8),
+        };
+        self.pace.store(srtt_us << 32 | var_us, Ordering::Relaxed);
+        if count == u32::MAX {
+            self.count.store(FIRST_REPLIES, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let (srtt_us, var_us) = self.pace();
+        let known = self.count.load(Ordering::Relaxed) >= FIRST_REPLIES;
+        known.then(|| Duration::from_micros(srtt_us + 4 * var_us).clamp(UNKNOWN_LEAST, UNKNOWN))
+    }
+
+    fn pace(&self) -> (u64, u64) {
+        let pace = self.pace.load(Ordering::Relaxed);
+        (pace >> 32, pace & u64::from(u32::MAX))
+    }
+}
