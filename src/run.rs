@@ -1,5 +1,6 @@
 //! Puts the parts together: settings in, a running resolver out.
 
+mod stage;
 mod trust;
 mod web;
 
@@ -8,18 +9,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::{IpNet, Ipv4Net};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_blocking};
 
 use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
-use crate::config::{self, RootHint, ServerAddress, Settings, TrustAnchor};
+use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::dnssec;
 use crate::drive::{self, Clock, World};
 use crate::http::{self, HttpSettings};
-use crate::lab::{self, Lab};
+use crate::lab;
 use crate::listen::{self, Doors, ListenSettings, Open};
 use crate::policy::{LocalData, PolicySettings};
 use crate::serve::{Resolver, ServeSettings, StaleSettings, told_here};
@@ -32,18 +31,10 @@ use crate::walk::outcome::Outcome;
 use crate::walk::stale::StaleLimits;
 use crate::walk::synthesis::{Dns64, Synthesis};
 use crate::walk::{Avoid, Private, Route, Routes, WalkSettings};
-use crate::wire::{Name, Question, ResponseCode, text};
+use crate::wire::{Name, Question, ResponseCode};
 
 pub use crate::drive::unix_secs;
-
-/// Where the resolver of the lab listens unless told otherwise.
-pub const LAB_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
-
-/// The loopback addresses that stand for this machine in the lab as well.
-const LAB_PRIVATE: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 16));
-
-/// The addresses of everything in the lab, which its proxy may connect to.
-const LAB_NET: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 53, 0, 0), 16));
+pub use stage::{LAB_LISTEN, Stage, WebPorts, lab, lab_settings, trace_lab};
 
 /// Why a resolver cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +48,17 @@ pub enum RunError {
     /// An address of the lab cannot be had.
     #[error("{0}; is another lab running? --authority-port takes another port for all servers of the lab")]
     Lab(#[from] lab::serve::BindError),
+    /// The web origins of the lab cannot be had.
+    #[error("{0}; is another lab running? --web-port and --web-tls-port take other ports, --no-web does without")]
+    Web(#[from] lab::web::WebError),
+    /// The certificate of the lab's authority cannot be written.
+    #[error("cannot write the certificate of the lab's authority to {path}: {source}")]
+    CaOut {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The system does not give what every program needs: threads, event queues, signals.
     #[error("the system refuses a thread, an event queue or a signal: {0}")]
     System(#[from] io::Error),
@@ -69,6 +71,8 @@ pub struct Listening<'a> {
     pub dns: &'a [SocketAddr],
     /// Addresses for HTTP.
     pub http: &'a [SocketAddr],
+    /// The ports of the lab's web origins, where there are any.
+    pub web: Option<lab::web::Ports>,
 }
 
 /// The doors of a resolver, open.
@@ -79,7 +83,7 @@ struct Front {
 
 impl Front {
     fn listening(&self) -> Listening<'_> {
-        Listening { dns: self.dns.addresses(), http: self.http.addresses() }
+        Listening { dns: self.dns.addresses(), http: self.http.addresses(), web: None }
     }
 }
 
@@ -96,29 +100,6 @@ pub fn serve(settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<
         ready(&open.listening());
         stop.asked().await;
         close(open).await;
-        Ok(())
-    })
-}
-
-/// Starts the servers of the lab at `port` and a resolver that knows no other Internet; otherwise as [`serve`].
-///
-/// # Errors
-/// As [`serve`], and when an address of the lab cannot be had.
-pub fn lab(lab: &Lab, port: u16, settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<(), RunError> {
-    runtime()?.block_on(async {
-        let mut stop = Stop::new()?;
-        let servers = lab::serve::Servers::bind(Arc::new(lab.authority().clone()), port).await?;
-        let mut settings = settings.clone();
-        settings.resolver.upstream_port = servers.port();
-        let open = open(&settings)?;
-        let (end, ended) = oneshot::channel::<()>();
-        let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
-        ready(&open.listening());
-        stop.asked().await;
-        // The servers of the lab go last: the queries in hand still need them.
-        close(open).await;
-        drop(end);
-        let _ = serving.await;
         Ok(())
     })
 }
@@ -144,28 +125,6 @@ pub fn trace(settings: &Settings, question: Question) -> Result<Story, RunError>
     Ok(story(LocalSet::new().block_on(&runtime()?, drive::walk(question, &world))))
 }
 
-/// As [`trace`], in the lab, whose servers run on a port of their own for as long as the walk takes.
-///
-/// # Errors
-/// As [`lab()`].
-pub fn trace_lab(lab: &Lab, settings: &Settings, question: Question) -> Result<Story, RunError> {
-    LocalSet::new().block_on(&runtime()?, async {
-        if let Some(story) = answered_here(settings, &question) {
-            return Ok(story);
-        }
-        let servers = lab::serve::Servers::bind(Arc::new(lab.authority().clone()), 0).await?;
-        let mut settings = settings.clone();
-        settings.resolver.upstream_port = servers.port();
-        let world = world(&settings);
-        let (end, ended) = oneshot::channel::<()>();
-        let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
-        let told = drive::walk(question, &world).await;
-        drop(end);
-        let _ = serving.await;
-        Ok(story(told))
-    })
-}
-
 fn story((outcome, trace): (Outcome, Trace)) -> Story {
     Story { trace, failed: outcome.failure.is_some() }
 }
@@ -176,29 +135,6 @@ fn answered_here(settings: &Settings, question: &Question) -> Option<Story> {
     let policy = PolicySettings { allow: vec![here.into()], ..serve_settings(settings).policy };
     let (rcode, trace) = told_here(question, here, &policy)?;
     Some(Story { trace, failed: !matches!(rcode, ResponseCode::NoError | ResponseCode::NXDomain) })
-}
-
-/// What holds in a lab where nobody says otherwise: its own root, on loopback, and no name is special.
-#[must_use]
-pub fn lab_settings(lab: &Lab) -> Settings {
-    let mut settings = Settings::default();
-    settings.server.listen = vec![LAB_LISTEN];
-    settings.server.locally_served_zones = false;
-    settings.resolver.query_loopback = true;
-    // The Internet of a lab lies on loopback addresses such as 127.53.80.1; of those only the first are private here.
-    for net in settings.resolver.private_addresses.iter_mut().filter(|net| net.addr() == Ipv4Addr::new(127, 0, 0, 0)) {
-        *net = LAB_PRIVATE;
-    }
-    settings.resolver.upstream_port = lab.port();
-    settings.proxy.allow = vec![LAB_NET];
-    let anchor = lab.trust_anchor().map(|anchor| TrustAnchor(text::record_text(&anchor.ds).to_string()));
-    settings.dnssec.trust_anchors = anchor.into_iter().collect();
-    let hints = lab.root_hints().into_iter();
-    let each = |(name, addresses): (Name, Vec<IpAddr>)| {
-        addresses.into_iter().map(move |address| RootHint { name: name.clone(), address })
-    };
-    settings.root_hints = hints.flat_map(each).collect();
-    settings
 }
 
 /// The main thread waits for signals and, in the lab, carries the servers; clients have threads of their own.

@@ -36,6 +36,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("lab/mod", Edge, &["lab", "wire"]),
     ("lab/serve", Edge, &["lab", "trace", "wire"]),
     ("lab/sign", Edge, &["lab", "wire"]),
+    ("lab/web", Edge, &["lab", "wire"]),
     ("upstream", Edge, &["walk", "trace", "wire", "time"]),
     ("drive", Edge, &["upstream", "walk", "cache", "trace", "wire", "time"]),
     ("listen", Edge, &["trace", "wire", "time"]),

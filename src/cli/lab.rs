@@ -9,8 +9,9 @@ use std::{fs, io};
 use clap::Args;
 
 use super::{Configuration, failed, log, wrong_configuration};
+use crate::lab::web::Ports;
 use crate::lab::{Lab, LabError, TrustAnchor};
-use crate::run;
+use crate::run::{self, WebPorts};
 use crate::wire::text::record_text;
 
 /// What may be typed after `lab`.
@@ -32,6 +33,20 @@ pub(super) struct Stage {
     /// The port of all authoritative servers; 0 takes a free one [default: the port of lab.toml, 10053].
     #[arg(long, value_name = "PORT")]
     authority_port: Option<u16>,
+    /// The port of all web origins for HTTP; 0 takes a free one [default: the port of lab.toml, 10080, unless it is
+    /// taken].
+    #[arg(long, value_name = "PORT")]
+    web_port: Option<u16>,
+    /// The port of all web origins for HTTP over TLS, as above [default: 10443].
+    #[arg(long, value_name = "PORT")]
+    web_tls_port: Option<u16>,
+    /// No web origins.
+    #[arg(long, conflicts_with_all = ["web_port", "web_tls_port", "ca_out"])]
+    no_web: bool,
+    /// Write the certificate of the authority that vouches for the web origins to this file, in PEM. Its key is made
+    /// anew at each start and is never written.
+    #[arg(long, value_name = "FILE")]
+    ca_out: Option<PathBuf>,
     #[command(flatten)]
     configuration: Configuration,
 }
@@ -57,7 +72,7 @@ impl Stage {
             Err(error) => return wrong_configuration(&error),
         };
         if !self.listen.is_empty() {
-            settings.server.listen = self.listen;
+            settings.server.listen.clone_from(&self.listen);
         }
         log::begin(&settings.log);
         if let Some(path) = &self.trust_anchor_out
@@ -65,20 +80,36 @@ impl Stage {
         {
             return failed(&format!("cannot write the trust anchor to {}: {error}", path.display()));
         }
-        let port = self.authority_port.unwrap_or(settings.resolver.upstream_port);
+        let stage = run::Stage {
+            authority_port: self.authority_port.unwrap_or(settings.resolver.upstream_port),
+            web: self.web_ports(&lab),
+            ca_out: self.ca_out,
+        };
         // Scripts wait for the one line on standard output; people read the rest on standard error.
         let ready = |listening: &run::Listening<'_>| {
-            eprint!("{}", welcome(listening));
+            eprint!("{}", welcome(listening, stage.ca_out.as_deref()));
             println!("ready");
         };
-        match run::lab(&lab, port, &settings, ready) {
+        match run::lab(&lab, &stage, &settings, ready) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
         }
     }
+
+    /// Where the web origins are to listen.
+    fn web_ports(&self, lab: &Lab) -> WebPorts {
+        match (self.no_web, lab.web()) {
+            (true, _) | (_, None) => WebPorts::Off,
+            _ if self.web_port.is_none() && self.web_tls_port.is_none() => WebPorts::Usual,
+            (_, Some(web)) => WebPorts::At(Ports {
+                http: self.web_port.unwrap_or(web.port),
+                https: self.web_tls_port.unwrap_or(web.tls_port),
+            }),
+        }
+    }
 }
 
-fn welcome(listening: &run::Listening<'_>) -> String {
+fn welcome(listening: &run::Listening<'_>, ca_out: Option<&Path>) -> String {
     let mut text = String::from("An Internet in one process: root, top-level, healthy and broken servers.\n");
     for address in listening.dns {
         let (ip, port) = (address.ip(), address.port());
@@ -97,6 +128,25 @@ fn welcome(listening: &run::Listening<'_>) -> String {
              curl 'http://{address}/resolve?name=www.example.com'\n  \
              curl -H 'Accept: text/plain' 'http://{address}/api/trace?name=www.dead.lab&cold=1'\n"
         );
+    }
+    if let (Some(ports), Some(proxy)) = (listening.web, listening.http.first()) {
+        let Ports { http, https } = ports;
+        let _ = write!(
+            text,
+            "\nIts web origins serve HTTP on port {http} and TLS on port {https}. Try:\n  \
+             curl -x http://{proxy} http://www.example.com:{http}/\n  \
+             curl -x http://{proxy} -i http://www.shop.example.com:{http}/products\n"
+        );
+        match ca_out {
+            Some(ca) => {
+                let _ = writeln!(
+                    text,
+                    "  curl -x http://{proxy} --cacert {} https://www.example.com:{https}/",
+                    ca.display()
+                );
+            }
+            None => text += "  rootwalk lab --ca-out FILE                      writes the certificate for their TLS\n",
+        }
     }
     text += "\nrootwalk lab --list shows all names; rootwalk trace www.example.com --lab tells how one is found.\n";
     text

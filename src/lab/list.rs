@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Lab, Needs, ZooEntry};
+use super::{Lab, Needs, Visit, ZooEntry};
 use crate::wire::{Question, text};
 
-/// Healthy names first, then the zoo.
+/// Healthy names first, then the zoo, then the web.
 pub(super) fn table(lab: &Lab) -> String {
     let mut table = String::from("Healthy names:\n\n");
     let asks: Vec<String> = lab.healthy.iter().map(|sample| ask(&sample.ask)).collect();
@@ -18,6 +18,16 @@ pub(super) fn table(lab: &Lab) -> String {
         let needs = if row.needs == Needs::Validation { " [DNSSEC]" } else { "" };
         let _ = writeln!(table, "  {:<13}  {}{needs}\n      {}", row.name, row.what, ask(&row.ask));
         let _ = writeln!(table, "      {}", expected(row));
+    }
+    if let Some(web) = &lab.web {
+        table.push_str("\nThe web: what to fetch, what is there, what comes of it.\n\n");
+        for Visit { name, url, what, status, fails } in &web.row {
+            let comes = match (status, fails) {
+                (Some(status), _) => status.to_string(),
+                (None, fails) => format!("no answer: {}", fails.as_deref().unwrap_or("it fails")),
+            };
+            let _ = writeln!(table, "  {name:<13}  {what}\n      {url}\n      {comes}");
+        }
     }
     table
 }

@@ -33,6 +33,7 @@ pub(super) fn load(files: &Files, now_unix_secs: u32) -> Result<Lab, LabError> {
         trust_anchor,
         healthy: settings.healthy,
         zoo: settings.zoo,
+        web: settings.web.map(|web| web.read(files)).transpose()?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! An Internet in one process: root, top level, authoritative and broken servers, all of it data under `zones/`.
 //!
 //! [`Lab`] loads and signs the zones; [`Authority`] is its servers as a pure function, which tests and the simulator
-//! use in virtual time; [`serve`] puts the same servers on loopback sockets.
+//! use in virtual time; [`serve`] puts the same servers on loopback sockets, and [`web`] the origins beside them.
 
 mod answer;
 mod authority;
@@ -13,9 +13,11 @@ mod files;
 mod list;
 mod load;
 mod master;
+mod origin;
 pub mod serve;
 mod settings;
 mod sign;
+pub mod web;
 mod zone;
 
 use std::net::IpAddr;
@@ -26,6 +28,7 @@ use crate::wire::{Name, Question, Record, ResponseCode, RrSet, text};
 
 pub use authority::Authority;
 pub use fault::{Packet, Reaction};
+pub use origin::{Visit, Web};
 pub use settings::{Needs, Sample, ZooEntry};
 
 use files::Files;
@@ -39,6 +42,7 @@ pub struct Lab {
     trust_anchor: Option<TrustAnchor>,
     healthy: Vec<Sample>,
     zoo: Vec<ZooEntry>,
+    web: Option<Web>,
 }
 
 /// The key of the lab's root, in the two forms in which resolvers want it.
@@ -199,6 +203,12 @@ impl Lab {
     #[must_use]
     pub fn zoo(&self) -> &[ZooEntry] {
         &self.zoo
+    }
+
+    /// The web origins; a lab may have none.
+    #[must_use]
+    pub const fn web(&self) -> Option<&Web> {
+        self.web.as_ref()
     }
 
     /// What all zones together say about a question, whatever is wrong with the servers: the response code, and

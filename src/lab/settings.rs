@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Deserializer, de};
 
 use super::fault::Fault;
+use super::origin::Web;
 use crate::wire::{Name, Question, ResponseCode, text};
 
 /// The whole file.
@@ -19,6 +20,8 @@ pub(super) struct Settings {
     pub(super) healthy: Vec<Sample>,
     #[serde(default)]
     pub(super) zoo: Vec<ZooEntry>,
+    /// Web origins, if there are any.
+    pub(super) web: Option<Web>,
 }
 
 /// One zone.
@@ -192,7 +195,7 @@ fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Name, D::Error> {
     parse_name(&String::deserialize(from)?).map_err(de::Error::custom)
 }
 
-fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Name>, D::Error> {
+pub(super) fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Name>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
     texts.iter().map(|text| parse_name(text).map_err(de::Error::custom)).collect()
 }

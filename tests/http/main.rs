@@ -7,6 +7,7 @@ mod limits;
 mod origin;
 mod proxy;
 mod real;
+mod web;
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -14,7 +15,7 @@ use std::sync::{LazyLock, mpsc};
 
 use rootwalk::config::Settings;
 use rootwalk::lab::Lab;
-use rootwalk::run;
+use rootwalk::run::{self, Stage};
 
 /// What curl brought back.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ fn lab(change: impl FnOnce(&mut Settings)) -> SocketAddr {
     let (told, ready) = mpsc::channel();
     // It runs for as long as this process.
     std::thread::spawn(move || {
-        run::lab(&lab, 0, &settings, |listening| told.send(listening.http[0]).unwrap()).unwrap();
+        run::lab(&lab, &Stage::default(), &settings, |listening| told.send(listening.http[0]).unwrap()).unwrap();
     });
     ready.recv().unwrap()
 }

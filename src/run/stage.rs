@@ -1,0 +1,168 @@
+//! The lab around a resolver: its name servers, its web origins, and settings for whoever lives in it.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ipnet::{IpNet, Ipv4Net};
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+
+use super::{Listening, RunError, Stop, Story, answered_here, close, open, runtime, story, unix_secs, world};
+use crate::config::{RootHint, Settings, TrustAnchor};
+use crate::drive;
+use crate::lab::Lab;
+use crate::lab::serve::Servers;
+use crate::lab::web::{Origins, Ports, WebError};
+use crate::wire::{Name, Question, text};
+
+/// Where the resolver of the lab listens unless told otherwise.
+pub const LAB_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
+
+/// The loopback addresses that stand for this machine in the lab as well.
+const LAB_PRIVATE: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 16));
+
+/// The addresses of everything in the lab, which its proxy may connect to.
+const LAB_NET: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 53, 0, 0), 16));
+
+/// Where the servers of a lab stand.
+#[derive(Clone, Debug, Default)]
+pub struct Stage {
+    /// The port of all name servers; with 0 the system chooses one.
+    pub authority_port: u16,
+    /// The ports of the web origins.
+    pub web: WebPorts,
+    /// Where the certificate of the origins' authority is written.
+    pub ca_out: Option<PathBuf>,
+}
+
+/// The ports of a lab's web origins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WebPorts {
+    /// Those of `lab.toml`, and no origins if they are taken. When the system chooses the port of the name servers,
+    /// it chooses these as well.
+    #[default]
+    Usual,
+    /// These; with 0 the system chooses one.
+    At(Ports),
+    /// No origins.
+    Off,
+}
+
+/// Starts the servers of the lab and a resolver that knows no other Internet; otherwise as [`super::serve`].
+///
+/// # Errors
+/// As [`super::serve`], and when an address of the lab cannot be had.
+pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<(), RunError> {
+    runtime()?.block_on(async {
+        let mut stop = Stop::new()?;
+        let servers = Servers::bind(Arc::new(lab.authority().clone()), stage.authority_port).await?;
+        let origins = origins(lab, stage)?;
+        let web = origins.as_ref().map(Origins::ports);
+        let mut settings = settings.clone();
+        settings.resolver.upstream_port = servers.port();
+        // Whoever is in the lab may make tunnels to its origins.
+        settings.proxy.connect_ports.extend(web.map(|ports| ports.https));
+        let open = open(&settings)?;
+        let (end, ended) = oneshot::channel::<()>();
+        let (web_end, web_ended) = oneshot::channel::<()>();
+        let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
+        let web_serving = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
+        ready(&Listening { web, ..open.listening() });
+        stop.asked().await;
+        // The servers of the lab go last: the queries in hand still need them.
+        close(open).await;
+        drop((end, web_end));
+        let _ = serving.await;
+        if let Some(serving) = web_serving {
+            let _ = serving.await;
+        }
+        Ok(())
+    })
+}
+
+/// The web origins of the lab, bound, and the certificate of their authority written where it is wanted.
+fn origins(lab: &Lab, stage: &Stage) -> Result<Option<Origins>, RunError> {
+    let Some(web) = lab.web() else { return Ok(None) };
+    let ports = match stage.web {
+        WebPorts::Off => return Ok(None),
+        WebPorts::At(ports) => ports,
+        WebPorts::Usual if stage.authority_port == 0 => Ports { http: 0, https: 0 },
+        WebPorts::Usual => Ports { http: web.port, https: web.tls_port },
+    };
+    let origins = match Origins::bind(web, ports, unix_secs()) {
+        // A port that nobody asked for is no reason to be without the rest of the lab.
+        Err(error @ WebError::Bind { .. }) if stage.web == WebPorts::Usual && stage.ca_out.is_none() => {
+            tracing::warn!("no web origins: {error}; --web-port and --web-tls-port take other ports");
+            return Ok(None);
+        }
+        origins => origins?,
+    };
+    if let Some(path) = &stage.ca_out {
+        let failed = |source| RunError::CaOut { path: path.display().to_string(), source };
+        write_whole(path, origins.ca_pem()).map_err(failed)?;
+    }
+    Ok(Some(origins))
+}
+
+/// Writes a file that everybody may read. Whoever reads it meanwhile sees the old one or the new one, never a part.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let written = fs::write(&beside, text)
+        .and_then(|()| fs::set_permissions(&beside, Permissions::from_mode(0o644)))
+        .and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// As [`super::trace`], in the lab, whose servers run on a port of their own for as long as the walk takes.
+///
+/// # Errors
+/// As [`lab`].
+pub fn trace_lab(lab: &Lab, settings: &Settings, question: Question) -> Result<Story, RunError> {
+    LocalSet::new().block_on(&runtime()?, async {
+        if let Some(story) = answered_here(settings, &question) {
+            return Ok(story);
+        }
+        let servers = Servers::bind(Arc::new(lab.authority().clone()), 0).await?;
+        let mut settings = settings.clone();
+        settings.resolver.upstream_port = servers.port();
+        let world = world(&settings);
+        let (end, ended) = oneshot::channel::<()>();
+        let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
+        let told = drive::walk(question, &world).await;
+        drop(end);
+        let _ = serving.await;
+        Ok(story(told))
+    })
+}
+
+/// What holds in a lab where nobody says otherwise: its own root, on loopback, and no name is special.
+#[must_use]
+pub fn lab_settings(lab: &Lab) -> Settings {
+    let mut settings = Settings::default();
+    settings.server.listen = vec![LAB_LISTEN];
+    settings.server.locally_served_zones = false;
+    settings.resolver.query_loopback = true;
+    // The Internet of a lab lies on loopback addresses such as 127.53.80.1; of those only the first are private here.
+    for net in settings.resolver.private_addresses.iter_mut().filter(|net| net.addr() == Ipv4Addr::new(127, 0, 0, 0)) {
+        *net = LAB_PRIVATE;
+    }
+    settings.resolver.upstream_port = lab.port();
+    settings.proxy.allow = vec![LAB_NET];
+    let anchor = lab.trust_anchor().map(|anchor| TrustAnchor(text::record_text(&anchor.ds).to_string()));
+    settings.dnssec.trust_anchors = anchor.into_iter().collect();
+    let hints = lab.root_hints().into_iter();
+    let each = |(name, addresses): (Name, Vec<IpAddr>)| {
+        addresses.into_iter().map(move |address| RootHint { name: name.clone(), address })
+    };
+    settings.root_hints = hints.flat_map(each).collect();
+    settings
+}

@@ -1,0 +1,163 @@
+//! The lab's own web: every row of it by real curl, through the lab's own proxy.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{LazyLock, mpsc};
+
+use rootwalk::lab::web::Ports;
+use rootwalk::lab::{Lab, Visit};
+use rootwalk::run::{self, Stage, WebPorts};
+
+/// A lab with its web, and where the certificate of its authority is.
+struct Web {
+    proxy: SocketAddr,
+    ports: Ports,
+    rows: Vec<Visit>,
+    folder: tempfile::TempDir,
+}
+
+static WEB: LazyLock<Web> = LazyLock::new(|| {
+    let lab = Lab::embedded(run::unix_secs()).unwrap();
+    let rows = lab.web().unwrap().row.clone();
+    let mut settings = run::lab_settings(&lab);
+    settings.server.listen = vec!["127.0.0.1:0".parse().unwrap()];
+    settings.http.listen = vec!["127.0.0.1:0".parse().unwrap()];
+    settings.proxy.connect_secs = 3;
+    let folder = tempfile::tempdir().unwrap();
+    let web = WebPorts::At(Ports { http: 0, https: 0 });
+    let stage = Stage { authority_port: 0, web, ca_out: Some(folder.path().join("ca.pem")) };
+    let (told, ready) = mpsc::channel();
+    std::thread::spawn(move || {
+        run::lab(&lab, &stage, &settings, |listening| {
+            told.send((listening.http[0], listening.web.unwrap())).unwrap();
+        })
+        .unwrap();
+    });
+    let (proxy, ports) = ready.recv().unwrap();
+    Web { proxy, ports, rows, folder }
+});
+
+impl Web {
+    fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// The same URL at the ports of this lab.
+    fn here(&self, url: &str) -> String {
+        let Ports { http, https } = self.ports;
+        url.replace(":10080/", &format!(":{http}/")).replace(":10443/", &format!(":{https}/"))
+    }
+
+    /// What curl says: the status, its own exit code, and the head and body as they came.
+    fn fetch(&self, url: &str, more: &[&str]) -> (u16, i32, String) {
+        let mut command = Command::new("curl");
+        command.args(["-s", "-i", "-L", "--max-redirs", "10", "--max-time", "20", "--suppress-connect-headers"]);
+        command.args(["-w", "\n%{http_code}", "--noproxy", "", "-x", &format!("http://{}", self.proxy)]);
+        command.arg("--cacert").arg(self.ca()).args(more).arg(self.here(url)).env_clear();
+        let output = command.output().expect("curl is needed: ./test installs it");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (text, status) = text.rsplit_once('\n').unwrap();
+        (status.parse().unwrap(), output.status.code().unwrap(), text.to_owned())
+    }
+}
+
+/// What curl makes of each row that fails: its exit code, and the status that the proxy gives where it is at fault.
+const FAILURES: &[(&str, i32, u16)] = &[
+    ("redirect-loop", 47, 302),
+    ("cut-off", 18, 200),
+    ("nothing", 0, 502),
+    ("silence", 0, 504),
+    ("expired", 60, 0),
+    ("wrong-name", 60, 0),
+    ("self-signed", 60, 0),
+];
+
+#[test]
+fn every_row_of_the_web_holds() {
+    // curl takes no port from an HTTPS record.
+    for row in WEB.rows.iter().filter(|row| row.name != "svcb") {
+        let (status, exit, text) = WEB.fetch(&row.url, &[]);
+        let expected = match row.status {
+            Some(status) => (status, 0),
+            None => {
+                let known = FAILURES.iter().find(|(name, ..)| *name == row.name);
+                let (_, exit, status) = known.unwrap_or_else(|| panic!("{} is not in FAILURES", row.name));
+                (*status, *exit)
+            }
+        };
+        assert_eq!((status, exit), expected, "{}: {text}", row.name);
+    }
+}
+
+#[test]
+fn the_site_says_what_it_sends_and_whether_it_has_changed() {
+    for (path, media_type) in [("", "text/html; charset=utf-8"), ("tree.svg", "image/svg+xml")] {
+        for base in ["http://www.example.com:10080/", "https://www.example.com:10443/"] {
+            let url = format!("{base}{path}");
+            let (status, _, text) = WEB.fetch(&url, &[]);
+            assert!(status == 200 && text.contains(&format!("content-type: {media_type}\r\n")), "{text}");
+            let tag = text.split("etag: ").nth(1).unwrap().split("\r\n").next().unwrap();
+            let known = format!("If-None-Match: \"other\", W/{tag}");
+            assert_eq!(WEB.fetch(&url, &["-H", &known]).0, 304);
+            assert_eq!(WEB.fetch(&url, &["-H", "If-None-Match: \"other\""]).0, 200);
+        }
+    }
+    assert_eq!(WEB.fetch("http://www.example.com:10080/nothing", &[]).0, 404);
+    assert_eq!(WEB.fetch("http://www.example.com:10080/", &["-X", "DELETE"]).0, 405);
+    // Without the authority nobody believes the origins.
+    assert_eq!(WEB.fetch("https://www.example.com:10443/", &["--cacert", "/etc/hostname"]).0, 0);
+}
+
+#[test]
+fn the_shop_says_what_each_part_took() {
+    let mut balancers = BTreeSet::new();
+    for nth in 0..24 {
+        let (status, _, text) = WEB.fetch("http://www.shop.example.com:10080/products?category=trees", &[]);
+        assert_eq!(status, 200, "{text}");
+        let timing = text.lines().find_map(|line| line.strip_prefix("server-timing: ")).unwrap();
+        let shares: Vec<(&str, f64)> = timing
+            .split(", ")
+            .map(|part| {
+                let (name, rest) = part.split_once(";dur=").unwrap();
+                (name, rest.split(';').next().unwrap().parse().unwrap())
+            })
+            .collect();
+        let [("lb", lb), ("app", app), ("db", db)] = shares.as_slice() else { panic!("{timing}") };
+        assert!(*app > 0.0 && *db > 0.0, "{timing}");
+        let balancer = text.lines().find_map(|line| line.strip_prefix("via: 1.1 ")).unwrap();
+        // The third thinks for 300 ms, and says so.
+        assert_eq!(*lb >= 300.0, balancer == "three.shop.example.com", "{nth}: {balancer} {timing}");
+        assert!(text.contains("Walnut sapling") && !text.contains("Spade"), "{text}");
+        balancers.insert(balancer.to_owned());
+    }
+    // Nothing listens at the fourth address, and no request fails for it.
+    assert!(balancers.len() > 1 && !balancers.contains("four.shop.example.com"), "{balancers:?}");
+}
+
+#[test]
+fn products_are_data_as_well() {
+    let json = ["-H", "Accept: application/json", "--no-include"];
+    let (_, _, one) = WEB.fetch("http://www.shop.example.com:10080/products/7", &json);
+    let one: serde_json::Value = serde_json::from_str(&one).unwrap();
+    assert_eq!((one["name"].as_str(), one["price_cents"].as_i64()), (Some("Spade"), Some(3200)));
+    let (_, _, all) = WEB.fetch("http://www.shop.example.com:10080/products", &json);
+    assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&all).unwrap().len(), 12);
+    let sneaky = "http://www.shop.example.com:10080/products?category=x'%20OR%201=1--";
+    for absent in ["http://www.shop.example.com:10080/products/99", sneaky] {
+        assert_eq!(WEB.fetch(absent, &json).0, 404, "{absent}");
+    }
+}
+
+#[test]
+fn the_authority_is_for_this_lab_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let ca = std::fs::read_to_string(WEB.ca()).unwrap();
+    assert!(ca.starts_with("-----BEGIN CERTIFICATE-----") && !ca.contains("KEY"), "{ca}");
+    assert_eq!(std::fs::metadata(WEB.ca()).unwrap().permissions().mode() & 0o777, 0o644);
+    assert_eq!(std::fs::read_dir(WEB.folder.path()).unwrap().count(), 1, "nothing else is written");
+    let output = Command::new("openssl").args(["x509", "-noout", "-text", "-in"]).arg(WEB.ca()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("Name Constraints: critical") && text.contains("DNS:www.example.com"), "{text}");
+}
