@@ -44,6 +44,12 @@ impl Clock {
     pub fn unix_secs(&self) -> u32 {
         u32::try_from((self.calendar + self.origin.elapsed()).as_secs() & u64::from(u32::MAX)).unwrap_or_default()
     }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn unix_ms(&self) -> u64 {
+        u64::try_from((self.calendar + self.origin.elapsed()).as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// What walks need: knowledge, settings, and a way to the servers.
@@ -82,18 +88,25 @@ type Exchange<'a> = Pin<Box<dyn Future<Output = Heard> + 'a>>;
 
 /// Walks from the root, or from what is known, to the answer; returns the story as well.
 pub async fn walk(question: Question, world: &World) -> (Outcome, Trace) {
-    walk_watched(question, world, &mut |_| {}).await
+    walk_watched(question, false, world, &mut |_| {}).await
 }
 
 /// As [`walk`], without validation: the client checks for itself (CD, RFC 4035 §3.2.2).
 pub async fn walk_unchecked(question: Question, world: &World) -> (Outcome, Trace) {
-    let begin = |asked| Walk::new(asked, &world.settings, world.clock.now()).unchecked();
-    carry_out(&question, begin, world, &mut |_| {}).await
+    walk_watched(question, true, world, &mut |_| {}).await
 }
 
-/// As [`walk`]; each step is shown to `watch` as soon as it is done.
-pub async fn walk_watched(question: Question, world: &World, watch: &mut dyn FnMut(&Entry)) -> (Outcome, Trace) {
-    let begin = |asked| Walk::new(asked, &world.settings, world.clock.now());
+/// As [`walk`], without validation if `unchecked`; each step is shown to `watch` as soon as it is done.
+pub async fn walk_watched(
+    question: Question,
+    unchecked: bool,
+    world: &World,
+    watch: &mut dyn FnMut(&Entry),
+) -> (Outcome, Trace) {
+    let begin = |asked| {
+        let walk = Walk::new(asked, &world.settings, world.clock.now());
+        if unchecked { walk.unchecked() } else { walk }
+    };
     carry_out(&question, begin, world, watch).await
 }
 

@@ -365,6 +365,7 @@ fn serve_settings(settings: &Settings) -> ServeSettings {
         walks: settings.resolver.walks,
         prefetch: settings.cache.prefetch,
         stale: stale_settings(&settings.cache),
+        past_bytes: settings.http.past_size.0,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod flights;
 mod landed;
+mod ring;
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -32,6 +33,7 @@ use flights::{Asked, Boarding, Flight, Flights};
 use landed::{Form, Landed};
 
 pub use landed::StaleSettings;
+pub use ring::{Id, Kept, NoId, Occasion, Ring, Walked};
 
 /// An answer whose refresh has failed is not tried again for this long (RFC 8767 §5).
 const REFRESH_PAUSE: Duration = Duration::from_secs(30);
@@ -55,6 +57,8 @@ pub struct ServeSettings {
     pub prefetch: bool,
     /// Whether answers are served after their time, and how.
     pub stale: Option<StaleSettings>,
+    /// Octets for the traces of past walks.
+    pub past_bytes: usize,
 }
 
 /// A resolver: cheap to clone, shared by all workers.
@@ -66,6 +70,7 @@ struct Inner {
     world: World,
     settings: ServeSettings,
     flights: Flights,
+    past: Ring<Walked>,
 }
 
 /// From what a walk begins.
@@ -86,12 +91,21 @@ enum Why {
     Refresh(Duration),
 }
 
+impl Why {
+    fn occasion(self) -> Occasion {
+        match self {
+            Self::Asked => Occasion::Query,
+            Self::Refresh(_) => Occasion::Refresh,
+        }
+    }
+}
+
 impl Resolver {
     /// A resolver that lives in `world`.
     #[must_use]
     pub fn new(world: World, settings: ServeSettings) -> Self {
-        let flights = Flights::new(settings.walks);
-        Self(Arc::new(Inner { world, settings, flights }))
+        let (flights, past) = (Flights::new(settings.walks), Ring::new(settings.past_bytes));
+        Self(Arc::new(Inner { world, settings, flights, past }))
     }
 
     /// Whether a client may ask at all.
@@ -101,22 +115,34 @@ impl Resolver {
     }
 
     /// Resolves one question of a client and tells the story; each step is shown to `watch` as soon as it is done.
-    /// Nobody shares this walk.
+    /// Nobody shares this walk. With `unchecked` nothing is validated (CD).
     pub async fn trace(
         &self,
         question: Question,
         client: IpAddr,
-        from: Knowledge,
+        (from, unchecked): (Knowledge, bool),
         watch: &mut dyn FnMut(&Entry),
-    ) -> Trace {
+    ) -> Arc<Kept<Walked>> {
+        let (began, cold) = (self.0.world.clock.unix_ms(), from == Knowledge::Nothing);
+        let occasion = if cold { Occasion::Cold } else { Occasion::Watched };
         if let Some((_, trace)) = told_here(&question, client, &self.0.settings.policy) {
-            return trace;
+            return self.remember(Walked { unix_ms: began, occasion, unchecked, trace });
         }
-        let (_, trace) = match from {
-            Knowledge::Current => walk_watched(question, &self.0.world, watch).await,
-            Knowledge::Nothing => walk_watched(question, &self.0.world.forgotten(), watch).await,
-        };
-        trace
+        let forgotten = cold.then(|| self.0.world.forgotten());
+        let world = forgotten.as_ref().unwrap_or(&self.0.world);
+        let (_, trace) = walk_watched(question, unchecked, world, watch).await;
+        self.remember(Walked { unix_ms: began, occasion, unchecked, trace })
+    }
+
+    /// The walks of the past.
+    #[must_use]
+    pub fn past(&self) -> &Ring<Walked> {
+        &self.0.past
+    }
+
+    fn remember(&self, walked: Walked) -> Arc<Kept<Walked>> {
+        let bytes = walked.trace.bytes();
+        self.0.past.keep(walked, bytes)
     }
 
     fn respond(&self, query: &QueryView<'_>, answer: &Answer, now: Time, peer: &Peer, out: &mut Vec<u8>) {
@@ -202,6 +228,7 @@ impl Resolver {
     async fn fly(self, asked: Asked, form: Form, why: Why, flight: Arc<Flight>) {
         let ticket = Ticket { resolver: &self, asked: &asked, flight: &flight };
         let (question, world, unchecked) = (&asked.question, &self.0.world, asked.checking_disabled);
+        let (unix_ms, occasion) = (world.clock.unix_ms(), why.occasion());
         let (outcome, mut trace) = match why {
             Why::Asked if unchecked => walk_unchecked(question.clone(), world).await,
             Why::Asked => walk(question.clone(), world).await,
@@ -218,6 +245,8 @@ impl Resolver {
         }
         tracing::debug!(question = %trace.title(), rcode = %trace.rcode, queries = trace.cost.queries,
             time_us = trace.cost.time_us, "walked");
+        // Before those who wait are told, so that they find it.
+        self.remember(Walked { unix_ms, occasion, unchecked, trace });
         ticket.land(landed);
     }
 

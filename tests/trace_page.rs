@@ -147,7 +147,10 @@ fn member(of: &mut Type, line: &str, doc: &str, renamed: Option<&str>) {
 /// What a type is in JSON, and the types of the source in it.
 fn json(kind: &str, used: &mut Vec<String>) -> String {
     let inner = |outer: &str| kind.strip_prefix(outer)?.strip_suffix('>').map(str::to_owned);
-    if let Some(inner) = inner("Vec<").or_else(|| inner("Box<[").map(|inner| inner.trim_end_matches(']').to_owned())) {
+    let slice = |open| inner(open).map(|inner| inner.trim_end_matches(']').trim_end_matches("; 2").to_owned());
+    if let Some(inner) =
+        inner("Vec<").or_else(|| slice("Box<[")).or_else(|| slice("Arc<[")).or_else(|| slice("SmallVec<["))
+    {
         return format!("array of {}", json(&inner, used));
     }
     if let Some(inner) = inner("Option<") {

@@ -5,13 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
-use smallvec::SmallVec;
 
 use super::rank::{Rank, Security};
 use super::usage::Usage;
 use crate::dnssec::ZoneTrust;
 use crate::time::Time;
-use crate::trace::Source;
+use crate::trace::{NameServer, Source};
 use crate::wire::{Ede, Name, ResponseCode, RrSet, Template};
 
 /// Most records in one set, and most signatures over it (CVE-2024-1737: sets without bound cost every
@@ -153,7 +152,7 @@ pub struct Delegation {
     /// The child zone.
     pub zone: Name,
     /// Its servers, with the addresses that came as glue.
-    pub servers: Box<[NameServer]>,
+    pub servers: Arc<[NameServer]>,
     /// The DS set of the child, where the parent has one.
     pub ds: Option<RrSet>,
     /// NSEC or NSEC3 sets that came with the referral.
@@ -174,15 +173,6 @@ pub struct KnownZone {
     pub trust: Arc<ZoneTrust>,
     /// From when on it has to be proved anew.
     pub expires: Time,
-}
-
-/// A name server in a delegation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NameServer {
-    /// Its name.
-    pub name: Name,
-    /// Its glue addresses; empty when the name must be looked up.
-    pub addrs: SmallVec<[IpAddr; 2]>,
 }
 
 /// A question that could not be answered, and why (RFC 9520).
@@ -255,7 +245,7 @@ impl Delegation {
     }
 
     fn servers_heap(&self) -> usize {
-        self.servers.iter().map(NameServer::heap_bytes).sum::<usize>() + PER_BLOCK
+        self.servers.iter().map(server_bytes).sum::<usize>() + 2 * PER_BLOCK
     }
 }
 
@@ -265,18 +255,16 @@ impl KnownZone {
     }
 }
 
-impl NameServer {
-    /// Octets that this value takes, in its slice and beyond it.
-    fn heap_bytes(&self) -> usize {
-        let spilled = if self.addrs.spilled() { self.addrs.capacity() * size_of::<IpAddr>() + PER_BLOCK } else { 0 };
-        size_of::<Self>() + self.name.heap_bytes() + spilled
-    }
-}
-
 impl Failure {
     pub(super) fn heap_bytes(&self) -> usize {
         edes_heap(&self.edes)
     }
+}
+
+/// Octets that a name server takes, in its slice and beyond it.
+fn server_bytes(server: &NameServer) -> usize {
+    let spilled = if server.addrs.spilled() { server.addrs.capacity() * size_of::<IpAddr>() + PER_BLOCK } else { 0 };
+    size_of::<NameServer>() + server.name.heap_bytes() + spilled
 }
 
 /// Octets of extended errors with their block.

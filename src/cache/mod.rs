@@ -31,7 +31,8 @@ use crate::time::Time;
 use crate::trace::Source;
 use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
 
-pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, NameServer, Put};
+pub use crate::trace::NameServer;
+pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, Put};
 pub use rank::{Rank, Security};
 pub use servers::{ServerState, Servers, Support};
 pub use ttl::TtlLimits;

@@ -37,7 +37,7 @@ fn told_by(zone: &Name) -> Source {
 
 fn cut(zone: &Name, from: Source, expires: Time) -> Delegation {
     let servers =
-        Box::new([NameServer { name: name("ns.example"), addrs: [[192, 0, 2, 53].into()].into_iter().collect() }]);
+        Arc::new([NameServer { name: name("ns.example"), addrs: [[192, 0, 2, 53].into()].into_iter().collect() }]);
     Delegation { zone: zone.clone(), servers, ds: None, proof: Box::default(), from, stored: Time::ZERO, expires }
 }
 

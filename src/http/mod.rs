@@ -12,6 +12,7 @@ mod doh;
 mod guard;
 mod hop;
 mod json;
+mod page;
 mod pool;
 mod problem;
 mod proxy;
@@ -52,6 +53,8 @@ pub struct HttpSettings {
     pub waiting: usize,
     /// Traces that may be made at once.
     pub traces: usize,
+    /// Networks whose clients may see what others have looked up.
+    pub past_allow: Vec<IpNet>,
     /// How the proxy works.
     pub proxy: ProxySettings,
     /// How long requests in hand may take to finish after the doors are told to close.
@@ -69,6 +72,7 @@ impl Default for HttpSettings {
             stalled: Duration::from_secs(300),
             waiting: 1024,
             traces: 8,
+            past_allow: Vec::new(),
             proxy: ProxySettings::default(),
             drain: Duration::from_secs(1),
         }

@@ -1,7 +1,7 @@
 //! What went wrong, for whoever asked: a page for a person, JSON for a program, a line for a terminal.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::Display;
 use std::net::SocketAddr;
 
 use axum::body::Body;
@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::wire::Name;
+use super::page::Html;
 
 /// Nothing of a page may run, load or be framed.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
@@ -37,9 +37,9 @@ impl Problem {
         Self { proxy_status: Some(proxy_status.to_owned()), ..self }
     }
 
-    /// Adds a link to the walk that ends at `name`.
-    pub(super) fn with_trace(self, server: SocketAddr, name: &Name) -> Self {
-        Self { trace: Some(format!("http://{server}/api/trace?name={}&type=A", escaped(&name.to_string()))), ..self }
+    /// Adds a link to where the walk to the name is told.
+    pub(super) fn with_trace(self, server: SocketAddr, path: impl Display) -> Self {
+        Self { trace: Some(format!("http://{server}{path}")), ..self }
     }
 
     pub(super) fn bad_request(sentence: impl Into<Cow<'static, str>>) -> Self {
@@ -125,35 +125,6 @@ pub(super) fn liked<'a>(headers: &HeaderMap, offers: &[&'a str]) -> Option<&'a s
         }
     }
     best.map(|(_, offer)| offer)
-}
-
-/// Text inside a query of a URL.
-fn escaped(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
-            out.push(byte.into());
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
-}
-
-/// Text inside HTML: whatever a name holds, it stays text.
-struct Html<'a>(&'a str);
-
-impl std::fmt::Display for Html<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            '\'' => f.write_str("&#39;"),
-            c if c.is_control() => f.write_char('\u{fffd}'),
-            c => f.write_char(c),
-        })
-    }
 }
 
 #[cfg(test)]

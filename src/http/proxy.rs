@@ -26,12 +26,14 @@ use super::ProxySettings;
 use super::balance::{Busy, HostPort, Policy, Wish};
 use super::connect::{Attempt, Connected, Host, Link, Unconnected, Way, connect, dns_sentence};
 use super::hop::{self, PSEUDONYM, quoted};
+use super::page::InUrl;
 use super::pool::{Key, Origin};
 use super::problem::Problem;
 use super::routes::Front;
 use super::watch::{Activity, Watched};
 use crate::listen::Peer;
 use crate::wire::text::rcode_name;
+use crate::wire::{Question, RecordType};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// How long a connection to an origin waits for its next request.
@@ -235,7 +237,7 @@ fn inbound(
 /// A connection to the target, or the problem that the client gets to see.
 async fn open(front: &Front, target: &Target, way: Way<'_>, peer: Peer) -> Result<Connected, Problem> {
     let opened = connect(front, &target.host, way, peer).await;
-    let connected = opened.map_err(|why| problem(why, target, peer))?;
+    let connected = opened.map_err(|why| problem(front, why, target, peer))?;
     tracing::debug!(target = %target.authority, address = %connected.address, others = ?connected.others, "connected");
     if let Link::Fresh(stream) = &connected.link {
         let _ = stream.set_nodelay(true);
@@ -288,7 +290,7 @@ async fn carry(
 }
 
 /// What the client is told when there is no connection.
-fn problem(why: Unconnected, target: &Target, peer: Peer) -> Problem {
+fn problem(front: &Front, why: Unconnected, target: &Target, peer: Peer) -> Problem {
     let host = target.authority.host();
     let tried = |attempts: &[Attempt]| attempts.iter().map(Attempt::told).collect::<Vec<_>>().join("; ");
     let problem = match why {
@@ -318,7 +320,14 @@ fn problem(why: Unconnected, target: &Target, peer: Peer) -> Problem {
         }
     };
     match &target.host {
-        Host::Name(name) => problem.with_trace(peer.local, name),
+        Host::Name(name) => {
+            // The walk that has led here, and not another one; what policy answers is told without a walk.
+            let question = Question::new(name.clone(), RecordType::A);
+            match front.resolver.past().newest(|kept| kept.told.answers(&question)) {
+                Some(kept) => problem.with_trace(peer.local, format_args!("/t/{}", kept.id)),
+                None => problem.with_trace(peer.local, format_args!("/trace/{}?type=A", InUrl(&name.to_string()))),
+            }
+        }
         Host::Address(_) => problem,
     }
 }

@@ -14,7 +14,7 @@ use tower_service::Service as _;
 use super::balance::Balance;
 use super::pool::Pool;
 use super::problem::Problem;
-use super::{HttpSettings, doh, guard, json, proxy, tell};
+use super::{HttpSettings, doh, guard, json, page, proxy, tell};
 use crate::listen::Peer;
 use crate::serve::Resolver;
 
@@ -123,6 +123,11 @@ fn routes(front: &Front) -> Router {
         .route("/dns-query", only(get(doh::get).post(doh::post)))
         .route("/resolve", only(get(json::resolve)))
         .route("/api/trace", only(get(tell::trace)))
+        .route("/trace", only(get(page::ask)))
+        .route("/trace/{*name}", only(get(page::trace)))
+        .route("/t/{id}", only(get(page::kept)))
+        .route("/past", only(get(page::past)))
+        .route("/page/{file}", only(get(page::asset)))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing here; / lists what there is") })
         .with_state(front.clone())
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
@@ -20,7 +21,7 @@ use super::json::{flag, question};
 use super::problem::{Problem, liked};
 use super::routes::Front;
 use crate::listen::Peer;
-use crate::serve::Knowledge;
+use crate::serve::{Id, Kept, Knowledge, Occasion, Walked};
 use crate::trace::{Paint, Trace};
 use crate::wire::Question;
 
@@ -31,6 +32,7 @@ pub(super) struct Asked {
     #[serde(rename = "type")]
     qtype: Option<String>,
     cold: Option<String>,
+    cd: Option<String>,
 }
 
 /// `GET /api/trace?name=…`.
@@ -44,48 +46,68 @@ pub(super) async fn trace(
         asked.map_err(|_| Problem::bad_request("the query must have a parameter name, each but once"))?;
     let question = question(&asked.name, asked.qtype.as_deref())?;
     let from = if flag("cold", asked.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
-    let busy =
-        || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many traces are being made; try again in a moment");
-    let place = front.traces.clone().try_acquire_owned().map_err(|_| busy())?;
+    let how = (from, flag("cd", asked.cd.as_deref())?);
     let form = liked(&headers, &["application/json", "text/event-stream", "text/plain"]);
     let (steps, told) = unbounded_channel();
-    let wants_steps = form == Some("text/event-stream");
-    let walk = Walk(spawn_local(async move {
-        let _place = place;
-        walk(&front, question, peer, from, wants_steps.then_some(&steps)).await
-    }));
+    let walk = walk(&front, question, peer, how, (form == Some("text/event-stream")).then_some(steps))?;
     Ok(match form {
         Some("text/event-stream") => typed("text/event-stream", Body::new(Story { told, walk: Some(walk) })),
-        Some("text/plain") => typed("text/plain; charset=utf-8", walk.end().await?.to_text(Paint::Plain)),
-        _ => typed("application/json", pretty(&walk.end().await?)),
+        Some("text/plain") => typed("text/plain; charset=utf-8", walk.end().await?.told.trace.to_text(Paint::Plain)),
+        _ => typed("application/json", pretty(&Document::new(&*walk.end().await?))),
     })
 }
 
-fn typed(media_type: &'static str, body: impl Into<Body>) -> Response {
+pub(super) fn typed(media_type: &'static str, body: impl Into<Body>) -> Response {
     let fresh = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
     ([(CONTENT_TYPE, HeaderValue::from_static(media_type)), fresh], body.into()).into_response()
 }
 
-fn pretty(trace: &Trace) -> Vec<u8> {
-    let mut text = serde_json::to_vec_pretty(trace).unwrap_or_default();
+/// A trace as it is kept: the document of docs/trace.md, and what is known of the occasion.
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    #[serde(flatten)]
+    trace: &'a Trace,
+    id: Id,
+    unix_ms: u64,
+    occasion: Occasion,
+    checking_disabled: bool,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn new(kept: &'a Kept<Walked>) -> Self {
+        let Walked { unix_ms, occasion, unchecked, trace } = &kept.told;
+        Self { trace, id: kept.id, unix_ms: *unix_ms, occasion: *occasion, checking_disabled: *unchecked }
+    }
+}
+
+pub(super) fn pretty(document: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(document).unwrap_or_default();
     text.push(b'\n');
     text
 }
 
-async fn walk(
+/// Begins a walk, whose steps go to `steps`.
+pub(super) fn walk(
     front: &Front,
     question: Question,
     peer: Peer,
-    from: Knowledge,
-    steps: Option<&UnboundedSender<Bytes>>,
-) -> Trace {
-    let mut watch = |entry: &_| {
-        if let Some(steps) = steps {
-            // Nobody listens any more: then the walk is about to be dropped.
-            let _ = steps.send(event("step", entry));
-        }
-    };
-    front.resolver.trace(question, peer.client.ip(), from, &mut watch).await
+    how: (Knowledge, bool),
+    steps: Option<UnboundedSender<Bytes>>,
+) -> Result<Walk, Problem> {
+    let busy =
+        || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many traces are being made; try again in a moment");
+    let place = front.traces.clone().try_acquire_owned().map_err(|_| busy())?;
+    let resolver = front.resolver.clone();
+    Ok(Walk(spawn_local(async move {
+        let _place = place;
+        let mut watch = |entry: &_| {
+            if let Some(steps) = &steps {
+                // Nobody listens any more: then the walk is about to be dropped.
+                let _ = steps.send(event("step", entry));
+            }
+        };
+        resolver.trace(question, peer.client.ip(), how, &mut watch).await
+    })))
 }
 
 /// One event of the stream. JSON has no line breaks of its own, so one `data` line holds it whatever a name says.
@@ -95,10 +117,10 @@ fn event(kind: &str, data: &impl Serialize) -> Bytes {
 }
 
 /// A walk that ends when nobody waits for it any more.
-struct Walk(JoinHandle<Trace>);
+pub(super) struct Walk(JoinHandle<Arc<Kept<Walked>>>);
 
 impl Walk {
-    async fn end(mut self) -> Result<Trace, Problem> {
+    pub(super) async fn end(mut self) -> Result<Arc<Kept<Walked>>, Problem> {
         let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the walk came to no end");
         (&mut self.0).await.map_err(failed)
     }
@@ -132,6 +154,6 @@ impl hyper::body::Body for Story {
         let Some(walk) = &mut self.walk else { return Poll::Ready(None) };
         let ended = ready!(Pin::new(&mut walk.0).poll(context));
         self.walk = None;
-        Poll::Ready(ended.ok().map(|trace| Ok(Frame::data(event("trace", &trace)))))
+        Poll::Ready(ended.ok().map(|trace| Ok(Frame::data(event("trace", &Document::new(&trace))))))
     }
 }

@@ -16,6 +16,7 @@ pub(super) fn settings(settings: &Settings) -> HttpSettings {
         idle: Duration::from_secs(http.idle_secs),
         waiting: http.waiting,
         traces: http.traces,
+        past_allow: http.past_allow.clone(),
         proxy: proxy_settings(settings),
         ..HttpSettings::default()
     }

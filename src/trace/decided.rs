@@ -32,6 +32,6 @@ pub(super) fn decided(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result 
 }
 
 /// The members with commas between them.
-fn listed(f: &mut fmt::Formatter<'_>, members: &[impl fmt::Display]) -> fmt::Result {
+pub(super) fn listed(f: &mut fmt::Formatter<'_>, members: &[impl fmt::Display]) -> fmt::Result {
     members.iter().enumerate().try_for_each(|(nth, member)| write!(f, "{}{member}", if nth == 0 { "" } else { ", " }))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -10,13 +11,13 @@ use crate::time::Time;
 use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType};
 
-use super::decided::decided;
 use super::proof::{Judged, Proof};
 use super::source::Source;
 use super::stale::Stale;
+use super::tone::Tone;
 use super::why::{AskWhy, Avoided, ChoiceWhy, DetourWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Wrong};
 
-pub use super::source::{Known, ServerAt};
+pub use super::source::{Known, NameServer, ServerAt};
 
 /// The number of a goal inside its walk; 0 is the client's question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -29,8 +30,9 @@ pub struct Entry {
     pub at_us: u64,
     /// The goal for which it happened.
     pub goal: GoalId,
-    /// What happened.
-    #[serde(flatten)]
+    /// What happened. `text` is the same in words, `tone` is the kind of news: `heading`, `asked`, `good`, `cache`, `odd` or
+    /// `bad`.
+    #[serde(flatten, serialize_with = "in_words")]
     pub event: Event,
 }
 
@@ -182,6 +184,14 @@ pub enum Event {
     Stale {
         /// How long ago, and why there is no better one.
         stale: Stale,
+    },
+    /// The client's question goes to the servers of a zone.
+    Entered {
+        /// The zone.
+        zone: Name,
+        /// Its servers, as its parent lists them.
+        #[serde(serialize_with = "shared")]
+        servers: Arc<[NameServer]>,
     },
     /// A question was sent.
     Asked {
@@ -384,6 +394,23 @@ fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
 }
 
+/// For serde: an event and the same in words.
+fn in_words<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        #[serde(flatten)]
+        event: &'a Event,
+        tone: Tone,
+        text: String,
+    }
+    Told { event, tone: event.tone(), text: event.to_string() }.serialize(serializer)
+}
+
+/// For serde: servers that are shared with the cache.
+fn shared<S: Serializer>(servers: &Arc<[NameServer]>, serializer: S) -> Result<S::Ok, S::Error> {
+    servers.serialize(serializer)
+}
+
 /// For serde: what is wrong in a field of its own, as it has a kind like the verdict itself.
 fn nested<S: Serializer>(wrong: &Wrong, serializer: S) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(1))?;
@@ -394,72 +421,4 @@ fn nested<S: Serializer>(wrong: &Wrong, serializer: S) -> Result<S::Ok, S::Error
 /// For serde: a type as its mnemonic.
 pub(super) fn type_text<S: Serializer>(rtype: &RecordType, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&type_name(*rtype))
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Goal { name, qtype, purpose, .. } => goal(f, name, *qtype, purpose),
-            Self::FromCache { known, name, rtype, age_secs, left_secs, source } => {
-                let rtype = type_name(*rtype);
-                write!(f, "the cache knows {known} {name} {rtype}, {age_secs} s old, {left_secs} s left, from {source}")
-            }
-            Self::Refresh { left_secs } => {
-                write!(f, "the answer is known and in use, and {left_secs} s before its end a new one is fetched")
-            }
-            Self::SetAside { known, name, left_secs } => write!(f, "set aside {known} {name}: {left_secs} s left"),
-            Self::Stale { stale } => write!(f, "the last known answer is served: {stale}"),
-            Self::Asked { zone, server, name, qtype, transport, why, choice, .. } => {
-                let qtype = type_name(*qtype);
-                write!(f, "ask {server} for {zone}: {name} {qtype} over {transport} ({why}; {choice})")
-            }
-            Self::Joined { zone, name, qtype, .. } => {
-                write!(f, "wait for {zone}: {name} {}, which is asked already", type_name(*qtype))
-            }
-            Self::Heard { server, rtt_us, verdict, late, .. } => {
-                let late = if *late { ", late" } else { "" };
-                write!(f, "{server} after {}.{} ms{late}: {verdict}", rtt_us / 1000, rtt_us % 1000 / 100)
-            }
-            Self::Late { server, after_ms, .. } => {
-                write!(f, "{server} is silent for {after_ms} ms, and not waited for alone any more")
-            }
-            Self::Lost { server, wrong, .. } => write!(f, "{server} {wrong}"),
-            Self::LastResort { server, verdict, .. } => {
-                write!(f, "nobody has a better reply, so that of {server} counts: {verdict}")
-            }
-            Self::Ignored { server, what, .. } => write!(f, "ignored from {server}: {what}"),
-            Self::Dropped { owner, rtype, why, .. } => write!(f, "dropped {owner} {}: {why}", type_name(*rtype)),
-            Self::Detour { .. }
-            | Self::Dns64 { .. }
-            | Self::Routed { .. }
-            | Self::FellBack { .. }
-            | Self::NotAsked { .. }
-            | Self::Withheld { .. } => decided(self, f),
-            Self::NoAddress { zone, servers } => {
-                write!(f, "no address is known for the servers of {zone}; look up")?;
-                servers.iter().try_for_each(|name| write!(f, " {name}"))
-            }
-            Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
-            Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
-            Self::LimitReached { limit, value } => write!(f, "limit reached: {value} {limit}"),
-            Self::Proved { proof } => write!(f, "{proof}"),
-            Self::Judged { judged } => write!(f, "{judged}"),
-            Self::Ended { rcode, edes } => {
-                f.write_str(rcode)?;
-                edes.iter().try_for_each(|ede| write!(f, "; {}", ede.text))
-            }
-        }
-    }
-}
-
-/// What is to be resolved, and what for.
-fn goal(f: &mut fmt::Formatter<'_>, name: &Name, qtype: RecordType, purpose: &Purpose) -> fmt::Result {
-    let qtype = type_name(qtype);
-    match purpose {
-        Purpose::Client => write!(f, "resolve {name} {qtype}"),
-        Purpose::Priming => write!(f, "ask the root for its own servers"),
-        Purpose::StubPriming { zone } => write!(f, "ask the stub zone {zone} for its own servers"),
-        Purpose::ServerAddress { zone } => write!(f, "find {name} {qtype}, a server of {zone}"),
-        Purpose::Proof => write!(f, "fetch {name} {qtype} to prove the answer"),
-    }
 }

@@ -6,20 +6,26 @@
 mod before;
 mod decided;
 mod event;
+mod fold;
 mod proof;
 mod report;
+mod says;
+mod size;
 mod source;
 mod stale;
 mod text;
+mod tone;
 mod why;
 
 pub use before::Before;
-pub use event::{Entry, Event, GoalId, Known, Purpose, ServerAt, Verdict};
+pub use event::{Entry, Event, GoalId, Known, NameServer, Purpose, ServerAt, Verdict};
+pub use fold::Line;
 pub use proof::{Bogus, Insecure, Judged, Proof};
 pub use report::{Cost, SCHEMA, Told, Trace};
 pub use source::{Informant, Source};
 pub use stale::{Stale, StaleWhy};
 pub use text::Paint;
+pub use tone::Tone;
 pub use why::{
     AskWhy, Avoided, ChoiceWhy, DetourWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Unreachable, Wrong,
 };

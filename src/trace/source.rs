@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use smallvec::SmallVec;
 
 use crate::wire::Name;
 
@@ -105,6 +106,30 @@ impl fmt::Display for ServerAt {
             None => write!(f, "{}", self.addr),
         }
     }
+}
+
+/// A name server in a delegation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NameServer {
+    /// Its name.
+    pub name: Name,
+    /// Its glue addresses; empty when the name must be looked up.
+    #[serde(serialize_with = "each")]
+    pub addrs: SmallVec<[IpAddr; 2]>,
+}
+
+impl fmt::Display for NameServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        self.addrs.iter().enumerate().try_for_each(|(nth, addr)| {
+            f.write_str(if nth == 0 { " (" } else { ", " })?;
+            write!(f, "{addr}{}", if nth + 1 == self.addrs.len() { ")" } else { "" })
+        })
+    }
+}
+
+fn each<S: Serializer>(addrs: &SmallVec<[IpAddr; 2]>, serializer: S) -> Result<S::Ok, S::Error> {
+    addrs.as_slice().serialize(serializer)
 }
 
 /// What kind of knowledge a cache gave.

@@ -9,15 +9,13 @@ use std::fmt::{self, Write as _};
 
 use crate::wire::text::type_name;
 
-use super::event::{Entry, Event, GoalId, Verdict};
-use super::proof::{Judged, Proof};
+use super::event::{Entry, Event, GoalId};
+use super::fold::{Told, counted, fold};
 use super::report::{Cost, Trace};
-use super::why::DropWhy;
+use super::tone::Tone;
 
 /// Columns for the zone at most; a longer one moves the rest of its line.
 const MAX_ZONE_WIDTH: usize = 28;
-/// Records that are named in one line; the others are counted.
-const MAX_LISTED: usize = 4;
 /// Fields of an RRSIG record before its signature (RFC 4034 §3.2).
 const BEFORE_SIGNATURE: usize = 12;
 
@@ -50,17 +48,6 @@ impl Paint {
     fn dim(self, text: &str) -> String {
         self.code("2", text)
     }
-}
-
-/// What a line is about, which gives its mark and its colour.
-#[derive(Clone, Copy)]
-enum Tone {
-    Heading,
-    Asked,
-    Good,
-    Cache,
-    Odd,
-    Bad,
 }
 
 impl Tone {
@@ -151,37 +138,25 @@ impl<'a> Page<'a> {
         Self { paint, out, goals, zone_width: zone_width.min(MAX_ZONE_WIDTH), above: None }
     }
 
-    fn steps(&mut self, mut steps: &[Entry]) -> fmt::Result {
-        while let [entry, rest @ ..] = steps {
-            // What was dropped from a reply stands below the reply, in one line for each reason.
-            let count = steps.iter().take_while(|entry| matches!(entry.event, Event::Dropped { .. })).count();
-            let (dropped, behind) = steps.split_at(count);
-            steps = match (count, behind) {
-                (0, _) => {
-                    self.step(entry)?;
-                    rest
-                }
-                (_, [reply @ Entry { event: Event::Heard { .. }, .. }, rest @ ..]) => {
-                    self.step(reply)?;
-                    self.dropped(dropped)?;
-                    rest
-                }
-                (_, rest) => {
-                    self.dropped(dropped)?;
-                    rest
-                }
-            };
-        }
-        Ok(())
+    fn steps(&mut self, steps: &[Entry]) -> fmt::Result {
+        fold(steps).into_iter().try_for_each(|told| match told {
+            Told::Step(entry) => self.step(entry),
+            Told::Dropped(entry, ask, text) => {
+                self.begin(entry, Some((ask, String::new())), Tone::Odd)?;
+                writeln!(self.out, "{}", self.paint.tone(Tone::Odd, &text))
+            }
+        })
     }
 
     fn step(&mut self, entry: &Entry) -> fmt::Result {
-        let tone = tone(&entry.event);
+        let tone = entry.event.tone();
         let above = self.above.take();
         let paint = self.paint;
         match &entry.event {
             // The end of the client's own question is the answer, which stands at the end.
             Event::Ended { .. } if entry.goal == GoalId(0) => Ok(()),
+            // Those who are asked stand in the lines below.
+            Event::Entered { .. } => Ok(()),
             Event::Asked { ask, zone, server, name, qtype, transport, why, choice, .. } => {
                 self.begin(entry, Some((*ask, zone.to_string())), tone)?;
                 self.above = Some(*ask);
@@ -230,26 +205,6 @@ impl<'a> Page<'a> {
         }
         write!(self.out, "{} ", self.paint.tone(tone, tone.mark()))
     }
-
-    /// One line for each reason for which records of a reply were not used.
-    fn dropped(&mut self, entries: &[Entry]) -> fmt::Result {
-        let mut lines: Vec<(u32, DropWhy, &Entry, Vec<String>)> = Vec::new();
-        for entry in entries {
-            let Event::Dropped { ask, owner, rtype, why } = &entry.event else { continue };
-            let record = format!("{owner} {}", type_name(*rtype));
-            match lines.iter_mut().find(|line| (line.0, line.1) == (*ask, *why)) {
-                Some((.., records)) => records.push(record),
-                None => lines.push((*ask, *why, entry, vec![record])),
-            }
-        }
-        for (ask, why, entry, records) in lines {
-            let count = counted(records.len(), "record", "records");
-            self.begin(entry, Some((ask, String::new())), Tone::Odd)?;
-            let line = format!("dropped {count}, {why}: {}", listed(&records));
-            writeln!(self.out, "{}", self.paint.tone(Tone::Odd, &line))?;
-        }
-        Ok(())
-    }
 }
 
 /// Microseconds, shown as milliseconds.
@@ -261,24 +216,6 @@ impl fmt::Display for Ms {
     }
 }
 
-fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
-/// Names the first few, each once, and counts the rest.
-fn listed(records: &[String]) -> String {
-    let mut each: Vec<&str> = Vec::new();
-    for record in records {
-        if !each.contains(&record.as_str()) {
-            each.push(record);
-        }
-    }
-    let rest = each.len().saturating_sub(MAX_LISTED);
-    each.truncate(MAX_LISTED);
-    let listed = each.join(", ");
-    if rest > 0 { format!("{listed} and {rest} more") } else { listed }
-}
-
 /// A record without the signature that only a machine reads; JSON has it.
 fn shortened(record: &str) -> String {
     let fields: Vec<&str> = record.split(' ').collect();
@@ -288,44 +225,13 @@ fn shortened(record: &str) -> String {
     }
 }
 
-fn tone(event: &Event) -> Tone {
-    match event {
-        Event::Goal { .. } | Event::Refresh { .. } | Event::Detour { .. } | Event::Dns64 { .. } => Tone::Heading,
-        Event::FromCache { .. } => Tone::Cache,
-        Event::Asked { .. } | Event::Joined { .. } | Event::Routed { .. } => Tone::Asked,
-        Event::Heard { verdict: Verdict::Wrong(_) | Verdict::AliasLoop { .. } | Verdict::TooLong, .. } => Tone::Bad,
-        Event::Ended { edes, .. } if edes.is_empty() => Tone::Good,
-        Event::NotAsked { .. }
-        | Event::Proved { proof: Proof::Insecure { .. } }
-        | Event::Judged { judged: Judged::Insecure }
-        | Event::Withheld { .. }
-        | Event::SetAside { .. }
-        | Event::Stale { .. }
-        | Event::Late { .. }
-        | Event::Ignored { .. }
-        | Event::Dropped { .. }
-        | Event::FellBack { .. }
-        | Event::NoAddress { .. } => Tone::Odd,
-        Event::Heard { .. }
-        | Event::LastResort { .. }
-        | Event::Proved { .. }
-        | Event::Judged { judged: Judged::Secure } => Tone::Good,
-        Event::Ended { .. }
-        | Event::Judged { judged: Judged::Bogus { .. } }
-        | Event::Lost { .. }
-        | Event::Cycle { .. }
-        | Event::AliasLoop { .. }
-        | Event::LimitReached { .. } => Tone::Bad,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
 
     use super::*;
     use crate::time::Time;
-    use crate::trace::{AskWhy, ChoiceWhy, Purpose, ServerAt, Told, Transport};
+    use crate::trace::{AskWhy, ChoiceWhy, DropWhy, Purpose, ServerAt, Told, Transport, Verdict};
     use crate::wire::{Name, Question, RecordType, ResponseCode};
 
     fn name(text: &str) -> Name {

@@ -141,6 +141,7 @@ impl Walk {
     /// Goes to the servers of `cut`.
     pub(super) fn enter(&mut self, id: GoalId, cut: Arc<Delegation>, turn: &mut Turn<'_, '_>) {
         if id == CLIENT {
+            self.note(turn, id, Event::Entered { zone: cut.zone.clone(), servers: Arc::clone(&cut.servers) });
             self.foresee(&cut.zone, cut.ds.is_some(), turn);
         }
         let goal = self.goal(id);

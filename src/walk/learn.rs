@@ -1,5 +1,7 @@
 //! What a walk leaves behind in the caches.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::cache::{Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
@@ -108,7 +110,8 @@ impl Walk {
     pub(super) fn learn_root(&mut self, pending: &Pending, ns: &RrSet, clean: &Clean, turn: &mut Turn<'_, '_>) {
         let from = source(pending);
         let mut root = delegation(ns, None, clean, from, turn);
-        for server in root.servers.iter_mut().filter(|server| server.addrs.is_empty()) {
+        let servers = Arc::make_mut(&mut root.servers);
+        for server in servers.iter_mut().filter(|server| server.addrs.is_empty()) {
             let hints = &turn.around.settings.hints.servers;
             if let Some(hint) = hints.iter().find(|hint| hint.name == server.name) {
                 server.addrs = hint.addrs.clone();

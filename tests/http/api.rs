@@ -75,7 +75,16 @@ fn names_are_text_whatever_they_hold() {
 
 #[test]
 fn other_names_and_other_pages_are_refused_everywhere() {
-    for path in ["/", "/resolve?name=example.com", "/dns-query", "/api/trace?name=example.com", "/nowhere"] {
+    for path in [
+        "/",
+        "/resolve?name=example.com",
+        "/dns-query",
+        "/api/trace?name=example.com",
+        "/past",
+        "/trace/example.com",
+        "/t/0",
+        "/nowhere",
+    ] {
         let with = |header: &str| curl(&["-H", header, &url(path)]).status;
         assert_eq!(with("Host: evil.example"), 421, "{path}");
         assert_eq!(with("Origin: http://evil.example"), 403, "{path}");

@@ -5,6 +5,7 @@ mod api;
 mod doh;
 mod limits;
 mod origin;
+mod past;
 mod proxy;
 mod real;
 mod web;

@@ -124,7 +124,9 @@ fn told(ended: &Ended, show_priming: bool) -> Vec<String> {
     let hidden = |entry: &&Entry| !show_priming && priming(&ended.log) == Some(entry.goal);
     for entry in ended.log.iter().filter(|entry| !hidden(entry)) {
         // The last lines say how the whole thing ended.
-        if entry.goal == GoalId(0) && matches!(entry.event, Event::Goal { .. } | Event::Ended { .. }) {
+        // Who may be asked stands in the scene itself.
+        let is_plain = matches!(entry.event, Event::Entered { .. });
+        if is_plain || entry.goal == GoalId(0) && matches!(entry.event, Event::Goal { .. } | Event::Ended { .. }) {
             continue;
         }
         let mut text = entry.event.to_string();

@@ -1,0 +1,184 @@
+//! One walk, to be read: `/trace/NAME?type=` walks now, `/t/ID` tells a walk of the past.
+
+use std::fmt::{self, Display, Write as _};
+use std::net::SocketAddr;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::super::json::{flag, question};
+use super::super::problem::Problem;
+use super::super::routes::Front;
+use super::super::tell::{self, Document, pretty};
+use super::html::{Html, InUrl, Ms};
+use super::{Form, answer, shell};
+use crate::listen::Peer;
+use crate::serve::{Id, Kept, Knowledge, Occasion, Walked};
+use crate::trace::{Event, Judged, Paint, Tone, Trace};
+
+/// What may stand behind the question mark.
+#[derive(Debug, Deserialize)]
+pub(in crate::http) struct How {
+    #[serde(rename = "type")]
+    qtype: Option<String>,
+    cold: Option<String>,
+    cd: Option<String>,
+}
+
+/// What the form of the page sends without JavaScript.
+#[derive(Debug, Deserialize)]
+pub(in crate::http) struct Typed {
+    name: String,
+    #[serde(flatten)]
+    how: How,
+}
+
+/// `GET /trace?name=…`: leads to the address that says the same and can be passed on.
+pub(in crate::http) async fn ask(asked: Result<Query<Typed>, QueryRejection>) -> Result<Response, Problem> {
+    let Query(Typed { name, how }) = asked.map_err(|_| Problem::bad_request("the query must have a parameter name"))?;
+    let mut to = format!("/trace/{}", InUrl(name.trim()));
+    let given = [("type", how.qtype), ("cold", how.cold), ("cd", how.cd)];
+    let given = given.into_iter().filter_map(|(key, value)| Some((key, value.filter(|value| !value.is_empty())?)));
+    for (nth, (key, value)) in given.enumerate() {
+        let _ = write!(to, "{}{key}={}", if nth == 0 { '?' } else { '&' }, InUrl(&value));
+    }
+    Ok(Redirect::to(&to).into_response())
+}
+
+/// `GET /trace/NAME?type=…`.
+pub(in crate::http) async fn trace(
+    State(front): State<Front>,
+    Extension(peer): Extension<Peer>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    how: Result<Query<How>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(how) = how.map_err(|_| Problem::bad_request("each parameter may be given but once"))?;
+    let question = question(&name, how.qtype.as_deref())?;
+    let from = if flag("cold", how.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
+    let unchecked = flag("cd", how.cd.as_deref())?;
+    let kept = tell::walk(&front, question, peer, (from, unchecked), None)?.end().await?;
+    Ok(told(&kept, Form::of(&headers), peer.local))
+}
+
+/// `GET /t/ID`, and `/t/ID.json` and so on where a form cannot be wished for otherwise.
+pub(in crate::http) async fn kept(
+    State(front): State<Front>,
+    Extension(peer): Extension<Peer>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (id, suffix) = name.split_once('.').map_or((name.as_str(), None), |(id, suffix)| (id, Some(suffix)));
+    let gone =
+        "this walk is not kept any more: newer ones took its place (http.past_size), or the program was started anew";
+    let kept = id.parse().ok().and_then(|id| front.resolver.past().get(id));
+    let kept = kept.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, gone))?;
+    Ok(match suffix {
+        None => told(&kept, Form::of(&headers), peer.local),
+        Some("json") => told(&kept, Form::Json, peer.local),
+        Some("txt") => told(&kept, Form::Text, peer.local),
+        Some(_) => {
+            let sentence = "a walk can be had as .json and .txt";
+            return Err(Problem::new(StatusCode::NOT_FOUND, sentence));
+        }
+    })
+}
+
+fn told(kept: &Kept<Walked>, form: Form, here: SocketAddr) -> Response {
+    let trace = &kept.told.trace;
+    match form {
+        Form::Json => answer(form.media_type(), pretty(&Document::new(kept))),
+        Form::Text => answer(form.media_type(), format!("{}{}", trace.to_text(Paint::Plain), Link(here, kept.id))),
+        Form::Html => answer(form.media_type(), shell(&trace.title(), &kept.id.to_string(), Told(kept))),
+    }
+}
+
+/// The last line of the text.
+struct Link(SocketAddr, Id);
+
+impl Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  link      http://{}/t/{}", self.0, self.1)
+    }
+}
+
+/// One walk as HTML.
+struct Told<'a>(&'a Kept<Walked>);
+
+impl Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Kept { id, told: Walked { occasion, unchecked, trace, .. }, .. } = self.0;
+        let tone = word(verdict(trace));
+        writeln!(f, "<article class=\"told\">\n<h1>{}</h1>", Html(trace.title()))?;
+        writeln!(
+            f,
+            "<p class=\"verdict {tone}\"><strong>{}</strong> {}</p>",
+            Html(&trace.rcode),
+            Html(security(trace))
+        )?;
+        for ede in &trace.edes {
+            writeln!(f, "<p class=\"why {tone}\">{}</p>", Html(ede))?;
+        }
+        for (section, records) in [("Answer", &trace.answer), ("Authority", &trace.authority)] {
+            if !records.is_empty() {
+                writeln!(f, "<h2>{section}</h2>\n<ul class=\"records\">")?;
+                records.iter().try_for_each(|record| writeln!(f, "<li><code>{}</code></li>", Html(record)))?;
+                writeln!(f, "</ul>")?;
+            }
+        }
+        let cost = &trace.cost;
+        let begun = match occasion {
+            Occasion::Query => "A client asked.",
+            Occasion::Refresh => "The answer was about to end.",
+            Occasion::Watched => "Begun with what was known.",
+            Occasion::Cold => "Begun with nothing known.",
+        };
+        let checked = if *unchecked { " Not validated (CD)." } else { "" };
+        let (queries, bytes, time) = (cost.queries, cost.bytes, Ms(cost.time_us));
+        writeln!(f, "<p class=\"cost\">{queries} queries, {bytes} octets received, {time}. {begun}{checked}</p>")?;
+        writeln!(f, "<h2>Steps</h2>\n<ol class=\"steps\">")?;
+        for line in trace.lines() {
+            let (tone, depth, at) = (word(line.tone), line.depth.min(6), Ms(line.at_us));
+            writeln!(f, "<li class=\"{tone} d{depth}\"><span class=\"at\">{at}</span> {}</li>", Html(line.text))?;
+        }
+        writeln!(
+            f,
+            "</ol>\n<p class=\"exports\"><a href=\"/t/{id}\">Permanent link</a> <a href=\"/t/{id}.json\">JSON</a> \
+             <a href=\"/t/{id}.txt\">Text</a></p>\n\
+             </article>"
+        )
+    }
+}
+
+/// What kind of news the outcome is.
+fn verdict(trace: &Trace) -> Tone {
+    match trace.rcode.as_str() {
+        "NOERROR" | "NXDOMAIN" if trace.edes.is_empty() => Tone::Good,
+        "NOERROR" | "NXDOMAIN" => Tone::Odd,
+        _ => Tone::Bad,
+    }
+}
+
+/// What validation came to.
+fn security(trace: &Trace) -> String {
+    let judged = trace.steps.iter().rev().find_map(|entry| match &entry.event {
+        Event::Judged { judged } => Some(judged),
+        _ => None,
+    });
+    judged.map(Judged::to_string).unwrap_or_default()
+}
+
+/// The name of a tone, as the style sheet has it.
+fn word(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Heading => "heading",
+        Tone::Asked => "asked",
+        Tone::Good => "good",
+        Tone::Cache => "cache",
+        Tone::Odd => "odd",
+        Tone::Bad => "bad",
+    }
+}

@@ -1,0 +1,81 @@
+//! In words: what happened.
+
+use std::fmt;
+
+use crate::wire::text::type_name;
+use crate::wire::{Name, RecordType};
+
+use super::decided::{decided, listed};
+use super::event::{Event, Purpose};
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Goal { name, qtype, purpose, .. } => goal(f, name, *qtype, purpose),
+            Self::FromCache { known, name, rtype, age_secs, left_secs, source } => {
+                let rtype = type_name(*rtype);
+                write!(f, "the cache knows {known} {name} {rtype}, {age_secs} s old, {left_secs} s left, from {source}")
+            }
+            Self::Refresh { left_secs } => {
+                write!(f, "the answer is known and in use, and {left_secs} s before its end a new one is fetched")
+            }
+            Self::SetAside { known, name, left_secs } => write!(f, "set aside {known} {name}: {left_secs} s left"),
+            Self::Stale { stale } => write!(f, "the last known answer is served: {stale}"),
+            Self::Entered { zone, servers } => {
+                write!(f, "go to the servers of {zone}: ")?;
+                listed(f, servers)
+            }
+            Self::Asked { zone, server, name, qtype, transport, why, choice, .. } => {
+                let qtype = type_name(*qtype);
+                write!(f, "ask {server} for {zone}: {name} {qtype} over {transport} ({why}; {choice})")
+            }
+            Self::Joined { zone, name, qtype, .. } => {
+                write!(f, "wait for {zone}: {name} {}, which is asked already", type_name(*qtype))
+            }
+            Self::Heard { server, rtt_us, verdict, late, .. } => {
+                let late = if *late { ", late" } else { "" };
+                write!(f, "{server} after {}.{} ms{late}: {verdict}", rtt_us / 1000, rtt_us % 1000 / 100)
+            }
+            Self::Late { server, after_ms, .. } => {
+                write!(f, "{server} is silent for {after_ms} ms, and not waited for alone any more")
+            }
+            Self::Lost { server, wrong, .. } => write!(f, "{server} {wrong}"),
+            Self::LastResort { server, verdict, .. } => {
+                write!(f, "nobody has a better reply, so that of {server} counts: {verdict}")
+            }
+            Self::Ignored { server, what, .. } => write!(f, "ignored from {server}: {what}"),
+            Self::Dropped { owner, rtype, why, .. } => write!(f, "dropped {owner} {}: {why}", type_name(*rtype)),
+            Self::Detour { .. }
+            | Self::Dns64 { .. }
+            | Self::Routed { .. }
+            | Self::FellBack { .. }
+            | Self::NotAsked { .. }
+            | Self::Withheld { .. } => decided(self, f),
+            Self::NoAddress { zone, servers } => {
+                write!(f, "no address is known for the servers of {zone}; look up")?;
+                servers.iter().try_for_each(|name| write!(f, " {name}"))
+            }
+            Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
+            Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
+            Self::LimitReached { limit, value } => write!(f, "limit reached: {value} {limit}"),
+            Self::Proved { proof } => write!(f, "{proof}"),
+            Self::Judged { judged } => write!(f, "{judged}"),
+            Self::Ended { rcode, edes } => {
+                f.write_str(rcode)?;
+                edes.iter().try_for_each(|ede| write!(f, "; {}", ede.text))
+            }
+        }
+    }
+}
+
+/// What is to be resolved, and what for.
+fn goal(f: &mut fmt::Formatter<'_>, name: &Name, qtype: RecordType, purpose: &Purpose) -> fmt::Result {
+    let qtype = type_name(qtype);
+    match purpose {
+        Purpose::Client => write!(f, "resolve {name} {qtype}"),
+        Purpose::Priming => write!(f, "ask the root for its own servers"),
+        Purpose::StubPriming { zone } => write!(f, "ask the stub zone {zone} for its own servers"),
+        Purpose::ServerAddress { zone } => write!(f, "find {name} {qtype}, a server of {zone}"),
+        Purpose::Proof => write!(f, "fetch {name} {qtype} to prove the answer"),
+    }
+}

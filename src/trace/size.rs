@@ -1,0 +1,127 @@
+//! How much memory a trace takes, for those who keep many.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::wire::{Ede, Name};
+
+use super::event::{Entry, Event, NameServer, Purpose, Verdict};
+use super::proof::{Bogus, Insecure, Judged, Proof};
+use super::report::Trace;
+use super::source::ServerAt;
+use super::why::Wrong;
+
+/// What the allocator adds to a block, with its rounding.
+const PER_BLOCK: usize = 16;
+
+impl Trace {
+    /// Octets that the trace takes, all in all; what it shares with the caches counts by its share.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let texts = self.answer.iter().chain(&self.authority).map(|line| size_of::<String>() + text(line));
+        let steps = self.steps.capacity() * size_of::<Entry>() + 4 * PER_BLOCK;
+        let events: usize = self.steps.iter().map(|entry| heap(&entry.event)).sum();
+        size_of::<Self>() + self.name.heap_bytes() + texts.sum::<usize>() + edes(&self.edes) + steps + events
+    }
+}
+
+/// Octets on the heap that fall to an event.
+fn heap(event: &Event) -> usize {
+    match event {
+        Event::Goal { name, purpose, .. } => name.heap_bytes() + why(purpose),
+        Event::FromCache { name, source, .. } => name.heap_bytes() + source.heap_bytes(),
+        Event::SetAside { name, .. } | Event::AliasLoop { name } => name.heap_bytes(),
+        Event::Entered { zone, servers } => zone.heap_bytes() + shared(servers),
+        Event::Asked { zone, server, name, .. } => zone.heap_bytes() + at(server) + name.heap_bytes(),
+        Event::Joined { zone, name, .. } | Event::Cycle { name, zone } => zone.heap_bytes() + name.heap_bytes(),
+        Event::Heard { server, rcode, verdict, .. } => at(server) + text(rcode) + found(verdict),
+        Event::Late { server, .. } | Event::Ignored { server, .. } => at(server),
+        Event::Lost { server, wrong, .. } => at(server) + fault(wrong),
+        Event::LastResort { server, verdict, .. } => at(server) + found(verdict),
+        Event::Dropped { owner, .. } => owner.heap_bytes(),
+        Event::Detour { name, target, .. } => name.heap_bytes() + target.heap_bytes(),
+        Event::Dns64 { name, addrs } => name.heap_bytes() + list(addrs),
+        Event::Withheld { owner, addrs, .. } => owner.heap_bytes() + list(addrs),
+        Event::Routed { zone, servers, .. } => zone.heap_bytes() + list(servers),
+        Event::FellBack { zone, .. } => zone.heap_bytes(),
+        Event::NotAsked { zone, server, .. } => zone.heap_bytes() + at(server),
+        Event::NoAddress { zone, servers } => {
+            zone.heap_bytes() + servers.iter().map(|name| size_of::<Name>() + name.heap_bytes()).sum::<usize>()
+        }
+        Event::Proved { proof } => proved(proof),
+        Event::Judged { judged: Judged::Bogus { reason } } => bogus(reason),
+        Event::Ended { rcode, edes: told } => text(rcode) + edes(told),
+        Event::Refresh { .. } | Event::Stale { .. } | Event::LimitReached { .. } | Event::Judged { .. } => 0,
+    }
+}
+
+fn text(text: &String) -> usize {
+    if text.capacity() == 0 { 0 } else { text.capacity() + PER_BLOCK }
+}
+
+fn edes(edes: &[Ede]) -> usize {
+    // The sentences are shared with the answer, which is often gone before the trace.
+    edes.iter().map(|ede| size_of::<Ede>() + ede.text.len() + PER_BLOCK).sum()
+}
+
+fn list(addrs: &[IpAddr]) -> usize {
+    size_of_val(addrs) + PER_BLOCK
+}
+
+fn at(server: &ServerAt) -> usize {
+    server.name.as_ref().map_or(0, Name::heap_bytes)
+}
+
+fn shared(servers: &Arc<[NameServer]>) -> usize {
+    let each = servers.iter().map(|server| size_of::<NameServer>() + server.name.heap_bytes());
+    (each.sum::<usize>() + PER_BLOCK).div_ceil(Arc::strong_count(servers))
+}
+
+fn why(purpose: &Purpose) -> usize {
+    match purpose {
+        Purpose::ServerAddress { zone } | Purpose::StubPriming { zone } => zone.heap_bytes(),
+        Purpose::Client | Purpose::Priming | Purpose::Proof => 0,
+    }
+}
+
+fn found(verdict: &Verdict) -> usize {
+    match verdict {
+        Verdict::Alias { target: name } | Verdict::Referral { zone: name, .. } | Verdict::AliasLoop { name } => {
+            name.heap_bytes()
+        }
+        Verdict::Wrong(wrong) => fault(wrong),
+        _ => 0,
+    }
+}
+
+fn fault(wrong: &Wrong) -> usize {
+    match wrong {
+        Wrong::Rcode { rcode } => text(rcode),
+        Wrong::UpwardReferral { to } => to.heap_bytes(),
+        _ => 0,
+    }
+}
+
+fn proved(proof: &Proof) -> usize {
+    match proof {
+        Proof::Keys { zone: name, .. }
+        | Proof::Known { owner: name, .. }
+        | Proof::NoName { name, .. }
+        | Proof::NoData { name, .. } => name.heap_bytes(),
+        Proof::Signature { owner, zone: other, .. } | Proof::Wildcard { name: owner, encloser: other } => {
+            owner.heap_bytes() + other.heap_bytes()
+        }
+        Proof::Insecure {
+            insecure: Insecure::Algorithm { algorithms: some, .. } | Insecure::Digest { digests: some, .. },
+        } => some.capacity() + PER_BLOCK,
+        Proof::Insecure { .. } => 2 * PER_BLOCK,
+    }
+}
+
+fn bogus(reason: &Bogus) -> usize {
+    match reason {
+        Bogus::KeyMissing { zone, key_tags } => zone.heap_bytes() + 2 * key_tags.capacity() + PER_BLOCK,
+        // One in a trace, with two names at most.
+        _ => 2 * PER_BLOCK,
+    }
+}

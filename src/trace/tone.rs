@@ -1,0 +1,59 @@
+//! What kind of news an event is.
+
+use serde::Serialize;
+
+use super::event::{Event, Verdict};
+use super::proof::{Judged, Proof};
+
+/// What kind of news an event is, for marks and colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// Something begins.
+    Heading,
+    /// Somebody is asked.
+    Asked,
+    /// As it should be.
+    Good,
+    /// Known already.
+    Cache,
+    /// Not as it should be, and no harm done.
+    Odd,
+    /// This does not lead to an answer.
+    Bad,
+}
+
+impl Event {
+    /// What kind of news it is.
+    #[must_use]
+    pub fn tone(&self) -> Tone {
+        match self {
+            Self::Goal { .. } | Self::Refresh { .. } | Self::Detour { .. } | Self::Dns64 { .. } => Tone::Heading,
+            Self::FromCache { .. } => Tone::Cache,
+            Self::Entered { .. } | Self::Asked { .. } | Self::Joined { .. } | Self::Routed { .. } => Tone::Asked,
+            Self::Heard { verdict: Verdict::Wrong(_) | Verdict::AliasLoop { .. } | Verdict::TooLong, .. } => Tone::Bad,
+            Self::Ended { edes, .. } if edes.is_empty() => Tone::Good,
+            Self::NotAsked { .. }
+            | Self::Proved { proof: Proof::Insecure { .. } }
+            | Self::Judged { judged: Judged::Insecure }
+            | Self::Withheld { .. }
+            | Self::SetAside { .. }
+            | Self::Stale { .. }
+            | Self::Late { .. }
+            | Self::Ignored { .. }
+            | Self::Dropped { .. }
+            | Self::FellBack { .. }
+            | Self::NoAddress { .. } => Tone::Odd,
+            Self::Heard { .. }
+            | Self::LastResort { .. }
+            | Self::Proved { .. }
+            | Self::Judged { judged: Judged::Secure } => Tone::Good,
+            Self::Ended { .. }
+            | Self::Judged { judged: Judged::Bogus { .. } }
+            | Self::Lost { .. }
+            | Self::Cycle { .. }
+            | Self::AliasLoop { .. }
+            | Self::LimitReached { .. } => Tone::Bad,
+        }
+    }
+}

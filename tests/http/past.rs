@@ -1,0 +1,97 @@
+//! Walks of the past: kept, found again, and shown to those whom they concern.
+
+use super::{curl, lab};
+
+const JSON: [&str; 2] = ["-H", "Accept: application/json"];
+const HTML: [&str; 2] = ["-H", "Accept: text/html"];
+
+fn json(url: &str) -> serde_json::Value {
+    curl(&[JSON[0], JSON[1], url]).json()
+}
+
+#[test]
+fn the_walk_that_brought_an_answer_can_be_read_later() {
+    let here = lab(|_| {});
+    let asked = curl(&[&format!("http://{here}/resolve?name=www.example.com&type=A")]).json();
+    assert_eq!(asked["Status"], 0);
+    // The answer comes from the cache now, and how it got there is still known.
+    curl(&[&format!("http://{here}/resolve?name=www.example.com&type=A")]);
+    let past = json(&format!("http://{here}/past?search=WWW.example"));
+    let [row] = past["rows"].as_array().unwrap().as_slice() else { panic!("{past}") };
+    assert_eq!(
+        (&row["occasion"], &row["rcode"], &row["security"]),
+        (&"query".into(), &"NOERROR".into(), &"secure".into())
+    );
+    let id = row["id"].as_str().unwrap();
+    let walk = json(&format!("http://{here}/t/{id}"));
+    assert_eq!((&walk["schema"], &walk["id"]), (&"rootwalk.trace/1".into(), &id.into()));
+    assert!(walk["cost"]["queries"].as_u64().unwrap() > 3, "{walk}");
+    assert_eq!(json(&format!("http://{here}/t/{id}")), curl(&[&format!("http://{here}/t/{id}.json")]).json());
+    let entered = walk["steps"].as_array().unwrap().iter().filter(|step| step["event"] == "entered");
+    let zones: Vec<&str> = entered.map(|step| step["zone"].as_str().unwrap()).collect();
+    assert_eq!(zones, [".", "com.", "example.com."]);
+    let text = curl(&[&format!("http://{here}/t/{id}")]);
+    assert!(text.header("content-type").unwrap().starts_with("text/plain"));
+    assert!(text.text().ends_with(&format!("  link      http://{here}/t/{id}\n")), "{}", text.text());
+    assert_eq!(curl(&[&format!("http://{here}/t/000000000000")]).status, 404);
+    assert_eq!(curl(&[&format!("http://{here}/t/none")]).status, 404);
+}
+
+#[test]
+fn past_walks_are_searched() {
+    let here = lab(|_| {});
+    for name in ["www.example.com", "www.refused.lab", "www.bogus.lab", "nope.example.com", "www.slow.lab"] {
+        curl(&[&format!("http://{here}/trace/{name}")]);
+    }
+    let names = |search: &str| -> Vec<String> {
+        let past = json(&format!("http://{here}/past?{search}"));
+        let rows = past["rows"].as_array().unwrap();
+        rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("").len(), 5);
+    assert_eq!(names("search=example"), ["nope.example.com.", "www.example.com."]);
+    assert_eq!(names("verdict=failed"), ["www.bogus.lab.", "www.refused.lab."]);
+    assert_eq!(names("verdict=bogus&search="), ["www.bogus.lab."]);
+    assert_eq!(names("verdict=nxdomain"), ["nope.example.com."]);
+    assert_eq!(names("slow_ms=390"), ["www.slow.lab."]);
+    assert_eq!(names("limit=1"), ["www.slow.lab."]);
+    assert_eq!(curl(&[&format!("http://{here}/past?slow_ms=x")]).status, 400);
+    let text = curl(&[&format!("http://{here}/past?verdict=bogus")]);
+    assert_eq!(text.text().lines().count(), 1, "{}", text.text());
+}
+
+#[test]
+fn a_walk_is_readable_without_javascript() {
+    let here = lab(|_| {});
+    let page = curl(&[HTML[0], HTML[1], &format!("http://{here}/trace/www.refused.lab?type=A")]);
+    let (text, policy) = (page.text(), page.header("content-security-policy").unwrap());
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("unsafe"), "{policy}");
+    assert!(text.contains("<h1>www.refused.lab. A</h1>") && text.contains("answered REFUSED"), "{text}");
+    let sent = curl(&[&format!("http://{here}/trace?name=0/26.80.53.127.in-addr.arpa&type=SOA&cold=")]);
+    let to = sent.header("location").unwrap().to_owned();
+    assert_eq!((sent.status, to.as_str()), (303, "/trace/0%2F26.80.53.127.in-addr.arpa?type=SOA"));
+    assert!(curl(&[&format!("http://{here}{to}")]).text().contains("0/26.80.53.127.in-addr.arpa. SOA: NOERROR"));
+    for name in ["%3Cscript%3Ealert(1)%3C%2Fscript%3E.example.com", "%22onload=%22.example.com", "%26lt;.lab"] {
+        for form in [HTML, JSON] {
+            let page = curl(&[form[0], form[1], &format!("http://{here}/trace/{name}")]);
+            assert_eq!(page.status, 200);
+            assert!(form == JSON || !page.text().contains("<script>") && !page.text().contains("\"onload"), "{name}");
+        }
+    }
+    assert_eq!(curl(&[HTML[0], HTML[1], &format!("http://{here}/trace/a..b")]).status, 400);
+    // Unchecked, what is bogus is shown.
+    let unchecked = json(&format!("http://{here}/trace/www.bogus.lab?cd=1"));
+    assert_eq!((&unchecked["rcode"], &unchecked["checking_disabled"]), (&"NOERROR".into(), &true.into()));
+}
+
+#[test]
+fn what_others_look_up_is_not_for_everybody_and_may_be_kept_nowhere() {
+    let closed = lab(|settings| settings.http.past_allow = vec!["192.0.2.0/24".parse().unwrap()]);
+    let got = curl(&[&format!("http://{closed}/past")]);
+    assert!(got.status == 403 && got.text().contains("http.past_allow"), "{got:?}");
+    let walk = json(&format!("http://{closed}/trace/www.example.com"));
+    assert_eq!(curl(&[&format!("http://{closed}/t/{}", walk["id"].as_str().unwrap())]).status, 200);
+    let none = lab(|settings| settings.http.past_size.0 = 0);
+    let walk = json(&format!("http://{none}/trace/www.example.com"));
+    assert_eq!(curl(&[&format!("http://{none}/t/{}", walk["id"].as_str().unwrap())]).status, 404);
+}
