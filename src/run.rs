@@ -17,7 +17,7 @@ use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::dnssec;
 use crate::drive::{self, Clock, World};
-use crate::http::{self, HttpSettings};
+use crate::http::{self, Exhibit, HttpSettings};
 use crate::lab;
 use crate::listen::{self, Doors, ListenSettings, Open};
 use crate::policy::{LocalData, PolicySettings};
@@ -96,7 +96,7 @@ pub fn serve(settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<
     let runtime = runtime()?;
     runtime.block_on(async {
         let mut stop = Stop::new()?;
-        let open = open(settings)?;
+        let open = open(settings, Vec::new())?;
         ready(&open.listening());
         stop.asked().await;
         close(open).await;
@@ -149,7 +149,7 @@ pub fn resolver(settings: &Settings) -> Resolver {
 }
 
 /// Binds and opens the front doors.
-fn open(settings: &Settings) -> Result<Front, RunError> {
+fn open(settings: &Settings, zoo: Vec<Exhibit>) -> Result<Front, RunError> {
     let mut wanted = listen_settings(settings);
     let doors = loop {
         match Doors::bind(&wanted) {
@@ -162,7 +162,7 @@ fn open(settings: &Settings) -> Result<Front, RunError> {
             Err(error) => return Err(error.into()),
         }
     };
-    let http = http_doors(settings)?;
+    let http = http_doors(&HttpSettings { zoo, ..web::settings(settings) }, settings)?;
     for line in &settings.hosts.dropped {
         tracing::warn!("{}: {line}", settings.local.hosts);
     }
@@ -174,12 +174,11 @@ fn open(settings: &Settings) -> Result<Front, RunError> {
 }
 
 /// Binds the doors for HTTP. A port that nobody asked for by name and that is taken is no reason to serve nobody.
-fn http_doors(settings: &Settings) -> Result<http::Doors, RunError> {
-    let wanted = web::settings(settings);
-    match http::Doors::bind(&wanted) {
+fn http_doors(wanted: &HttpSettings, settings: &Settings) -> Result<http::Doors, RunError> {
+    match http::Doors::bind(wanted) {
         Err(error) if settings.http.listen == Settings::default().http.listen => {
             tracing::warn!("no HTTP: {error}");
-            Ok(http::Doors::bind(&HttpSettings { addresses: Vec::new(), ..wanted })?)
+            Ok(http::Doors::bind(&HttpSettings { addresses: Vec::new(), ..wanted.clone() })?)
         }
         bound => Ok(bound?),
     }

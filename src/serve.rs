@@ -4,6 +4,7 @@
 //! [`Resolver::answer_now`] and take no time. Only when the answer is not known does a walk begin
 //! ([`crate::drive`]), which equal questions share; that is [`Resolver::answer_later`].
 
+mod counts;
 mod flights;
 mod landed;
 mod ring;
@@ -29,9 +30,11 @@ use crate::wire::{
     edns,
 };
 
+use counts::{Count, Counts};
 use flights::{Asked, Boarding, Flight, Flights};
 use landed::{Form, Landed};
 
+pub use counts::{Figures, SPANS_US, Slow};
 pub use landed::StaleSettings;
 pub use ring::{Id, Kept, NoId, Occasion, Ring, Walked};
 
@@ -71,6 +74,7 @@ struct Inner {
     settings: ServeSettings,
     flights: Flights,
     past: Ring<Walked>,
+    counts: Counts,
 }
 
 /// From what a walk begins.
@@ -105,7 +109,7 @@ impl Resolver {
     #[must_use]
     pub fn new(world: World, settings: ServeSettings) -> Self {
         let (flights, past) = (Flights::new(settings.walks), Ring::new(settings.past_bytes));
-        Self(Arc::new(Inner { world, settings, flights, past }))
+        Self(Arc::new(Inner { world, settings, flights, past, counts: Counts::new() }))
     }
 
     /// Whether a client may ask at all.
@@ -205,6 +209,7 @@ impl Resolver {
     }
 
     fn answer_unreadable(&self, bytes: &[u8], bad: BadQuery, out: &mut Vec<u8>) -> Now {
+        self.0.counts.one(Count::Unreadable);
         let BadQuery::Answer { rcode, why } = bad else { return Now::Drop };
         let ede = Ede::new(ede::OTHER, why.to_string());
         answer_bad(bytes, rcode, self.0.settings.udp_size, self.0.settings.ede.then_some(&ede), out);
@@ -245,6 +250,7 @@ impl Resolver {
         }
         tracing::debug!(question = %trace.title(), rcode = %trace.rcode, queries = trace.cost.queries,
             time_us = trace.cost.time_us, "walked");
+        self.0.counts.walked(&trace.cost, landed.failed());
         // Before those who wait are told, so that they find it.
         self.remember(Walked { unix_ms, occasion, unchecked, trace });
         ticket.land(landed);
@@ -338,6 +344,7 @@ impl Responder for Resolver {
             // RFC 8767 §5: who does not want recursion gets nothing that is stale.
             && (query.flags().rd() || !answer.is_stopgap())
         {
+            self.0.counts.one(Count::Hit);
             self.respond(&query, &answer, now, peer, out);
             if self.0.settings.prefetch && query.flags().rd() && answer.used(now, REFRESH_PAUSE) {
                 self.fetch_anew(&query, answer.expires - now);
@@ -348,8 +355,12 @@ impl Responder for Resolver {
             Verdict::Answer(local) => self.answer_locally(&query, &local, peer, out),
             Verdict::Refuse(why) => self.refuse(&query, why, true, peer, out),
             Verdict::Resolve if !query.flags().rd() => self.answer_from_cache(&query, now, peer, out),
-            Verdict::Resolve => return Now::Later,
+            Verdict::Resolve => {
+                self.0.counts.one(Count::Miss);
+                return Now::Later;
+            }
         }
+        self.0.counts.one(Count::Local);
         Now::Sent
     }
 
@@ -358,9 +369,11 @@ impl Responder for Resolver {
         async move {
             let query = QueryView::read(&bytes).ok()?;
             let question = query.question();
+            let began = resolver.0.world.clock.now();
             let answer = resolver.found(&question, Form::of(&query)).await;
-            let mut out = Vec::with_capacity(512);
-            resolver.respond(&query, &answer, resolver.0.world.clock.now(), &peer, &mut out);
+            let (mut out, now) = (Vec::with_capacity(512), resolver.0.world.clock.now());
+            resolver.0.counts.waited(now - began);
+            resolver.respond(&query, &answer, now, &peer, &mut out);
             Some(out)
         }
     }

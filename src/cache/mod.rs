@@ -374,6 +374,12 @@ impl Cache {
         self.shards.iter().map(|shard| shard.0.lock().bytes()).sum()
     }
 
+    /// Octets that may be in use.
+    #[must_use]
+    pub const fn limit_bytes(&self) -> usize {
+        self.entry_limit_bytes * 2 * self.shards.len()
+    }
+
     /// Entries of all kinds, expired ones among them.
     #[must_use]
     pub fn len(&self) -> usize {

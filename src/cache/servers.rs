@@ -195,6 +195,20 @@ impl Servers {
         });
     }
 
+    /// The slowest: address, smoothed round trip time, silences in a row. Those that never answered come first.
+    #[must_use]
+    pub fn slowest(&self, most: usize, now: Time) -> Vec<(IpAddr, Option<Duration>, u8)> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            all.extend(shard.lock().iter().map(|(key, record)| (key.addr, record.pace(now))));
+        }
+        all.retain(|(_, pace)| pace.srtt.is_some() || pace.silences > 0);
+        let time = |pace: &Pace| pace.srtt.unwrap_or(Duration::MAX);
+        all.sort_by(|(_, a), (_, b)| time(b).cmp(&time(a)).then(b.silences.cmp(&a.silences)));
+        all.truncate(most);
+        all.into_iter().map(|(addr, pace)| (addr, pace.srtt, pace.silences)).collect()
+    }
+
     /// How many addresses are remembered.
     #[must_use]
     pub fn len(&self) -> usize {

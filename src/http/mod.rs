@@ -32,6 +32,7 @@ use crate::wire::Name;
 
 pub use balance::Policy;
 pub use bind::{BindError, Doors};
+pub use page::Exhibit;
 pub use worker::Open;
 
 /// How HTTP is served; each limit says what it guards against.
@@ -55,6 +56,8 @@ pub struct HttpSettings {
     pub traces: usize,
     /// Networks whose clients may see what others have looked up.
     pub past_allow: Vec<IpNet>,
+    /// What there is to see, in a lab.
+    pub zoo: Vec<Exhibit>,
     /// How the proxy works.
     pub proxy: ProxySettings,
     /// How long requests in hand may take to finish after the doors are told to close.
@@ -73,6 +76,7 @@ impl Default for HttpSettings {
             waiting: 1024,
             traces: 8,
             past_allow: Vec::new(),
+            zoo: Vec::new(),
             proxy: ProxySettings::default(),
             drain: Duration::from_secs(1),
         }

@@ -11,7 +11,7 @@ use ipnet::{IpNet, Ipv4Net};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
-use super::{Listening, RunError, Stop, Story, answered_here, close, open, runtime, story, unix_secs, world};
+use super::{Listening, RunError, Stop, Story, answered_here, close, open, runtime, story, unix_secs, web, world};
 use crate::config::{RootHint, Settings, TrustAnchor};
 use crate::drive;
 use crate::lab::Lab;
@@ -61,17 +61,17 @@ pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Li
         let mut stop = Stop::new()?;
         let servers = Servers::bind(Arc::new(lab.authority().clone()), stage.authority_port).await?;
         let origins = origins(lab, stage)?;
-        let web = origins.as_ref().map(Origins::ports);
+        let ports = origins.as_ref().map(Origins::ports);
         let mut settings = settings.clone();
         settings.resolver.upstream_port = servers.port();
         // Whoever is in the lab may make tunnels to its origins.
-        settings.proxy.connect_ports.extend(web.map(|ports| ports.https));
-        let open = open(&settings)?;
+        settings.proxy.connect_ports.extend(ports.map(|ports| ports.https));
+        let open = open(&settings, web::zoo(lab))?;
         let (end, ended) = oneshot::channel::<()>();
         let (web_end, web_ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
         let web_serving = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
-        ready(&Listening { web, ..open.listening() });
+        ready(&Listening { web: ports, ..open.listening() });
         stop.asked().await;
         // The servers of the lab go last: the queries in hand still need them.
         close(open).await;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::config::{Balance, Settings};
-use crate::http::{HttpSettings, Policy, ProxySettings};
+use crate::http::{Exhibit, HttpSettings, Policy, ProxySettings};
+use crate::lab::{Lab, Sample};
+use crate::wire::{Question, ResponseCode, text};
 
 /// How HTTP is served.
 pub(super) fn settings(settings: &Settings) -> HttpSettings {
@@ -36,6 +38,31 @@ fn proxy_settings(settings: &Settings) -> ProxySettings {
         balance: policy(proxy.balance),
         balance_hosts: settings.balance.iter().map(|given| (given.host.clone(), policy(given.policy))).collect(),
     }
+}
+
+/// What there is to see in a lab.
+pub(super) fn zoo(lab: &Lab) -> Vec<Exhibit> {
+    let exhibit = |broken, title: &str, what: &str, ask: &Question, rcodes: &[ResponseCode], ad| Exhibit {
+        broken,
+        title: title.to_owned(),
+        what: what.to_owned(),
+        name: ask.name.to_string(),
+        qtype: text::type_name(ask.qtype).to_string(),
+        rcodes: rcodes.iter().map(|rcode| text::rcode_name(*rcode).into_owned()).collect(),
+        edes: Vec::new(),
+        ad,
+        trace: String::new(),
+    };
+    let healthy = lab.healthy().iter().map(|sample| {
+        let Sample { ask, what, rcodes, ad } = sample;
+        exhibit(false, &ask.name.to_string(), what, ask, rcodes, *ad)
+    });
+    let broken = lab.zoo().iter().map(|row| Exhibit {
+        edes: row.ede.clone(),
+        trace: row.trace.clone(),
+        ..exhibit(true, &row.name, &row.what, &row.ask, &row.rcodes, row.ad)
+    });
+    healthy.chain(broken).collect()
 }
 
 fn policy(balance: Balance) -> Policy {

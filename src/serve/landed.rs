@@ -87,6 +87,11 @@ impl Landed {
         self.edes.iter().any(Ede::is_dnssec) && !self.edes.iter().any(|ede| network.contains(&ede.code))
     }
 
+    /// Whether the walk came to no answer.
+    pub(super) fn failed(&self) -> bool {
+        self.outcome.failure.is_some()
+    }
+
     /// What was stale and is served instead, if anything is.
     pub(super) fn stale(&self) -> Option<Stale> {
         self.stale.get().copied()

@@ -124,6 +124,18 @@ impl<T> Ring<T> {
         self.kept.lock().rows.iter().rev().cloned().collect()
     }
 
+    /// How many are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.kept.lock().rows.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Octets in use.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -79,6 +79,16 @@ fn a_walk_is_readable_without_javascript() {
         }
     }
     assert_eq!(curl(&[HTML[0], HTML[1], &format!("http://{here}/trace/a..b")]).status, 400);
+    // A picture and a diagram of the most hostile name.
+    let name = "%3Cscript%3Ealert(1);%23%3C%2Fscript%3E.example.com";
+    let walk = json(&format!("http://{here}/trace/{name}"));
+    let form = |suffix: &str| curl(&[&format!("http://{here}/t/{}.{suffix}", walk["id"].as_str().unwrap())]);
+    let (picture, diagram) = (form("svg"), form("mmd"));
+    assert_eq!(picture.header("content-type"), Some("image/svg+xml"));
+    assert!(picture.text().contains("&lt;script&gt;") && !picture.text().contains("<script"), "{}", picture.text());
+    assert!(diagram.text().starts_with("sequenceDiagram\n") && diagram.text().contains("R->>S0: "));
+    assert!(!diagram.text().contains('<') && !diagram.text().contains("(1);"), "{}", diagram.text());
+    assert_eq!(form("exe").status, 404);
     // Unchecked, what is bogus is shown.
     let unchecked = json(&format!("http://{here}/trace/www.bogus.lab?cd=1"));
     assert_eq!((&unchecked["rcode"], &unchecked["checking_disabled"]), (&"NOERROR".into(), &true.into()));
@@ -94,4 +104,34 @@ fn what_others_look_up_is_not_for_everybody_and_may_be_kept_nowhere() {
     let none = lab(|settings| settings.http.past_size.0 = 0);
     let walk = json(&format!("http://{none}/trace/www.example.com"));
     assert_eq!(curl(&[&format!("http://{none}/t/{}", walk["id"].as_str().unwrap())]).status, 404);
+}
+
+#[test]
+fn figures_count_what_was_asked() {
+    let here = lab(|_| {});
+    for _ in 0..3 {
+        curl(&[&format!("http://{here}/resolve?name=www.example.com")]);
+    }
+    for name in ["www.refused.lab", "localhost"] {
+        curl(&[&format!("http://{here}/resolve?name={name}&cd=1")]);
+    }
+    let live = json(&format!("http://{here}/live"));
+    let number = |name: &str| live[name].as_u64().unwrap();
+    // In the lab no name is special.
+    assert_eq!((number("hits"), number("misses"), number("walks"), number("failed_walks")), (2, 3, 2, 1), "{live}");
+    assert_eq!(live["waits"].as_array().unwrap().iter().map(|waits| waits.as_u64().unwrap()).sum::<u64>(), 3);
+    assert!(number("asked") > 6 && number("cache_bytes") > 0 && number("cache_limit_bytes") == 64 << 20, "{live}");
+    assert!(!live["slowest"].as_array().unwrap().is_empty());
+    let metrics = curl(&[&format!("http://{here}/metrics")]);
+    assert!(metrics.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    for line in ["rootwalk_queries_total{by=\"cache\"} 2", "rootwalk_wait_seconds_bucket{le=\"+Inf\"} 3"] {
+        assert!(metrics.text().lines().any(|shown| shown == line), "{line}\n{}", metrics.text());
+    }
+    let zoo = json(&format!("http://{here}/zoo"));
+    let lame = zoo.as_array().unwrap().iter().find(|exhibit| exhibit["title"] == "lame").unwrap();
+    assert_eq!((&lame["name"], &lame["edes"][0]), (&"www.lame.lab.".into(), &22.into()));
+    for path in ["/live", "/zoo", "/past"] {
+        let page = curl(&[HTML[0], HTML[1], &format!("http://{here}{path}")]);
+        assert!(page.status == 200 && page.text().contains("<h1>"), "{path}");
+    }
 }

@@ -5,8 +5,10 @@
 
 mod assets;
 mod html;
+mod live;
 mod past;
 mod told;
+mod zoo;
 
 use std::fmt::Display;
 
@@ -21,8 +23,12 @@ use super::problem::liked;
 
 pub(super) use assets::asset;
 pub(super) use html::{Html, InUrl};
+pub(super) use live::{live, metrics};
 pub(super) use past::past;
 pub(super) use told::{ask, kept, trace};
+pub(super) use zoo::zoo;
+
+pub use zoo::Exhibit;
 
 /// Nothing but what this server itself gives may run, load or be connected to, and nobody frames it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \

@@ -80,8 +80,10 @@ pub(in crate::http) async fn kept(
         None => told(&kept, Form::of(&headers), peer.local),
         Some("json") => told(&kept, Form::Json, peer.local),
         Some("txt") => told(&kept, Form::Text, peer.local),
+        Some("mmd") => answer(Form::Text.media_type(), kept.told.trace.to_mermaid()),
+        Some("svg") => answer("image/svg+xml", kept.told.trace.to_svg()),
         Some(_) => {
-            let sentence = "a walk can be had as .json and .txt";
+            let sentence = "a walk can be had as .json, .txt, .mmd and .svg";
             return Err(Problem::new(StatusCode::NOT_FOUND, sentence));
         }
     })
@@ -147,7 +149,7 @@ impl Display for Told<'_> {
         writeln!(
             f,
             "</ol>\n<p class=\"exports\"><a href=\"/t/{id}\">Permanent link</a> <a href=\"/t/{id}.json\">JSON</a> \
-             <a href=\"/t/{id}.txt\">Text</a></p>\n\
+             <a href=\"/t/{id}.txt\">Text</a> <a href=\"/t/{id}.mmd\">Mermaid</a> <a href=\"/t/{id}.svg\">SVG</a></p>\n\
              </article>"
         )
     }

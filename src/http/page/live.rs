@@ -1,0 +1,159 @@
+//! `/live` and `/metrics`: what the program is doing, in numbers.
+
+use std::fmt::{self, Display};
+
+use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::super::problem::Problem;
+use super::super::routes::Front;
+use super::super::tell::pretty;
+use super::html::{Html, Ms};
+use super::past::may_see;
+use super::{Form, answer, shell};
+use crate::listen::Peer;
+use crate::serve::Figures;
+
+/// `GET /live`.
+pub(in crate::http) async fn live(
+    State(front): State<Front>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    may_see(&front, peer)?;
+    let (figures, form) = (front.resolver.figures(), Form::of(&headers));
+    Ok(match form {
+        Form::Json => answer(form.media_type(), pretty(&figures)),
+        Form::Text => answer(form.media_type(), Metrics(&figures).to_string()),
+        Form::Html => answer(form.media_type(), shell("Live figures", "", Listed(&figures))),
+    })
+}
+
+/// `GET /metrics`, as Prometheus reads it.
+pub(in crate::http) async fn metrics(
+    State(front): State<Front>,
+    Extension(peer): Extension<Peer>,
+) -> Result<Response, Problem> {
+    may_see(&front, peer)?;
+    Ok(answer("text/plain; version=0.0.4; charset=utf-8", Metrics(&front.resolver.figures()).to_string()))
+}
+
+/// The exposition format of Prometheus.
+struct Metrics<'a>(&'a Figures);
+
+impl Display for Metrics<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let figures = self.0;
+        type Rows<'a> = &'a [(&'a str, u64)];
+        let counters: [(&str, &str, Rows<'_>); 5] = [
+            (
+                "queries_total",
+                "Queries of clients, by how they were answered.",
+                &[
+                    ("{by=\"cache\"}", figures.hits),
+                    ("{by=\"walk\"}", figures.misses),
+                    ("{by=\"policy\"}", figures.local),
+                    ("{by=\"nothing\"}", figures.unreadable),
+                ],
+            ),
+            (
+                "walks_total",
+                "Walks, by how they ended.",
+                &[("{end=\"answer\"}", figures.walks), ("{end=\"failure\"}", figures.failed_walks)],
+            ),
+            ("asked_total", "Questions sent to servers.", &[("", figures.asked)]),
+            ("received_bytes_total", "Octets received from servers.", &[("", figures.received_bytes)]),
+            ("up_seconds", "Seconds since the start.", &[("", figures.up_us / 1_000_000)]),
+        ];
+        for (name, help, rows) in counters {
+            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+            writeln!(f, "# HELP rootwalk_{name} {help}\n# TYPE rootwalk_{name} {kind}")?;
+            rows.iter().try_for_each(|(labels, value)| writeln!(f, "rootwalk_{name}{labels} {value}"))?;
+        }
+        let gauges = [
+            ("cache_bytes", "Octets in the cache.", figures.cache_bytes),
+            ("cache_limit_bytes", "Octets that the cache may take.", figures.cache_limit_bytes),
+            ("cache_entries", "Entries in the cache.", figures.cache_entries),
+            ("past_walks", "Past walks that are kept.", figures.past_kept),
+            ("past_bytes", "Octets that they take.", figures.past_bytes),
+            ("servers_known", "Servers of which something is remembered.", figures.servers_known),
+        ];
+        for (name, help, value) in gauges {
+            writeln!(f, "# HELP rootwalk_{name} {help}\n# TYPE rootwalk_{name} gauge\nrootwalk_{name} {value}")?;
+        }
+        self.waits(f)
+    }
+}
+
+impl Metrics<'_> {
+    fn waits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = "rootwalk_wait_seconds";
+        writeln!(f, "# HELP {name} How long clients waited for walks.\n# TYPE {name} histogram")?;
+        let mut count = 0;
+        for (nth, waits) in self.0.waits.iter().enumerate() {
+            count += waits;
+            match self.0.spans_us.get(nth) {
+                Some(end_us) => writeln!(f, "{name}_bucket{{le=\"{}\"}} {count}", Secs(*end_us))?,
+                None => writeln!(f, "{name}_bucket{{le=\"+Inf\"}} {count}")?,
+            }
+        }
+        writeln!(f, "{name}_sum {}\n{name}_count {count}", Secs(self.0.waited_us))
+    }
+}
+
+/// Seconds of a number of microseconds, exactly.
+struct Secs(u64);
+
+impl Display for Secs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, part) = (self.0 / 1_000_000, format!("{:06}", self.0 % 1_000_000));
+        match part.trim_end_matches('0') {
+            "" => write!(f, "{whole}"),
+            part => write!(f, "{whole}.{part}"),
+        }
+    }
+}
+
+/// The figures as HTML.
+struct Listed<'a>(&'a Figures);
+
+impl Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let figures = self.0;
+        let answered = figures.hits + figures.misses;
+        let ratio =
+            (figures.hits * 100).checked_div(answered).map_or_else(String::new, |percent| format!("{percent} %"));
+        let rows: [(&str, &dyn Display); 8] = [
+            ("Answered from the cache", &figures.hits),
+            ("Answered by a walk", &figures.misses),
+            ("Hit ratio", &ratio),
+            ("Answered by policy", &figures.local),
+            ("Walks without an answer", &figures.failed_walks),
+            ("Questions sent to servers", &figures.asked),
+            ("Entries in the cache", &figures.cache_entries),
+            ("Octets in the cache", &figures.cache_bytes),
+        ];
+        writeln!(f, "<article class=\"told\">\n<h1>Live figures</h1>\n<table>")?;
+        rows.iter().try_for_each(|(name, value)| {
+            writeln!(f, "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>", Html(value))
+        })?;
+        writeln!(f, "</table>\n<h2>Slowest servers</h2>\n<ul>")?;
+        for slow in &figures.slowest {
+            let time = slow.srtt_us.map_or_else(|| "never answered".to_owned(), |us| Ms(us).to_string());
+            writeln!(f, "<li>{} {time}</li>", slow.addr)?;
+        }
+        writeln!(f, "</ul>\n<p><a href=\"/metrics\">For Prometheus</a></p>\n</article>")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_exact() {
+        let shown: Vec<String> = [0, 1, 1000, 200_000, 1_000_000, 12_500_000].map(|us| Secs(us).to_string()).to_vec();
+        assert_eq!(shown, ["0", "0.000001", "0.001", "0.2", "1", "12.5"]);
+    }
+}

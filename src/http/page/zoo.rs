@@ -1,0 +1,86 @@
+//! `/zoo`: what there is to see in a lab, and what to expect.
+
+use std::fmt::{self, Display};
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+
+use super::super::routes::Front;
+use super::super::tell::pretty;
+use super::html::{Html, InUrl};
+use super::{Form, answer, shell};
+
+/// A question to a lab, and what to expect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Exhibit {
+    /// Whether something is wrong there.
+    pub broken: bool,
+    /// What it is called.
+    pub title: String,
+    /// What it shows, in words.
+    pub what: String,
+    /// The name to ask for.
+    pub name: String,
+    /// The type to ask for.
+    #[serde(rename = "type")]
+    pub qtype: String,
+    /// Any of these response codes is right.
+    pub rcodes: Vec<String>,
+    /// All of these extended errors must be there.
+    pub edes: Vec<u16>,
+    /// Whether the answer is proved.
+    pub ad: bool,
+    /// What the trace must name, in words.
+    pub trace: String,
+}
+
+/// `GET /zoo`.
+pub(in crate::http) async fn zoo(State(front): State<Front>, headers: HeaderMap) -> Response {
+    let (zoo, form) = (&front.settings.zoo, Form::of(&headers));
+    match form {
+        Form::Json => answer(form.media_type(), pretty(zoo)),
+        Form::Text => answer(form.media_type(), zoo.iter().map(Exhibit::to_string).collect::<String>()),
+        Form::Html => answer(form.media_type(), shell("The zoo", "", Listed(zoo))),
+    }
+}
+
+impl Exhibit {
+    fn expected(&self) -> String {
+        let mut expected = self.rcodes.join(" or ");
+        for code in &self.edes {
+            expected += &format!(" + EDE {code}");
+        }
+        expected + if self.ad { ", AD" } else { "" }
+    }
+}
+
+impl Display for Exhibit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}  {}: {}", self.name, self.qtype, self.expected(), self.what)
+    }
+}
+
+/// The list as HTML.
+struct Listed<'a>(&'a [Exhibit]);
+
+impl Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "<article class=\"told\">\n<h1>The zoo</h1>")?;
+        if self.0.is_empty() {
+            return writeln!(f, "<p>There is none on the Internet; <code>rootwalk lab</code> has one.</p>\n</article>");
+        }
+        writeln!(f, "<ul class=\"past\">")?;
+        for exhibit in self.0 {
+            let (name, qtype) = (InUrl(&exhibit.name), InUrl(&exhibit.qtype));
+            let (shown, what) = (Html(format!("{} {}", exhibit.name, exhibit.qtype)), Html(&exhibit.what));
+            let expected = Html(exhibit.expected());
+            writeln!(
+                f,
+                "<li><a href=\"/trace/{name}?type={qtype}&amp;cold=1\">{shown}</a> {what}; to expect: {expected}</li>"
+            )?;
+        }
+        writeln!(f, "</ul>\n</article>")
+    }
+}
