@@ -134,10 +134,12 @@ impl Cache {
         }
     }
 
-    /// The record set of `owner` and `rtype`, if it is known and fresh.
+    /// The record set of `owner` and `rtype`, if it is known and fresh. What only stood behind an alias is not known by
+    /// its own name, unless it was proved.
     #[must_use]
     pub fn set(&self, owner: &Name, rtype: RecordType, now: Time) -> Option<Arc<KnownSet>> {
-        self.fresh(&self.key(&Subject::of(owner, rtype, Store::Sets)), now)
+        let known: Arc<KnownSet> = self.fresh(&self.key(&Subject::of(owner, rtype, Store::Sets)), now)?;
+        Some(known).filter(|known| known.rank > Rank::BehindAlias || known.security == Security::Secure)
     }
 
     /// As [`Cache::set`], also within `over` after the end of its time (RFC 8767).
@@ -181,7 +183,8 @@ impl Cache {
         }
         self.put_if(key, known, |old: &KnownSet| {
             let better = old.security == Security::Secure || old.rank > rank;
-            if old.expires > now && better { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
+            let fresh = old.expires > now || rank == Rank::BehindAlias;
+            if fresh && better { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
         })
     }
 

@@ -10,6 +10,9 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rank {
+    /// It stood behind an alias, where the question was for another name: good for that answer, and to be served when
+    /// its time is over and there is nothing better (RFC 8767), but not as the answer to its own name.
+    BehindAlias,
     /// From root hints: good enough to ask for something better (RFC 9609 §3).
     Hint,
     /// Additional data, glue, and the authority section of a referral.
@@ -27,6 +30,7 @@ pub enum Rank {
 impl fmt::Display for Rank {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::BehindAlias => "behind an alias",
             Self::Hint => "root hint",
             Self::Additional => "glue or additional data",
             Self::NonAuthAnswer => "non-authoritative answer",
@@ -55,7 +59,7 @@ mod tests {
 
     #[test]
     fn ranks_follow_rfc_2181() {
-        use Rank::{Additional, AuthAnswer, AuthAuthority, Hint, Local, NonAuthAnswer};
-        assert!([Hint, Additional, NonAuthAnswer, AuthAuthority, AuthAnswer, Local].is_sorted());
+        use Rank::{Additional, AuthAnswer, AuthAuthority, BehindAlias, Hint, Local, NonAuthAnswer};
+        assert!([BehindAlias, Hint, Additional, NonAuthAnswer, AuthAuthority, AuthAnswer, Local].is_sorted());
     }
 }

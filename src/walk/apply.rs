@@ -107,6 +107,7 @@ impl Walk {
             Purpose::StubPriming { .. } => self.learn_stub(pending, &answer, &clean, turn),
             Purpose::Client | Purpose::Proof | Purpose::ServerAddress { .. } => {}
         }
+        self.goal(id).current.name = clean.end;
         if self.extend_chain(id, clean.chain, clean.proof, turn) {
             self.finish(id, Found::Answer(answer), turn);
         }

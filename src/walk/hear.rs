@@ -3,11 +3,15 @@
 use std::net::IpAddr;
 
 use crate::trace::{AskWhy, Event, Transport, Unreachable, Verdict, Wrong};
+use crate::wire::Name;
 use crate::wire::text::rcode_name;
 
 use super::ask::Heard;
 use super::goal::Pending;
 use super::{Turn, Walk, judge, scrub};
+
+/// Bits of a name's mixed case that make a reply, with port and id, hard to forge.
+const CASE_BITS: usize = 8;
 
 impl Walk {
     /// Asks whose patience has run out: somebody else is asked, and they are still listened to.
@@ -53,7 +57,11 @@ impl Walk {
                 if pending.how.transport == Transport::Udp && near_misses >= turn.around.settings.limits.near_misses {
                     return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
                 }
-                let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply);
+                let (routes, trusted) = (&turn.around.settings.routes, self.is_trusted(&pending, turn));
+                let own = |name: &Name| routes.own(name) == routes.own(&pending.question.name);
+                // A minimised question asks where the zone cuts are, and not what aliases lead to.
+                let may_follow = |name: &Name| !pending.minimised && trusted && own(name);
+                let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply, &may_follow);
                 Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
                 let verdict = if pending.forwarded {
                     judge::forwarder(&pending.zone, &pending.question, &clean)
@@ -85,6 +93,16 @@ impl Walk {
             Heard::Silence { .. } => self.lost(&pending, Unreachable::Timeout, turn),
             Heard::Failed { why, .. } => self.lost(&pending, why, turn),
         }
+    }
+
+    /// Whether a reply may be read on behind an alias: it is so hard to forge, or will be proved, that asking again would
+    /// show nothing (RFC 5452 §4). Else a single packet that gets through for some name would speak for another one.
+    fn is_trusted(&mut self, pending: &Pending, turn: &Turn<'_, '_>) -> bool {
+        let case = turn.around.settings.case_randomisation;
+        let letters = pending.question.name.wire().iter().filter(|octet| octet.is_ascii_alphabetic()).count();
+        pending.how.transport == Transport::Tcp
+            || case && letters >= CASE_BITS
+            || self.validates(turn) && self.is_signed(pending.goal, turn)
     }
 
     /// Keeps count of which IP version works in this walk.

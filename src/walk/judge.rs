@@ -97,10 +97,10 @@ fn denial(clean: &Clean, verdict: Verdict) -> Verdict {
 pub fn last_resort(wrong: &Wrong, clean: &Clean) -> Option<Verdict> {
     match wrong {
         Wrong::Bare => Some(Verdict::NoData),
-        Wrong::Recursive if !clean.chain.is_empty() => Some(Verdict::Alias { target: clean.end.clone() }),
         Wrong::Recursive if clean.answer.is_some() => {
             clean.answer.as_ref().map(|answer| Verdict::Answer { records: answer.rdatas.len() })
         }
+        Wrong::Recursive if !clean.chain.is_empty() => Some(Verdict::Alias { target: clean.end.clone() }),
         Wrong::Recursive if clean.soa.is_some() => {
             Some(if clean.rcode == ResponseCode::NXDomain { Verdict::NxDomain } else { Verdict::NoData })
         }
@@ -136,7 +136,7 @@ mod tests {
             edns: None,
             damage: Vec::new(),
         };
-        (asked.clone(), scrub::reply(&Name::root(), &asked, reply).0)
+        (asked.clone(), scrub::reply(&Name::root(), &asked, reply, &|_| true).0)
     }
 
     #[test]

@@ -33,15 +33,12 @@ impl Walk {
         let rank = if clean.aa { Rank::AuthAnswer } else { Rank::NonAuthAnswer };
         let proof = |set: &RrSet| if dnssec::is_expanded(set) { clean.proof.clone().into() } else { Box::default() };
         // A DNAME that nobody asked for is used and forgotten: kept, one forged packet would take all names below it.
-        if let [cname] = &clean.chain[..]
-            && cname.rtype == RecordType::CNAME
-        {
-            let _ = cache.put_set_with(cname.clone(), proof(cname), rank, source.clone(), turn.now);
-        }
-        // Nor is the CNAME that was made from one.
-        let made = clean.chain.iter().any(|link| link.rtype == RecordType::DNAME);
-        if let Some(set) = clean.answer.as_ref().filter(|_| !made) {
-            let _ = cache.put_set_with(set.clone(), proof(set), rank, source, turn.now);
+        // So is the CNAME that was made from one, and what stands behind that.
+        let mut rank = rank;
+        for set in clean.chain.iter().chain(&clean.answer).take_while(|set| set.rtype != RecordType::DNAME) {
+            let _ = cache.put_set_with(set.clone(), proof(set), rank, source.clone(), turn.now);
+            // Asked by their own names they are fetched: one forged packet about a name that nobody has would do else.
+            rank = Rank::BehindAlias;
         }
     }
 

@@ -10,6 +10,8 @@ use crate::wire::{DNSClass, Damage, Name, Question, Rdatas, Record, RecordType, 
 /// Largest set that is used: members and octets (CVE-2024-1737, CVE-2024-25590).
 const MAX_MEMBERS: usize = 256;
 const MAX_OCTETS: usize = 16 * 1024;
+/// Most aliases that are followed in one reply; a walk has its own limit.
+const MAX_LINKS: usize = 16;
 /// Most signatures over one set; the first are kept (KeyTrap, CVE-2023-50387: each costs a verification).
 const MAX_SIGS: usize = 8;
 
@@ -26,15 +28,15 @@ pub struct Clean {
     pub tc: bool,
     /// Whether the reply had an OPT record.
     pub edns: bool,
-    /// The alias of the name that was asked: a CNAME, or a DNAME and the CNAME made from it.
+    /// The aliases from the name that was asked on: CNAMEs, and DNAMEs each with the CNAME made from it.
     pub chain: Vec<RrSet>,
-    /// What the alias leads to: the name that was asked when there is none.
+    /// What the aliases lead to: the name that was asked when there is none.
     pub end: Name,
     /// The set that was asked for, at `end`.
     pub answer: Option<RrSet>,
     /// Whether an answer at `end` was there but cannot be used: this is no denial.
     pub spoilt: bool,
-    /// Where the alias leads.
+    /// Where the aliases lead.
     pub chain_end: ChainEnd,
     /// The SOA of a denial.
     pub soa: Option<RrSet>,
@@ -48,7 +50,7 @@ pub struct Clean {
     pub sideways: Option<Name>,
 }
 
-/// Where the alias of one reply leads.
+/// Where the aliases of one reply lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChainEnd {
     /// To another name, or there is no alias.
@@ -79,22 +81,24 @@ pub struct Dropped {
     pub why: DropWhy,
 }
 
-/// Takes from `reply` what the servers of `zone` may say about `asked`.
+/// Takes from `reply` what the servers of `zone` may say about `asked`. Where an alias leads inside the zone the reply is
+/// read on, as far as `may_follow` says that these servers are the ones to ask about that name.
 #[must_use]
-pub fn reply(zone: &Name, asked: &Question, reply: Reply) -> (Clean, Vec<Dropped>) {
+pub fn reply(zone: &Name, asked: &Question, reply: Reply, may_follow: &dyn Fn(&Name) -> bool) -> (Clean, Vec<Dropped>) {
     let mut dropped = damaged(&reply.damage);
     let any_sig = asked.qtype == RecordType::RRSIG;
     let mut answer = sets(zone, reply.answer, any_sig, &mut dropped);
     let above = reply.authority.iter().find(|record| record.rtype == RecordType::NS && zone.is_below(&record.owner));
     let above = above.map(|record| record.owner.clone());
     let authority = sets(zone, reply.authority, false, &mut dropped);
-    let (chain, end, chain_end) = follow(asked, &mut answer, &mut dropped);
-    let found = take(&mut answer, &end, asked.qtype);
+    let (chain, end, chain_end) = follow(asked, &mut answer, &mut dropped, may_follow);
+    let own = end == asked.name || asked.qtype != RecordType::CNAME && may_follow(&end);
+    let found = if own { take(&mut answer, &end, asked.qtype) } else { None };
     let cut = |damage: &Damage| matches!(damage, Damage::CutShort { section: Section::Answer, .. });
     let unusable = |gone: &Dropped| gone.owner == end && matches!(gone.why, DropWhy::TooLarge | DropWhy::Damaged);
-    let spoilt = found.is_none() && (dropped.iter().any(unusable) || reply.damage.iter().any(cut));
-    let leftover = answer.iter().map(|set| (set, DropWhy::NotAsked)).collect::<Vec<_>>();
-    dropped.extend(leftover.into_iter().map(|(set, why)| gone(set, why)));
+    let spoilt = found.is_none() && chain.is_empty() && (dropped.iter().any(unusable) || reply.damage.iter().any(cut));
+    let leftover = if chain.is_empty() || found.is_some() { DropWhy::NotAsked } else { DropWhy::BehindAlias };
+    dropped.extend(answer.iter().map(|set| gone(set, leftover)));
     let mut clean = Clean {
         rcode: reply.rcode,
         aa: reply.flags.aa(),
@@ -175,37 +179,52 @@ impl Clean {
     }
 }
 
-/// Takes the alias of the name that was asked, if it has one: the first link and no more.
+/// Takes the aliases from the name that was asked on: the first, and those behind it as far as they may be followed and
+/// stay in the zone.
 ///
-/// "Only the record describing that alias is necessarily authoritative [...] the client should query again, using the
-/// canonical name" (RFC 2181 §5.4.1): what lies behind it is the word of whoever filled the server's cache.
-fn follow(asked: &Question, answer: &mut Vec<RrSet>, dropped: &mut Vec<Dropped>) -> (Vec<RrSet>, Name, ChainEnd) {
-    let name = &asked.name;
-    if answer.iter().any(|set| set.rtype == asked.qtype && set.owner == *name) {
+/// "Only the record describing that alias is necessarily authoritative" (RFC 2181 §5.4.1): what lies behind it may come
+/// from the server's cache, or from a forger who had one name to guess. Of names in its own zone a server knows no less
+/// than if it were asked again; what it says of them counts for this answer alone (`learn_answer`).
+fn follow(
+    asked: &Question,
+    answer: &mut Vec<RrSet>,
+    dropped: &mut Vec<Dropped>,
+    may_follow: &dyn Fn(&Name) -> bool,
+) -> (Vec<RrSet>, Name, ChainEnd) {
+    let mut name = asked.name.clone();
+    if answer.iter().any(|set| set.rtype == asked.qtype && set.owner == name) {
         // Asked for by its own name, a CNAME that was made from a DNAME is still proved by that one alone.
         let made = asked.qtype == RecordType::CNAME;
-        return (take_dname(answer, name).filter(|_| made).into_iter().collect(), name.clone(), ChainEnd::Open);
+        return (take_dname(answer, &name).filter(|_| made).into_iter().collect(), name, ChainEnd::Open);
     }
-    let mut chain = Vec::new();
-    let cname = take(answer, name, RecordType::CNAME);
-    let link = match take_dname(answer, name) {
-        // RFC 6672 §3.1: the CNAME below a DNAME is made here; one that the server made is not needed.
-        Some(dname) => {
-            let made = synthesise(name, &dname);
-            chain.push(dname);
-            let Some(made) = made else { return (chain, name.clone(), ChainEnd::TooLong) };
-            made
+    let (mut chain, mut passed) = (Vec::new(), Vec::new());
+    while passed.len() < MAX_LINKS {
+        let cname = take(answer, &name, RecordType::CNAME);
+        let link = match take_dname(answer, &name) {
+            // RFC 6672 §3.1: the CNAME below a DNAME is made here; one that the server made is not needed.
+            Some(dname) => {
+                let made = synthesise(&name, &dname);
+                chain.push(dname);
+                let Some(made) = made else { return (chain, name, ChainEnd::TooLong) };
+                made
+            }
+            None => match cname {
+                Some(cname) => single(cname, dropped),
+                None => break,
+            },
+        };
+        let end = link.targets().next().unwrap_or_else(|| name.clone());
+        chain.push(link);
+        passed.push(std::mem::replace(&mut name, end));
+        if passed.contains(&name) {
+            return (chain, name, ChainEnd::Loop);
         }
-        None => match cname {
-            Some(cname) => single(cname, dropped),
-            None => return (chain, name.clone(), ChainEnd::Open),
-        },
-    };
-    let end = link.targets().next().unwrap_or_else(|| name.clone());
-    chain.push(link);
-    let how = if end == *name { ChainEnd::Loop } else { ChainEnd::Open };
-    dropped.extend(answer.drain(..).map(|set| gone(&set, DropWhy::BehindAlias)));
-    (chain, end, how)
+        let found = answer.iter().any(|set| set.rtype == asked.qtype && set.owner == name);
+        if found || asked.qtype == RecordType::CNAME || !may_follow(&name) {
+            break;
+        }
+    }
+    (chain, name, ChainEnd::Open)
 }
 
 /// The CNAME that a DNAME stands for (RFC 6672 §2.2); `None` when the name gets too long.
