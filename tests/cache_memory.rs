@@ -7,6 +7,7 @@
 use rootwalk::cache::{
     Answer, AnswerKey, Cache, Delegation, Denial, DenialKind, NameServer, Put, Rank, TtlLimits, Usage,
 };
+use rootwalk::dnssec::{Place, Span};
 use rootwalk::time::Time;
 use rootwalk::trace::Source;
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, Sections, Template};
@@ -25,7 +26,7 @@ fn put(cache: &Cache, nth: usize, now: Time) -> Put {
     let name: Name = format!("host{nth}.zone{}.example", nth % 97).parse().expect("a name");
     let from = Source::server(name.suffix(2), [192, 0, 2, 1].into(), name.prepend(b"ns").ok());
     let set = RrSet::new(name.clone(), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
-    match nth % 4 {
+    match nth % 5 {
         0 => {
             let sections = Sections { answer: &[set], ..Sections::default() };
             let question = Question::new(name.clone(), RecordType::A);
@@ -51,6 +52,13 @@ fn put(cache: &Cache, nth: usize, now: Time) -> Put {
             let soa = RrSet::new(name.suffix(2), RecordType::SOA, 300, [&[1; 60][..]]);
             let denial = Denial::heard(DenialKind::NxDomain, Some(soa), [], from);
             cache.put_denial(&name, RecordType::A, denial, now).1
+        }
+        3 => {
+            let place = Place::Nsec(name.clone());
+            let sigs = [&[2; 280][..]].into_iter().collect();
+            let set = RrSet { rtype: RecordType::NSEC, sigs, ..set };
+            cache.put_span(Span { zone: name.suffix(2), place, set }, now);
+            Put::Stored
         }
         _ => {
             let server = NameServer { name: name.clone(), addrs: [[192, 0, 2, 2].into()].into_iter().collect() };

@@ -13,6 +13,7 @@ mod pace;
 mod rank;
 mod servers;
 mod shard;
+mod spans;
 #[cfg(test)]
 mod tests;
 mod ttl;
@@ -26,7 +27,7 @@ use parking_lot::Mutex;
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 
-use crate::dnssec::ZoneTrust;
+use crate::dnssec::{Span, Spans, ZoneTrust};
 use crate::time::Time;
 use crate::trace::Source;
 use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
@@ -40,6 +41,7 @@ pub use usage::Usage;
 
 use key::{Key, Store, Subject};
 use shard::{Entry, Kept, Shard};
+use spans::SpanStore;
 
 /// Most shards, a power of two: with two workers a lock is hardly ever waited for.
 const MAX_SHARDS: usize = 64;
@@ -51,6 +53,7 @@ pub struct Cache {
     shards: Box<[Padded]>,
     hasher: SipHasher13,
     ttls: TtlLimits,
+    spans: SpanStore,
     /// Most octets that one entry may take.
     entry_limit_bytes: usize,
 }
@@ -71,12 +74,14 @@ impl Cache {
     /// `key` must be random and secret: it keeps clients from choosing names that collide.
     #[must_use]
     pub fn new(limit_bytes: usize, key: (u64, u64), ttls: TtlLimits) -> Self {
+        let spans = SpanStore::new(limit_bytes / spans::SHARE);
+        let limit_bytes = limit_bytes - limit_bytes / spans::SHARE;
         let room = (limit_bytes / MIN_SHARD_BYTES).clamp(1, MAX_SHARDS);
         let count = 1 << room.ilog2();
         let shard_bytes = limit_bytes / count;
         let shards = (0..count).map(|_| Padded(Mutex::new(Shard::new(shard_bytes)))).collect();
         let hasher = SipHasher13::new_with_keys(key.0, key.1);
-        Self { shards, hasher, ttls, entry_limit_bytes: shard_bytes / 2 }
+        Self { shards, hasher, ttls, spans, entry_limit_bytes: shard_bytes / 2 }
     }
 
     /// The bounds on TTLs, which hold for what is served as well as for what is kept.
@@ -221,6 +226,19 @@ impl Cache {
             self.remove(&self.key(&subject));
         }
         self.remove(&self.key(&Subject::of_name(name, Store::NoName)));
+    }
+
+    /// What was proved of other questions and still holds at `now`.
+    #[must_use]
+    pub fn spans(&self, now: Time) -> impl Spans + '_ {
+        self.spans.at(now)
+    }
+
+    /// Keeps what was proved and says something of other questions, for its TTL and no longer than a denial (RFC 8198
+    /// §5.4).
+    pub fn put_span(&self, mut span: Span, now: Time) {
+        span.set.ttl_secs = span.set.ttl_secs.min(self.ttls.negative_max_secs);
+        self.spans.put(span, now);
     }
 
     /// What was proved of a zone, while it holds.
@@ -374,7 +392,7 @@ impl Cache {
     /// Octets in use, as counted against the limit.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.lock().bytes()).sum()
+        self.shards.iter().map(|shard| shard.0.lock().bytes()).sum::<usize>() + self.spans.bytes()
     }
 
     /// Octets that may be in use.
@@ -386,7 +404,7 @@ impl Cache {
     /// Entries of all kinds, expired ones among them.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.lock().len()).sum()
+        self.shards.iter().map(|shard| shard.0.lock().len()).sum::<usize>() + self.spans.len()
     }
 
     /// Whether nothing is kept.

@@ -388,6 +388,10 @@ settings! {
         negative_trust_anchors: Vec<NegativeTrustAnchor> = Vec::new();
         /// Seconds after the start at which negative trust anchors without an `until` end; RFC 7646 §2 speaks of a day.
         negative_trust_anchor_secs: u32 = 86_400 => 60..=604_800;
+        /// Answer from what was proved for other questions: an NSEC or NSEC3 record that shows that there is nothing
+        /// between two names answers for all names between them, so that a flood of random names costs the servers of
+        /// a signed zone a few packets, and a wildcard that is known answers for all that it stands for (RFC 8198).
+        aggressive: bool = true;
         /// Let signatures and DS records with SHA-1 count; otherwise zones that have no others are treated as
         /// unsigned, as RFC 9905 allows.
         sha1: bool = false;

@@ -69,6 +69,12 @@ impl Anchors {
         deepest.map(|(zone, anchors)| (zone, anchors.as_slice()))
     }
 
+    /// The deepest zone at or above `name` that has anchors, by its name.
+    #[must_use]
+    pub fn top(&self, name: &Name) -> Option<&Name> {
+        self.closest(name).map(|(zone, _)| zone)
+    }
+
     /// Whether `zone` itself has an anchor.
     #[must_use]
     pub fn names(&self, zone: &Name) -> bool {

@@ -182,6 +182,7 @@ impl Judge<'_> {
             AtCut::NoName => Below::Nothing,
         };
         checked.notes.into_iter().for_each(|note| self.note(note));
+        self.spans.extend(checked.spans);
         Ok(below)
     }
 }

@@ -7,6 +7,7 @@ use super::key::Key;
 use super::limits::{Limits, Spent};
 use super::nsec::{self, Nsec};
 use super::nsec3::{Chain, Nsec3, Shown};
+use super::span::Span;
 use super::verify::{Bench, signer};
 
 /// Most sets of one zone in one proof that are looked at; a complete one has three.
@@ -22,6 +23,8 @@ pub(super) struct Checked<'a> {
     /// The least time for which one of them holds.
     pub(super) ttl_secs: u32,
     pub(super) notes: Vec<Proof>,
+    /// The records as far as they say something of other questions.
+    pub(super) spans: Vec<Span>,
 }
 
 /// What a proof shows of something.
@@ -55,8 +58,15 @@ pub(super) fn check<'a>(
     zone: &'a Name,
     keys: &[Key],
 ) -> Result<Checked<'a>, Bogus> {
-    let mut checked =
-        Checked { zone, nsecs: Vec::new(), nsec3s: Vec::new(), failed: None, ttl_secs: u32::MAX, notes: Vec::new() };
+    let mut checked = Checked {
+        zone,
+        nsecs: Vec::new(),
+        nsec3s: Vec::new(),
+        failed: None,
+        ttl_secs: u32::MAX,
+        notes: Vec::new(),
+        spans: Vec::new(),
+    };
     let proving = |set: &&RrSet| matches!(set.rtype, RecordType::NSEC | RecordType::NSEC3);
     let ours = |set: &&RrSet| match signer(set, bench.limits) {
         Some(signer) => signer == *zone,
@@ -68,6 +78,7 @@ pub(super) fn check<'a>(
             Ok(verified) if verified.encloser.is_none() => {
                 checked.ttl_secs = checked.ttl_secs.min(verified.ttl_secs);
                 checked.notes.push(verified.proof(set, zone));
+                checked.spans.extend(Span::denial(set, zone, verified.ttl_secs));
                 match set.rtype {
                     RecordType::NSEC => checked.nsecs.extend(Nsec::read(set, zone)),
                     _ => checked.nsec3s.extend(Nsec3::read(set, zone)),

@@ -7,6 +7,7 @@ use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::denial::{Shows, check};
 use super::limits::{Limits, Spent};
+use super::span::Span;
 use super::verify::{Bench, signer};
 use super::{Key, Known, Settings, Statement, Status, Verdict, ZoneTrust};
 
@@ -18,6 +19,7 @@ pub struct Judge<'a> {
     pub(super) bench: Bench<'a>,
     pub(super) learned: Vec<Arc<ZoneTrust>>,
     notes: Vec<Proof>,
+    pub(super) spans: Vec<Span>,
 }
 
 /// Why there is no verdict that follows from data.
@@ -63,7 +65,7 @@ impl<'a> Judge<'a> {
         spent: &'a mut Spent,
     ) -> Self {
         let bench = Bench { now_secs, accepts: settings.accepts, limits, spent };
-        Self { settings, known, bench, learned: Vec::new(), notes: Vec::new() }
+        Self { settings, known, bench, learned: Vec::new(), notes: Vec::new(), spans: Vec::new() }
     }
 
     /// What becomes of a statement. After [`Verdict::Needs`] the same is to be judged again when the answer to
@@ -80,10 +82,10 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What was learned of zones, and what was proved, in order.
+    /// What was learned of zones, what was proved, in order, and what of that speaks of other questions.
     #[must_use]
-    pub fn into_learned(self) -> (Vec<Arc<ZoneTrust>>, Vec<Proof>) {
-        (self.learned, self.notes)
+    pub fn into_learned(self) -> (Vec<Arc<ZoneTrust>>, Vec<Proof>, Vec<Span>) {
+        (self.learned, self.notes, self.spans)
     }
 
     pub(super) fn note(&mut self, proof: Proof) {
@@ -113,6 +115,8 @@ impl<'a> Judge<'a> {
             Shows::Proved(_) => {
                 ttl_secs = ttl_secs.min(checked.ttl_secs);
                 checked.notes.into_iter().for_each(|note| self.note(note));
+                self.spans.extend(checked.spans);
+                self.spans.extend(Span::wildcard(set, &zone.zone, &encloser, verified.ttl_secs));
                 self.note(Proof::Wildcard { name: set.owner.clone(), encloser });
                 Ok(Verdict::Secure { ttl_secs })
             }
@@ -153,6 +157,15 @@ impl<'a> Judge<'a> {
             Shows::Proved(by) => {
                 ttl_secs = ttl_secs.min(checked.ttl_secs);
                 checked.notes.into_iter().for_each(|note| self.note(note));
+                if let Some(soa) = soa {
+                    // RFC 9077 §3: they live no longer than the denial.
+                    let bounded = |span: Span| {
+                        let ttl_secs = span.set.ttl_secs.min(ttl_secs);
+                        Span { set: RrSet { ttl_secs, ..span.set }, ..span }
+                    };
+                    self.spans.extend(checked.spans.into_iter().map(bounded));
+                    self.spans.push(Span::soa(soa, &zone.zone, ttl_secs));
+                }
                 let name = name.clone();
                 self.note(if no_name { Proof::NoName { name, by } } else { Proof::NoData { name, rtype: qtype, by } });
                 Ok(Verdict::Secure { ttl_secs })

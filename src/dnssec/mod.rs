@@ -9,6 +9,7 @@ mod anchor;
 mod canonical;
 mod chain;
 mod denial;
+mod infer;
 mod judge;
 mod key;
 mod limits;
@@ -16,6 +17,7 @@ mod nsec;
 mod nsec3;
 mod rrsig;
 mod rsa;
+mod span;
 mod verify;
 
 use std::fmt;
@@ -26,9 +28,12 @@ use crate::wire::{Name, Question, RrSet};
 
 pub use algorithm::Accepts;
 pub use anchor::{Anchor, AnchorError, Anchors};
+pub use infer::{Inferred, infer};
 pub use judge::Judge;
 pub use key::{Ds, Key, key_tag};
 pub use limits::{Limits, Spent};
+pub use nsec3::Hash;
+pub use span::{Chained, Place, Span, Spans};
 
 /// How things are validated; the same for all walks of a resolver.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +44,8 @@ pub struct Settings {
     pub negative: Vec<NegativeAnchor>,
     /// Which algorithms and keys count.
     pub accepts: Accepts,
+    /// Whether what was proved answers other questions as well (RFC 8198).
+    pub aggressive: bool,
 }
 
 /// A name at and below which nothing is validated for a while (RFC 7646).

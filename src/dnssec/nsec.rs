@@ -2,6 +2,8 @@
 
 use crate::wire::{Name, RecordType, RrSet};
 
+use super::span::Place;
+
 /// RFC 9824 §3.1: the type that says that a name does not exist although it has an NSEC record.
 const NXNAME: u16 = 128;
 
@@ -70,6 +72,16 @@ impl<'a> Nsec<'a> {
         let is_last = next == *zone;
         let inside = set.owner.is_within(zone) && next.is_within(zone) && (is_last || set.owner < next);
         inside.then_some(Self { owner: &set.owner, next, types: Types(types), is_last })
+    }
+
+    /// RFC 9824 §3.1, RFC 4470: the next name is the first that there can be, so that nothing lies between.
+    pub(super) fn is_compact(&self) -> bool {
+        self.owner.prepend(&[0]).is_ok_and(|least| least == self.next)
+    }
+
+    /// What it is about.
+    pub(super) fn place(&self) -> Place {
+        Place::Nsec(self.owner.to_lower())
     }
 
     /// The types at `name`, when this is the record at it.

@@ -10,8 +10,10 @@ use crate::wire::{Name, RecordType, RrSet};
 use super::algorithm::sha1;
 use super::limits::{Limits, Spent};
 use super::nsec::Types;
+use super::span::{Chained, Place};
 
-type Hash = [u8; 20];
+/// The hash of a name (RFC 5155 §5).
+pub type Hash = [u8; 20];
 
 /// The one hash algorithm (RFC 5155 §11).
 const SHA1: u8 = 1;
@@ -23,7 +25,7 @@ const OPT_OUT: u8 = 1;
 pub(super) struct Nsec3<'a> {
     hash: Hash,
     next: Hash,
-    opt_out: bool,
+    pub(super) opt_out: bool,
     pub(super) iterations: u16,
     salt: &'a [u8],
     types: Types<'a>,
@@ -49,6 +51,16 @@ impl<'a> Nsec3<'a> {
             salt,
             types: Types(types),
         })
+    }
+
+    /// Whether it is the record of the name with this hash.
+    pub(super) fn is_at(&self, hash: &Hash) -> bool {
+        self.hash == *hash
+    }
+
+    /// What it is about.
+    pub(super) fn place(&self) -> Place {
+        Place::Nsec3(Chained { iterations: self.iterations, salt: self.salt.into() }, self.hash)
     }
 
     /// Whether `hash` lies between this record and the next.
@@ -98,10 +110,7 @@ impl<'a> Chain<'a> {
         }
         self.spent.borrow_mut().hash(self.limits, name)?;
         let (salt, iterations) = self.records.first().map_or((&[][..], 0), |first| (first.salt, first.iterations));
-        let mut hash = sha1(name.to_lower().wire(), salt);
-        for _ in 0..iterations {
-            hash = sha1(&hash, salt);
-        }
+        let hash = hash(name, salt, iterations);
         self.hashed.borrow_mut().push((name.clone(), hash));
         Ok(hash)
     }
@@ -183,6 +192,15 @@ impl<'a> Chain<'a> {
     pub(super) fn not_there(&self, name: &Name) -> Result<Shown, Bogus> {
         Ok(self.around(name)?.map_or(Shown::Nothing, |around| shown(around.cover.opt_out)))
     }
+}
+
+/// The hash of a name (RFC 5155 §5).
+pub(super) fn hash(name: &Name, salt: &[u8], iterations: u16) -> Hash {
+    let mut hash = sha1(name.to_lower().wire(), salt);
+    for _ in 0..iterations {
+        hash = sha1(&hash, salt);
+    }
+    hash
 }
 
 fn shown(opt_out: bool) -> Shown {

@@ -18,7 +18,7 @@ pub(super) fn proofs(settings: &Dnssec, now_secs: u32) -> Settings {
         Some(NegativeAnchor { zone: given.zone.clone(), until_secs: now_secs.wrapping_add(left_secs) })
     });
     let accepts = Accepts { sha1: settings.sha1, rsa_min_bits: settings.rsa_min_bits };
-    Settings { anchors, negative: negative.collect(), accepts }
+    Settings { anchors, negative: negative.collect(), accepts, aggressive: settings.aggressive }
 }
 
 /// What the operator should know of negative trust anchors.

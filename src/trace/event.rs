@@ -11,6 +11,7 @@ use crate::time::Time;
 use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType};
 
+use super::inferred::Inferred;
 use super::proof::{Judged, Proof};
 use super::source::Source;
 use super::stale::Stale;
@@ -179,6 +180,11 @@ pub enum Event {
         name: Name,
         /// Seconds for which it stays valid.
         left_secs: u64,
+    },
+    /// The answer follows from what was proved for other questions (RFC 8198).
+    Inferred {
+        /// What follows, and from what.
+        inferred: Inferred,
     },
     /// An answer whose time is over is served (RFC 8767).
     Stale {

@@ -20,6 +20,7 @@ impl fmt::Display for Event {
                 write!(f, "the answer is known and in use, and {left_secs} s before its end a new one is fetched")
             }
             Self::SetAside { known, name, left_secs } => write!(f, "set aside {known} {name}: {left_secs} s left"),
+            Self::Inferred { inferred } => write!(f, "{inferred}"),
             Self::Stale { stale } => write!(f, "the last known answer is served: {stale}"),
             Self::Entered { zone, servers } => {
                 write!(f, "go to the servers of {zone}: ")?;

@@ -30,6 +30,7 @@ fn heap(event: &Event) -> usize {
     match event {
         Event::Goal { name, purpose, .. } => name.heap_bytes() + why(purpose),
         Event::FromCache { name, source, .. } => name.heap_bytes() + source.heap_bytes(),
+        Event::Inferred { inferred } => inferred.heap_bytes(),
         Event::SetAside { name, .. } | Event::AliasLoop { name } => name.heap_bytes(),
         Event::Entered { zone, servers } => zone.heap_bytes() + shared(servers),
         Event::Asked { zone, server, name, .. } => zone.heap_bytes() + at(server) + name.heap_bytes(),

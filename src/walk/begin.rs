@@ -61,7 +61,11 @@ impl Walk {
                 self.descend(id, &current, turn);
             }
             Look::Failed(failure) => self.fail(id, failure, turn),
-            Look::Nothing => self.descend(id, &current, turn),
+            Look::Nothing => {
+                if !self.conclude_from_spans(id, &current, turn) {
+                    self.descend(id, &current, turn);
+                }
+            }
         }
     }
 

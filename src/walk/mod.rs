@@ -16,6 +16,7 @@ mod begin;
 mod dice;
 mod goal;
 mod hear;
+mod infer;
 mod learn;
 mod private;
 mod prove;
@@ -36,6 +37,7 @@ use crate::wire::{Name, Question, ResponseCode, RrSet};
 
 use ask::{Ask, AskId, Heard};
 use goal::{Denied, Found, Goal, Pending, State};
+use infer::Inferring;
 use limits::{Budget, Limits};
 use minimise::Minimisation;
 use outcome::{Failure, Outcome};
@@ -131,6 +133,8 @@ pub struct Walk {
     primed: Vec<Name>,
     /// Whether the answer is fetched anew although it is known.
     refresh: bool,
+    /// Whether the answer may follow from what was proved before.
+    inferring: Inferring,
     /// Whether the answer is validated, as it is unless the client does that itself (CD, RFC 4035 §3.2.2).
     checking: bool,
     /// What was proved of zones.
@@ -168,6 +172,7 @@ impl Walk {
             root: None,
             primed: Vec::new(),
             refresh: false,
+            inferring: Inferring::Allowed,
             checking: true,
             zones: Vec::new(),
             secure: false,

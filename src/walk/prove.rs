@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::cache::{Cache, Security};
-use crate::dnssec::{Cut, Fact, Judge, Known, Statement, Verdict, ZoneTrust};
+use crate::dnssec::{Cut, Fact, Judge, Known, Span, Statement, Verdict, ZoneTrust};
 use crate::time::Time;
 use crate::trace::{Bogus, Event, GoalId, Insecure, Judged, Limit, Proof, Purpose};
 use crate::wire::{Name, Question, RecordType, RrSet};
@@ -31,6 +31,9 @@ pub(super) struct Proving {
     /// Whether there is something that is never signed.
     unsigned: bool,
 }
+
+/// What was learned of zones, what was proved, and what of that speaks of other questions.
+type Learned = (Vec<Arc<ZoneTrust>>, Vec<Proof>, Vec<Span>);
 
 /// What the statements so far came to.
 enum Next {
@@ -59,7 +62,8 @@ impl Walk {
 
     /// Judges as far as possible with what is known now.
     pub(super) fn go_on_proving(&mut self, turn: &mut Turn<'_, '_>) {
-        let (next, learned, notes) = self.judge(turn);
+        let (next, (learned, notes, spans)) = self.judge(turn);
+        self.keep_spans(spans, turn);
         for trust in learned {
             turn.around.cache.put_zone(Arc::clone(&trust), turn.now);
             self.zones.push(trust);
@@ -76,12 +80,11 @@ impl Walk {
         }
     }
 
-    fn judge(&mut self, turn: &Turn<'_, '_>) -> (Next, Vec<Arc<ZoneTrust>>, Vec<Proof>) {
-        let Some((client, others)) = self.goals.split_first_mut() else {
-            return (Next::Judged, Vec::new(), Vec::new());
-        };
+    fn judge(&mut self, turn: &Turn<'_, '_>) -> (Next, Learned) {
+        let nothing = || (Next::Judged, (Vec::new(), Vec::new(), Vec::new()));
+        let Some((client, others)) = self.goals.split_first_mut() else { return nothing() };
         let Goal { state, chain, current, .. } = client;
-        let State::Proving(proving) = state else { return (Next::Judged, Vec::new(), Vec::new()) };
+        let State::Proving(proving) = state else { return nothing() };
         let Proving { found, proof, ttls_secs, insecure, unsigned } = &mut **proving;
         let around = &*turn.around;
         let settings = &around.settings;
@@ -116,8 +119,7 @@ impl Walk {
                 break;
             }
         }
-        let (learned, notes) = judge.into_learned();
-        (next, learned, notes)
+        (next, judge.into_learned())
     }
 
     /// Everything is judged and nothing is bogus: the TTLs are what the signatures allow (RFC 4035 §5.3.3).
@@ -181,6 +183,9 @@ impl Walk {
     /// What cannot be believed goes out of the cache, so that the next question begins anew.
     fn disbelieve(&mut self, reason: Bogus, turn: &mut Turn<'_, '_>) {
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
+        if self.take_back_inferred(turn) {
+            return;
+        }
         let because = match &reason {
             Bogus::NoKeys { zone } => self.failure_of(zone),
             _ => Vec::new(),

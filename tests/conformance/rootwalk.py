@@ -24,6 +24,8 @@ SUPPORTS = {
     "private-address",        # rebinding protection
     "qmin-strict",
     "local-zones",            # RFC 6303
+    "negative-trust-anchor",  # RFC 7646
+    "aggressive-nsec",        # RFC 8198
 }
 
 
@@ -90,6 +92,7 @@ def config(f):
         validate=f.validation,
         # many scenarios were signed when SHA-1 still counted
         sha1=True,
+        aggressive=f.aggressive_nsec,
         trust_anchors=f.trust_anchors or None,
         negative_trust_anchors=f.domain_insecure or None)
     out += table(

@@ -23,7 +23,12 @@ pub(crate) fn lab() -> &'static Lab {
 
 pub(crate) fn settings() -> Settings {
     let anchor = text::record_text(&lab().trust_anchor().unwrap().ds).to_string();
-    Settings { anchors: anchor.parse::<Anchors>().unwrap(), negative: Vec::new(), accepts: Accepts::default() }
+    Settings {
+        anchors: anchor.parse::<Anchors>().unwrap(),
+        negative: Vec::new(),
+        accepts: Accepts::default(),
+        aggressive: true,
+    }
 }
 
 fn ask_server(server: IpAddr, question: &Question) -> Option<Reply> {
@@ -120,7 +125,7 @@ impl Facts {
         for _ in 0..64 {
             let mut judge = Judge::new(&settings, &limits, self, NOW_UNIX_SECS, spent);
             let verdict = judge.judge(statement);
-            let (learned, notes) = judge.into_learned();
+            let (learned, notes, _) = judge.into_learned();
             let mut zones = self.zones.borrow_mut();
             zones.extend(learned.into_iter().map(|trust| (trust.zone.clone(), trust)));
             drop(zones);

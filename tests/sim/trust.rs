@@ -1,12 +1,15 @@
 //! What the operator says about trust, in worlds of the simulator.
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use rootwalk::dnssec::NegativeAnchor;
 use rootwalk::time::Time;
-use rootwalk::wire::{Question, RecordType, ResponseCode};
+use rootwalk::trace::Event;
+use rootwalk::wire::{Name, Question, RecordType, ResponseCode};
 
 use super::resolver::NOW_UNIX_SECS;
 use super::world::World;
-use super::{LAB, story};
+use super::{LAB, bare, story, truth};
 
 /// RFC 7646: under a negative trust anchor the data comes, with EDE 33 and not for longer than the anchor holds; when
 /// that has ended, what is bogus is bogus again, whatever was remembered.
@@ -29,4 +32,95 @@ fn a_negative_trust_anchor_ends() {
     world.resolver.settings.proofs.negative = anchor(NOW_UNIX_SECS);
     let after = world.resolve(&question);
     assert_eq!(after.outcome.rcode, ResponseCode::ServFail, "{}", story(&after));
+}
+
+/// The queries that `names` random names below `zone` cost, after the first.
+fn flood(zone: &str, names: u32, aggressive: bool) -> u32 {
+    let mut world = World::new(&LAB, 3, 0.0, 0.0);
+    world.resolver.settings.proofs.aggressive = aggressive;
+    let mut rng = StdRng::seed_from_u64(7);
+    let mut ask = |world: &mut World<'_>| {
+        let name = format!("{:016x}.{}", rng.random::<u64>(), zone.trim_start_matches('.')).parse().expect("a name");
+        let ended = world.resolve(&Question::new(name, RecordType::A));
+        assert_eq!(ended.outcome.rcode, ResponseCode::NXDomain, "{}", story(&ended));
+        assert!(ended.outcome.secure, "{}", story(&ended));
+        assert!(!ended.outcome.authority.is_empty());
+        ended.budget.queries()
+    };
+    ask(&mut world);
+    (0..names).map(|_| ask(&mut world)).sum()
+}
+
+/// RFC 8198 §5: a flood of random names below a signed zone costs its servers as many queries as the zone has gaps.
+#[test]
+fn a_flood_of_random_names_costs_a_few_queries() {
+    for (zone, most) in [("example.com.", 16), ("example.org.", 40), (".", 10)] {
+        let (with, without) = (flood(zone, 400, true), flood(zone, 400, false));
+        println!("400 random names below {zone}: {with} queries, {without} without aggressive use");
+        assert!(with <= most, "{zone}: {with}");
+        assert!(without >= 400, "{zone}: {without}");
+    }
+}
+
+fn any_question(rng: &mut StdRng) -> Question {
+    let zones = [
+        "example.com.",
+        "example.org.",
+        "wildcard.lab.",
+        "lab.",
+        "opt-out.lab.",
+        "com.",
+        "net.",
+        "shop.example.com.",
+        "slow.lab.",
+        "iterations.lab.",
+        ".",
+    ];
+    let labels = [
+        "www", "mail", "ns1", "nope", "a", "b", "c", "deep", "wild", "*", "old", "zz", "example", "shop", "big", "x",
+        "opt-out", "wildcard", "bogus", "lab",
+    ];
+    let types = [
+        RecordType::A,
+        RecordType::TXT,
+        RecordType::MX,
+        RecordType::DS,
+        RecordType::NS,
+        RecordType::CNAME,
+        RecordType::SOA,
+        RecordType::AAAA,
+        RecordType::NSEC,
+        RecordType::DNSKEY,
+    ];
+    let zone: Name = zones[rng.random_range(0..zones.len())].parse().expect("a name");
+    let below: Vec<&str> = (0..rng.random_range(0..4)).map(|_| labels[rng.random_range(0..labels.len())]).collect();
+    let labels = below.iter().map(|label| label.as_bytes()).chain(zone.labels());
+    Question::new(Name::from_labels(labels).expect("a name"), types[rng.random_range(0..types.len())])
+}
+
+/// What is inferred is what the zones would have said, whatever was asked before, and is proved as that would be.
+#[test]
+fn what_is_inferred_is_the_truth() {
+    let mut inferred = [0; 3];
+    for seed in super::worlds(12) {
+        let mut world = World::new(&LAB, seed, 0.0, 0.0);
+        let mut rng = StdRng::seed_from_u64(!seed);
+        for _ in 0..250 {
+            let question = any_question(&mut rng);
+            let ended = world.resolve(&question);
+            let shows = ended.log.iter().find_map(|entry| match &entry.event {
+                Event::Inferred { inferred } if inferred.name == question.name => Some(inferred.shows),
+                _ => None,
+            });
+            let Some(shows) = shows else { continue };
+            inferred[shows as usize] += 1;
+            let told: Vec<_> = ended.outcome.answer.iter().map(bare).collect();
+            assert_eq!((ended.outcome.rcode, told), truth(&question), "world {seed}: {question}\n{}", story(&ended));
+            assert!(ended.outcome.secure, "world {seed}: {question}\n{}", story(&ended));
+            let ttls = ended.outcome.authority.iter().map(|set| set.ttl_secs);
+            assert!(ttls.max().unwrap_or_default() <= 3600, "RFC 8198 §5.4");
+        }
+    }
+    println!("inferred: {} names, {} types, {} by wildcards", inferred[0], inferred[1], inferred[2]);
+    assert!(inferred.iter().all(|count| *count > 5), "{inferred:?}");
 }

@@ -68,6 +68,7 @@ impl<'l> World<'l> {
         settings.ipv6 = both;
         let anchor = lab.trust_anchor().expect("the root of the lab is signed");
         settings.proofs.anchors = text::record_text(&anchor.ds).to_string().parse().expect("a DS record");
+        settings.proofs.aggressive = true;
         let dead: fn(IpAddr) -> bool = match families {
             Families::Four | Families::Both => |_| false,
             Families::SixDead => |addr| addr.is_ipv6(),

@@ -1,0 +1,275 @@
+//! What follows for a question from what was proved before, without asking anybody (RFC 8198).
+
+use crate::trace::{Bogus, Shows};
+use crate::wire::{Name, Question, RecordType, RrSet};
+
+use super::limits::{Limits, Spent};
+use super::nsec::{self, Nsec};
+use super::nsec3::{self, Chain, Nsec3};
+use super::span::{Place, Spans};
+
+/// Most labels by which a name may be longer than its zone: each costs an NSEC3 hash.
+const DEEPEST: usize = 12;
+
+/// What the zone would have said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inferred {
+    /// The zone.
+    pub zone: Name,
+    /// That there is no such name, no such type, or that a wildcard answers.
+    pub shows: Shows,
+    /// The set of the wildcard under the name that was asked: of the type that was asked, or a CNAME.
+    pub answer: Option<RrSet>,
+    /// The SOA set, with a denial.
+    pub soa: Option<RrSet>,
+    /// The NSEC or NSEC3 sets that show it.
+    pub proof: Vec<RrSet>,
+}
+
+/// The answer of the deepest zone at or above the question, no higher than `top`, that can be told from `spans`.
+///
+/// Types without a bit of their own in an NSEC record cannot be denied by one: questions for ANY and for other meta
+/// types have to be asked.
+pub fn infer(
+    question: &Question,
+    top: &Name,
+    spans: &dyn Spans,
+    limits: &Limits,
+    spent: &mut Spent,
+) -> Option<Inferred> {
+    let qtype = u16::from(question.qtype);
+    if qtype == 0 || (128..=255).contains(&qtype) || question.qtype == RecordType::RRSIG {
+        return None;
+    }
+    // RFC 4035 §3.1.4.1: the DS set is the parent's.
+    let place = match question.qtype {
+        RecordType::DS => question.name.parent()?,
+        _ => question.name.clone(),
+    };
+    let zones = (top.label_count()..=place.label_count()).rev().take(DEEPEST).map(|count| place.suffix(count));
+    let mut told = zones.filter(|zone| zone.is_within(top)).filter_map(|zone| {
+        let soa = spans.at(&zone, &Place::Soa);
+        let by_nsec = by_nsec(question, &zone, spans);
+        let (shows, answer, proof) = match by_nsec {
+            Some(told) => told,
+            None => by_nsec3(question, &zone, spans, limits, spent).ok().flatten()?,
+        };
+        let soa = if shows == Shows::Wildcard { None } else { Some(soa?) };
+        Some(Inferred { zone, shows, answer, soa, proof })
+    });
+    told.next()
+}
+
+type Told = (Shows, Option<RrSet>, Vec<RrSet>);
+
+fn by_nsec(question: &Question, zone: &Name, spans: &dyn Spans) -> Option<Told> {
+    let (name, qtype) = (&question.name, question.qtype);
+    let before = |name: &Name| spans.at_or_before(zone, &Place::Nsec(name.clone()));
+    let first = before(name)?;
+    let nsec = Nsec::read(&first, zone)?;
+    let one = std::slice::from_ref(&nsec);
+    if nsec.at(name).is_some() || nsec.shows_empty(name) {
+        return nsec::no_data(one, name, qtype).then(|| (Shows::NoData, None, vec![first.clone()]));
+    }
+    if !nsec.denies(name) {
+        return None;
+    }
+    let encloser = nsec.encloser(name);
+    let source = encloser.prepend(b"*").ok()?;
+    let made = expanded(question, zone, &source, spans).filter(|_| nsec::no_closer(one, name, &encloser));
+    if made.is_some() {
+        return Some((Shows::Wildcard, made, vec![first.clone()]));
+    }
+    let second = before(&source)?;
+    let both = [nsec.clone(), Nsec::read(&second, zone)?];
+    let proof = || if second.owner == first.owner { vec![first.clone()] } else { vec![first.clone(), second.clone()] };
+    if nsec::no_name(&both, name) {
+        return Some((Shows::NoName, None, proof()));
+    }
+    nsec::no_data(&both, name, qtype).then(|| (Shows::NoData, None, proof()))
+}
+
+fn by_nsec3(
+    question: &Question,
+    zone: &Name,
+    spans: &dyn Spans,
+    limits: &Limits,
+    spent: &mut Spent,
+) -> Result<Option<Told>, Bogus> {
+    let (name, qtype) = (&question.name, question.qtype);
+    let Some(chained) = spans.chained(zone).filter(|chained| chained.iterations <= limits.nsec3_iterations) else {
+        return Ok(None);
+    };
+    let (least, most) = (zone.label_count(), name.label_count());
+    if most - least > DEEPEST {
+        return Ok(None);
+    }
+    // The record at the name or before it, and whether it is at it.
+    let mut near = |name: &Name| -> Result<Option<(RrSet, bool)>, Bogus> {
+        spent.hash(limits, name)?;
+        let hash = nsec3::hash(name, &chained.salt, chained.iterations);
+        let set = spans.at_or_before(zone, &Place::Nsec3(chained.clone(), hash));
+        Ok(set.and_then(|set| Nsec3::read(&set, zone).map(|record| record.is_at(&hash)).map(|at| (set, at))))
+    };
+    let (mut proof, mut below): (Vec<RrSet>, Option<RrSet>) = (Vec::new(), None);
+    let mut made = None;
+    for count in (least..=most).rev() {
+        let encloser = name.suffix(count);
+        let source = encloser.prepend(b"*").ok().filter(|_| count < most);
+        // A name with a wildcard below it exists, whether its own record is known or not.
+        made = source.as_ref().and_then(|source| Some((expanded(question, zone, source, spans)?, encloser.clone())));
+        if made.is_some() {
+            proof.extend(below);
+            break;
+        }
+        match near(&encloser)? {
+            Some((set, true)) => {
+                proof.push(set);
+                proof.extend(below);
+                proof.extend(source.map(|source| near(&source)).transpose()?.flatten().map(|(set, _)| set));
+                break;
+            }
+            other => below = other.map(|(set, _)| set),
+        }
+    }
+    let mut once: Vec<RrSet> = Vec::new();
+    proof.into_iter().for_each(|set| {
+        if !once.contains(&set) {
+            once.push(set);
+        }
+    });
+    let records: Vec<Nsec3<'_>> = once.iter().filter_map(|set| Nsec3::read(set, zone)).collect();
+    let chain = Chain::new(records, zone, limits, spent);
+    if let Some((set, encloser)) = made {
+        let shown = chain.no_closer(name, &encloser)? == nsec3::Shown::Proved;
+        return Ok(shown.then(|| (Shows::Wildcard, Some(set), once.clone())));
+    }
+    let shows = match (chain.no_name(name)?, chain.no_data(name, qtype)?) {
+        (nsec3::Shown::Proved, _) => Some(Shows::NoName),
+        (_, nsec3::Shown::Proved) => Some(Shows::NoData),
+        _ => None,
+    };
+    Ok(shows.map(|shows| (shows, None, once.clone())))
+}
+
+/// The set that the wildcard `source` makes for the question.
+fn expanded(question: &Question, zone: &Name, source: &Name, spans: &dyn Spans) -> Option<RrSet> {
+    let of = |rtype: RecordType| spans.at(zone, &Place::Wildcard(source.clone(), rtype.into()));
+    let set = of(question.qtype).or_else(|| of(RecordType::CNAME))?;
+    Some(RrSet { owner: question.name.clone(), ..set })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dnssec::{Chained, Span};
+
+    #[derive(Default)]
+    struct Shelf(Vec<Span>);
+
+    impl Spans for Shelf {
+        fn at(&self, zone: &Name, place: &Place) -> Option<RrSet> {
+            let found = self.0.iter().find(|span| span.zone == *zone && span.place == *place);
+            found.map(|span| span.set.clone())
+        }
+
+        fn at_or_before(&self, zone: &Name, place: &Place) -> Option<RrSet> {
+            let before = self.0.iter().filter(|span| span.zone == *zone && span.place <= *place);
+            let found = before.max_by(|one, other| one.place.cmp(&other.place))?;
+            matches!(found.place, Place::Nsec(_)).then(|| found.set.clone())
+        }
+
+        fn chained(&self, _: &Name) -> Option<Chained> {
+            None
+        }
+    }
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    /// The NSEC records of `example.`, each with its next name and types, as far as they are worth keeping.
+    fn shelf(records: &[(&str, &str, &[u16])]) -> Shelf {
+        let zone = name("example.");
+        let mut shelf = Shelf::default();
+        for (owner, next, types) in records {
+            let mut bits = vec![0_u8; 16];
+            types.iter().for_each(|rtype| bits[usize::from(rtype / 8)] |= 0x80 >> (rtype % 8));
+            let rdata = [name(next).wire(), &[0, 16], &bits].concat();
+            let set = RrSet::new(name(owner), RecordType::NSEC, 60, [&rdata[..]]);
+            shelf.0.extend(Span::denial(&set, &zone, 60));
+        }
+        let soa = RrSet::new(zone.clone(), RecordType::SOA, 60, [&[0; 22][..]]);
+        shelf.0.push(Span::soa(&soa, &zone, 60));
+        shelf
+    }
+
+    fn told(shelf: &Shelf, asked: &str, qtype: RecordType) -> Option<Shows> {
+        let question = Question::new(name(asked), qtype);
+        let told = infer(&question, &Name::root(), shelf, &Limits::default(), &mut Spent::default());
+        told.map(|inferred| inferred.shows)
+    }
+
+    const A: u16 = 1;
+    const NS: u16 = 2;
+    const SOA: u16 = 6;
+    const DNAME: u16 = 39;
+    const DS: u16 = 43;
+
+    /// RFC 4035 §5.4, RFC 6840 §4.1 and §4.4: a parent has no say below a cut, nor at it but for DS.
+    #[test]
+    fn a_cut_ends_what_a_zone_can_tell() {
+        let shelf = shelf(&[
+            ("example.", "cut.example.", &[NS, SOA]),
+            ("cut.example.", "dname.example.", &[NS]),
+            ("dname.example.", "signed.example.", &[DNAME]),
+            ("signed.example.", "www.example.", &[NS, DS]),
+            ("www.example.", "example.", &[A]),
+        ]);
+        let of = |asked: &str, qtype| told(&shelf, asked, qtype);
+        assert_eq!(of("a.example.", RecordType::A), Some(Shows::NoName));
+        assert_eq!(of("www.example.", RecordType::AAAA), Some(Shows::NoData));
+        assert_eq!(of("www.example.", RecordType::A), None);
+        for (asked, qtype) in [("cut.example.", RecordType::A), ("x.cut.example.", RecordType::A)] {
+            assert_eq!(of(asked, qtype), None, "{asked}");
+        }
+        assert_eq!(of("cut.example.", RecordType::DS), Some(Shows::NoData));
+        assert_eq!(of("signed.example.", RecordType::DS), None);
+        assert_eq!(of("x.dname.example.", RecordType::A), None);
+        assert_eq!(of("example.", RecordType::DS), None, "that is for the parent to say");
+        for meta in [RecordType::ANY, RecordType::AXFR, RecordType::RRSIG, RecordType::from(128)] {
+            assert_eq!(of("www.example.", meta), None, "{meta}");
+        }
+    }
+
+    /// RFC 9824 §3: what was made for one question says nothing of another type, nor of another name.
+    #[test]
+    fn compact_denials_are_left_alone() {
+        let compact = [("nope.example.", "\\000.nope.example.", &[A][..]), ("example.", "\\000.example.", &[SOA])];
+        let shelf = shelf(&compact);
+        assert_eq!(shelf.0.len(), 1, "the SOA alone");
+        for asked in ["nope.example.", "x.nope.example.", "nopf.example.", "example."] {
+            assert_eq!(told(&shelf, asked, RecordType::MX), None, "{asked}");
+        }
+    }
+
+    /// RFC 8198 §5.4: without the record at the wildcard, or before it, nothing is said of names that it could make.
+    #[test]
+    fn a_wildcard_must_be_known_or_denied() {
+        let all: [(&str, &str, &[u16]); 3] = [
+            ("example.", "*.w.example.", &[NS, SOA]),
+            ("*.w.example.", "b.w.example.", &[A]),
+            ("b.w.example.", "example.", &[A]),
+        ];
+        let some = shelf(&all[2..]);
+        assert_eq!(told(&some, "z.w.example.", RecordType::A), None);
+        let mut every = shelf(&all);
+        assert_eq!(told(&every, "z.w.example.", RecordType::TXT), Some(Shows::NoData));
+        assert_eq!(told(&every, "z.w.example.", RecordType::A), None, "its records are not known");
+        let made = RrSet::new(name("any.w.example."), RecordType::A, 60, [&[192, 0, 2, 1][..]]);
+        every.0.extend(Span::wildcard(&made, &name("example."), &name("w.example."), 60));
+        assert_eq!(told(&every, "z.w.example.", RecordType::A), Some(Shows::Wildcard));
+        assert_eq!(told(&every, "w.example.", RecordType::A), Some(Shows::NoData), "an empty non-terminal");
+        assert_eq!(told(&every, "b.w.example.", RecordType::A), None);
+    }
+}
