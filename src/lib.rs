@@ -20,6 +20,8 @@ pub mod walk;
 
 pub mod trace;
 
+pub mod journey;
+
 pub mod lab;
 
 pub mod cli;

@@ -1,5 +1,6 @@
 //! Puts the parts together: settings in, a running resolver out.
 
+mod fetch;
 mod stage;
 mod trust;
 mod web;
@@ -9,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{LocalSet, spawn_blocking};
@@ -34,6 +36,7 @@ use crate::walk::{Avoid, Private, Route, Routes, WalkSettings};
 use crate::wire::{Name, Question, ResponseCode};
 
 pub use crate::drive::unix_secs;
+pub use fetch::{fetch, fetch_lab};
 pub use stage::{LAB_LISTEN, Stage, WebPorts, lab, lab_settings, trace_lab};
 
 /// Why a resolver cannot run.
@@ -45,6 +48,14 @@ pub enum RunError {
     /// An address cannot be listened on for HTTP.
     #[error(transparent)]
     Http(#[from] http::BindError),
+    /// A file with certificate authorities is no good.
+    #[error("{path} has no authorities to be trusted (--ca, fetch.ca): {why}")]
+    Authority {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
     /// An address of the lab cannot be had.
     #[error("{0}; is another lab running? --authority-port takes another port for all servers of the lab")]
     Lab(#[from] lab::serve::BindError),
@@ -96,7 +107,7 @@ pub fn serve(settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<
     let runtime = runtime()?;
     runtime.block_on(async {
         let mut stop = Stop::new()?;
-        let open = open(settings, Vec::new())?;
+        let open = open(settings, Staged::default())?;
         ready(&open.listening());
         stop.asked().await;
         close(open).await;
@@ -133,8 +144,8 @@ fn story((outcome, trace): (Outcome, Trace)) -> Story {
 fn answered_here(settings: &Settings, question: &Question) -> Option<Story> {
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let policy = PolicySettings { allow: vec![here.into()], ..serve_settings(settings).policy };
-    let (rcode, trace) = told_here(question, here, &policy)?;
-    Some(Story { trace, failed: !matches!(rcode, ResponseCode::NoError | ResponseCode::NXDomain) })
+    let (answer, trace) = told_here(question, here, &policy)?;
+    Some(Story { trace, failed: !matches!(answer.rcode, ResponseCode::NoError | ResponseCode::NXDomain) })
 }
 
 /// The main thread waits for signals and, in the lab, carries the servers; clients have threads of their own.
@@ -148,8 +159,17 @@ pub fn resolver(settings: &Settings) -> Resolver {
     Resolver::new(world(settings), serve_settings(settings))
 }
 
+/// What only a lab adds to the front doors.
+#[derive(Default)]
+struct Staged {
+    /// What there is to see.
+    zoo: Vec<Exhibit>,
+    /// Authorities of its own that are trusted.
+    authorities: Vec<CertificateDer<'static>>,
+}
+
 /// Binds and opens the front doors.
-fn open(settings: &Settings, zoo: Vec<Exhibit>) -> Result<Front, RunError> {
+fn open(settings: &Settings, staged: Staged) -> Result<Front, RunError> {
     let mut wanted = listen_settings(settings);
     let doors = loop {
         match Doors::bind(&wanted) {
@@ -162,7 +182,10 @@ fn open(settings: &Settings, zoo: Vec<Exhibit>) -> Result<Front, RunError> {
             Err(error) => return Err(error.into()),
         }
     };
-    let http = http_doors(&HttpSettings { zoo, ..web::settings(settings) }, settings)?;
+    let mut wanted_http = HttpSettings { zoo: staged.zoo, ..web::settings(settings) };
+    wanted_http.fetch.authorities = fetch::authorities(settings, &[])?;
+    wanted_http.fetch.authorities.extend(staged.authorities);
+    let http = http_doors(&wanted_http, settings)?;
     for line in &settings.hosts.dropped {
         tracing::warn!("{}: {line}", settings.local.hosts);
     }

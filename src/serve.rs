@@ -26,8 +26,8 @@ use crate::time::Time;
 use crate::trace::{Cost, Entry, Event, GoalId, StaleWhy, Told, Trace};
 use crate::walk::outcome::{Failure, Outcome};
 use crate::wire::{
-    BadQuery, DNSClass, Ede, Extras, QueryView, Question, ResponseCode, Sections, Template, answer_bad, cookie, ede,
-    edns,
+    BadQuery, DNSClass, Ede, Extras, QueryView, Question, ResponseCode, RrSet, Sections, Template, answer_bad, cookie,
+    ede, edns,
 };
 
 use counts::{Count, Counts};
@@ -73,7 +73,7 @@ struct Inner {
     world: World,
     settings: ServeSettings,
     flights: Flights,
-    past: Ring<Walked>,
+    past: Arc<Ring<Walked>>,
     counts: Counts,
 }
 
@@ -108,7 +108,7 @@ impl Resolver {
     /// A resolver that lives in `world`.
     #[must_use]
     pub fn new(world: World, settings: ServeSettings) -> Self {
-        let (flights, past) = (Flights::new(settings.walks), Ring::new(settings.past_bytes));
+        let (flights, past) = (Flights::new(settings.walks), Arc::new(Ring::new(settings.past_bytes)));
         Self(Arc::new(Inner { world, settings, flights, past, counts: Counts::new() }))
     }
 
@@ -127,15 +127,28 @@ impl Resolver {
         (from, unchecked): (Knowledge, bool),
         watch: &mut dyn FnMut(&Entry),
     ) -> Arc<Kept<Walked>> {
+        self.explain(question, client, (from, unchecked), watch).await.kept
+    }
+
+    /// As [`Resolver::trace`], with the records themselves.
+    pub async fn explain(
+        &self,
+        question: Question,
+        client: IpAddr,
+        (from, unchecked): (Knowledge, bool),
+        watch: &mut dyn FnMut(&Entry),
+    ) -> Explained {
         let (began, cold) = (self.0.world.clock.unix_ms(), from == Knowledge::Nothing);
         let occasion = if cold { Occasion::Cold } else { Occasion::Watched };
-        if let Some((_, trace)) = told_here(&question, client, &self.0.settings.policy) {
-            return self.remember(Walked { unix_ms: began, occasion, unchecked, trace });
+        let keep = |trace| self.remember(Walked { unix_ms: began, occasion, unchecked, trace });
+        if let Some((local, trace)) = told_here(&question, client, &self.0.settings.policy) {
+            let LocalAnswer { rcode, answer, edes, .. } = local;
+            return Explained { rcode, answer, edes, kept: keep(trace) };
         }
         let forgotten = cold.then(|| self.0.world.forgotten());
         let world = forgotten.as_ref().unwrap_or(&self.0.world);
-        let (_, trace) = walk_watched(question, unchecked, world, watch).await;
-        self.remember(Walked { unix_ms: began, occasion, unchecked, trace })
+        let (outcome, trace) = walk_watched(question, unchecked, world, watch).await;
+        Explained { rcode: outcome.rcode, edes: outcome.edes(), answer: outcome.answer, kept: keep(trace) }
     }
 
     /// The walks of the past.
@@ -147,6 +160,23 @@ impl Resolver {
     fn remember(&self, walked: Walked) -> Arc<Kept<Walked>> {
         let bytes = walked.trace.bytes();
         self.0.past.keep(walked, bytes)
+    }
+
+    /// A resolver with the same settings that knows nothing yet. Its walks are kept beside those of this one.
+    #[must_use]
+    pub fn forgotten(&self) -> Self {
+        let (world, settings, past) = (self.0.world.forgotten(), self.0.settings.clone(), Arc::clone(&self.0.past));
+        Self(Arc::new(Inner { world, flights: Flights::new(settings.walks), settings, past, counts: Counts::new() }))
+    }
+
+    /// Whether the answer to a question is known as a whole, so that no walk is needed: its age and the time left.
+    #[must_use]
+    pub fn is_known(&self, question: &Question) -> Option<(Duration, Duration)> {
+        let (qname_wire, qtype) = (question.name.wire(), question.qtype.into());
+        let key = AnswerKey { qname_wire, qtype, dnssec_ok: false, checking_disabled: false };
+        let now = self.0.world.clock.now();
+        let answer = self.0.world.cache.answer(&key, now)?;
+        Some((now - answer.stored, answer.expires - now))
     }
 
     fn respond(&self, query: &QueryView<'_>, answer: &Answer, now: Time, peer: &Peer, out: &mut Vec<u8>) {
@@ -293,17 +323,30 @@ impl Resolver {
     }
 }
 
-/// What policy answers without a walk, as a trace without steps.
+/// An answer with the story of how it was found.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The response code.
+    pub rcode: ResponseCode,
+    /// The answer section.
+    pub answer: Vec<RrSet>,
+    /// Extended errors (RFC 8914).
+    pub edes: Vec<Ede>,
+    /// The story, as it is kept.
+    pub kept: Arc<Kept<Walked>>,
+}
+
+/// What policy answers without a walk, and that as a trace without steps.
 #[must_use]
-pub fn told_here(question: &Question, client: IpAddr, policy: &PolicySettings) -> Option<(ResponseCode, Trace)> {
+pub fn told_here(question: &Question, client: IpAddr, policy: &PolicySettings) -> Option<(LocalAnswer, Trace)> {
     let answer = match judge(question, client, policy) {
         Verdict::Resolve => return None,
         Verdict::Answer(answer) => answer,
         Verdict::Refuse(why) => LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], ..LocalAnswer::default() },
     };
-    let LocalAnswer { rcode, answer, authority, edes, .. } = answer;
-    let told = Told { rcode, answer: &answer, authority: &authority, edes: &edes };
-    Some((rcode, Trace::new(question, &told, Cost::new(0, 0, Time::ZERO, Time::ZERO), Vec::new())))
+    let told = Told { rcode: answer.rcode, answer: &answer.answer, authority: &answer.authority, edes: &answer.edes };
+    let trace = Trace::new(question, &told, Cost::new(0, 0, Time::ZERO, Time::ZERO), Vec::new());
+    Some((answer, trace))
 }
 
 /// However a flight ends, those who wait are told and the next question begins anew.

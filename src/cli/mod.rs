@@ -1,6 +1,7 @@
 //! The command line: what was typed becomes what it means.
 
 mod check;
+mod fetch;
 mod lab;
 mod log;
 mod serve;
@@ -31,6 +32,7 @@ Examples:
   rootwalk lab                               an Internet of your own, and a resolver in it
   rootwalk trace www.example.com --lab       how one name is found there, step by step
   rootwalk trace example.org MX --json       the same in the Internet, as JSON
+  rootwalk fetch https://www.example.com/    how a page is fetched, from the first cache to the last octet
   rootwalk serve --listen 127.0.0.1:5300     answer clients on this machine
   rootwalk check /etc/rootwalk.toml          say whether a configuration is right
 
@@ -54,6 +56,8 @@ enum Command {
     Lab(lab::Stage),
     /// Look one name up from an empty cache and print every step.
     Trace(trace::Tell),
+    /// Fetch a page as a browser would and print every step: caches, DNS, addresses, TCP, TLS, HTTP.
+    Fetch(fetch::Fetch),
     /// Say whether a configuration is right, without starting anything.
     Check(check::Check),
 }
@@ -85,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Lab(lab) => lab.run(),
         Command::Trace(trace) => trace.run(),
+        Command::Fetch(fetch) => fetch.run(),
         Command::Check(check) => check.run(),
     }
 }

@@ -253,7 +253,7 @@ settings! {
         idle_secs: u64 = 30 => 1..=600;
         /// Questions over HTTP that may wait for their answers at once.
         waiting: usize = 1024 => 1..=1_000_000;
-        /// Traces that may be made at once; each is a walk of its own.
+        /// Traces and journeys that may be made at once; each does walks of its own.
         traces: usize = 8 => 1..=1000;
         /// Memory for the steps of past walks, so that the very answer that somebody has got can be explained: at some
         /// 6 KiB for each they are the last 2,500 or so. 0 keeps none.
@@ -288,6 +288,19 @@ settings! {
         balance: Balance = Balance::TwoChoices;
         /// Connections to origins that may wait for their next request.
         pooled: usize = 128 => 0..=10_000;
+    }
+
+    /// Pages that are fetched to show how: `rootwalk fetch` and `/api/journey`. What `proxy` says of addresses, time to
+    /// connect and choice holds here too.
+    fetch: Fetch {
+        /// A file with certificate authorities, in PEM, that are trusted besides those of the system.
+        ca: String = String::new();
+        /// Redirects that are followed; browsers follow as many.
+        redirects: usize = 20 => 0..=100;
+        /// Seconds that a whole journey may take, so that an origin cannot keep its place for ever.
+        secs: u64 = 60 => 1..=3600;
+        /// Octets of an answer that are read: they are counted, not kept, and somebody has to pay for them.
+        body_size: Bytes = Bytes(64 << 20) => Bytes(0)..=Bytes(1 << 40);
     }
 
     /// How answers are looked up.

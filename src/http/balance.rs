@@ -41,6 +41,20 @@ pub enum Policy {
     TwoChoices,
 }
 
+impl Policy {
+    /// The word that `proxy.balance` has for it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::LeastConnections => "least_connections",
+            Self::LeastTime => "least_time",
+            Self::HashUrl => "hash_url",
+            Self::HashClient => "hash_client",
+            Self::TwoChoices => "two_choices",
+        }
+    }
+}
+
 /// A host as it was called, in lower case, and the port.
 pub(super) type HostPort = (String, u16);
 
@@ -117,6 +131,13 @@ impl Balance {
             }
         }
         found.sort_by_key(|(address, _)| seen(address).aside_until.is_some_and(|until| until > now));
+    }
+
+    /// Whether `address` failed a moment ago.
+    pub(super) fn is_aside(&self, host: &HostPort, address: IpAddr, now: Instant) -> bool {
+        let hosts = self.hosts.lock();
+        let seen = hosts.peek(host).and_then(|host| host.addresses.get(&address));
+        seen.is_some_and(|seen| seen.aside_until.is_some_and(|until| until > now))
     }
 
     /// A request goes to `address` from now on.

@@ -1,31 +1,33 @@
-//! From a host to a connection: addresses of both families are looked up and tried side by side (RFC 8305).
+//! From a host to a connection: A, AAAA and, where they count, HTTPS records are asked at once (RFC 8305, RFC 9460);
+//! `race` tries what they name.
 
-use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::balance::{Busy, HostPort, Wish};
 use super::doh;
 use super::pool::Origin;
 use super::problem::Problem;
+use super::race::Race;
 use super::routes::Front;
-use super::targets::judge;
+use crate::journey::{Attempt, AttemptEnd, Endpoint, Plan, Spoken, plan};
 use crate::listen::Peer;
 use crate::wire::text::rcode_name;
-use crate::wire::{Ede, Edns, Flags, Name, Question, RecordType, Reply, ResponseCode, write_query};
+use crate::wire::{Ede, Edns, Flags, Name, Question, Record, RecordType, Reply, ResponseCode, write_query};
 
-/// How long IPv4 waits for the addresses of IPv6 (RFC 8305 §3).
+/// How long the first addresses wait for better ones: IPv4 for IPv6 (RFC 8305 §3), both for HTTPS records.
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
-/// How long an attempt is alone before the next begins (RFC 8305 §5).
-const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-/// Addresses of one family that are tried.
-const MOST_ADDRESSES: usize = 8;
+/// How long http waits to learn whether the host wants https. More than above, as it is about more than speed; not
+/// for ever, as some servers never answer what they do not know.
+const UPGRADE_DELAY: Duration = Duration::from_millis(500);
+/// Aliases of HTTPS records that are followed one after the other (RFC 9460 §2.4.2 wants a limit).
+const MOST_ALIASES: usize = 8;
 
 /// What a URL names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,73 @@ pub(super) struct Way<'a> {
     pub(super) wish: Wish<'a>,
     /// Whether a connection that waits in the pool will do.
     pub(super) pooled: bool,
+    pub(super) services: Services<'a>,
+    /// From when on moments are counted.
+    pub(super) origin: Instant,
+}
+
+impl Way<'_> {
+    pub(super) fn since(&self, moment: Instant) -> u64 {
+        u64::try_from((moment - self.origin).as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What HTTPS records mean for this connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Services<'a> {
+    /// Nothing: they describe https.
+    Ignored,
+    /// They say where to connect.
+    Followed(Spoken<'a>),
+    /// If there are any, http is not the way (RFC 9460 §9.5).
+    Upgrade(Spoken<'a>),
+}
+
+/// Who asks, and who is told what happens meanwhile.
+pub(super) trait Guide {
+    /// The answer to one question.
+    fn find(&self, question: Question) -> impl Future<Output = Result<Answer, Problem>>;
+
+    /// An attempt has begun, or ended.
+    fn saw(&self, _attempt: &Attempt) {}
+
+    /// HTTPS records were read.
+    fn planned(&self, _plan: &Plan) {}
+}
+
+/// What DNS says.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) rcode: ResponseCode,
+    pub(super) records: Vec<Record>,
+    pub(super) ede: Option<Ede>,
+}
+
+impl Answer {
+    /// The addresses, each with the least life of all records in the answer: an alias on the way may end first.
+    pub(super) fn addresses(&self) -> Vec<(IpAddr, u32)> {
+        let least = self.records.iter().map(|record| record.ttl_secs).min().unwrap_or(0);
+        self.records.iter().filter_map(|record| Some((record.address()?, least))).collect()
+    }
+}
+
+/// Asks as any client of the resolver would.
+pub(super) struct Client<'a> {
+    pub(super) front: &'a Front,
+    pub(super) peer: Peer,
+}
+
+impl Guide for Client<'_> {
+    async fn find(&self, question: Question) -> Result<Answer, Problem> {
+        let mut query = Vec::with_capacity(64);
+        write_query(0, &question, Flags::default().with_rd(true), Some(&Edns::new(1232, false)), &mut query);
+        let answer = doh::resolve(self.front, query, self.peer).await?;
+        let Ok(reply) = Reply::read(&answer) else {
+            return Ok(Answer { rcode: ResponseCode::ServFail, records: Vec::new(), ede: None });
+        };
+        let ede = reply.edns.iter().flat_map(Edns::edes).next();
+        Ok(Answer { rcode: reply.rcode, records: reply.answer, ede })
+    }
 }
 
 /// A connection that was just made, or one that waited.
@@ -59,19 +128,13 @@ pub(super) struct Connected {
     /// Counts the request at its address.
     pub(super) busy: Busy,
     pub(super) address: SocketAddr,
-    /// What failed before it, or was overtaken by it.
-    pub(super) others: Vec<Attempt>,
+    /// Everything that was tried, and which of that won.
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) nth: usize,
+    /// The protocols that the HTTPS record of this endpoint names; empty where there is none.
+    pub(super) alpn: Vec<String>,
     /// When the records say that the address has to be looked up again.
     pub(super) good_until: Instant,
-}
-
-/// One attempt to connect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Attempt {
-    address: SocketAddr,
-    begun_ms: u64,
-    ended_ms: u64,
-    outcome: String,
 }
 
 /// Why there is no connection.
@@ -87,238 +150,244 @@ pub(super) enum Unconnected {
     Refused(Vec<Attempt>),
     /// The time was up.
     Late(Vec<Attempt>),
+    /// The host wants https.
+    Upgrade,
 }
 
-impl Attempt {
-    /// `127.53.80.20:80 refused after 3 ms`, for a sentence.
-    pub(super) fn told(&self) -> String {
-        format!("{} {} after {} ms", self.address, self.outcome, self.ended_ms - self.begun_ms)
+impl Unconnected {
+    /// The error type of RFC 9209 §2.3, and the sentence.
+    pub(super) fn told(&self, host: &str) -> (&'static str, String) {
+        let tried = |attempts: &[Attempt]| attempts.iter().map(Attempt::told).collect::<Vec<_>>().join("; ");
+        match self {
+            Self::Resolver(problem) => ("dns_error", problem.sentence.clone().into_owned()),
+            Self::Dns { rcode, ede } => {
+                ("dns_error", format!("{host} cannot be reached: {}", dns_sentence(*rcode, ede.as_ref())))
+            }
+            Self::Prohibited(why) => ("destination_ip_prohibited", format!("{host} is not connected to: {why}")),
+            Self::Refused(attempts) => {
+                ("connection_refused", format!("no address of {host} answers: {}", tried(attempts)))
+            }
+            Self::Late(attempts) if attempts.is_empty() => {
+                ("connection_timeout", format!("{host} could not be looked up in time"))
+            }
+            Self::Late(attempts) => {
+                ("connection_timeout", format!("{host} could not be connected to in time: {}", tried(attempts)))
+            }
+            Self::Upgrade => ("http_request_denied", format!("{host} wants https, as its HTTPS record says")),
+        }
     }
 }
 
 /// Looks the host up and connects to the first address that answers.
-pub(super) async fn connect(front: &Front, host: &Host, way: Way<'_>, peer: Peer) -> Result<Connected, Unconnected> {
-    let mut race = Race::new(front, way);
-    let name = match host {
+pub(super) async fn connect<G: Guide>(
+    front: &Front,
+    guide: &G,
+    host: &Host,
+    way: Way<'_>,
+) -> Result<Connected, Unconnected> {
+    let mut race = Race::new(front, guide, way);
+    let mut looking = match host {
         Host::Address(address) => {
-            race.offer(vec![(*address, u32::MAX)]);
-            return race.run_alone().await;
+            race.only(*address);
+            Looking { guide, way, open: Vec::new(), aliases: Vec::new(), failed: [None, None], first_at: None }
         }
-        Host::Name(name) => name,
+        Host::Name(name) => {
+            race.prepend(vec![Endpoint::host(name, way.name.1)]);
+            Looking::at(name, guide, way)
+        }
     };
-    let mut v6 = pin!(look_up(front, name, RecordType::AAAA, peer));
-    let mut v4 = pin!(look_up(front, name, RecordType::A, peer));
-    let deadline = race.deadline;
-    let mut answers: [Option<Result<(), Unconnected>>; 2] = [None, None];
     loop {
-        let (may_start, over) = (answers.iter().any(Option::is_some), race.is_over());
-        if answers.iter().all(Option::is_some) && over {
-            return Err(race.why(answers));
+        let (more, deadline) = (race.has_more(), race.deadline);
+        let may_start = more && looking.is_ready(race.v6_waits());
+        if looking.open.is_empty() && !more && !race.is_running() {
+            return Err(why(race, looking.failed));
         }
+        // A timer that is due already would still take a millisecond.
+        if may_start && race.next_at() <= Instant::now() {
+            match race.start() {
+                Some(won) => return Ok(won),
+                None => continue,
+            }
+        }
+        let next_at = if may_start { race.next_at() } else { looking.ready_at() };
         tokio::select! {
-            found = &mut v6, if answers[0].is_none() => {
-                answers[0] = Some(found.map(|found| race.offer(found)));
-                race.next_at = race.next_at.min(Instant::now());
+            (want, answer) = next(&mut looking.open), if !looking.open.is_empty() => {
+                if looking.take(want, answer, &mut race) {
+                    return Err(Unconnected::Upgrade);
+                }
             }
-            found = &mut v4, if answers[1].is_none() => {
-                answers[1] = Some(found.map(|found| race.offer(found)));
-                let wait = if answers[0].is_some() { Duration::ZERO } else { RESOLUTION_DELAY };
-                race.next_at = race.next_at.max(Instant::now() + wait);
-            }
-            won = race.step(), if may_start && !over => {
+            won = race.step(), if race.is_running() => {
                 if let Some(won) = won {
                     return Ok(won);
                 }
             }
-            () = sleep_until(deadline) => return Err(Unconnected::Late(race.ended())),
+            () = sleep_until(next_at), if more => {}
+            () = sleep_until(deadline) => {
+                race.end(&AttemptEnd::Silent);
+                return Err(Unconnected::Late(race.attempts));
+            }
         }
     }
 }
 
-/// The addresses of a name, each with its life in seconds, as any client of the resolver would get them.
-async fn look_up(front: &Front, name: &Name, rtype: RecordType, peer: Peer) -> Result<Vec<(IpAddr, u32)>, Unconnected> {
-    let mut query = Vec::with_capacity(64);
-    let question = Question::new(name.clone(), rtype);
-    write_query(0, &question, Flags::default().with_rd(true), Some(&Edns::new(1232, false)), &mut query);
-    let answer = doh::resolve(front, query, peer).await.map_err(Unconnected::Resolver)?;
-    let Ok(reply) = Reply::read(&answer) else {
-        return Err(Unconnected::Dns { rcode: ResponseCode::ServFail, ede: None });
-    };
-    let least = reply.answer.iter().map(|record| record.ttl_secs).min().unwrap_or(0);
-    let found: Vec<_> = reply.answer.iter().filter_map(|record| Some((record.address()?, least))).collect();
-    if found.is_empty() {
-        let ede = reply.edns.iter().flat_map(Edns::edes).next();
-        return Err(Unconnected::Dns { rcode: reply.rcode, ede });
-    }
-    Ok(found)
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Want {
+    /// The addresses of a name, of one family.
+    Addresses(Name, RecordType),
+    /// The HTTPS records at a name.
+    Services(Name),
 }
 
-/// An attempt that may still go on: the address, its begin, and how it ended.
-type Trial = (SocketAddr, Instant, Option<(Instant, String)>);
+type Open<'a> = Pin<Box<dyn Future<Output = (Want, Result<Answer, Problem>)> + 'a>>;
 
-/// Addresses on the way to a connection.
-struct Race<'a> {
-    front: &'a Front,
+/// The questions that are under way.
+struct Looking<'a, G> {
+    guide: &'a G,
     way: Way<'a>,
-    begun: Instant,
-    deadline: Instant,
-    next_at: Instant,
-    waiting: [VecDeque<(IpAddr, u32)>; 2],
-    last_was_v6: bool,
-    running: JoinSet<(usize, u32, std::io::Result<TcpStream>)>,
-    attempts: Vec<Trial>,
-    prohibited: Option<String>,
+    open: Vec<Open<'a>>,
+    /// Names whose addresses were asked for, the host first.
+    aliases: Vec<Name>,
+    /// Why the host itself has no addresses, for AAAA and A.
+    failed: [Option<Unconnected>; 2],
+    /// When the first address was there.
+    first_at: Option<Instant>,
 }
 
-impl<'a> Race<'a> {
-    fn new(front: &'a Front, way: Way<'a>) -> Self {
-        let now = Instant::now();
-        Self {
-            front,
-            way,
-            begun: now,
-            deadline: now + front.settings.proxy.connect,
-            next_at: now,
-            waiting: [VecDeque::new(), VecDeque::new()],
-            last_was_v6: false,
-            running: JoinSet::new(),
-            attempts: Vec::new(),
-            prohibited: None,
-        }
-    }
-
-    /// Takes addresses of one family into the race, as far as they may be connected to, in the order of the policy.
-    fn offer(&mut self, mut found: Vec<(IpAddr, u32)>) {
-        self.front.balance.order(self.way.name, &mut found, &self.way.wish, rand::random(), Instant::now());
-        for (address, ttl_secs) in found.into_iter().take(MOST_ADDRESSES) {
-            match judge(address, &self.front.settings.proxy.allow) {
-                Ok(()) => self.waiting[usize::from(address.is_ipv6())].push_back((address, ttl_secs)),
-                Err(why) => self.prohibited = Some(format!("{address}: {why}")),
+impl<'a, G: Guide> Looking<'a, G> {
+    fn at(name: &Name, guide: &'a G, way: Way<'a>) -> Self {
+        let (open, aliases) = (Vec::new(), Vec::new());
+        let mut looking = Self { guide, way, open, aliases, failed: [None, None], first_at: None };
+        let port = way.name.1;
+        match way.services {
+            Services::Ignored => {}
+            // RFC 9460 §9.1: other ports than the usual one have a name of their own.
+            Services::Followed(_) if port != 443 => {
+                let named = name.prepend(b"_https").and_then(|name| name.prepend(format!("_{port}").as_bytes()));
+                named.into_iter().for_each(|name| looking.ask(Want::Services(name)));
             }
+            Services::Followed(_) | Services::Upgrade(_) => looking.ask(Want::Services(name.clone())),
+        }
+        looking.ask_addresses(name);
+        looking
+    }
+
+    fn ask_addresses(&mut self, name: &Name) {
+        if !self.aliases.contains(name) {
+            self.aliases.push(name.clone());
+            self.ask(Want::Addresses(name.clone(), RecordType::AAAA));
+            self.ask(Want::Addresses(name.clone(), RecordType::A));
         }
     }
 
-    fn is_over(&self) -> bool {
-        self.running.is_empty() && self.waiting.iter().all(VecDeque::is_empty)
+    fn ask(&mut self, want: Want) {
+        let question = match &want {
+            Want::Addresses(name, rtype) => Question::new(name.clone(), *rtype),
+            Want::Services(name) => Question::new(name.clone(), RecordType::HTTPS),
+        };
+        let guide = self.guide;
+        self.open.push(Box::pin(async move { (want, guide.find(question).await) }));
     }
 
-    /// The next address, the families in turn, IPv6 first (RFC 8305 §4).
-    fn next(&mut self) -> Option<(IpAddr, u32)> {
-        let first = usize::from(!self.last_was_v6);
-        let next = self.waiting[first].pop_front().or_else(|| self.waiting[1 - first].pop_front())?;
-        self.last_was_v6 = next.0.is_ipv6();
-        Some(next)
+    /// When the race may begin with what there is.
+    fn ready_at(&self) -> Instant {
+        let wait = if matches!(self.way.services, Services::Upgrade(_)) { UPGRADE_DELAY } else { RESOLUTION_DELAY };
+        self.first_at.map_or_else(Instant::now, |first| first + wait)
     }
 
-    /// Begins the next attempt, unless a connection to that address waits already.
-    fn start(&mut self) -> Option<Connected> {
-        let (address, ttl_secs) = self.next()?;
-        let (address, nth) = (SocketAddr::new(address, self.way.name.1), self.attempts.len());
-        if self.way.pooled
-            && let Some(origin) = self.front.pool.take(&(self.way.name.clone(), address))
-        {
-            return Some(self.won(Link::Idle(origin), address, ttl_secs));
-        }
-        let patience = self.deadline - Instant::now();
-        self.attempts.push((address, Instant::now(), None));
-        self.running.spawn(async move {
-            let late = |_| Err(std::io::ErrorKind::TimedOut.into());
-            (nth, ttl_secs, timeout(patience, TcpStream::connect(address)).await.unwrap_or_else(late))
-        });
-        self.next_at = Instant::now() + ATTEMPT_DELAY;
-        None
+    /// Whether there is nothing better to wait for.
+    fn is_ready(&mut self, v6_waits: bool) -> bool {
+        self.first_at.get_or_insert_with(Instant::now);
+        // RFC 8305 §3: IPv6 waits for nobody, unless HTTPS records may still say otherwise.
+        let alone = matches!(self.way.services, Services::Ignored) && v6_waits;
+        self.open.is_empty() || alone || self.ready_at() <= Instant::now()
     }
 
-    fn won(&self, link: Link, address: SocketAddr, ttl_secs: u32) -> Connected {
-        let good_until = self.begun + Duration::from_secs(ttl_secs.into());
-        let busy = self.front.balance.begin(self.way.name, address.ip());
-        Connected { link, busy, address, others: self.ended(), good_until }
-    }
-
-    /// Waits for what comes next; `Some` when it is a connection. May be dropped and called again.
-    async fn step(&mut self) -> Option<Connected> {
-        loop {
-            let more = self.waiting.iter().any(|waiting| !waiting.is_empty());
-            // A timer that is due already would still take a millisecond.
-            if more && self.next_at <= Instant::now() {
-                match self.start() {
-                    Some(won) => return Some(won),
-                    None => continue,
+    /// Takes an answer over; whether it says that the host wants https.
+    fn take(&mut self, want: Want, answer: Result<Answer, Problem>, race: &mut Race<'_, G>) -> bool {
+        match want {
+            Want::Addresses(name, rtype) => {
+                let found = answer.as_ref().map(Answer::addresses).unwrap_or_default();
+                if found.is_empty() && self.aliases.first() == Some(&name) {
+                    self.failed[usize::from(rtype == RecordType::A)] = Some(match answer {
+                        Ok(Answer { rcode, ede, .. }) => Unconnected::Dns { rcode, ede },
+                        Err(problem) => Unconnected::Resolver(problem),
+                    });
                 }
+                race.offer(&name, rtype, found);
+                false
             }
-            tokio::select! {
-                Some(Ok((nth, ttl_secs, result))) = self.running.join_next() => match result {
-                    Ok(stream) => {
-                        let address = self.attempts.remove(nth).0;
-                        return Some(self.won(Link::Fresh(stream), address, ttl_secs));
-                    }
-                    Err(error) => {
-                        self.attempts[nth].2 = Some((Instant::now(), said(&error)));
-                        self.front.balance.failed(self.way.name, self.attempts[nth].0.ip(), Instant::now());
-                        // RFC 8305 §5: a failure lets the next begin at once.
-                        self.next_at = Instant::now();
-                    }
-                },
-                () = sleep_until(self.next_at), if more => {
-                    if let Some(won) = self.start() {
-                        return Some(won);
-                    }
-                }
-                else => return None,
-            }
-            if self.is_over() {
-                return None;
+            Want::Services(_) => {
+                let records = answer.map(|answer| answer.records).unwrap_or_default();
+                self.follow(&records, race)
             }
         }
     }
 
-    async fn run_alone(mut self) -> Result<Connected, Unconnected> {
-        let deadline = self.deadline;
-        if self.is_over() {
-            return Err(Unconnected::Prohibited(self.prohibited.unwrap_or_default()));
+    fn follow(&mut self, records: &[Record], race: &mut Race<'_, G>) -> bool {
+        let (spoken, port, upgrade) = match self.way.services {
+            Services::Ignored => return false,
+            Services::Followed(spoken) => (spoken, self.way.name.1, false),
+            Services::Upgrade(spoken) => (spoken, 443, true),
+        };
+        let mut plan = plan(records, port, &spoken, rand::random());
+        let known = plan.alias.as_ref().filter(|alias| self.aliases.contains(alias));
+        if let Some(alias) = known {
+            plan.unused.push(format!("the alias leads back to {alias}"));
+            plan.alias = None;
+        } else if plan.alias.is_some() && self.aliases.len() > MOST_ALIASES {
+            plan.unused.push(format!("more than {MOST_ALIASES} aliases"));
+            plan.alias = None;
         }
-        tokio::select! {
-            won = self.step() => won.ok_or_else(|| Unconnected::Refused(self.ended())),
-            () = sleep_until(deadline) => Err(Unconnected::Late(self.ended())),
+        self.guide.planned(&plan);
+        if upgrade {
+            return plan.is_usable();
         }
-    }
-
-    /// The attempts so far, as a record.
-    fn ended(&self) -> Vec<Attempt> {
-        let ms = |moment: Instant| u64::try_from((moment - self.begun).as_millis()).unwrap_or(u64::MAX);
-        let each = self.attempts.iter().map(|(address, begun, end)| {
-            let now = || (Instant::now(), "was still trying".to_owned());
-            let (ended, outcome) = end.clone().unwrap_or_else(now);
-            Attempt { address: *address, begun_ms: ms(*begun), ended_ms: ms(ended), outcome }
-        });
-        each.collect()
-    }
-
-    /// Why there is no connection: what was tried counts more than what was not found.
-    fn why(self, answers: [Option<Result<(), Unconnected>>; 2]) -> Unconnected {
-        if !self.attempts.is_empty() {
-            return Unconnected::Refused(self.ended());
+        if let Some(alias) = plan.alias {
+            self.ask(Want::Services(alias.clone()));
+            self.ask_addresses(&alias);
+            race.prepend(vec![Endpoint::host(&alias, port)]);
         }
-        if let Some(why) = self.prohibited {
-            return Unconnected::Prohibited(why);
-        }
-        let [v6, v4] = answers.map(|answer| answer.and_then(Result::err));
-        // A failure says more than that there is no such record.
-        let nothing = |why: &Unconnected| matches!(why, Unconnected::Dns { rcode: ResponseCode::NoError, .. });
-        let unknown = Unconnected::Dns { rcode: ResponseCode::ServFail, ede: None };
-        match v4 {
-            Some(why) if v6.is_none() || !nothing(&why) => why,
-            _ => v6.unwrap_or(unknown),
-        }
+        plan.endpoints.iter().for_each(|endpoint| self.ask_addresses(&endpoint.target));
+        race.prepend(plan.endpoints);
+        false
     }
 }
 
-fn said(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => "refused".to_owned(),
-        std::io::ErrorKind::TimedOut => "did not answer".to_owned(),
-        std::io::ErrorKind::NetworkUnreachable | std::io::ErrorKind::HostUnreachable => "cannot be reached".to_owned(),
-        _ => format!("failed ({error})"),
+/// The first of the questions that is answered; it is taken out of the list.
+async fn next(open: &mut Vec<Open<'_>>) -> (Want, Result<Answer, Problem>) {
+    poll_fn(|context| {
+        for at in 0..open.len() {
+            if let Poll::Ready(answered) = open[at].as_mut().poll(context) {
+                // In order, so that what was asked first is heard first where all are known.
+                drop(open.remove(at));
+                return Poll::Ready(answered);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Why there is no connection: what was tried counts more than what was not found.
+fn why<G: Guide>(race: Race<'_, G>, failed: [Option<Unconnected>; 2]) -> Unconnected {
+    let prohibited = race.attempts.iter().find_map(|attempt| match &attempt.end {
+        Some(AttemptEnd::Prohibited { .. }) => Some(attempt.told()),
+        _ => None,
+    });
+    let is_tried = |attempt: &Attempt| !matches!(attempt.end, Some(AttemptEnd::Prohibited { .. }));
+    match prohibited {
+        _ if race.attempts.iter().any(is_tried) => return Unconnected::Refused(race.attempts),
+        Some(why) => return Unconnected::Prohibited(why),
+        None => {}
+    }
+    let [v6, v4] = failed;
+    // A failure says more than that there is no such record.
+    let nothing = |why: &Unconnected| matches!(why, Unconnected::Dns { rcode: ResponseCode::NoError, .. });
+    let unknown = Unconnected::Dns { rcode: ResponseCode::ServFail, ede: None };
+    match v4 {
+        Some(why) if v6.is_none() || !nothing(&why) => why,
+        _ => v6.unwrap_or(unknown),
     }
 }
 

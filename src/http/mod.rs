@@ -2,7 +2,8 @@
 //!
 //! One thread with a runtime of its own serves HTTP/1.1 and cleartext HTTP/2 on the same port. `strict` watches the
 //! octets for what could be read in two ways. Requests for others go to `proxy`, which resolves, judges the address
-//! (`targets`), connects to that very address (`connect`) and passes on. All others pass `guard`: under which name
+//! (`targets`), connects to that very address (`connect`, `race`) and passes on; `journey` does the same for itself and
+//! writes down how. All others pass `guard`: under which name
 //! this server is called, and on behalf of which web page. `routes` knows who answers what.
 
 mod balance;
@@ -11,11 +12,13 @@ mod connect;
 mod doh;
 mod guard;
 mod hop;
+mod journey;
 mod json;
 mod page;
 mod pool;
 mod problem;
 mod proxy;
+mod race;
 mod routes;
 mod strict;
 mod targets;
@@ -32,6 +35,7 @@ use crate::wire::Name;
 
 pub use balance::Policy;
 pub use bind::{BindError, Doors};
+pub use journey::{FetchSettings, Wanted, fetch, url};
 pub use page::Exhibit;
 pub use worker::Open;
 
@@ -52,7 +56,7 @@ pub struct HttpSettings {
     pub stalled: Duration,
     /// Questions that may wait for their answers at once.
     pub waiting: usize,
-    /// Traces that may be made at once.
+    /// Traces and journeys that may be made at once.
     pub traces: usize,
     /// Networks whose clients may see what others have looked up.
     pub past_allow: Vec<IpNet>,
@@ -60,6 +64,8 @@ pub struct HttpSettings {
     pub zoo: Vec<Exhibit>,
     /// How the proxy works.
     pub proxy: ProxySettings,
+    /// How pages are fetched to show how.
+    pub fetch: FetchSettings,
     /// How long requests in hand may take to finish after the doors are told to close.
     pub drain: Duration,
 }
@@ -78,6 +84,7 @@ impl Default for HttpSettings {
             past_allow: Vec::new(),
             zoo: Vec::new(),
             proxy: ProxySettings::default(),
+            fetch: FetchSettings::default(),
             drain: Duration::from_secs(1),
         }
     }

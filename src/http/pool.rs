@@ -50,6 +50,11 @@ impl Pool {
         found
     }
 
+    /// Whether a connection to `host` waits, at any of its addresses.
+    pub(super) fn has(&self, host: &HostPort) -> bool {
+        self.idle.lock().keys().any(|(name, _)| name == host)
+    }
+
     /// Keeps a connection for the next request.
     pub(super) fn put(&self, key: Key, origin: Origin) {
         let mut idle = self.idle.lock();

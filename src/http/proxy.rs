@@ -24,18 +24,21 @@ use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use super::ProxySettings;
 use super::balance::{Busy, HostPort, Policy, Wish};
-use super::connect::{Attempt, Connected, Host, Link, Unconnected, Way, connect, dns_sentence};
+use super::connect::{Client, Connected, Host, Link, Services, Unconnected, Way, connect};
 use super::hop::{self, PSEUDONYM, quoted};
 use super::page::InUrl;
 use super::pool::{Key, Origin};
 use super::problem::Problem;
 use super::routes::Front;
 use super::watch::{Activity, Watched};
+use crate::journey::{Attempt, AttemptEnd, Spoken};
 use crate::listen::Peer;
 use crate::wire::text::rcode_name;
 use crate::wire::{Question, RecordType};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+/// What goes through tunnels to 443 as far as anybody knows.
+const TUNNELLED: &[&str] = &["h2", "http/1.1"];
 /// How long a connection to an origin waits for its next request.
 const POOLED: Duration = Duration::from_secs(30);
 
@@ -66,13 +69,18 @@ impl Target {
     fn name(&self) -> HostPort {
         (self.authority.host().to_ascii_lowercase(), self.port)
     }
+}
 
-    /// How one of its addresses is chosen: as the deepest name above it says, or as for all.
-    fn policy(&self, settings: &ProxySettings) -> Policy {
-        let Host::Name(name) = &self.host else { return settings.balance };
-        let above = settings.balance_hosts.iter().filter(|(host, _)| name.is_within(host));
-        above.max_by_key(|(host, _)| host.label_count()).map_or(settings.balance, |(_, policy)| *policy)
-    }
+/// How one of the addresses of a host is chosen: as the deepest name above it says, or as for all.
+pub(super) fn policy(host: &Host, settings: &ProxySettings) -> Policy {
+    let Host::Name(name) = host else { return settings.balance };
+    let above = settings.balance_hosts.iter().filter(|(host, _)| name.is_within(host));
+    above.max_by_key(|(host, _)| host.label_count()).map_or(settings.balance, |(_, policy)| *policy)
+}
+
+/// Whether a web server may be there: below 1024 other things listen, and some of them take a request for a command.
+pub(super) const fn is_web_port(port: u16) -> bool {
+    matches!(port, 80 | 443 | 1024..)
 }
 
 /// Makes a tunnel to the target of a CONNECT.
@@ -88,11 +96,16 @@ pub(super) async fn tunnel(front: &Front, mut request: Request, peer: Peer) -> R
     let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many tunnels are open");
     let place = Arc::clone(&front.tunnels).try_acquire_owned().map_err(|_| busy())?;
     let (name, url) = (target.name(), target.authority.to_string());
-    let wish = Wish { policy: target.policy(proxy), url: &url, client: peer.client.ip() };
-    let Connected { link, busy, address, others, .. } =
-        open(front, &target, Way { name: &name, wish, pooled: false }, peer).await?;
+    let wish = Wish { policy: policy(&target.host, proxy), url: &url, client: peer.client.ip() };
+    // A browser behind a proxy leaves HTTPS records to the proxy, and what goes to 443 is https. Whatever they say,
+    // the other end proves to the client who it is.
+    let spoken = Spoken { alpn: TUNNELLED, ports: |listed, port| listed.contains(&port), listed: &proxy.connect_ports };
+    let services = if target.port == 443 { Services::Followed(spoken) } else { Services::Ignored };
+    let way = Way { name: &name, wish, pooled: false, services, origin: Instant::now() };
+    let connected = open(front, &target, way, peer).await?;
+    let status = next_hop(&connected);
+    let Connected { link, busy, .. } = connected;
     let Link::Fresh(origin) = link else { return Err(Problem::bad_request("a tunnel needs a connection of its own")) };
-    let status = next_hop(&address, &others);
     let (client, idle) = (hyper::upgrade::on(&mut request), proxy.tunnel_idle);
     spawn_local(async move {
         let (_place, _busy) = (place, busy);
@@ -113,7 +126,7 @@ pub(super) async fn forward(front: &Front, request: Request, peer: Peer) -> Resu
     }
     let authority = head.uri.authority().ok_or_else(|| Problem::bad_request("the target has no host"))?;
     let target = Target::of(authority, Some(80))?;
-    if target.port < 1024 && !matches!(target.port, 80 | 443) {
+    if !is_web_port(target.port) {
         let sentence = format!("port {} is not a port for HTTP", target.port);
         return Err(Problem::new(StatusCode::FORBIDDEN, sentence).with_status(&error("http_request_denied", "")));
     }
@@ -156,15 +169,19 @@ async fn exchange(
     peer: Peer,
 ) -> Result<(hyper::Response<hyper::body::Incoming>, String), Problem> {
     let (name, url) = (target.name(), format!("{}{}", target.authority, request.uri()));
-    let wish = Wish { policy: target.policy(&front.settings.proxy), url: &url, client: peer.client.ip() };
+    let wish = Wish { policy: policy(&target.host, &front.settings.proxy), url: &url, client: peer.client.ip() };
     loop {
-        let way = Way { name: &name, wish, pooled: true };
-        let Connected { link, busy, address, others, good_until } = open(front, target, way, peer).await?;
+        // RFC 9460 §9.5 would have us change http to https where there is an HTTPS record. That is for the client to
+        // do: it asked for http, and would take the answer for one that anybody could have changed.
+        let way = Way { name: &name, wish, pooled: true, services: Services::Ignored, origin: Instant::now() };
+        let connected = open(front, target, way, peer).await?;
+        let status = next_hop(&connected);
+        let Connected { link, busy, address, good_until, .. } = connected;
         let (mut origin, was_pooled) = match link {
             Link::Idle(origin) => (origin, true),
             Link::Fresh(stream) => (handshake(stream, address).await?, false),
         };
-        let (status, begun) = (next_hop(&address, &others), Instant::now());
+        let begun = Instant::now();
         match timeout(front.settings.proxy.answer, origin.sender.try_send_request(request)).await {
             Ok(Ok(response)) => {
                 busy.answered(begun.elapsed());
@@ -236,9 +253,9 @@ fn inbound(
 
 /// A connection to the target, or the problem that the client gets to see.
 async fn open(front: &Front, target: &Target, way: Way<'_>, peer: Peer) -> Result<Connected, Problem> {
-    let opened = connect(front, &target.host, way, peer).await;
+    let opened = connect(front, &Client { front, peer }, &target.host, way).await;
     let connected = opened.map_err(|why| problem(front, why, target, peer))?;
-    tracing::debug!(target = %target.authority, address = %connected.address, others = ?connected.others, "connected");
+    tracing::debug!(target = %target.authority, address = %connected.address, attempts = ?connected.attempts, "connected");
     if let Link::Fresh(stream) = &connected.link {
         let _ = stream.set_nodelay(true);
     }
@@ -292,31 +309,22 @@ async fn carry(
 /// What the client is told when there is no connection.
 fn problem(front: &Front, why: Unconnected, target: &Target, peer: Peer) -> Problem {
     let host = target.authority.host();
-    let tried = |attempts: &[Attempt]| attempts.iter().map(Attempt::told).collect::<Vec<_>>().join("; ");
+    let (kind, sentence) = why.told(host);
     let problem = match why {
-        Unconnected::Resolver(problem) => problem.with_status(&error("dns_error", "")),
+        Unconnected::Resolver(problem) => problem.with_status(&error(kind, "")),
         Unconnected::Dns { rcode, ede } => {
-            let sentence = dns_sentence(rcode, ede.as_ref());
-            let mut status = format!("dns_error; rcode={}", quoted(&rcode_name(rcode)));
-            if let Some(ede) = &ede {
-                status += &format!("; info-code={}", ede.code);
-            }
-            let problem = Problem::new(StatusCode::BAD_GATEWAY, format!("{host} cannot be reached: {sentence}"));
-            problem.with_status(&error(&status, &sentence))
+            let code = ede.map(|ede| format!("; info-code={}", ede.code)).unwrap_or_default();
+            let status = format!("{kind}; rcode={}{code}", quoted(&rcode_name(rcode)));
+            Problem::new(StatusCode::BAD_GATEWAY, sentence.clone()).with_status(&error(&status, &sentence))
         }
-        Unconnected::Prohibited(why) => {
-            let problem = Problem::new(StatusCode::FORBIDDEN, format!("{host} is not connected to: {why}"));
-            problem.with_status(&error("destination_ip_prohibited", &why))
+        Unconnected::Prohibited(_) | Unconnected::Upgrade => {
+            Problem::new(StatusCode::FORBIDDEN, sentence.clone()).with_status(&error(kind, &sentence))
         }
-        Unconnected::Refused(attempts) => {
-            let tried = tried(&attempts);
-            let problem = Problem::new(StatusCode::BAD_GATEWAY, format!("no address of {host} answers: {tried}"));
-            problem.with_status(&error("connection_refused", &tried))
+        Unconnected::Refused(_) => {
+            Problem::new(StatusCode::BAD_GATEWAY, sentence.clone()).with_status(&error(kind, &sentence))
         }
-        Unconnected::Late(attempts) => {
-            let tried = tried(&attempts);
-            let sentence = format!("{host} could not be connected to in time: {tried}");
-            Problem::new(StatusCode::GATEWAY_TIMEOUT, sentence).with_status(&error("connection_timeout", &tried))
+        Unconnected::Late(_) => {
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, sentence.clone()).with_status(&error(kind, &sentence))
         }
     };
     match &target.host {
@@ -338,10 +346,14 @@ fn error(kind: &str, details: &str) -> String {
     format!("{PSEUDONYM}; error={kind}{details}")
 }
 
-fn next_hop(address: &SocketAddr, others: &[Attempt]) -> String {
-    let tried: Vec<String> = others.iter().map(Attempt::told).collect();
+/// The address that was taken, and what became of the others.
+fn next_hop(connected: &Connected) -> String {
+    let is_told = |attempt: &&Attempt| {
+        !matches!(attempt.end, Some(AttemptEnd::Connected | AttemptEnd::Reused | AttemptEnd::Prohibited { .. }))
+    };
+    let tried: Vec<String> = connected.attempts.iter().filter(is_told).map(Attempt::told).collect();
     let details = if tried.is_empty() { String::new() } else { format!("; details={}", quoted(&tried.join("; "))) };
-    format!("{PSEUDONYM}; next-hop={}{details}", quoted(&address.to_string()))
+    format!("{PSEUDONYM}; next-hop={}{details}", quoted(&connected.address.to_string()))
 }
 
 /// Adds what this proxy has to say to what others said (RFC 9209 §2).

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tower_service::Service as _;
 
 use super::balance::Balance;
+use super::journey::{self, Trust};
 use super::pool::Pool;
 use super::problem::Problem;
 use super::{HttpSettings, doh, guard, json, page, proxy, tell};
@@ -25,6 +26,7 @@ rootwalk: a recursive DNS resolver that can explain every answer it gives.
   /resolve?name=NAME&type=TYPE           the answer as JSON; also do=1, cd=1
   /api/trace?name=NAME&type=TYPE         how the answer is found; cold=1 begins with empty caches
                                          Accept: text/plain for people, text/event-stream as it happens
+  /api/journey?url=URL                   how a page is fetched, from the first cache to the last octet; Accept likewise
 ";
 
 /// What all requests share.
@@ -42,6 +44,8 @@ pub(super) struct Front {
     pub(super) pool: Arc<Pool>,
     /// How busy their addresses are.
     pub(super) balance: Arc<Balance>,
+    /// Whom to believe about origins.
+    pub(super) trust: Arc<Trust>,
     routes: Router,
 }
 
@@ -54,6 +58,7 @@ impl Front {
             tunnels: Arc::new(Semaphore::new(settings.proxy.tunnels)),
             pool: Arc::new(Pool::new(settings.proxy.pooled)),
             balance: Arc::new(Balance::new()),
+            trust: Arc::new(Trust::new(settings.fetch.authorities.clone())),
             settings: Arc::new(settings),
             routes: Router::new(),
         };
@@ -131,6 +136,7 @@ fn routes(front: &Front) -> Router {
         .route("/metrics", only(get(page::metrics)))
         .route("/zoo", only(get(page::zoo)))
         .route("/page/{file}", only(get(page::asset)))
+        .route("/api/journey", only(get(journey::journey)))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing here; / lists what there is") })
         .with_state(front.clone())
 }

@@ -51,7 +51,9 @@ pub(super) async fn trace(
     let (steps, told) = unbounded_channel();
     let walk = walk(&front, question, peer, how, (form == Some("text/event-stream")).then_some(steps))?;
     Ok(match form {
-        Some("text/event-stream") => typed("text/event-stream", Body::new(Story { told, walk: Some(walk) })),
+        Some("text/event-stream") => {
+            typed("text/event-stream", Body::new(Story::new(told, walk, |kept| event("trace", &Document::new(kept)))))
+        }
         Some("text/plain") => typed("text/plain; charset=utf-8", walk.end().await?.told.trace.to_text(Paint::Plain)),
         _ => typed("application/json", pretty(&Document::new(&*walk.end().await?))),
     })
@@ -98,7 +100,7 @@ pub(super) fn walk(
         || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many traces are being made; try again in a moment");
     let place = front.traces.clone().try_acquire_owned().map_err(|_| busy())?;
     let resolver = front.resolver.clone();
-    Ok(Walk(spawn_local(async move {
+    Ok(Task(spawn_local(async move {
         let _place = place;
         let mut watch = |entry: &_| {
             if let Some(steps) = &steps {
@@ -111,35 +113,46 @@ pub(super) fn walk(
 }
 
 /// One event of the stream. JSON has no line breaks of its own, so one `data` line holds it whatever a name says.
-fn event(kind: &str, data: &impl Serialize) -> Bytes {
+pub(super) fn event(kind: &str, data: &impl Serialize) -> Bytes {
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("event: {kind}\ndata: {data}\n\n").into()
 }
 
-/// A walk that ends when nobody waits for it any more.
-pub(super) struct Walk(JoinHandle<Arc<Kept<Walked>>>);
+/// Work that ends when nobody waits for it any more.
+pub(super) struct Task<T>(pub(super) JoinHandle<T>);
 
-impl Walk {
-    pub(super) async fn end(mut self) -> Result<Arc<Kept<Walked>>, Problem> {
+/// A walk, which is kept.
+pub(super) type Walk = Task<Arc<Kept<Walked>>>;
+
+impl<T> Task<T> {
+    pub(super) async fn end(mut self) -> Result<T, Problem> {
         let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the walk came to no end");
         (&mut self.0).await.map_err(failed)
     }
 }
 
-impl Drop for Walk {
+impl<T> Drop for Task<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-/// The stream of events: the steps, then the whole trace. A slow reader lets them pile up, but no more of them than
-/// the limits of one walk allow.
-struct Story {
+/// The stream of events: the steps, then the whole document. A slow reader lets them pile up, but no more of them
+/// than the limits of the work allow.
+pub(super) struct Story<T> {
     told: UnboundedReceiver<Bytes>,
-    walk: Option<Walk>,
+    task: Option<Task<T>>,
+    last: fn(&T) -> Bytes,
 }
 
-impl hyper::body::Body for Story {
+impl<T> Story<T> {
+    /// What is `told` while `task` is at work, and in the end what it brings, as the `last` event.
+    pub(super) fn new(told: UnboundedReceiver<Bytes>, task: Task<T>, last: fn(&T) -> Bytes) -> Self {
+        Self { told, task: Some(task), last }
+    }
+}
+
+impl<T: 'static> hyper::body::Body for Story<T> {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -150,10 +163,10 @@ impl hyper::body::Body for Story {
         if let Some(step) = ready!(self.told.poll_recv(context)) {
             return Poll::Ready(Some(Ok(Frame::data(step))));
         }
-        // The channel is closed: the walk has ended, and every step was told.
-        let Some(walk) = &mut self.walk else { return Poll::Ready(None) };
-        let ended = ready!(Pin::new(&mut walk.0).poll(context));
-        self.walk = None;
-        Poll::Ready(ended.ok().map(|trace| Ok(Frame::data(event("trace", &Document::new(&trace))))))
+        // The channel is closed: the work has ended, and every step was told.
+        let Some(task) = &mut self.task else { return Poll::Ready(None) };
+        let ended = ready!(Pin::new(&mut task.0).poll(context));
+        self.task = None;
+        Poll::Ready(ended.ok().map(|document| Ok(Frame::data((self.last)(&document)))))
     }
 }

@@ -198,7 +198,7 @@ async fn serve(stream: TcpStream, peer: Peer, worker: &Worker) {
 
 /// Runs what a connection needs on this thread.
 #[derive(Clone, Copy, Debug)]
-struct Local;
+pub(super) struct Local;
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
     fn execute(&self, future: F) {

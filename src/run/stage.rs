@@ -11,7 +11,9 @@ use ipnet::{IpNet, Ipv4Net};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
-use super::{Listening, RunError, Stop, Story, answered_here, close, open, runtime, story, unix_secs, web, world};
+use super::{
+    Listening, RunError, Staged, Stop, Story, answered_here, close, open, runtime, story, unix_secs, web, world,
+};
 use crate::config::{RootHint, Settings, TrustAnchor};
 use crate::drive;
 use crate::lab::Lab;
@@ -62,11 +64,12 @@ pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Li
         let servers = Servers::bind(Arc::new(lab.authority().clone()), stage.authority_port).await?;
         let origins = origins(lab, stage)?;
         let ports = origins.as_ref().map(Origins::ports);
+        let authorities = origins.iter().map(|origins| origins.ca().clone()).collect();
         let mut settings = settings.clone();
         settings.resolver.upstream_port = servers.port();
         // Whoever is in the lab may make tunnels to its origins.
         settings.proxy.connect_ports.extend(ports.map(|ports| ports.https));
-        let open = open(&settings, web::zoo(lab))?;
+        let open = open(&settings, Staged { zoo: web::zoo(lab), authorities })?;
         let (end, ended) = oneshot::channel::<()>();
         let (web_end, web_ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
@@ -85,7 +88,7 @@ pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Li
 }
 
 /// The web origins of the lab, bound, and the certificate of their authority written where it is wanted.
-fn origins(lab: &Lab, stage: &Stage) -> Result<Option<Origins>, RunError> {
+pub(super) fn origins(lab: &Lab, stage: &Stage) -> Result<Option<Origins>, RunError> {
     let Some(web) = lab.web() else { return Ok(None) };
     let ports = match stage.web {
         WebPorts::Off => return Ok(None),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{Balance, Settings};
-use crate::http::{Exhibit, HttpSettings, Policy, ProxySettings};
+use crate::http::{Exhibit, FetchSettings, HttpSettings, Policy, ProxySettings};
 use crate::lab::{Lab, Sample};
 use crate::wire::{Question, ResponseCode, text};
 
@@ -20,6 +20,7 @@ pub(super) fn settings(settings: &Settings) -> HttpSettings {
         traces: http.traces,
         past_allow: http.past_allow.clone(),
         proxy: proxy_settings(settings),
+        fetch: fetch_settings(settings),
         ..HttpSettings::default()
     }
 }
@@ -63,6 +64,17 @@ pub(super) fn zoo(lab: &Lab) -> Vec<Exhibit> {
         ..exhibit(true, &row.name, &row.what, &row.ask, &row.rcodes, row.ad)
     });
     healthy.chain(broken).collect()
+}
+
+/// Without the authorities, which stand in files.
+fn fetch_settings(settings: &Settings) -> FetchSettings {
+    let fetch = &settings.fetch;
+    FetchSettings {
+        authorities: Vec::new(),
+        redirects: fetch.redirects,
+        time: Duration::from_secs(fetch.secs),
+        body_bytes: u64::try_from(fetch.body_size.0).unwrap_or(u64::MAX),
+    }
 }
 
 fn policy(balance: Balance) -> Policy {

@@ -1,0 +1,102 @@
+//! `rootwalk fetch`: how one page is fetched, from the first cache to the last octet.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use terminal_size::{Width, terminal_size_of};
+use url::Url;
+
+use super::{Configuration, FAILED, failed, lab, log, wrong_configuration};
+use crate::config::Settings;
+use crate::http::{Wanted, url};
+use crate::journey::{Journey, Look, har, waterfall};
+use crate::run;
+
+/// Columns where standard output is no terminal.
+const WIDTH: u16 = 120;
+
+/// What may be typed after `fetch`.
+#[derive(Debug, Args)]
+pub(super) struct Fetch {
+    /// The page: an http or https URL.
+    #[arg(value_parser = url)]
+    url: Url,
+    /// Fetch in the lab instead of the Internet.
+    #[arg(long)]
+    lab: bool,
+    /// Fetch in the lab of this folder.
+    #[arg(long, value_name = "DIR")]
+    zones: Option<PathBuf>,
+    /// Trust the certificate authorities in this PEM file as well; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
+    /// Begin each redirect with empty caches, not only the first request.
+    #[arg(long)]
+    cold: bool,
+    /// Write an HTTP archive (HAR 1.2), for browsers and other tools to show.
+    #[arg(long, value_name = "FILE")]
+    har: Option<PathBuf>,
+    /// Print the journey as JSON (docs/journey.md describes it).
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    configuration: Configuration,
+}
+
+impl Fetch {
+    pub(super) fn run(self) -> ExitCode {
+        let lab = match (self.lab || self.zones.is_some()).then(|| lab::load(self.zones.as_deref())).transpose() {
+            Ok(lab) => lab,
+            Err(error) => return wrong_configuration(&error),
+        };
+        let base = lab.as_ref().map_or_else(Settings::default, run::lab_settings);
+        let settings = match self.configuration.load(base) {
+            Ok(settings) => settings,
+            Err(error) => return wrong_configuration(&error),
+        };
+        log::begin(&settings.log);
+        let wanted = Wanted { url: self.url, cold: self.cold };
+        let fetched = match &lab {
+            Some(lab) => run::fetch_lab(lab, &settings, wanted, &self.ca),
+            None => run::fetch(&settings, wanted, &self.ca),
+        };
+        let journey = match fetched {
+            Ok(journey) => journey,
+            Err(error) => return failed(&error),
+        };
+        if let Some(path) = &self.har
+            && let Err(error) = fs::write(path, format!("{:#}\n", har(&journey)))
+        {
+            return failed(&format!("cannot write the archive to {}: {error}", path.display()));
+        }
+        if let Err(error) = print(&journey, self.json) {
+            // A reader that has seen enough, such as `head`, is no failure.
+            let enough = error.kind() == io::ErrorKind::BrokenPipe;
+            return if enough { ExitCode::SUCCESS } else { failed(&error) };
+        }
+        if journey.failed() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }
+    }
+}
+
+fn print(journey: &Journey, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, journey)?;
+        return writeln!(out);
+    }
+    let width = terminal_size_of(&out).map_or(WIDTH, |(Width(width), _)| width).into();
+    let look = Look { width, unicode: speaks_unicode(), colours: log::colours(&out) };
+    write!(out, "{}", waterfall(journey, &look))
+}
+
+/// Whether the locale of the terminal has more than ASCII: the first of the three that says something counts.
+fn speaks_unicode() -> bool {
+    let said = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
+    said.is_some_and(|locale| {
+        let locale = locale.to_string_lossy().to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}

@@ -1,0 +1,220 @@
+//! One request and its answer, over HTTP/1.1 or HTTP/2.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use axum::body::Body as Payload;
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use axum::http::{self, HeaderMap, Version};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::{JoinHandle, spawn_local};
+use url::{Position, Url};
+
+use super::super::worker::Local;
+use super::scout::Scout;
+use crate::journey::{Body, End, Request, Response, server_timing};
+
+/// Octets of the largest head of an answer.
+const HEAD: usize = 64 << 10;
+/// Fields of an answer.
+const FIELDS: usize = 100;
+/// What a browser says that it takes, packed as it would be; what comes is counted and not unpacked.
+const SAID: [(HeaderName, &str); 4] = [
+    (USER_AGENT, concat!("rootwalk/", env!("CARGO_PKG_VERSION"))),
+    (ACCEPT, "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    (ACCEPT_LANGUAGE, "en;q=0.9,*;q=0.5"),
+    (ACCEPT_ENCODING, "gzip, deflate, br, zstd"),
+];
+
+/// Octets that went over a connection.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    pub(super) sent: AtomicU64,
+    pub(super) received: AtomicU64,
+}
+
+/// A stream whose octets are counted.
+pub(super) struct Counted<S> {
+    pub(super) stream: S,
+    pub(super) carried: Arc<Carried>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = room.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, room);
+        self.carried.received.fetch_add((room.filled().len() - before) as u64, Ordering::Relaxed);
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if let Poll::Ready(Ok(count)) = &polled {
+            self.carried.sent.fetch_add(*count as u64, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// A connection that ends with its use.
+struct Carrier(JoinHandle<()>);
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Asks for the page and reads what comes, up to `most` octets; both are noted.
+pub(super) async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    two: bool,
+    url: &Url,
+    most: u64,
+    scout: &Scout<'_>,
+) -> Result<(), End> {
+    let request = request(url, two)?;
+    let noted = Request {
+        method: "GET",
+        target: url[Position::BeforePath..Position::AfterQuery].to_owned(),
+        version: version(request.version()),
+        headers: fields(request.headers()),
+        begun_us: scout.now(),
+    };
+    scout.tell("request", &noted);
+    scout.hop.borrow_mut().request = Some(noted);
+    let stream = TokioIo::new(stream);
+    let (answer, _carrier) = if two { over_h2(stream, request).await } else { over_h1(stream, request).await }
+        .map_err(|why| broken(&why))?;
+    let (head, body) = answer.into_parts();
+    let said = head.headers.get_all("server-timing").iter().filter_map(|value| value.to_str().ok());
+    let response = Response {
+        status: head.status.as_u16(),
+        reason: head.status.canonical_reason().unwrap_or_default().to_owned(),
+        version: version(head.version),
+        headers: fields(&head.headers),
+        head_us: scout.now(),
+        server_timing: said.flat_map(server_timing).collect(),
+        body: None,
+    };
+    scout.tell("response", &response);
+    scout.hop.borrow_mut().response = Some(response);
+    let read = read(body, most, scout).await;
+    scout.tell("body", read.as_ref().unwrap_or_else(|(body, _)| body));
+    let (body, end) = match read {
+        Ok(body) => (body, Ok(())),
+        Err((body, end)) => (body, Err(end)),
+    };
+    if let Some(response) = &mut scout.hop.borrow_mut().response {
+        response.body = Some(body);
+    }
+    end
+}
+
+type Answered = Result<(http::Response<Incoming>, Carrier), hyper::Error>;
+
+async fn over_h1(
+    stream: TokioIo<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    request: http::Request<Payload>,
+) -> Answered {
+    let (mut sender, connection) =
+        http1::Builder::new().max_buf_size(HEAD).max_headers(FIELDS).handshake(stream).await?;
+    let carrier = Carrier(spawn_local(async move { connection.await.unwrap_or(()) }));
+    Ok((sender.send_request(request).await?, carrier))
+}
+
+async fn over_h2(
+    stream: TokioIo<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    request: http::Request<Payload>,
+) -> Answered {
+    let mut builder = http2::Builder::new(Local);
+    builder.max_header_list_size(u32::try_from(HEAD).unwrap_or(u32::MAX));
+    let (mut sender, connection) = builder.handshake(stream).await?;
+    let carrier = Carrier(spawn_local(async move { connection.await.unwrap_or(()) }));
+    Ok((sender.send_request(request).await?, carrier))
+}
+
+fn request(url: &Url, two: bool) -> Result<http::Request<Payload>, End> {
+    let target = if two { &url[..Position::AfterQuery] } else { &url[Position::BeforePath..Position::AfterQuery] };
+    let mut builder = http::Request::get(target);
+    if two {
+        builder = builder.version(Version::HTTP_2);
+    } else {
+        builder = builder.header(HOST, &url[Position::BeforeHost..Position::AfterPort]);
+    }
+    for (name, value) in SAID {
+        builder = builder.header(name, HeaderValue::from_static(value));
+    }
+    let wrong =
+        |why: http::Error| End::Failed { error: "http_request_error", why: format!("the URL is no request: {why}") };
+    builder.body(Payload::empty()).map_err(wrong)
+}
+
+/// Reads a body to its end, or as far as it is wanted. What was read counts even when the rest does not come.
+async fn read(mut body: Incoming, most: u64, scout: &Scout<'_>) -> Result<Body, (Body, End)> {
+    let mut counted = Body::default();
+    loop {
+        let frame = body.frame().await;
+        counted.ended_us = scout.now();
+        match frame {
+            None => return Ok(counted),
+            Some(Ok(frame)) => {
+                counted.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if counted.bytes > most {
+                    counted.cut = true;
+                    return Ok(counted);
+                }
+            }
+            Some(Err(why)) => {
+                let why = format!("the answer ended before its end, after {} octets: {why}", counted.bytes);
+                return Err((counted, End::Failed { error: "http_response_incomplete", why }));
+            }
+        }
+    }
+}
+
+fn broken(why: &hyper::Error) -> End {
+    let mut causes = String::new();
+    let mut cause = std::error::Error::source(why);
+    while let Some(deeper) = cause {
+        causes += &format!(": {deeper}");
+        cause = deeper.source();
+    }
+    let (error, what) = match why.is_parse() || why.is_parse_too_large() {
+        true => ("http_protocol_error", "the server sent what is not HTTP"),
+        false => ("connection_terminated", "the server closed the connection without an answer"),
+    };
+    End::Failed { error, why: format!("{what} ({why}{causes})") }
+}
+
+fn fields(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text =
+        |value: &HeaderValue| value.as_bytes().escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'");
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "HTTP/0.9",
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        _ => "HTTP/1.1",
+    }
+}

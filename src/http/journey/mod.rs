@@ -1,0 +1,77 @@
+//! Fetching a page as a browser would, and writing down everything on the way.
+//!
+//! `follow` goes from URL to URL, `scout` asks the resolver and notes what it says, `tls` shakes hands and judges the
+//! certificate, `exchange` speaks HTTP; `api` is what clients see of it. The document itself is [`crate::journey`].
+
+mod api;
+mod certificate;
+mod exchange;
+mod follow;
+mod scout;
+mod tls;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use url::Url;
+
+use super::HttpSettings;
+use super::routes::Front;
+use crate::journey::Journey;
+use crate::serve::Resolver;
+
+pub(super) use api::journey;
+pub(super) use tls::Trust;
+
+/// How pages are fetched; what `ProxySettings` say of addresses, choice and time to connect holds here too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchSettings {
+    /// Authorities that are trusted besides those of the system.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// Redirects that are followed.
+    pub redirects: usize,
+    /// How long the whole journey may take.
+    pub time: Duration,
+    /// Octets of a body that are read.
+    pub body_bytes: u64,
+}
+
+impl Default for FetchSettings {
+    fn default() -> Self {
+        Self { authorities: Vec::new(), redirects: 20, time: Duration::from_secs(60), body_bytes: 64 << 20 }
+    }
+}
+
+/// What is to be fetched.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// From where.
+    pub url: Url,
+    /// Whether each hop begins with empty caches.
+    pub cold: bool,
+}
+
+/// Fetches a page from this machine, for whoever has this program. Has to run inside of a `LocalSet`.
+pub async fn fetch(resolver: Resolver, settings: HttpSettings, wanted: Wanted) -> Journey {
+    let front = Front::new(resolver, settings);
+    follow::follow(&front, wanted, IpAddr::V4(Ipv4Addr::LOCALHOST), &scout::Teller::default()).await
+}
+
+/// Reads what was typed: a URL, or a host without a scheme as browsers take it.
+///
+/// # Errors
+/// With a sentence, when it is no URL of the web.
+pub fn url(text: &str) -> Result<Url, String> {
+    let text = text.trim();
+    let url = match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => url,
+        // `localhost:8080` reads as a scheme and a path.
+        Ok(url) if text.contains("://") => return Err(format!("{} is no scheme that is fetched", url.scheme())),
+        _ => Url::parse(&format!("http://{text}")).map_err(|why| format!("this is no URL: {why}"))?,
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the URL holds a user, which has no meaning here".to_owned());
+    }
+    Ok(url)
+}

@@ -1,0 +1,83 @@
+//! One page, fetched from this machine or inside of the lab.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+
+use super::{RunError, Stage, WebPorts, resolver, runtime, stage, web};
+use crate::config::Settings;
+use crate::http::{Wanted, fetch as fetch_page};
+use crate::journey::Journey;
+use crate::lab::Lab;
+use crate::lab::serve::Servers;
+use crate::lab::web::{Ports, WebError};
+
+/// The authorities in the files of the settings and in `more`, all in PEM.
+///
+/// # Errors
+/// When a file cannot be read or holds no certificate.
+pub(super) fn authorities(settings: &Settings, more: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, RunError> {
+    let own = Some(PathBuf::from(&settings.fetch.ca)).filter(|path| !path.as_os_str().is_empty());
+    let mut found = Vec::new();
+    for path in own.iter().chain(more) {
+        let wrong = |why: String| RunError::Authority { path: path.display().to_string(), why };
+        let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let read = read.map_err(|why| wrong(why.to_string()))?;
+        if read.is_empty() {
+            return Err(wrong("there is no certificate in it".to_owned()));
+        }
+        found.extend(read);
+    }
+    Ok(found)
+}
+
+/// Fetches a page and tells the way to it. `authorities` are files with certificate authorities to be trusted as well.
+///
+/// # Errors
+/// When such a file is no good, or the system does not give what is needed.
+pub fn fetch(settings: &Settings, wanted: Wanted, authorities: &[PathBuf]) -> Result<Journey, RunError> {
+    let mut http = web::settings(settings);
+    http.fetch.authorities = self::authorities(settings, authorities)?;
+    Ok(LocalSet::new().block_on(&runtime()?, fetch_page(resolver(settings), http, wanted)))
+}
+
+/// As [`fetch`], in the lab, whose servers run for as long as it takes: name servers on a port of their own, web
+/// origins on theirs. Where these are taken the lab that has them is visited.
+///
+/// # Errors
+/// As [`fetch`], and when an address of the lab cannot be had.
+pub fn fetch_lab(lab: &Lab, settings: &Settings, wanted: Wanted, authorities: &[PathBuf]) -> Result<Journey, RunError> {
+    LocalSet::new().block_on(&runtime()?, async {
+        let servers = Servers::bind(Arc::new(lab.authority().clone()), 0).await?;
+        let usual = lab.web().map(|web| Ports { http: web.port, https: web.tls_port });
+        let at = |ports| Stage { web: WebPorts::At(ports), ..Stage::default() };
+        let origins = match usual.map(|ports| stage::origins(lab, &at(ports))) {
+            Some(Err(RunError::Web(error @ WebError::Bind { .. }))) => {
+                tracing::warn!("{error}: visiting the origins that run there; --ca names their authority");
+                None
+            }
+            Some(origins) => origins?,
+            None => None,
+        };
+        let mut settings = settings.clone();
+        settings.resolver.upstream_port = servers.port();
+        let mut http = web::settings(&settings);
+        http.fetch.authorities = self::authorities(&settings, authorities)?;
+        http.fetch.authorities.extend(origins.as_ref().map(|origins| origins.ca().clone()));
+        let (end, ended) = oneshot::channel::<()>();
+        let (web_end, web_ended) = oneshot::channel::<()>();
+        let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
+        let web = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
+        let journey = fetch_page(resolver(&settings), http, wanted).await;
+        drop((end, web_end));
+        let _ = serving.await;
+        if let Some(web) = web {
+            let _ = web.await;
+        }
+        Ok(journey)
+    })
+}
