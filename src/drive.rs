@@ -3,7 +3,9 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, sleep_until};
 
 use crate::cache::{Cache, Servers};
 use crate::time::Time;
@@ -17,7 +19,7 @@ use crate::wire::Question;
 /// The clock of the edge; the pure half gets its readings as [`Time`].
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    origin: Instant,
+    origin: std::time::Instant,
     /// The calendar at that moment: time since 1970.
     calendar: Duration,
 }
@@ -28,7 +30,7 @@ impl Clock {
     #[expect(clippy::new_without_default, reason = "a clock begins at a moment, not at a default")]
     pub fn new() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
-        let (origin, calendar) = (Instant::now(), SystemTime::now());
+        let (origin, calendar) = (std::time::Instant::now(), SystemTime::now());
         // A clock before 1970 is wrong in any case.
         Self { origin, calendar: calendar.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() }
     }
@@ -37,6 +39,11 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Time {
         Time::ZERO + self.origin.elapsed()
+    }
+
+    /// The same moment as the runtime counts time.
+    fn instant(&self, time: Time) -> Instant {
+        (self.origin + (time - Time::ZERO)).into()
     }
 
     /// Seconds since 1970, modulo 2^32, as cookies count them.
@@ -163,6 +170,9 @@ async fn to_its_end(mut walk: Walk, world: &World, watch: &mut dyn FnMut(&Entry)
     let mut dice = Dice::from_entropy(rand::random());
     let mut exchanges: Vec<(AskId, Exchange<'_>)> = Vec::new();
     let (mut heard, mut shown) = (None, 0);
+    // One timer for the whole walk: to move it costs less than to make a new one.
+    let timer = sleep_until(Instant::now());
+    tokio::pin!(timer);
     loop {
         let mut around = Around {
             cache: &world.cache,
@@ -182,8 +192,12 @@ async fn to_its_end(mut walk: Walk, world: &World, watch: &mut dyn FnMut(&Entry)
                     let id = ask.id;
                     exchanges.push((id, Box::pin(async move { world.upstream.exchange(&ask).await })));
                 }
-                let patience = wake - world.clock.now();
-                heard = tokio::time::timeout(patience, next(&mut exchanges)).await.ok();
+                timer.as_mut().reset(world.clock.instant(wake));
+                heard = tokio::select! {
+                    biased;
+                    heard = next(&mut exchanges) => Some(heard),
+                    () = &mut timer => None,
+                };
             }
         }
     }

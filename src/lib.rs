@@ -18,6 +18,8 @@ pub mod drive;
 pub mod upstream;
 pub mod walk;
 
+mod sys;
+
 pub mod trace;
 
 pub mod journey;

@@ -24,6 +24,7 @@ use crate::lab;
 use crate::listen::{self, Doors, ListenSettings, Open};
 use crate::policy::{LocalData, PolicySettings};
 use crate::serve::{Resolver, ServeSettings, StaleSettings, told_here};
+use crate::sys;
 use crate::time::Time;
 use crate::trace::{RouteKind, Source, Trace};
 use crate::upstream::{Upstream, UpstreamSettings};
@@ -170,6 +171,9 @@ struct Staged {
 
 /// Binds and opens the front doors.
 fn open(settings: &Settings, staged: Staged) -> Result<Front, RunError> {
+    if let Err(error) = sys::open_files_to_the_limit() {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
     let mut wanted = listen_settings(settings);
     let doors = loop {
         match Doors::bind(&wanted) {

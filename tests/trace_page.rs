@@ -34,6 +34,9 @@ const PLAIN: &[(&str, &str)] = &[
     ("GoalId", "number"),
     ("bool", "true or false"),
     ("String", "string"),
+    ("Cow<'static, str>", "string"),
+    // A section becomes one list of lines.
+    ("RrSet", "string"),
     ("&'static str", "string"),
     ("Name", "string"),
     ("IpAddr", "string"),

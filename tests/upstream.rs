@@ -109,7 +109,8 @@ fn ports_and_ids_differ_from_query_to_query_and_keep_to_the_settings() {
         let list = Rc::clone(&seen);
         let server = udp_server(move |query, from| {
             list.borrow_mut().push((query[..2].to_vec(), from));
-            vec![reply(query, &[])]
+            // What is not the reply makes that the port is not used again.
+            vec![b"noise".to_vec(), reply(query, &[])]
         })
         .await;
         let settings = UpstreamSettings {
@@ -126,6 +127,68 @@ fn ports_and_ids_differ_from_query_to_query_and_keep_to_the_settings() {
         assert!(seen.iter().all(|(_, from)| from.ip() == "127.0.0.3".parse::<IpAddr>().unwrap()));
         assert!(seen.iter().map(|(_, from)| from.port()).collect::<HashSet<_>>().len() > 20);
         assert!(seen.iter().map(|(id, _)| id).collect::<HashSet<_>>().len() > 45);
+    });
+}
+
+/// A UDP server that repeats each query, and the ports from which it was asked.
+async fn port_watcher(copies: usize) -> (SocketAddr, Rc<std::cell::RefCell<Vec<u16>>>) {
+    let seen = Rc::new(std::cell::RefCell::new(Vec::new()));
+    let list = Rc::clone(&seen);
+    let server = udp_server(move |query, from| {
+        list.borrow_mut().push(from.port());
+        vec![reply(query, &[]); copies]
+    });
+    (server.await, seen)
+}
+
+#[test]
+fn a_port_stays_with_one_server_and_ends_with_what_comes_unasked() {
+    run(async {
+        let (upstream, others) = (upstream(), Upstream::new(UpstreamSettings::default()));
+        let ((one, at_one), (two, at_two)) = (port_watcher(1).await, port_watcher(1).await);
+        for _ in 0..3 {
+            for server in [one, two] {
+                assert!(matches!(upstream.exchange(&ask(server, Transport::Udp)).await, Heard::Reply { .. }));
+            }
+        }
+        assert!(matches!(others.exchange(&ask(one, Transport::Udp)).await, Heard::Reply { .. }));
+        let (at_one, at_two) = (at_one.take(), at_two.take());
+        assert!(at_one[..3].iter().all(|port| *port == at_one[0]) && at_two.iter().all(|port| *port == at_two[0]));
+        assert_ne!(at_one[0], at_two[0], "what one server sees says nothing about the other");
+        assert_ne!(at_one[0], at_one[3], "other settings, other sockets");
+        // The reply that comes a second time, while nothing is asked, might be a guess.
+        let (server, ports) = port_watcher(2).await;
+        for _ in 0..2 {
+            assert!(matches!(upstream.exchange(&ask(server, Transport::Udp)).await, Heard::Reply { .. }));
+            sleep(Duration::from_millis(30)).await;
+        }
+        assert_ne!(ports.borrow()[0], ports.borrow()[1]);
+    });
+}
+
+#[test]
+fn a_tcp_connection_is_used_again_and_replaced_when_it_was_closed() {
+    run(async {
+        let (accepted, count) = (Rc::new(std::cell::Cell::new(0)), 2);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (server, counter) = (listener.local_addr().unwrap(), Rc::clone(&accepted));
+        tokio::task::spawn_local(async move {
+            // Two queries on each connection, then it is closed without a word.
+            while let Ok((mut stream, _)) = listener.accept().await {
+                counter.set(counter.get() + 1);
+                for _ in 0..count {
+                    let mut query = vec![0; usize::from(stream.read_u16().await.unwrap())];
+                    stream.read_exact(&mut query).await.unwrap();
+                    stream.write_all(&framed(&reply(&query, &[]))).await.unwrap();
+                }
+            }
+        });
+        let upstream = upstream();
+        for _ in 0..6 {
+            let heard = upstream.exchange(&ask(server, Transport::Tcp)).await;
+            assert!(matches!(heard, Heard::Reply { .. }), "{heard:?}");
+        }
+        assert_eq!(accepted.get(), 3);
     });
 }
 

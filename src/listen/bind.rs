@@ -7,7 +7,8 @@ use std::os::fd::AsFd;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{ListenSettings, Transport, sys};
+use super::{ListenSettings, Transport};
+use crate::sys;
 
 /// Datagrams that the kernel may hold for a busy worker, in octets. It grants what net.core.rmem_max allows.
 const RECEIVE_BUFFER: usize = 4 << 20;

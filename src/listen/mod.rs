@@ -6,7 +6,6 @@
 
 mod bind;
 mod quota;
-mod sys;
 mod tcp;
 mod udp;
 mod waiting;

@@ -1,5 +1,6 @@
 //! The UDP loop of a worker: take what waits, answer it, send the answers, all in batches.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
@@ -8,10 +9,11 @@ use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
 use tokio::task::{spawn_local, yield_now};
 
-use super::sys::{self, Batch};
-use super::waiting::Waiting;
+use crate::sys::{self, Batch};
+use super::waiting::{Place, Waiting};
 use super::worker::Worker;
 use super::{Now, Peer, Responder, Transport};
 
@@ -25,15 +27,27 @@ const ROUNDS: usize = 8;
 struct Door {
     socket: AsyncFd<UdpSocket>,
     bound: SocketAddr,
+    /// Answers that took time: what one round of tasks brings leaves in one go, and wakes a client nearby once.
+    outbox: RefCell<Vec<Late>>,
+    work: Notify,
+}
+
+/// An answer that took time.
+struct Late {
+    answer: Vec<u8>,
+    to: SocketAddr,
+    from: Option<SocketAddr>,
+    /// Held until the answer has left, so that a door that closes waits for it.
+    _place: Place,
 }
 
 /// Serves `socket` until the task is aborted.
 pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>>, waiting: &Rc<Waiting>) {
-    let door = socket.local_addr().and_then(|bound| Ok(Rc::new(Door { socket: sys::register(socket)?, bound })));
-    let door = match door {
-        Ok(door) => door,
+    let door = match Door::new(socket) {
+        Ok(door) => Rc::new(door),
         Err(error) => return tracing::error!("a UDP socket cannot be served: {error}"),
     };
+    spawn_local(Rc::clone(&door).post());
     let mut batch = Batch::new();
     let mut rounds = 0;
     loop {
@@ -62,6 +76,22 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
 }
 
 impl Door {
+    fn new(socket: UdpSocket) -> io::Result<Self> {
+        let bound = socket.local_addr()?;
+        Ok(Self { socket: sys::register(socket)?, bound, outbox: RefCell::default(), work: Notify::new() })
+    }
+
+    /// Sends the answers that took time.
+    async fn post(self: Rc<Self>) {
+        loop {
+            self.work.notified().await;
+            let late = self.outbox.take();
+            for Late { answer, to, from, _place } in late {
+                self.send_one(&answer, to, from).await;
+            }
+        }
+    }
+
     /// Fills the batch with datagrams, waiting for the first one. `eager` looks for them before it asks the
     /// runtime, which under load has them ten times cheaper.
     async fn receive(&self, batch: &mut Batch, eager: bool) -> usize {
@@ -129,9 +159,9 @@ fn later<R: Responder>(
     let (door, worker, query) = (Rc::clone(door), Rc::clone(worker), query.to_vec());
     let task = spawn_local(async move {
         if let Some(answer) = worker.responder.answer_later(query, peer).await {
-            door.send_one(&answer, peer.client, from).await;
+            door.outbox.borrow_mut().push(Late { answer, to: peer.client, from, _place: place });
+            door.work.notify_one();
         }
-        drop(place);
     });
     waiting.served_by(kept, task.abort_handle());
 }

@@ -65,10 +65,17 @@ const ZONES: &[(&str, Kind, &str)] = &[
     ("8.b.d.0.1.0.0.2.ip6.arpa", Kind::Empty, "RFC 6303 section 4.6"),
 ];
 
-/// The zones by name, and how many labels their names have: only suffixes of those lengths are worth a look.
-///
+/// The zones, and what tells quickly that a name is in none of them.
+struct Locals {
+    zones: BTreeMap<Name, Local>,
+    /// How many labels their names have: only suffixes of those lengths are worth a look.
+    lengths: BTreeSet<usize>,
+    /// Their last labels: nearly every question ends with another one.
+    tops: BTreeSet<Box<[u8]>>,
+}
+
 /// `ipv4only.arpa` is absent on purpose: without DNS64 it is a name like any other (RFC 8880 §7).
-static LOCAL: LazyLock<(BTreeMap<Name, Local>, BTreeSet<usize>)> = LazyLock::new(|| {
+static LOCALS: LazyLock<Locals> = LazyLock::new(|| {
     let private = (16..=31).map(|octet| (format!("{octet}.172.in-addr.arpa"), "RFC 6303 section 4.1"));
     let shared = (64..=127).map(|octet| (format!("{octet}.100.in-addr.arpa"), "RFC 7793 section 1"));
     let rows = private.chain(shared).map(|(zone, rule)| (zone, Kind::Empty, rule));
@@ -76,7 +83,8 @@ static LOCAL: LazyLock<(BTreeMap<Name, Local>, BTreeSet<usize>)> = LazyLock::new
     let local = |(zone, kind, rule): (String, Kind, _)| Some((zone.parse().ok()?, Local { kind, rule }));
     let zones: BTreeMap<Name, Local> = named.chain(rows).filter_map(local).collect();
     let lengths = zones.keys().map(Name::label_count).collect();
-    (zones, lengths)
+    let tops = zones.keys().filter_map(|zone| zone.labels().last()).map(Into::into).collect();
+    Locals { zones, lengths, tops }
 });
 
 /// The local answer to a question of class IN; `None` when the name is not special.
@@ -104,7 +112,11 @@ pub(super) fn answer(question: &Question) -> Option<LocalAnswer> {
 }
 
 fn find(name: &Name) -> Option<(&'static Name, &'static Local)> {
-    let (zones, lengths) = &*LOCAL;
+    let Locals { zones, lengths, tops } = &*LOCALS;
+    let top = name.labels().last()?;
+    if !tops.iter().any(|known| known.eq_ignore_ascii_case(top)) {
+        return None;
+    }
     let own = name.label_count();
     lengths.iter().take_while(|&&length| length <= own).find_map(|&length| zones.get_key_value(&name.suffix(length)))
 }

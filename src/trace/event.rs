@@ -1,5 +1,6 @@
 //! The events of a walk, each with its reason.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -244,7 +245,7 @@ pub enum Event {
         /// Its size in octets.
         bytes: usize,
         /// Its response code.
-        rcode: String,
+        rcode: Cow<'static, str>,
         /// Whether it was authoritative.
         aa: bool,
         /// Whether it came after the patience had run out.
@@ -390,7 +391,7 @@ pub enum Event {
     /// The goal is reached or given up.
     Ended {
         /// The response code that follows from it.
-        rcode: String,
+        rcode: Cow<'static, str>,
         /// Extended errors, in words.
         edes: Vec<Ede>,
     },

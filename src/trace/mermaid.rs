@@ -26,8 +26,8 @@ impl Trace {
         let _ = told.iter().try_for_each(|step| chart.step(step));
         let verdict = format!("{}: {}", self.title(), self.rcode);
         let _ = writeln!(chart.out, "    Note over R: {}", Plain(&verdict));
-        for line in self.answer.iter().chain(self.edes.iter().map(ToString::to_string).collect::<Vec<_>>().iter()) {
-            let _ = writeln!(chart.out, "    Note over R: {}", Plain(line));
+        for line in Self::records(&self.answer).chain(self.edes.iter().map(ToString::to_string)) {
+            let _ = writeln!(chart.out, "    Note over R: {}", Plain(&line));
         }
         chart.out
     }

@@ -1,6 +1,8 @@
 //! The whole story of one answer, ready to be shown or kept.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
 
 use crate::time::Time;
 use crate::wire::text::{rcode_name, set_lines, type_name};
@@ -22,11 +24,13 @@ pub struct Trace {
     #[serde(rename = "type", serialize_with = "type_text")]
     pub qtype: RecordType,
     /// The response code of the answer.
-    pub rcode: String,
+    pub rcode: Cow<'static, str>,
     /// The answer section, a record a line, in presentation format.
-    pub answer: Vec<String>,
+    #[serde(serialize_with = "lines")]
+    pub answer: Vec<RrSet>,
     /// The authority section likewise.
-    pub authority: Vec<String>,
+    #[serde(serialize_with = "lines")]
+    pub authority: Vec<RrSet>,
     /// Extended errors (RFC 8914).
     pub edes: Vec<Ede>,
     /// What it cost.
@@ -63,18 +67,22 @@ impl Trace {
     /// Puts the story together.
     #[must_use]
     pub fn new(question: &Question, told: &Told<'_>, cost: Cost, steps: Vec<Entry>) -> Self {
-        let lines = |sets: &[RrSet]| sets.iter().flat_map(set_lines).collect();
         Self {
             schema: SCHEMA,
             name: question.name.clone(),
             qtype: question.qtype,
-            rcode: rcode_name(told.rcode).into_owned(),
-            answer: lines(told.answer),
-            authority: lines(told.authority),
+            rcode: rcode_name(told.rcode),
+            answer: told.answer.to_vec(),
+            authority: told.authority.to_vec(),
             edes: told.edes.to_vec(),
             cost,
             steps,
         }
+    }
+
+    /// The records of a section, a line each, in presentation format.
+    pub fn records(section: &[RrSet]) -> impl Iterator<Item = String> + '_ {
+        section.iter().flat_map(set_lines)
     }
 
     /// The title: what was asked.
@@ -82,6 +90,10 @@ impl Trace {
     pub fn title(&self) -> String {
         format!("{} {}", self.name, type_name(self.qtype))
     }
+}
+
+fn lines<S: Serializer>(section: &[RrSet], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(Trace::records(section))
 }
 
 impl Cost {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::wire::{Ede, Name};
+use crate::wire::{Ede, Name, RrSet};
 
 use super::event::{Entry, Event, NameServer, Purpose, Verdict};
 use super::proof::{Bogus, Insecure, Judged, Proof};
@@ -18,10 +18,12 @@ impl Trace {
     /// Octets that the trace takes, all in all; what it shares with the caches counts by its share.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let texts = self.answer.iter().chain(&self.authority).map(|line| size_of::<String>() + text(line));
+        let sets = self.answer.iter().chain(&self.authority);
+        // Their data is shared with the cache, but may outlive what is there.
+        let sets = sets.map(|set| size_of::<RrSet>() + set.heap_bytes() + 2 * PER_BLOCK);
         let steps = self.steps.capacity() * size_of::<Entry>() + 4 * PER_BLOCK;
         let events: usize = self.steps.iter().map(|entry| heap(&entry.event)).sum();
-        size_of::<Self>() + self.name.heap_bytes() + texts.sum::<usize>() + edes(&self.edes) + steps + events
+        size_of::<Self>() + self.name.heap_bytes() + sets.sum::<usize>() + edes(&self.edes) + steps + events
     }
 }
 
@@ -35,10 +37,9 @@ fn heap(event: &Event) -> usize {
         Event::Entered { zone, servers } => zone.heap_bytes() + shared(servers),
         Event::Asked { zone, server, name, .. } => zone.heap_bytes() + at(server) + name.heap_bytes(),
         Event::Joined { zone, name, .. } | Event::Cycle { name, zone } => zone.heap_bytes() + name.heap_bytes(),
-        Event::Heard { server, rcode, verdict, .. } => at(server) + text(rcode) + found(verdict),
+        Event::Heard { server, verdict, .. } | Event::LastResort { server, verdict, .. } => at(server) + found(verdict),
         Event::Late { server, .. } | Event::Ignored { server, .. } => at(server),
         Event::Lost { server, wrong, .. } => at(server) + fault(wrong),
-        Event::LastResort { server, verdict, .. } => at(server) + found(verdict),
         Event::Dropped { owner, .. } => owner.heap_bytes(),
         Event::Detour { name, target, .. } => name.heap_bytes() + target.heap_bytes(),
         Event::Dns64 { name, addrs } => name.heap_bytes() + list(addrs),
@@ -51,7 +52,7 @@ fn heap(event: &Event) -> usize {
         }
         Event::Proved { proof } => proved(proof),
         Event::Judged { judged: Judged::Bogus { reason } } => bogus(reason),
-        Event::Ended { rcode, edes: told } => text(rcode) + edes(told),
+        Event::Ended { edes: told, .. } => edes(told),
         Event::Refresh { .. } | Event::Stale { .. } | Event::LimitReached { .. } | Event::Judged { .. } => 0,
     }
 }

@@ -28,7 +28,7 @@ impl Trace {
     #[must_use]
     pub fn to_svg(&self) -> String {
         let rows = self.rows();
-        let height = TOP + (rows.len() + self.answer.len() + self.edes.len()) * ROW + 40;
+        let height = TOP + (rows.len() + Self::records(&self.answer).count() + self.edes.len()) * ROW + 40;
         let mut out = String::new();
         // Writing to a String cannot fail.
         let _ = self.draw(&rows, height, &mut out);
@@ -106,9 +106,9 @@ impl Trace {
                 )?;
             }
         }
-        let edes: Vec<String> = self.edes.iter().map(ToString::to_string).collect();
-        for (nth, line) in self.answer.iter().chain(&edes).enumerate() {
-            let (y, line) = (TOP + (rows.len() + nth) * ROW + 14, shortened(line, ROOM + 60));
+        let answer = Self::records(&self.answer).chain(self.edes.iter().map(ToString::to_string));
+        for (nth, line) in answer.enumerate() {
+            let (y, line) = (TOP + (rows.len() + nth) * ROW + 14, shortened(&line, ROOM + 60));
             writeln!(
                 out,
                 "<text x=\"{ZONE}\" y=\"{y}\" font-family=\"ui-monospace, monospace\" fill=\"#16202e\">{}</text>",

@@ -88,16 +88,16 @@ impl Trace {
     /// The answer and what it has cost.
     fn write_end(&self, paint: Paint, out: &mut String) -> fmt::Result {
         // An extended error may also say something about a good answer.
-        let (tone, ede_tone) = match self.rcode.as_str() {
+        let (tone, ede_tone) = match &*self.rcode {
             "NOERROR" | "NXDOMAIN" => (Tone::Good, Tone::Odd),
             _ => (Tone::Bad, Tone::Bad),
         };
         let begin = if self.steps.is_empty() { "" } else { "\n" };
         writeln!(out, "{begin}{}", paint.tone(tone, &format!("{}: {}", self.title(), self.rcode)))?;
         for (section, records) in [("answer", &self.answer), ("authority", &self.authority)] {
-            for (nth, record) in records.iter().enumerate() {
+            for (nth, record) in Self::records(records).enumerate() {
                 let section = if nth == 0 { section } else { "" };
-                writeln!(out, "  {} {}", paint.dim(&format!("{section:<9}")), shortened(record))?;
+                writeln!(out, "  {} {}", paint.dim(&format!("{section:<9}")), shortened(&record))?;
             }
         }
         for ede in &self.edes {
@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn heard(ask: u32) -> Event {
-        let (rcode, verdict) = ("NOERROR".to_owned(), Verdict::Answer { records: 1 });
+        let (rcode, verdict) = ("NOERROR".into(), Verdict::Answer { records: 1 });
         Event::Heard { ask, server: server(1), rtt_us: 1_250, bytes: 60, rcode, aa: true, late: false, verdict }
     }
 
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn goals_are_nested_and_say_how_they_end() {
         let purpose = || Purpose::ServerAddress { zone: name("example.") };
-        let ended = || Event::Ended { rcode: "NOERROR".to_owned(), edes: Vec::new() };
+        let ended = || Event::Ended { rcode: "NOERROR".into(), edes: Vec::new() };
         let lines = lines(&[
             (0, goal("www.example.", Purpose::Client, None)),
             (1, goal("ns1.other.", purpose(), Some(GoalId(0)))),

@@ -1,93 +1,115 @@
 //! Exchanges under way, so that equal ones are made once.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::collections::hash_map::Entry;
+use std::mem::ManuallyDrop;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use siphasher::sip128::SipHasher13;
+use smallvec::SmallVec;
+use tokio::sync::Notify;
 
 use crate::trace::Transport;
 use crate::walk::ask::{Ask, Heard};
-use crate::wire::{Flags, HEADER, write_query};
+use crate::wire::HEADER;
 
 /// The exchanges under way, by what is asked of whom.
-#[derive(Default)]
-pub(super) struct Flights(Mutex<HashMap<Key, watch::Receiver<Option<Heard>>>>);
+pub(super) struct Flights {
+    open: Mutex<HashMap<Key, Option<Arc<Flight>>>>,
+    hasher: SipHasher13,
+}
 
 /// What makes two exchanges equal: the server, the transport, which attempt it is, and the octets of the query but
-/// for its id and the case of its name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    server: SocketAddr,
-    transport: Transport,
-    attempt: u32,
-    query: Box<[u8]>,
+/// for its id and the case of its name. A keyed hash of them: equal keys mean equal exchanges, as in the cache.
+pub(super) type Key = u128;
+
+/// An exchange for which others wait than who makes it.
+#[derive(Default)]
+pub(super) struct Flight {
+    /// What was heard; nothing when the leader was dropped.
+    landed: OnceLock<Option<Heard>>,
+    signal: Notify,
 }
 
 /// What a caller has to do about an exchange.
 pub(super) enum Role<'a> {
     /// Make it, and tell the others.
     Lead(Lead<'a>),
-    /// Wait for what the leader tells; an error when it was dropped without telling.
-    Join(watch::Receiver<Option<Heard>>),
+    /// Wait for what the leader tells.
+    Join(Arc<Flight>),
 }
 
 /// The duty to tell. When it is dropped untold, the next caller leads.
 pub(super) struct Lead<'a> {
     flights: &'a Flights,
-    key: &'a Key,
-    outcome: watch::Sender<Option<Heard>>,
-}
-
-impl Key {
-    pub(super) fn of(ask: &Ask) -> Self {
-        let mut query = Vec::with_capacity(128);
-        let flags = Flags::default().with_rd(ask.rd).with_cd(ask.cd);
-        write_query(0, &ask.question, flags, ask.edns.as_ref(), &mut query);
-        let name = HEADER..HEADER + ask.question.name.wire().len();
-        query[name].make_ascii_lowercase();
-        Self { server: ask.server, transport: ask.transport, attempt: ask.attempt, query: query.into() }
-    }
-
-    /// The query to send: with this id, and the name in the case of the ask.
-    pub(super) fn query(&self, ask: &Ask, id: u16) -> Vec<u8> {
-        let mut query = self.query.to_vec();
-        query[..2].copy_from_slice(&id.to_be_bytes());
-        let name = ask.question.name.wire();
-        query[HEADER..HEADER + name.len()].copy_from_slice(name);
-        query
-    }
+    key: Key,
 }
 
 impl Flights {
-    /// Joins the exchange under way, or leads a new one.
-    pub(super) fn role<'a>(&'a self, key: &'a Key) -> Role<'a> {
-        let mut flights = self.0.lock();
-        if let Some(outcome) = flights.get(key) {
-            return Role::Join(outcome.clone());
+    pub(super) fn new(key: (u64, u64)) -> Self {
+        Self { open: Mutex::default(), hasher: SipHasher13::new_with_keys(key.0, key.1) }
+    }
+
+    /// The key of an ask whose octets are `query`.
+    pub(super) fn key(&self, ask: &Ask, query: &[u8]) -> Key {
+        let mut subject: SmallVec<[u8; 384]> = SmallVec::from_slice(query.get(2..).unwrap_or_default());
+        let name = HEADER - 2..HEADER - 2 + ask.question.name.wire().len();
+        subject.get_mut(name).unwrap_or_default().make_ascii_lowercase();
+        match ask.server.ip() {
+            IpAddr::V4(v4) => subject.extend_from_slice(&v4.to_ipv6_mapped().octets()),
+            IpAddr::V6(v6) => subject.extend_from_slice(&v6.octets()),
         }
-        let (outcome, told) = watch::channel(None);
-        flights.insert(key.clone(), told);
-        Role::Lead(Lead { flights: self, key, outcome })
+        subject.extend_from_slice(&ask.server.port().to_be_bytes());
+        subject.extend_from_slice(&ask.attempt.to_be_bytes());
+        subject.push(u8::from(ask.transport == Transport::Tcp));
+        self.hasher.hash(&subject).as_u128()
+    }
+
+    /// Joins the exchange under way, or leads a new one.
+    pub(super) fn role(&self, key: Key) -> Role<'_> {
+        match self.open.lock().entry(key) {
+            Entry::Occupied(mut open) => Role::Join(Arc::clone(open.get_mut().get_or_insert_default())),
+            Entry::Vacant(place) => {
+                place.insert(None);
+                Role::Lead(Lead { flights: self, key })
+            }
+        }
+    }
+}
+
+impl Flight {
+    /// What the leader has told: nothing when it was dropped without telling.
+    pub(super) async fn landed(&self) -> Option<Heard> {
+        loop {
+            // Made before the look, so that a signal in between is not missed.
+            let signal = self.signal.notified();
+            if let Some(heard) = self.landed.get() {
+                return heard.clone();
+            }
+            signal.await;
+        }
     }
 }
 
 impl Lead<'_> {
     /// Ends the exchange. Who asks from now on makes a new one.
     pub(super) fn tell(self, heard: &Heard) {
-        self.flights.0.lock().remove(self.key);
-        if self.outcome.receiver_count() > 0 {
-            self.outcome.send_replace(Some(heard.clone()));
+        ManuallyDrop::new(self).end(|| Some(heard.clone()));
+    }
+
+    fn end(&self, heard: impl FnOnce() -> Option<Heard>) {
+        let others = self.flights.open.lock().remove(&self.key).flatten();
+        if let Some(others) = others {
+            others.landed.get_or_init(heard);
+            others.signal.notify_waiters();
         }
     }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        // After `tell` there is either nothing under the key or the exchange of somebody else.
-        let mut flights = self.flights.0.lock();
-        if flights.get(self.key).is_some_and(|told| self.outcome.subscribe().same_channel(told)) {
-            flights.remove(self.key);
-        }
+        self.end(|| None);
     }
 }

@@ -1,6 +1,7 @@
 //! One exchange with one server. What to make of its outcome, and whom to ask next, the walk decides.
 
 mod flights;
+mod lines;
 mod matching;
 mod tcp;
 mod udp;
@@ -8,6 +9,7 @@ mod udp;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand::RngExt;
@@ -15,8 +17,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::trace::{Ignored, Transport, Unreachable};
 use crate::walk::ask::{Ask, Heard};
-use crate::wire::Reply;
-use flights::{Flights, Key, Role};
+use crate::wire::{Flags, Reply, write_query};
+use flights::{Flights, Role};
 pub use matching::read as read_reply;
 
 /// Packets that are described in one outcome; more than this are ignored without a word.
@@ -47,8 +49,10 @@ impl Default for UpstreamSettings {
     }
 }
 
-/// The way to the servers. Usable from several runtimes at once.
+/// The way to the servers. Usable from several threads at once; on each, inside a set of local tasks.
 pub struct Upstream {
+    /// Tells apart what is kept open under different settings.
+    id: u64,
     settings: UpstreamSettings,
     flights: Flights,
 }
@@ -67,13 +71,14 @@ impl Upstream {
     /// A way that sends as the settings say.
     #[must_use]
     pub fn new(settings: UpstreamSettings) -> Self {
-        Self { settings, flights: Flights::default() }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), settings, flights: Flights::new(rand::random()) }
     }
 
     /// Another way with the same settings, which shares no exchange with this one.
     #[must_use]
     pub fn anew(&self) -> Self {
-        Self::new(self.settings.clone())
+        Self { id: self.id, settings: self.settings.clone(), flights: Flights::new(rand::random()) }
     }
 
     /// Sends the question once and waits for the reply to it until the time to give up.
@@ -85,34 +90,35 @@ impl Upstream {
     /// May be dropped at any time; those who share the exchange then carry on by themselves.
     pub async fn exchange(&self, ask: &Ask) -> Heard {
         let deadline = Instant::now() + ask.give_up;
-        let key = Key::of(ask);
+        let mut query = Vec::with_capacity(128);
+        let flags = Flags::default().with_rd(ask.rd).with_cd(ask.cd);
+        write_query(0, &ask.question, flags, ask.edns.as_ref(), &mut query);
+        let key = self.flights.key(ask, &query);
         loop {
-            match self.flights.role(&key) {
+            match self.flights.role(key) {
                 Role::Lead(lead) => {
-                    let heard = self.send(ask, &key, deadline).await;
+                    let heard = self.send(ask, query, deadline).await;
                     lead.tell(&heard);
                     return heard;
                 }
-                Role::Join(mut outcome) => {
-                    let told = timeout_at(deadline, outcome.wait_for(Option::is_some)).await;
-                    match told.map(|told| told.map(|heard| heard.clone())) {
-                        Ok(Ok(Some(heard))) => return with_id(heard, ask),
-                        // Whoever led is gone without an outcome: lead, or join whoever does now.
-                        Ok(Ok(None) | Err(_)) => {}
-                        Err(_) => return Heard::Silence { ask: ask.id, ignored: Vec::new() },
-                    }
-                }
+                Role::Join(flight) => match timeout_at(deadline, flight.landed()).await {
+                    Ok(Some(heard)) => return with_id(heard, ask),
+                    // Whoever led is gone without an outcome: lead, or join whoever does now.
+                    Ok(None) => {}
+                    Err(_) => return Heard::Silence { ask: ask.id, ignored: Vec::new() },
+                },
             }
         }
     }
 
-    async fn send(&self, ask: &Ask, key: &Key, deadline: Instant) -> Heard {
+    async fn send(&self, ask: &Ask, mut query: Vec<u8>, deadline: Instant) -> Heard {
         // The thread's generator is a ChaCha stream cipher seeded by the system: ids cannot be told from earlier ids.
         let id: u16 = rand::rng().random();
+        query[..2].copy_from_slice(&id.to_be_bytes());
         let mut ignored = Vec::new();
         let outcome = match ask.transport {
-            Transport::Udp => udp::exchange(&self.settings, ask, id, &key.query(ask, id), deadline, &mut ignored).await,
-            Transport::Tcp => tcp::exchange(&self.settings, ask, id, &key.query(ask, id), deadline, &mut ignored).await,
+            Transport::Udp => udp::exchange(self, ask, id, &query, deadline, &mut ignored).await,
+            Transport::Tcp => tcp::exchange(self, ask, id, &query, deadline, &mut ignored).await,
         };
         let ask = ask.id;
         match outcome {

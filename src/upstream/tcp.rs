@@ -1,47 +1,122 @@
-//! A query over TCP, on a connection of its own (RFC 7766 §5).
+//! A query over TCP, on a connection that was kept or on a new one (RFC 7766 §5, §6.2.1).
 
+use std::cell::RefCell;
+use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Answered, Outcome, UpstreamSettings, matching, note, source, unreachable};
+use super::lines::Peer;
+use super::{Answered, Outcome, Upstream, UpstreamSettings, matching, note, source, unreachable};
 use crate::trace::{Ignored, Unreachable};
 use crate::walk::ask::Ask;
 
-/// Connects, sends `query` and reads messages until one is the reply, until `deadline`.
+/// How long a connection waits for its next query; servers close idle ones after some seconds too (RFC 7766 §6.2.3).
+const IDLE: Duration = Duration::from_secs(4);
+/// Most connections that wait for their next query, in each thread: each holds a descriptor here and at the server.
+const MOST_IDLE: usize = 64;
+
+/// A connection that waits for its next query.
+struct Kept {
+    /// A socket belongs to the runtime on which it was opened.
+    runtime: Id,
+    peer: Peer,
+    stream: TcpStream,
+    since: Instant,
+}
+
+thread_local! {
+    /// The connections of this thread that wait, the one that waits longest first.
+    static KEPT: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Sends `query` over a connection to the server and reads messages until one is the reply, until `deadline`.
+///
+/// A kept connection may have been closed while the query was on its way: then nothing has come back over it, and a new
+/// one takes its place (RFC 7766 §6.2.1), which is no second try, since the server has not answered the first.
 pub(super) async fn exchange(
-    settings: &UpstreamSettings,
+    upstream: &Upstream,
     ask: &Ask,
     id: u16,
     query: &[u8],
     deadline: Instant,
     ignored: &mut Vec<Ignored>,
 ) -> Outcome {
+    let peer = (upstream.id, ask.server);
     let talk = async {
-        let mut stream = connect(settings, ask.server).await.map_err(|error| unreachable(&error))?;
-        let sent = Instant::now();
         // Length and message in one write, so that they leave in one segment (RFC 7766 §8).
         let len = u16::try_from(query.len()).map_err(|_| Unreachable::Local)?;
         let framed = [&len.to_be_bytes(), query].concat();
-        stream.write_all(&framed).await.map_err(|error| unreachable(&error))?;
-        let mut message = Vec::new();
-        loop {
-            if let Err(error) = read_message(&mut stream, &mut message).await {
-                // It was reached and spoke, but said nothing of use.
-                return Err(if ignored.is_empty() { unreachable(&error) } else { Unreachable::Garbage });
-            }
-            match matching::read(&mut message, id, ask) {
-                Ok(reply) => return Ok(Answered { reply, bytes: message.len(), rtt: sent.elapsed() }),
-                Err(other) => note(ignored, other),
+        while let Some(stream) = take(peer) {
+            match converse(stream, peer, &framed, (id, ask), ignored).await {
+                Err(Unreachable::Closed) => {}
+                outcome => return outcome,
             }
         }
+        let stream = connect(&upstream.settings, ask.server).await.map_err(|error| unreachable(&error))?;
+        converse(stream, peer, &framed, (id, ask), ignored).await
     };
     timeout_at(deadline, talk).await.unwrap_or(Err(Unreachable::Timeout))
 }
 
-async fn connect(settings: &UpstreamSettings, server: SocketAddr) -> std::io::Result<TcpStream> {
+/// One query and its reply; a connection over which nothing else came is kept.
+async fn converse(
+    mut stream: TcpStream,
+    peer: Peer,
+    framed: &[u8],
+    (id, ask): (u16, &Ask),
+    ignored: &mut Vec<Ignored>,
+) -> Outcome {
+    let sent = Instant::now();
+    stream.write_all(framed).await.map_err(|error| unreachable(&error))?;
+    let mut message = Vec::new();
+    loop {
+        if let Err(error) = read_message(&mut stream, &mut message).await {
+            // It was reached and spoke, but said nothing of use.
+            return Err(if ignored.is_empty() { unreachable(&error) } else { Unreachable::Garbage });
+        }
+        match matching::read(&mut message, id, ask) {
+            Ok(reply) => {
+                if ignored.is_empty() {
+                    keep(peer, stream);
+                }
+                return Ok(Answered { reply, bytes: message.len(), rtt: sent.elapsed() });
+            }
+            Err(other) => note(ignored, other),
+        }
+    }
+}
+
+/// A connection to `peer` that waits and is still open.
+fn take(peer: Peer) -> Option<TcpStream> {
+    let (here, now) = (Handle::current().id(), Instant::now());
+    KEPT.with_borrow_mut(|kept| {
+        kept.retain(|waits| waits.runtime == here && now - waits.since < IDLE);
+        loop {
+            let Kept { stream, .. } = kept.remove(kept.iter().rposition(|waits| waits.peer == peer)?);
+            // The end of the stream can be read, and so can what nobody asked for.
+            let nothing = stream.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+            if nothing {
+                return Some(stream);
+            }
+        }
+    })
+}
+
+fn keep(peer: Peer, stream: TcpStream) {
+    KEPT.with_borrow_mut(|kept| {
+        if kept.len() >= MOST_IDLE {
+            kept.remove(0);
+        }
+        kept.push(Kept { runtime: Handle::current().id(), peer, stream, since: Instant::now() });
+    });
+}
+
+async fn connect(settings: &UpstreamSettings, server: SocketAddr) -> io::Result<TcpStream> {
     let socket = if server.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     let from = source(settings, server);
     if !from.is_unspecified() {
@@ -51,10 +126,10 @@ async fn connect(settings: &UpstreamSettings, server: SocketAddr) -> std::io::Re
 }
 
 /// Reads one message with its length (RFC 1035 §4.2.2), which is never longer than 65535 octets.
-async fn read_message(stream: &mut TcpStream, message: &mut Vec<u8>) -> std::io::Result<()> {
+async fn read_message(stream: &mut TcpStream, message: &mut Vec<u8>) -> io::Result<()> {
     let len = stream.read_u16().await?;
     message.clear();
     // The length is the server's word: room is made for what comes, not for what it promises.
     (&mut *stream).take(u64::from(len)).read_to_end(message).await?;
-    if message.len() < usize::from(len) { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    if message.len() < usize::from(len) { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }

@@ -1,19 +1,19 @@
-//! A query over UDP, from a socket of its own that is gone when the reply has come.
+//! A query over UDP, from a port that a forger has to guess.
 
 use std::cell::RefCell;
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 
 use rand::RngExt;
 use smallvec::SmallVec;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
-use tokio::time::{Instant, timeout_at};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::time::Instant;
 
-use super::{Answered, Outcome, UpstreamSettings, matching, note, source, unreachable};
+use super::lines::{Come, Line, Lines};
+use super::{Answered, Outcome, Upstream, UpstreamSettings, matching, note, source, unreachable};
 use crate::trace::{Ignored, Unreachable};
 use crate::walk::ask::Ask;
+use crate::wire::Reply;
 
 /// Ports to try before it is concluded that none is free.
 const PORT_TRIES: usize = 32;
@@ -23,49 +23,81 @@ thread_local! {
     static ROOM: RefCell<Vec<u8>> = RefCell::new(vec![0; 65535]);
 }
 
-/// Sends `query` and listens until `deadline`; a fresh random port for each query makes the pair of port and id hard to
-/// guess, and a connected socket gets packets of the server alone, and the ICMP errors about it (RFC 5452 §9.2).
+/// Sends `query` and listens until `deadline`. A random port makes the pair of port and id hard to guess, and a
+/// connected socket gets packets of the server alone, and the ICMP errors about it (RFC 5452 §9.2).
 pub(super) async fn exchange(
-    settings: &UpstreamSettings,
+    upstream: &Upstream,
     ask: &Ask,
     id: u16,
     query: &[u8],
     deadline: Instant,
     ignored: &mut Vec<Ignored>,
 ) -> Outcome {
-    let socket = connected(settings, ask.server).map_err(|error| unreachable(&error))?;
-    let sent = Instant::now();
-    socket.send(query).await.map_err(|error| unreachable(&error))?;
-    // ICMP errors wake with neither EPOLLIN nor EPOLLHUP, so they have to be asked for by name.
-    let wake = Interest::READABLE | Interest::ERROR;
-    let listen = async {
+    let mut line = dial(upstream, ask.server, query).map_err(|error| unreachable(&error))?;
+    loop {
+        let sent = match line.come(deadline).await {
+            Come::Something(sent) => sent,
+            // What is wrong with it may concern a query before.
+            Come::Unsent(_) if line.is_used() => {
+                line = fresh(upstream, ask.server, query).map_err(|error| unreachable(&error))?;
+                continue;
+            }
+            Come::Unsent(error) => return Err(unreachable(&error)),
+            Come::Nothing => return Err(Unreachable::Timeout),
+        };
+        // One event may stand for several packets; nobody is told of those that are left.
         loop {
-            let receive = || {
-                ROOM.with_borrow_mut(|room| {
-                    let len = (&*SockRef::from(&socket)).read(room)?;
-                    Ok((len, matching::read(&mut room[..len], id, ask)))
-                })
-            };
-            let received = socket.async_io(wake, receive).await;
-            match received {
-                Ok((bytes, Ok(reply))) => return Ok(Answered { reply, bytes, rtt: sent.elapsed() }),
+            let packet = receive(&line, id, ask);
+            match packet {
+                Ok((bytes, Ok(reply))) => {
+                    if ignored.is_empty() {
+                        line.keep((upstream.id, ask.server), id);
+                    }
+                    return Ok(Answered { reply, bytes, rtt: sent.elapsed() });
+                }
                 Ok((_, Err(Ignored::WrongCase))) => {
                     // Id, port and question are right, so this is all that the server has to say; the walk can ask
                     // it over TCP at once. Whoever forged it has won no more than that.
                     note(ignored, Ignored::WrongCase);
                     return Err(Unreachable::CaseMismatch);
                 }
+                // The network has doubled the reply to the query before.
+                Ok((_, Err(Ignored::WrongId { got, .. }))) if Some(got) == line.last_id() => {}
                 Ok((_, Err(other))) => note(ignored, other),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(unreachable(&error)),
             }
         }
-    };
-    timeout_at(deadline, listen).await.unwrap_or(Err(Unreachable::Timeout))
+    }
+}
+
+fn receive(line: &Line, id: u16, ask: &Ask) -> io::Result<(usize, Result<Box<Reply>, Ignored>)> {
+    ROOM.with_borrow_mut(|room| {
+        let len = line.receive(room)?;
+        Ok((len, matching::read(&mut room[..len], id, ask)))
+    })
+}
+
+/// Sends `query` over a line to `server`: one that is open, or a new one.
+fn dial(upstream: &Upstream, server: SocketAddr, query: &[u8]) -> io::Result<Line> {
+    match Lines::here()?.take((upstream.id, server)) {
+        Some(line) => {
+            line.send(query);
+            Ok(line)
+        }
+        None => fresh(upstream, server, query),
+    }
+}
+
+fn fresh(upstream: &Upstream, server: SocketAddr, query: &[u8]) -> io::Result<Line> {
+    let line = Lines::here()?.open(connected(&upstream.settings, server)?)?;
+    line.send(query);
+    Ok(line)
 }
 
 /// A socket that is connected to the server, on a port that nobody can predict.
-fn connected(settings: &UpstreamSettings, server: SocketAddr) -> io::Result<UdpSocket> {
+fn connected(settings: &UpstreamSettings, server: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(server), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     let from = source(settings, server);
     let mut tries = PORT_TRIES;
@@ -79,9 +111,8 @@ fn connected(settings: &UpstreamSettings, server: SocketAddr) -> io::Result<UdpS
         }
     }
     socket.connect(&server.into())?;
-    UdpSocket::from_std(socket.into())
+    Ok(socket)
 }
-
 /// Any port that the settings allow, each as likely as the others.
 fn port(settings: &UpstreamSettings) -> u16 {
     let mut avoid: SmallVec<[u16; 8]> = settings.avoid_ports.iter().copied().collect();

@@ -77,7 +77,7 @@ impl Walk {
                     server: pending.server.clone(),
                     rtt_us: u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX),
                     bytes,
-                    rcode: rcode_name(clean.rcode).into_owned(),
+                    rcode: rcode_name(clean.rcode),
                     aa: clean.aa,
                     late: pending.late,
                     verdict: shown(&verdict, &pending),

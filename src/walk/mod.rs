@@ -316,7 +316,7 @@ impl Walk {
             Found::TooLong => (ResponseCode::YXDomain, Vec::new()),
             Found::Answer(_) | Found::NoData(_) => (ResponseCode::NoError, Vec::new()),
         };
-        self.note(turn, id, Event::Ended { rcode: rcode_name(rcode).into_owned(), edes });
+        self.note(turn, id, Event::Ended { rcode: rcode_name(rcode), edes });
         if let Found::Failed(failure) = &found {
             self.learn_failure(id, failure, turn);
         }

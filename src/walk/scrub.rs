@@ -15,6 +15,9 @@ const MAX_LINKS: usize = 16;
 /// Most signatures over one set; the first are kept (KeyTrap, CVE-2023-50387: each costs a verification).
 const MAX_SIGS: usize = 8;
 
+/// Sets that are found by looking at each.
+const UNINDEXED: usize = 16;
+
 /// The useful part of a reply.
 #[derive(Clone, Debug)]
 pub struct Clean {
@@ -280,6 +283,7 @@ fn sets(zone: &Name, records: Vec<Record>, plain_sigs: bool, dropped: &mut Vec<D
         sigs: Vec<Box<[u8]>>,
     }
     let mut order: Vec<(RecordType, Group)> = Vec::new();
+    // Nearly all replies have few sets; only for the others is an index worth its price.
     let mut index: HashMap<(Name, RecordType), usize> = HashMap::new();
     for record in records {
         let why = match record.class {
@@ -292,11 +296,19 @@ fn sets(zone: &Name, records: Vec<Record>, plain_sigs: bool, dropped: &mut Vec<D
             continue;
         }
         let covers = record.covers().filter(|_| !plain_sigs);
-        let key = (record.owner.clone(), covers.unwrap_or(record.rtype));
-        let at = *index.entry(key).or_insert_with_key(|(owner, rtype)| {
-            let group = Group { owner: owner.clone(), ttl_secs: u32::MAX, rdatas: Vec::new(), sigs: Vec::new() };
-            order.push((*rtype, group));
-            order.len() - 1
+        let rtype = covers.unwrap_or(record.rtype);
+        let same = |(other, group): &(RecordType, Group)| *other == rtype && group.owner == record.owner;
+        let known = order[..order.len().min(UNINDEXED)].iter().position(same);
+        let at = known.unwrap_or_else(|| {
+            let next = order.len();
+            let mut open = |owner: Name| {
+                order.push((rtype, Group { owner, ttl_secs: u32::MAX, rdatas: Vec::new(), sigs: Vec::new() }));
+                next
+            };
+            if next < UNINDEXED {
+                return open(record.owner.clone());
+            }
+            *index.entry((record.owner.clone(), rtype)).or_insert_with_key(|(owner, _)| open(owner.clone()))
         });
         let group = &mut order[at].1;
         // RFC 2181 §5.2: the least TTL counts for the whole set.

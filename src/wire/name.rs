@@ -10,6 +10,8 @@ use smallvec::SmallVec;
 
 /// Longest name in wire form, with its length octets and the root (RFC 1035 §2.3.4).
 pub(super) const MAX_WIRE: usize = 255;
+/// Most labels: each has a length octet and one more, the root has one octet.
+const MAX_LABELS: usize = MAX_WIRE / 2;
 /// Longest label (RFC 1035 §2.3.4).
 pub(super) const MAX_LABEL: usize = 63;
 
@@ -17,9 +19,15 @@ pub(super) const MAX_LABEL: usize = 63;
 ///
 /// Case is preserved; equality, order and hash ignore the case of ASCII letters (RFC 4343).
 /// The order is the canonical one of RFC 4034 §6.1.
-#[derive(Clone)]
 pub struct Name {
     wire: SmallVec<[u8; 40]>,
+}
+
+impl Clone for Name {
+    fn clone(&self) -> Self {
+        // The derived one copies octet by octet.
+        Self { wire: SmallVec::from_slice(&self.wire) }
+    }
 }
 
 /// Why bytes or text are not a name.
@@ -110,6 +118,24 @@ impl Name {
         Labels { rest: &self.wire }
     }
 
+    /// Where each label begins, leftmost first, in room that the caller has: the rightmost is the one to begin with
+    /// when names are compared.
+    fn label_starts<'a>(&self, room: &'a mut [u8; MAX_LABELS]) -> &'a [u8] {
+        let (mut at, mut count) = (0, 0);
+        while self.wire[usize::from(at)] != 0 {
+            room[count] = at;
+            at += self.wire[usize::from(at)] + 1;
+            count += 1;
+        }
+        &room[..count]
+    }
+
+    /// The label that begins at `at`.
+    fn label_at(&self, at: u8) -> &[u8] {
+        let (len, rest) = (usize::from(self.wire[usize::from(at)]), &self.wire[usize::from(at) + 1..]);
+        &rest[..len]
+    }
+
     /// How many labels there are, the root not counted.
     #[must_use]
     pub fn label_count(&self) -> usize {
@@ -156,10 +182,10 @@ impl Name {
     /// How many labels, counted from the root, both names have in common.
     #[must_use]
     pub fn common_labels(&self, other: &Self) -> usize {
-        let mine: SmallVec<[&[u8]; 16]> = self.labels().collect();
-        let theirs: SmallVec<[&[u8]; 16]> = other.labels().collect();
+        let (mut mine, mut theirs) = ([0; MAX_LABELS], [0; MAX_LABELS]);
+        let (mine, theirs) = (self.label_starts(&mut mine), other.label_starts(&mut theirs));
         let pairs = mine.iter().rev().zip(theirs.iter().rev());
-        pairs.take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count()
+        pairs.take_while(|(a, b)| self.label_at(**a).eq_ignore_ascii_case(other.label_at(**b))).count()
     }
 
     /// This name with `label` put before it.
@@ -269,11 +295,11 @@ impl PartialOrd for Name {
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
         // RFC 4034 §6.1: label by label from the right, as lower-case octets, absent before present.
-        let mine: SmallVec<[&[u8]; 16]> = self.labels().collect();
-        let theirs: SmallVec<[&[u8]; 16]> = other.labels().collect();
+        let (mut mine, mut theirs) = ([0; MAX_LABELS], [0; MAX_LABELS]);
+        let (mine, theirs) = (self.label_starts(&mut mine), other.label_starts(&mut theirs));
         for (a, b) in mine.iter().rev().zip(theirs.iter().rev()) {
-            let lower = |label: &[u8]| label.iter().map(u8::to_ascii_lowercase).collect::<SmallVec<[u8; 64]>>();
-            match lower(a).cmp(&lower(b)) {
+            let (a, b) = (self.label_at(*a).iter(), other.label_at(*b).iter());
+            match a.map(u8::to_ascii_lowercase).cmp(b.map(u8::to_ascii_lowercase)) {
                 Ordering::Equal => {}
                 unequal => return unequal,
             }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
+use smallvec::SmallVec;
 
 use super::text::{class_name, type_name};
 use super::{DNSClass, Name, RecordType};
@@ -163,13 +164,14 @@ impl Rdatas {
 /// Data longer than 65535 octets cannot come from a message and is left out.
 impl<'a> FromIterator<&'a [u8]> for Rdatas {
     fn from_iter<I: IntoIterator<Item = &'a [u8]>>(rdatas: I) -> Self {
-        let mut block = Vec::new();
+        // Most sets are small: the one block of memory is the one that is kept.
+        let mut block: SmallVec<[u8; 256]> = SmallVec::new();
         for rdata in rdatas {
             let Ok(len) = u16::try_from(rdata.len()) else { continue };
             block.extend_from_slice(&len.to_be_bytes());
             block.extend_from_slice(rdata);
         }
-        Self((!block.is_empty()).then(|| block.into()))
+        Self((!block.is_empty()).then(|| Arc::from(&block[..])))
     }
 }
 

@@ -127,7 +127,7 @@ impl Display for Told<'_> {
         for (section, records) in [("Answer", &trace.answer), ("Authority", &trace.authority)] {
             if !records.is_empty() {
                 writeln!(f, "<h2>{section}</h2>\n<ul class=\"records\">")?;
-                records.iter().try_for_each(|record| writeln!(f, "<li><code>{}</code></li>", Html(record)))?;
+                Trace::records(records).try_for_each(|record| writeln!(f, "<li><code>{}</code></li>", Html(&record)))?;
                 writeln!(f, "</ul>")?;
             }
         }
@@ -157,7 +157,7 @@ impl Display for Told<'_> {
 
 /// What kind of news the outcome is.
 fn verdict(trace: &Trace) -> Tone {
-    match trace.rcode.as_str() {
+    match &*trace.rcode {
         "NOERROR" | "NXDOMAIN" if trace.edes.is_empty() => Tone::Good,
         "NOERROR" | "NXDOMAIN" => Tone::Odd,
         _ => Tone::Bad,

@@ -1,9 +1,9 @@
-//! The system calls that std does not offer: whole batches of datagrams in one call, and the address that
-//! a datagram was sent to. Linux.
+//! The system calls that std does not offer: whole batches of datagrams in one call, the address that a datagram
+//! was sent to, the limit of open files, and sockets in the event queue of the runtime. Linux.
 //!
 //! Message headers are built anew for each call: the kernel shortens their lengths, and a header that is
 //! used again as the kernel left it loses the room for an address or for a control message.
-#![expect(unsafe_code, reason = "recvmmsg, sendmmsg and sendmsg with IP_PKTINFO exist in libc alone")]
+#![expect(unsafe_code, reason = "recvmmsg, sendmmsg, sendmsg with IP_PKTINFO and setrlimit exist in libc alone")]
 
 use std::io;
 use std::mem::{self, MaybeUninit};
@@ -15,7 +15,7 @@ use socket2::SockAddr;
 use tokio::io::unix::AsyncFd;
 
 /// Datagrams moved by one system call.
-pub(super) const BATCH: usize = 32;
+pub(crate) const BATCH: usize = 32;
 /// Room for one query. EDNS options and all, a query needs a tenth of it; longer datagrams are dropped.
 const ROOM: usize = 4096;
 /// Room for one `in_pktinfo` or `in6_pktinfo` with its header (`CMSG_SPACE` of the larger is 40).
@@ -44,7 +44,7 @@ struct Slot {
 }
 
 /// The buffers of one socket: queries received together, and the answers to them.
-pub(super) struct Batch {
+pub(crate) struct Batch {
     room: Vec<u8>,
     slots: Vec<Slot>,
     answers: Vec<Vec<u8>>,
@@ -54,15 +54,15 @@ pub(super) struct Batch {
 }
 
 /// A query as it was received.
-pub(super) struct Packet<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) from: SocketAddr,
+pub(crate) struct Packet<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) from: SocketAddr,
     /// The address that was asked; the port is 0. Known on sockets with [`want_local_address`] alone.
-    pub(super) local: Option<SocketAddr>,
+    pub(crate) local: Option<SocketAddr>,
 }
 
 impl Batch {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // SAFETY: sockaddr_storage is plain integers, for which all zeroes is a value.
         let from: libc::sockaddr_storage = unsafe { mem::zeroed() };
         let slot = Slot { from, from_len: 0, control: Control::EMPTY, control_len: 0, len: 0, whole: false };
@@ -76,7 +76,7 @@ impl Batch {
     }
 
     /// Fills the batch with what waits on the socket, without waiting; returns how many datagrams came.
-    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         self.ready.clear();
         self.sent = 0;
         let mut parts = [const { libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 } }; BATCH];
@@ -111,7 +111,7 @@ impl Batch {
 
     /// Shows each of the first `count` datagrams to `answer`; where that returns true, what it left in the
     /// buffer is queued for [`Batch::send`].
-    pub(super) fn answer_each(&mut self, count: usize, mut answer: impl FnMut(&Packet<'_>, &mut Vec<u8>) -> bool) {
+    pub(crate) fn answer_each(&mut self, count: usize, mut answer: impl FnMut(&Packet<'_>, &mut Vec<u8>) -> bool) {
         let rooms = self.room.chunks_exact(ROOM);
         for (at, ((slot, room), out)) in self.slots.iter_mut().zip(rooms).zip(&mut self.answers).enumerate().take(count)
         {
@@ -129,7 +129,7 @@ impl Batch {
     ///
     /// # Errors
     /// `WouldBlock` when the socket is full; what is left goes out with the next call.
-    pub(super) fn send(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
+    pub(crate) fn send(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
         while self.sent < self.ready.len() {
             match self.send_some(socket) {
                 Ok(count) => self.sent += count.max(1),
@@ -169,14 +169,38 @@ impl Batch {
     }
 }
 
-/// Registers a socket with the event queue of the runtime on which this is called.
-pub(super) fn register(socket: UdpSocket) -> io::Result<AsyncFd<UdpSocket>> {
-    // SAFETY: the UdpSocket owns its descriptor and keeps it open; no one takes it out of the AsyncFd.
-    Ok(unsafe { AsyncFd::register(socket) }?)
+/// What owns a descriptor and keeps it open for as long as it lives.
+pub(crate) trait Owner: AsRawFd {}
+impl Owner for UdpSocket {}
+impl Owner for mio::Poll {}
+
+/// Registers a descriptor with the event queue of the runtime on which this is called.
+pub(crate) fn register<T: Owner>(owner: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: an Owner owns its descriptor and keeps it open; no one takes it out of the AsyncFd.
+    unsafe { AsyncFd::register(owner) }.map_err(Into::into)
+}
+
+/// Lets this process open as many files as the system allows it to: each query to a server is a socket, and the usual
+/// limit of 1024 is there for programs that use `select`.
+///
+/// # Errors
+/// When the system refuses, which is no reason not to start.
+pub(crate) fn open_files_to_the_limit() -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for one rlimit, which getrlimit fills.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: `limit` is a whole rlimit, which setrlimit only reads.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// Sends one datagram to `to`; from `from`, when that is given.
-pub(super) fn send_one(
+pub(crate) fn send_one(
     socket: BorrowedFd<'_>,
     bytes: &[u8],
     to: SocketAddr,
@@ -201,7 +225,7 @@ pub(super) fn send_one(
 }
 
 /// Asks the kernel to tell, with each datagram, which address it was sent to.
-pub(super) fn want_local_address(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
+pub(crate) fn want_local_address(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
     if v6 {
         set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)
     } else {
@@ -211,7 +235,7 @@ pub(super) fn want_local_address(socket: BorrowedFd<'_>, v6: bool) -> io::Result
 
 /// Makes answers ignore the path MTU that ICMP messages claim, which anybody can forge to have answers cut in
 /// fragments and spoof the second one (RFC 9715 §3.1).
-pub(super) fn ignore_path_mtu(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
+pub(crate) fn ignore_path_mtu(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
     if v6 {
         set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)
     } else {

@@ -1,0 +1,362 @@
+//! Lines: UDP sockets, each on a port that was drawn at random and connected to one server, kept for a few seconds so
+//! that the next query to that server need not open one.
+//!
+//! A line belongs to one server: what another server sees of our ports says nothing about it. It carries one query at
+//! a time, and is closed at the first packet that is not the reply, so that whoever guesses its port has one guess at
+//! the id. docs/performance.md has the odds. Each thread has its own lines and one event queue for all of them; one task
+//! waits for that queue, keeps the only timer, and sends what the walks of one round have to ask in one go: a server
+//! nearby is woken once for all of it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Registry, Token};
+use socket2::Socket;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep_until};
+
+use crate::sys;
+
+/// How long a port is in use: who scans for open ports needs a minute for all of them.
+const LIFE: Duration = Duration::from_secs(5);
+/// Most queries from one port.
+const MOST_USES: u32 = 256;
+/// Most lines that wait for their next query, in each thread: each holds a descriptor.
+const MOST_IDLE: usize = 1024;
+/// How often it is looked whether somebody has waited long enough, and a line has become too old.
+const TICK: Duration = Duration::from_millis(50);
+/// Events taken at once.
+const EVENTS: usize = 256;
+
+thread_local! {
+    /// The lines of this thread; the task that waits for their events owns them.
+    static HERE: RefCell<Weak<Lines>> = const { RefCell::new(Weak::new()) };
+}
+
+/// The lines of one thread.
+pub(super) struct Lines {
+    registry: Registry,
+    table: RefCell<Table>,
+    /// Wakes the task: there is something to send, or the first thing to wait for.
+    work: Notify,
+    woken: Cell<bool>,
+}
+
+#[derive(Default)]
+struct Table {
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    /// Slots that have something to send.
+    outbox: Vec<usize>,
+    idle: HashMap<Peer, Vec<Kept>>,
+    idle_count: usize,
+    /// How many slots have a waker.
+    waiting: usize,
+}
+
+/// Whom a line leads to, and the settings by which it was opened.
+pub(super) type Peer = (u64, SocketAddr);
+
+/// The socket of one line, and what goes on there.
+#[derive(Default)]
+struct Slot {
+    socket: Option<Socket>,
+    /// What waits to be sent.
+    query: Vec<u8>,
+    /// When the query left, or why it could not.
+    sent: Option<io::Result<Instant>>,
+    /// Something came, and has not been looked at.
+    ready: bool,
+    waker: Option<Waker>,
+    give_up: Option<Instant>,
+}
+
+/// A line between two queries, or during one.
+struct Kept {
+    slot: usize,
+    born: Instant,
+    uses: u32,
+    last_id: Option<u16>,
+}
+
+/// What the wait for a reply came to.
+pub(super) enum Come {
+    /// Something can be received. The query left at that moment.
+    Something(Instant),
+    /// The query could not be sent.
+    Unsent(io::Error),
+    /// It is time to give up.
+    Nothing,
+}
+
+/// A line in use. Dropped, it is closed; [`Line::keep`] keeps it.
+pub(super) struct Line {
+    lines: Rc<Lines>,
+    kept: Option<Kept>,
+}
+
+impl Lines {
+    /// The lines of this thread.
+    ///
+    /// # Errors
+    /// When the system grants no event queue.
+    pub(super) fn here() -> io::Result<Rc<Self>> {
+        HERE.with_borrow_mut(|here| {
+            if let Some(lines) = here.upgrade() {
+                return Ok(lines);
+            }
+            let queue = mio::Poll::new()?;
+            let (registry, table) = (queue.registry().try_clone()?, RefCell::default());
+            let lines = Rc::new(Self { registry, table, work: Notify::new(), woken: Cell::new(false) });
+            *here = Rc::downgrade(&lines);
+            spawn_local(Rc::clone(&lines).attend(sys::register(queue)?));
+            Ok(lines)
+        })
+    }
+
+    /// A line to `peer` that was used before, if there is one on which nothing has come since.
+    pub(super) fn take(self: &Rc<Self>, peer: Peer) -> Option<Line> {
+        let mut table = self.table.borrow_mut();
+        loop {
+            let kept = table.idle.get_mut(&peer)?.pop()?;
+            table.idle_count -= 1;
+            if !table.slots[kept.slot].ready && kept.born.elapsed() < LIFE {
+                return Some(Line { lines: Rc::clone(self), kept: Some(kept) });
+            }
+            // What comes unasked is a guess, or late: nobody should learn that this port is open.
+            table.release(&kept);
+        }
+    }
+
+    /// A new line.
+    ///
+    /// # Errors
+    /// When the system grants no more events.
+    pub(super) fn open(self: &Rc<Self>, socket: Socket) -> io::Result<Line> {
+        let fd = socket.as_raw_fd();
+        let slot = self.table.borrow_mut().slot(socket);
+        let line = Kept { slot, born: Instant::now(), uses: 0, last_id: None };
+        let line = Line { lines: Rc::clone(self), kept: Some(line) };
+        self.registry.register(&mut SourceFd(&fd), Token(slot), Interest::READABLE)?;
+        Ok(line)
+    }
+
+    /// Waits for events as long as this thread lives.
+    async fn attend(self: Rc<Self>, mut queue: AsyncFd<mio::Poll>) {
+        let mut events = Events::with_capacity(EVENTS);
+        let tick = sleep_until(Instant::now() + TICK);
+        tokio::pin!(tick);
+        loop {
+            let is_busy = self.table.borrow().is_busy();
+            tokio::select! {
+                biased;
+                () = self.work.notified() => {
+                    self.woken.set(false);
+                    self.table.borrow_mut().flush();
+                    if !is_busy {
+                        tick.as_mut().reset(Instant::now() + TICK);
+                    }
+                }
+                ready = queue.readable_mut() => match ready {
+                    Ok(mut ready) => {
+                        let polled = ready.get_inner_mut().poll(&mut events, Some(Duration::ZERO));
+                        self.table.borrow_mut().notice(&events);
+                        if polled.is_err() || events.iter().count() < EVENTS {
+                            ready.clear_ready();
+                        }
+                    }
+                    Err(_) => return,
+                },
+                () = &mut tick, if is_busy => {
+                    let now = Instant::now();
+                    self.table.borrow_mut().tick(now);
+                    tick.as_mut().reset(now + TICK);
+                }
+            }
+        }
+    }
+
+    fn wake(&self) {
+        if !self.woken.replace(true) {
+            self.work.notify_one();
+        }
+    }
+}
+
+impl Table {
+    fn is_busy(&self) -> bool {
+        self.waiting > 0 || self.idle_count > 0
+    }
+
+    fn slot(&mut self, socket: Socket) -> usize {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len() - 1
+        });
+        self.slots[slot].socket = Some(socket);
+        slot
+    }
+
+    /// Sends what waits to be sent.
+    fn flush(&mut self) {
+        let now = Instant::now();
+        for slot in self.outbox.drain(..) {
+            let slot = &mut self.slots[slot];
+            let Some(socket) = slot.socket.as_ref().filter(|_| !slot.query.is_empty()) else { continue };
+            let sent = socket.send(&slot.query);
+            slot.query.clear();
+            slot.sent = Some(match sent {
+                // No room to send it: as if it were lost on the way.
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    slot.waker.iter().for_each(Waker::wake_by_ref);
+                    Err(error)
+                }
+                _ => Ok(now),
+            });
+        }
+    }
+
+    /// Closes a line.
+    fn release(&mut self, kept: &Kept) {
+        self.quiet(kept.slot);
+        let slot = &mut self.slots[kept.slot];
+        (slot.ready, slot.sent, slot.socket) = (false, None, None);
+        slot.query.clear();
+        self.free.push(kept.slot);
+    }
+
+    /// Nobody waits for this line any more.
+    fn quiet(&mut self, slot: usize) {
+        let slot = &mut self.slots[slot];
+        self.waiting -= usize::from(slot.waker.take().is_some());
+        slot.give_up = None;
+    }
+
+    fn notice(&mut self, events: &Events) {
+        for event in events {
+            let Some(slot) = self.slots.get_mut(event.token().0) else { continue };
+            slot.ready = true;
+            if let Some(waker) = &slot.waker {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// Wakes those who have waited long enough, and closes what is too old.
+    fn tick(&mut self, now: Instant) {
+        for slot in &self.slots {
+            if let (Some(waker), Some(give_up)) = (&slot.waker, slot.give_up)
+                && give_up <= now
+            {
+                waker.wake_by_ref();
+            }
+        }
+        let mut old = Vec::new();
+        self.idle.retain(|_, idle| {
+            old.extend(idle.extract_if(.., |kept| now - kept.born >= LIFE));
+            !idle.is_empty()
+        });
+        self.idle_count -= old.len();
+        for kept in &old {
+            self.release(kept);
+        }
+    }
+}
+
+impl Line {
+    /// Whether another query has used it before.
+    pub(super) fn is_used(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.uses > 0)
+    }
+
+    /// The id of the query before: its reply may come twice.
+    pub(super) fn last_id(&self) -> Option<u16> {
+        self.kept.as_ref().and_then(|kept| kept.last_id)
+    }
+
+    /// Sends `query`, together with those of the other walks of this round.
+    pub(super) fn send(&self, query: &[u8]) {
+        let Some(kept) = &self.kept else { return };
+        let mut table = self.lines.table.borrow_mut();
+        table.outbox.push(kept.slot);
+        let slot = &mut table.slots[kept.slot];
+        slot.query.extend_from_slice(query);
+        slot.sent = None;
+        drop(table);
+        self.lines.wake();
+    }
+
+    /// Receives one packet.
+    pub(super) fn receive(&self, room: &mut [u8]) -> io::Result<usize> {
+        let table = self.lines.table.borrow();
+        let socket = self.kept.as_ref().and_then(|kept| table.slots[kept.slot].socket.as_ref());
+        let mut socket = socket.ok_or(io::ErrorKind::NotConnected)?;
+        socket.read(room)
+    }
+
+    /// Waits until something has come, or it is time to `give_up`, which is noticed a moment late.
+    pub(super) async fn come(&self, give_up: Instant) -> Come {
+        poll_fn(|context| self.poll_come(give_up, context)).await
+    }
+
+    fn poll_come(&self, give_up: Instant, context: &Context<'_>) -> Poll<Come> {
+        let Some(kept) = &self.kept else { return Poll::Ready(Come::Nothing) };
+        let mut table = self.lines.table.borrow_mut();
+        let slot = &mut table.slots[kept.slot];
+        let come = match &slot.sent {
+            Some(Err(_)) => slot.sent.take().and_then(Result::err).map(Come::Unsent),
+            Some(Ok(sent)) if slot.ready => Some(Come::Something(*sent)),
+            _ => None,
+        };
+        if let Some(come) = come {
+            slot.ready = false;
+            table.quiet(kept.slot);
+            return Poll::Ready(come);
+        }
+        if let Some(waker) = &mut slot.waker {
+            if Instant::now() >= give_up {
+                table.quiet(kept.slot);
+                return Poll::Ready(Come::Nothing);
+            }
+            waker.clone_from(context.waker());
+            return Poll::Pending;
+        }
+        (slot.waker, slot.give_up) = (Some(context.waker().clone()), Some(give_up));
+        table.waiting += 1;
+        drop(table);
+        self.lines.wake();
+        Poll::Pending
+    }
+
+    /// Keeps the line for the next query to `peer`: the reply to the query `id` has come, and nothing else.
+    pub(super) fn keep(mut self, peer: Peer, id: u16) {
+        let Some(mut kept) = self.kept.take() else { return };
+        let mut table = self.lines.table.borrow_mut();
+        (kept.uses, kept.last_id) = (kept.uses + 1, Some(id));
+        if kept.uses >= MOST_USES || table.idle_count >= MOST_IDLE || table.slots[kept.slot].ready {
+            return table.release(&kept);
+        }
+        table.idle_count += 1;
+        table.idle.entry(peer).or_default().push(kept);
+        drop(table);
+        self.lines.wake();
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            self.lines.table.borrow_mut().release(&kept);
+        }
+    }
+}
