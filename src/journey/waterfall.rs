@@ -211,7 +211,7 @@ fn look_up(lookup: &Lookup, hop: &Hop, in_full: bool, rows: &mut Vec<Row>) {
 
 /// What a look-up brought, in a few words.
 fn brought(lookup: &Lookup, trace: &Trace) -> String {
-    match (lookup.addresses.as_slice(), trace.rcode.as_str()) {
+    match (lookup.addresses.as_slice(), &*trace.rcode) {
         ([], "NOERROR") if lookup.qtype == "HTTPS" && !trace.answer.is_empty() => "found".to_owned(),
         ([], "NOERROR") => "none".to_owned(),
         ([], rcode) => rcode.to_owned(),

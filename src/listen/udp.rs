@@ -12,10 +12,10 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::{spawn_local, yield_now};
 
-use crate::sys::{self, Batch};
 use super::waiting::{Place, Waiting};
 use super::worker::Worker;
 use super::{Now, Peer, Responder, Transport};
+use crate::sys::{self, Batch};
 
 /// Pause after an error that a socket should not give, so that it cannot keep the processor busy.
 const PAUSE: Duration = Duration::from_millis(10);

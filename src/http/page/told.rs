@@ -127,7 +127,8 @@ impl Display for Told<'_> {
         for (section, records) in [("Answer", &trace.answer), ("Authority", &trace.authority)] {
             if !records.is_empty() {
                 writeln!(f, "<h2>{section}</h2>\n<ul class=\"records\">")?;
-                Trace::records(records).try_for_each(|record| writeln!(f, "<li><code>{}</code></li>", Html(&record)))?;
+                Trace::records(records)
+                    .try_for_each(|record| writeln!(f, "<li><code>{}</code></li>", Html(&record)))?;
                 writeln!(f, "</ul>")?;
             }
         }
