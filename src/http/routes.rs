@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
+use axum::http::header::{ACCEPT, CONNECTION, HeaderValue, UPGRADE};
 use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -18,16 +18,6 @@ use super::problem::Problem;
 use super::{HttpSettings, doh, guard, json, page, proxy, tell};
 use crate::listen::Peer;
 use crate::serve::Resolver;
-
-const INDEX: &str = "\
-rootwalk: a recursive DNS resolver that can explain every answer it gives.
-
-  /dns-query                             DNS over HTTP (RFC 8484), GET and POST
-  /resolve?name=NAME&type=TYPE           the answer as JSON; also do=1, cd=1
-  /api/trace?name=NAME&type=TYPE         how the answer is found; cold=1 begins with empty caches
-                                         Accept: text/plain for people, text/event-stream as it happens
-  /api/journey?url=URL                   how a page is fetched, from the first cache to the last octet; Accept likewise
-";
 
 /// What all requests share.
 #[derive(Clone, Debug)]
@@ -124,7 +114,7 @@ fn routes(front: &Front) -> Router {
         || async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this resource; see Allow") };
     let only = |method: MethodRouter<Front>| method.fallback(not_allowed);
     Router::new()
-        .route("/", only(get(index)))
+        .route("/", only(get(page::index)))
         .route("/dns-query", only(get(doh::get).post(doh::post)))
         .route("/resolve", only(get(json::resolve)))
         .route("/api/trace", only(get(tell::trace)))
@@ -139,8 +129,4 @@ fn routes(front: &Front) -> Router {
         .route("/api/journey", only(get(journey::journey)))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing here; / lists what there is") })
         .with_state(front.clone())
-}
-
-async fn index() -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))], INDEX).into_response()
 }

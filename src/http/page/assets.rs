@@ -19,7 +19,12 @@ macro_rules! files {
 const FILES: &[(&str, &str, &str)] = files! {
     "icon.svg" "image/svg+xml",
     "page.css" CSS,
+    "dom.js" SCRIPT,
     "main.js" SCRIPT,
+    "result.js" SCRIPT,
+    "side.js" SCRIPT,
+    "stream.js" SCRIPT,
+    "walk.js" SCRIPT,
 };
 
 /// `GET /page/FILE`.

@@ -34,6 +34,28 @@ pub use zoo::Exhibit;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+const INDEX: &str = "\
+rootwalk: a recursive DNS resolver that can explain every answer it gives.
+
+  /trace/NAME?type=TYPE                  how the answer is found, to be read; cold=1 begins with empty caches, cd=1 does not validate
+  /past?search=NAME&verdict=failed       walks of the past; also slow_ms=N
+  /t/ID                                  one of them; also .json, .txt, .mmd (Mermaid), .svg
+  /zoo                                   in the lab: what there is to see
+  /live, /metrics                        what the program is doing, in numbers; the latter for Prometheus
+  /dns-query                             DNS over HTTP (RFC 8484), GET and POST
+  /resolve?name=NAME&type=TYPE           the answer as JSON; also do=1, cd=1
+  /api/trace?name=NAME&type=TYPE         how the answer is found, for programs; also cold=1, cd=1
+                                         Accept: text/plain for people, text/event-stream as it happens
+  /api/journey?url=URL                   how a page is fetched, from the first cache to the last octet; Accept likewise
+
+A browser gets a page.
+";
+
+/// What a browser sees before anything is asked, without JavaScript.
+const WELCOME: &str = "<section class=\"welcome\">\n<h1>Watch a look-up happen</h1>\n<p class=\"lead\">Type a name: the walk from \
+                       the root to the answer is told step by step, with every server that was asked, what it said, and \
+                       what became of it.</p>\n</section>\n";
+
 /// A form in which content is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -58,6 +80,14 @@ impl Form {
             Self::Json => "application/json",
             Self::Text => "text/plain; charset=utf-8",
         }
+    }
+}
+
+/// `GET /`.
+pub(super) async fn index(headers: HeaderMap) -> Response {
+    match Form::of(&headers) {
+        Form::Html => answer(Form::Html.media_type(), shell("rootwalk", "", WELCOME)),
+        Form::Text | Form::Json => answer(Form::Text.media_type(), INDEX),
     }
 }
 

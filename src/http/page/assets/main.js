@@ -1,1 +1,243 @@
+// What is where on the page, and what follows from a click.
+
+import { counted, el, json, mark, time } from "./dom.js";
+import { inShort, result, tick, tone } from "./result.js";
+import { Live, Past, Zoo, compare, expected, happened } from "./side.js";
+import { stream } from "./stream.js";
+import { Walk } from "./walk.js";
+
+const main = document.getElementById("main");
+const side = document.getElementById("side");
+const form = document.getElementById("ask");
+const status = document.getElementById("status");
+const fields = form.elements;
+
+const zoo = new Zoo((exhibit) => visit(exhibit));
+const past = new Past((id) => open(id));
+const live = new Live();
+const panels = { zoo, past, live };
+
+/** The runs of this page: what was asked, and the whole trace. */
+const runs = [];
+let running = null;
+let view = "walk";
+
+function say(text, bad = false) {
+  status.textContent = text;
+  status.classList.toggle("bad", bad);
+}
+
+/** What the form says. */
+function wish() {
+  return {
+    name: fields.name.value.trim(), type: fields.type.value.trim().toUpperCase() || "A",
+    cold: fields.cold.value === "1", withProofs: fields.do.checked, unchecked: fields.cd.checked,
+  };
+}
+
+function fill({ name, type, cold, unchecked }) {
+  fields.name.value = name;
+  fields.type.value = type;
+  fields.cold.value = cold ? "1" : "";
+  fields.cd.checked = Boolean(unchecked);
+}
+
+const same = (a, b) => a.name.toLowerCase().replace(/\.$/, "") === b.name.toLowerCase().replace(/\.$/, "") && a.type === b.type;
+
+/** Walks, and draws it while it happens. */
+async function walk(asked, exhibit = null) {
+  running?.abort();
+  const mine = (running = new AbortController());
+  show("walk");
+  const picture = new Walk();
+  const title = heading(asked);
+  main.replaceChildren(title, el("div", { class: "busy", "aria-hidden": "true" }), banner(exhibit, null), picture.root);
+  say(`Walking to ${asked.name} ${asked.type} …`);
+  if (exhibit) zoo.show(exhibit, null);
+  const query = new URLSearchParams({ name: asked.name, type: asked.type });
+  if (asked.cold) query.set("cold", "1");
+  if (asked.unchecked) query.set("cd", "1");
+  try {
+    let trace = null;
+    await stream(`/api/trace?${query}`, (kind, data) => {
+      if (kind === "step") picture.step(data);
+      else if (kind === "trace") trace = data;
+    }, mine.signal);
+    if (!trace) throw new Error("The walk broke off.");
+    runs.push({ asked, trace });
+    history.pushState({}, "", `/t/${trace.id}`);
+    finish(asked, trace, picture, exhibit);
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    main.replaceChildren(title, el("section", { class: "card result bad" }, el("p", { class: "verdict bad" }, mark("bad"), el("strong", { text: "That did not work" })), el("p", { text: error.message })));
+    say(error.message, true);
+  }
+}
+
+function heading(asked) {
+  return el("h1", { class: "mono" }, asked.name.endsWith(".") || asked.name.includes("://") ? asked.name : `${asked.name}.`, " ", el("span", { class: "type", text: asked.type }));
+}
+
+/** What the zoo says of it, and what happened. */
+function banner(exhibit, trace) {
+  if (!exhibit) return null;
+  const wrong = trace && compare(exhibit, trace);
+  const row = (name, ...inside) => el("div", {}, el("dt", { text: name }), el("dd", {}, ...inside));
+  return el("section", { class: "card exhibit", "aria-label": "In the zoo" }, el("p", { class: "what", text: exhibit.what }),
+    el("dl", {}, row("To expect", expected(exhibit), exhibit.trace && el("span", { class: "muted", text: `, and the walk names ${exhibit.trace}` })),
+      row("Happened", trace ? happened(trace) : "…", " ", trace && el("span", { class: wrong.length ? "bad" : "good" }, mark(wrong.length ? "bad" : "good"), wrong.length ? `differs: ${wrong.join(", ")}` : "as expected"))));
+}
+
+/** Everything about a walk that has ended. */
+function finish(asked, trace, picture, exhibit = zoo.exhibits?.find((each) => same(each, trace))) {
+  picture.end(trace);
+  const { broken, fromCache } = picture;
+  const before = runs.findLast((run) => run.trace.id !== trace.id && same(run.trace, trace));
+  const again = (cold, text) => el("button", { type: "button", onclick: () => {
+    fields.cold.value = cold ? "1" : "";
+    walk({ ...asked, cold }, exhibit);
+  }, text });
+  const acts = el("p", { class: "acts" }, again(false, "Again, warm"), again(true, "Again, cold"),
+    before && el("button", { type: "button", class: "beside", onclick: () => beside(before, { asked, trace }), text: "Beside the run before" }));
+  main.replaceChildren(heading({ name: trace.name, type: trace.type }), ...[banner(exhibit, trace)].filter(Boolean),
+    result(trace, { withProofs: asked.withProofs, broken, fromCache }), acts, el("h2", { text: "The walk" }), picture.root);
+  if (exhibit) zoo.show(exhibit, trace);
+  document.title = `${trace.name} ${trace.type}: ${trace.rcode}`;
+  say(inShort(trace), tone(trace) === "bad");
+  if (view === "past" || wide()) past.load();
+}
+
+/** A trace drawn at once. */
+function drawn(trace) {
+  const picture = new Walk();
+  trace.steps.forEach((step) => picture.step(step));
+  return picture;
+}
+
+/** Two runs of one question side by side. */
+function beside(before, now) {
+  const column = ({ asked, trace }, title) => {
+    const picture = drawn(trace);
+    picture.end(trace);
+    const { broken, fromCache } = picture;
+    return [fromCache, el("section", { class: "column", "aria-label": title }, el("h2", { text: title }),
+      result(trace, { withProofs: asked.withProofs, broken, fromCache, exports: false }), picture.root)];
+  };
+  const [cachedBefore, left] = column(before, "The run before");
+  const [cachedNow, right] = column(now, "This run");
+  const row = (name, was, is) => el("tr", {}, el("th", { scope: "row", text: name }), el("td", { text: was }), el("td", { text: is }));
+  const cost = (run) => run.trace.cost;
+  const table = el("table", { class: "differences" }, el("caption", { text: "What the cache changed" }),
+    el("thead", {}, el("tr", {}, ...["", "Before", "Now"].map((text) => (text ? el("th", { scope: "col", text }) : el("td"))))),
+    el("tbody", {}, row("Cache", ...[before, now].map((run) => (run.trace.occasion === "cold" ? "cold" : "warm"))),
+      row("Questions sent", cost(before).queries, cost(now).queries), row("Octets received", cost(before).bytes, cost(now).bytes),
+      row("Time", time(cost(before).time_us), time(cost(now).time_us)), row("Known from the cache", cachedBefore, cachedNow)));
+  main.replaceChildren(heading({ name: now.trace.name, type: now.trace.type }), el("section", { class: "card" }, table),
+    el("p", { class: "acts" }, el("button", { type: "button", onclick: () => finish(now.asked, now.trace, drawn(now.trace)), text: "Back to this run" })),
+    el("div", { class: "columns" }, left, right));
+  say(`Side by side: ${counted(cost(before).queries, "query", "queries")} before, ${counted(cost(now).queries, "query", "queries")} now.`);
+  main.focus({ preventScroll: true });
+}
+
+/** Shows a walk of the past. */
+async function open(id, push = true) {
+  try {
+    const trace = await json(`/t/${id}`);
+    if (push) history.pushState({}, "", `/t/${id}`);
+    const asked = { name: trace.name, type: trace.type, cold: trace.occasion === "cold", unchecked: trace.checking_disabled, withProofs: fields.do.checked };
+    fill(asked);
+    show("walk");
+    finish(asked, trace, drawn(trace));
+    main.focus({ preventScroll: true });
+    scrollTo({ top: 0 });
+  } catch (error) {
+    say(error.message, true);
+  }
+}
+
+function visit(exhibit) {
+  fill({ ...exhibit, cold: true });
+  walk(wish(), exhibit);
+}
+
+const wide = () => matchMedia("(min-width: 1080px)").matches;
+
+/** Shows a view: beside the picture where there is room, in its place where there is none. */
+function show(name) {
+  view = name;
+  document.body.dataset.view = name;
+  const panel = panels[name] ?? (wide() && !side.firstChild ? panels[zoo.exhibits?.length ? "zoo" : "past"] : null);
+  if (panel && panel.root !== side.firstChild) side.replaceChildren(panel.root);
+  side.hidden = !side.firstChild;
+  for (const link of document.querySelectorAll("[data-view]")) {
+    if (link.tagName !== "A") continue;
+    const current = link.dataset.view === name || panels[link.dataset.view]?.root === side.firstChild && wide();
+    if (current) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  panels[name]?.load?.call(name === "zoo" ? { load() {} } : panels[name]);
+}
+
+function welcome() {
+  document.title = "rootwalk";
+  const lab = zoo.exhibits?.length > 0;
+  const tries = lab
+    ? [["www.example.com", "A", "a healthy name, proved from the root"], ["www.lame.lab", "A", "servers that do not serve their zone"], ["www.bogus.lab", "A", "a signature that does not hold"], ["chain.lab", "A", "aliases that lead to aliases"]]
+    : [["www.iana.org", "A", "an address"], ["ietf.org", "MX", "where its mail goes"], ["dnssec-failed.org", "A", "broken on purpose"]];
+  main.replaceChildren(el("section", { class: "welcome" }, el("h1", { text: "Watch a look-up happen" }),
+    el("p", { class: "lead", text: "Type a name: the walk from the root to the answer draws itself, with every server that was asked, what it said, and what became of it." }),
+    el("ul", { class: "tries" }, ...tries.map(([name, type, what]) => el("li", {}, el("button", { type: "button", class: "row", onclick: () => {
+      fill({ name, type, cold: true });
+      walk(wish());
+    } }, el("span", { class: "title mono", text: `${name} ${type}` }), el("span", { class: "what muted", text: what })))))));
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const asked = wish();
+  if (asked.name) walk(asked);
+});
+fields.do.addEventListener("change", () => {
+  const last = runs.at(-1);
+  if (last && location.pathname === `/t/${last.trace.id}` && !running?.signal.aborted) finish({ ...last.asked, withProofs: fields.do.checked }, last.trace, drawn(last.trace));
+});
+document.querySelector("nav").addEventListener("click", (event) => {
+  const link = event.target.closest("[data-view]");
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  show(link.dataset.view);
+  const to = link.dataset.view === "walk" ? main : side;
+  to.focus({ preventScroll: true });
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.target.closest("input, select, textarea")) return;
+  event.preventDefault();
+  fields.name.focus();
+  fields.name.select();
+});
+addEventListener("popstate", () => route(false));
+setInterval(tick, 1000);
+setInterval(() => {
+  if (document.hidden) return;
+  if (side.firstChild === live.root && !side.hidden) live.load();
+  else if (side.firstChild === past.root && !side.hidden) past.load();
+}, 1000);
+
+/** Shows what the address means. */
+async function route(first) {
+  const id = document.querySelector("meta[name=rootwalk]").content;
+  const [, kind, name] = location.pathname.split("/");
+  if (kind === "t" && name) return open(name.split(".")[0], false);
+  if (kind === "trace" && first && id) {
+    history.replaceState({}, "", `/t/${id}`);
+    return open(id, false);
+  }
+  welcome();
+  show(panels[kind] ? kind : "walk");
+}
+
 document.documentElement.classList.add("js");
+await zoo.load().catch(() => {});
+show("walk");
+await route(true);
+document.body.dataset.ready = "yes";

@@ -1,0 +1,68 @@
+// Elements from data. Text goes in as text and nothing else: names come from strangers.
+
+/** An element; `is` may hold a class, a text, listeners (`on…`), data, and attributes. */
+export function el(tag, is = {}, ...inside) {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(is)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key === "class") element.className = value;
+    else if (key === "text") element.textContent = value;
+    else if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...inside.filter((child) => child !== undefined && child !== null && child !== false));
+  return element;
+}
+
+/** A picture made of lines: `shape` is a list of [tag, attributes]. */
+export function svg(attributes, ...shapes) {
+  const make = (tag, is) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(is)) element.setAttribute(key, value);
+    return element;
+  };
+  const picture = make("svg", { "aria-hidden": "true", ...attributes });
+  picture.append(...shapes.map(([tag, is]) => make(tag, is)));
+  return picture;
+}
+
+const MARKS = { heading: "·", asked: "→", good: "✓", cache: "■", odd: "△", bad: "✕" };
+
+/** The mark of a kind of news; the words beside it say the same. */
+export function mark(tone) {
+  return el("span", { class: `mark ${tone}`, "aria-hidden": "true", text: MARKS[tone] ?? "·" });
+}
+
+/** Microseconds as a person reads them. */
+export function time(us) {
+  if (us < 1000) return `${(us / 1000).toFixed(1)} ms`;
+  if (us < 10_000) return `${(us / 1000).toFixed(1)} ms`;
+  if (us < 1_000_000) return `${Math.round(us / 1000)} ms`;
+  return `${(us / 1e6).toFixed(us < 10_000_000 ? 1 : 0)} s`;
+}
+
+/** A number and its thing. */
+export function counted(number, one, many) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}
+
+/** Octets as a person reads them. */
+export function octets(bytes) {
+  if (bytes < 10_000) return `${bytes} B`;
+  if (bytes < 10_000_000) return `${Math.round(bytes / 1024).toLocaleString("en")} KiB`;
+  return `${(bytes / 1048576).toFixed(1)} MiB`;
+}
+
+/** Fetches JSON, or throws the sentence with which the server refuses. */
+export async function json(path, signal) {
+  const answer = await fetch(path, { headers: { accept: "application/json" }, signal });
+  const text = await answer.text();
+  let found;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    throw new Error(text.slice(0, 300) || `the server said ${answer.status}`);
+  }
+  if (!answer.ok) throw new Error(found.error?.detail ?? `the server said ${answer.status}`);
+  return found;
+}

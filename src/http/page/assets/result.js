@@ -1,0 +1,96 @@
+// What a walk came to: the verdict, the answer whose time runs down, why there is none, and ways to keep it.
+
+import { counted, el, mark, octets, time } from "./dom.js";
+
+const FINE = ["NOERROR", "NXDOMAIN"];
+/** Types that only those get who set DO. */
+const PROOF = ["RRSIG", "NSEC", "NSEC3"];
+
+/** What kind of news a whole trace is. */
+export function tone(trace) {
+  if (!FINE.includes(trace.rcode)) return "bad";
+  return trace.edes.length ? "odd" : "good";
+}
+
+/** What validation came to, if it took place. */
+export function judged(trace) {
+  return trace.steps.findLast((step) => step.event === "judged")?.judged.security ?? null;
+}
+
+/** One line about it. */
+export function inShort(trace) {
+  const security = judged(trace);
+  return `${trace.name} ${trace.type}: ${trace.rcode}${security ? `, ${security}` : ""}, ` +
+    `${counted(trace.cost.queries, "query", "queries")}, ${time(trace.cost.time_us)}`;
+}
+
+function record(line) {
+  const [owner, ttl, , type, ...data] = line.split(" ");
+  return { owner, ttl: Number(ttl), type, data: data.join(" ") };
+}
+
+function records(title, lines, trace, withProofs) {
+  const all = lines.map(record);
+  const shown = withProofs ? all : all.filter((each) => !PROOF.includes(each.type));
+  if (!shown.length) return null;
+  const begun = (trace.unix_ms ?? Date.now()) + trace.cost.time_us / 1000;
+  const rows = shown.map((each) => el("tr", {},
+    el("td", { class: "mono", text: each.owner }), el("td", { class: "type", text: each.type }),
+    el("td", { class: "mono data", text: each.data }),
+    el("td", { class: "ttl", "data-ends": String(begun + each.ttl * 1000), "data-ttl": String(each.ttl) })));
+  const table = el("table", { class: "records" }, el("caption", { text: title }),
+    el("thead", {}, el("tr", {}, ...["Name", "Type", "Data", "TTL"].map((text) => el("th", { scope: "col", text })))),
+    el("tbody", {}, ...rows));
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, table);
+}
+
+/** Lets the times of all records on the page run down. */
+export function tick() {
+  for (const cell of document.querySelectorAll("td.ttl")) {
+    const left = Math.max(0, Math.ceil((Number(cell.dataset.ends) - Date.now()) / 1000));
+    const text = left > 0 ? `${left} s` : "over";
+    if (cell.textContent === text) continue;
+    cell.textContent = text;
+    cell.classList.toggle("over", left === 0);
+  }
+}
+
+/** The card with the outcome. `broken` is the place in the picture where it went wrong. */
+export function result(trace, { withProofs, broken, fromCache, exports = true }) {
+  const kind = tone(trace);
+  const security = judged(trace);
+  const head = el("p", { class: `verdict ${kind}` }, mark(kind), el("strong", { text: trace.rcode }),
+    security && el("span", { class: `security ${security}`, text: security }),
+    trace.checking_disabled && el("span", { class: "tag", text: "not validated (CD)" }));
+  const facts = [
+    counted(trace.cost.queries, "query", "queries"), octets(trace.cost.bytes), time(trace.cost.time_us),
+    fromCache > 0 && `${counted(fromCache, "thing", "things")} known from the cache`,
+    { query: "a client asked", refresh: "the answer was about to end", watched: "warm cache", cold: "cold cache" }[trace.occasion],
+  ];
+  const why = trace.edes.map((ede) => el("p", { class: `why ${kind}` }, ede.text, " ", el("span", { class: "tag", text: `extended error ${ede.code}${ede.name ? `: ${ede.name}` : ""}` })));
+  const show = broken && el("button", { type: "button", class: "quiet", onclick: () => {
+    broken.scrollIntoView({ block: "center", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    broken.setAttribute("tabindex", "-1");
+    broken.focus({ preventScroll: true });
+  }, text: "Show where it went wrong" });
+  const links = exports && trace.id && el("p", { class: "exports" },
+    el("a", { href: `/t/${trace.id}`, text: "Permanent link" }),
+    ...[["json", "JSON"], ["txt", "Text"], ["mmd", "Mermaid"], ["svg", "SVG"]].map(([suffix, text]) => el("a", { href: `/t/${trace.id}.${suffix}`, text })),
+    el("button", { type: "button", class: "quiet", onclick: (event) => copy(event.currentTarget, trace.id), text: "Copy as text" }));
+  const card = el("section", { class: `card result ${kind}`, "aria-label": "Outcome" }, head,
+    el("p", { class: "facts muted", text: facts.filter(Boolean).join(" · ") }), ...why, show,
+    records("Answer", trace.answer, trace, withProofs),
+    records("Authority", trace.authority, trace, withProofs), links);
+  queueMicrotask(tick);
+  return card;
+}
+
+async function copy(button, id) {
+  try {
+    const text = await (await fetch(`/t/${id}.txt`)).text();
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Not possible here; use the link Text";
+  }
+}

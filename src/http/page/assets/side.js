@@ -1,0 +1,183 @@
+// Beside the picture: the zoo, past look-ups, and live figures.
+
+import { counted, el, json, mark, octets, svg, time } from "./dom.js";
+
+/** What the zoo expects and what happened, compared. */
+export function compare(exhibit, trace) {
+  const judged = trace.steps.findLast((step) => step.event === "judged")?.judged.security;
+  const codes = trace.edes.map((ede) => ede.code);
+  const wrong = [];
+  if (!exhibit.rcodes.includes(trace.rcode)) wrong.push(trace.rcode);
+  wrong.push(...exhibit.edes.filter((code) => !codes.includes(code)).map((code) => `no EDE ${code}`));
+  if (exhibit.ad && judged !== "secure") wrong.push("not proved");
+  return wrong;
+}
+
+/** What is to be expected, in short. */
+export function expected(exhibit) {
+  return [exhibit.rcodes.join(" or "), ...exhibit.edes.map((code) => `EDE ${code}`), ...(exhibit.ad ? ["proved"] : [])].join(", ");
+}
+
+/** What happened, in short. */
+export function happened(trace) {
+  const judged = trace.steps.findLast((step) => step.event === "judged")?.judged.security;
+  return [trace.rcode, ...trace.edes.map((ede) => `EDE ${ede.code}`), ...(judged === "secure" ? ["proved"] : [])].join(", ");
+}
+
+/** The list of exhibits; a click on one calls `visit`. */
+export class Zoo {
+  constructor(visit) {
+    this.visit = visit;
+    this.rows = new Map();
+    this.root = el("section", { class: "panel", "aria-labelledby": "zoo-title" }, el("h2", { id: "zoo-title", text: "Zoo" }));
+  }
+
+  async load() {
+    this.exhibits = await json("/zoo");
+    if (!this.exhibits.length) {
+      this.root.append(el("p", { class: "muted", text: "There is none on the Internet. `rootwalk lab` has one." }));
+      return;
+    }
+    for (const [broken, title] of [[true, "What is broken"], [false, "What is well"]]) {
+      const list = el("ul", { class: "rows" });
+      this.exhibits.filter((exhibit) => exhibit.broken === broken).forEach((exhibit) => list.append(this.row(exhibit)));
+      this.root.append(el("h3", { text: title }), list);
+    }
+  }
+
+  row(exhibit) {
+    const outcome = el("span", { class: "outcome" });
+    const button = el("button", { type: "button", class: "row", onclick: () => this.visit(exhibit) },
+      el("span", { class: "title mono", text: exhibit.broken ? exhibit.title : `${exhibit.name} ${exhibit.type}` }), outcome,
+      el("span", { class: "what", text: exhibit.what }),
+      el("span", { class: "expect muted", text: `expect ${expected(exhibit)}` }));
+    this.rows.set(exhibit, { button, outcome });
+    return el("li", {}, button);
+  }
+
+  /** The walk to an exhibit has begun, or it has ended with `trace`. */
+  show(exhibit, trace) {
+    for (const [each, { button }] of this.rows) {
+      if (each === exhibit) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+    }
+    const row = this.rows.get(exhibit);
+    if (!row || !trace) return;
+    const wrong = compare(exhibit, trace);
+    row.outcome.className = `outcome ${wrong.length ? "bad" : "good"}`;
+    row.outcome.replaceChildren(mark(wrong.length ? "bad" : "good"), wrong.length ? wrong.join(", ") : "as expected");
+  }
+}
+
+/** Past look-ups with search; a click on one calls `open` with its name. */
+export class Past {
+  constructor(open) {
+    this.open = open;
+    this.list = el("ul", { class: "rows" });
+    this.count = el("p", { class: "muted", role: "status" });
+    const again = () => this.load();
+    this.search = el("input", { name: "search", type: "search", spellcheck: "false", autocapitalize: "none", oninput: again });
+    const words = [["", "any"], ["failed", "failed"], ["NOERROR", "NOERROR"], ["NXDOMAIN", "NXDOMAIN"], ["SERVFAIL", "SERVFAIL"], ["secure", "secure"], ["insecure", "insecure"], ["bogus", "bogus"], ["stale", "stale"]];
+    this.verdict = el("select", { name: "verdict", onchange: again }, ...words.map(([value, text]) => el("option", { value, text })));
+    this.slow = el("input", { type: "checkbox", onchange: again });
+    this.root = el("section", { class: "panel", "aria-labelledby": "past-title" }, el("h2", { id: "past-title", text: "Past look-ups" }),
+      el("div", { class: "filters" }, el("label", {}, el("span", { text: "Name" }), this.search), el("label", {}, el("span", { text: "Verdict" }), this.verdict),
+        el("label", { class: "check" }, this.slow, el("span", { text: "slower than 100 ms" }))), this.count, this.list);
+  }
+
+  async load() {
+    const asked = new URLSearchParams({ search: this.search.value, verdict: this.verdict.value, slow_ms: this.slow.checked ? "100" : "", limit: "200" });
+    let page;
+    try {
+      page = await json(`/past?${asked}`);
+    } catch (error) {
+      this.count.textContent = error.message;
+      return;
+    }
+    this.count.textContent = `${page.rows.length} of ${counted(page.kept, "walk", "walks")} kept in ${octets(page.bytes)}`;
+    // What has the focus is not taken away.
+    if (this.list.contains(document.activeElement)) return;
+    this.list.replaceChildren(...page.rows.map((row) => this.row(row)));
+  }
+
+  row(row) {
+    const kind = ["NOERROR", "NXDOMAIN"].includes(row.rcode) ? (row.why ? "odd" : "good") : "bad";
+    return el("li", {}, el("a", { class: "row", href: `/t/${row.id}`, onclick: (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      this.open(row.id);
+    } },
+      el("span", { class: "title mono", text: `${row.name} ${row.type}` }),
+      el("span", { class: `outcome ${kind}` }, mark(kind), row.rcode),
+      el("span", { class: "what muted", text: [new Date(row.unix_ms).toLocaleTimeString(), time(row.time_us), counted(row.queries, "query", "queries"), row.security, row.stale && "stale", { refresh: "refreshed", cold: "cold", watched: "watched" }[row.occasion]].filter(Boolean).join(" · ") })));
+  }
+}
+
+const KEPT = 60; // seconds in the picture
+
+/** Figures that move. */
+export class Live {
+  constructor() {
+    this.rates = [];
+    this.before = null;
+    const tile = (name) => {
+      const value = el("dd", { text: "–" });
+      return [value, el("div", { class: "tile" }, el("dt", { text: name }), value)];
+    };
+    const [rate, rateTile] = tile("Queries per second");
+    const [ratio, ratioTile] = tile("From the cache");
+    const [cache, cacheTile] = tile("Cache");
+    const [failed, failedTile] = tile("Failed walks");
+    Object.assign(this, { rate, ratio, cache, failed });
+    this.curve = svg({ viewBox: `0 0 ${KEPT} 20`, preserveAspectRatio: "none", class: "curve" }, ["polyline", { points: "", fill: "none" }]);
+    rateTile.append(this.curve);
+    this.meter = el("meter", { min: "0", max: "1", value: "0", "aria-label": "Part of the cache in use" });
+    cacheTile.append(this.meter);
+    this.waits = el("table", { class: "waits" });
+    this.slowest = el("ol", { class: "slowest" });
+    this.said = el("p", { class: "muted" });
+    this.root = el("section", { class: "panel", "aria-labelledby": "live-title" }, el("h2", { id: "live-title", text: "Live figures" }),
+      el("dl", { class: "tiles" }, rateTile, ratioTile, cacheTile, failedTile), el("h3", { text: "How long clients wait" }), this.waits,
+      el("h3", { text: "Slowest servers" }), this.slowest, this.said, el("p", {}, el("a", { href: "/metrics", text: "The same for Prometheus" })));
+  }
+
+  async load() {
+    let now;
+    try {
+      now = await json("/live");
+    } catch (error) {
+      this.said.textContent = error.message;
+      return;
+    }
+    const queries = (figures) => figures.hits + figures.misses + figures.local + figures.unreadable;
+    if (this.before) {
+      const rate = ((queries(now) - queries(this.before)) * 1e6) / Math.max(1, now.up_us - this.before.up_us);
+      this.rates = [...this.rates, rate].slice(-KEPT);
+      this.rate.textContent = rate < 10 ? rate.toFixed(1) : Math.round(rate).toLocaleString("en");
+      const most = Math.max(1, ...this.rates);
+      this.curve.firstChild.setAttribute("points", this.rates.map((each, nth) => `${nth + KEPT - this.rates.length},${19 - (18 * each) / most}`).join(" "));
+    }
+    this.before = now;
+    const answered = now.hits + now.misses;
+    this.ratio.textContent = answered ? `${((100 * now.hits) / answered).toFixed(1)} %` : "–";
+    this.cache.textContent = `${octets(now.cache_bytes)}, ${counted(now.cache_entries, "entry", "entries")}`;
+    this.meter.value = now.cache_bytes / now.cache_limit_bytes;
+    this.failed.textContent = `${now.failed_walks.toLocaleString("en")} of ${(now.walks + now.failed_walks).toLocaleString("en")}`;
+    this.histogram(now);
+    this.slowest.replaceChildren(...now.slowest.map((server) => el("li", {}, el("span", { class: "mono", text: server.addr }),
+      el("span", { text: server.srtt_us === null ? "never answered" : time(server.srtt_us) }),
+      el("span", { class: "muted", text: server.silences ? `silent ${server.silences}×` : "" }))));
+  }
+
+  histogram(now) {
+    const spans = [["at once, from the cache", now.hits], ...now.waits.map((waits, nth) => [nth < now.spans_us.length ? `up to ${time(now.spans_us[nth])}`.replace(".0 ", " ") : "longer", waits])];
+    while (spans.length > 2 && spans.at(-1)[1] === 0) spans.pop();
+    const most = Math.max(1, ...spans.map(([, number]) => number));
+    const rows = spans.map(([name, number]) => {
+      const bar = el("i");
+      bar.style.width = `${(100 * number) / most}%`;
+      return el("tr", {}, el("th", { scope: "row", text: name }), el("td", { class: "bar-cell", "aria-hidden": "true" }, bar), el("td", { class: "number", text: number.toLocaleString("en") }));
+    });
+    this.waits.replaceChildren(el("tbody", {}, ...rows));
+  }
+}
