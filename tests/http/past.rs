@@ -81,7 +81,7 @@ fn a_walk_is_readable_without_javascript() {
     assert_eq!(curl(&[HTML[0], HTML[1], &format!("http://{here}/trace/a..b")]).status, 400);
     // A picture and a diagram of the most hostile name.
     let name = "%3Cscript%3Ealert(1);%23%3C%2Fscript%3E.example.com";
-    let walk = json(&format!("http://{here}/trace/{name}"));
+    let walk = json(&format!("http://{here}/trace/{name}?cold=1"));
     let form = |suffix: &str| curl(&[&format!("http://{here}/t/{}.{suffix}", walk["id"].as_str().unwrap())]);
     let (picture, diagram) = (form("svg"), form("mmd"));
     assert_eq!(picture.header("content-type"), Some("image/svg+xml"));
@@ -120,7 +120,7 @@ fn figures_count_what_was_asked() {
     // In the lab no name is special.
     assert_eq!((number("hits"), number("misses"), number("walks"), number("failed_walks")), (2, 3, 2, 1), "{live}");
     assert_eq!(live["waits"].as_array().unwrap().iter().map(|waits| waits.as_u64().unwrap()).sum::<u64>(), 3);
-    assert!(number("asked") > 6 && number("cache_bytes") > 0 && number("cache_limit_bytes") == 64 << 20, "{live}");
+    assert!(number("asked") > 6 && number("cache_bytes") > 0 && number("cache_limit_bytes") > 48 << 20, "{live}");
     assert!(!live["slowest"].as_array().unwrap().is_empty());
     let metrics = curl(&[&format!("http://{here}/metrics")]);
     assert!(metrics.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
