@@ -11,6 +11,8 @@ SUPPORTS = {
     "forward-first",          # ... with fallback to iteration
     "stub",                   # authoritative servers of a zone given in the configuration
     "stub-first",             # ... with fallback to iteration
+    "validation",             # RFC 4035
+    "negative-trust-anchor",  # RFC 7646
     "dns64",                  # RFC 6147
     "dns64-ignore-aaaa",
     "rd0-from-cache",         # RD=0 is answered from the cache
@@ -90,9 +92,10 @@ def config(f):
     out += table(
         "[dnssec]",
         validate=f.validation,
-        # many scenarios were signed when SHA-1 still counted
+        # many scenarios were signed when SHA-1 still counted, and keys of 512 bits
         sha1=True,
         aggressive=f.aggressive_nsec,
+        rsa_min_bits=512,
         trust_anchors=f.trust_anchors or None,
         negative_trust_anchors=f.domain_insecure or None)
     out += table(
@@ -105,6 +108,8 @@ def config(f):
         **stale(f.serve_stale),
         # scenarios count in seconds
         min_delegation_ttl_secs=0)
+    # scenarios are older than RFC 9276
+    out += table("[limits]", nsec3_iterations=150)
     out += table("[log]", level="trace")
     for n, a in f.root_hints:
         out += table("[[root_hint]]", name=n, address=a)
