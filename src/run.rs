@@ -338,6 +338,7 @@ fn limits(limits: &config::Limits) -> Limits {
         near_misses: limits.near_misses,
         minimise_count: limits.minimise_count,
         minimise_one_label: limits.minimise_one_label,
+        bogus_retries: limits.bogus_retries,
         proofs: dnssec::Limits {
             validations: limits.validations,
             failed_validations: limits.failed_validations,

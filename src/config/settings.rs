@@ -370,6 +370,9 @@ settings! {
         minimise_count: u32 = 10 => 1..=128;
         /// How many of those are longer by one label only (RFC 9156 §2.3).
         minimise_one_label: u32 = 4 => 0..=128;
+        /// Servers in whose place another one of the zone is asked because what they said was bogus: one secondary may have
+        /// old signatures, or none, or somebody may forge; each costs about what the question has cost so far.
+        bogus_retries: u32 = 3 => 0..=10;
         /// Signatures verified (KeyTrap).
         validations: u32 = 48 => 1..=10_000;
         /// Signatures that may turn out not to hold (KeyTrap).

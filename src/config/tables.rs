@@ -97,8 +97,9 @@ pub(super) const LISTS: &[List] = &[
             "round-trip times, as everywhere. What they say is checked as what any server says: they are believed about",
             "the name that was asked and nothing else. Addresses of private networks in their answers are withheld unless",
             "the zone is among `resolver.private_domains`. A forward zone is asked although its name is special",
-            "(`server.locally_served_zones`). Validation there needs a trust anchor of its own (`dnssec.trust_anchors`),",
-            "as such a zone is often one that nobody else knows; only the zone `.` is validated as everything is.",
+            "(`server.locally_served_zones`). Answers are validated as all are, so the forwarders have to pass signatures",
+            "on; a zone that the rest of the world does not know is not, unless it has a trust anchor of its own",
+            "(`dnssec.trust_anchors`). Where the root cannot be asked, name the zone in `dnssec.negative_trust_anchors`.",
         ],
         fields: &[
             ZONE,
@@ -131,8 +132,9 @@ pub(super) const LISTS: &[List] = &[
         doc: &[
             "Zones whose authoritative servers are given: they are asked in place of those that the parent zone delegates",
             "to. Zones that they delegate are followed as anywhere, also to addresses of private networks. A stub zone is",
-            "asked although its name is special (`server.locally_served_zones`). Validation there needs a trust anchor of",
-            "its own (`dnssec.trust_anchors`).",
+            "asked although its name is special (`server.locally_served_zones`). Answers are validated as all are; a zone",
+            "that the rest of the world does not know is not, unless it has a trust anchor of its own",
+            "(`dnssec.trust_anchors`). Where the root cannot be asked, name the zone in `dnssec.negative_trust_anchors`.",
         ],
         fields: &[
             ZONE,

@@ -24,6 +24,13 @@ impl Anchor {
             Self::Key(key) => key.tag,
         }
     }
+
+    pub(super) fn algorithm(&self) -> u8 {
+        match self {
+            Self::Ds(ds) => ds.algorithm,
+            Self::Key(key) => key.algorithm,
+        }
+    }
 }
 
 /// All trust anchors, any number for each zone; one that fits is enough.
@@ -62,17 +69,17 @@ impl Anchors {
         }
     }
 
-    /// The deepest zone at or above `name` that has anchors.
-    pub(super) fn closest(&self, name: &Name) -> Option<(&Name, &[Anchor])> {
-        let above = self.0.iter().filter(|(zone, _)| name.is_within(zone));
-        let deepest = above.max_by_key(|(zone, _)| zone.label_count());
-        deepest.map(|(zone, anchors)| (zone, anchors.as_slice()))
+    /// The zones at or above `name` that have anchors, the deepest first.
+    pub(super) fn above(&self, name: &Name) -> Vec<&(Name, Vec<Anchor>)> {
+        let mut above: Vec<_> = self.0.iter().filter(|(zone, _)| name.is_within(zone)).collect();
+        above.sort_by_key(|(zone, _)| std::cmp::Reverse(zone.label_count()));
+        above
     }
 
     /// The deepest zone at or above `name` that has anchors, by its name.
     #[must_use]
     pub fn top(&self, name: &Name) -> Option<&Name> {
-        self.closest(name).map(|(zone, _)| zone)
+        self.above(name).first().map(|(zone, _)| zone)
     }
 
     /// Whether `zone` itself has an anchor.
@@ -137,7 +144,7 @@ mod tests {
     fn anchors_are_read_as_records() {
         let read: Anchors = Anchors::ROOT[0].replace("DS", "172800 IN DS").parse().unwrap();
         assert_eq!(read, Anchors::ROOT[0].to_lowercase().parse().unwrap());
-        assert_eq!(read.closest(&"a.b.".parse().unwrap()).unwrap().1[0].tag(), 20326);
+        assert_eq!(read.above(&"a.b.".parse().unwrap())[0].1[0].tag(), 20326);
         assert!(Anchors::ROOT[1].parse::<Anchors>().is_ok());
         let key: Anchors = "example. DNSKEY 257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=".parse().unwrap();
         assert_eq!(key.0[0].1[0].tag(), 3613);
@@ -148,11 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn the_deepest_anchor_counts() {
+    fn the_deepest_anchor_comes_first() {
         let mut anchors: Anchors = Anchors::ROOT[0].parse().unwrap();
         anchors.add("island.example.".parse().unwrap(), Anchor::Ds(Ds::new(1, 8, 2, b"")));
-        let at = |name: &str| anchors.closest(&name.parse().unwrap()).unwrap().0.to_string();
-        assert_eq!(at("www.island.example."), "island.example.");
-        assert_eq!(at("example."), ".");
+        let at = |name: &str| {
+            anchors.above(&name.parse().unwrap()).into_iter().map(|(zone, _)| zone.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(at("www.island.example."), ["island.example.", "."]);
+        assert_eq!(at("example."), ["."]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::trace::{Bogus, Insecure, Proof};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
-use super::denial::{AtCut, check};
+use super::denial::{AtCut, Shows, check, is_at};
 use super::judge::{Halt, Judge};
 use super::{Anchor, Cut, Fact, Key, Status, ZoneTrust};
 
@@ -21,19 +21,30 @@ enum Below {
 
 impl Judge<'_> {
     /// The deepest zone at or above `name`, as far as zones can be proved; an insecure one ends the descent.
+    ///
+    /// RFC 6840 appendix C.2: of nested trust anchors any that leads to proved data will do, the deepest is tried first.
     pub(super) fn zone_of(&mut self, name: &Name) -> Result<Arc<ZoneTrust>, Halt> {
-        let Some((anchored, anchors)) = self.settings.anchors.closest(name) else {
-            return Ok(self.unproved(&Name::root(), Insecure::NoAnchor { name: name.clone() }));
-        };
-        let (anchored, anchors) = (anchored.clone(), anchors.to_vec());
+        let settings = self.settings;
+        let mut failed = None;
+        for (anchored, anchors) in settings.anchors.above(name) {
+            match self.descend(anchored, anchors, name) {
+                Err(Halt::Bogus(why)) if !matches!(why, Bogus::TooCostly { .. }) => drop(failed.get_or_insert(why)),
+                Ok(zone) if failed.is_some() && matches!(zone.status, Status::Insecure(_)) => {}
+                zone => return zone,
+            }
+        }
+        match failed {
+            Some(why) => Err(Halt::Bogus(why)),
+            None => Ok(self.unproved(&Name::root(), Insecure::NoAnchor { name: name.clone() })),
+        }
+    }
+
+    /// The same, from the trust anchors of the zone `anchored` down.
+    fn descend(&mut self, anchored: &Name, anchors: &[Anchor], name: &Name) -> Result<Arc<ZoneTrust>, Halt> {
         // RFC 7646 §2: a trust anchor below a negative one counts.
         let settings = self.settings;
-        if let Some((zone, left_secs)) = settings.negative_at(name, &anchored, self.bench.now_secs) {
+        if let Some((zone, left_secs)) = settings.negative_at(name, anchored, self.bench.now_secs) {
             return Ok(self.unproved(zone, Insecure::NegativeAnchor { zone: zone.clone(), left_secs }));
-        }
-        // A zone with servers of the operator's own is often one that the rest of the world does not know.
-        if let Some(zone) = self.known.own_zone(name).filter(|own| own.is_below(&anchored)) {
-            return Ok(self.unproved(&zone, Insecure::OwnServers { zone: zone.clone() }));
         }
         let known = (anchored.label_count()..=name.label_count()).rev().find_map(|count| {
             let zone = name.suffix(count);
@@ -42,13 +53,25 @@ impl Judge<'_> {
         });
         let mut at = match known {
             Some(zone) => zone,
-            None => self.anchored(&anchored, &anchors)?,
+            None => self.anchored(anchored, anchors)?,
         };
+        let own = self.known.own_zone(name);
         for count in at.zone.label_count() + 1..=name.label_count() {
             if matches!(at.status, Status::Insecure(_)) {
                 break;
             }
-            match self.below(&at, &name.suffix(count))? {
+            let place = name.suffix(count);
+            let below = self.below(&at, &place)?;
+            // A zone with servers of the operator's own is often one that the rest of the world does not know.
+            let unknown = |own: &&Name| match below {
+                Below::Zone(_) => false,
+                Below::Same => **own == place,
+                Below::Nothing => own.is_within(&place),
+            };
+            if let Some(zone) = own.as_ref().filter(unknown) {
+                return Ok(self.unproved(zone, Insecure::OwnServers { zone: zone.clone() }));
+            }
+            match below {
                 Below::Zone(zone) => at = zone,
                 Below::Same => {}
                 Below::Nothing => break,
@@ -68,8 +91,15 @@ impl Judge<'_> {
 
     /// The zone of a trust anchor.
     fn anchored(&mut self, zone: &Name, anchors: &[Anchor]) -> Result<Arc<ZoneTrust>, Halt> {
+        let usable = match self.bench.usable_anchors(anchors) {
+            Ok(usable) => usable,
+            Err(unusable) => {
+                let status = Status::Insecure(unusable.insecure(zone));
+                return Ok(self.learn(ZoneTrust { zone: zone.clone(), status, ttl_secs: u32::MAX }));
+            }
+        };
         let set = self.key_set(zone)?;
-        self.trust(zone, &set, anchors, u32::MAX, true)
+        self.trust(zone, &set, &usable, u32::MAX, true)
     }
 
     fn key_set(&self, zone: &Name) -> Result<RrSet, Halt> {
@@ -112,9 +142,10 @@ impl Judge<'_> {
         let (cuts, asked) = self.known.cuts(name);
         let mut why = None;
         for cut in &cuts {
-            let tried = match &cut.ds {
-                Some(ds) => self.signed(&at.zone, keys, ds),
-                None => self.unsigned(&at.zone, keys, name, cut),
+            let tried = match (&cut.ds, &cut.alias) {
+                (Some(ds), _) => self.signed(&at.zone, keys, ds),
+                (None, Some(alias)) => self.aliased(&at.zone, keys, alias, cut),
+                (None, None) => self.unsigned(&at.zone, keys, name, cut),
             };
             match tried {
                 Ok(below) => return Ok(below),
@@ -127,6 +158,9 @@ impl Judge<'_> {
                 Err(needs @ Halt::Needs(_)) => return Err(needs),
             }
         }
+        if !asked && let Some(below) = self.told_of(at, keys, name)? {
+            return Ok(below);
+        }
         if !asked {
             return Err(Halt::Needs(Question::new(name.clone(), RecordType::DS)));
         }
@@ -135,6 +169,23 @@ impl Judge<'_> {
             rtype: RecordType::DS,
             zone: at.zone.clone(),
         })))
+    }
+
+    /// What a proof that came with an alias shows of the cut at which it leads out of the zone.
+    fn told_of(&mut self, at: &ZoneTrust, keys: &[Key], name: &Name) -> Result<Option<Below>, Halt> {
+        let mut proof = Vec::new();
+        for set in self.known.told() {
+            if is_at(set, &at.zone, name, &mut self.bench)? {
+                proof.push(set.clone());
+            }
+        }
+        if proof.is_empty() {
+            return Ok(None);
+        }
+        match self.unsigned(&at.zone, keys, name, &Cut { proof, ..Cut::default() }) {
+            Err(Halt::Bogus(why)) if !matches!(why, Bogus::TooCostly { .. }) => Ok(None),
+            other => other.map(Some),
+        }
     }
 
     /// A cut with a DS set.
@@ -152,14 +203,28 @@ impl Judge<'_> {
         match (usable, set) {
             (Ok(anchors), Some(set)) => self.trust(&zone, &set, &anchors, verified.ttl_secs, false).map(Below::Zone),
             (usable, _) => {
-                let (algorithms, digests) = usable.err().unwrap_or_default();
-                let why = if digests.is_empty() {
-                    Insecure::Algorithm { zone: zone.clone(), algorithms }
-                } else {
-                    Insecure::Digest { zone: zone.clone(), digests }
-                };
-                let ttl_secs = verified.ttl_secs;
-                Ok(Below::Zone(self.learn(ZoneTrust { zone, status: Status::Insecure(why), ttl_secs })))
+                let status = Status::Insecure(usable.err().unwrap_or_default().insecure(&zone));
+                Ok(Below::Zone(self.learn(ZoneTrust { zone, status, ttl_secs: verified.ttl_secs })))
+            }
+        }
+    }
+
+    /// A name that is an alias in the parent, and so is no cut (RFC 1034 §3.6.2: an alias stands alone), or that lies
+    /// below a DNAME, where nothing is.
+    fn aliased(&mut self, parent: &Name, keys: &[Key], alias: &RrSet, cut: &Cut) -> Result<Below, Halt> {
+        let verified = self.bench.verify(alias, parent, keys)?;
+        self.note(verified.proof(alias, parent));
+        let Some(encloser) = verified.encloser else {
+            return Ok(if alias.rtype == RecordType::DNAME { Below::Nothing } else { Below::Same });
+        };
+        // A wildcard made it: the name does not exist, if that is proved as well.
+        let checked = check(&mut self.bench, &cut.proof, parent, keys)?;
+        match checked.leaves_to_wildcard(&mut self.bench, &alias.owner, &encloser)? {
+            Shows::Proved(_) => Ok(Below::Nothing),
+            Shows::Insecure(_) | Shows::Nothing => {
+                let (name, rtype) = (alias.owner.clone(), RecordType::DS);
+                let missing = Bogus::DenialMissing { name, rtype, zone: parent.clone() };
+                Err(Halt::Bogus(checked.failed.unwrap_or(missing)))
             }
         }
     }

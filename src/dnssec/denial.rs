@@ -92,6 +92,19 @@ pub(super) fn check<'a>(
     Ok(checked)
 }
 
+/// Whether `set` is the NSEC or NSEC3 set at `name` in `zone`.
+pub(super) fn is_at(set: &RrSet, zone: &Name, name: &Name, bench: &mut Bench<'_>) -> Result<bool, Bogus> {
+    match set.rtype {
+        RecordType::NSEC => Ok(set.owner == *name),
+        RecordType::NSEC3 => {
+            let record = Nsec3::read(set, zone).filter(|record| record.iterations <= bench.limits.nsec3_iterations);
+            let Some(record) = record else { return Ok(false) };
+            Ok(Chain::new(vec![record], zone, bench.limits, bench.spent).types(name)?.is_some())
+        }
+        _ => Ok(false),
+    }
+}
+
 impl<'a> Checked<'a> {
     /// RFC 9276 §3.2: above a number of iterations nothing is computed, and nothing proved.
     fn chain<'c>(&self, limits: &'c Limits, spent: &'c mut Spent) -> Result<Chain<'c>, Insecure>

@@ -109,6 +109,11 @@ impl<'a> Judge<'a> {
         self.note(verified.proof(set, &zone.zone));
         let mut ttl_secs = verified.ttl_secs;
         let Some(encloser) = verified.encloser else { return Ok(Verdict::Secure { ttl_secs }) };
+        // RFC 6672 §3.3, RFC 4592 §4.4: what a wildcard makes of a DNAME is not defined.
+        if set.rtype == RecordType::DNAME {
+            let (owner, rtype, key_tag) = (set.owner.clone(), set.rtype, verified.key_tag);
+            return Err(Halt::Bogus(Bogus::SignatureUnfit { owner, rtype, key_tag }));
+        }
         // RFC 4035 §5.3.4: that the wildcard may answer has to be proved as well.
         let checked = check(&mut self.bench, proof, &zone.zone, keys(&zone))?;
         match checked.leaves_to_wildcard(&mut self.bench, &set.owner, &encloser)? {
@@ -153,7 +158,14 @@ impl<'a> Judge<'a> {
             ttl_secs = verified.ttl_secs;
         }
         let checked = check(&mut self.bench, proof, &zone.zone, keys(&zone))?;
-        match checked.denies(&mut self.bench, name, qtype, no_name)? {
+        let mut shown = checked.denies(&mut self.bench, name, qtype, no_name)?;
+        let mut denied = no_name;
+        if no_name && shown == Shows::Nothing {
+            // The response code is not signed: a server may take an empty non-terminal for a name that is not there.
+            shown = checked.denies(&mut self.bench, name, qtype, false)?;
+            denied = false;
+        }
+        match shown {
             Shows::Proved(by) => {
                 ttl_secs = ttl_secs.min(checked.ttl_secs);
                 checked.notes.into_iter().for_each(|note| self.note(note));
@@ -167,11 +179,17 @@ impl<'a> Judge<'a> {
                     self.spans.push(Span::soa(soa, &zone.zone, ttl_secs));
                 }
                 let name = name.clone();
-                self.note(if no_name { Proof::NoName { name, by } } else { Proof::NoData { name, rtype: qtype, by } });
-                Ok(Verdict::Secure { ttl_secs })
+                self.note(if denied { Proof::NoName { name, by } } else { Proof::NoData { name, rtype: qtype, by } });
+                Ok(if denied == no_name { Verdict::Secure { ttl_secs } } else { Verdict::NoData { ttl_secs } })
             }
-            Shows::Insecure(why) => Ok(self.insecure(why)),
-            Shows::Nothing => {
+            Shows::Insecure(why) if denied == no_name => Ok(self.insecure(why)),
+            Shows::Insecure(_) | Shows::Nothing => {
+                // The name may lie below an unsigned cut, and a server of the zone above it have spoken for both.
+                match self.signer(None, &place) {
+                    Ok(Signer::Insecure(why)) => return Ok(Verdict::Insecure(why)),
+                    Err(needs @ Halt::Needs(_)) => return Err(needs),
+                    Ok(Signer::Secure(_)) | Err(Halt::Bogus(_)) => {}
+                }
                 let missing = Bogus::DenialMissing { name: name.clone(), rtype: qtype, zone: zone.zone.clone() };
                 Err(Halt::Bogus(checked.failed.unwrap_or(missing)))
             }
@@ -186,8 +204,8 @@ impl<'a> Judge<'a> {
     /// The zone that has the say at `place`, by what the signatures claim, or without any by descending to it.
     fn signer(&mut self, claimed: Option<Name>, place: &Name) -> Result<Signer, Halt> {
         // An island of security has the say below itself, whoever else signs there.
-        let top = self.settings.anchors.closest(place).map(|(zone, _)| zone.clone());
-        let claimed = claimed.filter(|claimed| top.is_none_or(|top| claimed.is_within(&top)));
+        let anchors = self.settings.anchors.above(place);
+        let claimed = claimed.filter(|claimed| anchors.first().is_none_or(|(top, _)| claimed.is_within(top)));
         let zone = self.zone_of(claimed.as_ref().unwrap_or(place))?;
         match (&zone.status, claimed) {
             (Status::Insecure(why), _) => Ok(Signer::Insecure(why.clone())),

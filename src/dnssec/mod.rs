@@ -108,6 +108,11 @@ pub enum Verdict {
         /// For how long at most.
         ttl_secs: u32,
     },
+    /// Although the reply says that the name does not exist, the proof shows that it has no such records and no more.
+    NoData {
+        /// For how long at most.
+        ttl_secs: u32,
+    },
     /// It is proved, or set, that it cannot be proved.
     Insecure(Insecure),
     /// It should be provable and is not.
@@ -164,6 +169,8 @@ pub enum Fact<T> {
 pub struct Cut {
     /// The DS set.
     pub ds: Option<RrSet>,
+    /// The CNAME set that came instead.
+    pub alias: Option<RrSet>,
     /// NSEC and NSEC3 sets that came instead.
     pub proof: Vec<RrSet>,
 }
@@ -182,6 +189,8 @@ pub trait Known: fmt::Debug {
     /// What was heard of a possible zone cut at `name`, from its parent's side: all of it, and whether the DS set
     /// itself was asked for.
     fn cuts(&self, name: &Name) -> (Vec<Cut>, bool);
+    /// NSEC and NSEC3 sets that came with the answer and may show more than what it says.
+    fn told(&self) -> &[RrSet];
     /// The zone at or above `name` whose servers the operator names, if there is one other than the root.
     fn own_zone(&self, name: &Name) -> Option<Name>;
     /// The DNSKEY set of a zone.

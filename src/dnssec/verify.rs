@@ -1,6 +1,6 @@
 //! Whether the signatures over a set hold, and which keys of a zone are trusted.
 
-use crate::trace::{Bogus, Proof};
+use crate::trace::{Bogus, Insecure, Proof};
 use crate::wire::{Name, RecordType, RrSet};
 
 use super::key::{Ds, Key};
@@ -132,26 +132,49 @@ impl Bench<'_> {
         Err(failed.unwrap_or_else(|| Bogus::KeyMissing { zone: zone.clone(), key_tags: key_tags() }))
     }
 
-    /// The DS records that can be used; when there are none, the algorithms and digests that stand in the way.
+    /// The DS records that can be used; when there are none, what stands in the way.
     ///
     /// RFC 4035 §5.2, RFC 6840 §5.2: a zone whose DS records are all unknown counts as unsigned. RFC 4509 §3:
     /// SHA-1 digests do not count beside better ones.
-    pub(super) fn usable(&self, set: &RrSet) -> Result<Vec<Anchor>, (Vec<u8>, Vec<u8>)> {
-        let all: Vec<Ds> = set.rdatas.iter().filter_map(Ds::read).collect();
-        let (known, unknown): (Vec<&Ds>, Vec<&Ds>) = all.iter().partition(|ds| self.accepts.verifies(ds.algorithm));
-        let usable = |ds: &&&Ds| self.accepts.compares(ds.digest_type);
-        let better = known.iter().filter(usable).any(|ds| ds.digest_type != 1);
-        let usable: Vec<Anchor> = known
-            .iter()
-            .filter(usable)
-            .filter(|ds| !better || ds.digest_type != 1)
-            .map(|ds| Anchor::Ds((**ds).clone()))
-            .collect();
-        if !usable.is_empty() {
-            return Ok(usable);
+    pub(super) fn usable(&self, set: &RrSet) -> Result<Vec<Anchor>, Unusable> {
+        let all: Vec<Anchor> = set.rdatas.iter().filter_map(Ds::read).map(Anchor::Ds).collect();
+        let mut usable = self.usable_anchors(&all)?;
+        let is_sha1 = |anchor: &Anchor| matches!(anchor, Anchor::Ds(ds) if ds.digest_type == 1);
+        if !usable.iter().all(is_sha1) {
+            usable.retain(|anchor| !is_sha1(anchor));
         }
-        let digests = known.iter().map(|ds| ds.digest_type).collect();
-        Err((unknown.iter().map(|ds| ds.algorithm).collect(), digests))
+        Ok(usable)
+    }
+
+    /// The trust anchors that can be used; when there are none, what stands in the way.
+    pub(super) fn usable_anchors(&self, anchors: &[Anchor]) -> Result<Vec<Anchor>, Unusable> {
+        let (mut usable, mut unusable) = (Vec::new(), Unusable::default());
+        for anchor in anchors {
+            match anchor {
+                _ if !self.accepts.verifies(anchor.algorithm()) => unusable.algorithms.push(anchor.algorithm()),
+                Anchor::Ds(ds) if !self.accepts.compares(ds.digest_type) => unusable.digests.push(ds.digest_type),
+                _ => usable.push(anchor.clone()),
+            }
+        }
+        if usable.is_empty() { Err(unusable) } else { Ok(usable) }
+    }
+}
+
+/// The algorithms and digest types because of which none of the keys that are named can be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unusable {
+    algorithms: Vec<u8>,
+    digests: Vec<u8>,
+}
+
+impl Unusable {
+    pub(super) fn insecure(self, zone: &Name) -> Insecure {
+        match self {
+            Self { algorithms, digests } if digests.is_empty() => {
+                Insecure::Algorithm { zone: zone.clone(), algorithms }
+            }
+            Self { digests, .. } => Insecure::Digest { zone: zone.clone(), digests },
+        }
     }
 }
 

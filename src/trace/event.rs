@@ -13,7 +13,7 @@ use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType};
 
 use super::inferred::Inferred;
-use super::proof::{Judged, Proof};
+use super::proof::{Bogus, Judged, Proof};
 use super::source::Source;
 use super::stale::Stale;
 use super::tone::Tone;
@@ -382,6 +382,15 @@ pub enum Event {
     Proved {
         /// What.
         proof: Proof,
+    },
+    /// What a server said is bogus, so that another one is asked.
+    Doubted {
+        /// For which zone it was asked.
+        zone: Name,
+        /// The server.
+        server: ServerAt,
+        /// What is wrong.
+        reason: Bogus,
     },
     /// What became of the answer under validation.
     Judged {

@@ -60,6 +60,9 @@ impl fmt::Display for Event {
             Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
             Self::LimitReached { limit, value } => write!(f, "limit reached: {value} {limit}"),
             Self::Proved { proof } => write!(f, "{proof}"),
+            Self::Doubted { server, zone, reason } => {
+                write!(f, "{server} is not believed, and another server of {zone} asked: {reason}")
+            }
             Self::Judged { judged } => write!(f, "{judged}"),
             Self::Ended { rcode, edes } => {
                 f.write_str(rcode)?;

@@ -50,6 +50,7 @@ fn heap(event: &Event) -> usize {
         Event::NoAddress { zone, servers } => {
             zone.heap_bytes() + servers.iter().map(|name| size_of::<Name>() + name.heap_bytes()).sum::<usize>()
         }
+        Event::Doubted { zone, server, reason } => zone.heap_bytes() + at(server) + bogus(reason),
         Event::Proved { proof } => proved(proof),
         Event::Judged { judged: Judged::Bogus { reason } } => bogus(reason),
         Event::Ended { edes: told, .. } => edes(told),

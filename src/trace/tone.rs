@@ -43,6 +43,7 @@ impl Event {
             | Self::Ignored { .. }
             | Self::Dropped { .. }
             | Self::FellBack { .. }
+            | Self::Doubted { .. }
             | Self::NoAddress { .. } => Tone::Odd,
             Self::Heard { .. }
             | Self::LastResort { .. }

@@ -4,6 +4,7 @@ use crate::trace::{AskWhy, Event, GoalId, Purpose, Transport, Verdict, Wrong};
 use crate::wire::Name;
 
 use super::goal::{Denied, Found, How, LastResort, Pending};
+use super::learn::source;
 use super::outcome::Failure;
 use super::scrub::Clean;
 use super::{Turn, Walk, judge};
@@ -101,6 +102,7 @@ impl Walk {
     pub(super) fn answered(&mut self, pending: &Pending, clean: Clean, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
         let Some(answer) = clean.answer.clone() else { return };
+        self.goal(id).told.push((pending.question.name.clone(), source(pending)));
         self.learn_answer(pending, &clean, turn);
         match self.goal(id).purpose {
             Purpose::Priming => self.learn_root(pending, &answer, &clean, turn),
@@ -117,6 +119,7 @@ impl Walk {
     pub(super) fn denied(&mut self, pending: &Pending, clean: Clean, nxdomain: bool, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
         let soa = self.learn_denial(pending, &clean, nxdomain, turn);
+        self.goal(id).told.push((pending.question.name.clone(), source(pending)));
         let denied = Denied { soa, proof: clean.proof };
         if self.extend_chain(id, clean.chain, Vec::new(), turn) {
             self.finish(id, if nxdomain { Found::NxDomain(denied) } else { Found::NoData(denied) }, turn);
@@ -127,6 +130,7 @@ impl Walk {
     pub(super) fn aliased(&mut self, pending: &Pending, clean: Clean, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
         self.learn_answer(pending, &clean, turn);
+        self.goal(id).told.push((pending.question.name.clone(), source(pending)));
         let end = clean.end.clone();
         if self.extend_chain(id, clean.chain, clean.proof, turn) {
             self.leave(id, turn);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::{Delegation, Denial, DenialKind, Security};
+use crate::cache::{Delegation, Denial, DenialKind, KnownSet, Security};
 use crate::time::Time;
 use crate::trace::{Event, GoalId, Known, Limit, Purpose, Source};
 use crate::wire::{Ede, Name, Question, RecordType, RrSet};
@@ -10,14 +10,19 @@ use crate::wire::{Ede, Name, Question, RecordType, RrSet};
 use super::goal::{AtZone, Denied, Found, Goal, State};
 use super::minimise::Minimisation;
 use super::outcome::Failure;
+use super::scrub::synthesise;
 use super::{Around, CLIENT, Turn, Walk};
 
 /// What the caches say about a question.
 enum Look {
     /// The set, and the proof that a wildcard may stand for its owner.
     Set(RrSet, Vec<RrSet>),
-    /// The CNAME, its target, and such a proof.
-    Alias(RrSet, Name, Vec<RrSet>),
+    /// The CNAME, behind the DNAME that it is made from if it is; its target; and such a proof.
+    Alias(Vec<RrSet>, Name, Vec<RrSet>),
+    /// A DNAME, and the CNAME that is made from it, which was asked for by itself.
+    Made(RrSet, RrSet),
+    /// A DNAME that makes a name that is too long.
+    TooLong(RrSet),
     Denial(DenialKind, Denied),
     Failed(Failure),
     Nothing,
@@ -39,6 +44,8 @@ impl Walk {
             self.note(turn, id, event.clone());
             if self.sets_aside(id, &event, turn) {
                 (look, seen) = remembered(&current, turn.around, turn.now);
+            } else if let Event::FromCache { source, .. } = event {
+                self.goal(id).told.push((current.name.clone(), source));
             }
         }
         if let Some(event) = seen {
@@ -49,9 +56,19 @@ impl Walk {
                 self.goal(id).proof.extend(proof);
                 self.finish(id, Found::Answer(set), turn);
             }
-            Look::Alias(cname, target, proof) => {
-                if self.extend_chain(id, vec![cname], proof, turn) {
+            Look::Alias(links, target, proof) => {
+                if self.extend_chain(id, links, proof, turn) {
                     self.follow(id, target, turn);
+                }
+            }
+            Look::Made(dname, cname) => {
+                if self.extend_chain(id, vec![dname], Vec::new(), turn) {
+                    self.finish(id, Found::Answer(cname), turn);
+                }
+            }
+            Look::TooLong(dname) => {
+                if self.extend_chain(id, vec![dname], Vec::new(), turn) {
+                    self.finish(id, Found::TooLong, turn);
                 }
             }
             Look::Denial(DenialKind::NxDomain, denied) => self.finish(id, Found::NxDomain(denied), turn),
@@ -151,7 +168,13 @@ impl Walk {
         let goal = self.goal(id);
         goal.minimised.enter(&cut.zone);
         goal.entered = true;
-        goal.state = State::At(Box::new(AtZone::new(cut)));
+        let mut at = AtZone::new(cut);
+        for doubted in &self.doubted {
+            if doubted.zone == at.cut.zone {
+                at.tried(&doubted.server).out = true;
+            }
+        }
+        self.goal(id).state = State::At(Box::new(at));
         turn.ready.push(id);
     }
 
@@ -187,6 +210,10 @@ impl Walk {
     /// Goes on with the name to which the aliases have led.
     pub(super) fn follow(&mut self, id: GoalId, target: Name, turn: &mut Turn<'_, '_>) {
         let mode = turn.around.settings.minimisation;
+        // An alias is no zone cut: where it leads is no concern of the proof.
+        if self.goal(id).purpose == Purpose::Proof {
+            return self.finish(id, Found::NoData(Denied::default()), turn);
+        }
         let goal = self.goal(id);
         if goal.chain.iter().any(|set| set.rtype == RecordType::CNAME && set.owner == target) {
             return self.loops(id, target, turn);
@@ -213,12 +240,12 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
         return (Look::Set(aged(&known.set, known.stored, now), proof), event);
     }
     if let Some(denial) = cache.denial(name, qtype, now) {
-        let denied = denied(&denial, now);
         let known = if denial.kind == DenialKind::NxDomain { Known::NxDomain } else { Known::NoData };
         let event = seen(known, name, qtype, denial.stored, denial.expires, &denial.from);
-        return (Look::Denial(denial.kind, denied), event);
+        return (Look::Denial(denial.kind, denied(&denial, now)), event);
     }
-    if qtype != RecordType::CNAME
+    // What the zone below says of itself is nothing to the zone above, which has the say over DS.
+    if !matches!(qtype, RecordType::CNAME | RecordType::DS)
         && let Some(known) = cache.set(name, RecordType::CNAME, now)
     {
         let set = aged(&known.set, known.stored, now);
@@ -226,14 +253,39 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
         let event = seen(Known::Alias, name, RecordType::CNAME, known.stored, known.expires, &known.from);
         if let Some(target) = target {
             let proof = known.proof.iter().map(|set| aged(set, known.stored, now)).collect();
-            return (Look::Alias(set, target, proof), event);
+            return (Look::Alias(vec![set], target, proof), event);
         }
     }
     if let Some((above, denial)) = no_tree(name, around, now) {
         let event = seen(Known::NoTree, &above, qtype, denial.stored, denial.expires, &denial.from);
         return (Look::Denial(DenialKind::NxDomain, denied(&denial, now)), event);
     }
+    if let Some((dname, known)) = dname_above(name, around, now) {
+        let event = seen(Known::Alias, &dname.owner, RecordType::DNAME, known.stored, known.expires, &known.from);
+        return (redirect(question, dname), event);
+    }
     remembered(question, around, now)
+}
+
+/// A DNAME above `name` that is proved, as it stands in an answer `now` (RFC 6672 §3.1). Believed unproved, one forged
+/// packet would take all names below it.
+fn dname_above(name: &Name, around: &Around<'_>, now: Time) -> Option<(RrSet, Arc<KnownSet>)> {
+    // What is above a zone with servers that the operator names does not concern that zone.
+    let most = around.settings.routes.own(name).map_or(1, Name::label_count);
+    (most..name.label_count()).map(|count| name.suffix(count)).find_map(|above| {
+        let known = around.cache.set(&above, RecordType::DNAME, now)?;
+        (known.security == Security::Secure).then(|| (aged(&known.set, known.stored, now), known))
+    })
+}
+
+/// What a DNAME above makes of a question.
+fn redirect(question: &Question, dname: RrSet) -> Look {
+    let Some(made) = synthesise(&question.name, &dname) else { return Look::TooLong(dname) };
+    let target = made.targets().next();
+    match target {
+        Some(target) if question.qtype != RecordType::CNAME => Look::Alias(vec![dname, made], target, Vec::new()),
+        _ => Look::Made(dname, made),
+    }
 }
 
 /// The name above `name` of which it is known that it does not exist: then nothing does below it (RFC 8020 §2).

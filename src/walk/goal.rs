@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cache::Delegation;
 use crate::time::Time;
-use crate::trace::{AskWhy, GoalId, Purpose, ServerAt, Transport, Verdict, Wrong};
+use crate::trace::{AskWhy, GoalId, Purpose, ServerAt, Source, Transport, Verdict, Wrong};
 use crate::wire::{Name, Question, RrSet};
 
 use super::ask::AskId;
@@ -34,6 +34,8 @@ pub(super) struct Goal {
     pub(super) chain: Vec<RrSet>,
     /// Proofs that came with aliases made by wildcards.
     pub(super) proof: Vec<RrSet>,
+    /// Who said what this goal has found, with the name that was asked.
+    pub(super) told: Vec<(Name, Source)>,
     /// Whether servers had to be asked: what the caches answer costs nobody anything.
     pub(super) entered: bool,
     /// Referrals followed for `current`.
@@ -199,6 +201,7 @@ impl Goal {
             question,
             chain: Vec::new(),
             proof: Vec::new(),
+            told: Vec::new(),
             entered: false,
             referrals: 0,
             fallen: Vec::new(),

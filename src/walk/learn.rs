@@ -144,10 +144,13 @@ impl Walk {
 
     /// Remembers that a question failed (RFC 9520), unless it was only this walk's budget that ran out.
     pub(super) fn learn_failure(&mut self, id: GoalId, failure: &Failure, turn: &mut Turn<'_, '_>) {
+        let some_left_out = self.bogus.is_some();
         let goal = self.goal(id);
         let client = goal.purpose == Purpose::Client;
         match failure {
             Failure::Remembered { .. } => {}
+            // Some of the zone's servers were left out.
+            _ if some_left_out && !client => {}
             // The zone's own servers, once one is found, may know what those above it do not.
             _ if goal.above.is_some() => {}
             Failure::OutOfBudget { .. } if !client => {}

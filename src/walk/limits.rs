@@ -39,6 +39,9 @@ pub struct Limits {
     pub minimise_count: u32,
     /// How many of those add a single label.
     pub minimise_one_label: u32,
+    /// Servers that are not asked again because what they said was bogus, and in whose place others are (each costs what
+    /// the question has cost so far).
+    pub bogus_retries: u32,
     /// What proving the answer may cost.
     pub proofs: dnssec::Limits,
 }
@@ -61,6 +64,7 @@ impl Default for Limits {
             near_misses: 1,
             minimise_count: 10,
             minimise_one_label: 4,
+            bogus_retries: 3,
             proofs: dnssec::Limits::default(),
         }
     }

@@ -14,6 +14,7 @@ pub mod stale;
 mod apply;
 mod begin;
 mod dice;
+mod doubt;
 mod goal;
 mod hear;
 mod infer;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use crate::cache::{Cache, Delegation, Servers};
 use crate::dnssec;
 use crate::time::Time;
-use crate::trace::{Entry, Event, GoalId, Insecure, Limit, Purpose};
+use crate::trace::{Bogus, Entry, Event, GoalId, Insecure, Limit, Purpose};
 use crate::wire::text::rcode_name;
 use crate::wire::{Name, Question, ResponseCode, RrSet};
 
@@ -139,6 +140,10 @@ pub struct Walk {
     checking: bool,
     /// What was proved of zones.
     zones: Vec<Arc<dnssec::ZoneTrust>>,
+    /// Servers that said what turned out to be bogus.
+    doubted: Vec<doubt::Doubted>,
+    /// What was bogus first.
+    bogus: Option<Bogus>,
     /// Whether all of the answer was proved.
     secure: bool,
     /// Why not all of it could be.
@@ -175,6 +180,8 @@ impl Walk {
             inferring: Inferring::Allowed,
             checking: true,
             zones: Vec::new(),
+            doubted: Vec::new(),
+            bogus: None,
             secure: false,
             insecure: None,
         }
@@ -305,6 +312,12 @@ impl Walk {
         self.leave(id, turn);
         if id == CLIENT && self.validates(turn) && !matches!(found, Found::Failed(_)) {
             return self.prove(found, turn);
+        }
+        // Nobody else could be asked for what was bogus.
+        if id == CLIENT
+            && let Some(reason) = self.bogus.clone()
+        {
+            return self.is_bogus(reason, Vec::new(), turn);
         }
         self.conclude(id, found, turn);
     }

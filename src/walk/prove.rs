@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::{Cache, Security};
+use crate::cache::{Cache, Denial, DenialKind, Rank, Security};
 use crate::dnssec::{Cut, Fact, Judge, Known, Span, Statement, Verdict, ZoneTrust};
 use crate::time::Time;
 use crate::trace::{Bogus, Event, GoalId, Insecure, Judged, Limit, Proof, Purpose};
@@ -22,7 +22,7 @@ const MAX_GOALS: usize = 128;
 #[derive(Debug)]
 pub(super) struct Proving {
     found: Found,
-    /// NSEC and NSEC3 sets that came with the aliases and with the answer.
+    /// NSEC and NSEC3 sets that came with the answer and with the aliases before it.
     proof: Vec<RrSet>,
     /// For how long each statement that was judged may be used.
     ttls_secs: Vec<u32>,
@@ -30,6 +30,14 @@ pub(super) struct Proving {
     insecure: Option<Insecure>,
     /// Whether there is something that is never signed.
     unsigned: bool,
+    /// Whether the name exists, although the reply says that it does not.
+    exists: bool,
+}
+
+impl Proving {
+    pub(super) fn found(&self) -> &Found {
+        &self.found
+    }
 }
 
 /// What was learned of zones, what was proved, and what of that speaks of other questions.
@@ -51,11 +59,12 @@ impl Walk {
     /// The client's question has an answer: from here on it is judged.
     pub(super) fn prove(&mut self, found: Found, turn: &mut Turn<'_, '_>) {
         let goal = self.goal(CLIENT);
-        let mut proof = goal.proof.clone();
-        if let Found::NoData(denied) | Found::NxDomain(denied) = &found {
-            proof.extend(denied.proof.iter().cloned());
-        }
-        let proving = Proving { found, proof, ttls_secs: Vec::new(), insecure: None, unsigned: false };
+        let mut proof = match &found {
+            Found::NoData(denied) | Found::NxDomain(denied) => denied.proof.clone(),
+            _ => Vec::new(),
+        };
+        proof.extend(goal.proof.iter().cloned());
+        let proving = Proving { found, proof, ttls_secs: Vec::new(), insecure: None, unsigned: false, exists: false };
         goal.state = State::Proving(Box::new(proving));
         self.go_on_proving(turn);
     }
@@ -85,11 +94,11 @@ impl Walk {
         let Some((client, others)) = self.goals.split_first_mut() else { return nothing() };
         let Goal { state, chain, current, .. } = client;
         let State::Proving(proving) = state else { return nothing() };
-        let Proving { found, proof, ttls_secs, insecure, unsigned } = &mut **proving;
+        let Proving { found, proof, ttls_secs, insecure, unsigned, exists } = &mut **proving;
         let around = &*turn.around;
         let settings = &around.settings;
         let (cache, now, routes) = (around.cache, turn.now, &settings.routes);
-        let known = Knowledge { cache, now, goals: others, zones: &self.zones, routes };
+        let known = Knowledge { cache, now, goals: others, zones: &self.zones, proof, routes };
         let spent = &mut self.budget.proofs;
         let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, around.unix_secs, spent);
         let statements = statements(chain, proof, current, found);
@@ -105,6 +114,10 @@ impl Walk {
             };
             match verdict {
                 Verdict::Secure { ttl_secs } => ttls_secs.push(ttl_secs),
+                Verdict::NoData { ttl_secs } => {
+                    ttls_secs.push(ttl_secs);
+                    *exists = true;
+                }
                 Verdict::Insecure(why) => {
                     ttls_secs.push(u32::MAX);
                     // Of several reasons the first that clients are told of.
@@ -125,7 +138,7 @@ impl Walk {
     /// Everything is judged and nothing is bogus: the TTLs are what the signatures allow (RFC 4035 §5.3.3).
     fn proved(&mut self, turn: &mut Turn<'_, '_>) {
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
-        let Proving { mut found, ttls_secs, insecure, unsigned, .. } = *proving;
+        let Proving { mut found, ttls_secs, insecure, unsigned, exists, .. } = *proving;
         self.secure = insecure.is_none() && !unsigned;
         let (cache, now) = (turn.around.cache, turn.now);
         // Nothing that was let through unproved outlives the reason for it.
@@ -138,6 +151,7 @@ impl Walk {
             set.ttl_secs = set.ttl_secs.min(ttl_secs).min(most_secs);
             cache.judged(set, security(ttl_secs), now);
         };
+        let mut secure_secs = Vec::new();
         let goal = self.goal(CLIENT);
         let current = goal.current.clone();
         for nth in 0..goal.chain.len() {
@@ -145,8 +159,12 @@ impl Walk {
                 last_secs = allowed.next().unwrap_or(u32::MAX);
             }
             bound(&mut goal.chain[nth], last_secs);
+            secure_secs.push(last_secs);
         }
         let ttl_secs = allowed.next().unwrap_or(last_secs);
+        if exists {
+            found = self.exists_after_all(found, turn);
+        }
         match &mut found {
             Found::Answer(set) => bound(set, ttl_secs),
             Found::NoData(denied) | Found::NxDomain(denied) => {
@@ -156,10 +174,39 @@ impl Walk {
             }
             Found::TooLong | Found::Failed(_) => {}
         }
+        self.keep_dnames(&secure_secs, turn);
         let judged = if self.secure { Judged::Secure } else { Judged::Insecure };
         self.note(turn, CLIENT, Event::Judged { judged });
         self.insecure = insecure;
         self.conclude(CLIENT, found, turn);
+    }
+
+    /// A DNAME that is proved answers for all names below it (RFC 6672 §3.1).
+    fn keep_dnames(&mut self, secure_secs: &[u32], turn: &Turn<'_, '_>) {
+        let cache = turn.around.cache;
+        let goal = self.goal(CLIENT);
+        for (link, ttl_secs) in goal.chain.iter().zip(secure_secs) {
+            let asked = |asked: &Name| asked.is_below(&link.owner);
+            let source = goal.told.iter().find(|(name, _)| asked(name)).map(|(_, source)| source.clone());
+            if let Some(source) = source.filter(|_| link.rtype == RecordType::DNAME && *ttl_secs != u32::MAX) {
+                let _ = cache.put_set(link.clone(), Rank::AuthAnswer, source, turn.now);
+                cache.judged(link, Security::Secure, turn.now);
+            }
+        }
+    }
+
+    /// The response code said that the name does not exist, and the proof that it does.
+    fn exists_after_all(&mut self, found: Found, turn: &Turn<'_, '_>) -> Found {
+        let Found::NxDomain(denied) = found else { return found };
+        let (cache, goal) = (turn.around.cache, self.goal(CLIENT));
+        let (name, qtype) = (&goal.current.name, goal.current.qtype);
+        cache.disbelieve(name, qtype);
+        if let Some((_, source)) = goal.told.last() {
+            let (soa, proof) = (denied.soa.clone(), denied.proof.clone());
+            let denial = Denial::heard(DenialKind::NoData, soa, proof, source.clone());
+            let _ = cache.put_denial(name, qtype, denial, turn.now);
+        }
+        Found::NoData(denied)
     }
 
     /// Something must be asked before the judge can go on.
@@ -182,10 +229,10 @@ impl Walk {
 
     /// What cannot be believed goes out of the cache, so that the next question begins anew.
     fn disbelieve(&mut self, reason: Bogus, turn: &mut Turn<'_, '_>) {
-        let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
-        if self.take_back_inferred(turn) {
+        if self.take_back_inferred(turn) || self.ask_elsewhere(&reason, turn) {
             return;
         }
+        let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
         let because = match &reason {
             Bogus::NoKeys { zone } => self.failure_of(zone),
             _ => Vec::new(),
@@ -194,6 +241,11 @@ impl Walk {
         if because.is_empty() {
             self.forget(&proving.found, turn.around.cache);
         }
+        self.is_bogus(self.bogus.clone().unwrap_or(reason), because, turn);
+    }
+
+    /// The client's question has no answer that could be believed.
+    pub(super) fn is_bogus(&mut self, reason: Bogus, because: Vec<crate::wire::Ede>, turn: &mut Turn<'_, '_>) {
         let judged = Judged::Bogus { reason: reason.clone() };
         self.note(turn, CLIENT, Event::Judged { judged });
         self.conclude(CLIENT, Found::Failed(Failure::Bogus { reason, because }), turn);
@@ -201,20 +253,25 @@ impl Walk {
 
     /// Takes out of the cache what was heard on the way to an answer, as far as it is not proved.
     fn forget(&mut self, found: &Found, cache: &Cache) {
-        let goal = self.goal(CLIENT);
-        let current = goal.current.clone();
-        for set in &goal.chain {
-            cache.disbelieve(&set.owner, set.rtype);
-        }
-        if !matches!(found, Found::TooLong) {
-            cache.disbelieve(&current.name, current.qtype);
-        }
+        self.forget_answer(found, cache);
+        let current = self.goal(CLIENT).current.clone();
         for count in 0..=current.name.label_count() {
             let zone = current.name.suffix(count);
             if self.zones.iter().all(|known| known.zone != zone) {
                 cache.disbelieve(&zone, RecordType::DNSKEY);
                 cache.disbelieve(&zone, RecordType::DS);
             }
+        }
+    }
+
+    /// Takes the answer out of the cache.
+    pub(super) fn forget_answer(&mut self, found: &Found, cache: &Cache) {
+        let goal = self.goal(CLIENT);
+        for set in &goal.chain {
+            cache.disbelieve(&set.owner, set.rtype);
+        }
+        if !matches!(found, Found::TooLong) {
+            cache.disbelieve(&goal.current.name, goal.current.qtype);
         }
     }
 
@@ -291,6 +348,8 @@ struct Knowledge<'k> {
     goals: &'k [Goal],
     /// What this walk has proved: the cache may have had no room for it.
     zones: &'k [Arc<ZoneTrust>],
+    /// What came with the answer.
+    proof: &'k [RrSet],
     /// Zones whose servers the operator names.
     routes: &'k Routes,
 }
@@ -312,20 +371,35 @@ impl Known for Knowledge<'_> {
     }
 
     fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {
-        let referral = self.cache.delegation(name, self.now);
-        let told = referral.map(|cut| Cut { ds: cut.ds.clone(), proof: cut.proof.to_vec() });
-        let mut cuts: Vec<Cut> = told.filter(|cut| cut.ds.is_some() || !cut.proof.is_empty()).into_iter().collect();
         let asked = self.done(name, RecordType::DS);
-        match asked {
+        let cut = match asked {
             Some((goal, Found::Answer(set))) if goal.chain.is_empty() => {
-                cuts.push(Cut { ds: Some(set.clone()), proof: Vec::new() });
+                Some(Cut { ds: Some(set.clone()), ..Cut::default() })
             }
-            Some((goal, Found::NoData(denied) | Found::NxDomain(denied))) if goal.chain.is_empty() => {
-                cuts.push(Cut { ds: None, proof: denied.proof.clone() });
+            Some((goal, Found::NoData(denied) | Found::NxDomain(denied))) => {
+                let proof = goal.proof.iter().chain(&denied.proof).cloned().collect();
+                Some(Cut { ds: None, alias: goal.chain.first().cloned(), proof })
             }
-            _ => {}
-        }
-        (cuts, asked.is_some())
+            Some(_) => None,
+            // What was not believed in a referral is asked for, and not tried again.
+            None if self
+                .goals
+                .iter()
+                .any(|goal| goal.question.qtype == RecordType::DS && goal.question.name == *name) =>
+            {
+                None
+            }
+            None => {
+                let referral = self.cache.delegation(name, self.now);
+                let told = referral.map(|cut| Cut { ds: cut.ds.clone(), alias: None, proof: cut.proof.to_vec() });
+                told.filter(|cut| cut.ds.is_some() || !cut.proof.is_empty())
+            }
+        };
+        (cut.into_iter().collect(), asked.is_some())
+    }
+
+    fn told(&self) -> &[RrSet] {
+        self.proof
     }
 
     fn own_zone(&self, name: &Name) -> Option<Name> {

@@ -120,6 +120,7 @@ pub fn reply(zone: &Name, asked: &Question, reply: Reply, may_follow: &dyn Fn(&N
         sideways: above,
     };
     clean.take_authority(zone, asked, authority, &mut dropped);
+    clean.take_ds(asked);
     clean.take_additional(zone, asked, reply.additional, &mut dropped);
     (clean, dropped)
 }
@@ -146,6 +147,16 @@ impl Clean {
             (Some(referral), Some(set)) if set.owner == referral.ns.owner => referral.ds = Some(set),
             (_, Some(set)) => dropped.push(gone(&set, DropWhy::NotNeeded)),
             _ => {}
+        }
+    }
+
+    /// A server that does not know that DS lives at the parent refers to the zone, and the set that was asked for is in
+    /// the referral (RFC 4035 §3.1.4.1).
+    fn take_ds(&mut self, asked: &Question) {
+        let ours =
+            self.referral.take_if(|to| asked.qtype == RecordType::DS && to.ns.owner == asked.name && to.ds.is_some());
+        if let Some(referral) = ours {
+            self.answer = referral.ds;
         }
     }
 

@@ -35,7 +35,7 @@ fn the_zoo() {
     for row in lab().zoo().iter().filter(|row| row.needs == Needs::Validation) {
         let (verdict, notes) = judge_all(&gather(&row.ask));
         let (rcode_fits, ede) = match &verdict {
-            Verdict::Secure { .. } => (row.ad, None),
+            Verdict::Secure { .. } | Verdict::NoData { .. } => (row.ad, None),
             Verdict::Insecure(why) => (!row.ad && !row.rcodes.contains(&ResponseCode::ServFail), why.ede()),
             Verdict::Bogus(why) => (row.rcodes == [ResponseCode::ServFail], Some(why.ede())),
             Verdict::Needs(_) => (false, None),

@@ -86,6 +86,10 @@ impl Known for Facts {
         (cut.cloned().into_iter().collect(), cut.is_some())
     }
 
+    fn told(&self) -> &[RrSet] {
+        &[]
+    }
+
     fn own_zone(&self, _: &Name) -> Option<Name> {
         None
     }
@@ -111,7 +115,8 @@ impl Facts {
                 self.keys.insert(question.name.clone(), clean.and_then(|clean| clean.answer));
             }
             RecordType::DS => {
-                let cut = clean.map(|clean| Cut { ds: clean.answer, proof: clean.proof }).unwrap_or_default();
+                let cut =
+                    clean.map(|clean| Cut { ds: clean.answer, alias: None, proof: clean.proof }).unwrap_or_default();
                 let again = self.cuts.insert(question.name.clone(), cut);
                 assert!(again.is_none(), "asked twice for {question}");
             }

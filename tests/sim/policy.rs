@@ -93,6 +93,13 @@ fn routed(kind: RouteKind, zone: &str, server: [u8; 4], change: impl FnOnce(&mut
     world
 }
 
+/// The same without validation, which asks the zones above as well.
+fn unproved(kind: RouteKind, zone: &str, server: [u8; 4], change: impl FnOnce(&mut Route)) -> World<'static> {
+    let mut world = routed(kind, zone, server, change);
+    world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
+    world
+}
+
 fn asked(ended: &Ended) -> Vec<(IpAddr, AskWhy)> {
     let each = ended.log.iter().filter_map(|entry| match &entry.event {
         Event::Asked { server, why, .. } => Some((server.addr, *why)),
@@ -108,7 +115,7 @@ fn is_true(question: &Question, ended: &Ended) {
 
 #[test]
 fn a_forwarder_gets_the_whole_question_and_nobody_else_is_asked() {
-    let mut world = routed(RouteKind::Forward, "example.com.", SERVER, |_| ());
+    let mut world = unproved(RouteKind::Forward, "example.com.", SERVER, |_| ());
     for name in ["www.example.com.", "a.b.c.deep.example.com.", "nowhere.example.com."] {
         let question = question(name, RecordType::A);
         let ended = world.resolve(&question);
@@ -132,7 +139,7 @@ fn a_forwarder_gets_the_whole_question_and_nobody_else_is_asked() {
 #[test]
 fn a_stub_zone_needs_no_root_and_what_it_delegates_is_followed() {
     for prime in [false, true] {
-        let mut world = routed(RouteKind::Stub, "example.com.", SERVER, |route| route.prime = prime);
+        let mut world = unproved(RouteKind::Stub, "example.com.", SERVER, |route| route.prime = prime);
         for name in ["www.example.com.", "www.shop.example.com.", "a.www.shop.example.com."] {
             let question = question(name, RecordType::A);
             let ended = world.resolve(&question);
@@ -156,21 +163,21 @@ fn a_stub_zone_needs_no_root_and_what_it_delegates_is_followed() {
 fn servers_that_the_operator_names_fail_alone_unless_there_is_a_fallback() {
     let www = question("www.example.com.", RecordType::A);
     for kind in [RouteKind::Forward, RouteKind::Stub] {
-        let mut world = routed(kind, "example.com.", NOBODY, |_| ());
+        let mut world = unproved(kind, "example.com.", NOBODY, |_| ());
         let ended = world.resolve(&www);
         assert_eq!(codes(&ended)[0], ede::NO_REACHABLE_AUTHORITY);
         assert!(asked(&ended).iter().all(|(addr, _)| *addr == IpAddr::from(NOBODY)));
-        let mut world = routed(kind, "example.com.", NOBODY, |route| route.fallback = true);
+        let mut world = unproved(kind, "example.com.", NOBODY, |route| route.fallback = true);
         let ended = world.resolve(&www);
         is_true(&www, &ended);
         assert!(ended.log.iter().any(|entry| matches!(entry.event, Event::FellBack { .. })));
         assert!(asked(&ended).iter().any(|(_, why)| *why == AskWhy::Minimised), "the root sees no more than before");
     }
     // All of the Internet from one place, which is of no use.
-    let mut world = routed(RouteKind::Forward, ".", NOBODY, |_| ());
+    let mut world = unproved(RouteKind::Forward, ".", NOBODY, |_| ());
     assert!(world.resolve(&www).outcome.failure.is_some());
     // The operator's own servers may be on any address.
-    let mut world = routed(RouteKind::Stub, "example.com.", SERVER, |_| ());
+    let mut world = unproved(RouteKind::Stub, "example.com.", SERVER, |_| ());
     world.resolver.settings.avoid = Avoid { loopback: true, ..Avoid::default() };
     is_true(&www, &world.resolve(&www));
 }
@@ -178,13 +185,31 @@ fn servers_that_the_operator_names_fail_alone_unless_there_is_a_fallback() {
 #[test]
 fn a_silent_forwarder_is_waited_for_longer_than_a_server_and_leaves_time_for_the_fallback() {
     let www = question("www.example.com.", RecordType::A);
-    let mut world = routed(RouteKind::Forward, "example.com.", SILENT, |_| ());
+    let mut world = unproved(RouteKind::Forward, "example.com.", SILENT, |_| ());
     let ended = world.resolve(&www);
     assert!(ended.outcome.failure.is_some() && ended.took > Duration::from_secs(4), "after {:?}", ended.took);
-    let mut world = routed(RouteKind::Forward, "example.com.", SILENT, |route| route.fallback = true);
+    let mut world = unproved(RouteKind::Forward, "example.com.", SILENT, |route| route.fallback = true);
     let ended = world.resolve(&www);
     is_true(&www, &ended);
     assert!(ended.took < Duration::from_secs(3), "after {:?}", ended.took);
+}
+
+/// A zone is what it is in the tree, whoever is asked about it: its keys are proved from the root.
+#[test]
+fn what_servers_named_by_the_operator_say_is_proved() {
+    let www = question("www.example.com.", RecordType::A);
+    for kind in [RouteKind::Forward, RouteKind::Stub] {
+        for zone in ["example.com.", "www.example.com."] {
+            let mut world = routed(kind, zone, SERVER, |_| ());
+            let ended = world.resolve(&www);
+            is_true(&www, &ended);
+            assert!(ended.outcome.secure, "{kind} {zone}");
+        }
+        // With nobody to ask for the keys, nothing is taken for granted.
+        let mut world = routed(kind, "example.com.", SERVER, |_| ());
+        world.resolver.settings.avoid = Avoid { loopback: true, ..Avoid::default() };
+        assert_eq!(codes(&world.resolve(&www))[0], ede::DNSKEY_MISSING);
+    }
 }
 
 #[test]

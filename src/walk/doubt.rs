@@ -1,0 +1,174 @@
+//! What is bogus may be the fault of one server: the others of the zone are asked before the client is told.
+//!
+//! A secondary with old signatures, one that leaves signatures out, somebody who forges: the zone's other servers have
+//! better data, and the signatures say so.
+
+use crate::cache::Delegation;
+use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt};
+use crate::wire::{Name, Question, RecordType};
+
+use super::goal::{Found, State};
+use super::minimise::Minimised;
+use super::{CLIENT, Turn, Walk};
+
+/// A server that is not asked any more by this walk, because what it said was bogus.
+#[derive(Debug)]
+pub(super) struct Doubted {
+    /// For which zone.
+    pub(super) zone: Name,
+    /// Who.
+    pub(super) server: ServerAt,
+}
+
+impl Walk {
+    /// Asks another server for what is bogus; false when nobody else can be asked.
+    pub(super) fn ask_elsewhere(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
+        let most = turn.around.settings.limits.bogus_retries as usize;
+        if self.doubted.len() >= most || matches!(reason, Bogus::TooCostly { .. }) {
+            return false;
+        }
+        let Some((subject, informant)) = self.culprit(reason, turn) else { return false };
+        if !self.is_anybody_else(&informant, turn) {
+            return false;
+        }
+        let server = ServerAt { name: informant.name, addr: informant.addr };
+        let (zone, because) = (informant.zone, reason.clone());
+        self.note(turn, CLIENT, Event::Doubted { zone: zone.clone(), server: server.clone(), reason: because });
+        self.doubted.push(Doubted { zone, server });
+        self.bogus.get_or_insert_with(|| reason.clone());
+        match subject {
+            Subject::Client => self.begin_anew(turn),
+            Subject::Proof(id) => {
+                let Question { name, qtype, .. } = self.goal(id).question.clone();
+                turn.around.cache.disbelieve(&name, qtype);
+                let goal = self.goal(id);
+                goal.chain.clear();
+                goal.proof.clear();
+                goal.told.clear();
+                goal.state = State::Begin;
+                goal.waiters.push(CLIENT);
+                turn.ready.push(id);
+            }
+            Subject::Cached(Question { name, qtype, .. }) => {
+                turn.around.cache.disbelieve(&name, qtype);
+                turn.ready.push(CLIENT);
+            }
+        }
+        true
+    }
+
+    /// What the client asked for is looked up once more.
+    fn begin_anew(&mut self, turn: &mut Turn<'_, '_>) {
+        let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
+        self.forget_answer(proving.found(), turn.around.cache);
+        let mode = turn.around.settings.minimisation;
+        let goal = self.goal(CLIENT);
+        goal.current = goal.question.clone();
+        goal.chain.clear();
+        goal.proof.clear();
+        goal.told.clear();
+        goal.referrals = 0;
+        goal.minimised = Minimised::new(mode);
+        turn.ready.push(CLIENT);
+    }
+
+    /// Which question had the bogus answer, and who gave it.
+    fn culprit(&self, reason: &Bogus, turn: &Turn<'_, '_>) -> Option<(Subject, Informant)> {
+        let told = |id: GoalId, name: Option<&Name>| {
+            let told = &self.goals[id.0 as usize].told;
+            let by_name = told.iter().rev().find(|(asked, _)| Some(asked) == name);
+            by_name.or(told.last()).and_then(|(_, source)| source.informant().cloned())
+        };
+        if let Some(question) = proof_of(reason) {
+            if let Some(id) = self.proof_goal(&question) {
+                return Some((Subject::Proof(id), told(id, None)?));
+            }
+            if self.goals[0].question != question {
+                let known = turn.around.cache.set(&question.name, question.qtype, turn.now)?;
+                return Some((Subject::Cached(question), known.from.informant()?.clone()));
+            }
+        }
+        let informant = told(CLIENT, subject(reason))?;
+        // What is unsigned may rightly be so, and the zone above hide the proof.
+        if let Bogus::SignatureMissing { zone, .. } = reason
+            && informant.zone.is_below(zone)
+            && let Some(id) = self.proof_goal(&Question::new(informant.zone.clone(), RecordType::DS))
+        {
+            return Some((Subject::Proof(id), told(id, None)?));
+        }
+        Some((Subject::Client, informant))
+    }
+
+    /// The goal that has got an answer to a question that was asked for a proof.
+    fn proof_goal(&self, question: &Question) -> Option<GoalId> {
+        let answered = |at: &usize| {
+            let goal = &self.goals[*at];
+            let failed = !matches!(goal.state, State::Done(Found::Answer(_) | Found::NoData(_) | Found::NxDomain(_)));
+            goal.purpose == Purpose::Proof && goal.question == *question && !failed
+        };
+        (1..self.goals.len()).find(answered).and_then(|at| u32::try_from(at).ok()).map(GoalId)
+    }
+
+    /// Whether a zone has a server that is not doubted.
+    fn is_anybody_else(&self, informant: &Informant, turn: &Turn<'_, '_>) -> bool {
+        let settings = turn.around.settings;
+        let route = settings.routes.0.iter().find(|route| route.cut.zone == informant.zone);
+        let known = || turn.around.cache.delegation(&informant.zone, turn.now);
+        let Some(cut) = route.map(|route| route.cut.clone()).or_else(known) else { return true };
+        let doubted = |addr: &std::net::IpAddr| {
+            let before = self.doubted.iter().any(|known| known.zone == cut.zone && known.server.addr == *addr);
+            before || *addr == informant.addr
+        };
+        let Delegation { servers, .. } = &*cut;
+        servers.iter().any(|server| {
+            let known_by_name = informant.name.as_ref() == Some(&server.name);
+            server.addrs.iter().any(|addr| !doubted(addr)) || server.addrs.is_empty() && !known_by_name
+        })
+    }
+}
+
+/// What is asked for once more.
+enum Subject {
+    /// What the client wants.
+    Client,
+    /// What a goal fetched for the proof.
+    Proof(GoalId),
+    /// What the cache had for the proof.
+    Cached(Question),
+}
+
+/// The question for the proof that had a bogus answer, if it was one of those.
+fn proof_of(reason: &Bogus) -> Option<Question> {
+    match reason {
+        Bogus::KeyMissing { zone, .. } | Bogus::NotZoneKey { zone, .. } | Bogus::NoKeys { zone } => {
+            Some(Question::new(zone.clone(), RecordType::DNSKEY))
+        }
+        Bogus::SignatureMissing { owner, rtype, .. }
+        | Bogus::SignatureWrong { owner, rtype, .. }
+        | Bogus::Expired { owner, rtype, .. }
+        | Bogus::NotYetValid { owner, rtype, .. }
+        | Bogus::ExpiredBeforeValid { owner, rtype, .. }
+        | Bogus::SignatureUnfit { owner, rtype, .. }
+        | Bogus::KeyUnknown { owner, rtype, .. }
+        | Bogus::DenialMissing { name: owner, rtype, .. } => {
+            let of_zones = matches!(*rtype, RecordType::DNSKEY | RecordType::DS);
+            of_zones.then(|| Question::new(owner.clone(), *rtype))
+        }
+        Bogus::NotAZone { .. } | Bogus::TooCostly { .. } => None,
+    }
+}
+
+/// The name of which something bogus was said.
+fn subject(reason: &Bogus) -> Option<&Name> {
+    match reason {
+        Bogus::SignatureMissing { owner, .. }
+        | Bogus::SignatureWrong { owner, .. }
+        | Bogus::Expired { owner, .. }
+        | Bogus::NotYetValid { owner, .. }
+        | Bogus::ExpiredBeforeValid { owner, .. }
+        | Bogus::SignatureUnfit { owner, .. }
+        | Bogus::KeyUnknown { owner, .. }
+        | Bogus::DenialMissing { name: owner, .. } => Some(owner),
+        _ => None,
+    }
+}
