@@ -41,6 +41,12 @@ impl Walk {
             Verdict::NxDomain if pending.minimised && self.goal(id).minimised.believes_denial() => {
                 self.denied(pending, clean, true, turn);
             }
+            Verdict::NxDomain if pending.minimised && self.may_be_proved(pending, &clean, turn) => {
+                let goal = self.goal(id);
+                let whole = std::mem::replace(&mut goal.current.name, pending.question.name.clone());
+                goal.whole = Some(whole);
+                self.denied(pending, clean, true, turn);
+            }
             _ if pending.minimised => {
                 self.goal(id).minimised.give_up();
                 self.ask_anew(id, turn);

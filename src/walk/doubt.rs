@@ -5,10 +5,11 @@
 
 use crate::cache::Delegation;
 use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt};
-use crate::wire::{Name, Question, RecordType};
+use crate::wire::{Name, Question, RecordType, RrSet};
 
-use super::goal::{Found, State};
+use super::goal::{Found, Pending, State};
 use super::minimise::Minimised;
+use super::scrub::Clean;
 use super::{CLIENT, Turn, Walk};
 
 /// A server that is not asked any more by this walk, because what it said was bogus.
@@ -57,6 +58,33 @@ impl Walk {
         true
     }
 
+    /// Whether it can be proved that a part of the name does not exist, and so nothing below it (RFC 8020). Without
+    /// proof that is not believed: some servers say it of names that only have others below them.
+    pub(super) fn may_be_proved(&mut self, pending: &Pending, clean: &Clean, turn: &Turn<'_, '_>) -> bool {
+        let anchors = &turn.around.settings.proofs.anchors;
+        let validates = pending.goal == CLIENT && self.validates(turn);
+        let Some(at) = self.goal(pending.goal).at().filter(|_| validates) else { return false };
+        let zone_is_signed = at.cut.ds.is_some() || anchors.names(&at.cut.zone);
+        let signed = |set: &RrSet| !set.sigs.is_empty();
+        zone_is_signed
+            && clean.soa.as_ref().is_some_and(signed)
+            && !clean.proof.is_empty()
+            && clean.proof.iter().all(signed)
+    }
+
+    /// That a part of the name does not exist could not be proved: the whole name is asked for. False when it was
+    /// the whole name that was asked for.
+    pub(super) fn ask_whole(&mut self, turn: &mut Turn<'_, '_>) -> bool {
+        let goal = self.goal(CLIENT);
+        let Some(whole) = goal.whole.take() else { return false };
+        turn.around.cache.disbelieve(&goal.current.name, goal.current.qtype);
+        goal.current.name = whole;
+        goal.minimised.give_up();
+        goal.state = State::Begin;
+        turn.ready.push(CLIENT);
+        true
+    }
+
     /// What the client asked for is looked up once more.
     fn begin_anew(&mut self, turn: &mut Turn<'_, '_>) {
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
@@ -64,6 +92,7 @@ impl Walk {
         let mode = turn.around.settings.minimisation;
         let goal = self.goal(CLIENT);
         goal.current = goal.question.clone();
+        goal.whole = None;
         goal.chain.clear();
         goal.proof.clear();
         goal.told.clear();

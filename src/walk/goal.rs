@@ -34,6 +34,8 @@ pub(super) struct Goal {
     pub(super) chain: Vec<RrSet>,
     /// Proofs that came with aliases made by wildcards.
     pub(super) proof: Vec<RrSet>,
+    /// The whole name, while it is being proved that a part of it does not exist.
+    pub(super) whole: Option<Name>,
     /// Who said what this goal has found, with the name that was asked.
     pub(super) told: Vec<(Name, Source)>,
     /// Whether servers had to be asked: what the caches answer costs nobody anything.
@@ -201,6 +203,7 @@ impl Goal {
             question,
             chain: Vec::new(),
             proof: Vec::new(),
+            whole: None,
             told: Vec::new(),
             entered: false,
             referrals: 0,

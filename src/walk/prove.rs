@@ -138,6 +138,9 @@ impl Walk {
     /// Everything is judged and nothing is bogus: the TTLs are what the signatures allow (RFC 4035 §5.3.3).
     fn proved(&mut self, turn: &mut Turn<'_, '_>) {
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
+        if proving.insecure.is_some() && self.ask_whole(turn) {
+            return;
+        }
         let Proving { mut found, ttls_secs, insecure, unsigned, exists, .. } = *proving;
         self.secure = insecure.is_none() && !unsigned;
         let (cache, now) = (turn.around.cache, turn.now);
@@ -229,7 +232,7 @@ impl Walk {
 
     /// What cannot be believed goes out of the cache, so that the next question begins anew.
     fn disbelieve(&mut self, reason: Bogus, turn: &mut Turn<'_, '_>) {
-        if self.take_back_inferred(turn) || self.ask_elsewhere(&reason, turn) {
+        if self.take_back_inferred(turn) || self.ask_whole(turn) || self.ask_elsewhere(&reason, turn) {
             return;
         }
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
