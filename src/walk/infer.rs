@@ -93,8 +93,10 @@ impl Walk {
         let mode = turn.around.settings.minimisation;
         let goal = self.goal(CLIENT);
         goal.current = goal.question.clone();
+        goal.whole = None;
         goal.chain.clear();
         goal.proof.clear();
+        goal.told.clear();
         goal.minimised = super::minimise::Minimised::new(mode);
         goal.state = State::Begin;
         turn.ready.push(CLIENT);
