@@ -19,7 +19,7 @@ use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::dnssec;
 use crate::drive::{self, Clock, World};
-use crate::http::{self, Exhibit, HttpSettings};
+use crate::http::{self, Certificate, Exhibit, HttpSettings};
 use crate::lab;
 use crate::listen::{self, Doors, ListenSettings, Open};
 use crate::policy::{LocalData, PolicySettings};
@@ -57,6 +57,9 @@ pub enum RunError {
         /// Why.
         why: String,
     },
+    /// The certificate for HTTP over TLS is no good.
+    #[error(transparent)]
+    Certificate(#[from] http::CertificateError),
     /// An address of the lab cannot be had.
     #[error("{0}; is another lab running? --authority-port takes another port for all servers of the lab")]
     Lab(#[from] lab::serve::BindError),
@@ -83,6 +86,8 @@ pub struct Listening<'a> {
     pub dns: &'a [SocketAddr],
     /// Addresses for HTTP.
     pub http: &'a [SocketAddr],
+    /// Addresses for HTTP over TLS.
+    pub https: &'a [SocketAddr],
     /// The ports of the lab's web origins, where there are any.
     pub web: Option<lab::web::Ports>,
 }
@@ -91,11 +96,35 @@ pub struct Listening<'a> {
 struct Front {
     dns: Open,
     http: http::Open,
+    certificate: Option<Certificate>,
 }
 
 impl Front {
     fn listening(&self) -> Listening<'_> {
-        Listening { dns: self.dns.addresses(), http: self.http.addresses(), web: None }
+        let (http, https) = (self.http.addresses(), self.http.tls_addresses());
+        Listening { dns: self.dns.addresses(), http, https, web: None }
+    }
+
+    /// Waits until the program is to stop; meanwhile SIGHUP has the certificate read again.
+    async fn wait(&self, stop: &mut Stop) -> io::Result<()> {
+        let Some(certificate) = &self.certificate else {
+            // Without anything to read again SIGHUP ends the program, as a terminal that closes means it to.
+            stop.asked().await;
+            return Ok(());
+        };
+        let mut hangup = signal(SignalKind::hangup())?;
+        loop {
+            tokio::select! {
+                () = stop.asked() => return Ok(()),
+                _ = hangup.recv() => match certificate.read_again() {
+                    Ok(()) => {
+                        tracing::info!("read {certificate} again");
+                        warn_of(certificate);
+                    }
+                    Err(error) => tracing::error!("serving with the former certificate: {error}"),
+                },
+            }
+        }
     }
 }
 
@@ -110,7 +139,7 @@ pub fn serve(settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<
         let mut stop = Stop::new()?;
         let open = open(settings, Staged::default())?;
         ready(&open.listening());
-        stop.asked().await;
+        open.wait(&mut stop).await?;
         close(open).await;
         Ok(())
     })
@@ -187,6 +216,7 @@ fn open(settings: &Settings, staged: Staged) -> Result<Front, RunError> {
         }
     };
     let mut wanted_http = HttpSettings { zoo: staged.zoo, ..web::settings(settings) };
+    web::certify(&mut wanted_http, settings)?;
     wanted_http.fetch.authorities = fetch::authorities(settings, &[])?;
     wanted_http.fetch.authorities.extend(staged.authorities);
     let http = http_doors(&wanted_http, settings)?;
@@ -196,14 +226,17 @@ fn open(settings: &Settings, staged: Staged) -> Result<Front, RunError> {
     for warning in trust::warnings(&settings.dnssec, unix_secs()) {
         tracing::warn!("{warning}");
     }
+    let certificate = http.certificate().cloned();
+    certificate.iter().for_each(warn_of);
     let resolver = resolver(settings);
-    Ok(Front { dns: doors.open(&resolver)?, http: http.open(resolver)? })
+    Ok(Front { dns: doors.open(&resolver)?, http: http.open(resolver)?, certificate })
 }
 
 /// Binds the doors for HTTP. A port that nobody asked for by name and that is taken is no reason to serve nobody.
 fn http_doors(wanted: &HttpSettings, settings: &Settings) -> Result<http::Doors, RunError> {
+    let usual = Settings::default().http.listen;
     match http::Doors::bind(wanted) {
-        Err(error) if settings.http.listen == Settings::default().http.listen => {
+        Err(error) if settings.http.listen == usual && usual.contains(&error.address) => {
             tracing::warn!("no HTTP: {error}");
             Ok(http::Doors::bind(&HttpSettings { addresses: Vec::new(), ..wanted.clone() })?)
         }
@@ -211,10 +244,26 @@ fn http_doors(wanted: &HttpSettings, settings: &Settings) -> Result<http::Doors,
     }
 }
 
+fn warn_of(certificate: &Certificate) {
+    if let Some(warning) = certificate.warning(unix_secs()) {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// Looks at the files that settings name and that only [`serve`] reads.
+///
+/// # Errors
+/// As [`serve`] gives them.
+pub fn check(settings: &Settings) -> Result<(), RunError> {
+    web::certify(&mut web::settings(settings), settings)?;
+    fetch::authorities(settings, &[])?;
+    Ok(())
+}
+
 /// Closing waits for the workers, and must not keep this thread from what they wait for.
 async fn close(open: Front) {
     tracing::info!("stopping: finishing the queries in hand");
-    let Front { dns, http } = open;
+    let Front { dns, http, .. } = open;
     let (dns, http) = (spawn_blocking(|| dns.close()), spawn_blocking(|| http.close()));
     let _ = (dns.await, http.await);
     tracing::info!("stopped");

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::wrong_configuration;
 use crate::config::{self, Sources};
+use crate::run;
 
 /// What may be typed after `check`.
 #[derive(Debug, Args)]
@@ -17,8 +18,12 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> ExitCode {
-        match config::load(&Sources { file: Some(&self.file), ..Sources::default() }) {
-            Ok(_) => {
+        let settings = match config::load(&Sources { file: Some(&self.file), ..Sources::default() }) {
+            Ok(settings) => settings,
+            Err(error) => return wrong_configuration(&error),
+        };
+        match run::check(&settings) {
+            Ok(()) => {
                 println!("{}: this configuration is right", self.file.display());
                 ExitCode::SUCCESS
             }

@@ -129,6 +129,9 @@ fn welcome(listening: &run::Listening<'_>, ca_out: Option<&Path>) -> String {
              curl -H 'Accept: text/plain' 'http://{address}/api/trace?name=www.dead.lab&cold=1'\n"
         );
     }
+    for address in listening.https {
+        let _ = writeln!(text, "\nIt answers HTTP over TLS on https://{address}/ as well.");
+    }
     if let (Some(ports), Some(proxy)) = (listening.web, listening.http.first()) {
         let Ports { http, https } = ports;
         let _ = write!(

@@ -36,6 +36,9 @@ impl Serve {
             for address in listening.http {
                 tracing::info!("listening on http://{address}/");
             }
+            for address in listening.https {
+                tracing::info!("listening on https://{address}/");
+            }
         };
         match run::serve(&settings, ready) {
             Ok(()) => ExitCode::SUCCESS,

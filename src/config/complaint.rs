@@ -110,6 +110,9 @@ pub enum Problem {
          `dnssec.validate` to false"
     )]
     NoAnchor,
+    /// TLS without anything to show.
+    #[error("`http.tls_listen` needs a certificate and its key: set `http.tls_certificate` and `http.tls_key`")]
+    NoCertificate,
     /// A minimum above its maximum.
     #[error("`{0}` is greater than `{1}`")]
     Crossed(&'static str, &'static str),

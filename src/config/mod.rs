@@ -7,6 +7,7 @@ mod complaint;
 mod docs;
 mod hints;
 mod hosts;
+mod nets;
 mod read;
 mod settings;
 mod tables;
@@ -98,6 +99,10 @@ fn check(settings: &Settings) -> Vec<Problem> {
     }
     if settings.dnssec.validate && settings.dnssec.trust_anchors.is_empty() {
         problems.push(Problem::NoAnchor);
+    }
+    let http = &settings.http;
+    if !http.tls_listen.is_empty() && (http.tls_certificate.is_empty() || http.tls_key.is_empty()) {
+        problems.push(Problem::NoCertificate);
     }
     if cache.min_ttl_secs > cache.max_ttl_secs {
         problems.push(Problem::Crossed("cache.min_ttl_secs", "cache.max_ttl_secs"));

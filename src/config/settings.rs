@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use toml::de::DeValue;
 
 use super::hosts::Hosts;
+use super::nets::{loopback_nets, mapped_net, private_nets};
 use super::tables::{BalancedHost, ForwardZone, StubZone};
 use super::trust::{NegativeTrustAnchor, TrustAnchor};
 use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, Setting, words};
@@ -239,8 +240,15 @@ settings! {
 
     /// The front door for HTTP: DNS over HTTP, its JSON form, traces. `server.allow` says who may come in.
     http: Http {
-        /// Where to listen, HTTP/1.1 and HTTP/2 alike, without TLS; an empty list turns HTTP off.
+        /// Where to listen, HTTP/1.1 and HTTP/2 alike, without TLS; an empty list for nowhere.
         listen: Vec<SocketAddr> = vec![HTTP];
+        /// Where to listen with TLS, which needs the two files below.
+        tls_listen: Vec<SocketAddr> = Vec::new();
+        /// A file with the certificate of this server and those that vouch for it, in this order, in PEM. The names
+        /// in it count as `hosts`. A SIGHUP has both files read again, for certificates that are renewed.
+        tls_certificate: String = String::new();
+        /// A file with the private key of that certificate, in PEM, without a password.
+        tls_key: String = String::new();
         /// Names under which this server may be called, besides `localhost` and IP addresses; the name of a reverse
         /// proxy in front of it, for example. Requests under other names are refused: a web page could have pointed
         /// its own name here (DNS rebinding).
@@ -479,25 +487,4 @@ settings! {
         /// How it is written.
         format: LogFormat = LogFormat::Text;
     }
-}
-
-/// Where a name on the Internet cannot honestly lead (RFC 6890): this network and machine, private, shared and
-/// link-local networks.
-fn private_nets() -> Vec<IpNet> {
-    let four = [(0, 0, 8), (10, 0, 8), (100, 64, 10), (127, 0, 8), (169, 254, 16), (172, 16, 12), (192, 168, 16)];
-    let four = four.map(|(first, second, bits)| (Ipv4Addr::new(first, second, 0, 0).into(), bits));
-    let six = [(Ipv6Addr::UNSPECIFIED, 128), (Ipv6Addr::LOCALHOST, 128)]
-        .into_iter()
-        .chain([(0xfc00, 7), (0xfe80, 10)].map(|(first, bits)| (Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0), bits)));
-    let nets = four.into_iter().chain(six.map(|(address, bits)| (IpAddr::from(address), bits)));
-    nets.filter_map(|(address, bits)| IpNet::new(address, bits).ok()).collect()
-}
-
-fn mapped_net() -> Vec<IpNet> {
-    IpNet::new(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().into(), 96).into_iter().collect()
-}
-
-fn loopback_nets() -> Vec<IpNet> {
-    let nets = [(Ipv4Addr::new(127, 0, 0, 0).into(), 8), (IpAddr::from(Ipv6Addr::LOCALHOST), 128)];
-    nets.into_iter().filter_map(|(address, bits)| IpNet::new(address, bits).ok()).collect()
 }

@@ -5,18 +5,20 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio_rustls::TlsAcceptor;
 
-use super::HttpSettings;
+use super::{Certificate, HttpSettings};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
 /// Bound sockets: clients queue in the kernel from now on, and are served after [`Doors::open`].
-#[derive(Debug)]
 pub struct Doors {
-    pub(super) listeners: Vec<TcpListener>,
+    /// Each with what it shakes hands with, if clients speak TLS there.
+    pub(super) listeners: Vec<(TcpListener, Option<TlsAcceptor>)>,
     pub(super) settings: HttpSettings,
     pub(super) addresses: Vec<SocketAddr>,
+    pub(super) tls_addresses: Vec<SocketAddr>,
 }
 
 impl Doors {
@@ -25,13 +27,31 @@ impl Doors {
     /// # Errors
     /// At the first address that cannot be had; nothing stays bound then.
     pub fn bind(settings: &HttpSettings) -> Result<Self, BindError> {
-        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        let mut doors = Self {
+            listeners: Vec::new(),
+            settings: settings.clone(),
+            addresses: Vec::new(),
+            tls_addresses: Vec::new(),
+        };
+        let failed = |address, setting| move |source| BindError { address, setting, source };
         for wanted in &settings.addresses {
-            let (listener, address) = bind(*wanted).map_err(|source| BindError { address: *wanted, source })?;
-            listeners.push(listener);
-            addresses.push(address);
+            let (listener, address) = bind(*wanted).map_err(failed(*wanted, "http.listen"))?;
+            doors.listeners.push((listener, None));
+            doors.addresses.push(address);
         }
-        Ok(Self { listeners, settings: settings.clone(), addresses })
+        let Some(certificate) = &settings.certificate else { return Ok(doors) };
+        for wanted in &settings.tls_addresses {
+            let (listener, address) = bind(*wanted).map_err(failed(*wanted, "http.tls_listen"))?;
+            doors.listeners.push((listener, Some(certificate.acceptor())));
+            doors.tls_addresses.push(address);
+        }
+        Ok(doors)
+    }
+
+    /// The certificate that clients are shown, where there is TLS.
+    #[must_use]
+    pub const fn certificate(&self) -> Option<&Certificate> {
+        self.settings.certificate.as_ref()
     }
 }
 
@@ -55,22 +75,24 @@ fn bind(wanted: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 pub struct BindError {
     /// The address and port.
     pub address: SocketAddr,
+    /// The key of the configuration that has it.
+    pub setting: &'static str,
     /// What the system said.
     pub source: io::Error,
 }
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (address, port) = (self.address, self.address.port());
+        let (address, port, setting) = (self.address, self.address.port(), self.setting);
         write!(f, "cannot listen on {address} for HTTP: ")?;
         match self.source.kind() {
             io::ErrorKind::AddrInUse => write!(
                 f,
-                "another program has that port; `ss -ltnp sport = :{port}` shows which; http.listen takes another \
-                 address, or [] for no HTTP at all"
+                "another program has that port; `ss -ltnp sport = :{port}` shows which; {setting} takes another \
+                 address, or [] for none"
             ),
             io::ErrorKind::PermissionDenied if port < 1024 => {
-                write!(f, "ports below 1024 need a privilege; http.listen takes another address")
+                write!(f, "ports below 1024 need a privilege; {setting} takes another address")
             }
             io::ErrorKind::AddrNotAvailable => {
                 write!(f, "this machine has no such address; `ip address` lists those it has")

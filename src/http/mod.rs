@@ -1,10 +1,10 @@
 //! The HTTP front door: DNS over HTTP (RFC 8484), its JSON form, traces as they happen, and the forward proxy.
 //!
-//! One thread with a runtime of its own serves HTTP/1.1 and cleartext HTTP/2 on the same port. `strict` watches the
-//! octets for what could be read in two ways. Requests for others go to `proxy`, which resolves, judges the address
-//! (`targets`), connects to that very address (`connect`, `race`) and passes on; `journey` does the same for itself and
-//! writes down how. All others pass `guard`: under which name
-//! this server is called, and on behalf of which web page. `routes` knows who answers what.
+//! One thread with a runtime of its own serves HTTP/1.1 and HTTP/2 on the same port, with TLS (`tls`) and without.
+//! `strict` watches the octets for what could be read in two ways. Requests for others go to `proxy`, which resolves,
+//! judges the address (`targets`), connects to that very address (`connect`, `race`) and passes on; `journey` does the
+//! same for itself and writes down how. All others pass `guard`: under which name this server is called, and on behalf
+//! of which web page. `routes` knows who answers what.
 
 mod balance;
 mod bind;
@@ -23,6 +23,7 @@ mod routes;
 mod strict;
 mod targets;
 mod tell;
+mod tls;
 mod watch;
 mod worker;
 
@@ -37,13 +38,18 @@ pub use balance::Policy;
 pub use bind::{BindError, Doors};
 pub use journey::{FetchSettings, Wanted, fetch, url};
 pub use page::Exhibit;
+pub use tls::{Certificate, CertificateError};
 pub use worker::Open;
 
 /// How HTTP is served; each limit says what it guards against.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct HttpSettings {
     /// Addresses to listen on. Port 0 takes a free port.
     pub addresses: Vec<SocketAddr>,
+    /// Addresses to listen on with TLS, if there is a certificate.
+    pub tls_addresses: Vec<SocketAddr>,
+    /// What clients of those are shown.
+    pub certificate: Option<Certificate>,
     /// Names under which this server may be called, besides `localhost` and IP addresses (DNS rebinding).
     pub hosts: Vec<Name>,
     /// Connections at once.
@@ -74,6 +80,8 @@ impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             addresses: Vec::new(),
+            tls_addresses: Vec::new(),
+            certificate: None,
             hosts: Vec::new(),
             connections: 512,
             connections_per_client: 128,

@@ -13,10 +13,12 @@ use axum::body::Body;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use super::HttpSettings;
 use super::bind::Doors;
@@ -32,6 +34,8 @@ const HEAD: usize = 16 << 10;
 const FIELDS: usize = 100;
 /// Requests of one HTTP/2 connection at once.
 const STREAMS: u32 = 64;
+/// How long shaking hands may take (slow loris).
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Pause after an error of `accept`, mostly "too many open files", which only time heals.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long a connection may take to say goodbye.
@@ -45,6 +49,7 @@ pub struct Open {
     stop: watch::Sender<bool>,
     worker: Option<JoinHandle<()>>,
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
 }
 
 impl Doors {
@@ -53,12 +58,12 @@ impl Doors {
     /// # Errors
     /// When the system grants no thread or no event queue (usually: too many open files).
     pub fn open(self, resolver: Resolver) -> io::Result<Open> {
-        let Self { listeners, settings, addresses } = self;
+        let Self { listeners, settings, addresses, tls_addresses } = self;
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let run = move || LocalSet::new().block_on(&runtime, run(listeners, settings, resolver, stopped));
         let worker = Some(thread::Builder::new().name("http".to_owned()).spawn(run)?);
-        Ok(Open { stop, worker, addresses })
+        Ok(Open { stop, worker, addresses, tls_addresses })
     }
 }
 
@@ -67,6 +72,12 @@ impl Open {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Those that are served with TLS.
+    #[must_use]
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
     }
 
     /// Takes no more requests, lets those in hand finish within the time that the settings grant, and returns when
@@ -91,7 +102,7 @@ struct Worker {
 }
 
 async fn run(
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<(std::net::TcpListener, Option<TlsAcceptor>)>,
     settings: HttpSettings,
     resolver: Resolver,
     mut stop: watch::Receiver<bool>,
@@ -102,8 +113,8 @@ async fn run(
     let builder = builder(&settings);
     let worker = Rc::new(Worker { front, settings, quota, builder, stop: stop.clone() });
     let mut doors = Vec::new();
-    for listener in listeners {
-        doors.push(spawn_local(accept(listener, Rc::clone(&worker))));
+    for (listener, tls) in listeners {
+        doors.push(spawn_local(accept(listener, tls, Rc::clone(&worker))));
     }
     let _ = stop.wait_for(|stop| *stop).await;
     doors.iter().for_each(tokio::task::JoinHandle::abort);
@@ -135,7 +146,7 @@ fn builder(settings: &HttpSettings) -> Builder<Local> {
 }
 
 /// Accepts connections until the task is aborted.
-async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>) {
+async fn accept(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, worker: Rc<Worker>) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!("cannot serve HTTP: {error}"),
@@ -148,18 +159,28 @@ async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>) {
         // Whoever has too many connections learns it by losing this one.
         let (Some(seat), Ok(local)) = (worker.quota.seat(client.ip()), stream.local_addr()) else { continue };
         let peer = Peer { client, transport: Transport::Tcp, local };
-        let worker = Rc::clone(&worker);
+        // Answers are written whole; waiting for more to send would only delay them.
+        let _ = stream.set_nodelay(true);
+        let (worker, tls) = (Rc::clone(&worker), tls.clone());
         spawn_local(async move {
             let _seat = seat;
-            serve(stream, peer, &worker).await;
+            match tls {
+                None => serve(stream, peer, &worker).await,
+                Some(tls) => match timeout(worker.settings.idle.min(HANDSHAKE), tls.accept(stream)).await {
+                    Ok(Ok(stream)) => serve(stream, peer, &worker).await,
+                    Ok(Err(error)) => tracing::debug!("no TLS with {client}: {error}"),
+                    Err(_) => tracing::debug!("no TLS with {client}: it takes too long"),
+                },
+            }
         });
     }
 }
 
 /// Serves one connection to its end.
-async fn serve(stream: TcpStream, peer: Peer, worker: &Worker) {
-    // Answers are written whole; waiting for more to send would only delay them.
-    let _ = stream.set_nodelay(true);
+async fn serve<S>(stream: S, peer: Peer, worker: &Worker)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let activity = Activity::new();
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
         let (front, ticket) = (worker.front.clone(), activity.take());

@@ -75,7 +75,7 @@ pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Li
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
         let web_serving = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
         ready(&Listening { web: ports, ..open.listening() });
-        stop.asked().await;
+        open.wait(&mut stop).await?;
         // The servers of the lab go last: the queries in hand still need them.
         close(open).await;
         drop((end, web_end));

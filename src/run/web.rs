@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use crate::config::{Balance, Settings};
-use crate::http::{Exhibit, FetchSettings, HttpSettings, Policy, ProxySettings};
+use crate::http::{Certificate, CertificateError, Exhibit, FetchSettings, HttpSettings, Policy, ProxySettings};
 use crate::lab::{Lab, Sample};
 use crate::wire::{Question, ResponseCode, text};
 
-/// How HTTP is served.
+/// How HTTP is served, but for the certificate, which stands in files.
 pub(super) fn settings(settings: &Settings) -> HttpSettings {
     let http = &settings.http;
     HttpSettings {
         addresses: http.listen.clone(),
+        tls_addresses: http.tls_listen.clone(),
         hosts: http.hosts.clone(),
         connections: http.connections,
         connections_per_client: http.connections_per_client,
@@ -23,6 +24,18 @@ pub(super) fn settings(settings: &Settings) -> HttpSettings {
         fetch: fetch_settings(settings),
         ..HttpSettings::default()
     }
+}
+
+/// Reads the certificate, if there is to be TLS.
+pub(super) fn certify(http: &mut HttpSettings, settings: &Settings) -> Result<(), CertificateError> {
+    let given = &settings.http;
+    if !given.tls_listen.is_empty() {
+        let certificate = Certificate::read(given.tls_certificate.as_ref(), given.tls_key.as_ref())?;
+        // Nobody gets a certificate for a name that is not theirs, so these are not rebound.
+        http.hosts.extend(certificate.names());
+        http.certificate = Some(certificate);
+    }
+    Ok(())
 }
 
 fn proxy_settings(settings: &Settings) -> ProxySettings {

@@ -8,6 +8,7 @@ mod origin;
 mod past;
 mod proxy;
 mod real;
+mod tls;
 mod web;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use std::sync::{LazyLock, mpsc};
 
 use rootwalk::config::Settings;
 use rootwalk::lab::Lab;
+use rootwalk::lab::web::Ports;
 use rootwalk::run::{self, Stage};
 
 /// What curl brought back.
@@ -65,8 +67,15 @@ fn curl(arguments: &[&str]) -> Got {
     Got { status, head: lines.filter_map(lower).collect(), body: body.to_vec() }
 }
 
-/// A lab in this process, with HTTP on a free port.
-fn lab(change: impl FnOnce(&mut Settings)) -> SocketAddr {
+/// Where a lab in this process is met.
+struct Met {
+    http: SocketAddr,
+    https: Option<SocketAddr>,
+    web: Option<Ports>,
+}
+
+/// Starts a lab in this process, with HTTP on a free port.
+fn start(stage: Stage, change: impl FnOnce(&mut Settings)) -> Met {
     let lab = Lab::embedded(run::unix_secs()).unwrap();
     let mut settings = run::lab_settings(&lab);
     settings.server.listen = vec!["127.0.0.1:0".parse().unwrap()];
@@ -75,9 +84,18 @@ fn lab(change: impl FnOnce(&mut Settings)) -> SocketAddr {
     let (told, ready) = mpsc::channel();
     // It runs for as long as this process.
     std::thread::spawn(move || {
-        run::lab(&lab, &Stage::default(), &settings, |listening| told.send(listening.http[0]).unwrap()).unwrap();
+        run::lab(&lab, &stage, &settings, |listening| {
+            let https = listening.https.first().copied();
+            told.send(Met { http: listening.http[0], https, web: listening.web }).unwrap();
+        })
+        .unwrap();
     });
     ready.recv().unwrap()
+}
+
+/// A lab where only the proxy, the API and DNS over HTTP count.
+fn lab(change: impl FnOnce(&mut Settings)) -> SocketAddr {
+    start(Stage::default(), change).http
 }
 
 /// The lab that most tests share.

@@ -67,7 +67,7 @@ fn start(folder: &Path) -> Child {
     child
 }
 
-fn certificate(folder: &Path) {
+pub(super) fn certificate(folder: &Path) {
     let names = "subjectAltName=DNS:localhost,DNS:www.example.com,IP:127.0.0.1";
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]);

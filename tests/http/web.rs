@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{LazyLock, mpsc};
+use std::sync::LazyLock;
 
 use rootwalk::lab::web::Ports;
 use rootwalk::lab::{Lab, Visit};
-use rootwalk::run::{self, Stage, WebPorts};
+use rootwalk::run::{Stage, WebPorts};
+
+use super::start;
+use super::tls::{browse, key_hash};
 
 /// A lab with its web, and where the certificate of its authority is.
 struct Web {
@@ -19,24 +22,12 @@ struct Web {
 }
 
 static WEB: LazyLock<Web> = LazyLock::new(|| {
-    let lab = Lab::embedded(run::unix_secs()).unwrap();
-    let rows = lab.web().unwrap().row.clone();
-    let mut settings = run::lab_settings(&lab);
-    settings.server.listen = vec!["127.0.0.1:0".parse().unwrap()];
-    settings.http.listen = vec!["127.0.0.1:0".parse().unwrap()];
-    settings.proxy.connect_secs = 3;
+    let rows = Lab::embedded(0).unwrap().web().unwrap().row.clone();
     let folder = tempfile::tempdir().unwrap();
     let web = WebPorts::At(Ports { http: 0, https: 0 });
     let stage = Stage { authority_port: 0, web, ca_out: Some(folder.path().join("ca.pem")) };
-    let (told, ready) = mpsc::channel();
-    std::thread::spawn(move || {
-        run::lab(&lab, &stage, &settings, |listening| {
-            told.send((listening.http[0], listening.web.unwrap())).unwrap();
-        })
-        .unwrap();
-    });
-    let (proxy, ports) = ready.recv().unwrap();
-    Web { proxy, ports, rows, folder }
+    let met = start(stage, |settings| settings.proxy.connect_secs = 3);
+    Web { proxy: met.http, ports: met.web.unwrap(), rows, folder }
 });
 
 impl Web {
@@ -160,4 +151,18 @@ fn the_authority_is_for_this_lab_alone() {
     let output = Command::new("openssl").args(["x509", "-noout", "-text", "-in"]).arg(WEB.ca()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("Name Constraints: critical") && text.contains("DNS:www.example.com"), "{text}");
+}
+
+#[test]
+fn a_browser_loads_the_site_and_the_shop() {
+    let Ports { http, https } = WEB.ports;
+    // Browsers keep away from port 10080 and a few others unless told otherwise.
+    let (proxy, port) = (format!("--proxy-server=http://{}", WEB.proxy), format!("--explicitly-allowed-ports={http}"));
+    let known = format!("--ignore-certificate-errors-spki-list={}", key_hash(&WEB.ca()));
+    for url in [format!("http://www.example.com:{http}/"), format!("https://www.example.com:{https}/")] {
+        let page = browse("{}", &[&proxy, &port, &known, &url]);
+        assert!(page.contains("You found www.example.com"), "{url}: {page}");
+    }
+    let page = browse("{}", &[&proxy, &known, &format!("https://www.shop.example.com:{https}/products")]);
+    assert!(page.contains("Oak sapling"), "{page}");
 }

@@ -66,15 +66,16 @@ impl Ca {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
-        let certificate = match kind {
-            Certificate::SelfSigned => params.self_signed(&key)?,
-            _ => params.signed_by(&key, &self.issuer)?,
+        let chain = match kind {
+            Certificate::SelfSigned => vec![params.self_signed(&key)?.der().clone()],
+            // The authority comes along for clients that know it by the hash of its key, as Chromium does.
+            _ => vec![params.signed_by(&key, &self.issuer)?.der().clone(), self.der()],
         };
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)?;
+            .with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }

@@ -1,0 +1,200 @@
+//! The certificate of this server: read from files, read again on request, and what is wrong with it in one line.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fmt, io};
+
+use parking_lot::RwLock;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::{Error as PemError, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+
+use crate::wire::Name;
+
+/// A certificate with its key; whoever serves with it has the newest one at each handshake.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    kept: Arc<Kept>,
+    server: Arc<ServerConfig>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    chain: PathBuf,
+    key: PathBuf,
+    current: RwLock<Arc<CertifiedKey>>,
+}
+
+/// A certificate that cannot be served with. Its `Display` is one line: which file, what is wrong, what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// A file cannot be read.
+    #[error("cannot read {file} ({setting}): {source}")]
+    Read {
+        /// The file.
+        file: String,
+        /// The key of the configuration that names it.
+        setting: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file has something else in it.
+    #[error("{file} ({setting}) {what}")]
+    Content {
+        /// The file.
+        file: String,
+        /// The key of the configuration that names it.
+        setting: &'static str,
+        /// What it has or lacks.
+        what: String,
+    },
+    /// Two files that do not belong together.
+    #[error(
+        "the key in {key} (http.tls_key) does not belong to the first certificate in {chain} (http.tls_certificate); \
+         that of the server comes first, those that vouch for it after it"
+    )]
+    Mismatch {
+        /// The file with the key.
+        key: String,
+        /// The file with the certificates.
+        chain: String,
+    },
+    /// The settings of TLS itself are refused.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+const CHAIN: &str = "http.tls_certificate";
+const KEY: &str = "http.tls_key";
+
+impl Certificate {
+    /// Reads a chain of certificates, that of the server first, and its key, both in PEM.
+    ///
+    /// # Errors
+    /// When one of them cannot be read or used, or they do not belong together.
+    pub fn read(chain: &Path, key: &Path) -> Result<Self, CertificateError> {
+        let current = RwLock::new(Arc::new(read(chain, key)?));
+        let kept = Arc::new(Kept { chain: chain.to_owned(), key: key.to_owned(), current });
+        let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&kept) as Arc<dyn ResolvesServerCert>);
+        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self { kept, server: Arc::new(server) })
+    }
+
+    /// Reads the files again. What comes to shake hands from now on gets what they say.
+    ///
+    /// # Errors
+    /// As [`Certificate::read`]; the former certificate is served then.
+    pub fn read_again(&self) -> Result<(), CertificateError> {
+        let new = read(&self.kept.chain, &self.kept.key)?;
+        *self.kept.current.write() = Arc::new(new);
+        Ok(())
+    }
+
+    /// The names that the certificate is for; wildcards are left out.
+    #[must_use]
+    pub fn names(&self) -> Vec<Name> {
+        let current = Arc::clone(&self.kept.current.read());
+        let Some((_, leaf)) = current.cert.first().and_then(|leaf| X509Certificate::from_der(leaf).ok()) else {
+            return Vec::new();
+        };
+        let Ok(Some(names)) = leaf.subject_alternative_name() else { return Vec::new() };
+        let dns = names.value.general_names.iter().filter_map(|name| match name {
+            GeneralName::DNSName(name) if !name.contains('*') => name.parse().ok(),
+            _ => None,
+        });
+        dns.collect()
+    }
+
+    /// What its clients will not like as of `now_unix_secs`, in seconds since 1970.
+    #[must_use]
+    pub fn warning(&self, now_unix_secs: u32) -> Option<String> {
+        let current = Arc::clone(&self.kept.current.read());
+        let (_, leaf) = X509Certificate::from_der(current.cert.first()?).ok()?;
+        let (validity, now) = (leaf.validity(), i64::from(now_unix_secs));
+        let file = self.kept.chain.display();
+        if validity.not_after.timestamp() < now {
+            return Some(format!("the certificate in {file} has expired on {}", validity.not_after));
+        }
+        let early = validity.not_before.timestamp() > now;
+        early.then(|| format!("the certificate in {file} is valid only from {}", validity.not_before))
+    }
+
+    /// Shakes hands: TLS 1.2 and 1.3, for HTTP/2 and HTTP/1.1.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.server))
+    }
+}
+
+impl ResolvesServerCert for Kept {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current.read()))
+    }
+}
+
+fn read(chain_file: &Path, key_file: &Path) -> Result<CertifiedKey, CertificateError> {
+    let (chain_text, key_text) = (text(chain_file, CHAIN)?, text(key_file, KEY)?);
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain_text)
+        .collect::<Result<_, _>>()
+        .map_err(|error| content(chain_file, CHAIN, format!("is no good PEM: {error}")))?;
+    let Some(leaf) = chain.first() else {
+        return Err(content(chain_file, CHAIN, lacks(&chain_text, "certificate")));
+    };
+    if let Err(error) = X509Certificate::from_der(leaf) {
+        return Err(content(chain_file, CHAIN, format!("begins with a certificate that cannot be read: {error}")));
+    }
+    let key = PrivateKeyDer::from_pem_slice(&key_text).map_err(|error| {
+        let what = match error {
+            PemError::NoItemsFound => lacks(&key_text, "private key"),
+            other => format!("is no good PEM: {other}"),
+        };
+        content(key_file, KEY, what)
+    })?;
+    let files = || (chain_file.display().to_string(), key_file.display().to_string());
+    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => {
+            let (chain, key) = files();
+            CertificateError::Mismatch { key, chain }
+        }
+        other => content(key_file, KEY, format!("has a key that cannot be used: {other}")),
+    })
+}
+
+fn text(file: &Path, setting: &'static str) -> Result<Vec<u8>, CertificateError> {
+    std::fs::read(file).map_err(|source| CertificateError::Read { file: file.display().to_string(), setting, source })
+}
+
+fn content(file: &Path, setting: &'static str, what: String) -> CertificateError {
+    CertificateError::Content { file: file.display().to_string(), setting, what }
+}
+
+/// What to do about a file that has no `wanted` in it.
+fn lacks(text: &[u8], wanted: &str) -> String {
+    let text = String::from_utf8_lossy(text);
+    let has = |what: &str| text.contains(what);
+    let but = if has("ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
+        "; its key is encrypted, which `openssl pkey -in FILE -out NEW` undoes"
+    } else if wanted != "private key" && has("PRIVATE KEY-----") {
+        "; it has a private key, so the two files may have changed places"
+    } else if wanted != "certificate" && has("BEGIN CERTIFICATE") {
+        "; it has a certificate, so the two files may have changed places"
+    } else if text.starts_with('0') {
+        "; it looks like DER, which `openssl x509 -inform der` and `openssl pkey -inform der` turn into PEM"
+    } else {
+        ""
+    };
+    format!("has no {wanted} in PEM (-----BEGIN {}-----){but}", wanted.to_uppercase())
+}
+
+impl fmt::Display for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the certificate in {}", self.kept.chain.display())
+    }
+}
