@@ -441,7 +441,8 @@ fn serve_settings(settings: &Settings) -> ServeSettings {
         walks: settings.resolver.walks,
         prefetch: settings.cache.prefetch,
         stale: stale_settings(&settings.cache),
-        past_bytes: settings.http.past_size.0,
+        // Without HTTP nobody can ask for them.
+        past_bytes: if settings.http.listen.is_empty() { 0 } else { settings.http.past_size.0 },
     }
 }
 

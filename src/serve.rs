@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use crate::cache::{Answer, AnswerKey, Usage};
+use crate::cache::{Answer, AnswerKey, Plain, Usage};
 use crate::drive::{World, known, refresh, walk, walk_unchecked, walk_watched};
 use crate::listen::{Now, Peer, Responder, Transport};
 use crate::policy::{LocalAnswer, PolicySettings, Verdict, admits, judge};
@@ -26,7 +26,7 @@ use crate::time::Time;
 use crate::trace::{Cost, Entry, Event, GoalId, StaleWhy, Told, Trace};
 use crate::walk::outcome::{Failure, Outcome};
 use crate::wire::{
-    BadQuery, DNSClass, Ede, Extras, QueryView, Question, ResponseCode, RrSet, Sections, Template, answer_bad, cookie,
+    BadQuery, DNSClass, Ede, Extras, PlainAnswer, QueryView, Question, ResponseCode, RrSet, Sections, Template, answer_bad, cookie,
     ede, edns,
 };
 
@@ -175,21 +175,64 @@ impl Resolver {
         let (qname_wire, qtype) = (question.name.wire(), question.qtype.into());
         let key = AnswerKey { qname_wire, qtype, dnssec_ok: false, checking_disabled: false };
         let now = self.0.world.clock.now();
-        let answer = self.0.world.cache.answer(&key, now)?;
+        let cache = &self.0.world.cache;
+        if let Some(plain) = cache.plain(&key, now, None) {
+            return Some((now - plain.stored, plain.expires - now));
+        }
+        let answer = cache.answer(&key, now)?;
         Some((now - answer.stored, answer.expires - now))
     }
 
     fn respond(&self, query: &QueryView<'_>, answer: &Answer, now: Time, peer: &Peer, out: &mut Vec<u8>) {
         let edes: &[Ede] = if self.0.settings.ede { &answer.edes } else { &[] };
+        self.extras(query, answer.secure, edes, peer, |extras, limit| {
+            answer.template.respond(query, answer.age_secs(now), extras, limit, out);
+        });
+    }
+
+    fn respond_plain(&self, query: &QueryView<'_>, plain: &Plain, peer: &Peer, out: &mut Vec<u8>) {
+        let answer = PlainAnswer { ttl_secs: plain.ttl_secs, rdatas: plain.data(), sigs: plain.sigs.block() };
+        self.extras(query, plain.secure, &[], peer, |extras, limit| answer.respond(query, extras, limit, out));
+    }
+
+    /// Answers from the cache, if the answer is there.
+    fn answer_known(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) -> bool {
+        let (key, cache) = (key(query), &self.0.world.cache);
+        let refresh = (self.0.settings.prefetch && query.flags().rd()).then_some(REFRESH_PAUSE);
+        let (is_due, expires) = if let Some(plain) = cache.plain(&key, now, refresh) {
+            self.respond_plain(query, &plain, peer, out);
+            (plain.is_due, plain.expires)
+        } else {
+            // RFC 8767 §5: who does not want recursion gets nothing that is stale.
+            let known = cache.answer(&key, now).filter(|answer| query.flags().rd() || !answer.is_stopgap());
+            let Some(answer) = known else { return false };
+            self.respond(query, &answer, now, peer, out);
+            (refresh.is_some_and(|pause| answer.used(now, pause)), answer.expires)
+        };
+        if is_due {
+            self.fetch_anew(query, expires - now);
+        }
+        true
+    }
+
+    /// Hands `respond` what this client gets besides the records, and the octets that it can take.
+    fn extras(
+        &self,
+        query: &QueryView<'_>,
+        secure: bool,
+        edes: &[Ede],
+        peer: &Peer,
+        respond: impl FnOnce(&Extras<'_>, usize),
+    ) {
         // RFC 6840 §5.7, §5.8: for those who show that they know what AD means.
-        let ad = answer.secure && (query.dnssec_ok() || query.flags().ad());
+        let ad = secure && (query.dnssec_ok() || query.flags().ad());
         let cookie = self.cookie(query, peer);
         let cookie = cookie.as_ref().map(|cookie| (edns::COOKIE, &cookie[..]));
         // RFC 5001 §2.2: only who asks for it gets it.
         let nsid = Some(&*self.0.settings.nsid).filter(|id| !id.is_empty() && option(query, edns::NSID).is_some());
         let options: SmallVec<[(u16, &[u8]); 2]> = cookie.into_iter().chain(nsid.map(|id| (edns::NSID, id))).collect();
         let extras = Extras { ad, aa: false, edes, options: &options, udp_size: self.0.settings.udp_size };
-        answer.template.respond(query, answer.age_secs(now), &extras, self.limit(query, peer), out);
+        respond(&extras, self.limit(query, peer));
     }
 
     /// The cookie for the client, if it sent one (RFC 7873 §5.2).
@@ -383,15 +426,9 @@ impl Responder for Resolver {
         }
         if query.qclass() == DNSClass::IN
             && admits(peer.client.ip(), policy)
-            && let Some(answer) = self.0.world.cache.answer(&key(&query), now)
-            // RFC 8767 §5: who does not want recursion gets nothing that is stale.
-            && (query.flags().rd() || !answer.is_stopgap())
+            && self.answer_known(&query, now, peer, out)
         {
             self.0.counts.one(Count::Hit);
-            self.respond(&query, &answer, now, peer, out);
-            if self.0.settings.prefetch && query.flags().rd() && answer.used(now, REFRESH_PAUSE) {
-                self.fetch_anew(&query, answer.expires - now);
-            }
             return Now::Sent;
         }
         match judge(&query.question(), peer.client.ip(), policy) {

@@ -6,10 +6,11 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
 
-use rootwalk::cache::{Answer, AnswerKey, Cache, Put, TtlLimits, Usage};
+use rootwalk::cache::{Answer, AnswerKey, Cache, Put, Rank, TtlLimits, Usage};
 use rootwalk::time::Time;
+use rootwalk::trace::Source;
 use rootwalk::wire::{
-    Ede, Edns, EdnsOption, Extras, Flags, QueryView, Question, RecordType, ResponseCode, RrSet, Sections, Template,
+    Ede, Edns, EdnsOption, Extras, Flags, PlainAnswer, QueryView, Question, RecordType, ResponseCode, RrSet, Sections, Template,
     edns, write_query,
 };
 
@@ -54,6 +55,13 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     let answer = Answer { template, edes: edes.into(), stored, expires, secure: false, usage: Usage::default() };
     assert_eq!(cache.put_answer(&key, answer).1, Put::Stored);
 
+    let plain_owner: rootwalk::wire::Name = "plain.example.com".parse().expect("a name");
+    let plain_set = RrSet::new(plain_owner.clone(), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
+    let plain_key = AnswerKey { qname_wire: plain_owner.wire(), ..key };
+    assert_eq!(cache.put_set(plain_set.clone(), Rank::AuthAnswer, Source::Local, stored), Put::Stored);
+    assert!(cache.plain(&plain_key, stored, None).is_none(), "until somebody says so it is no whole answer");
+    assert!(cache.mark_plain(&plain_key, &plain_set, false, stored));
+
     let before = COUNT.get();
     let query = QueryView::read(&bytes).expect("a good query");
     let cookie = query.edns().and_then(|edns| edns.option(edns::COOKIE)).expect("the cookie");
@@ -67,6 +75,15 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     let allocations = COUNT.get() - before;
 
     assert_eq!(allocations, 0);
+
+    // Most answers are one set, from which they are written.
+    let plain_key = AnswerKey { qname_wire: plain_owner.wire(), ..key };
+    let before_plain = COUNT.get();
+    let plain = cache.plain(&plain_key, now, Some(Duration::from_secs(30))).expect("a fresh answer");
+    let answer = PlainAnswer { ttl_secs: plain.ttl_secs, rdatas: plain.data(), sigs: plain.sigs.block() };
+    answer.respond(&query, &extras, query.udp_limit(), &mut out);
+    assert_eq!(COUNT.get() - before_plain, 0);
+    assert_eq!(plain.ttl_secs, 290);
     // The counter counts, or the line above proves nothing.
     drop(std::hint::black_box(bytes.clone()));
     assert_eq!(COUNT.get() - before, 1);

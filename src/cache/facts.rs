@@ -20,7 +20,7 @@ const MAX_RECORDS: usize = 256;
 /// (CacheFlush: huge entries push everything else out).
 const MAX_OCTETS: usize = 16_384;
 /// What the allocator adds to a block, with its rounding, and the two counters of an `Arc`.
-const PER_BLOCK: usize = 16;
+pub(super) const PER_BLOCK: usize = 16;
 
 /// The least that an allocator gives.
 const LEAST_BLOCK: usize = 32;
@@ -213,10 +213,6 @@ impl KnownSet {
         }
         bounded(self.set.heap_bytes() + self.proof.iter().map(RrSet::heap_bytes).sum::<usize>())
     }
-
-    pub(super) fn heap_bytes(&self) -> usize {
-        sets_heap([&self.set]) + boxed_sets(&self.proof) + self.from.heap_bytes()
-    }
 }
 
 impl Denial {
@@ -277,7 +273,7 @@ fn bounded(octets: usize) -> Result<(), Put> {
     if octets > MAX_OCTETS { Err(Put::TooLarge(octets)) } else { Ok(()) }
 }
 
-fn sets_heap<'a>(sets: impl IntoIterator<Item = &'a RrSet>) -> usize {
+pub(super) fn sets_heap<'a>(sets: impl IntoIterator<Item = &'a RrSet>) -> usize {
     // Up to three blocks each: a long name, the data, the signatures.
     let blocks = |set: &RrSet| usize::from(!set.rdatas.is_empty()) + usize::from(!set.sigs.is_empty());
     sets.into_iter().map(|set| set.heap_bytes() + blocks(set) * PER_BLOCK).sum()

@@ -8,6 +8,7 @@
 //! until the budget needs their place: whether a thing is fresh is decided when it is read.
 
 mod facts;
+mod held;
 mod key;
 mod pace;
 mod rank;
@@ -34,17 +35,21 @@ use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
 
 pub use crate::trace::NameServer;
 pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, Put};
+pub use held::Plain;
 pub use rank::{Rank, Security};
 pub use servers::{ServerState, Servers, Support};
 pub use ttl::TtlLimits;
 pub use usage::Usage;
 
+use held::{HeldSet, Informants};
 use key::{Key, Store, Subject};
 use shard::{Entry, Kept, Shard};
 use spans::SpanStore;
 
 /// Most shards, a power of two: with two workers a lock is hardly ever waited for.
 const MAX_SHARDS: usize = 64;
+/// For so many octets of the budget one server is remembered of whom much is known: its share is a hundredth.
+const BYTES_PER_INFORMANT: usize = 16 * 1024;
 /// Least budget of a shard: several of the largest messages fit.
 const MIN_SHARD_BYTES: usize = 512 * 1024;
 
@@ -53,6 +58,7 @@ pub struct Cache {
     shards: Box<[Padded]>,
     hasher: SipHasher13,
     ttls: TtlLimits,
+    informants: Informants,
     spans: SpanStore,
     /// Most octets that one entry may take.
     entry_limit_bytes: usize,
@@ -81,7 +87,8 @@ impl Cache {
         let shard_bytes = limit_bytes / count;
         let shards = (0..count).map(|_| Padded(Mutex::new(Shard::new(shard_bytes)))).collect();
         let hasher = SipHasher13::new_with_keys(key.0, key.1);
-        Self { shards, hasher, ttls, spans, entry_limit_bytes: shard_bytes / 2 }
+        let informants = Informants::new((limit_bytes / BYTES_PER_INFORMANT).clamp(16, 4096).next_power_of_two());
+        Self { shards, hasher, ttls, informants, spans, entry_limit_bytes: shard_bytes / 2 }
     }
 
     /// The bounds on TTLs, which hold for what is served as well as for what is kept.
@@ -142,16 +149,16 @@ impl Cache {
     /// The record set of `owner` and `rtype`, if it is known and fresh. What only stood behind an alias is not known by
     /// its own name, unless it was proved.
     #[must_use]
-    pub fn set(&self, owner: &Name, rtype: RecordType, now: Time) -> Option<Arc<KnownSet>> {
-        let known: Arc<KnownSet> = self.fresh(&self.key(&Subject::of(owner, rtype, Store::Sets)), now)?;
-        Some(known).filter(|known| known.rank > Rank::BehindAlias || known.security == Security::Secure)
+    pub fn set(&self, owner: &Name, rtype: RecordType, now: Time) -> Option<KnownSet> {
+        let held: Arc<HeldSet> = self.fresh(&self.key(&Subject::of(owner, rtype, Store::Sets)), now)?;
+        held.has_a_name().then(|| held.known(owner, rtype))
     }
 
     /// As [`Cache::set`], also within `over` after the end of its time (RFC 8767).
     #[must_use]
-    pub fn stale_set(&self, owner: &Name, rtype: RecordType, now: Time, over: Duration) -> Option<Arc<KnownSet>> {
-        self.get(&self.key(&Subject::of(owner, rtype, Store::Sets)))
-            .filter(|set: &Arc<KnownSet>| set.expires + over > now)
+    pub fn stale_set(&self, owner: &Name, rtype: RecordType, now: Time, over: Duration) -> Option<KnownSet> {
+        let held: Arc<HeldSet> = self.get(&self.key(&Subject::of(owner, rtype, Store::Sets)))?;
+        (held.expires + over > now).then(|| held.known(owner, rtype))
     }
 
     /// Keeps a record set, unless a fresh one of higher rank is known (RFC 2181 §5.4.1). What the answer section
@@ -179,14 +186,15 @@ impl Cache {
             // What was known before is not what is told now: it must not be served stale either.
             let alias = self.key(&Subject::of(&set.owner, RecordType::CNAME, Store::Sets));
             for key in [key, alias] {
-                let is_proved = |old: &KnownSet| old.security == Security::Secure && old.expires > now;
-                if self.get::<KnownSet>(&key).is_some_and(|old| old.rank <= rank && !is_proved(&old)) {
+                let is_proved = |old: &HeldSet| old.security == Security::Secure && old.expires > now;
+                if self.get::<HeldSet>(&key).is_some_and(|old| old.rank <= rank && !is_proved(&old)) {
                     self.remove(&key);
                 }
             }
             return Put::ZeroTtl;
         }
-        self.put_if(key, known, |old: &KnownSet| {
+        let known = KnownSet { from: self.shared(known.from), ..known };
+        self.put_if(key, HeldSet::new(known), |old: &HeldSet| {
             let better = old.security == Security::Secure || old.rank > rank;
             let fresh = old.expires > now || rank == Rank::BehindAlias;
             if fresh && better { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
@@ -197,17 +205,16 @@ impl Cache {
     /// its TTL from `now` on, which is no longer than its signature allows (RFC 4035 §5.3.3).
     pub fn judged(&self, set: &RrSet, security: Security, now: Time) {
         let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
-        let Some(known) = self.fresh::<KnownSet>(&key, now) else { return };
-        if known.set.rdatas != set.rdatas || known.set.sigs != set.sigs {
-            return;
-        }
+        let Some(known) = self.fresh::<HeldSet>(&key, now).filter(|held| held.is(set)) else { return };
+        let known = known.known(&set.owner, set.rtype);
         let until = now.plus_secs(set.ttl_secs.into());
-        let mut judged = KnownSet { security, expires: known.expires.min(until), ..(*known).clone() };
-        if until > known.expires.plus_secs(1) {
+        let expired = known.expires;
+        let mut judged = KnownSet { security, expires: expired.min(until), ..known };
+        if until > expired.plus_secs(1) {
             // It was fetched anew, and kept out by itself as it was before.
             (judged.set.ttl_secs, judged.stored, judged.expires) = (set.ttl_secs, now, until);
         }
-        let _ = self.put_if(key, judged, |_| Ok(()));
+        let _ = self.put_if(key, HeldSet::new(judged), |_| Ok(()));
     }
 
     /// Notes what DNSSEC has shown of the denial that is known for `name` and `rtype`.
@@ -299,8 +306,8 @@ impl Cache {
             return unfit;
         }
         let set = self.key(&Subject::of(name, rtype, Store::Sets));
-        let better = |set: &Arc<KnownSet>| set.security == Security::Secure || set.rank > Rank::AuthAnswer;
-        if let Some(better) = self.fresh::<KnownSet>(&set, now).filter(better) {
+        let better = |set: &Arc<HeldSet>| set.security == Security::Secure || set.rank > Rank::AuthAnswer;
+        if let Some(better) = self.fresh::<HeldSet>(&set, now).filter(better) {
             return Put::KeptBetter(better.rank);
         }
         self.remove(&set);

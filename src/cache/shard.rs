@@ -5,7 +5,8 @@ use std::sync::Arc;
 use lru::LruCache;
 use smallvec::SmallVec;
 
-use super::facts::{Answer, Delegation, Denial, Failure, KnownSet, KnownZone};
+use super::facts::{Answer, Delegation, Denial, Failure, KnownZone};
+use super::held::HeldSet;
 use super::key::{BuildIdentity, Key};
 use crate::time::Time;
 
@@ -21,7 +22,7 @@ const PER_ARC: usize = 16 + 16;
 /// longest time goes first, whatever it is.
 pub(super) enum Entry {
     Answer(u32, Arc<Answer>),
-    Set(u32, Arc<KnownSet>),
+    Set(u32, Arc<HeldSet>),
     Denial(u32, Arc<Denial>),
     Delegation(u32, Arc<Delegation>),
     Failure(u32, Arc<Failure>),
@@ -59,7 +60,7 @@ macro_rules! kept {
 }
 
 kept!(Answer, Answer);
-kept!(KnownSet, Set);
+kept!(HeldSet, Set);
 kept!(Denial, Denial);
 kept!(Delegation, Delegation);
 kept!(Failure, Failure);

@@ -9,7 +9,7 @@ use crate::time::Time;
 use crate::trace::{Stale, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
 use crate::walk::stale::{Admit, StaleLimits, stale};
-use crate::wire::{Ede, QueryView, Question, ResponseCode, Sections, Template, ede};
+use crate::wire::{Ede, PlainAnswer, QueryView, Question, ResponseCode, RrSet, Sections, Template, ede};
 
 /// Answers whose time is over (RFC 8767).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,23 +176,32 @@ impl Resolver {
     }
 
     fn keep(&self, question: &Question, form: Form, outcome: &Outcome, at: Time) -> Arc<Answer> {
+        let (cache, key) = (&self.0.world.cache, form.key(question));
         // In the other forms what was known before must not be served stale from now on.
         for other in Form::ALL {
-            self.0.world.cache.forget_stale(&other.key(question), at);
+            cache.forget_stale(&other.key(question), at);
         }
-        let template = template(question, outcome, form);
-        let expires = at.plus_secs(template.min_ttl_secs().into());
-        let (edes, secure) = (outcome.edes().into(), outcome.secure);
-        let answer = Answer { template, edes, stored: at, expires, secure, usage: Usage::default() };
-        self.0.world.cache.put_answer(&form.key(question), answer).0
+        let answer = answer(question, form, outcome, at);
+        if plain(question, outcome).is_some_and(|set| cache.mark_plain(&key, set, outcome.secure, at)) {
+            cache.forget_answer(&key);
+            return Arc::new(answer);
+        }
+        cache.unmark_plain(&key);
+        cache.put_answer(&key, answer).0
     }
 
     /// A failure, or what is served in its place. It is kept until the next try makes sense: a failure for as long as
     /// the cache of failures says (RFC 9520 §3.2), what is stale until the recheck (RFC 8767 §5).
     fn failed(&self, question: &Question, form: Form, landed: &Landed) -> Arc<Answer> {
         let (cache, key, at) = (&self.0.world.cache, form.key(question), landed.at);
+        // A refresh has failed before it was needed.
+        if let Some(plain) = cache.plain(&key, at, None) {
+            let set = plain.set(question.name.clone(), question.qtype);
+            let (rcode, answer, authority) = (ResponseCode::NoError, vec![set], Vec::new());
+            let known = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure: plain.secure };
+            return Arc::new(self::answer(question, form, &known, at));
+        }
         if let Some(fresh) = cache.answer(&key, at) {
-            // A refresh has failed before it was needed.
             return fresh;
         }
         let recheck = self.0.settings.stale.map_or(Duration::ZERO, |settings| settings.recheck);
@@ -223,6 +232,22 @@ impl Resolver {
         }
         Arc::new(failure(landed.edes.clone()))
     }
+}
+
+/// What a walk brought, ready to send.
+fn answer(question: &Question, form: Form, outcome: &Outcome, at: Time) -> Answer {
+    let template = template(question, outcome, form);
+    let expires = at.plus_secs(template.min_ttl_secs().into());
+    let (edes, secure) = (outcome.edes().into(), outcome.secure);
+    Answer { template, edes, stored: at, expires, secure, usage: Usage::default() }
+}
+
+/// The one set that is the whole answer, if one is, and no sentence goes with it.
+fn plain<'a>(question: &Question, outcome: &'a Outcome) -> Option<&'a RrSet> {
+    let [set] = &outcome.answer[..] else { return None };
+    let alone = outcome.rcode == ResponseCode::NoError && outcome.authority.is_empty() && outcome.edes().is_empty();
+    let asked = set.rtype == question.qtype && set.owner == question.name;
+    (alone && asked && PlainAnswer::fits(set)).then_some(set)
 }
 
 fn template(question: &Question, outcome: &Outcome, form: Form) -> Template {

@@ -142,6 +142,17 @@ impl Rdatas {
         })
     }
 
+    /// The octets: a length of two octets before each record.
+    #[must_use]
+    pub fn block(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// The same from such octets; they must come from [`Rdatas::block`].
+    pub(crate) fn from_block(block: &[u8]) -> Self {
+        Self((!block.is_empty()).then(|| Arc::from(block)))
+    }
+
     /// How many records there are.
     #[must_use]
     pub fn len(&self) -> usize {

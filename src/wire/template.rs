@@ -197,7 +197,7 @@ impl Cut {
 
 /// How much of the OPT record is sent.
 #[derive(Clone, Copy)]
-struct Opt {
+pub(super) struct Opt {
     dnssec_ok: bool,
     /// How many of the options and of the extended errors are sent.
     options: usize,
@@ -211,7 +211,7 @@ struct Opt {
 impl Opt {
     /// Everything if `required` octets of the message fit beside it, else no sentences, else only as many options
     /// as fit beside the largest question.
-    fn fit(extras: &Extras<'_>, dnssec_ok: bool, limit: usize, required: usize) -> Self {
+    pub(super) fn fit(extras: &Extras<'_>, dnssec_ok: bool, limit: usize, required: usize) -> Self {
         let room = limit.saturating_sub(required + BARE_OPT);
         let full = Self::count(extras, dnssec_ok, true, room);
         if full.edes == extras.edes.len() && full.options == extras.options.len() {
@@ -235,7 +235,7 @@ impl Opt {
         Self { options, edes, ..opt }
     }
 
-    fn write(self, extras: &Extras<'_>, rcode: ResponseCode, out: &mut Vec<u8>) {
+    pub(super) fn write(self, extras: &Extras<'_>, rcode: ResponseCode, out: &mut Vec<u8>) {
         let Self { dnssec_ok, .. } = self;
         // RFC 6891 §6.2.3, as for the client: less than 512 makes no sense.
         let udp_size = extras.udp_size.max(512);

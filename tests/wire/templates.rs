@@ -1,9 +1,9 @@
 //! Answers ready to send, at every limit.
 
 use proptest::collection::vec;
-use proptest::prelude::{Just, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
-use rootwalk::wire::{Ede, Edns, Extras, Flags, QueryView, Record, RecordType, Reply, ResponseCode, RrSet};
-use rootwalk::wire::{Section, Sections, Template, Writer, write_query};
+use proptest::prelude::{Just, any, prop_assert, prop_assert_eq, prop_assume, prop_oneof, proptest};
+use rootwalk::wire::{Ede, Edns, Extras, Flags, PlainAnswer, QueryView, Question, Record, RecordType, Reply};
+use rootwalk::wire::{ResponseCode, RrSet, Section, Sections, Template, Writer, write_query};
 
 use super::strategies::{question, seeded, set};
 
@@ -30,6 +30,36 @@ fn whole_sets(records: &[Record], sets: &[RrSet], dnssec_ok: bool) -> Option<usi
 
 proptest! {
     #![proptest_config(seeded(24))]
+
+    /// What is written from a set is what is copied from a template, compression aside.
+    #[test]
+    fn a_plain_answer_says_what_a_template_would(
+        set in set(),
+        edns in proptest::option::of(any::<bool>()),
+        (ad, rd, cd) in any::<(bool, bool, bool)>(),
+    ) {
+        prop_assume!(PlainAnswer::fits(&set));
+        let question = Question::new(set.owner.clone(), set.rtype);
+        let sections = Sections { answer: std::slice::from_ref(&set), ..Sections::default() };
+        let template = Template::build(&question, ResponseCode::NoError, &sections, edns == Some(true));
+        let mut bytes = Vec::new();
+        let edns = edns.map(|dnssec_ok| Edns::new(4096, dnssec_ok));
+        write_query(7, &question, Flags::default().with_rd(rd).with_cd(cd), edns.as_ref(), &mut bytes);
+        let query = QueryView::read(&bytes).expect("a good query");
+        let extras = Extras { ad, options: &[(10, b"cookie")], udp_size: 1232, ..Extras::default() };
+        let plain = PlainAnswer { ttl_secs: set.ttl_secs, rdatas: set.rdatas.block(), sigs: set.sigs.block() };
+        let (mut written, mut copied) = (Vec::new(), Vec::new());
+        plain.respond(&query, &extras, 512, &mut written);
+        template.respond(&query, 0, &extras, 512, &mut copied);
+        prop_assert!(written.len() <= 512);
+        let read = |bytes: &[u8]| {
+            let mut reply = Reply::read(bytes).expect("readable");
+            // A name that is compressed takes the case of what it points to.
+            reply.answer.iter_mut().for_each(|record| record.rdata.make_ascii_lowercase());
+            reply
+        };
+        prop_assert_eq!(read(&written), read(&copied));
+    }
 
     #[test]
     fn responses_are_valid_at_every_limit(

@@ -1,0 +1,265 @@
+//! A record set as it is kept: in two small blocks, without the name under which it is found.
+//!
+//! Most of what a cache holds is the answer to one question and nothing else: one set under the very name and type that
+//! were asked. Such a set is not kept a second time as an answer ready to send; it is marked as [`Plain`], and the
+//! answer is written from it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use super::facts::{AnswerKey, KnownSet, PER_BLOCK, sets_heap};
+use super::key::{Store, Subject};
+use super::rank::{Rank, Security};
+use super::usage::Counter;
+use super::Cache;
+use crate::time::Time;
+use crate::trace::Source;
+use crate::wire::{Name, Rdatas, RecordType, RrSet};
+
+/// Octets of data that stand in the entry itself: one A or AAAA record with its length.
+const INLINE: usize = 22;
+
+/// A record set, all but its name and type.
+#[derive(Debug)]
+pub(super) struct HeldSet {
+    pub(super) stored: Time,
+    pub(super) expires: Time,
+    pub(super) ttl_secs: u32,
+    pub(super) rank: Rank,
+    pub(super) security: Security,
+    /// For whom the set is the whole answer: bit 0 those who want it checked, bit 1 those who do not (CD).
+    plain_for: AtomicU8,
+    counter: Counter,
+    from: Source,
+    data: Data,
+    more: Option<Box<More>>,
+}
+
+/// The data of the records.
+#[derive(Clone, Debug)]
+enum Data {
+    Inline { len: u8, octets: [u8; INLINE] },
+    Block(Rdatas),
+}
+
+/// What few sets have.
+#[derive(Debug)]
+struct More {
+    sigs: Rdatas,
+    proof: Box<[RrSet]>,
+}
+
+/// A set that is the whole answer to the question for it.
+#[derive(Clone, Debug)]
+pub struct Plain {
+    data: Data,
+    /// The signatures over it.
+    pub sigs: Rdatas,
+    /// Its TTL as it stands now, in seconds.
+    pub ttl_secs: u32,
+    /// Whether it was proved.
+    pub secure: bool,
+    /// When it was stored.
+    pub stored: Time,
+    /// From when on it may not be used.
+    pub expires: Time,
+    /// Whether it ends soon and this user is the one who has to fetch it anew.
+    pub is_due: bool,
+}
+
+impl Plain {
+    /// The data of each record, behind its length of two octets.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        self.data.octets()
+    }
+
+    /// The set under its name.
+    #[must_use]
+    pub fn set(&self, owner: Name, rtype: RecordType) -> RrSet {
+        RrSet { owner, rtype, ttl_secs: self.ttl_secs, rdatas: self.data.rdatas(), sigs: self.sigs.clone() }
+    }
+}
+
+impl Data {
+    fn new(rdatas: &Rdatas) -> Self {
+        let block = rdatas.block();
+        let mut octets = [0; INLINE];
+        match (octets.get_mut(..block.len()), u8::try_from(block.len())) {
+            (Some(room), Ok(len)) => {
+                room.copy_from_slice(block);
+                Self::Inline { len, octets }
+            }
+            _ => Self::Block(rdatas.clone()),
+        }
+    }
+
+    fn octets(&self) -> &[u8] {
+        match self {
+            Self::Inline { len, octets } => &octets[..usize::from(*len)],
+            Self::Block(rdatas) => rdatas.block(),
+        }
+    }
+
+    fn rdatas(&self) -> Rdatas {
+        match self {
+            Self::Inline { .. } => Rdatas::from_block(self.octets()),
+            Self::Block(rdatas) => rdatas.clone(),
+        }
+    }
+}
+
+impl HeldSet {
+    pub(super) fn new(known: KnownSet) -> Self {
+        let KnownSet { set, proof, rank, security, from, stored, expires } = known;
+        let more = (!set.sigs.is_empty() || !proof.is_empty()).then(|| Box::new(More { sigs: set.sigs, proof }));
+        let (plain_for, counter) = (AtomicU8::new(0), Counter::default());
+        let (ttl_secs, data) = (set.ttl_secs, Data::new(&set.rdatas));
+        Self { stored, expires, ttl_secs, rank, security, plain_for, counter, from, data, more }
+    }
+
+    /// The set as it was put, under the name by which it was found.
+    pub(super) fn known(&self, owner: &Name, rtype: RecordType) -> KnownSet {
+        let Self { stored, expires, ttl_secs, rank, security, .. } = *self;
+        let (rdatas, sigs) = (self.data.rdatas(), self.sigs());
+        let set = RrSet { owner: owner.to_lower(), rtype, ttl_secs, rdatas, sigs };
+        let proof = self.more.as_ref().map(|more| more.proof.clone()).unwrap_or_default();
+        KnownSet { set, proof, rank, security, from: self.from.clone(), stored, expires }
+    }
+
+    fn sigs(&self) -> Rdatas {
+        self.more.as_ref().map(|more| more.sigs.clone()).unwrap_or_default()
+    }
+
+    /// Whether the records are those of `set`.
+    pub(super) fn is(&self, set: &RrSet) -> bool {
+        self.data.octets() == set.rdatas.block() && self.sigs() == set.sigs
+    }
+
+    /// Whether it is known by its own name.
+    pub(super) fn has_a_name(&self) -> bool {
+        self.rank > Rank::BehindAlias || self.security == Security::Secure
+    }
+
+    fn has_proof(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| !more.proof.is_empty())
+    }
+
+    /// Notes that the set is the whole answer; false where it cannot be.
+    pub(super) fn mark_plain(&self, unchecked: bool) -> bool {
+        let fits = self.has_a_name() && !self.has_proof();
+        if fits {
+            self.plain_for.store(self.plain_for.load(Relaxed) | bit(unchecked), Relaxed);
+        }
+        fits
+    }
+
+    /// The whole answer, if it is that; `due` is how long a refresh that fails is not tried again.
+    pub(super) fn plain(&self, unchecked: bool, now: Time, due: Option<Duration>) -> Option<Plain> {
+        if self.expires <= now || self.plain_for.load(Relaxed) & bit(unchecked) == 0 {
+            return None;
+        }
+        let age_secs = u32::try_from((now - self.stored).as_secs()).unwrap_or(u32::MAX);
+        Some(Plain {
+            data: self.data.clone(),
+            sigs: self.sigs(),
+            ttl_secs: self.ttl_secs.saturating_sub(age_secs),
+            secure: self.security == Security::Secure,
+            stored: self.stored,
+            expires: self.expires,
+            is_due: due.is_some_and(|pause| self.counter.used((self.stored, self.expires), now, pause)),
+        })
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let block = match &self.data {
+            Data::Inline { .. } => 0,
+            Data::Block(rdatas) => rdatas.heap_bytes() + PER_BLOCK,
+        };
+        let more = self.more.as_ref().map_or(0, |more| {
+            size_of::<More>() + 3 * PER_BLOCK + more.sigs.heap_bytes() + size_of_val(&*more.proof) + sets_heap(&more.proof)
+        });
+        block + more + self.from.heap_bytes()
+    }
+}
+
+fn bit(unchecked: bool) -> u8 {
+    1 << u8::from(unchecked)
+}
+
+impl Cache {
+    /// The set that is the whole answer for `key`, if there is one and it is fresh. This is the hottest path: one keyed
+    /// hash, one lock, no allocation. With `due` it counts as a use, and a refresh that fails is not tried again for that
+    /// long.
+    #[must_use]
+    pub fn plain(&self, key: &AnswerKey<'_>, now: Time, due: Option<Duration>) -> Option<Plain> {
+        let at = self.key(&Subject::new(key.qname_wire, key.qtype, Store::Sets, 0));
+        let mut shard = self.shard(&at).lock();
+        shard.get::<HeldSet>(&at).and_then(|held| held.plain(key.checking_disabled, now, due))
+    }
+
+    /// Notes that `set` is the whole answer to the question for it, under `key`, so that no answer need be kept beside it.
+    /// False when it is not the one that is known; then the answer has to be kept.
+    pub fn mark_plain(&self, key: &AnswerKey<'_>, set: &RrSet, secure: bool, now: Time) -> bool {
+        let at = self.key(&Subject::new(key.qname_wire, key.qtype, Store::Sets, 0));
+        let marked = self.fresh::<HeldSet>(&at, now).is_some_and(|held| {
+            held.is(set) && secure == (held.security == Security::Secure) && held.mark_plain(key.checking_disabled)
+        });
+        if marked && !key.checking_disabled {
+            self.remove(&self.key(&Subject::new(key.qname_wire, key.qtype, Store::Failures, 0)));
+        }
+        marked
+    }
+
+    /// The set for `key` is not the whole answer any more.
+    pub fn unmark_plain(&self, key: &AnswerKey<'_>) {
+        let at = self.key(&Subject::new(key.qname_wire, key.qtype, Store::Sets, 0));
+        if let Some(held) = self.get::<HeldSet>(&at) {
+            held.plain_for.fetch_and(!bit(key.checking_disabled), Relaxed);
+        }
+    }
+
+    /// Forgets the answer for `key`: the set alone is the answer from now on.
+    pub fn forget_answer(&self, key: &AnswerKey<'_>) {
+        self.remove(&self.answer_key(key));
+    }
+
+    /// The same source, in memory that others share.
+    pub(super) fn shared(&self, from: Source) -> Source {
+        let Some(informant) = from.informant() else { return from };
+        let mut octets: SmallVec<[u8; 64]> = SmallVec::from_slice(informant.zone.wire());
+        match informant.addr {
+            IpAddr::V4(v4) => octets.extend_from_slice(&v4.octets()),
+            IpAddr::V6(v6) => octets.extend_from_slice(&v6.octets()),
+        }
+        let hash = self.hasher.hash(&octets).h1;
+        self.informants.share(from, hash)
+    }
+}
+
+/// Few servers tell most of what is known: the sources of what is kept share their memory.
+pub(super) struct Informants(Box<[Mutex<Source>]>);
+
+impl Informants {
+    /// Room for `count` servers, a power of two.
+    pub(super) fn new(count: usize) -> Self {
+        Self((0..count).map(|_| Mutex::new(Source::Local)).collect())
+    }
+
+    /// A source that is equal to `from`, the one that others hold if there is one; `hash` is a keyed hash of it.
+    pub(super) fn share(&self, from: Source, hash: u64) -> Source {
+        let Ok(nth) = usize::try_from(hash & (self.0.len() as u64 - 1)) else { return from };
+        let mut known = self.0[nth].lock();
+        if *known != from {
+            *known = from;
+        }
+        known.clone()
+    }
+}
+
+const _: () = assert!(size_of::<Arc<HeldSet>>() == 8 && size_of::<HeldSet>() <= 88);
