@@ -26,8 +26,8 @@ use crate::time::Time;
 use crate::trace::{Cost, Entry, Event, GoalId, StaleWhy, Told, Trace};
 use crate::walk::outcome::{Failure, Outcome};
 use crate::wire::{
-    BadQuery, DNSClass, Ede, Extras, PlainAnswer, QueryView, Question, ResponseCode, RrSet, Sections, Template, answer_bad, cookie,
-    ede, edns,
+    BadQuery, DNSClass, Ede, Extras, PlainAnswer, QueryView, Question, ResponseCode, RrSet, Sections, Template,
+    answer_bad, cookie, ede, edns,
 };
 
 use counts::{Count, Counts};

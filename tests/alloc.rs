@@ -10,8 +10,8 @@ use rootwalk::cache::{Answer, AnswerKey, Cache, Put, Rank, TtlLimits, Usage};
 use rootwalk::time::Time;
 use rootwalk::trace::Source;
 use rootwalk::wire::{
-    Ede, Edns, EdnsOption, Extras, Flags, PlainAnswer, QueryView, Question, RecordType, ResponseCode, RrSet, Sections, Template,
-    edns, write_query,
+    Ede, Edns, EdnsOption, Extras, Flags, PlainAnswer, QueryView, Question, RecordType, ResponseCode, RrSet, Sections,
+    Template, edns, write_query,
 };
 
 struct Counting;

@@ -12,11 +12,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
+use super::Cache;
 use super::facts::{AnswerKey, KnownSet, PER_BLOCK, sets_heap};
 use super::key::{Store, Subject};
 use super::rank::{Rank, Security};
 use super::usage::Counter;
-use super::Cache;
 use crate::time::Time;
 use crate::trace::Source;
 use crate::wire::{Name, Rdatas, RecordType, RrSet};
@@ -182,7 +182,11 @@ impl HeldSet {
             Data::Block(rdatas) => rdatas.heap_bytes() + PER_BLOCK,
         };
         let more = self.more.as_ref().map_or(0, |more| {
-            size_of::<More>() + 3 * PER_BLOCK + more.sigs.heap_bytes() + size_of_val(&*more.proof) + sets_heap(&more.proof)
+            size_of::<More>()
+                + 3 * PER_BLOCK
+                + more.sigs.heap_bytes()
+                + size_of_val(&*more.proof)
+                + sets_heap(&more.proof)
         });
         block + more + self.from.heap_bytes()
     }

@@ -149,7 +149,7 @@ fn an_answer_larger_than_a_message_is_truncated() {
     let owner: rootwalk::wire::Name = "big.example".parse().expect("a name");
     let half = vec![0_u8; 40_000];
     let sets = [1, 2].map(|_| RrSet::new(owner.clone(), RecordType::Unknown(65280), 60, [&half[..]]));
-    let question = rootwalk::wire::Question::new(owner, RecordType::Unknown(65280));
+    let question = Question::new(owner, RecordType::Unknown(65280));
     let template =
         Template::build(&question, ResponseCode::NoError, &Sections { answer: &sets, ..Sections::default() }, false);
     let (mut bytes, mut out) = (Vec::new(), Vec::new());
@@ -168,7 +168,7 @@ fn an_additional_set_too_large_is_passed_over() {
     let set = |rdata: &[u8]| RrSet::new(owner.clone(), RecordType::Unknown(65280), 60, [rdata]);
     let additional = [set(&half), set(&half), set(&[1])];
     let sections = Sections { additional: &additional, ..Sections::default() };
-    let question = rootwalk::wire::Question::new(owner.clone(), RecordType::A);
+    let question = Question::new(owner.clone(), RecordType::A);
     let template = Template::build(&question, ResponseCode::NoError, &sections, false);
     let (mut bytes, mut out) = (Vec::new(), Vec::new());
     write_query(7, &question, Flags::default(), None, &mut bytes);
