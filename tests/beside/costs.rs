@@ -58,8 +58,24 @@ fn line(who: &str, cost: &Cost) -> String {
 /// The rows of which somebody could make an attack.
 fn rows() -> impl Iterator<Item = &'static ZooEntry> {
     const ATTACKS: &[&str] = &[
-        "nxns", "chain", "loop", "cyclea", "cycleb", "selfglue", "upward", "wrongid", "wrongquestion", "dead", "refused",
-        "lame", "keytrap", "iterations", "bogus", "truncated", "notcp", "poison",
+        "nxns",
+        "chain",
+        "loop",
+        "cyclea",
+        "cycleb",
+        "selfglue",
+        "upward",
+        "wrongid",
+        "wrongquestion",
+        "dead",
+        "refused",
+        "lame",
+        "keytrap",
+        "iterations",
+        "bogus",
+        "truncated",
+        "notcp",
+        "poison",
     ];
     LAB.zoo().iter().filter(|row| ATTACKS.contains(&row.name.as_str()))
 }

@@ -13,7 +13,15 @@ pub(crate) fn within(name: &str, test: impl FnOnce()) {
     }
     let mut command = Command::new("unshare");
     // Who is not root becomes it in there: that much a user may.
-    command.args(["--map-root-user", "--net", "--fork", "--kill-child", "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""]);
+    command.args([
+        "--map-root-user",
+        "--net",
+        "--fork",
+        "--kill-child",
+        "sh",
+        "-c",
+        "ip link set lo up && exec \"$0\" \"$@\"",
+    ]);
     command.arg(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]);
     let status = command.env(INSIDE, "1").status();
     let status = status.unwrap_or_else(|error| panic!("unshare (Debian package util-linux) cannot be run: {error}"));
