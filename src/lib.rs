@@ -19,6 +19,7 @@ pub mod upstream;
 pub mod walk;
 
 mod sys;
+pub mod upkeep;
 
 pub mod trace;
 

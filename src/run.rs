@@ -27,6 +27,7 @@ use crate::serve::{Resolver, ServeSettings, StaleSettings, told_here};
 use crate::sys;
 use crate::time::Time;
 use crate::trace::{RouteKind, Source, Trace};
+use crate::upkeep::Upkeep;
 use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::limits::Limits;
 use crate::walk::minimise::Minimisation;
@@ -97,6 +98,8 @@ struct Front {
     dns: Open,
     http: http::Open,
     certificate: Option<Certificate>,
+    resolver: Resolver,
+    upkeep: Upkeep,
 }
 
 impl Front {
@@ -105,8 +108,16 @@ impl Front {
         Listening { dns: self.dns.addresses(), http, https, web: None }
     }
 
-    /// Waits until the program is to stop; meanwhile SIGHUP has the certificate read again.
+    /// Waits until the program is to stop; meanwhile this thread does what nobody asks for.
     async fn wait(&self, stop: &mut Stop) -> io::Result<()> {
+        tokio::select! {
+            told = self.told(stop) => told,
+            () = self.upkeep.run(self.resolver.world()) => Ok(()),
+        }
+    }
+
+    /// Waits until the program is to stop; meanwhile SIGHUP has the certificate read again.
+    async fn told(&self, stop: &mut Stop) -> io::Result<()> {
         let Some(certificate) = &self.certificate else {
             // Without anything to read again SIGHUP ends the program, as a terminal that closes means it to.
             stop.asked().await;
@@ -229,7 +240,8 @@ fn open(settings: &Settings, staged: Staged) -> Result<Front, RunError> {
     let certificate = http.certificate().cloned();
     certificate.iter().for_each(warn_of);
     let resolver = resolver(settings);
-    Ok(Front { dns: doors.open(&resolver)?, http: http.open(resolver)?, certificate })
+    let (dns, http) = (doors.open(&resolver)?, http.open(resolver.clone())?);
+    Ok(Front { dns, http, certificate, resolver, upkeep: trust::upkeep(&settings.dnssec) })
 }
 
 /// Binds the doors for HTTP. A port that nobody asked for by name and that is taken is no reason to serve nobody.

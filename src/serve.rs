@@ -112,6 +112,12 @@ impl Resolver {
         Self(Arc::new(Inner { world, settings, flights, past, counts: Counts::new() }))
     }
 
+    /// What is known, and how walks are done.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.0.world
+    }
+
     /// Whether a client may ask at all.
     #[must_use]
     pub fn admits(&self, client: IpAddr) -> bool {

@@ -3,6 +3,7 @@
 //! The root reads [`Settings`] once and hands plain values inward; no other module knows of files or variables.
 //! [`Settings`] and everything about a key (default, range, documentation) stand in one table, in `settings.rs`.
 
+mod choices;
 mod complaint;
 mod docs;
 mod hints;
@@ -19,12 +20,11 @@ use std::path::Path;
 
 use crate::wire::{Name, Record, RecordType};
 
+pub use choices::{Balance, LogFormat, LogLevel, Minimisation};
 pub use complaint::{Complaint, ConfigError, Place, Problem};
 pub use docs::reference;
 pub use hosts::Hosts;
-pub use settings::{
-    Balance, Cache, Dnssec, Limits, Log, LogFormat, LogLevel, Minimisation, Resolver, RootHint, Server, Settings,
-};
+pub use settings::{Cache, Dnssec, Limits, Log, Resolver, RootHint, Server, Settings};
 pub use tables::{BalancedHost, ForwardZone, StubZone};
 pub use trust::{NegativeTrustAnchor, TrustAnchor};
 pub use value::{Bytes, Dns64Prefix, LocalRecord, ServerAddress};

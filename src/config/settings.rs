@@ -9,11 +9,12 @@ use std::ops::RangeInclusive;
 use ipnet::IpNet;
 use toml::de::DeValue;
 
+use super::choices::{Balance, LogFormat, LogLevel, Minimisation};
 use super::hosts::Hosts;
 use super::nets::{loopback_nets, mapped_net, private_nets};
 use super::tables::{BalancedHost, ForwardZone, StubZone};
 use super::trust::{NegativeTrustAnchor, TrustAnchor};
-use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, Setting, words};
+use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, Setting};
 use crate::wire::Name;
 
 /// A value on its way into a setting.
@@ -131,62 +132,6 @@ pub struct RootHint {
     pub name: Name,
     /// One of its addresses.
     pub address: IpAddr,
-}
-
-words! {
-    /// How much of a name a server gets to see (RFC 9156).
-    Minimisation {
-        /// The whole name, always.
-        Off = "off",
-        /// As little as possible; the whole name where a server cannot cope.
-        Relaxed = "relaxed",
-        /// As little as possible; a "no" to a part of the name is believed, although some servers deny it wrongly.
-        Strict = "strict",
-    }
-}
-
-words! {
-    /// How the proxy chooses among several addresses of one host.
-    Balance {
-        /// Each in its turn.
-        RoundRobin = "round_robin",
-        /// The one with the fewest requests in hand.
-        LeastConnections = "least_connections",
-        /// The one with the least time until answers begin, times the requests in hand there.
-        LeastTime = "least_time",
-        /// The same one for the same URL.
-        HashUrl = "hash_url",
-        /// The same one for the same client.
-        HashClient = "hash_client",
-        /// Of two at random the one with fewer requests in hand.
-        TwoChoices = "two_choices",
-    }
-}
-
-words! {
-    /// From which weight on a log line is written.
-    LogLevel {
-        /// What stops the service, or a part of it.
-        Error = "error",
-        /// What somebody should look at.
-        Warn = "warn",
-        /// Start, stop, and what was bound.
-        Info = "info",
-        /// One line for each answer that had to be looked up.
-        Debug = "debug",
-        /// Everything.
-        Trace = "trace",
-    }
-}
-
-words! {
-    /// The form of a log line.
-    LogFormat {
-        /// For people.
-        Text = "text",
-        /// One JSON object in each line.
-        Json = "json",
-    }
 }
 
 const LOOPBACK: [SocketAddr; 2] =
@@ -416,6 +361,20 @@ settings! {
         /// between two names answers for all names between them, so that a flood of random names costs the servers of
         /// a signed zone a few packets, and a wildcard that is known answers for all that it stands for (RFC 8198).
         aggressive: bool = true;
+        /// A file in which the state of the trust anchors is kept, so that they follow their zones when keys are rolled
+        /// over: a new key is trusted after 30 days in which the old ones have signed it, a revoked one is not any more
+        /// (RFC 5011). The folder must be there and be writable. Empty follows nothing: the anchors are those above, and
+        /// new ones come with new versions of this program or of this file. That is the default because no folder is
+        /// writable everywhere, and both keys of the root are known long before they are used.
+        anchor_file: String = String::new();
+        /// Answer questions for `root-key-sentinel-is-ta-NUMBER` and `root-key-sentinel-not-ta-NUMBER` with SERVFAIL
+        /// where that key of the root is not, or is, trusted here, so that users can find out before a rollover
+        /// (RFC 8509, which wants this on).
+        root_key_sentinel: bool = true;
+        /// Tell the zones of trust anchors once a day which keys are trusted here, by a question such as `_ta-4f66`
+        /// (RFC 8145). It helps those who roll over the key of the root when many resolvers do it; off, because it sends
+        /// what nobody has asked for.
+        key_tag_signal: bool = false;
         /// Let signatures and DS records with SHA-1 count; otherwise zones that have no others are treated as
         /// unsigned, as RFC 9905 allows.
         sha1: bool = false;

@@ -3,9 +3,10 @@
 use toml::de::DeValue;
 
 use super::Problem;
+use super::choices::Balance;
 use super::complaint::nearest;
 use super::read::{Found, not_a_section};
-use super::settings::{Balance, Settings};
+use super::settings::Settings;
 use super::value::{ServerAddress, Setting};
 use crate::wire::Name;
 

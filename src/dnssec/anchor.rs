@@ -1,8 +1,10 @@
 //! Trust anchors: where trust begins (RFC 4033 §2).
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use data_encoding::{BASE64, HEXUPPER_PERMISSIVE};
+use parking_lot::RwLock;
 
 use crate::wire::Name;
 
@@ -34,8 +36,21 @@ impl Anchor {
 }
 
 /// All trust anchors, any number for each zone; one that fits is enough.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Anchors(Vec<(Name, Vec<Anchor>)>);
+///
+/// Clones share them: what [`Anchors::replace`] sets for one is what all of them say from then on (RFC 5011).
+#[derive(Clone, Debug, Default)]
+pub struct Anchors(Arc<RwLock<List>>);
+
+/// Each zone with its anchors.
+type List = Arc<Vec<(Name, Vec<Anchor>)>>;
+
+impl PartialEq for Anchors {
+    fn eq(&self, other: &Self) -> bool {
+        self.list() == other.list()
+    }
+}
+
+impl Eq for Anchors {}
 
 /// Why text is no trust anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,37 +76,66 @@ impl Anchors {
         ". DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
     ];
 
-    /// Adds an anchor.
+    fn list(&self) -> List {
+        Arc::clone(&self.0.read())
+    }
+
+    /// Adds an anchor, to this value and not to those that it was cloned from.
     pub fn add(&mut self, zone: Name, anchor: Anchor) {
-        match self.0.iter_mut().find(|(known, _)| *known == zone) {
+        let mut list = self.all();
+        match list.iter_mut().find(|(known, _)| *known == zone) {
             Some((_, anchors)) => anchors.push(anchor),
-            None => self.0.push((zone, vec![anchor])),
+            None => list.push((zone, vec![anchor])),
         }
+        self.0 = Arc::new(RwLock::new(Arc::new(list)));
+    }
+
+    /// Says for all who share them what the anchors are from now on.
+    pub fn replace(&self, all: Vec<(Name, Vec<Anchor>)>) {
+        *self.0.write() = Arc::new(all);
+    }
+
+    /// Each zone with its anchors.
+    #[must_use]
+    pub fn all(&self) -> Vec<(Name, Vec<Anchor>)> {
+        self.list().to_vec()
     }
 
     /// The zones at or above `name` that have anchors, the deepest first.
-    pub(super) fn above(&self, name: &Name) -> Vec<&(Name, Vec<Anchor>)> {
-        let mut above: Vec<_> = self.0.iter().filter(|(zone, _)| name.is_within(zone)).collect();
+    pub(super) fn above(&self, name: &Name) -> Vec<(Name, Vec<Anchor>)> {
+        let list = self.list();
+        let mut above: Vec<_> = list.iter().filter(|(zone, _)| name.is_within(zone)).cloned().collect();
         above.sort_by_key(|(zone, _)| std::cmp::Reverse(zone.label_count()));
         above
     }
 
     /// The deepest zone at or above `name` that has anchors, by its name.
     #[must_use]
-    pub fn top(&self, name: &Name) -> Option<&Name> {
-        self.above(name).first().map(|(zone, _)| zone)
+    pub fn top(&self, name: &Name) -> Option<Name> {
+        self.above(name).into_iter().next().map(|(zone, _)| zone)
     }
 
     /// Whether `zone` itself has an anchor.
     #[must_use]
     pub fn names(&self, zone: &Name) -> bool {
-        self.0.iter().any(|(anchored, _)| anchored == zone)
+        self.list().iter().any(|(anchored, _)| anchored == zone)
+    }
+
+    /// The tags of the keys that are anchors of `zone`, least first.
+    #[must_use]
+    pub fn tags(&self, zone: &Name) -> Vec<u16> {
+        let list = self.list();
+        let anchors = list.iter().filter(|(anchored, _)| anchored == zone).flat_map(|(_, anchors)| anchors);
+        let mut tags: Vec<u16> = anchors.map(Anchor::tag).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        tags
     }
 
     /// Whether there are none: then nothing can be proved.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list().is_empty()
     }
 }
 
@@ -122,14 +166,16 @@ impl FromStr for Anchors {
             }
             _ => return Err(AnchorError::Form),
         };
-        Ok(Self(vec![(zone, vec![anchor])]))
+        let mut anchors = Self::default();
+        anchors.add(zone, anchor);
+        Ok(anchors)
     }
 }
 
 impl Extend<Self> for Anchors {
     fn extend<I: IntoIterator<Item = Self>>(&mut self, more: I) {
-        for Self(anchors) in more {
-            for (zone, anchors) in anchors {
+        for more in more {
+            for (zone, anchors) in more.all() {
                 anchors.into_iter().for_each(|anchor| self.add(zone.clone(), anchor));
             }
         }
@@ -147,11 +193,25 @@ mod tests {
         assert_eq!(read.above(&"a.b.".parse().unwrap())[0].1[0].tag(), 20326);
         assert!(Anchors::ROOT[1].parse::<Anchors>().is_ok());
         let key: Anchors = "example. DNSKEY 257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=".parse().unwrap();
-        assert_eq!(key.0[0].1[0].tag(), 3613);
+        assert_eq!(key.tags(&"example.".parse().unwrap()), [3613]);
         assert_eq!(". A 1 2 3".parse::<Anchors>(), Err(AnchorError::Form));
         assert_eq!(". DS 1 300 2 AA".parse::<Anchors>(), Err(AnchorError::Number));
         assert_eq!(". DS 1 8 2 XY".parse::<Anchors>(), Err(AnchorError::Data));
         assert_eq!("".parse::<Anchors>(), Err(AnchorError::Form));
+    }
+
+    #[test]
+    fn clones_share_what_is_replaced_and_not_what_is_added() {
+        let root = || Anchors::ROOT[0].parse::<Anchors>().unwrap();
+        let (first, mut second) = (root(), root());
+        let shared = first.clone();
+        second.extend([Anchors::ROOT[1].parse::<Anchors>().unwrap()]);
+        assert_eq!(second.tags(&Name::root()), [20326, 38696]);
+        shared.replace(second.all());
+        assert_eq!(first, second);
+        let mut apart = first.clone();
+        apart.add("example.".parse().unwrap(), Anchor::Ds(Ds::new(1, 8, 2, b"")));
+        assert!(apart.names(&"example.".parse().unwrap()) && !first.names(&"example.".parse().unwrap()));
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Judge<'_> {
         let settings = self.settings;
         let mut failed = None;
         for (anchored, anchors) in settings.anchors.above(name) {
-            match self.descend(anchored, anchors, name) {
+            match self.descend(&anchored, &anchors, name) {
                 Err(Halt::Bogus(why)) if !matches!(why, Bogus::TooCostly { .. }) => drop(failed.get_or_insert(why)),
                 Ok(zone) if failed.is_some() && matches!(zone.status, Status::Insecure(_)) => {}
                 zone => return zone,

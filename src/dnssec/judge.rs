@@ -204,8 +204,8 @@ impl<'a> Judge<'a> {
     /// The zone that has the say at `place`, by what the signatures claim, or without any by descending to it.
     fn signer(&mut self, claimed: Option<Name>, place: &Name) -> Result<Signer, Halt> {
         // An island of security has the say below itself, whoever else signs there.
-        let anchors = self.settings.anchors.above(place);
-        let claimed = claimed.filter(|claimed| anchors.first().is_none_or(|(top, _)| claimed.is_within(top)));
+        let top = self.settings.anchors.top(place);
+        let claimed = claimed.filter(|claimed| top.is_none_or(|top| claimed.is_within(&top)));
         let zone = self.zone_of(claimed.as_ref().unwrap_or(place))?;
         match (&zone.status, claimed) {
             (Status::Insecure(why), _) => Ok(Signer::Insecure(why.clone())),

@@ -6,6 +6,8 @@ use super::algorithm;
 
 /// The zone-key flag (RFC 4034 §2.1.1).
 const ZONE_KEY: u16 = 0x0100;
+/// The secure entry point flag (RFC 4034 §2.1.1).
+const SEP: u16 = 0x0001;
 /// The REVOKE flag (RFC 5011 §7).
 const REVOKE: u16 = 0x0080;
 
@@ -35,6 +37,34 @@ impl Key {
     #[must_use]
     pub fn signs_zones(&self) -> bool {
         self.flags & ZONE_KEY != 0 && self.protocol == 3 && self.flags & REVOKE == 0
+    }
+
+    /// Whether its owner has revoked it (RFC 5011 §7).
+    pub(super) fn is_revoked(&self) -> bool {
+        self.flags & REVOKE != 0
+    }
+
+    /// Whether it is a zone key with the SEP flag, as those are that trust anchors are made of (RFC 5011 §3).
+    pub(super) fn is_entry_point(&self) -> bool {
+        self.flags & ZONE_KEY != 0 && self.flags & SEP != 0 && self.protocol == 3
+    }
+
+    /// Whether both are the same key, revoked or not.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && self.public() == other.public()
+    }
+
+    /// The key as it was before it was revoked: its tag was another one then.
+    pub(super) fn without_revoke(&self) -> Self {
+        let [high, low] = (self.flags & !REVOKE).to_be_bytes();
+        let mut rdata = self.rdata.clone();
+        (rdata[0], rdata[1]) = (high, low);
+        Self { flags: self.flags & !REVOKE, tag: key_tag(&rdata), rdata, ..*self }
+    }
+
+    /// The key under its present tag, as one whose signatures count: a revoked key signs its own revocation.
+    pub(super) fn as_if_valid(&self) -> Self {
+        Self { flags: self.flags & !REVOKE, ..self.clone() }
     }
 
     /// The whole record data.

@@ -15,6 +15,7 @@ mod key;
 mod limits;
 mod nsec;
 mod nsec3;
+pub mod rollover;
 mod rrsig;
 mod rsa;
 mod span;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub accepts: Accepts,
     /// Whether what was proved answers other questions as well (RFC 8198).
     pub aggressive: bool,
+    /// Whether questions that ask for keys of the root are heeded (RFC 8509).
+    pub sentinel: bool,
 }
 
 /// A name at and below which nothing is validated for a while (RFC 7646).

@@ -2,6 +2,7 @@
 
 use crate::config::{Dnssec, NegativeTrustAnchor};
 use crate::dnssec::{Accepts, Anchors, NegativeAnchor, Settings};
+use crate::upkeep::Upkeep;
 
 /// The longest life of a negative trust anchor: RFC 7646 §2 asks for no more than a week.
 const NEGATIVE_MOST_SECS: u64 = 7 * 86_400;
@@ -18,7 +19,19 @@ pub(super) fn proofs(settings: &Dnssec, now_secs: u32) -> Settings {
         Some(NegativeAnchor { zone: given.zone.clone(), until_secs: now_secs.wrapping_add(left_secs) })
     });
     let accepts = Accepts { sha1: settings.sha1, rsa_min_bits: settings.rsa_min_bits };
-    Settings { anchors, negative: negative.collect(), accepts, aggressive: settings.aggressive }
+    Settings {
+        anchors,
+        negative: negative.collect(),
+        accepts,
+        aggressive: settings.aggressive,
+        sentinel: settings.root_key_sentinel,
+    }
+}
+
+/// What is done about trust although nobody asks.
+pub(super) fn upkeep(settings: &Dnssec) -> Upkeep {
+    let file = settings.anchor_file.as_str();
+    Upkeep { anchor_file: (!file.is_empty()).then(|| file.into()), signal: settings.key_tag_signal }
 }
 
 /// What the operator should know of negative trust anchors.

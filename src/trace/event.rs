@@ -187,6 +187,15 @@ pub enum Event {
         /// What follows, and from what.
         inferred: Inferred,
     },
+    /// The name asks whether a key of the root is trusted here (RFC 8509).
+    Sentinel {
+        /// The tag of the key.
+        tag: u16,
+        /// Whether the name is to resolve where it is trusted, or where it is not.
+        wanted: bool,
+        /// Whether it is.
+        trusted: bool,
+    },
     /// An answer whose time is over is served (RFC 8767).
     Stale {
         /// How long ago, and why there is no better one.

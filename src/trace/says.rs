@@ -21,6 +21,16 @@ impl fmt::Display for Event {
             }
             Self::SetAside { known, name, left_secs } => write!(f, "set aside {known} {name}: {left_secs} s left"),
             Self::Inferred { inferred } => write!(f, "{inferred}"),
+            Self::Sentinel { tag, wanted, trusted } => {
+                let not = |is: &bool| if *is { "" } else { "not " };
+                let (is, so) =
+                    (not(trusted), if wanted == trusted { "so it resolves" } else { "so it does not resolve" });
+                write!(
+                    f,
+                    "the name is to resolve where key {tag} of the root is {}trusted; here it is {is}trusted, {so}",
+                    not(wanted)
+                )
+            }
             Self::Stale { stale } => write!(f, "the last known answer is served: {stale}"),
             Self::Entered { zone, servers } => {
                 write!(f, "go to the servers of {zone}: ")?;

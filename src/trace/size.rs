@@ -54,7 +54,11 @@ fn heap(event: &Event) -> usize {
         Event::Proved { proof } => proved(proof),
         Event::Judged { judged: Judged::Bogus { reason } } => bogus(reason),
         Event::Ended { edes: told, .. } => edes(told),
-        Event::Refresh { .. } | Event::Stale { .. } | Event::LimitReached { .. } | Event::Judged { .. } => 0,
+        Event::Sentinel { .. }
+        | Event::Refresh { .. }
+        | Event::Stale { .. }
+        | Event::LimitReached { .. }
+        | Event::Judged { .. } => 0,
     }
 }
 

@@ -36,6 +36,7 @@ impl Event {
             Self::NotAsked { .. }
             | Self::Proved { proof: Proof::Insecure { .. } }
             | Self::Judged { judged: Judged::Insecure }
+            | Self::Sentinel { .. }
             | Self::Withheld { .. }
             | Self::SetAside { .. }
             | Self::Stale { .. }

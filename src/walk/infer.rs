@@ -35,7 +35,7 @@ impl Walk {
         }
         // A zone with servers of the operator's own, or with a trust anchor, is nothing of which those above can tell.
         let own = settings.routes.own(&current.name).cloned().unwrap_or_else(Name::root);
-        let anchored = settings.proofs.anchors.top(&current.name).cloned().unwrap_or_else(Name::root);
+        let anchored = settings.proofs.anchors.top(&current.name).unwrap_or_else(Name::root);
         let top = if own.label_count() > anchored.label_count() { own } else { anchored };
         let spans = cache.spans(turn.now);
         let spent = &mut self.budget.proofs;

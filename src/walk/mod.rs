@@ -23,6 +23,7 @@ mod private;
 mod prove;
 mod refresh;
 mod route;
+mod sentinel;
 mod servers;
 pub mod synthesis;
 mod zone;
@@ -226,6 +227,7 @@ impl Walk {
         if let State::Done(found) = &self.goals[0].state {
             let mut outcome = self.outcome(found);
             self.withhold_private(&mut outcome, &turn);
+            self.heed_sentinel(&mut outcome, &turn);
             return Step::Done(Box::new(outcome));
         }
         let late = self.pending.iter().filter(|pending| !pending.late).map(|pending| pending.late_at);

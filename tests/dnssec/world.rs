@@ -28,6 +28,7 @@ pub(crate) fn settings() -> Settings {
         negative: Vec::new(),
         accepts: Accepts::default(),
         aggressive: true,
+        sentinel: true,
     }
 }
 

@@ -124,3 +124,27 @@ fn what_is_inferred_is_the_truth() {
     println!("inferred: {} names, {} types, {} by wildcards", inferred[0], inferred[1], inferred[2]);
     assert!(inferred.iter().all(|count| *count > 5), "{inferred:?}");
 }
+
+/// RFC 8509 §3.2, §4: which of three names resolve says which key is trusted.
+#[test]
+fn the_sentinel_tells_which_key_is_trusted() {
+    let mut world = World::new(&LAB, 1, 0.0, 0.0);
+    world.resolver.settings.proofs.sentinel = true;
+    let tag = world.resolver.settings.proofs.anchors.tags(&Name::root())[0];
+    let mut rcode = |label: String, qtype, zone: &str| {
+        let ended = world.resolve(&Question::new(format!("{label}.{zone}").parse().expect("a name"), qtype));
+        (ended.outcome.rcode, story(&ended))
+    };
+    let (yes, no) = (ResponseCode::NoError, ResponseCode::ServFail);
+    for (tag, is, not) in [(tag, yes, no), (tag.wrapping_add(1), no, yes)] {
+        for (sense, wanted) in [("is", is), ("not", not)] {
+            let label = format!("root-key-sentinel-{sense}-ta-{tag:05}");
+            let (got, story) = rcode(label.clone(), RecordType::A, "wildcard.lab.");
+            assert_eq!(got, wanted, "{label}\n{story}");
+            assert!(story.contains("is to resolve where key"), "{story}");
+            assert_eq!(rcode(label.clone(), RecordType::TXT, "wildcard.lab.").0, yes, "no address was asked for");
+            // In a zone that is not signed, whoever answers could say anything.
+            assert_eq!(rcode(label, RecordType::A, "example.net.").0, ResponseCode::NXDomain);
+        }
+    }
+}

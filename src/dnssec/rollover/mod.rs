@@ -1,0 +1,258 @@
+//! Trust anchors that follow a zone through its key rollovers (RFC 5011), without clock, file or socket.
+//!
+//! A [`Rollover`] is shown each key set of its zone and the moment; it says what changed and when the next one is
+//! wanted. What the operator configures is where it begins. When all anchors of a zone are revoked, validation there
+//! does not end, as RFC 5011 §5 would have it, but fails: a zone that signs must not become one that anybody may forge.
+
+mod file;
+#[cfg(test)]
+mod tests;
+
+use crate::trace::Bogus;
+use crate::wire::{Name, RrSet};
+
+use super::key::Key;
+use super::limits::{Limits, Spent};
+use super::rrsig::Rrsig;
+use super::verify::Bench;
+use super::{Accepts, Anchor, Anchors};
+
+pub use file::{StateError, read, write};
+
+const DAY_SECS: u64 = 86_400;
+/// For how long a new key must be seen before it is trusted, and a revoked one is remembered (RFC 5011 §2.4.1, §4.2).
+const HOLD_DOWN_SECS: u64 = 30 * DAY_SECS;
+/// Most keys that are followed: a zone with a few hundred new ones must not fill memory and file.
+const MAX_KEYS: usize = 16;
+
+/// Where a key stands (RFC 5011 §4.2), and since when, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is new, and trusted only after the hold-down time.
+    Pending(u64),
+    /// It is trusted.
+    Valid(u64),
+    /// It is trusted, and was not in the last key set.
+    Missing(u64),
+    /// Its owner has revoked it.
+    Revoked(u64),
+    /// It was revoked long ago and is never trusted again.
+    Removed(u64),
+}
+
+/// A key that is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tracked {
+    /// The key, without the REVOKE flag.
+    pub key: Key,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// What happened to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is new; the hold-down time begins.
+    New,
+    /// It is trusted from now on.
+    Trusted,
+    /// It is gone before it was trusted.
+    Gone,
+    /// It is trusted and not in the key set.
+    Missing,
+    /// It is in the key set again.
+    Back,
+    /// Its owner has revoked it; it is not trusted any more.
+    Revoked,
+    /// It was revoked long ago.
+    Removed,
+}
+
+/// What a key set has brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// What happened, with the tags of the keys.
+    pub changes: Vec<(u16, Change)>,
+    /// In how many seconds the next key set is wanted.
+    pub next_secs: u64,
+    /// Why the set is not believed; then nothing but revocations counted.
+    pub failed: Option<Bogus>,
+}
+
+/// The trust anchors of one zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollover {
+    zone: Name,
+    configured: Vec<Anchor>,
+    tracked: Vec<Tracked>,
+}
+
+impl Rollover {
+    /// Begins with what the operator configures for each zone, and with what was written down earlier. Zones that are
+    /// configured no more are left out.
+    #[must_use]
+    pub fn begin(configured: &Anchors, known: &[(Name, Tracked)]) -> Vec<Self> {
+        let each = |(zone, configured): (Name, Vec<Anchor>)| {
+            let tracked = known.iter().filter(|(owner, _)| *owner == zone).map(|(_, tracked)| tracked.clone());
+            Self { tracked: tracked.take(MAX_KEYS).collect(), zone, configured }
+        };
+        configured.all().into_iter().map(each).collect()
+    }
+
+    /// The zone.
+    #[must_use]
+    pub fn zone(&self) -> &Name {
+        &self.zone
+    }
+
+    /// The keys that are followed.
+    #[must_use]
+    pub fn tracked(&self) -> &[Tracked] {
+        &self.tracked
+    }
+
+    /// What is trusted now.
+    #[must_use]
+    pub fn anchors(&self) -> Vec<Anchor> {
+        let revoked = |tracked: &&Tracked| matches!(tracked.state, State::Revoked(_) | State::Removed(_));
+        let is_out = |anchor: &Anchor| self.tracked.iter().filter(revoked).any(|out| self.names(anchor, &out.key));
+        let mut anchors: Vec<Anchor> = self.configured.iter().filter(|anchor| !is_out(anchor)).cloned().collect();
+        for tracked in &self.tracked {
+            let trusted = matches!(tracked.state, State::Valid(_) | State::Missing(_));
+            if trusted && !anchors.iter().any(|anchor| self.names(anchor, &tracked.key)) {
+                anchors.push(Anchor::Key(tracked.key.clone()));
+            }
+        }
+        // A revoked key signs nothing that is believed, so this fails, and is not taken for a zone without anchors.
+        if anchors.is_empty() { self.configured.clone() } else { anchors }
+    }
+
+    fn names(&self, anchor: &Anchor, key: &Key) -> bool {
+        match anchor {
+            Anchor::Ds(ds) => ds.may_name(key) && ds.names(&self.zone, key),
+            Anchor::Key(known) => known.is_same(key),
+        }
+    }
+
+    /// Takes in the key set of the zone as it was heard at `now_secs`, in seconds since 1970.
+    pub fn observe(&mut self, set: &RrSet, accepts: Accepts, limits: &Limits, now_secs: u64) -> Observed {
+        let mut spent = Spent::default();
+        let clock = u32::try_from(now_secs & u64::from(u32::MAX)).unwrap_or_default();
+        let mut bench = Bench { now_secs: clock, accepts, limits, spent: &mut spent };
+        let all: Vec<Key> = set.rdatas.iter().filter_map(Key::read).filter(Key::is_entry_point).collect();
+        let (revoked, good): (Vec<Key>, Vec<Key>) = all.into_iter().partition(Key::is_revoked);
+        let mut changes = Vec::new();
+        for key in &revoked {
+            changes.extend(self.revoke(key, set, &mut bench, now_secs));
+        }
+        // RFC 5011 §2.1: nothing else counts in a set that no trusted key signs.
+        let failed = bench.keys(&self.zone, set, &self.anchors()).err();
+        if failed.is_none() {
+            self.forget_absent(&good, now_secs, &mut changes);
+            good.iter().for_each(|key| self.see(key, now_secs, &mut changes));
+        }
+        for tracked in &mut self.tracked {
+            match tracked.state {
+                State::Revoked(since) if is_over(since, now_secs) => {
+                    tracked.state = State::Removed(now_secs);
+                    changes.push((tracked.key.tag, Change::Removed));
+                }
+                // The clock was ahead when this was written down: the time begins anew.
+                State::Pending(since) if since > now_secs => tracked.state = State::Pending(now_secs),
+                State::Revoked(since) if since > now_secs => tracked.state = State::Revoked(now_secs),
+                _ => {}
+            }
+        }
+        let next_secs = interval_secs(set, clock, failed.is_some());
+        Observed { changes, next_secs, failed }
+    }
+
+    /// RFC 5011 §2.1: a key that signs the set with its own REVOKE flag is revoked, whatever else signs it.
+    fn revoke(&mut self, key: &Key, set: &RrSet, bench: &mut Bench<'_>, now_secs: u64) -> Option<(u16, Change)> {
+        let plain = key.without_revoke();
+        let configured = self.configured.iter().any(|anchor| self.names(anchor, &plain));
+        let at = self.tracked.iter().position(|tracked| tracked.key.is_same(key));
+        let trusted = at.map(|at| self.tracked[at].state);
+        match trusted {
+            Some(State::Revoked(_) | State::Removed(_)) => return None,
+            None if !configured => return None,
+            _ => {}
+        }
+        bench.verify(set, &self.zone, &[key.as_if_valid()]).ok()?;
+        match (trusted, at) {
+            (Some(State::Pending(_)), Some(at)) => {
+                self.tracked.remove(at);
+                Some((plain.tag, Change::Gone))
+            }
+            (_, Some(at)) => {
+                self.tracked[at].state = State::Revoked(now_secs);
+                Some((plain.tag, Change::Revoked))
+            }
+            (_, None) => {
+                let tag = plain.tag;
+                self.tracked.push(Tracked { key: plain, state: State::Revoked(now_secs) });
+                Some((tag, Change::Revoked))
+            }
+        }
+    }
+
+    /// Keys that are not in the set: new ones begin again when they come back, trusted ones are missing.
+    fn forget_absent(&mut self, good: &[Key], now_secs: u64, changes: &mut Vec<(u16, Change)>) {
+        self.tracked.retain_mut(|tracked| {
+            let present = good.iter().any(|key| key.is_same(&tracked.key));
+            match tracked.state {
+                State::Pending(_) if !present => {
+                    changes.push((tracked.key.tag, Change::Gone));
+                    false
+                }
+                State::Valid(_) if !present => {
+                    changes.push((tracked.key.tag, Change::Missing));
+                    tracked.state = State::Missing(now_secs);
+                    true
+                }
+                _ => true,
+            }
+        });
+    }
+
+    /// A key in a set that is believed.
+    fn see(&mut self, key: &Key, now_secs: u64, changes: &mut Vec<(u16, Change)>) {
+        let configured = self.configured.iter().any(|anchor| self.names(anchor, key));
+        let Some(tracked) = self.tracked.iter_mut().find(|tracked| tracked.key.is_same(key)) else {
+            if self.tracked.len() < MAX_KEYS {
+                let (state, change) = match configured {
+                    true => (State::Valid(now_secs), Change::Trusted),
+                    false => (State::Pending(now_secs), Change::New),
+                };
+                self.tracked.push(Tracked { key: key.clone(), state });
+                changes.push((key.tag, change));
+            }
+            return;
+        };
+        let change = match tracked.state {
+            State::Pending(since) if configured || is_over(since, now_secs) => Change::Trusted,
+            State::Missing(_) => Change::Back,
+            _ => return,
+        };
+        tracked.state = State::Valid(now_secs);
+        changes.push((key.tag, change));
+    }
+}
+
+/// Whether the hold-down time that began at `since` is over.
+fn is_over(since_secs: u64, now_secs: u64) -> bool {
+    now_secs >= since_secs.saturating_add(HOLD_DOWN_SECS)
+}
+
+/// RFC 5011 §2.3: half of the TTL, or of the life of the signature, between an hour and 15 days; a tenth, up to a
+/// day, when the set was not believed.
+fn interval_secs(set: &RrSet, now_secs: u32, failed: bool) -> u64 {
+    let sigs = set.sigs.iter().filter_map(Rrsig::read);
+    let spans = sigs.map(|sig| u64::from(sig.original_ttl_secs.min(sig.left_secs(now_secs))));
+    let span_secs = spans.min().unwrap_or_else(|| u64::from(set.ttl_secs));
+    let (share, most) = if failed { (span_secs / 10, DAY_SECS) } else { (span_secs / 2, 15 * DAY_SECS) };
+    share.min(most).max(RETRY_SECS)
+}
+
+/// When a key set that could not be had at all is asked for again (RFC 5011 §2.3: an hour at the least).
+pub const RETRY_SECS: u64 = 3600;

@@ -1,0 +1,207 @@
+//! Whole rollovers over virtual time.
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+
+use super::*;
+use crate::wire::RecordType;
+
+const START: u64 = 1_790_000_000;
+const TTL_SECS: u32 = 172_800;
+
+/// A key of a zone, with its private half.
+struct Owned(Ed25519KeyPair);
+
+impl Owned {
+    fn new(seed: u8) -> Self {
+        Self(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap())
+    }
+
+    fn rdata(&self, flags: u16) -> Vec<u8> {
+        [&flags.to_be_bytes()[..], &[3, 15], self.0.public_key().as_ref()].concat()
+    }
+
+    fn key(&self) -> Key {
+        Key::read(&self.rdata(257)).unwrap()
+    }
+}
+
+/// A key set of the root with these keys and flags, signed at `now_secs` for ten days by those marked so.
+fn set(keys: &[(&Owned, u16, bool)], now_secs: u64) -> RrSet {
+    let rdatas: Vec<Vec<u8>> = keys.iter().map(|(key, flags, _)| key.rdata(*flags)).collect();
+    let mut set = RrSet::new(Name::root(), RecordType::DNSKEY, TTL_SECS, rdatas.iter().map(Vec::as_slice));
+    let mut sigs = Vec::new();
+    for (key, flags, _) in keys.iter().filter(|(.., signs)| *signs) {
+        let mut head = u16::from(RecordType::DNSKEY).to_be_bytes().to_vec();
+        head.extend([15, 0]);
+        let now = u32::try_from(now_secs).unwrap();
+        for number in [TTL_SECS, now + 864_000, now - 86_400] {
+            head.extend(number.to_be_bytes());
+        }
+        head.extend(Key::read(&key.rdata(*flags)).unwrap().tag.to_be_bytes());
+        head.push(0);
+        let unsigned = [&head[..], &[0]].concat();
+        let data = Rrsig::read(&unsigned).unwrap().signed_data(&set);
+        sigs.push([&head[..], key.0.sign(&data).as_ref()].concat());
+    }
+    set.sigs = sigs.iter().map(Vec::as_slice).collect();
+    set
+}
+
+/// A root with its rollover and a clock.
+struct Story {
+    rollover: Rollover,
+    now_secs: u64,
+}
+
+impl Story {
+    fn new(key: &Owned) -> Self {
+        let mut anchors = Anchors::default();
+        anchors.add(Name::root(), Anchor::Key(key.key()));
+        Self { rollover: Rollover::begin(&anchors, &[]).remove(0), now_secs: START }
+    }
+
+    fn days(&mut self, days: u64) {
+        self.now_secs += days * DAY_SECS;
+    }
+
+    fn hear(&mut self, keys: &[(&Owned, u16, bool)]) -> Observed {
+        self.hear_set(&set(keys, self.now_secs))
+    }
+
+    fn hear_set(&mut self, set: &RrSet) -> Observed {
+        // What is written down is what is read.
+        let text = write(std::slice::from_ref(&self.rollover));
+        let read = read(&text).unwrap();
+        self.rollover.tracked = read.into_iter().map(|(_, tracked)| tracked).collect();
+        self.rollover.observe(set, Accepts::default(), &Limits::default(), self.now_secs)
+    }
+
+    fn trusts(&self, key: &Owned) -> bool {
+        self.rollover.anchors().iter().any(|anchor| self.rollover.names(anchor, &key.key()))
+    }
+}
+
+fn changes(observed: &Observed) -> Vec<Change> {
+    observed.changes.iter().map(|(_, change)| *change).collect()
+}
+
+#[test]
+fn a_rollover_from_the_first_sight_to_the_end() {
+    let (old, new) = (Owned::new(1), Owned::new(2));
+    let mut story = Story::new(&old);
+    let first = story.hear(&[(&old, 257, true)]);
+    assert_eq!((changes(&first), first.next_secs), (vec![Change::Trusted], u64::from(TTL_SECS) / 2));
+    assert_eq!(changes(&story.hear(&[(&old, 257, true), (&new, 257, false)])), [Change::New]);
+    for day in 1..30 {
+        story.days(1);
+        assert!(story.hear(&[(&old, 257, true), (&new, 257, false)]).changes.is_empty(), "day {day}");
+        assert!(!story.trusts(&new), "day {day}");
+    }
+    story.days(1);
+    assert_eq!(changes(&story.hear(&[(&old, 257, true), (&new, 257, false)])), [Change::Trusted]);
+    assert!(story.trusts(&old) && story.trusts(&new));
+    // The new key signs alone, the old one is missing and comes back, and is then revoked.
+    assert_eq!(changes(&story.hear(&[(&new, 257, true)])), [Change::Missing]);
+    assert!(story.trusts(&old), "RFC 5011 §4.2: a missing key is still trusted");
+    assert_eq!(changes(&story.hear(&[(&old, 257, true), (&new, 257, true)])), [Change::Back]);
+    let revoked = story.hear(&[(&old, 257 | 0x80, true), (&new, 257, true)]);
+    assert_eq!((changes(&revoked), revoked.failed), (vec![Change::Revoked], None));
+    assert!(!story.trusts(&old) && story.trusts(&new), "although it is configured");
+    story.days(30);
+    assert_eq!(changes(&story.hear(&[(&new, 257, true)])), [Change::Removed]);
+    // Once revoked is for ever.
+    assert!(story.hear(&[(&old, 257, true), (&new, 257, true)]).changes.is_empty());
+    assert!(!story.trusts(&old));
+    assert!(story.hear(&[(&old, 257, true)]).failed.is_some());
+}
+
+#[test]
+fn a_key_that_nobody_trusted_signs_is_not_even_seen() {
+    let (old, fake) = (Owned::new(1), Owned::new(9));
+    let mut story = Story::new(&old);
+    story.hear(&[(&old, 257, true)]);
+    for _ in 0..40 {
+        story.days(1);
+        let observed = story.hear(&[(&fake, 257, true)]);
+        assert!(observed.failed.is_some() && observed.changes.is_empty(), "{observed:?}");
+        assert_eq!(observed.next_secs, u64::from(TTL_SECS) / 10, "RFC 5011 §2.3: sooner than after a good one");
+    }
+    assert!(story.trusts(&old) && !story.trusts(&fake));
+    // Nor does a forged set with the old key in it, unsigned by that, or revoke what it did not sign itself.
+    assert!(story.hear(&[(&old, 257, false), (&fake, 257, true)]).changes.is_empty());
+    assert!(story.hear(&[(&old, 257 | 0x80, false), (&fake, 257, true)]).changes.is_empty());
+    assert!(story.trusts(&old));
+    // A zone-signing key is none that is followed (RFC 5011 §3: the SEP flag).
+    assert!(story.hear(&[(&old, 257, true), (&fake, 256, false)]).changes.is_empty());
+}
+
+#[test]
+fn a_new_key_that_goes_away_begins_anew() {
+    let (old, new) = (Owned::new(1), Owned::new(2));
+    let mut story = Story::new(&old);
+    story.hear(&[(&old, 257, true), (&new, 257, false)]);
+    story.days(29);
+    assert_eq!(changes(&story.hear(&[(&old, 257, true)])), [Change::Gone]);
+    story.days(2);
+    assert_eq!(changes(&story.hear(&[(&old, 257, true), (&new, 257, false)])), [Change::New]);
+    assert!(!story.trusts(&new));
+    assert_eq!(changes(&story.hear(&[(&old, 257, true), (&new, 257 | 0x80, true)])), [Change::Gone]);
+}
+
+#[test]
+fn a_clock_that_jumps_makes_nothing_trusted_early() {
+    let (old, new) = (Owned::new(1), Owned::new(2));
+    let mut story = Story::new(&old);
+    let heard = set(&[(&old, 257, true), (&new, 257, false)], START);
+    assert_eq!(changes(&story.hear_set(&heard)), [Change::Trusted, Change::New]);
+    // Forward: the signatures that are at hand are over by then.
+    story.days(40);
+    assert!(story.hear_set(&heard).failed.is_some());
+    assert!(!story.trusts(&new));
+    // Back: the time that was written down lies ahead, and begins anew.
+    story.now_secs = START - 30 * DAY_SECS;
+    let heard = set(&[(&old, 257, true), (&new, 257, false)], story.now_secs);
+    story.hear_set(&heard);
+    assert_eq!(story.rollover.tracked()[1].state, State::Pending(story.now_secs));
+    story.days(29);
+    story.hear(&[(&old, 257, true), (&new, 257, false)]);
+    assert!(!story.trusts(&new));
+}
+
+#[test]
+fn when_all_are_revoked_nothing_can_be_proved() {
+    let old = Owned::new(1);
+    let mut story = Story::new(&old);
+    let observed = story.hear(&[(&old, 257 | 0x80, true)]);
+    assert_eq!(changes(&observed), [Change::Revoked]);
+    assert!(!story.rollover.anchors().is_empty(), "a zone without anchors would be insecure");
+    assert!(story.hear(&[(&old, 257 | 0x80, true)]).failed.is_some());
+}
+
+#[test]
+fn a_flood_of_keys_is_bounded() {
+    let old = Owned::new(0);
+    let others: Vec<Owned> = (1..100).map(Owned::new).collect();
+    let mut story = Story::new(&old);
+    let mut keys = vec![(&old, 257, true)];
+    keys.extend(others.iter().map(|key| (key, 257, false)));
+    story.hear(&keys);
+    assert_eq!(story.rollover.tracked().len(), MAX_KEYS);
+    assert!(story.trusts(&old));
+}
+
+#[test]
+fn damage_to_the_file_is_seen() {
+    let old = Owned::new(1);
+    let mut story = Story::new(&old);
+    story.hear(&[(&old, 257, true)]);
+    let text = write(std::slice::from_ref(&story.rollover));
+    assert_eq!(read(&text).unwrap().len(), 1);
+    for at in 0..text.len() {
+        assert!(read(&text[..at]).is_err(), "cut at {at}");
+        let mut octets = text.clone().into_bytes();
+        octets[at] ^= 1;
+        assert!(String::from_utf8(octets).is_ok_and(|damaged| read(&damaged).is_err()), "octet {at}");
+    }
+    assert_eq!(read(""), Err(StateError::Head));
+}

@@ -1,0 +1,111 @@
+//! Trust anchors that follow their zones: the key sets are fetched, the state is kept in a file (RFC 5011).
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::dnssec::Anchors;
+use crate::dnssec::rollover::{Change, Observed, RETRY_SECS, Rollover, read, write};
+use crate::drive::{World, refresh, unix_secs};
+use crate::wire::{Name, Question, RecordType};
+
+use super::file;
+
+/// The trust anchors of a resolver and the file with their state.
+#[derive(Debug)]
+pub struct AnchorKeeper {
+    path: PathBuf,
+    anchors: Anchors,
+    all: Vec<Rollover>,
+}
+
+impl AnchorKeeper {
+    /// Begins with the configured `anchors` and with what the file says. What cannot be read counts for nothing, and is
+    /// kept beside for whoever wants to know.
+    #[must_use]
+    pub fn open(path: PathBuf, anchors: Anchors) -> Self {
+        let shown = path.display();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!("{shown}: {error}; the configured trust anchors count");
+                None
+            }
+        };
+        let known = text.and_then(|text| match read(&text) {
+            Ok(known) => Some(known),
+            Err(why) => {
+                let aside = path.with_extension("damaged");
+                let _ = std::fs::rename(&path, &aside);
+                tracing::warn!(
+                    "{shown} is of no use: {why}. The configured trust anchors count, and keys that were new begin their \
+                     30 days again; the file is kept as {}",
+                    aside.display()
+                );
+                None
+            }
+        });
+        let all = Rollover::begin(&anchors, &known.unwrap_or_default());
+        let keeper = Self { path, anchors, all };
+        keeper.tell();
+        keeper
+    }
+
+    /// Fetches the key set of each zone and takes it in; returns when to look again.
+    pub async fn look(&mut self, world: &World) -> Duration {
+        let (mut next_secs, mut changed) = (u64::MAX, !self.path.exists());
+        for nth in 0..self.all.len() {
+            let zone = self.all[nth].zone().clone();
+            let asked = Question::new(zone.clone(), RecordType::DNSKEY);
+            // Unchecked: a set that no trusted key signs may still revoke one.
+            let (outcome, _) = refresh(asked, Duration::ZERO, true, world).await;
+            let Some(set) = outcome.answer.iter().find(|set| set.owner == zone && set.rtype == RecordType::DNSKEY)
+            else {
+                tracing::warn!("the keys of {zone} cannot be had, so its trust anchors stay as they are");
+                next_secs = next_secs.min(RETRY_SECS);
+                continue;
+            };
+            let (proofs, limits) = (&world.settings.proofs, &world.settings.limits.proofs);
+            let observed = self.all[nth].observe(set, proofs.accepts, limits, unix_secs().into());
+            report(&zone, &observed);
+            changed |= !observed.changes.is_empty();
+            next_secs = next_secs.min(observed.next_secs);
+        }
+        if changed {
+            self.tell();
+            if let Err(error) = file::replace(&self.path, &write(&self.all)) {
+                tracing::warn!("{}: {error}; after the next start the trust anchors begin anew", self.path.display());
+                next_secs = next_secs.min(RETRY_SECS);
+            }
+        }
+        Duration::from_secs(next_secs)
+    }
+
+    /// What is trusted now is what walks trust.
+    fn tell(&self) {
+        self.anchors.replace(self.all.iter().map(|rollover| (rollover.zone().clone(), rollover.anchors())).collect());
+    }
+}
+
+/// Changes of trust are for the log: nobody asked for them, and somebody should know.
+fn report(zone: &Name, observed: &Observed) {
+    if let Some(why) = &observed.failed {
+        tracing::warn!("the keys of {zone} are signed by no trust anchor: {why}");
+    }
+    for (tag, change) in &observed.changes {
+        let news = match change {
+            Change::New => "is new, and will be trusted when it is still there in 30 days",
+            Change::Trusted => "is a trust anchor",
+            Change::Gone => "is gone before it was trusted",
+            Change::Missing => "is not among the keys of its zone any more, and still a trust anchor",
+            Change::Back => "is among the keys of its zone again",
+            Change::Revoked => "was revoked by its owner, and is no trust anchor any more",
+            Change::Removed => "was revoked 30 days ago",
+        };
+        match change {
+            Change::Revoked | Change::Missing => tracing::warn!("key {tag} of {zone} {news} (RFC 5011)"),
+            _ => tracing::info!("key {tag} of {zone} {news} (RFC 5011)"),
+        }
+    }
+}

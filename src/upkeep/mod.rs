@@ -1,0 +1,50 @@
+//! What the resolver does although nobody asks: it follows the keys of its trust anchors (RFC 5011) and tells their
+//! zones which keys it trusts (RFC 8145).
+
+mod anchors;
+mod file;
+mod signal;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::drive::World;
+
+pub use anchors::AnchorKeeper;
+pub use file::replace;
+pub use signal::signal;
+
+/// What is done.
+#[derive(Clone, Debug, Default)]
+pub struct Upkeep {
+    /// Where the state of the trust anchors is kept; `None` leaves them as they are configured.
+    pub anchor_file: Option<PathBuf>,
+    /// Whether zones with trust anchors are told which keys are trusted.
+    pub signal: bool,
+}
+
+/// How often trusted keys are told of where nobody follows them: as often as a set with a TTL of two days, which is
+/// that of the root, is fetched anew (RFC 8145 §5.2, RFC 5011 §2.3).
+const SIGNAL_EACH: Duration = Duration::from_secs(86_400);
+
+impl Upkeep {
+    /// Does it all, for ever.
+    pub async fn run(&self, world: &World) {
+        let proofs = &world.settings.proofs;
+        if proofs.anchors.is_empty() {
+            return std::future::pending().await;
+        }
+        let mut keeper = self.anchor_file.as_ref().map(|file| AnchorKeeper::open(file.clone(), proofs.anchors.clone()));
+        loop {
+            let next = match &mut keeper {
+                Some(keeper) => keeper.look(world).await,
+                None if self.signal => SIGNAL_EACH,
+                None => return std::future::pending().await,
+            };
+            if self.signal {
+                signal(world).await;
+            }
+            tokio::time::sleep(next).await;
+        }
+    }
+}

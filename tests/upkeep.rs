@@ -1,0 +1,106 @@
+//! What the resolver does although nobody asks, against the servers of the lab.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use rootwalk::dnssec::rollover::{self, State};
+use rootwalk::drive::{World, unix_secs};
+use rootwalk::lab::Lab;
+use rootwalk::lab::serve::Servers;
+use rootwalk::run;
+use rootwalk::serve::Resolver;
+use rootwalk::trace::Paint;
+use rootwalk::upkeep::{AnchorKeeper, replace, signal};
+use rootwalk::wire::Name;
+use tokio::task::LocalSet;
+
+/// Runs `then` in a resolver whose Internet is the lab.
+fn in_the_lab<T>(then: impl AsyncFnOnce(&World) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let lab = Lab::embedded(unix_secs()).unwrap();
+        let servers = Servers::bind(Arc::new(lab.authority().clone()), 0).await.unwrap();
+        let mut settings = run::lab_settings(&lab);
+        settings.resolver.upstream_port = servers.port();
+        let serving = tokio::spawn(servers.run(std::future::pending()));
+        let resolver: Resolver = run::resolver(&settings);
+        let came = then(resolver.world()).await;
+        serving.abort();
+        came
+    })
+}
+
+fn states(path: &Path) -> Vec<State> {
+    let read = rollover::read(&fs::read_to_string(path).unwrap()).unwrap();
+    read.into_iter().map(|(_, tracked)| tracked.state).collect()
+}
+
+#[test]
+fn the_keys_of_the_root_are_followed_and_written_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("anchors");
+    in_the_lab(async |world| {
+        let anchors = world.settings.proofs.anchors.clone();
+        let before = anchors.tags(&Name::root());
+        let mut keeper = AnchorKeeper::open(path.clone(), anchors.clone());
+        let next = keeper.look(world).await;
+        assert!(next.as_secs() >= 3600, "{next:?}");
+        assert!(matches!(states(&path)[..], [State::Valid(_)]), "{:?}", states(&path));
+        assert_eq!(anchors.tags(&Name::root()), before);
+        // Nothing has changed, so nothing is written.
+        let written = fs::metadata(&path).unwrap().modified().unwrap();
+        keeper.look(world).await;
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
+        // A key that was revoked earlier stays so, although it is configured: what it signs is not believed.
+        let text = fs::read_to_string(&path).unwrap();
+        let (owner, mut tracked) = rollover::read(&text).unwrap().remove(0);
+        tracked.state = State::Revoked(u64::from(unix_secs()));
+        let revoked = rollover::Rollover::begin(&anchors, &[(owner, tracked)]);
+        replace(&path, &rollover::write(&revoked)).unwrap();
+        let _ = AnchorKeeper::open(path.clone(), anchors.clone());
+        assert!(matches!(states(&path)[..], [State::Revoked(_)]));
+    });
+    let beside: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(beside, ["anchors"], "no half-written file is left");
+}
+
+#[test]
+fn a_damaged_file_is_put_aside_and_the_configured_anchors_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("anchors");
+    fs::write(&path, "nonsense").unwrap();
+    in_the_lab(async |world| {
+        let anchors = world.settings.proofs.anchors.clone();
+        let before = anchors.tags(&Name::root());
+        let mut keeper = AnchorKeeper::open(path.clone(), anchors.clone());
+        assert_eq!(anchors.tags(&Name::root()), before);
+        assert_eq!(fs::read_to_string(path.with_extension("damaged")).unwrap(), "nonsense");
+        keeper.look(world).await;
+        assert!(matches!(states(&path)[..], [State::Valid(_)]));
+    });
+}
+
+#[test]
+fn a_file_that_cannot_be_written_keeps_nobody_from_trusting() {
+    in_the_lab(async |world| {
+        let anchors = world.settings.proofs.anchors.clone();
+        let mut keeper = AnchorKeeper::open("/dev/null/anchors".into(), anchors.clone());
+        assert_eq!(keeper.look(world).await.as_secs(), 3600, "tried again soon");
+        assert!(!anchors.is_empty());
+    });
+}
+
+/// RFC 8145 §5.
+#[test]
+fn the_root_is_told_which_key_is_trusted() {
+    in_the_lab(async |world| {
+        let tags = world.settings.proofs.anchors.tags(&Name::root());
+        for _ in 0..2 {
+            let told = signal(world).await;
+            let story = told[0].to_text(Paint::Plain);
+            assert!(story.to_lowercase().contains(&format!("_ta-{:04x}. null to ", tags[0])), "{story}");
+        }
+    });
+}
