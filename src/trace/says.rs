@@ -21,16 +21,7 @@ impl fmt::Display for Event {
             }
             Self::SetAside { known, name, left_secs } => write!(f, "set aside {known} {name}: {left_secs} s left"),
             Self::Inferred { inferred } => write!(f, "{inferred}"),
-            Self::Sentinel { tag, wanted, trusted } => {
-                let not = |is: &bool| if *is { "" } else { "not " };
-                let (is, so) =
-                    (not(trusted), if wanted == trusted { "so it resolves" } else { "so it does not resolve" });
-                write!(
-                    f,
-                    "the name is to resolve where key {tag} of the root is {}trusted; here it is {is}trusted, {so}",
-                    not(wanted)
-                )
-            }
+            Self::Sentinel { tag, wanted, trusted } => sentinel(f, *tag, *wanted, *trusted),
             Self::Stale { stale } => write!(f, "the last known answer is served: {stale}"),
             Self::Entered { zone, servers } => {
                 write!(f, "go to the servers of {zone}: ")?;
@@ -92,4 +83,15 @@ fn goal(f: &mut fmt::Formatter<'_>, name: &Name, qtype: RecordType, purpose: &Pu
         Purpose::ServerAddress { zone } => write!(f, "find {name} {qtype}, a server of {zone}"),
         Purpose::Proof => write!(f, "fetch {name} {qtype} to prove the answer"),
     }
+}
+
+/// What a name asks of a key of the root, and what follows.
+fn sentinel(f: &mut fmt::Formatter<'_>, tag: u16, wanted: bool, trusted: bool) -> fmt::Result {
+    let not = |is: bool| if is { "" } else { "not " };
+    let so = if wanted == trusted { "so it resolves" } else { "so it does not resolve" };
+    let (wanted, trusted) = (not(wanted), not(trusted));
+    write!(
+        f,
+        "the name is to resolve where key {tag} of the root is {wanted}trusted; here it is {trusted}trusted, {so}"
+    )
 }

@@ -9,7 +9,7 @@ use crate::dnssec::rollover::{Change, Observed, RETRY_SECS, Rollover, read, writ
 use crate::drive::{World, refresh, unix_secs};
 use crate::wire::{Name, Question, RecordType};
 
-use super::file;
+use super::{ANY_AGE, file};
 
 /// The trust anchors of a resolver and the file with their state.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl AnchorKeeper {
             let zone = self.all[nth].zone().clone();
             let asked = Question::new(zone.clone(), RecordType::DNSKEY);
             // Unchecked: a set that no trusted key signs may still revoke one.
-            let (outcome, _) = refresh(asked, Duration::ZERO, true, world).await;
+            let (outcome, _) = refresh(asked, ANY_AGE, true, world).await;
             let Some(set) = outcome.answer.iter().find(|set| set.owner == zone && set.rtype == RecordType::DNSKEY)
             else {
                 tracing::warn!("the keys of {zone} cannot be had, so its trust anchors stay as they are");

@@ -1,11 +1,12 @@
 //! Tells the zones of trust anchors which keys are trusted here (RFC 8145 §5): a question for a name made of the tags.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use crate::drive::{World, refresh};
 use crate::trace::Trace;
 use crate::wire::{Name, Question, RecordType};
+
+use super::ANY_AGE;
 
 /// Asks each zone with trust anchors for `_ta-TAG-TAG...`, type NULL. The answers do not matter; how they were had is
 /// told.
@@ -14,7 +15,7 @@ pub async fn signal(world: &World) -> Vec<Trace> {
     for (zone, _) in world.settings.proofs.anchors.all() {
         let Some(name) = name(&world.settings.proofs.anchors.tags(&zone), &zone) else { continue };
         // Unchecked, so that nothing that is known of the zone answers in its place.
-        told.push(refresh(Question::new(name, RecordType::NULL), Duration::ZERO, true, world).await.1);
+        told.push(refresh(Question::new(name, RecordType::NULL), ANY_AGE, true, world).await.1);
     }
     told
 }
