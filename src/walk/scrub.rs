@@ -120,7 +120,7 @@ pub fn reply(zone: &Name, asked: &Question, reply: Reply, may_follow: &dyn Fn(&N
         sideways: above,
     };
     clean.take_authority(zone, asked, authority, &mut dropped);
-    clean.take_ds(asked);
+    clean.take_ds(asked, &mut dropped);
     clean.take_additional(zone, asked, reply.additional, &mut dropped);
     (clean, dropped)
 }
@@ -152,10 +152,11 @@ impl Clean {
 
     /// A server that does not know that DS lives at the parent refers to the zone, and the set that was asked for is in
     /// the referral (RFC 4035 §3.1.4.1).
-    fn take_ds(&mut self, asked: &Question) {
+    fn take_ds(&mut self, asked: &Question, dropped: &mut Vec<Dropped>) {
         let ours =
             self.referral.take_if(|to| asked.qtype == RecordType::DS && to.ns.owner == asked.name && to.ds.is_some());
         if let Some(referral) = ours {
+            dropped.push(gone(&referral.ns, DropWhy::NotNeeded));
             self.answer = referral.ds;
         }
     }
@@ -208,8 +209,8 @@ fn follow(
     let mut name = asked.name.clone();
     if answer.iter().any(|set| set.rtype == asked.qtype && set.owner == name) {
         // Asked for by its own name, a CNAME that was made from a DNAME is still proved by that one alone.
-        let made = asked.qtype == RecordType::CNAME;
-        return (take_dname(answer, &name).filter(|_| made).into_iter().collect(), name, ChainEnd::Open);
+        let dname = if asked.qtype == RecordType::CNAME { take_dname(answer, &name) } else { None };
+        return (dname.into_iter().collect(), name, ChainEnd::Open);
     }
     let (mut chain, mut passed) = (Vec::new(), Vec::new());
     while passed.len() < MAX_LINKS {

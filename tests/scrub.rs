@@ -1,0 +1,191 @@
+//! What is taken from a reply, and what is made of it, by rule: any records in any section, from any server.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use rootwalk::trace::Verdict;
+use rootwalk::walk::judge;
+use rootwalk::walk::scrub::{self, Clean, Dropped};
+use rootwalk::wire::{DNSClass, Flags, Name, Question, Record, RecordType, Reply, ResponseCode, RrSet};
+
+/// Names of the zone, of what is above and beside it, and of what is below.
+const NAMES: &[&str] = &[
+    ".",
+    "test.",
+    "zone.test.",
+    "www.zone.test.",
+    "a.www.zone.test.",
+    "sub.zone.test.",
+    "www.sub.zone.test.",
+    "ns.sub.zone.test.",
+    "ns.zone.test.",
+    "*.zone.test.",
+    "other.test.",
+    "www.other.test.",
+    "xzone.test.",
+    "victim.",
+];
+const ZONES: &[&str] = &[".", "test.", "zone.test.", "sub.zone.test."];
+const TYPES: &[RecordType] = &[
+    RecordType::A,
+    RecordType::AAAA,
+    RecordType::NS,
+    RecordType::CNAME,
+    RecordType::DNAME,
+    RecordType::SOA,
+    RecordType::DS,
+    RecordType::TXT,
+    RecordType::NSEC,
+];
+
+fn name() -> impl Strategy<Value = Name> {
+    prop::sample::select(NAMES).prop_map(|name| name.parse().unwrap())
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    let class = prop_oneof![9 => Just(DNSClass::IN), 1 => Just(DNSClass::CH)];
+    (name(), prop::sample::select(TYPES), class, name(), 0..4_u8).prop_map(|(owner, rtype, class, to, nth)| {
+        let rdata = match rtype {
+            RecordType::A => vec![192, 0, 2, nth],
+            RecordType::AAAA => [&[0x20, 1, 0xd, 0xb8][..], &[0; 11], &[nth]].concat(),
+            RecordType::NS | RecordType::CNAME | RecordType::DNAME => to.wire().to_vec(),
+            RecordType::SOA => [to.wire(), to.wire(), &[0; 20]].concat(),
+            RecordType::DS => [&[0, nth, 13, 2][..], &[nth; 32]].concat(),
+            RecordType::NSEC => [to.wire(), &[0, 1, 0x40]].concat(),
+            _ => vec![1, b'a' + nth],
+        };
+        Record { owner, rtype, class, ttl_secs: 300, rdata: rdata.into() }
+    })
+}
+
+fn reply() -> impl Strategy<Value = (Name, Question, Reply, bool)> {
+    let section = || prop::collection::vec(record(), 0..8);
+    let rcode = prop_oneof![
+        6 => Just(ResponseCode::NoError),
+        2 => Just(ResponseCode::NXDomain),
+        1 => Just(ResponseCode::ServFail),
+        1 => Just(ResponseCode::YXDomain),
+    ];
+    let asked = (name(), prop::sample::select(TYPES)).prop_map(|(name, qtype)| Question::new(name, qtype));
+    let zone = prop::sample::select(ZONES).prop_map(|zone| zone.parse::<Name>().unwrap());
+    (zone, asked, rcode, any::<(bool, bool, bool)>(), section(), section(), section(), any::<bool>())
+        .prop_filter("servers are asked about their own zone", |(zone, asked, ..)| asked.name.is_within(zone))
+        .prop_map(|(zone, asked, rcode, (aa, ra, tc), answer, authority, additional, may_follow)| {
+            let flags = Flags::default().with_qr(true).with_aa(aa).with_ra(ra).with_tc(tc).with_rcode(rcode);
+            let question = Some(asked.clone());
+            let (id, edns, damage) = (0, None, Vec::new());
+            let reply = Reply { id, flags, rcode, question, answer, authority, additional, edns, damage };
+            (zone, asked, reply, may_follow)
+        })
+}
+
+/// Everything that was taken, but for what was made here: the CNAMEs of DNAMEs.
+fn taken(clean: &Clean) -> Vec<&RrSet> {
+    let referral = clean.referral.iter().flat_map(|referral| [Some(&referral.ns), referral.ds.as_ref()]).flatten();
+    clean.chain.iter().chain(&clean.answer).chain(&clean.soa).chain(&clean.proof).chain(referral).collect()
+}
+
+/// Owner, type and data.
+type Datum = (Name, RecordType, Vec<u8>);
+
+fn kept(clean: &Clean) -> BTreeSet<Datum> {
+    let sets = taken(clean).into_iter();
+    sets.flat_map(|set| set.rdatas.iter().map(|rdata| (set.owner.clone(), set.rtype, rdata.to_vec()))).collect()
+}
+
+fn is_gone(dropped: &[Dropped], record: &Record) -> bool {
+    dropped.iter().any(|gone| gone.owner == record.owner && gone.rtype == record.rtype)
+}
+
+fn is_glue(clean: &Clean, record: &Record) -> bool {
+    record.address().is_some_and(|addr| clean.glue.contains(&(record.owner.clone(), addr)))
+}
+
+/// A CNAME beside the DNAME that it was made from is made anew here (RFC 6672 §3.1).
+fn is_made(clean: &Clean, record: &Record) -> bool {
+    let by_dname = |set: &RrSet| set.rtype == RecordType::DNAME && record.owner.is_below(&set.owner);
+    record.rtype == RecordType::CNAME && clean.chain.iter().any(by_dname)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_from_outside_the_zone_is_taken((zone, asked, reply, may_follow) in reply()) {
+        let (clean, _) = scrub::reply(&zone, &asked, reply, &|_| may_follow);
+        // The CNAME that a DNAME stands for has an owner below that DNAME, which is in the zone.
+        for set in taken(&clean) {
+            prop_assert!(set.owner.is_within(&zone), "{} {}", set.owner, set.rtype);
+        }
+        for (owner, _) in &clean.glue {
+            prop_assert!(owner.is_within(&zone), "{owner}");
+        }
+    }
+
+    #[test]
+    fn every_record_is_taken_or_reported((zone, asked, reply, may_follow) in reply()) {
+        let sent: Vec<Record> = [&reply.answer, &reply.authority, &reply.additional].into_iter().flatten().cloned().collect();
+        let (clean, dropped) = scrub::reply(&zone, &asked, reply, &|_| may_follow);
+        let kept = kept(&clean);
+        for record in &sent {
+            let datum = (record.owner.clone(), record.rtype, record.rdata.to_vec());
+            let found = kept.contains(&datum) || is_gone(&dropped, record) || is_glue(&clean, record) || is_made(&clean, record);
+            prop_assert!(found, "{} {} is lost", record.owner, record.rtype);
+        }
+        let all: BTreeSet<Datum> =
+            sent.iter().map(|record| (record.owner.clone(), record.rtype, record.rdata.to_vec())).collect();
+        let made = |set: &RrSet| set.rtype == RecordType::CNAME
+            && clean.chain.iter().any(|dname| dname.rtype == RecordType::DNAME && set.owner.is_below(&dname.owner));
+        for set in taken(&clean).into_iter().filter(|set| !made(set)) {
+            for rdata in set.rdatas.iter() {
+                prop_assert!(all.contains(&(set.owner.clone(), set.rtype, rdata.to_vec())), "{} {} is invented", set.owner, set.rtype);
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_leads_from_the_question_to_its_end((zone, asked, reply, may_follow) in reply()) {
+        let (clean, _) = scrub::reply(&zone, &asked, reply, &|_| may_follow);
+        let mut at = asked.name.clone();
+        for link in clean.chain.iter().filter(|link| link.rtype == RecordType::CNAME) {
+            prop_assert_eq!(&link.owner, &at);
+            prop_assert_eq!(link.rdatas.len(), 1);
+            at = link.targets().next().unwrap();
+        }
+        if asked.qtype != RecordType::CNAME {
+            prop_assert_eq!(&clean.end, &at);
+        }
+        if let Some(answer) = &clean.answer {
+            prop_assert_eq!((&answer.owner, answer.rtype), (&clean.end, asked.qtype));
+        }
+    }
+
+    #[test]
+    fn referrals_and_denials_are_about_the_question((zone, asked, reply, may_follow) in reply()) {
+        let (clean, _) = scrub::reply(&zone, &asked, reply, &|_| may_follow);
+        let verdict = judge::reply(&asked, &clean);
+        if let Some(to) = &clean.referral {
+            prop_assert!(to.ns.owner.is_below(&zone) && asked.name.is_within(&to.ns.owner), "to {}", to.ns.owner);
+            prop_assert!(to.ds.as_ref().is_none_or(|ds| ds.owner == to.ns.owner));
+        }
+        match verdict {
+            Verdict::Answer { records } => {
+                prop_assert_eq!(clean.answer.as_ref().map(|set| set.rdatas.len()), Some(records));
+            }
+            Verdict::Alias { target } => prop_assert!(!clean.chain.is_empty() && target == clean.end),
+            Verdict::Referral { .. } => prop_assert!(clean.referral.is_some() && clean.answer.is_none()),
+            Verdict::NxDomain => {
+                prop_assert!(clean.rcode == ResponseCode::NXDomain && clean.answer.is_none() && clean.chain.is_empty());
+                prop_assert!(clean.soa.as_ref().is_none_or(|soa| asked.name.is_within(&soa.owner)));
+            }
+            Verdict::NoData => prop_assert!(clean.answer.is_none() && !clean.spoilt),
+            _ => {}
+        }
+        // What is cut short says nothing for sure, and a failure denies nothing.
+        if clean.tc || !matches!(clean.rcode, ResponseCode::NoError | ResponseCode::NXDomain) {
+            let verdict = judge::reply(&asked, &clean);
+            prop_assert!(!matches!(verdict, Verdict::Answer { .. } | Verdict::NxDomain | Verdict::NoData), "{verdict:?}");
+        }
+    }
+}
