@@ -141,12 +141,14 @@ async fn carry_out(
         steps.push(Entry::new(started, started, GoalId(0), event));
         steps.iter().for_each(&mut *watch);
     }
-    let (mut outcome, mut walk) = to_its_end(begin(asked.clone()), world, watch).await;
+    // In a box, or the task of every walk would be moved about with room for two.
+    let (mut outcome, mut walk) = Box::pin(to_its_end(begin(asked.clone()), world, watch)).await;
     steps.extend(walk.take_log());
     if let Some(next) = synthesis.next(asked, &outcome, walk.is_checked()) {
         let before = Before::new(&steps, started, world.clock.now());
         let second = begin(next).on_budget(walk.budget());
-        let (other, second) = to_its_end(second, world, &mut |entry| watch(&entry.behind(&before))).await;
+        let mut shown = |entry: &Entry| watch(&entry.behind(&before));
+        let (other, second) = Box::pin(to_its_end(second, world, &mut shown)).await;
         walk = second;
         steps.extend(walk.take_log().iter().map(|entry| entry.behind(&before)));
         let (joined, event) = synthesis.join(asked, outcome, other);

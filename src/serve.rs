@@ -331,7 +331,9 @@ impl Resolver {
             time_us = trace.cost.time_us, "walked");
         self.0.counts.walked(&trace.cost, landed.failed());
         // Before those who wait are told, so that they find it.
-        self.remember(Walked { unix_ms, occasion, unchecked, trace });
+        if self.0.settings.past_bytes > 0 {
+            self.remember(Walked { unix_ms, occasion, unchecked, trace });
+        }
         ticket.land(landed);
     }
 

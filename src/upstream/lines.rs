@@ -10,6 +10,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::hash::BuildHasher;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -32,7 +33,10 @@ const LIFE: Duration = Duration::from_secs(5);
 /// Most queries from one port.
 const MOST_USES: u32 = 256;
 /// Most lines that wait for their next query, in each thread: each holds a descriptor.
-const MOST_IDLE: usize = 1024;
+const MOST_IDLE: usize = 2048;
+/// Servers of which it is remembered that they were asked a moment ago; a power of two. A line to a server that is asked
+/// once is not worth its place.
+const REGULARS: usize = 8192;
 /// How often it is looked whether somebody has waited long enough, and a line has become too old.
 const TICK: Duration = Duration::from_millis(50);
 /// Events taken at once.
@@ -60,6 +64,8 @@ struct Table {
     outbox: Vec<usize>,
     idle: HashMap<Peer, Vec<Kept>>,
     idle_count: usize,
+    /// Hashes of the servers that were asked, each in the place that it says.
+    regulars: Vec<u64>,
     /// How many slots have a waker.
     waiting: usize,
 }
@@ -196,6 +202,14 @@ impl Lines {
 impl Table {
     fn is_busy(&self) -> bool {
         self.waiting > 0 || self.idle_count > 0
+    }
+
+    /// Whether this server was asked before, as far as is remembered.
+    fn is_regular(&mut self, peer: &Peer) -> bool {
+        self.regulars.resize(REGULARS, 0);
+        let hash = self.idle.hasher().hash_one(peer);
+        let place = usize::try_from(hash).map_or(0, |nth| nth % REGULARS);
+        std::mem::replace(&mut self.regulars[place], hash) == hash
     }
 
     fn slot(&mut self, socket: Socket) -> usize {
@@ -343,7 +357,12 @@ impl Line {
         let Some(mut kept) = self.kept.take() else { return };
         let mut table = self.lines.table.borrow_mut();
         (kept.uses, kept.last_id) = (kept.uses + 1, Some(id));
-        if kept.uses >= MOST_USES || table.idle_count >= MOST_IDLE || table.slots[kept.slot].ready {
+        let is_regular = kept.uses > 1 || table.is_regular(&peer);
+        if !is_regular
+            || kept.uses >= MOST_USES
+            || table.idle_count >= MOST_IDLE
+            || table.slots[kept.slot].ready
+        {
             return table.release(&kept);
         }
         table.idle_count += 1;

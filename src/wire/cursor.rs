@@ -73,14 +73,21 @@ impl<'a> Cursor<'a> {
                 }
                 continue;
             }
-            wire.extend_from_slice(self.message.get(at..=at + len).ok_or(Fault::Short)?);
+            // A run of labels is copied in one go.
+            let begin = at;
+            let mut label = len;
+            while (1..=MAX_LABEL).contains(&label) && at - begin <= MAX_WIRE {
+                at += label + 1;
+                label = usize::from(*self.message.get(at).ok_or(Fault::Short)?);
+            }
+            let is_end = label == 0;
+            wire.extend_from_slice(self.message.get(begin..at + usize::from(is_end)).ok_or(Fault::Short)?);
             if wire.len() > MAX_WIRE {
                 return Err(Fault::LongName);
             }
-            if len == 0 {
+            if is_end {
                 return Ok(Name::from_checked(wire));
             }
-            at += len + 1;
         }
     }
 
