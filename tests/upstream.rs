@@ -154,7 +154,9 @@ fn a_port_stays_with_one_server_and_ends_with_what_comes_unasked() {
         }
         assert!(matches!(others.exchange(&ask(one, Transport::Udp)).await, Heard::Reply { .. }));
         let (at_one, at_two) = (at_one.take(), at_two.take());
-        assert!(at_one[1..4].iter().all(|port| *port == at_one[1]) && at_two[1..].iter().all(|port| *port == at_two[1]));
+        assert!(
+            at_one[1..4].iter().all(|port| *port == at_one[1]) && at_two[1..].iter().all(|port| *port == at_two[1])
+        );
         assert_ne!(at_one[1], at_two[1], "what one server sees says nothing about the other");
         assert_ne!(at_one[1], at_one[4], "other settings, other sockets");
         // The reply that comes a second time, while nothing is asked, might be a guess.

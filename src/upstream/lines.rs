@@ -358,11 +358,7 @@ impl Line {
         let mut table = self.lines.table.borrow_mut();
         (kept.uses, kept.last_id) = (kept.uses + 1, Some(id));
         let is_regular = kept.uses > 1 || table.is_regular(&peer);
-        if !is_regular
-            || kept.uses >= MOST_USES
-            || table.idle_count >= MOST_IDLE
-            || table.slots[kept.slot].ready
-        {
+        if !is_regular || kept.uses >= MOST_USES || table.idle_count >= MOST_IDLE || table.slots[kept.slot].ready {
             return table.release(&kept);
         }
         table.idle_count += 1;
