@@ -330,6 +330,7 @@ fn walk_settings(settings: &Settings) -> WalkSettings {
         limits: limits(&settings.limits),
         minimisation,
         case_randomisation: resolver.case_randomisation,
+        cookies: resolver.cookies,
         ipv4: resolver.ipv4,
         ipv6: resolver.ipv6,
         avoid: Avoid {

@@ -7,6 +7,7 @@
 //! A look-up costs one keyed hash and one lock, which is held only to clone an [`Arc`]. Expired entries stay
 //! until the budget needs their place: whether a thing is fresh is decided when it is read.
 
+mod cookies;
 mod facts;
 mod held;
 mod key;
@@ -34,6 +35,7 @@ use crate::trace::Source;
 use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
 
 pub use crate::trace::NameServer;
+pub use cookies::Cookies;
 pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, Put};
 pub use held::Plain;
 pub use rank::{Rank, Security};

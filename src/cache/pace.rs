@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::time::Time;
 
+/// How long a thing is remembered of a server, counted from when it was last seen.
+pub(super) const LIFE_SECS: u64 = 900;
 /// Patience with an address of which no round trip is known: at first, and at the least once it is known how long
 /// first replies take from here.
 pub(super) const UNKNOWN: Duration = Duration::from_millis(400);

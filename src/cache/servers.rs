@@ -13,13 +13,12 @@ use serde::Serialize;
 use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
+use super::cookies::{self, Cookies};
 use super::key::BuildIdentity;
-use super::pace::{FirstReplies, Pace, UNKNOWN, patience};
+use super::pace::{FirstReplies, LIFE_SECS, Pace, UNKNOWN, patience};
 use crate::time::Time;
-use crate::wire::Name;
+use crate::wire::{Name, cookie};
 
-/// How long a thing is remembered, counted from when it was last seen.
-const LIFE_SECS: u64 = 900;
 /// Most addresses remembered.
 const MAX_SERVERS: usize = 10_000;
 /// Locks, a power of two.
@@ -58,6 +57,8 @@ pub struct ServerState {
     pub edns: Support,
     /// Whether it answers over TCP (RFC 7766).
     pub tcp: Support,
+    /// What it has to do with cookies (RFC 7873).
+    pub cookies: Cookies,
     /// Zones for which it was found lame.
     lame: SmallVec<[Name; 1]>,
     /// How long addresses that were asked for the first time took to reply, as far as that is known.
@@ -94,6 +95,8 @@ pub struct Servers {
     first: FirstReplies,
     shards: Box<[Mutex<LruCache<Key, Record, BuildIdentity>>]>,
     hasher: SipHasher13,
+    /// What our cookies are made with.
+    cookie_key: (u64, u64),
 }
 
 impl fmt::Debug for Servers {
@@ -112,11 +115,13 @@ impl Servers {
             shard.resize(room);
             Mutex::new(shard)
         };
+        let hasher = SipHasher13::new_with_keys(key.0, key.1);
         Self {
             failures: Default::default(),
             first: FirstReplies::default(),
             shards: (0..SHARDS).map(shard).collect(),
-            hasher: SipHasher13::new_with_keys(key.0, key.1),
+            cookie_key: (hasher.hash(b"cookies, one"), hasher.hash(b"cookies, two")),
+            hasher,
         }
     }
 
@@ -172,6 +177,17 @@ impl Servers {
                 record.edns = Seen::new(false, now);
             }
         });
+    }
+
+    /// Our part of the cookie for `addr`.
+    #[must_use]
+    pub fn client_cookie(&self, addr: IpAddr) -> [u8; cookie::CLIENT] {
+        cookies::client(addr, self.cookie_key)
+    }
+
+    /// It showed our cookie and gave its own part, or it turned out to do without them.
+    pub fn cookies(&self, addr: IpAddr, cookies: Cookies, now: Time) {
+        self.update(addr, |record| record.cookies = cookies::Seen::new(cookies, now));
     }
 
     /// It answered over TCP.
@@ -261,6 +277,7 @@ struct Record {
     /// How often in a row it refused EDNS.
     edns_refusals: u8,
     tcp: Seen,
+    cookies: cookies::Seen,
     lame: SmallVec<[(Name, Time); 0]>,
 }
 
@@ -279,6 +296,7 @@ impl Record {
             rests_until: pace.rests_until.filter(|until| *until > now),
             edns: self.edns.at(now),
             tcp: self.tcp.at(now),
+            cookies: self.cookies.at(now),
             lame: lame.map(|(zone, _)| zone.clone()).collect(),
             first: None,
         }

@@ -269,6 +269,8 @@ settings! {
         /// Ask with random upper and lower case and insist on getting the same case back, which makes answers
         /// harder to forge (the 0x20 trick).
         case_randomisation: bool = true;
+        /// Show servers a cookie (RFC 7873): for one that shows it back nobody else can speak.
+        cookies: bool = true;
         /// Octets of the largest answer that servers may send over UDP (RFC 9715).
         udp_size: u16 = 1232 => 512..=4096;
         /// Questions that are looked up at once; when there are more, clients are told to ask again.

@@ -8,8 +8,14 @@ use super::answer::{self, Draft};
 use super::fault::{self, Fault, Packet, Reaction};
 use super::zone::Zone;
 use crate::trace::Transport;
-use crate::wire::{self, BadQuery, Edns, Name, QueryView, Question, ResponseCode, RrSet, Section, Writer};
+use crate::wire::edns::COOKIE;
+use crate::wire::{
+    self, BadQuery, Edns, EdnsOption, Name, QueryView, Question, ResponseCode, RrSet, Section, Writer, cookie,
+};
 
+/// What cookies in the lab are made with, at any time and for any client: they show how it goes.
+const SECRET: [u8; 16] = *b"the lab's secret";
+const ANYBODY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 /// The largest UDP message that a server of the lab sends or takes, in octets (RFC 9715 §3).
 const UDP_SIZE: u16 = 1232;
 
@@ -95,9 +101,15 @@ impl Server {
         let dnssec_ok = edns.is_some_and(|edns| edns.dnssec_ok());
         let mut draft = answer::answer(&self.zones, &query.question(), dnssec_ok);
         fault::spoil(&self.faults, &mut draft, &query, transport);
+        let shown = edns.and_then(|edns| edns.option(COOKIE)).filter(|_| fault::has_cookies(&self.faults));
+        let cookie = shown.and_then(|shown| cookie::answer(shown, ANYBODY, &SECRET, 0));
+        if transport == Transport::Udp && cookie.is_some_and(|cookie| shown != Some(&cookie)) {
+            draft = Draft::bare(ResponseCode::BADCOOKIE);
+        }
+        let options = cookie.iter().map(|cookie| EdnsOption { code: COOKIE, data: (*cookie).into() });
         let form = Form {
             query,
-            edns: edns.map(|edns| Edns::new(UDP_SIZE, edns.dnssec_ok())),
+            edns: edns.map(|edns| Edns { options: options.collect(), ..Edns::new(UDP_SIZE, edns.dnssec_ok()) }),
             limit: match (transport, edns) {
                 (Transport::Tcp, _) => usize::from(u16::MAX),
                 (Transport::Udp, Some(edns)) => usize::from(edns.udp_size().min(UDP_SIZE)),

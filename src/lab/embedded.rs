@@ -41,6 +41,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     zone_file!("zoo/chain8.zone"),
     zone_file!("zoo/chain8b.zone"),
     zone_file!("zoo/chain8c.zone"),
+    zone_file!("zoo/cookies.zone"),
     zone_file!("zoo/cyclea.zone"),
     zone_file!("zoo/cycleb.zone"),
     zone_file!("zoo/dead.zone"),

@@ -27,6 +27,9 @@ pub(super) enum Fault {
     TruncateUdp,
     /// Nobody listens on TCP.
     RefuseTcp,
+    /// No fault: cookies are shown, and over UDP BADCOOKIE is all that a client gets whose cookie is not of this server
+    /// (RFC 7873 §5.2.4).
+    Cookies,
     /// FORMERR to a query with an OPT record, as servers from before EDNS give.
     FormerrOnEdns,
     /// The reply never has an OPT record, nor DNSSEC records.
@@ -87,6 +90,11 @@ pub(super) fn is_silent(faults: &[Fault], transport: Transport, nth: u64) -> boo
 /// Whether the server behaves as if the query had no OPT record.
 pub(super) fn ignores_edns(faults: &[Fault]) -> bool {
     faults.iter().any(|fault| matches!(fault, Fault::IgnoreEdns | Fault::FormerrOnEdns))
+}
+
+/// Whether the server has cookies.
+pub(super) fn has_cookies(faults: &[Fault]) -> bool {
+    faults.iter().any(|fault| matches!(fault, Fault::Cookies))
 }
 
 /// Makes a right answer wrong.

@@ -259,6 +259,8 @@ pub enum Event {
         aa: bool,
         /// Whether it came after the patience had run out.
         late: bool,
+        /// Whether it showed our cookie, so that nobody off the path can have sent it (RFC 7873).
+        cookie: bool,
         /// What it turned out to be.
         verdict: Verdict,
     },

@@ -34,9 +34,10 @@ impl fmt::Display for Event {
             Self::Joined { zone, name, qtype, .. } => {
                 write!(f, "wait for {zone}: {name} {}, which is asked already", type_name(*qtype))
             }
-            Self::Heard { server, rtt_us, verdict, late, .. } => {
+            Self::Heard { server, rtt_us, verdict, late, cookie, .. } => {
                 let late = if *late { ", late" } else { "" };
-                write!(f, "{server} after {}.{} ms{late}: {verdict}", rtt_us / 1000, rtt_us % 1000 / 100)
+                let cookie = if *cookie { ", with our cookie" } else { "" };
+                write!(f, "{server} after {}.{} ms{late}{cookie}: {verdict}", rtt_us / 1000, rtt_us % 1000 / 100)
             }
             Self::Late { server, after_ms, .. } => {
                 write!(f, "{server} is silent for {after_ms} ms, and not waited for alone any more")

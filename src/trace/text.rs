@@ -9,7 +9,7 @@ use std::fmt::{self, Write as _};
 
 use crate::wire::text::type_name;
 
-use super::event::{Entry, Event, GoalId};
+use super::event::{Entry, Event, GoalId, Purpose};
 use super::fold::{Told, counted, fold};
 use super::report::{Cost, Trace};
 use super::tone::Tone;
@@ -126,10 +126,15 @@ impl<'a> Page<'a> {
         let (mut goals, mut zone_width) = (HashMap::new(), 0);
         for entry in steps {
             match &entry.event {
-                Event::Goal { parent, name, qtype, .. } => {
+                Event::Goal { parent, name, qtype, purpose } => {
                     let above = parent.and_then(|parent| goals.get(&parent));
                     let depth = above.map_or(0, |(depth, _): &(usize, String)| depth + 1);
-                    goals.insert(entry.goal, (depth, format!("{name} {}", type_name(*qtype))));
+                    let title = match purpose {
+                        Purpose::Priming => "the list of root servers".to_owned(),
+                        Purpose::StubPriming { zone } => format!("the list of servers of {zone}"),
+                        _ => format!("{name} {}", type_name(*qtype)),
+                    };
+                    goals.insert(entry.goal, (depth, title));
                 }
                 Event::Asked { zone, .. } => zone_width = zone_width.max(zone.to_string().len()),
                 _ => {}
@@ -164,13 +169,14 @@ impl<'a> Page<'a> {
                 let why = paint.dim(&format!("({why}; {choice})"));
                 writeln!(self.out, "{question} to {server} over {transport} {why}")
             }
-            Event::Heard { ask, server, rtt_us, bytes, rcode, aa, late, verdict } => {
+            Event::Heard { ask, server, rtt_us, bytes, rcode, aa, late, cookie, verdict } => {
                 self.begin(entry, Some((*ask, String::new())), tone)?;
                 let from = if above == Some(*ask) { String::new() } else { format!("{server}: ") };
                 let aa = if *aa { ", authoritative" } else { "" };
                 let late = if *late { ", late" } else { "" };
+                let cookie = if *cookie { ", with our cookie" } else { "" };
                 let verdict = paint.tone(tone, &verdict.to_string());
-                let how = paint.dim(&format!("({rcode}{aa}, {bytes} octets after {}{late})", Ms(*rtt_us)));
+                let how = paint.dim(&format!("({rcode}{aa}, {bytes} octets after {}{late}{cookie})", Ms(*rtt_us)));
                 writeln!(self.out, "{from}{verdict} {how}")
             }
             Event::Joined { ask, .. }
@@ -258,7 +264,8 @@ mod tests {
 
     fn heard(ask: u32) -> Event {
         let (rcode, verdict) = ("NOERROR".into(), Verdict::Answer { records: 1 });
-        Event::Heard { ask, server: server(1), rtt_us: 1_250, bytes: 60, rcode, aa: true, late: false, verdict }
+        let (server, late, cookie) = (server(1), false, false);
+        Event::Heard { ask, server, rtt_us: 1_250, bytes: 60, rcode, aa: true, late, cookie, verdict }
     }
 
     fn dropped(owner: &str, why: DropWhy) -> Event {

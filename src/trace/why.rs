@@ -46,6 +46,14 @@ pub enum AskWhy {
     TcpAfterSilence,
     /// The server did not understand EDNS (RFC 6891 §7).
     WithoutEdns,
+    /// The server wants to be shown the cookie that it has just given (RFC 7873 §5.3).
+    FreshCookie,
+    /// The server did not accept the cookie that it had just given (RFC 7873 §5.3).
+    TcpAfterBadCookie,
+    /// A reply over UDP did not show our cookie, although this server does that (RFC 7873 §5.3).
+    TcpAfterNoCookie,
+    /// The server did not understand a question with a cookie.
+    WithoutCookie,
     /// The servers of the root are asked for their own list (RFC 9609), or those of a stub zone.
     Priming,
     /// The whole question with recursion desired: others do the looking up.
@@ -62,6 +70,10 @@ impl fmt::Display for AskWhy {
             Self::TcpAfterNearMiss => "again over TCP, as a reply over UDP almost matched",
             Self::TcpAfterSilence => "again over TCP, as nothing came over UDP",
             Self::WithoutEdns => "again without EDNS, which the server does not understand",
+            Self::FreshCookie => "again with the cookie that the server has just given",
+            Self::TcpAfterBadCookie => "again over TCP, as the server does not accept its own cookie",
+            Self::TcpAfterNoCookie => "again over TCP, as a reply over UDP did not show our cookie",
+            Self::WithoutCookie => "again without a cookie, which the server does not understand",
             Self::Priming => "priming",
             Self::Forwarded => "forwarded, recursion desired",
         })
@@ -141,6 +153,10 @@ pub enum Ignored {
     NoQuestion,
     /// The right question in another case (draft-vixie-dnsext-dns0x20-00).
     WrongCase,
+    /// The right question with a cookie that is not ours (RFC 7873 §5.3).
+    WrongCookie,
+    /// The right question without our cookie, which this server shows otherwise (RFC 7873 §5.3).
+    NoCookie,
     /// A query, not a response.
     NotAResponse,
     /// Bytes that are no message.
@@ -156,6 +172,8 @@ impl fmt::Display for Ignored {
             }
             Self::NoQuestion => f.write_str("a reply without a question"),
             Self::WrongCase => f.write_str("a reply that does not keep the case of the question"),
+            Self::WrongCookie => f.write_str("a reply with a cookie that is not ours"),
+            Self::NoCookie => f.write_str("a reply without our cookie, which this server shows otherwise"),
             Self::NotAResponse => f.write_str("a packet that is no response"),
             Self::Unreadable => f.write_str("bytes that are no DNS message"),
         }
@@ -180,6 +198,8 @@ pub enum Unreachable {
     Garbage,
     /// The reply over UDP had the right id and question, in another case.
     CaseMismatch,
+    /// The reply over UDP had the right id and question, and not our cookie.
+    NoCookie,
 }
 
 impl fmt::Display for Unreachable {
@@ -192,6 +212,7 @@ impl fmt::Display for Unreachable {
             Self::Local => "this machine could not send",
             Self::Garbage => "what it sent is no reply to the question",
             Self::CaseMismatch => "its reply did not keep the case of the question",
+            Self::NoCookie => "its reply did not show our cookie",
         })
     }
 }
@@ -362,6 +383,10 @@ pub enum Wrong {
     },
     /// FORMERR or NOTIMP to a query with EDNS.
     NoEdns,
+    /// FORMERR, NOTIMP or BADVERS to a query with a cookie.
+    NoCookies,
+    /// It wants another cookie (RFC 7873 §5.3).
+    BadCookie,
     /// It refers to its own zone, or upwards: it does not serve the zone (lame delegation).
     UpwardReferral {
         /// The zone to which it referred.
@@ -398,6 +423,8 @@ impl fmt::Display for Wrong {
         match self {
             Self::Rcode { rcode } => write!(f, "answered {rcode}"),
             Self::NoEdns => f.write_str("does not understand EDNS"),
+            Self::NoCookies => f.write_str("does not understand a question with a cookie"),
+            Self::BadCookie => f.write_str("wants another cookie"),
             Self::UpwardReferral { to } => {
                 write!(f, "is lame: it refers to {to} instead of answering for its zone")
             }

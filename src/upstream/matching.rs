@@ -2,7 +2,7 @@
 
 use crate::trace::{Ignored, Transport};
 use crate::walk::ask::Ask;
-use crate::wire::{HEADER, OpCode, Reply, ResponseCode};
+use crate::wire::{HEADER, OpCode, Reply, ResponseCode, cookie, edns};
 
 /// Reads a packet that came from the asked address and port to the port of the query.
 ///
@@ -35,11 +35,27 @@ pub fn read(packet: &mut [u8], id: u16, ask: &Ask) -> Result<Box<Reply>, Ignored
         Some(question) if question != asked => {
             return Err(Ignored::WrongQuestion { name: question.name.clone(), qtype: question.qtype });
         }
-        // TCP needs no case to tell a forger, and must work where case is lost.
-        Some(_) if ask.check_case && ask.transport == Transport::Udp && !keeps_case => return Err(Ignored::WrongCase),
         Some(_) => {}
     }
+    // TCP needs neither cookie nor case to tell a forger, and must work where they are lost.
+    let is_sure = ask.transport == Transport::Tcp || shows_cookie(ask, &reply)?;
+    if !is_sure && ask.check_case && !keeps_case && reply.question.is_some() {
+        return Err(Ignored::WrongCase);
+    }
     Ok(Box::new(reply))
+}
+
+/// Whether a reply shows the cookie that was sent, which nobody off the path can know (RFC 7873 §5.3).
+fn shows_cookie(ask: &Ask, reply: &Reply) -> Result<bool, Ignored> {
+    let Some(sent) = ask.edns.as_ref().and_then(|edns| edns.option(edns::COOKIE)) else { return Ok(false) };
+    let got = reply.edns.as_ref().and_then(|edns| edns.option(edns::COOKIE));
+    match got {
+        Some(got) if cookie::is_well_formed(got) && got[..cookie::CLIENT] == sent[..cookie::CLIENT] => Ok(true),
+        Some(_) => Err(Ignored::WrongCookie),
+        // Who sends the server's part back has it from that server, which shows cookies then.
+        None if sent.len() > cookie::CLIENT => Err(Ignored::NoCookie),
+        None => Ok(false),
+    }
 }
 
 fn is_complaint(rcode: ResponseCode) -> bool {

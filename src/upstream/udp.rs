@@ -55,11 +55,12 @@ pub(super) async fn exchange(
                     }
                     return Ok(Answered { reply, bytes, rtt: sent.elapsed() });
                 }
-                Ok((_, Err(Ignored::WrongCase))) => {
+                Ok((_, Err(what @ (Ignored::WrongCase | Ignored::NoCookie)))) => {
                     // Id, port and question are right, so this is all that the server has to say; the walk can ask
                     // it over TCP at once. Whoever forged it has won no more than that.
-                    note(ignored, Ignored::WrongCase);
-                    return Err(Unreachable::CaseMismatch);
+                    let why = if what == Ignored::NoCookie { Unreachable::NoCookie } else { Unreachable::CaseMismatch };
+                    note(ignored, what);
+                    return Err(why);
                 }
                 // The network has doubled the reply to the query before.
                 Ok((_, Err(Ignored::WrongId { got, .. }))) if Some(got) == line.last_id() => {}

@@ -12,7 +12,8 @@ use super::{Turn, Walk, judge};
 impl Walk {
     /// The same server is asked once more, in another way.
     pub(super) fn again(&mut self, pending: &Pending, transport: Transport, why: AskWhy) {
-        let how = How { transport, edns: pending.how.edns && why != AskWhy::WithoutEdns, why };
+        let edns = pending.how.edns && why != AskWhy::WithoutEdns;
+        let how = How { transport, edns, cookie: pending.how.cookie && why != AskWhy::WithoutCookie, why };
         if let Some(at) = self.goal(pending.goal).at() {
             at.redo = Some((pending.server.clone(), how));
         }
@@ -21,6 +22,9 @@ impl Walk {
     /// Turns the verdict on a reply into state.
     pub(super) fn apply(&mut self, pending: &Pending, clean: Clean, verdict: Verdict, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
+        if self.mend_cookie(pending, &verdict) {
+            return;
+        }
         match verdict {
             Verdict::Truncated if pending.how.transport == Transport::Udp => {
                 self.again(pending, Transport::Tcp, AskWhy::TcpAfterTruncation);

@@ -151,6 +151,8 @@ pub(super) struct How {
     pub(super) transport: Transport,
     /// With EDNS or without.
     pub(super) edns: bool,
+    /// With a cookie or without.
+    pub(super) cookie: bool,
     /// Why so.
     pub(super) why: AskWhy,
 }
@@ -176,6 +178,8 @@ pub(super) struct Pending {
     pub(super) forwarded: bool,
     /// In which way.
     pub(super) how: How,
+    /// Our part of the cookie that was sent.
+    pub(super) cookie: Option<[u8; 8]>,
     /// When.
     pub(super) sent: Time,
     /// When another server is asked as well.
@@ -261,6 +265,15 @@ impl AtZone {
             self.tried.len() - 1
         });
         &mut self.tried[at]
+    }
+
+    /// Notes that a server is asked; says for which time.
+    pub(super) fn attempt(&mut self, server: &ServerAt, transport: Transport) -> u32 {
+        self.queries += 1;
+        let tried = self.tried(server);
+        tried.times += 1;
+        tried.over_tcp |= transport == Transport::Tcp;
+        tried.times
     }
 
     /// Whether an address that was asked before was resting then.

@@ -8,7 +8,7 @@ use crate::wire::text::rcode_name;
 
 use super::ask::Heard;
 use super::goal::Pending;
-use super::{Turn, Walk, judge, scrub};
+use super::{Turn, Walk, cookies, judge, scrub};
 
 /// Bits of a name's mixed case that make a reply, with port and id, hard to forge.
 const CASE_BITS: usize = 8;
@@ -53,16 +53,22 @@ impl Walk {
                 turn.around.servers.heard(pending.server.addr, rtt, turn.now);
                 self.reached(pending.server.addr, true);
                 self.budget.received(bytes);
-                // RFC 5452 §9.3: somebody guesses; TCP cannot be guessed.
-                if pending.how.transport == Transport::Udp && near_misses >= turn.around.settings.limits.near_misses {
+                let theirs = cookies::shown(&pending, reply.edns.as_ref());
+                Self::learn_cookie(&pending, theirs, turn);
+                let cookie = theirs.is_some();
+                // RFC 5452 §9.3: somebody guesses; neither TCP nor our cookie can be guessed.
+                let guessed = near_misses >= turn.around.settings.limits.near_misses && !cookie;
+                if pending.how.transport == Transport::Udp && guessed {
                     return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
                 }
-                let (routes, trusted) = (&turn.around.settings.routes, self.is_trusted(&pending, turn));
+                let trusted = cookie || self.is_trusted(&pending, turn);
+                let routes = &turn.around.settings.routes;
                 let own = |name: &Name| routes.own(name) == routes.own(&pending.question.name);
                 // A minimised question asks where the zone cuts are, and not what aliases lead to.
                 let may_follow = |name: &Name| !pending.minimised && trusted && own(name);
                 let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply, &may_follow);
                 Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
+                clean.cookie_refused = pending.cookie.is_some() && !cookie;
                 let verdict = if pending.forwarded {
                     judge::forwarder(&pending.zone, &pending.question, &clean)
                 } else {
@@ -80,6 +86,7 @@ impl Walk {
                     rcode: rcode_name(clean.rcode),
                     aa: clean.aa,
                     late: pending.late,
+                    cookie,
                     verdict: shown(&verdict, &pending),
                 };
                 self.note(turn, pending.goal, event);
@@ -120,8 +127,10 @@ impl Walk {
             let event = Event::Lost { ask: pending.id.0, server: pending.server.clone(), wrong: wrong.clone() };
             self.note(turn, pending.goal, event);
         }
-        if why == Unreachable::CaseMismatch {
-            return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
+        match why {
+            Unreachable::CaseMismatch => return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss),
+            Unreachable::NoCookie => return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNoCookie),
+            _ => {}
         }
         if !pending.late {
             silent(turn, pending);

@@ -18,6 +18,10 @@ pub fn reply(asked: &Question, clean: &Clean) -> Verdict {
         ResponseCode::NoError | ResponseCode::NXDomain => no_error(asked, clean),
         ResponseCode::YXDomain if clean.chain_end == ChainEnd::TooLong => Verdict::TooLong,
         ResponseCode::FormErr | ResponseCode::NotImp if !clean.edns => Verdict::Wrong(Wrong::NoEdns),
+        ResponseCode::FormErr | ResponseCode::NotImp | ResponseCode::BADVERS if clean.cookie_refused => {
+            Verdict::Wrong(Wrong::NoCookies)
+        }
+        ResponseCode::BADCOOKIE => Verdict::Wrong(Wrong::BadCookie),
         code => Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(code).into_owned() }),
     }
 }

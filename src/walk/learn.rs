@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::cache::{Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
+use crate::cache::{Cookies, Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
 use crate::dnssec;
 use crate::trace::{AskWhy, GoalId, Limit, Purpose, Source, Transport, Verdict};
 use crate::wire::{Name, RecordType, ResponseCode, RrSet};
@@ -135,6 +135,9 @@ impl Walk {
         }
         if pending.how.edns && clean.edns {
             servers.edns_works(pending.server.addr, turn.now);
+        }
+        if pending.how.why == AskWhy::WithoutCookie && !matches!(verdict, Verdict::Wrong(_)) {
+            servers.cookies(pending.server.addr, Cookies::Refused, turn.now);
         }
         let signed = self.is_signed(pending.goal, turn);
         if pending.how.why == AskWhy::WithoutEdns && !signed && !matches!(verdict, Verdict::Wrong(_)) {

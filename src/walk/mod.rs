@@ -13,6 +13,7 @@ pub mod stale;
 
 mod apply;
 mod begin;
+mod cookies;
 mod dice;
 mod doubt;
 mod goal;
@@ -62,6 +63,8 @@ pub struct WalkSettings {
     pub minimisation: Minimisation,
     /// Whether the case of names is mixed at random in queries over UDP.
     pub case_randomisation: bool,
+    /// Whether servers are shown cookies (RFC 7873).
+    pub cookies: bool,
     /// Whether servers are asked over IPv4.
     pub ipv4: bool,
     /// Whether servers are asked over IPv6.

@@ -31,6 +31,8 @@ pub struct Clean {
     pub tc: bool,
     /// Whether the reply had an OPT record.
     pub edns: bool,
+    /// Whether it answers a question with a cookie and does not show that.
+    pub cookie_refused: bool,
     /// The aliases from the name that was asked on: CNAMEs, and DNAMEs each with the CNAME made from it.
     pub chain: Vec<RrSet>,
     /// What the aliases lead to: the name that was asked when there is none.
@@ -108,6 +110,7 @@ pub fn reply(zone: &Name, asked: &Question, reply: Reply, may_follow: &dyn Fn(&N
         ra: reply.flags.ra(),
         tc: reply.flags.tc(),
         edns: reply.edns.is_some(),
+        cookie_refused: false,
         chain,
         end,
         answer: found,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cache::{Cache, NameServer, ServerState, Support};
 use crate::time::Time;
 use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Wrong};
-use crate::wire::{Edns, Name, Question, RecordType};
+use crate::wire::{Name, Question, RecordType};
 
 use super::ask::{Ask, AskId};
 use super::goal::{AtZone, Found, How, Pending, State};
@@ -61,7 +61,7 @@ impl Walk {
         let silent = silent.filter(|server| tcp(server) != Support::No);
         match silent {
             Some(server) => {
-                let how = How { transport: Transport::Tcp, edns: true, why: AskWhy::TcpAfterSilence };
+                let how = How { transport: Transport::Tcp, edns: true, cookie: true, why: AskWhy::TcpAfterSilence };
                 self.send(id, server, how, ChoiceWhy::Same, turn);
             }
             None => self.no_server_left(id, turn),
@@ -88,7 +88,7 @@ impl Walk {
             (_, true) => AskWhy::Minimised,
             (_, false) => AskWhy::Full,
         };
-        self.send(id, server, How { transport: Transport::Udp, edns, why }, choice, turn);
+        self.send(id, server, How { transport: Transport::Udp, edns, cookie: true, why }, choice, turn);
         true
     }
 
@@ -182,18 +182,15 @@ impl Walk {
         let Some(at) = goal.at() else { return };
         let zone = at.cut.zone.clone();
         let port = at.route.as_ref().and_then(|route| route.port(server.addr)).unwrap_or(settings.port);
-        at.queries += 1;
-        let tried = at.tried(&server);
-        tried.times += 1;
-        tried.over_tcp |= how.transport == Transport::Tcp;
-        let attempt = tried.times;
+        let attempt = at.attempt(&server, how.transport);
         // Over TCP nobody off the path can forge, so the case need not carry entropy.
         let check_case = settings.case_randomisation && how.transport == Transport::Udp;
         let mut sent = question.clone();
         if check_case {
             sent.name = question.name.with_case(turn.around.dice.bits());
         }
-        let patience = patience(&turn.around.servers.state(server.addr, turn.now), how.transport);
+        let state = turn.around.servers.state(server.addr, turn.now);
+        let patience = patience(&state, how.transport);
         let patience = if forwarded { patience.max(FORWARD_LEAST) } else { patience };
         let event = Event::Asked {
             ask: ask.0,
@@ -207,14 +204,15 @@ impl Walk {
             patience_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
         };
         self.note(turn, id, event);
-        let edns = Edns { version: 0, udp_size: settings.udp_size, dnssec_ok: true, options: Vec::new() };
+        let edns = turn.around.opt(&server, &state, how, attempt);
+        let cookie = edns.as_ref().and_then(|edns| edns.options.first()?.data.first_chunk().copied());
         turn.asks.push(Ask {
             id: ask,
             server: (server.addr, port).into(),
             transport: how.transport,
             attempt,
             question: sent,
-            edns: how.edns.then_some(edns),
+            edns,
             rd: forwarded,
             // RFC 6840 §5.9: who checks by himself, or whose client does, wants to see what fails the check of others.
             cd: forwarded && (!self.checking || validates),
@@ -232,6 +230,7 @@ impl Walk {
             minimised,
             forwarded,
             how,
+            cookie,
             sent,
             late_at,
             late: false,

@@ -120,6 +120,7 @@ pub(crate) fn settings(root: impl IntoIterator<Item = (Name, Vec<IpAddr>)>, port
         limits: Limits::default(),
         minimisation: Minimisation::Relaxed,
         case_randomisation: true,
+        cookies: true,
         ipv4: true,
         ipv6: false,
         avoid: Avoid::default(),
@@ -156,9 +157,10 @@ pub(crate) fn listen(ask: &Ask, id: u16, packets: Vec<Packet>, path: Duration) -
                 let bytes = packet.bytes.len();
                 return (rtt, Heard::Reply { ask: ask.id, reply, bytes, rtt, ignored });
             }
-            Err(Ignored::WrongCase) => {
-                ignored.push(Ignored::WrongCase);
-                return (rtt, Heard::Failed { ask: ask.id, why: Unreachable::CaseMismatch, ignored });
+            Err(what @ (Ignored::WrongCase | Ignored::NoCookie)) => {
+                let why = if what == Ignored::NoCookie { Unreachable::NoCookie } else { Unreachable::CaseMismatch };
+                ignored.push(what);
+                return (rtt, Heard::Failed { ask: ask.id, why, ignored });
             }
             Err(why) => ignored.push(why),
         }

@@ -49,6 +49,14 @@ const NAMED: &[(&str, &[&str])] = &[
     ("truncated", &["(127.53.3.13)*: truncated", "over TCP*as the answer over UDP was truncated"]),
     ("notcp", &["(127.53.3.14)*: truncated", "(127.53.3.14) failed over TCP: nothing listens there"]),
     ("noedns", &["(127.53.3.15)*does not understand EDNS", "ask ns1.noedns.lab.*again without EDNS"]),
+    (
+        "cookies",
+        &[
+            "(127.53.3.60)*with our cookie*wants another cookie",
+            "ask ns1.cookies.lab.*cookie*",
+            "with our cookie*the answer",
+        ],
+    ),
     ("ignoresedns", &["(127.53.3.16) after*the answer, 1 record"]),
     ("case", &["(127.53.3.17): a reply that does not keep the case", "ask ns1.case.lab.*over TCP"]),
     ("wrongid", &["ignored from ns1.wrongid.lab. (127.53.3.18): a reply with id*was sent"]),

@@ -107,6 +107,7 @@ impl Stage {
                     hints.entry(super::script::name(name)).or_default().push(addr.parse().expect("an address"));
                 }
                 "case" => settings.case_randomisation = value == "on",
+                "cookies" => settings.cookies = value == "on",
                 "ipv4" => settings.ipv4 = value == "on",
                 "ipv6" => settings.ipv6 = value == "on",
                 "avoid" => settings.avoid.nets.push(value.parse().expect("a network")),
