@@ -1,0 +1,234 @@
+//! What a zone that means harm can make us compute, and proofs that are short on purpose.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use rootwalk::dnssec::{
+    Accepts, Anchor, Anchors, Cut, Ds, Fact, Judge, Known, Limits, Settings, Spent, Statement, Verdict, ZoneTrust,
+    key_tag,
+};
+use rootwalk::trace::{Bogus, Insecure, Limit};
+use rootwalk::wire::{Name, Question, RecordType, RrSet};
+
+use crate::signer::{ED25519, Signer};
+use crate::world::NOW_UNIX_SECS;
+
+/// One zone with a trust anchor, and nothing else in the world.
+#[derive(Debug)]
+struct Zone {
+    keys: RrSet,
+    anchors: Anchors,
+}
+
+impl Known for Zone {
+    fn zone(&self, _: &Name) -> Option<Arc<ZoneTrust>> {
+        None
+    }
+
+    fn cuts(&self, _: &Name) -> (Vec<Cut>, bool) {
+        (Vec::new(), true)
+    }
+
+    fn told(&self) -> &[RrSet] {
+        &[]
+    }
+
+    fn own_zone(&self, _: &Name) -> Option<Name> {
+        None
+    }
+
+    fn keys(&self, _: &Name) -> Fact<RrSet> {
+        Fact::Is(self.keys.clone())
+    }
+
+    fn proved_secs(&self, _: &RrSet) -> Option<u32> {
+        None
+    }
+}
+
+impl Zone {
+    /// With these keys, signed by the key of `signer`, which its last anchor names.
+    fn new(signer: &Signer, keys: &[Vec<u8>], wrong_anchors: usize) -> Self {
+        let set = RrSet::new(signer.zone.clone(), RecordType::DNSKEY, 300, keys.iter().map(Vec::as_slice));
+        let data = [signer.zone.wire(), &signer.dnskey()].concat();
+        let mut anchors = Anchors::default();
+        for nth in 0..=wrong_anchors {
+            let mut hash = digest(&SHA256, &data).as_ref().to_vec();
+            hash[0] ^= u8::from(nth < wrong_anchors);
+            anchors.add(signer.zone.clone(), Anchor::Ds(Ds::new(signer.tag(), ED25519, 2, &hash)));
+        }
+        Self { keys: signer.sign(set), anchors }
+    }
+
+    fn judge(&self, statement: &Statement<'_>, limits: &Limits, spent: &mut Spent) -> Verdict {
+        let accepts = Accepts::default();
+        let settings = Settings { anchors: self.anchors.clone(), accepts, ..Settings::default() };
+        Judge::new(&settings, limits, self, NOW_UNIX_SECS, spent).judge(statement)
+    }
+
+    fn set(&self, set: &RrSet, limits: &Limits) -> (Verdict, Spent) {
+        let mut spent = Spent::default();
+        (self.judge(&Statement::Set { set, proof: &[] }, limits, &mut spent), spent)
+    }
+}
+
+fn is_secure(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Secure { .. })
+}
+
+/// What stopped the judge.
+fn stopped_by(verdict: &Verdict) -> Option<Limit> {
+    match verdict {
+        Verdict::Bogus(Bogus::TooCostly { limit, .. }) => Some(*limit),
+        _ => None,
+    }
+}
+
+fn www() -> RrSet {
+    RrSet::new("www.z.".parse().unwrap(), RecordType::A, 300, [&[192, 0, 2, 1][..]])
+}
+
+#[test]
+fn signatures_beyond_the_limit_are_not_looked_at() {
+    let signer = Signer::new("z.");
+    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    let right = signer.rrsig(&www(), &signer.form());
+    for (before, secure) in [(3, true), (4, false)] {
+        let other = |nth| crate::signer::Form { key_tag: signer.tag().wrapping_add(nth), ..signer.form() };
+        let mut sigs: Vec<Vec<u8>> = (1..=before).map(|nth| signer.rrsig(&www(), &other(nth))).collect();
+        sigs.push(right.clone());
+        let set = RrSet { sigs: sigs.iter().map(Vec::as_slice).collect(), ..www() };
+        let (verdict, spent) = zone.set(&set, &Limits::default());
+        assert_eq!(is_secure(&verdict), secure, "{before} before: {verdict:?}");
+        assert!(spent.validations <= 2, "what names no key costs nothing: {spent:?}");
+    }
+}
+
+/// A key with the tag of another one: the last two octets of the data make up for the rest.
+fn with_tag(tag: u16, salt: u8) -> Vec<u8> {
+    let mut rdata = [&[1, 1, 3, ED25519][..], &[salt; 32]].concat();
+    for last in 0..=u16::MAX {
+        rdata[34..].copy_from_slice(&last.to_be_bytes());
+        if key_tag(&rdata) == tag {
+            return rdata;
+        }
+    }
+    panic!("no such key");
+}
+
+#[test]
+fn keys_with_one_tag_beyond_the_limit_are_not_tried() {
+    let signer = Signer::new("z.");
+    let set = signer.sign(www());
+    for (before, secure) in [(1, true), (2, false)] {
+        let mut keys: Vec<Vec<u8>> = (1..=before).map(|salt| with_tag(signer.tag(), salt)).collect();
+        keys.push(signer.dnskey());
+        // The anchor is the key itself, so that its digest need not be searched for among them.
+        let mut zone = Zone::new(&signer, &keys, 0);
+        let text = format!("z. DNSKEY 257 3 15 {}", data_encoding::BASE64.encode(&signer.dnskey()[4..]));
+        zone.anchors = text.parse().unwrap();
+        let (verdict, spent) = zone.set(&set, &Limits::default());
+        assert_eq!(is_secure(&verdict), secure, "{before} before: {verdict:?}");
+        assert_eq!(spent.failed_validations, u32::from(before));
+    }
+}
+
+#[test]
+fn ds_records_beyond_the_limit_are_not_looked_at() {
+    let signer = Signer::new("z.");
+    let set = signer.sign(www());
+    for (before, secure) in [(7, true), (8, false)] {
+        let (verdict, _) = Zone::new(&signer, &[signer.dnskey()], before).set(&set, &Limits::default());
+        assert_eq!(is_secure(&verdict), secure, "{before} before: {verdict:?}");
+    }
+}
+
+#[test]
+fn signatures_cost_until_the_budget_is_spent() {
+    let signer = Signer::new("z.");
+    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    let (set, limits) = (signer.sign(www()), Limits::default());
+    let mut spent = Spent::default();
+    let statement = Statement::Set { set: &set, proof: &[] };
+    for _ in 0..limits.validations / 2 {
+        assert!(is_secure(&zone.judge(&statement, &limits, &mut spent)));
+    }
+    assert_eq!(stopped_by(&zone.judge(&statement, &limits, &mut spent)), Some(Limit::Validations));
+    assert_eq!(spent.validations, limits.validations);
+}
+
+/// An NSEC3 record that matches nothing, with as many iterations.
+fn nsec3(signer: &Signer, iterations: u16) -> RrSet {
+    let rdata = [&[1, 0][..], &iterations.to_be_bytes(), &[0, 20], &[0x77; 20], &[0, 1, 0x40]].concat();
+    signer.one("0000000000000000000000000000000a.z.", RecordType::NSEC3, &rdata)
+}
+
+/// CVE-2023-50868: long names, each label of which has to be hashed to find what encloses the name.
+#[test]
+fn hashes_cost_until_the_budget_is_spent() {
+    let signer = Signer::new("z.");
+    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    let limits = Limits { validations: 1000, ..Limits::default() };
+    let proof = [nsec3(&signer, limits.nsec3_iterations)];
+    let mut spent = Spent::default();
+    for nth in 0..10 {
+        let name = format!("{}{nth}.z.", "a.".repeat(120));
+        let question = Question::new(name.parse().unwrap(), RecordType::A);
+        let statement = Statement::Denial { question: &question, no_name: true, soa: None, proof: &proof };
+        let verdict = zone.judge(&statement, &limits, &mut spent);
+        assert!(matches!(verdict, Verdict::Bogus(_)), "{verdict:?}");
+        if stopped_by(&verdict) == Some(Limit::Nsec3Hashes) {
+            assert_eq!(spent.nsec3_hashes, limits.nsec3_hashes);
+            return;
+        }
+    }
+    panic!("nothing stops it: {spent:?}");
+}
+
+/// RFC 9276 §3.2: above the limit nothing is hashed at all, also where a delegation is denied (CVE-2026-1519).
+#[test]
+fn too_many_iterations_cost_nothing() {
+    let signer = Signer::new("z.");
+    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    let proof = [nsec3(&signer, 51)];
+    for (qtype, no_name) in [(RecordType::A, true), (RecordType::DS, false)] {
+        let question = Question::new("nope.z.".parse().unwrap(), qtype);
+        let statement = Statement::Denial { question: &question, no_name, soa: None, proof: &proof };
+        let mut spent = Spent::default();
+        let verdict = zone.judge(&statement, &Limits::default(), &mut spent);
+        assert!(matches!(verdict, Verdict::Insecure(Insecure::Iterations { iterations: 51, .. })), "{verdict:?}");
+        assert_eq!(spent.nsec3_hashes, 0);
+    }
+}
+
+/// RFC 9824 §3: one NSEC record at the name itself is the whole proof; NXNAME in it says that there is no such name.
+#[test]
+fn compact_denials_of_rfc_9824() {
+    const NXNAME: u16 = 128;
+    let signer = Signer::new("z.");
+    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    let (a, txt) = (RecordType::A, RecordType::TXT);
+    let verdict = |nsec: &RrSet, name: &str, qtype, no_name| {
+        let question = Question::new(name.parse().unwrap(), qtype);
+        let proof = [nsec.clone()];
+        let statement = Statement::Denial { question: &question, no_name, soa: None, proof: &proof };
+        zone.judge(&statement, &Limits::default(), &mut Spent::default())
+    };
+    let missing = signer.nsec("nope.z.", "\\000.nope.z.", &[46, 47, NXNAME]);
+    let present = signer.nsec("www.z.", "\\000.www.z.", &[1, 46, 47]);
+    let empty = signer.nsec("ent.z.", "\\000.ent.z.", &[46, 47]);
+    // §3.1: NODATA on the wire, for every type.
+    assert!(is_secure(&verdict(&missing, "nope.z.", a, false)) && is_secure(&verdict(&missing, "nope.z.", txt, false)));
+    // §5.1: NXDOMAIN where the server may say so.
+    assert!(is_secure(&verdict(&missing, "nope.z.", a, true)));
+    // §3.2, §3.3: a name with other types, and one with nothing but names below it.
+    assert!(is_secure(&verdict(&present, "www.z.", txt, false)) && is_secure(&verdict(&empty, "ent.z.", a, false)));
+    // The type that is there, another name, and a name that exists.
+    assert!(matches!(verdict(&present, "www.z.", a, false), Verdict::Bogus(_)));
+    assert!(matches!(verdict(&missing, "other.z.", a, true), Verdict::Bogus(_)));
+    for (nsec, name) in [(&present, "www.z."), (&empty, "ent.z.")] {
+        // The response code is not signed; the proof is of a name without the type.
+        let told = verdict(nsec, name, txt, true);
+        assert!(matches!(told, Verdict::NoData { .. }), "{name}: {told:?}");
+    }
+}
