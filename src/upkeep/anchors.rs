@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::dnssec::Anchors;
 use crate::dnssec::rollover::{Change, Observed, RETRY_SECS, Rollover, read, write};
-use crate::drive::{World, refresh, unix_secs};
+use crate::drive::{World, unix_secs, walk_unchecked};
 use crate::wire::{Name, Question, RecordType};
 
-use super::{ANY_AGE, file};
+use super::file;
 
 /// The trust anchors of a resolver and the file with their state.
 #[derive(Debug)]
@@ -58,8 +58,8 @@ impl AnchorKeeper {
         for nth in 0..self.all.len() {
             let zone = self.all[nth].zone().clone();
             let asked = Question::new(zone.clone(), RecordType::DNSKEY);
-            // Unchecked: a set that no trusted key signs may still revoke one.
-            let (outcome, _) = refresh(asked, ANY_AGE, true, world).await;
+            // From nothing, as only a new set tells news, and unchecked: a set that no trusted key signs may still revoke one.
+            let (outcome, _) = walk_unchecked(asked, &world.forgotten()).await;
             let Some(set) = outcome.answer.iter().find(|set| set.owner == zone && set.rtype == RecordType::DNSKEY)
             else {
                 tracing::warn!("the keys of {zone} cannot be had, so its trust anchors stay as they are");

@@ -23,9 +23,6 @@ pub struct Upkeep {
     pub signal: bool,
 }
 
-/// More than anything has left to live in a cache: what is asked for here is asked of servers, whatever is known.
-const ANY_AGE: Duration = Duration::from_secs(u32::MAX as u64);
-
 /// How often trusted keys are told of where nobody follows them: as often as a set with a TTL of two days, which is
 /// that of the root, is fetched anew (RFC 8145 §5.2, RFC 5011 §2.3).
 const SIGNAL_EACH: Duration = Duration::from_secs(86_400);

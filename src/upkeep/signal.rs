@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::drive::{World, refresh};
+use crate::drive::{World, walk_unchecked};
 use crate::trace::Trace;
 use crate::wire::{Name, Question, RecordType};
-
-use super::ANY_AGE;
 
 /// Asks each zone with trust anchors for `_ta-TAG-TAG...`, type NULL. The answers do not matter; how they were had is
 /// told.
@@ -14,8 +12,8 @@ pub async fn signal(world: &World) -> Vec<Trace> {
     let mut told = Vec::new();
     for (zone, _) in world.settings.proofs.anchors.all() {
         let Some(name) = name(&world.settings.proofs.anchors.tags(&zone), &zone) else { continue };
-        // Unchecked, so that nothing that is known of the zone answers in its place.
-        told.push(refresh(Question::new(name, RecordType::NULL), ANY_AGE, true, world).await.1);
+        // From nothing and unchecked, so that nothing that is known of the zone answers in its place.
+        told.push(walk_unchecked(Question::new(name, RecordType::NULL), &world.forgotten()).await.1);
     }
     told
 }
