@@ -19,7 +19,7 @@ use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::dnssec;
 use crate::drive::{self, Clock, World};
-use crate::http::{self, Certificate, Exhibit, HttpSettings};
+use crate::http::{self, Exhibit, HttpSettings};
 use crate::lab;
 use crate::listen::{self, Doors, ListenSettings, Open};
 use crate::policy::{LocalData, PolicySettings};
@@ -97,7 +97,7 @@ pub struct Listening<'a> {
 struct Front {
     dns: Open,
     http: http::Open,
-    certificate: Option<Certificate>,
+    renewal: Option<web::Renewal>,
     resolver: Resolver,
     upkeep: Upkeep,
 }
@@ -109,32 +109,11 @@ impl Front {
     }
 
     /// Waits until the program is to stop; meanwhile this thread does what nobody asks for.
-    async fn wait(&self, stop: &mut Stop) -> io::Result<()> {
+    async fn wait(&mut self, stop: &mut Stop) {
         tokio::select! {
-            told = self.told(stop) => told,
-            () = self.upkeep.run(self.resolver.world()) => Ok(()),
-        }
-    }
-
-    /// Waits until the program is to stop; meanwhile SIGHUP has the certificate read again.
-    async fn told(&self, stop: &mut Stop) -> io::Result<()> {
-        let Some(certificate) = &self.certificate else {
-            // Without anything to read again SIGHUP ends the program, as a terminal that closes means it to.
-            stop.asked().await;
-            return Ok(());
-        };
-        let mut hangup = signal(SignalKind::hangup())?;
-        loop {
-            tokio::select! {
-                () = stop.asked() => return Ok(()),
-                _ = hangup.recv() => match certificate.read_again() {
-                    Ok(()) => {
-                        tracing::info!("read {certificate} again");
-                        warn_of(certificate);
-                    }
-                    Err(error) => tracing::error!("serving with the former certificate: {error}"),
-                },
-            }
+            () = stop.asked() => {}
+            () = self.upkeep.run(self.resolver.world()) => {}
+            () = web::Renewal::run(self.renewal.as_mut()) => {}
         }
     }
 }
@@ -148,9 +127,9 @@ pub fn serve(settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<
     let runtime = runtime()?;
     runtime.block_on(async {
         let mut stop = Stop::new()?;
-        let open = open(settings, Staged::default())?;
+        let mut open = open(settings, Staged::default())?;
         ready(&open.listening());
-        open.wait(&mut stop).await?;
+        open.wait(&mut stop).await;
         close(open).await;
         Ok(())
     })
@@ -237,11 +216,10 @@ fn open(settings: &Settings, staged: Staged) -> Result<Front, RunError> {
     for warning in trust::warnings(&settings.dnssec, unix_secs()) {
         tracing::warn!("{warning}");
     }
-    let certificate = http.certificate().cloned();
-    certificate.iter().for_each(warn_of);
+    let renewal = http.certificate().cloned().map(web::Renewal::new).transpose()?;
     let resolver = resolver(settings);
     let (dns, http) = (doors.open(&resolver)?, http.open(resolver.clone())?);
-    Ok(Front { dns, http, certificate, resolver, upkeep: trust::upkeep(&settings.dnssec) })
+    Ok(Front { dns, http, renewal, resolver, upkeep: trust::upkeep(&settings.dnssec) })
 }
 
 /// Binds the doors for HTTP. A port that nobody asked for by name and that is taken is no reason to serve nobody.
@@ -253,12 +231,6 @@ fn http_doors(wanted: &HttpSettings, settings: &Settings) -> Result<http::Doors,
             Ok(http::Doors::bind(&HttpSettings { addresses: Vec::new(), ..wanted.clone() })?)
         }
         bound => Ok(bound?),
-    }
-}
-
-fn warn_of(certificate: &Certificate) {
-    if let Some(warning) = certificate.warning(unix_secs()) {
-        tracing::warn!("{warning}");
     }
 }
 

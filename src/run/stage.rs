@@ -69,13 +69,13 @@ pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Li
         settings.resolver.upstream_port = servers.port();
         // Whoever is in the lab may make tunnels to its origins.
         settings.proxy.connect_ports.extend(ports.map(|ports| ports.https));
-        let open = open(&settings, Staged { zoo: web::zoo(lab), authorities })?;
+        let mut open = open(&settings, Staged { zoo: web::zoo(lab), authorities })?;
         let (end, ended) = oneshot::channel::<()>();
         let (web_end, web_ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
         let web_serving = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
         ready(&Listening { web: ports, ..open.listening() });
-        open.wait(&mut stop).await?;
+        open.wait(&mut stop).await;
         // The servers of the lab go last: the queries in hand still need them.
         close(open).await;
         drop((end, web_end));

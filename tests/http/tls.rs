@@ -127,6 +127,15 @@ fn what_can_be_read_in_two_ways_is_refused_inside_of_tls_too() {
         let answer = say(TLS.address(), &format!("GET / HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"));
         assert!(answer.starts_with("HTTP/1.1 400 "), "{fields:?}: {answer}");
     }
+    // Nor does what is no TLS at all disturb anybody.
+    for garbage in [&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], b"\x16\x03\x01\xff\xff\x01", &[0xff; 4096]] {
+        let mut stream = TcpStream::connect(TLS.address()).unwrap();
+        stream.write_all(garbage).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    }
     let fine = say(TLS.address(), "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(fine.starts_with("HTTP/1.1 200 "), "{fine}");
 }
