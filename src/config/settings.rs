@@ -209,7 +209,7 @@ settings! {
         /// Traces and journeys that may be made at once; each does walks of its own.
         traces: usize = 8 => 1..=1000;
         /// Memory for the steps of past walks, so that the very answer that somebody has got can be explained: at some
-        /// 6 KiB for each they are the last 2,500 or so. 0 keeps none.
+        /// 6 KiB for each they are the last 2,500 or so. A quarter more is for journeys to pages. 0 keeps none.
         past_size: Bytes = Bytes(16 << 20) => Bytes(0)..=Bytes(1 << 40);
         /// The networks whose clients may see what others have looked up, which is nobody else's business (RFC 9076):
         /// the list of past walks and the live figures. All who are served may follow a link to one walk.

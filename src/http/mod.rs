@@ -37,7 +37,7 @@ use crate::wire::Name;
 pub use balance::Policy;
 pub use bind::{BindError, Doors};
 pub use journey::{FetchSettings, Wanted, fetch, url};
-pub use page::Exhibit;
+pub use page::{Exhibit, Visit};
 pub use tls::{Certificate, CertificateError};
 pub use worker::Open;
 
@@ -66,6 +66,8 @@ pub struct HttpSettings {
     pub traces: usize,
     /// Networks whose clients may see what others have looked up.
     pub past_allow: Vec<IpNet>,
+    /// Octets for the journeys of the past.
+    pub journey_bytes: usize,
     /// What there is to see, in a lab.
     pub zoo: Vec<Exhibit>,
     /// How the proxy works.
@@ -90,6 +92,7 @@ impl Default for HttpSettings {
             waiting: 1024,
             traces: 8,
             past_allow: Vec::new(),
+            journey_bytes: 4 << 20,
             zoo: Vec::new(),
             proxy: ProxySettings::default(),
             fetch: FetchSettings::default(),

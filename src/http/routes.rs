@@ -16,8 +16,9 @@ use super::journey::{self, Trust};
 use super::pool::Pool;
 use super::problem::Problem;
 use super::{HttpSettings, doh, guard, json, page, proxy, tell};
+use crate::journey::Journey;
 use crate::listen::Peer;
-use crate::serve::Resolver;
+use crate::serve::{Resolver, Ring};
 
 /// What all requests share.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Front {
     pub(super) traces: Arc<Semaphore>,
     /// Places for tunnels.
     pub(super) tunnels: Arc<Semaphore>,
+    /// The journeys of the past.
+    pub(super) journeys: Arc<Ring<Journey>>,
     /// Connections to origins.
     pub(super) pool: Arc<Pool>,
     /// How busy their addresses are.
@@ -46,6 +49,7 @@ impl Front {
             waiting: Arc::new(Semaphore::new(settings.waiting)),
             traces: Arc::new(Semaphore::new(settings.traces)),
             tunnels: Arc::new(Semaphore::new(settings.proxy.tunnels)),
+            journeys: Arc::new(Ring::new(settings.journey_bytes)),
             pool: Arc::new(Pool::new(settings.proxy.pooled)),
             balance: Arc::new(Balance::new()),
             trust: Arc::new(Trust::new(settings.fetch.authorities.clone())),
@@ -121,6 +125,8 @@ fn routes(front: &Front) -> Router {
         .route("/trace", only(get(page::ask)))
         .route("/trace/{*name}", only(get(page::trace)))
         .route("/t/{id}", only(get(page::kept)))
+        .route("/journey", only(get(page::journey)))
+        .route("/j/{id}", only(get(page::travelled)))
         .route("/past", only(get(page::past)))
         .route("/live", only(get(page::live)))
         .route("/metrics", only(get(page::metrics)))

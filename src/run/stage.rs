@@ -69,7 +69,7 @@ pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Li
         settings.resolver.upstream_port = servers.port();
         // Whoever is in the lab may make tunnels to its origins.
         settings.proxy.connect_ports.extend(ports.map(|ports| ports.https));
-        let mut open = open(&settings, Staged { zoo: web::zoo(lab), authorities })?;
+        let mut open = open(&settings, Staged { zoo: web::zoo(lab, ports), authorities })?;
         let (end, ended) = oneshot::channel::<()>();
         let (web_end, web_ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));

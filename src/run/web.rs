@@ -5,11 +5,13 @@ use std::io;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use url::Url;
 
 use super::unix_secs;
 use crate::config::{Balance, Settings};
-use crate::http::{Certificate, CertificateError, Exhibit, FetchSettings, HttpSettings, Policy, ProxySettings};
-use crate::lab::{Lab, Sample};
+use crate::http::{Certificate, CertificateError, Exhibit, FetchSettings, HttpSettings, Policy, ProxySettings, Visit};
+use crate::lab::web::Ports;
+use crate::lab::{self, Lab, Sample};
 use crate::wire::{Question, ResponseCode, text};
 
 /// How HTTP is served, but for the certificate, which stands in files.
@@ -25,6 +27,7 @@ pub(super) fn settings(settings: &Settings) -> HttpSettings {
         waiting: http.waiting,
         traces: http.traces,
         past_allow: http.past_allow.clone(),
+        journey_bytes: http.past_size.0 / 4,
         proxy: proxy_settings(settings),
         fetch: fetch_settings(settings),
         ..HttpSettings::default()
@@ -96,7 +99,7 @@ fn proxy_settings(settings: &Settings) -> ProxySettings {
 }
 
 /// What there is to see in a lab.
-pub(super) fn zoo(lab: &Lab) -> Vec<Exhibit> {
+pub(super) fn zoo(lab: &Lab, ports: Option<Ports>) -> Vec<Exhibit> {
     let exhibit = |broken, title: &str, what: &str, ask: &Question, rcodes: &[ResponseCode], ad| Exhibit {
         broken,
         title: title.to_owned(),
@@ -107,6 +110,7 @@ pub(super) fn zoo(lab: &Lab) -> Vec<Exhibit> {
         edes: Vec::new(),
         ad,
         trace: String::new(),
+        page: None,
     };
     let healthy = lab.healthy().iter().map(|sample| {
         let Sample { ask, what, rcodes, ad } = sample;
@@ -117,7 +121,34 @@ pub(super) fn zoo(lab: &Lab) -> Vec<Exhibit> {
         trace: row.trace.clone(),
         ..exhibit(true, &row.name, &row.what, &row.ask, &row.rcodes, row.ad)
     });
-    healthy.chain(broken).collect()
+    // Without origins there is nothing to fetch.
+    let web =
+        lab.web().zip(ports).into_iter().flat_map(|(web, ports)| web.row.iter().map(move |row| visit(row, ports)));
+    healthy.chain(broken).chain(web).collect()
+}
+
+/// A page to fetch, at the ports that the origins really have.
+fn visit(row: &lab::Visit, ports: Ports) -> Exhibit {
+    let mut url = row.url.clone();
+    if let Ok(mut at) = Url::parse(&url) {
+        let port = if at.scheme() == "https" { ports.https } else { ports.http };
+        if at.port().is_some() && at.set_port(Some(port)).is_ok() {
+            url = at.into();
+        }
+    }
+    let page = Visit { url, status: row.status, fails: row.fails.clone() };
+    Exhibit {
+        broken: row.fails.is_some(),
+        title: row.name.clone(),
+        what: row.what.clone(),
+        name: String::new(),
+        qtype: String::new(),
+        rcodes: Vec::new(),
+        edes: Vec::new(),
+        ad: false,
+        trace: String::new(),
+        page: Some(page),
+    }
 }
 
 /// Without the authorities, which stand in files.

@@ -21,7 +21,7 @@ use super::routes::Front;
 use crate::journey::Journey;
 use crate::serve::Resolver;
 
-pub(super) use api::journey;
+pub(super) use api::{Asked, begin, journey};
 pub(super) use tls::Trust;
 
 /// How pages are fetched; what `ProxySettings` say of addresses, choice and time to connect holds here too.

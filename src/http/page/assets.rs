@@ -20,6 +20,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "icon.svg" "image/svg+xml",
     "page.css" CSS,
     "dom.js" SCRIPT,
+    "journey.js" SCRIPT,
     "main.js" SCRIPT,
     "result.js" SCRIPT,
     "side.js" SCRIPT,

@@ -8,6 +8,7 @@ mod html;
 mod live;
 mod past;
 mod told;
+mod travelled;
 mod zoo;
 
 use std::fmt::Display;
@@ -26,9 +27,10 @@ pub(super) use html::{Html, InUrl};
 pub(super) use live::{live, metrics};
 pub(super) use past::past;
 pub(super) use told::{ask, kept, trace};
+pub(super) use travelled::{Document, journey, keep, travelled};
 pub(super) use zoo::zoo;
 
-pub use zoo::Exhibit;
+pub use zoo::{Exhibit, Visit};
 
 /// Nothing but what this server itself gives may run, load or be connected to, and nobody frames it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -40,6 +42,8 @@ rootwalk: a recursive DNS resolver that can explain every answer it gives.
   /trace/NAME?type=TYPE                  how the answer is found, to be read; cold=1 begins with empty caches, cd=1 does not validate
   /past?search=NAME&verdict=failed       walks of the past; also slow_ms=N
   /t/ID                                  one of them; also .json, .txt, .mmd (Mermaid), .svg
+  /journey?url=URL                       how a page is fetched, to be read; cold=1 begins with empty caches
+  /j/ID                                  a journey of the past; also .json, .txt, .har
   /zoo                                   in the lab: what there is to see
   /live, /metrics                        what the program is doing, in numbers; the latter for Prometheus
   /dns-query                             DNS over HTTP (RFC 8484), GET and POST

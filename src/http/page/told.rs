@@ -39,11 +39,14 @@ pub(in crate::http) struct Typed {
 /// `GET /trace?name=…`: leads to the address that says the same and can be passed on.
 pub(in crate::http) async fn ask(asked: Result<Query<Typed>, QueryRejection>) -> Result<Response, Problem> {
     let Query(Typed { name, how }) = asked.map_err(|_| Problem::bad_request("the query must have a parameter name"))?;
-    let mut to = format!("/trace/{}", InUrl(name.trim()));
-    let given = [("type", how.qtype), ("cold", how.cold), ("cd", how.cd)];
+    let name = name.trim();
+    // What is typed into the field of the page may be a URL.
+    let is_url = name.contains("://");
+    let mut to = if is_url { format!("/journey?url={}", InUrl(name)) } else { format!("/trace/{}", InUrl(name)) };
+    let given = [("type", how.qtype.filter(|_| !is_url)), ("cold", how.cold), ("cd", how.cd.filter(|_| !is_url))];
     let given = given.into_iter().filter_map(|(key, value)| Some((key, value.filter(|value| !value.is_empty())?)));
     for (nth, (key, value)) in given.enumerate() {
-        let _ = write!(to, "{}{key}={}", if nth == 0 { '?' } else { '&' }, InUrl(&value));
+        let _ = write!(to, "{}{key}={}", if nth == 0 && !is_url { '?' } else { '&' }, InUrl(&value));
     }
     Ok(Redirect::to(&to).into_response())
 }

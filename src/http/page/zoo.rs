@@ -34,6 +34,19 @@ pub struct Exhibit {
     pub ad: bool,
     /// What the trace must name, in words.
     pub trace: String,
+    /// A page to fetch, instead of a name to ask for.
+    pub page: Option<Visit>,
+}
+
+/// A page to fetch, and what to expect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Visit {
+    /// The page.
+    pub url: String,
+    /// The status of the last answer, where one can be had.
+    pub status: Option<u16>,
+    /// Why none can be had, in words.
+    pub fails: Option<String>,
 }
 
 /// `GET /zoo`.
@@ -48,6 +61,9 @@ pub(in crate::http) async fn zoo(State(front): State<Front>, headers: HeaderMap)
 
 impl Exhibit {
     fn expected(&self) -> String {
+        if let Some(Visit { status, fails, .. }) = &self.page {
+            return status.map_or_else(|| fails.clone().unwrap_or_default(), |status| status.to_string());
+        }
         let mut expected = self.rcodes.join(" or ");
         for code in &self.edes {
             expected += &format!(" + EDE {code}");
@@ -58,7 +74,8 @@ impl Exhibit {
 
 impl Display for Exhibit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} {}  {}: {}", self.name, self.qtype, self.expected(), self.what)
+        let asked = self.page.as_ref().map_or_else(|| format!("{} {}", self.name, self.qtype), |page| page.url.clone());
+        writeln!(f, "{asked}  {}: {}", self.expected(), self.what)
     }
 }
 
@@ -73,13 +90,18 @@ impl Display for Listed<'_> {
         }
         writeln!(f, "<ul class=\"past\">")?;
         for exhibit in self.0 {
-            let (name, qtype) = (InUrl(&exhibit.name), InUrl(&exhibit.qtype));
-            let (shown, what) = (Html(format!("{} {}", exhibit.name, exhibit.qtype)), Html(&exhibit.what));
-            let expected = Html(exhibit.expected());
-            writeln!(
-                f,
-                "<li><a href=\"/trace/{name}?type={qtype}&amp;cold=1\">{shown}</a> {what}; to expect: {expected}</li>"
-            )?;
+            let (what, expected) = (Html(&exhibit.what), Html(exhibit.expected()));
+            match &exhibit.page {
+                Some(page) => {
+                    write!(f, "<li><a href=\"/journey?url={}&amp;cold=1\">{}</a>", InUrl(&page.url), Html(&page.url))?;
+                }
+                None => {
+                    let (name, qtype) = (InUrl(&exhibit.name), InUrl(&exhibit.qtype));
+                    let shown = Html(format!("{} {}", exhibit.name, exhibit.qtype));
+                    write!(f, "<li><a href=\"/trace/{name}?type={qtype}&amp;cold=1\">{shown}</a>")?;
+                }
+            }
+            writeln!(f, " {what}; to expect: {expected}</li>")?;
         }
         writeln!(f, "</ul>\n</article>")
     }

@@ -1,6 +1,7 @@
 // What is where on the page, and what follows from a click.
 
 import { counted, el, json, mark, time } from "./dom.js";
+import { Journey, arrival, ending, journeyInShort } from "./journey.js";
 import { inShort, result, tick, tone } from "./result.js";
 import { Live, Past, Zoo, compare, expected, happened } from "./side.js";
 import { stream } from "./stream.js";
@@ -51,7 +52,7 @@ async function walk(asked, exhibit = null) {
   show("walk");
   const picture = new Walk();
   const title = heading(asked);
-  main.replaceChildren(title, el("div", { class: "busy", "aria-hidden": "true" }), banner(exhibit, null), picture.root);
+  main.replaceChildren(title, el("div", { class: "busy", "aria-hidden": "true" }), ...[banner(exhibit, null)].filter(Boolean), picture.root);
   say(`Walking to ${asked.name} ${asked.type} …`);
   if (exhibit) zoo.show(exhibit, null);
   const query = new URLSearchParams({ name: asked.name, type: asked.type });
@@ -68,10 +69,13 @@ async function walk(asked, exhibit = null) {
     history.pushState({}, "", `/t/${trace.id}`);
     finish(asked, trace, picture, exhibit);
   } catch (error) {
-    if (mine.signal.aborted) return;
-    main.replaceChildren(title, el("section", { class: "card result bad" }, el("p", { class: "verdict bad" }, mark("bad"), el("strong", { text: "That did not work" })), el("p", { text: error.message })));
-    say(error.message, true);
+    if (!mine.signal.aborted) failed(title, error);
   }
+}
+
+function failed(title, error) {
+  main.replaceChildren(title, el("section", { class: "card result bad" }, el("p", { class: "verdict bad" }, mark("bad"), el("strong", { text: "That did not work" })), el("p", { text: error.message })));
+  say(error.message, true);
 }
 
 function heading(asked) {
@@ -85,7 +89,7 @@ function banner(exhibit, trace) {
   const row = (name, ...inside) => el("div", {}, el("dt", { text: name }), el("dd", {}, ...inside));
   return el("section", { class: "card exhibit", "aria-label": "In the zoo" }, el("p", { class: "what", text: exhibit.what }),
     el("dl", {}, row("To expect", expected(exhibit), exhibit.trace && el("span", { class: "muted", text: `, and the walk names ${exhibit.trace}` })),
-      row("Happened", trace ? happened(trace) : "…", " ", trace && el("span", { class: wrong.length ? "bad" : "good" }, mark(wrong.length ? "bad" : "good"), wrong.length ? `differs: ${wrong.join(", ")}` : "as expected"))));
+      row("Happened", trace ? happened(exhibit, trace) : "…", " ", trace && el("span", { class: wrong.length ? "bad" : "good" }, mark(wrong.length ? "bad" : "good"), wrong.length ? `differs: ${wrong.join(", ")}` : "as expected"))));
 }
 
 /** Everything about a walk that has ended. */
@@ -156,8 +160,54 @@ async function open(id, push = true) {
 }
 
 function visit(exhibit) {
-  fill({ ...exhibit, cold: true });
-  walk(wish(), exhibit);
+  fill(exhibit.page ? { name: exhibit.page.url, type: "A", cold: true } : { ...exhibit, cold: true });
+  go(wish(), exhibit);
+}
+
+/** A name is looked up, a URL is fetched. */
+function go(asked, exhibit = null) {
+  if (asked.name.includes("://")) return travel(asked, exhibit);
+  return walk(asked, exhibit);
+}
+
+/** Fetches a page, and draws the way to it while it happens. */
+async function travel(asked, exhibit = null) {
+  running?.abort();
+  const mine = (running = new AbortController());
+  show("walk");
+  const picture = new Journey();
+  const title = el("h1", { class: "mono", text: asked.name });
+  main.replaceChildren(title, el("div", { class: "busy", "aria-hidden": "true" }), ...[banner(exhibit, null)].filter(Boolean), picture.root);
+  say(`On the way to ${asked.name} …`);
+  if (exhibit) zoo.show(exhibit, null);
+  const query = new URLSearchParams({ url: asked.name });
+  if (asked.cold) query.set("cold", "1");
+  try {
+    let journey = null;
+    await stream(`/api/journey?${query}`, (kind, data) => {
+      if (kind === "journey") journey = data;
+      else picture.on(kind, data);
+    }, mine.signal);
+    if (!journey) throw new Error("The journey broke off.");
+    history.pushState({}, "", `/j/${journey.id}`);
+    picture.finish(journey);
+    arrived(journey, picture, exhibit, asked);
+  } catch (error) {
+    if (!mine.signal.aborted) failed(title, error);
+  }
+}
+
+/** Everything about a journey that has ended. */
+function arrived(journey, picture, exhibit = zoo.exhibits?.find((each) => each.page?.url === journey.url), asked = wish()) {
+  const again = (cold, text) => el("button", { type: "button", onclick: () => {
+    fill({ ...asked, name: journey.url, cold });
+    travel(wish(), exhibit);
+  }, text });
+  main.replaceChildren(el("h1", { class: "mono", text: journey.url }), ...[banner(exhibit, journey)].filter(Boolean), arrival(journey),
+    el("p", { class: "acts" }, again(false, "Again, warm"), again(true, "Again, cold")), el("h2", { text: "The way there" }), picture.root);
+  if (exhibit) zoo.show(exhibit, journey);
+  document.title = journeyInShort(journey);
+  say(journeyInShort(journey), ending(journey).end.kind === "failed");
 }
 
 const wide = () => matchMedia("(min-width: 1080px)").matches;
@@ -178,24 +228,37 @@ function show(name) {
   panels[name]?.load?.call(name === "zoo" ? { load() {} } : panels[name]);
 }
 
+/** Shows a journey of the past. */
+async function openJourney(id) {
+  try {
+    const journey = await json(`/j/${id}`);
+    fill({ name: journey.url, type: "A", cold: false });
+    show("walk");
+    arrived(journey, Journey.of(journey));
+  } catch (error) {
+    say(error.message, true);
+  }
+}
+
 function welcome() {
   document.title = "rootwalk";
   const lab = zoo.exhibits?.length > 0;
+  const page = zoo.exhibits?.find((each) => each.page && !each.broken && each.page.url.includes("shop"));
   const tries = lab
-    ? [["www.example.com", "A", "a healthy name, proved from the root"], ["www.lame.lab", "A", "servers that do not serve their zone"], ["www.bogus.lab", "A", "a signature that does not hold"], ["chain.lab", "A", "aliases that lead to aliases"]]
+    ? [["www.example.com", "A", "a healthy name, proved from the root"], ["www.lame.lab", "A", "servers that do not serve their zone"], ["www.bogus.lab", "A", "a signature that does not hold"], ["www.dead.lab", "A", "nobody answers"]]
     : [["www.iana.org", "A", "an address"], ["ietf.org", "MX", "where its mail goes"], ["dnssec-failed.org", "A", "broken on purpose"]];
   main.replaceChildren(el("section", { class: "welcome" }, el("h1", { text: "Watch a look-up happen" }),
     el("p", { class: "lead", text: "Type a name: the walk from the root to the answer draws itself, with every server that was asked, what it said, and what became of it." }),
-    el("ul", { class: "tries" }, ...tries.map(([name, type, what]) => el("li", {}, el("button", { type: "button", class: "row", onclick: () => {
-      fill({ name, type, cold: true });
-      walk(wish());
+    el("ul", { class: "tries" }, ...[...tries, ...(page ? [[page.page.url, "", "a page, and what it takes to get it"]] : [])].map(([name, type, what]) => el("li", {}, el("button", { type: "button", class: "row", onclick: () => {
+      fill({ name, type: type || "A", cold: true });
+      go(wish());
     } }, el("span", { class: "title mono", text: `${name} ${type}` }), el("span", { class: "what muted", text: what })))))));
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const asked = wish();
-  if (asked.name) walk(asked);
+  if (asked.name) go(asked);
 });
 fields.do.addEventListener("change", () => {
   const last = runs.at(-1);
@@ -228,6 +291,11 @@ async function route(first) {
   const id = document.querySelector("meta[name=rootwalk]").content;
   const [, kind, name] = location.pathname.split("/");
   if (kind === "t" && name) return open(name.split(".")[0], false);
+  if (kind === "j" && name) return openJourney(name.split(".")[0]);
+  if (kind === "journey" && first && id) {
+    history.replaceState({}, "", `/j/${id}`);
+    return openJourney(id);
+  }
   if (kind === "trace" && first && id) {
     history.replaceState({}, "", `/t/${id}`);
     return open(id, false);

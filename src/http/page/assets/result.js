@@ -73,10 +73,7 @@ export function result(trace, { withProofs, broken, fromCache, exports = true })
     broken.setAttribute("tabindex", "-1");
     broken.focus({ preventScroll: true });
   }, text: "Show where it went wrong" });
-  const links = exports && trace.id && el("p", { class: "exports" },
-    el("a", { href: `/t/${trace.id}`, text: "Permanent link" }),
-    ...[["json", "JSON"], ["txt", "Text"], ["mmd", "Mermaid"], ["svg", "SVG"]].map(([suffix, text]) => el("a", { href: `/t/${trace.id}.${suffix}`, text })),
-    el("button", { type: "button", class: "quiet", onclick: (event) => copy(event.currentTarget, trace.id), text: "Copy as text" }));
+  const links = exports && copyable("/t", trace.id, [["json", "JSON"], ["txt", "Text"], ["mmd", "Mermaid"], ["svg", "SVG"]]);
   const card = el("section", { class: `card result ${kind}`, "aria-label": "Outcome" }, head,
     el("p", { class: "facts muted", text: facts.filter(Boolean).join(" · ") }), ...why, show,
     records("Answer", trace.answer, trace, withProofs),
@@ -85,9 +82,17 @@ export function result(trace, { withProofs, broken, fromCache, exports = true })
   return card;
 }
 
-async function copy(button, id) {
+/** Links to what is kept, in all its forms. */
+export function copyable(where, id, forms) {
+  if (!id) return null;
+  return el("p", { class: "exports" }, el("a", { href: `${where}/${id}`, text: "Permanent link" }),
+    ...forms.map(([suffix, text]) => el("a", { href: `${where}/${id}.${suffix}`, text })),
+    el("button", { type: "button", class: "quiet", onclick: (event) => copy(event.currentTarget, `${where}/${id}.txt`), text: "Copy as text" }));
+}
+
+async function copy(button, path) {
   try {
-    const text = await (await fetch(`/t/${id}.txt`)).text();
+    const text = await (await fetch(path)).text();
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
   } catch {

@@ -1,27 +1,37 @@
 // Beside the picture: the zoo, past look-ups, and live figures.
 
 import { counted, el, json, mark, octets, svg, time } from "./dom.js";
+import { ending } from "./journey.js";
+import { judged } from "./result.js";
 
-/** What the zoo expects and what happened, compared. */
-export function compare(exhibit, trace) {
-  const judged = trace.steps.findLast((step) => step.event === "judged")?.judged.security;
-  const codes = trace.edes.map((ede) => ede.code);
+/** What the zoo expects and what happened, compared: what differs. `told` is a trace or a journey. */
+export function compare(exhibit, told) {
+  if (exhibit.page) {
+    const { end, response } = ending(told);
+    const got = end.kind === "failed" ? null : response?.status;
+    return got === (exhibit.page.status ?? null) ? [] : [happened(exhibit, told)];
+  }
+  const codes = told.edes.map((ede) => ede.code);
   const wrong = [];
-  if (!exhibit.rcodes.includes(trace.rcode)) wrong.push(trace.rcode);
+  if (!exhibit.rcodes.includes(told.rcode)) wrong.push(told.rcode);
   wrong.push(...exhibit.edes.filter((code) => !codes.includes(code)).map((code) => `no EDE ${code}`));
-  if (exhibit.ad && judged !== "secure") wrong.push("not proved");
+  if (exhibit.ad && judged(told) !== "secure") wrong.push("not proved");
   return wrong;
 }
 
 /** What is to be expected, in short. */
 export function expected(exhibit) {
+  if (exhibit.page) return String(exhibit.page.status ?? exhibit.page.fails);
   return [exhibit.rcodes.join(" or "), ...exhibit.edes.map((code) => `EDE ${code}`), ...(exhibit.ad ? ["proved"] : [])].join(", ");
 }
 
 /** What happened, in short. */
-export function happened(trace) {
-  const judged = trace.steps.findLast((step) => step.event === "judged")?.judged.security;
-  return [trace.rcode, ...trace.edes.map((ede) => `EDE ${ede.code}`), ...(judged === "secure" ? ["proved"] : [])].join(", ");
+export function happened(exhibit, told) {
+  if (exhibit.page) {
+    const { end, response } = ending(told);
+    return end.kind === "failed" ? end.why : String(response?.status);
+  }
+  return [told.rcode, ...told.edes.map((ede) => `EDE ${ede.code}`), ...(judged(told) === "secure" ? ["proved"] : [])].join(", ");
 }
 
 /** The list of exhibits; a click on one calls `visit`. */
@@ -38,17 +48,18 @@ export class Zoo {
       this.root.append(el("p", { class: "muted", text: "There is none on the Internet. `rootwalk lab` has one." }));
       return;
     }
-    for (const [broken, title] of [[true, "What is broken"], [false, "What is well"]]) {
+    const groups = [["Broken names", (each) => each.broken && !each.page], ["Pages", (each) => each.page], ["Healthy names", (each) => !each.broken && !each.page]];
+    for (const [title, fits] of groups) {
       const list = el("ul", { class: "rows" });
-      this.exhibits.filter((exhibit) => exhibit.broken === broken).forEach((exhibit) => list.append(this.row(exhibit)));
-      this.root.append(el("h3", { text: title }), list);
+      this.exhibits.filter(fits).forEach((exhibit) => list.append(this.row(exhibit)));
+      if (list.children.length) this.root.append(el("h3", { text: title }), list);
     }
   }
 
   row(exhibit) {
     const outcome = el("span", { class: "outcome" });
     const button = el("button", { type: "button", class: "row", onclick: () => this.visit(exhibit) },
-      el("span", { class: "title mono", text: exhibit.broken ? exhibit.title : `${exhibit.name} ${exhibit.type}` }), outcome,
+      el("span", { class: "title mono", text: exhibit.broken || exhibit.page ? exhibit.title : `${exhibit.name} ${exhibit.type}` }), outcome,
       el("span", { class: "what", text: exhibit.what }),
       el("span", { class: "expect muted", text: `expect ${expected(exhibit)}` }));
     this.rows.set(exhibit, { button, outcome });

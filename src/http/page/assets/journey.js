@@ -1,0 +1,219 @@
+// The way to a page as one waterfall: caches, DNS, the race of the addresses, TCP, TLS, HTTP, and the parts of Server-Timing.
+
+import { copyable } from "./result.js";
+import { counted, el, mark, octets, time } from "./dom.js";
+import { Walk } from "./walk.js";
+
+const ENDS = { connected: "connected", refused: "refused", silent: "silent", unreachable: "unreachable", overtaken: "overtaken by another", prohibited: "not allowed (proxy.allow)" };
+const WHYS = { first: "", silence: "as the one before it was silent", failure: "as the one before it failed" };
+const PARTS = { balancer: "load balancer", application: "application", database: "database", cache: "cache", other: "server" };
+
+/** One journey on the page. */
+export class Journey {
+  constructor() {
+    this.hops = [];
+    this.bars = [];
+    this.now = 0;
+    this.axis = el("p", { class: "axis falls-axis", "aria-hidden": "true" }, el("span", { text: "0" }), el("span"));
+    this.list = el("div", { class: "hops" });
+    this.root = el("div", { class: "picture journey" }, this.axis, this.list);
+  }
+
+  /** A journey of the past, drawn at once. */
+  static of(journey) {
+    const drawn = new Journey();
+    journey.hops.forEach((hop, nth) => {
+      const tell = (kind, value, at_us = 0) => drawn.on(kind, { hop: nth, at_us, [kind]: value });
+      drawn.on("hop", { hop: hop.url, at_us: hop.begun_us });
+      hop.caches.forEach((cache) => tell("cache", cache));
+      hop.lookups.forEach((lookup, at) => {
+        tell("lookup", lookup);
+        for (const step of lookup.trace?.steps ?? []) tell("step", { lookup: at, step });
+        if (lookup.ended_us !== null) tell("found", lookup);
+      });
+      if (hop.services) tell("services", hop.services);
+      hop.race?.attempts.forEach((attempt) => tell("attempt", attempt));
+      for (const kind of ["tls", "request", "response"]) if (hop[kind]) tell(kind, hop[kind]);
+      if (hop.response?.body) tell("body", hop.response.body);
+      if (hop.end) tell("end", hop.end, hop.begun_us + hop.time_us);
+    });
+    drawn.finish(journey);
+    return drawn;
+  }
+
+  /** Draws one event. */
+  on(kind, data) {
+    this.now = Math.max(this.now, data.at_us ?? 0);
+    const draw = this[`on_${kind}`];
+    if (draw) draw.call(this, data[kind] ?? data, this.hops[data.hop], data);
+    this.measure();
+  }
+
+  on_hop(url) {
+    const rows = el("ol", { class: "falls" });
+    const caches = el("p", { class: "note cache", hidden: true });
+    const end = el("p", { class: "note hop-end" });
+    this.hops.push({ rows, caches, end, looked: [], lookups: [], attempts: new Map() });
+    this.list.append(el("section", { class: "hop card" }, el("h3", { class: "mono", text: url }), caches, rows, end));
+  }
+
+  on_cache(cache, hop) {
+    hop.looked.push(cache);
+    hop.caches.hidden = false;
+    const found = hop.looked.filter((each) => each.found);
+    const names = [...new Set(hop.looked.map((each) => each.cache))].join(", ");
+    hop.caches.replaceChildren(mark("cache"), found.length
+      ? `known already: ${found.map((each) => `${each.cache} of ${each.key}${each.age_secs === null ? "" : `, ${each.age_secs} s old`}`).join("; ")}`
+      : `nothing known yet (${names})`);
+  }
+
+  on_lookup(lookup, hop) {
+    const walk = new Walk();
+    const inside = el("details", { class: "inside" }, el("summary", { text: "the walk" }), walk.root);
+    const row = this.row(hop, "DNS", [el("span", { class: "mono", text: lookup.name }), " ", el("span", { class: "type", text: lookup.type })], lookup.begun_us, inside);
+    hop.lookups.push({ ...row, walk, begun: lookup.begun_us });
+  }
+
+  on_step({ lookup: at, step }, hop) {
+    const lookup = hop?.lookups[at];
+    if (!lookup) return;
+    lookup.walk.step(step);
+    if (step.event === "asked") lookup.row.querySelector("summary").textContent = `the walk, ${counted(lookup.walk.asks.size, "query", "queries")}`;
+  }
+
+  on_found(found, hop) {
+    const row = hop.lookups.find((each) => each.begun === found.begun_us);
+    if (!row) return;
+    const failed = !found.addresses.length && found.trace && !["NOERROR", "NXDOMAIN"].includes(found.trace.rcode);
+    this.close(row, found.ended_us, failed ? "bad" : "good", found.addresses.length ? found.addresses.join(", ") : failed ? found.trace.edes[0]?.text ?? found.trace.rcode : "none");
+    if (found.id) row.row.querySelector(".inside").append(el("p", { class: "exports" }, el("a", { href: `/t/${found.id}`, text: "This look-up alone" })));
+  }
+
+  on_services(services, hop) {
+    const told = services.endpoints?.map((each) => `${each.target}:${each.port} (${each.alpn?.join(", ") || "any protocol"})`).join("; ");
+    if (told) hop.rows.append(el("li", { class: "fall plain" }, el("p", { class: "note" }, `HTTPS records name ${told}`)));
+  }
+
+  on_attempt(attempt, hop) {
+    const key = `${attempt.address} ${attempt.begun_us}`;
+    let row = hop.attempts.get(key);
+    if (!row) {
+      const why = [attempt.found_by === "hint" && "from an address hint", WHYS[attempt.why]].filter(Boolean).join(", ");
+      row = this.row(hop, "TCP", [el("span", { class: "mono", text: attempt.address }), why && el("span", { class: "muted", text: ` ${why}` })], attempt.begun_us);
+      hop.attempts.set(key, row);
+    }
+    if (!attempt.end) return;
+    const { kind, why } = attempt.end;
+    this.close(row, attempt.ended_us ?? this.now, kind === "connected" ? "good" : kind === "overtaken" ? "left" : "bad", ENDS[kind] ?? why ?? kind);
+  }
+
+  on_tls(tls, hop) {
+    const row = this.row(hop, "TLS", [el("span", { class: "mono", text: tls.server_name ?? "" })], tls.begun_us,
+      tls.certificates?.length > 0 && el("details", { class: "inside" }, el("summary", { text: counted(tls.certificates.length, "certificate", "certificates") }),
+        el("ul", {}, ...tls.certificates.map((each) => el("li", { class: "note" }, `${each.subject}: for ${each.names.join(", ") || "no name"}, by ${each.issuer}, until ${each.not_after}, ${each.key}`)))));
+    const bad = tls.ended_us === null || tls.problems?.length > 0;
+    this.close(row, tls.ended_us ?? this.now, bad ? "bad" : "good", bad ? tls.problems.join("; ") || "no agreement" : [tls.version, tls.alpn, tls.cipher].filter(Boolean).join(", "));
+  }
+
+  on_request(request, hop) {
+    hop.request = this.row(hop, "HTTP", [el("b", { text: request.method }), " ", el("span", { class: "mono", text: request.target })], request.begun_us);
+    hop.begun = request.begun_us;
+  }
+
+  on_response(response, hop) {
+    const row = hop.request;
+    if (row) this.close(row, response.head_us, response.status < 400 ? "good" : "bad", `${response.status} ${response.reason ?? ""} by ${response.version}`);
+    let from = hop.begun ?? response.head_us;
+    for (const timing of response.server_timing) {
+      // The header does not say when a part began: they stand one behind the other.
+      const part = this.row(hop, PARTS[timing.part] ?? timing.part, [timing.description || timing.name], from, null, "part");
+      from += timing.duration_ms * 1000;
+      this.close(part, Math.min(from, response.head_us), "asked", "");
+      part.value.textContent = `${timing.duration_ms.toFixed(timing.duration_ms < 10 ? 2 : 0)} ms`;
+    }
+    hop.headUs = response.head_us;
+  }
+
+  on_body(body, hop) {
+    const row = this.row(hop, "Body", [octets(body.bytes)], hop.headUs ?? body.ended_us);
+    this.close(row, body.ended_us, body.cut ? "bad" : "good", body.cut ? "cut off" : "");
+  }
+
+  on_end(end, hop) {
+    const bad = end.kind === "failed";
+    const text = bad ? end.why : end.kind === "page" ? "" : `${end.kind === "upgrade" ? "the host wants https" : "leads"} to ${end.to}`;
+    hop.end.className = `note hop-end ${bad ? "bad" : "muted"}`;
+    if (text) hop.end.replaceChildren(mark(bad ? "bad" : "asked"), text);
+    if (bad) hop.end.closest(".hop").classList.add("broken");
+  }
+
+  /** A row with its bar. */
+  row(hop, kind, name, begin, inside = null, more = "") {
+    const fill = el("i", { class: "wait" });
+    const value = el("span", { class: "value muted" });
+    const told = el("p", { class: "told-end" });
+    const row = el("li", { class: `fall ${more}` }, el("span", { class: "kind", text: kind }),
+      el("div", { class: "name" }, el("p", {}, ...name.filter(Boolean)), told, inside || null),
+      el("div", { class: "track", "aria-hidden": "true" }, fill), value);
+    hop.rows.append(row);
+    const bar = { fill, begin, end: null };
+    this.bars.push(bar);
+    return { row, bar, value, told };
+  }
+
+  close({ bar, value, told }, end, tone, text) {
+    bar.end = end;
+    bar.fill.className = tone;
+    value.textContent = time(Math.max(0, end - bar.begin));
+    if (text) told.replaceChildren(...(tone === "bad" || tone === "good" ? [mark(tone)] : []), el("span", { class: tone === "bad" ? "bad" : "" , text }));
+  }
+
+  measure() {
+    const whole = Math.max(this.now, 1000);
+    this.axis.lastChild.textContent = time(whole);
+    for (const { fill, begin, end } of this.bars) {
+      fill.style.left = `${(100 * begin) / whole}%`;
+      fill.style.width = `${Math.max(0.6, (100 * ((end ?? this.now) - begin)) / whole)}%`;
+    }
+  }
+
+  /** The journey has ended. */
+  finish(journey) {
+    this.now = Math.max(journey.time_us, 1);
+    for (const bar of this.bars) {
+      if (bar.end !== null) continue;
+      bar.end = this.now;
+      bar.fill.className = "left";
+    }
+    journey.hops.forEach((hop, nth) => hop.lookups.forEach((lookup, at) => {
+      if (lookup.trace) this.hops[nth]?.lookups[at]?.walk.end(lookup.trace);
+    }));
+    this.measure();
+  }
+}
+
+/** How it ended: the last hop's end, and its response. */
+export function ending(journey) {
+  const last = journey.hops.at(-1);
+  return { end: last?.end ?? { kind: "failed", why: "it did not begin" }, response: last?.response ?? null, hop: last };
+}
+
+/** One line about it. */
+export function journeyInShort(journey) {
+  const { end, response } = ending(journey);
+  return end.kind === "failed" ? `${journey.url}: ${end.why}` : `${journey.url}: ${response?.status ?? ""} ${response?.reason ?? ""}, ${time(journey.time_us)}`;
+}
+
+/** The card with the outcome. */
+export function arrival(journey) {
+  const { end, response, hop } = ending(journey);
+  const bad = end.kind === "failed" || response?.status >= 400;
+  const kind = bad ? "bad" : "good";
+  const type = response?.headers.find(([name]) => name.toLowerCase() === "content-type")?.[1];
+  const facts = [response?.version, type, response?.body && octets(response.body.bytes), hop?.tcp && `from ${hop.tcp.remote}`, time(journey.time_us), journey.hops.length > 1 && counted(journey.hops.length - 1, "redirect", "redirects")];
+  return el("section", { class: `card result ${kind}`, "aria-label": "Outcome" },
+    el("p", { class: `verdict ${kind}` }, mark(kind), el("strong", { text: end.kind === "failed" ? "No page" : `${response?.status ?? ""} ${response?.reason ?? ""}` }),
+      hop?.tls && el("span", { class: `security ${hop.tls.trusted ? "secure" : "bogus"}`, text: hop.tls.trusted ? "certificate trusted" : "certificate not trusted" })),
+    el("p", { class: "facts muted", text: facts.filter(Boolean).join(" · ") }),
+    end.kind === "failed" && el("p", { class: "why bad", text: end.why }), copyable("/j", journey.id, [["json", "JSON"], ["txt", "Text"], ["har", "HAR"]]));
+}

@@ -1,0 +1,330 @@
+// The page as a person meets it. `node page.mjs http://HOST:PORT`; with SCREENSHOTS=DIR also pictures for docs/.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const [base] = process.argv.slice(2);
+const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] }).catch((error) => {
+  console.error(`chromium is needed (Debian package chromium): ${error.message}`);
+  process.exit(1);
+});
+
+/** A page that fails the test when a script fails, when the policy is broken, or when it asks anybody else. */
+async function fresh(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", ...options });
+  const page = await context.newPage();
+  page.wrong = [];
+  page.on("pageerror", (error) => page.wrong.push(error.message));
+  page.on("console", (line) => {
+    // A link to what is gone is answered with 404, which Chromium reports as an error too.
+    if (line.type() === "error" && !line.text().includes("404")) page.wrong.push(line.text());
+  });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(base)) page.wrong.push(`asked ${request.url()}`);
+  });
+  return page;
+}
+
+async function open(page, path = "/") {
+  await page.goto(base + path);
+  await page.waitForSelector("body[data-ready]");
+}
+
+/** Types a name, and returns when the outcome is there. */
+async function walk(page, name, { type = "A", cold = true, cd = false } = {}) {
+  await page.evaluate(() => document.querySelector(".result")?.remove());
+  await page.fill("[name=name]", name);
+  await page.fill("[name=type]", type);
+  await page.locator(`[name=cold][value="${cold ? 1 : ""}"]`).check();
+  await page.locator("[name=cd]").setChecked(cd);
+  await page.focus("[name=name]");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".result", { timeout: 30_000 });
+}
+
+const texts = (page, selector) => page.$$eval(selector, (all) => all.map((each) => each.innerText.replace(/\s+/g, " ").trim()));
+const text = async (page, selector) => (await texts(page, selector))[0] ?? "";
+const queries = async (page) => Number(/(\d+) quer/.exec(await text(page, ".facts"))[1]);
+
+async function accessible(page, what) {
+  // The policy of the page lets no script in from elsewhere; the one of the test comes in by the debugger.
+  await page.evaluate(`${axe}\n;undefined`);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  const told = serious.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
+  assert.deepEqual(told, [], `axe-core on ${what}`);
+}
+
+const noOverflow = async (page, what) =>
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, `${what} is wider than the window`);
+
+const tests = {
+  async "the steps appear in order, while they happen"() {
+    const page = await fresh();
+    await open(page);
+    // Its servers are silent: the ladder has to be there long before the end.
+    await page.fill("[name=name]", "www.dead.lab");
+    await page.locator('[name=cold][value="1"]').check();
+    await page.click(".go");
+    await page.waitForSelector('.stop[data-zone="dead.lab."] .ask-row');
+    assert.equal(await page.$(".result"), null, "the steps come before the outcome");
+    await page.waitForSelector(".result", { timeout: 30_000 });
+    assert.deepEqual(await page.$$eval(".ladder > .stop.zone", (all) => all.map((each) => each.dataset.zone)), [".", "lab.", "dead.lab."]);
+    assert.match(await text(page, ".result .why"), /no server of dead\.lab\. gave an answer: ns\d\.dead\.lab\. \(127\.53\.3\.\d\) failed/);
+    assert.equal(await page.getAttribute(".stop.broken", "data-zone"), "dead.lab.");
+    await page.click("text=Show where it went wrong");
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.zone), "dead.lab.");
+    assert.match(await text(page, "#status"), /SERVFAIL/);
+    return page;
+  },
+
+  async "a healthy name is proved, its TTL runs down, and DO shows the signatures"() {
+    const page = await fresh();
+    await open(page);
+    await walk(page, "www.example.com");
+    assert.deepEqual(await texts(page, ".verdict strong"), ["NOERROR"]);
+    assert.equal(await text(page, ".security"), "secure");
+    assert.deepEqual(await page.$$eval(".records td.type", (all) => all.map((each) => each.textContent)), ["A"]);
+    const before = parseInt(await text(page, "td.ttl"), 10);
+    await page.waitForFunction((was) => parseInt(document.querySelector("td.ttl").textContent, 10) < was, before);
+    await page.check("[name=do]");
+    assert.deepEqual(await page.$$eval(".records td.type", (all) => all.map((each) => each.textContent)), ["A", "RRSIG"]);
+    const chain = await texts(page, ".chain li");
+    assert.match(chain[0], /a trust anchor names key \d+/);
+    assert.match(chain.at(-1), /^secure/);
+    await walk(page, "www.bogus.lab", { cd: true });
+    assert.deepEqual(await texts(page, ".verdict strong"), ["NOERROR"]);
+    await walk(page, "www.bogus.lab");
+    assert.equal(await text(page, ".security"), "bogus");
+    return page;
+  },
+
+  async "cold and warm, side by side"() {
+    const page = await fresh();
+    await open(page);
+    await walk(page, "www.example.org", { cold: false });
+    await walk(page, "www.example.org", { cold: false });
+    assert.equal(await queries(page), 0, "what was learned is known");
+    await page.click("text=Again, cold");
+    await page.waitForFunction(() => /cold cache/.test(document.querySelector(".facts")?.innerText ?? ""));
+    assert.ok((await queries(page)) > 3, "cold begins at the root");
+    await walk(page, "www.example.org", { cold: false });
+    assert.equal(await queries(page), 0, "cold left the live cache alone");
+    await page.click("text=Beside the run before");
+    const rows = await texts(page, ".differences tbody tr");
+    assert.match(rows[0], /cold warm/);
+    assert.match(rows[1], /Questions sent [1-9]\d* 0/);
+    assert.equal(await page.locator(".column .ladder").first().isVisible(), true);
+    await noOverflow(page, "the comparison");
+    await accessible(page, "the comparison");
+    return page;
+  },
+
+  async "a permanent link outlives the page, and the past is found by search"() {
+    const page = await fresh();
+    await open(page);
+    await walk(page, "www.refused.lab");
+    const path = new URL(page.url()).pathname;
+    assert.match(path, /^\/t\/[0-9a-f]{12}$/);
+    const ladder = await text(page, ".picture");
+    const other = await fresh();
+    await open(other, path);
+    assert.equal(await text(other, ".picture"), ladder);
+    await other.reload();
+    await other.waitForSelector("body[data-ready]");
+    assert.equal(await text(other, ".picture"), ladder);
+    await open(other, "/trace/www.refused.lab?type=A");
+    assert.match(new URL(other.url()).pathname, /^\/t\//);
+    await other.click("[data-view=past]");
+    await other.fill("[name=search]", "REFUSED");
+    await other.waitForFunction(() => document.querySelectorAll(".panel .row").length >= 2 && [...document.querySelectorAll(".panel .row")].every((row) => row.innerText.includes("refused")));
+    await other.selectOption("[name=verdict]", "secure");
+    await other.waitForFunction(() => document.querySelectorAll(".panel .row").length === 0);
+    await open(other, "/t/000000000000");
+    assert.match(await text(other, "#status"), /not kept any more/);
+    assert.deepEqual(other.wrong, []);
+    for (const suffix of ["json", "txt", "mmd", "svg"]) assert.equal((await page.request.get(`${base}${path}.${suffix}`)).status(), 200);
+    return page;
+  },
+
+  async "a name that is markup stays text"() {
+    const page = await fresh();
+    await open(page);
+    const name = '<script>alert(1)</script>."onmouseover=alert(2)><img/src=x>.example.com';
+    await walk(page, name);
+    await page.click("[data-view=past]");
+    await page.waitForSelector(".panel .row");
+    assert.ok((await text(page, ".panel .row .title")).includes("<script>"));
+    await page.reload();
+    await page.waitForSelector("body[data-ready] .result");
+    assert.ok((await text(page, "h1")).includes("<script>alert(1)</script>"));
+    const foreign = "main script, main img, aside script, aside img, [onmouseover]";
+    assert.equal(await page.$(foreign), null);
+    // The same in plain HTML.
+    const plain = await fresh({ javaScriptEnabled: false });
+    await plain.goto(page.url());
+    assert.ok((await plain.textContent("h1")).includes("<script>alert(1)</script>"));
+    assert.equal(await plain.$("main script, main img, [onmouseover]"), null);
+    return page;
+  },
+
+  async "without JavaScript the same can be read"() {
+    const page = await fresh({ javaScriptEnabled: false });
+    await page.goto(base);
+    await page.fill("[name=name]", "www.lame.lab");
+    await page.click(".go");
+    assert.match(page.url(), /\/trace\/www\.lame\.lab\?type=A$/);
+    assert.match(await page.textContent(".why"), /is lame/);
+    assert.ok((await page.locator(".steps li").count()) > 10);
+    await page.fill("[name=name]", (await exhibits()).find((each) => each.title === "shop")?.page.url ?? "http://www.example.com/");
+    await page.click(".go");
+    assert.match(page.url(), /\/journey\?url=http/);
+    assert.match(await page.textContent("pre"), /dns/);
+    for (const link of ["Zoo", "Past", "Live"]) {
+      await page.click(`nav >> text=${link}`);
+      assert.ok((await page.textContent("h1")).length > 2);
+    }
+    return page;
+  },
+
+  async "everything by keyboard alone"() {
+    const page = await fresh();
+    await open(page);
+    const focused = () => page.evaluate(() => document.activeElement.getAttribute("name") ?? document.activeElement.innerText?.trim().split("\n")[0]);
+    assert.equal(await focused(), "name", "one can type at once");
+    await page.keyboard.type("www.lame.lab");
+    const order = [];
+    for (let tabs = 0; tabs < 5; tabs += 1) {
+      await page.keyboard.press("Tab");
+      order.push(await focused());
+    }
+    assert.deepEqual(order, ["type", "cold", "do", "cd", "Walk"]);
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".result.bad");
+    const show = page.locator("text=Show where it went wrong");
+    for (let tabs = 0; tabs < 40 && !(await show.evaluate((button) => button === document.activeElement)); tabs += 1) await page.keyboard.press("Tab");
+    await page.keyboard.press("Space");
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.zone), "lame.lab.");
+    // A look-up inside the walk folds out.
+    await page.focus(".sub > summary");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.locator(".sub").first().getAttribute("open"), "");
+    await page.keyboard.press("/");
+    assert.equal(await focused(), "name");
+    await page.focus("[data-view=live]");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#live-title");
+    assert.ok(await page.evaluate(() => document.getElementById("side").contains(document.activeElement)));
+    return page;
+  },
+
+  async "a journey in one waterfall"() {
+    const page = await fresh();
+    await open(page);
+    const shop = (await exhibits()).find((each) => each.title === "shop");
+    await walk(page, shop.page.url);
+    assert.equal(await text(page, ".verdict strong"), "200 OK");
+    const kinds = await texts(page, ".fall .kind");
+    for (const kind of ["DNS", "TCP", "HTTP", "load balancer", "application", "database", "Body"]) assert.ok(kinds.includes(kind), `${kind} in ${kinds}`);
+    const path = new URL(page.url()).pathname;
+    const har = await (await page.request.get(`${base}${path}.har`)).json();
+    assert.equal(har.log.version, "1.2");
+    await page.locator(".inside > summary").first().click();
+    assert.ok((await page.locator(".inside[open] .stop.zone").count()) > 2, "the walk is in it");
+    await page.reload();
+    await page.waitForSelector("body[data-ready] .result");
+    assert.equal((await texts(page, ".fall .kind")).join(), kinds.join());
+    await accessible(page, "a journey");
+    return page;
+  },
+
+  async "every exhibit of the zoo is as expected"() {
+    const all = await exhibits();
+    const halves = [all.filter((_, nth) => nth % 3 === 0), all.filter((_, nth) => nth % 3 === 1), all.filter((_, nth) => nth % 3 === 2)];
+    const pages = await Promise.all(halves.map(async (half) => {
+      const page = await fresh();
+      await open(page, "/zoo");
+      for (const exhibit of half) {
+        const shown = exhibit.broken || exhibit.page ? exhibit.title : `${exhibit.name} ${exhibit.type}`;
+        const row = page.locator(".panel .row").filter({ has: page.locator(".title").getByText(shown, { exact: true }) }).filter({ hasText: exhibit.what });
+        await row.click();
+        const outcome = row.locator(".outcome");
+        await outcome.filter({ hasText: /./ }).waitFor({ timeout: 30_000 });
+        // Certificates of the lab are made anew at each start, and nobody here was told to trust them.
+        if (!exhibit.page?.url.startsWith("https") && exhibit.title !== "redirects") assert.equal((await outcome.innerText()).replace("✓", "").trim(), "as expected", exhibit.title);
+      }
+      return page;
+    }));
+    await Promise.all(pages.slice(1).map(finished));
+    return pages[0];
+  },
+
+  async "narrow, light and dark, and nothing that a screen reader stumbles over"() {
+    for (const colorScheme of ["light", "dark"]) {
+      for (const width of [390, 1280]) {
+        const page = await fresh({ colorScheme, viewport: { width, height: 844 } });
+        const what = (view) => `${view}, ${colorScheme}, ${width} pixels`;
+        await open(page);
+        await noOverflow(page, what("/"));
+        await accessible(page, what("/"));
+        await walk(page, "www.poison.lab");
+        await noOverflow(page, what("a walk"));
+        await accessible(page, what("a walk"));
+        for (const view of ["zoo", "past", "live"]) {
+          await page.click(`[data-view=${view}]`);
+          await page.waitForTimeout(150);
+          await noOverflow(page, what(view));
+          await accessible(page, what(view));
+        }
+        await finished(page);
+      }
+    }
+  },
+};
+
+async function exhibits() {
+  return (await (await fetch(`${base}/zoo`, { headers: { accept: "application/json" } })).json());
+}
+
+async function finished(page) {
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+}
+
+/** The pictures of docs/. */
+async function screenshots(folder) {
+  const shoot = async (name, options, act) => {
+    const page = await fresh(options);
+    await open(page);
+    await act(page);
+    await page.evaluate(() => document.activeElement?.blur());
+    await page.mouse.move(0, 0);
+    await page.waitForTimeout(300);
+    await page.screenshot({ path: `${folder}/${name}.png` });
+    await page.context().close();
+  };
+  const shop = (await exhibits()).find((each) => each.title === "shop");
+  const size = { width: 1280, height: 900 };
+  await shoot("page-walk-light", { colorScheme: "light", viewport: size }, (page) => walk(page, "www.lame.lab"));
+  await shoot("page-walk-dark", { colorScheme: "dark", viewport: size }, (page) => walk(page, "www.example.com"));
+  await shoot("page-journey-light", { colorScheme: "light", viewport: size }, (page) => walk(page, shop.page.url));
+  await shoot("page-phone-dark", { colorScheme: "dark", viewport: { width: 390, height: 844 } }, (page) => walk(page, "www.bogus.lab"));
+}
+
+let failed = 0;
+for (const [name, test] of Object.entries(tests)) {
+  const begun = Date.now();
+  try {
+    const page = await test();
+    if (page) await finished(page);
+    console.log(`ok      ${name} (${Date.now() - begun} ms)`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED  ${name}\n${error.stack}`);
+  }
+}
+if (process.env.SCREENSHOTS) await screenshots(process.env.SCREENSHOTS);
+await browser.close();
+process.exit(failed ? 1 : 0);
