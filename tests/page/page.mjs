@@ -1,10 +1,10 @@
-// The page as a person meets it. `node page.mjs http://HOST:PORT`; with SCREENSHOTS=DIR also pictures for docs/.
+// The page as a person meets it. `node page.mjs http://HOST:PORT [PART OF A TEST'S NAME]`; with SCREENSHOTS=DIR also pictures for docs/.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
-const [base] = process.argv.slice(2);
+const [base, only = ""] = process.argv.slice(2);
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] }).catch((error) => {
   console.error(`chromium is needed (Debian package chromium): ${error.message}`);
@@ -71,7 +71,7 @@ const tests = {
     await page.waitForSelector('.stop[data-zone="dead.lab."] .ask-row');
     assert.equal(await page.$(".result"), null, "the steps come before the outcome");
     await page.waitForSelector(".result", { timeout: 30_000 });
-    assert.deepEqual(await page.$$eval(".ladder > .stop.zone", (all) => all.map((each) => each.dataset.zone)), [".", "lab.", "dead.lab."]);
+    assert.deepEqual(await page.$$eval(".picture > .ladder > .stop.zone", (all) => all.map((each) => each.dataset.zone)), [".", "lab.", "dead.lab."]);
     assert.match(await text(page, ".result .why"), /no server of dead\.lab\. gave an answer: ns\d\.dead\.lab\. \(127\.53\.3\.\d\) failed/);
     assert.equal(await page.getAttribute(".stop.broken", "data-zone"), "dead.lab.");
     await page.click("text=Show where it went wrong");
@@ -142,8 +142,8 @@ const tests = {
     await other.waitForFunction(() => document.querySelectorAll(".panel .row").length >= 2 && [...document.querySelectorAll(".panel .row")].every((row) => row.innerText.includes("refused")));
     await other.selectOption("[name=verdict]", "secure");
     await other.waitForFunction(() => document.querySelectorAll(".panel .row").length === 0);
-    await open(other, "/t/000000000000");
-    assert.match(await text(other, "#status"), /not kept any more/);
+    await other.goto(`${base}/t/000000000000`);
+    assert.match(await other.textContent("body"), /not kept any more/);
     assert.deepEqual(other.wrong, []);
     for (const suffix of ["json", "txt", "mmd", "svg"]) assert.equal((await page.request.get(`${base}${path}.${suffix}`)).status(), 200);
     return page;
@@ -159,13 +159,13 @@ const tests = {
     assert.ok((await text(page, ".panel .row .title")).includes("<script>"));
     await page.reload();
     await page.waitForSelector("body[data-ready] .result");
-    assert.ok((await text(page, "h1")).includes("<script>alert(1)</script>"));
+    assert.ok((await text(page, "h1")).includes("<script>alert"));
     const foreign = "main script, main img, aside script, aside img, [onmouseover]";
     assert.equal(await page.$(foreign), null);
     // The same in plain HTML.
     const plain = await fresh({ javaScriptEnabled: false });
     await plain.goto(page.url());
-    assert.ok((await plain.textContent("h1")).includes("<script>alert(1)</script>"));
+    assert.ok((await plain.textContent("h1")).includes("<script>alert"));
     assert.equal(await plain.$("main script, main img, [onmouseover]"), null);
     return page;
   },
@@ -242,18 +242,18 @@ const tests = {
 
   async "every exhibit of the zoo is as expected"() {
     const all = await exhibits();
-    const halves = [all.filter((_, nth) => nth % 3 === 0), all.filter((_, nth) => nth % 3 === 1), all.filter((_, nth) => nth % 3 === 2)];
-    const pages = await Promise.all(halves.map(async (half) => {
+    // Several pages at once, as some servers are silent for long.
+    const parts = [0, 1, 2, 3, 4].map((part) => all.filter((_, nth) => nth % 5 === part));
+    const pages = await Promise.all(parts.map(async (part) => {
       const page = await fresh();
       await open(page, "/zoo");
-      for (const exhibit of half) {
+      for (const exhibit of part) {
         const shown = exhibit.broken || exhibit.page ? exhibit.title : `${exhibit.name} ${exhibit.type}`;
         const row = page.locator(".panel .row").filter({ has: page.locator(".title").getByText(shown, { exact: true }) }).filter({ hasText: exhibit.what });
         await row.click();
         const outcome = row.locator(".outcome");
         await outcome.filter({ hasText: /./ }).waitFor({ timeout: 30_000 });
-        // Certificates of the lab are made anew at each start, and nobody here was told to trust them.
-        if (!exhibit.page?.url.startsWith("https") && exhibit.title !== "redirects") assert.equal((await outcome.innerText()).replace("✓", "").trim(), "as expected", exhibit.title);
+        assert.equal((await outcome.innerText()).replace("✓", "").trim(), "as expected", exhibit.title);
       }
       return page;
     }));
@@ -315,6 +315,7 @@ async function screenshots(folder) {
 
 let failed = 0;
 for (const [name, test] of Object.entries(tests)) {
+  if (!name.includes(only)) continue;
   const begun = Date.now();
   try {
     const page = await test();

@@ -225,7 +225,7 @@ function show(name) {
     if (current) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  panels[name]?.load?.call(name === "zoo" ? { load() {} } : panels[name]);
+  if (name === "past" || name === "live") panels[name].load();
 }
 
 /** Shows a journey of the past. */

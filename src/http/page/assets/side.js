@@ -132,18 +132,19 @@ export class Live {
     this.rates = [];
     this.before = null;
     const tile = (name) => {
-      const value = el("dd", { text: "–" });
-      return [value, el("div", { class: "tile" }, el("dt", { text: name }), value)];
+      const value = el("span", { text: "–" });
+      const more = el("dd", {}, value);
+      return [value, el("div", { class: "tile" }, el("dt", { text: name }), more), more];
     };
-    const [rate, rateTile] = tile("Queries per second");
+    const [rate, rateTile, rateMore] = tile("Queries per second");
     const [ratio, ratioTile] = tile("From the cache");
-    const [cache, cacheTile] = tile("Cache");
+    const [cache, cacheTile, cacheMore] = tile("Cache");
     const [failed, failedTile] = tile("Failed walks");
     Object.assign(this, { rate, ratio, cache, failed });
     this.curve = svg({ viewBox: `0 0 ${KEPT} 20`, preserveAspectRatio: "none", class: "curve" }, ["polyline", { points: "", fill: "none" }]);
-    rateTile.append(this.curve);
+    rateMore.append(this.curve);
     this.meter = el("meter", { min: "0", max: "1", value: "0", "aria-label": "Part of the cache in use" });
-    cacheTile.append(this.meter);
+    cacheMore.append(this.meter);
     this.waits = el("table", { class: "waits" });
     this.slowest = el("ol", { class: "slowest" });
     this.said = el("p", { class: "muted" });
