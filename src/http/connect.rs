@@ -197,14 +197,15 @@ pub(super) async fn connect<G: Guide>(
         }
     };
     loop {
-        let (more, deadline) = (race.has_more(), race.deadline);
-        let may_start = more && looking.is_ready(race.v6_waits());
+        let (candidates, deadline) = (race.candidates(), race.deadline);
+        let more = !candidates.is_empty();
+        let may_start = more && looking.is_ready(candidates.iter().any(|candidate| candidate.address.is_ipv6()));
         if looking.open.is_empty() && !more && !race.is_running() {
             return Err(why(race, looking.failed));
         }
         // A timer that is due already would still take a millisecond.
         if may_start && race.next_at() <= Instant::now() {
-            match race.start() {
+            match race.start(candidates) {
                 Some(won) => return Ok(won),
                 None => continue,
             }

@@ -26,8 +26,8 @@ struct Addresses {
 }
 
 /// An address that may be tried.
-struct Candidate {
-    address: SocketAddr,
+pub(super) struct Candidate {
+    pub(super) address: SocketAddr,
     ttl_secs: u32,
     host: Option<Name>,
     found_by: FoundBy,
@@ -137,7 +137,7 @@ impl<'a, G: Guide> Race<'a, G> {
 
     /// What there is to try, in order and without what was tried: endpoint by endpoint the families in turn, IPv6
     /// first (RFC 8305 §4).
-    fn candidates(&self) -> Vec<Candidate> {
+    pub(super) fn candidates(&self) -> Vec<Candidate> {
         let mut all = Vec::new();
         if let Some(address) = self.literal {
             let address = SocketAddr::new(address, self.way.name.1);
@@ -171,15 +171,6 @@ impl<'a, G: Guide> Race<'a, G> {
         all
     }
 
-    pub(super) fn has_more(&self) -> bool {
-        !self.candidates().is_empty()
-    }
-
-    /// Whether an IPv6 address may be tried.
-    pub(super) fn v6_waits(&self) -> bool {
-        self.candidates().iter().any(|candidate| candidate.address.is_ipv6())
-    }
-
     pub(super) fn is_running(&self) -> bool {
         !self.running.is_empty()
     }
@@ -188,10 +179,10 @@ impl<'a, G: Guide> Race<'a, G> {
         self.next_at
     }
 
-    /// Begins the next attempt, unless a connection to that address waits already. What failed a moment ago comes
-    /// last, whatever its family.
-    pub(super) fn start(&mut self) -> Option<Connected> {
-        let (mut candidates, now) = (self.candidates(), Instant::now());
+    /// Begins the next attempt, at the first of `candidates`, unless a connection to that address waits already. What
+    /// failed a moment ago comes last, whatever its family.
+    pub(super) fn start(&mut self, mut candidates: Vec<Candidate>) -> Option<Connected> {
+        let now = Instant::now();
         let aside = |candidate: &Candidate| self.front.balance.is_aside(self.way.name, candidate.address.ip(), now);
         candidates.sort_by_cached_key(aside);
         let Candidate { address, ttl_secs, host, found_by } = candidates.into_iter().next()?;
