@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::calendar::iso;
 use super::document::{Attempt, AttemptEnd, CacheLook, CacheName, End, Hop, Journey, Lookup, Response, Tls};
-use crate::trace::{Event, Trace};
+use crate::trace::{Event, Judged, Trace};
 
 /// Columns for the kind of a line, and for the time it took.
 const STAGE: usize = 6;
@@ -198,7 +198,12 @@ fn look_up(lookup: &Lookup, hop: &Hop, in_full: bool, rows: &mut Vec<Row>) {
                 1 => "1 query".to_owned(),
                 queries => format!("{queries} queries"),
             };
-            format!("{}, {queries}", brought(lookup, trace))
+            let judged = trace.steps.iter().rev().find_map(|step| match &step.event {
+                Event::Judged { judged: Judged::Secure } => Some(", secure"),
+                Event::Judged { judged: Judged::Bogus { .. } } => Some(", bogus"),
+                _ => None,
+            });
+            format!("{}, {queries}{}", brought(lookup, trace), judged.unwrap_or_default())
         }
     };
     let bad = lookup.trace.as_ref().is_some_and(|trace| trace.rcode != "NOERROR");

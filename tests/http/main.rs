@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod api;
+mod certificates;
 mod doh;
+mod journey;
 mod limits;
+mod node;
 mod origin;
 mod past;
 mod proxy;

@@ -28,7 +28,7 @@ impl Origin {
         listeners.into_iter().map(|listener| Self::listen(listener, answer)).collect()
     }
 
-    fn listen(listener: TcpListener, answer: Answer) -> Self {
+    pub(super) fn listen(listener: TcpListener, answer: Answer) -> Self {
         let address = listener.local_addr().unwrap();
         let heads: Arc<Mutex<Vec<(usize, String)>>> = Arc::default();
         let seen = Arc::clone(&heads);

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -39,32 +39,32 @@ static NGINX: LazyLock<Nginx> = LazyLock::new(|| {
         lab = *LAB
     );
     std::fs::write(folder.path().join("nginx.conf"), config).unwrap();
-    #[expect(clippy::zombie_processes, reason = "it ends with this process, and is nobody's child then")]
-    let mut nginx = start(folder.path());
-    for address in [front, plain, tls] {
-        while TcpStream::connect(address).is_err() {
-            let ended = nginx.try_wait().unwrap();
-            assert!(ended.is_none(), "nginx is needed (./test installs it): {ended:?}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
+    start(folder.path(), &[front, plain, tls]);
     Nginx { folder, front, plain, tls }
 });
 
 /// A port of `ip` that nobody has at the moment.
-fn free(ip: &str) -> SocketAddr {
+pub(super) fn free(ip: &str) -> SocketAddr {
     TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap()
 }
 
-/// Starts nginx under a shell that stops it when this process is gone, however it went.
-fn start(folder: &Path) -> Child {
+/// Starts nginx under a shell that stops it when this process is gone, however it went, and waits for its addresses.
+pub(super) fn start(folder: &Path, addresses: &[SocketAddr]) {
     let watch = "nginx -p \"$0\" -c \"$0/nginx.conf\" -e \"$0/error.log\" & read -r _; kill $!; wait";
     let mut command = Command::new("sh");
     command.args(["-c", watch]).arg(folder).stdin(Stdio::piped()).stdout(Stdio::null());
+    #[expect(clippy::zombie_processes, reason = "it ends with this process, and is nobody's child then")]
     let mut child = command.spawn().expect("sh is needed");
     // The pipe stays open for as long as this process lives.
     std::mem::forget(child.stdin.take());
-    child
+    for address in addresses {
+        let comes = (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            TcpStream::connect(address).is_ok()
+        });
+        let log = || std::fs::read_to_string(folder.join("error.log")).unwrap_or_default();
+        assert!(comes, "nginx is needed (./test installs it): {}", log());
+    }
 }
 
 pub(super) fn certificate(folder: &Path) {

@@ -14,14 +14,14 @@ use super::start;
 use super::tls::{browse, key_hash};
 
 /// A lab with its web, and where the certificate of its authority is.
-struct Web {
-    proxy: SocketAddr,
+pub(super) struct Web {
+    pub(super) proxy: SocketAddr,
     ports: Ports,
-    rows: Vec<Visit>,
+    pub(super) rows: Vec<Visit>,
     folder: tempfile::TempDir,
 }
 
-static WEB: LazyLock<Web> = LazyLock::new(|| {
+pub(super) static WEB: LazyLock<Web> = LazyLock::new(|| {
     let rows = Lab::embedded(0).unwrap().web().unwrap().row.clone();
     let folder = tempfile::tempdir().unwrap();
     let web = WebPorts::At(Ports { http: 0, https: 0 });
@@ -36,7 +36,7 @@ impl Web {
     }
 
     /// The same URL at the ports of this lab.
-    fn here(&self, url: &str) -> String {
+    pub(super) fn here(&self, url: &str) -> String {
         let Ports { http, https } = self.ports;
         url.replace(":10080/", &format!(":{http}/")).replace(":10443/", &format!(":{https}/"))
     }

@@ -104,14 +104,14 @@ pub(super) async fn exchange(
     let (answer, _carrier) = if two { over_h2(stream, request).await } else { over_h1(stream, request).await }
         .map_err(|why| broken(&why))?;
     let (head, body) = answer.into_parts();
-    let said = head.headers.get_all("server-timing").iter().filter_map(|value| value.to_str().ok());
+    let said = head.headers.get_all("server-timing").iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
     let response = Response {
         status: head.status.as_u16(),
         reason: head.status.canonical_reason().unwrap_or_default().to_owned(),
         version: version(head.version),
         headers: fields(&head.headers),
         head_us: scout.now(),
-        server_timing: said.flat_map(server_timing).collect(),
+        server_timing: said.flat_map(|value| server_timing(&value)).collect(),
         body: None,
     };
     scout.tell("response", &response);

@@ -64,12 +64,12 @@ pub async fn fetch(resolver: Resolver, settings: HttpSettings, wanted: Wanted) -
 /// With a sentence, when it is no URL of the web.
 pub fn url(text: &str) -> Result<Url, String> {
     let text = text.trim();
-    let url = match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => url,
-        // `localhost:8080` reads as a scheme and a path.
-        Ok(url) if text.contains("://") => return Err(format!("{} is no scheme that is fetched", url.scheme())),
-        _ => Url::parse(&format!("http://{text}")).map_err(|why| format!("this is no URL: {why}"))?,
-    };
+    // `localhost:8080` would read as a scheme and a path.
+    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&whole).map_err(|why| format!("this is no URL: {why}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{} is no scheme that is fetched", url.scheme()));
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("the URL holds a user, which has no meaning here".to_owned());
     }
