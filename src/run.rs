@@ -338,6 +338,13 @@ fn local_data(settings: &Settings) -> LocalData {
     LocalData::new(&records, &settings.hosts.entries)
 }
 
+/// Special names that are looked up all the same: those with servers of their own, and the one by which DNS64 is found,
+/// where there is some (RFC 8880 §7.1).
+fn routed_zones(settings: &Settings) -> Vec<Name> {
+    let translator = settings.dns64.prefix.0.and_then(|_| "ipv4only.arpa".parse().ok());
+    routes(settings).0.iter().map(|route| route.cut.zone.clone()).chain(translator).collect()
+}
+
 /// The zones whose servers the operator names.
 fn routes(settings: &Settings) -> Routes {
     let route = |kind, zone: &Name, servers: &[ServerAddress]| {
@@ -412,7 +419,7 @@ fn serve_settings(settings: &Settings) -> ServeSettings {
         allow: server.allow.clone(),
         locally_served_zones: server.locally_served_zones,
         local: Arc::new(local_data(settings)),
-        routed_zones: routes(settings).0.iter().map(|route| route.cut.zone.clone()).collect(),
+        routed_zones: routed_zones(settings),
         identity: said(&server.identity),
         version: said(&server.version),
     };
@@ -451,6 +458,7 @@ fn listen_settings(settings: &Settings) -> ListenSettings {
         workers: if server.threads == 0 { processors() } else { server.threads },
         waiting: server.waiting,
         waiting_per_client: server.waiting_per_client,
+        discard_after: Duration::from_millis(server.discard_after_ms),
         tcp_connections: server.tcp_connections,
         tcp_per_client: server.tcp_per_client,
         tcp_idle: Duration::from_secs(server.tcp_idle_secs),

@@ -356,6 +356,23 @@ fn one_client_cannot_take_all_places() {
 }
 
 #[test]
+fn what_a_client_has_saved_up_does_not_come_in_one_pulse() {
+    let late = ListenSettings { workers: 1, discard_after: Duration::from_millis(50), ..settings("127.0.0.1:0") };
+    let (doors, at) = open(&late);
+    let socket = udp(at);
+    for id in 0..30 {
+        socket.send(&query(id, b"L\x1e")).unwrap();
+    }
+    let mut ids: Vec<u16> = (0..10).map(|_| udp_answer(&socket).0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 10, "few may be late");
+    socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    assert!(socket.recv(&mut [0; 64]).is_err(), "many may not");
+    doors.close();
+}
+
+#[test]
 fn closing_finishes_the_queries_in_hand_and_no_more() {
     let (doors, at) = open(&settings("127.0.0.1:0"));
     let (socket, mut stream) = (udp(at), tcp(at));

@@ -161,7 +161,8 @@ settings! {
         /// must have the same. Empty draws one at each start.
         cookie_secret: Secret = Secret::default();
         /// Answer special-use names here and never ask the Internet about them: localhost, invalid, test, onion,
-        /// local, alt, home.arpa (RFC 6761, 7686, 6762, 9476, 8375) and the reverse zones of private, loopback,
+        /// local, alt, home.arpa (RFC 6761, 7686, 6762, 9476, 8375), ipv4only.arpa unless there is DNS64, which is found
+        /// by it (RFC 8880), and the reverse zones of private, loopback,
         /// link-local and documentation addresses (RFC 6303). Laboratories that delegate such names switch it off.
         locally_served_zones: bool = true;
         /// Tell clients why something went wrong, in a sentence (RFC 8914).
@@ -173,6 +174,9 @@ settings! {
         waiting: usize = 4096 => 16..=1_000_000;
         /// As above, of one client: an IPv4 address or an IPv6 /64 (DNSBomb).
         waiting_per_client: usize = 500 => 1..=1_000_000;
+        /// Milliseconds after which an answer over UDP is dropped when its client, an address that may be forged, has more
+        /// than ten questions waiting (DNSBomb); 0 drops none.
+        discard_after_ms: u64 = 1900 => 0..=60_000;
         /// TCP connections at once (RFC 7766 §6.2.2).
         tcp_connections: usize = 512 => 1..=100_000;
         /// TCP connections at once of one client: an IPv4 address or an IPv6 /64.

@@ -158,7 +158,7 @@ fn later<R: Responder>(
     let kept = place.kept;
     let (door, worker, query) = (Rc::clone(door), Rc::clone(worker), query.to_vec());
     let task = spawn_local(async move {
-        if let Some(answer) = worker.responder.answer_later(query, peer).await {
+        if let Some(answer) = worker.responder.answer_later(query, peer).await.filter(|_| !place.is_void()) {
             door.outbox.borrow_mut().push(Late { answer, to: peer.client, from, _place: place });
             door.work.notify_one();
         }

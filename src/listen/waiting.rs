@@ -20,6 +20,7 @@ pub(super) struct Waiting {
     open_places: usize,
     per_client: usize,
     displace_after: Duration,
+    discard_after: Duration,
     state: RefCell<State>,
 }
 
@@ -32,10 +33,15 @@ struct State {
     clients: HashMap<IpAddr, usize>,
 }
 
+/// Questions that a client may have waiting without being suspected: a machine that has lost its network and found it
+/// again asks so many at once.
+const CROWD: usize = 10;
+
 /// One place, free again when dropped.
 pub(super) struct Place {
     of: Rc<Waiting>,
     client: IpAddr,
+    since: Instant,
     /// Whether the query stays until it is answered.
     pub(super) kept: bool,
 }
@@ -47,6 +53,7 @@ impl Waiting {
             open_places: settings.waiting.div_ceil(2).max(1),
             per_client: settings.waiting_per_client,
             displace_after: settings.displace_after,
+            discard_after: settings.discard_after,
             state: RefCell::default(),
         }
     }
@@ -68,7 +75,7 @@ impl Waiting {
         }
         *mine += 1;
         *if kept { &mut state.kept } else { &mut state.open } += 1;
-        Some(Place { of: Rc::clone(self), client, kept })
+        Some(Place { of: Rc::clone(self), client, since: Instant::now(), kept })
     }
 
     /// Says which task serves the query whose place was (or was not) `kept`, so that it can be displaced.
@@ -96,6 +103,16 @@ impl Waiting {
             oldest.abort();
         }
         true
+    }
+}
+
+impl Place {
+    /// Whether its answer comes too late for a client that has many questions waiting: sent all the same, the answers
+    /// that it has saved up would make a pulse, towards whoever's address it has used (DNSBomb).
+    pub(super) fn is_void(&self) -> bool {
+        let Waiting { discard_after, state, .. } = &*self.of;
+        let crowd = state.borrow().clients.get(&self.client).is_some_and(|mine| *mine > CROWD);
+        crowd && !discard_after.is_zero() && self.since.elapsed() >= *discard_after
     }
 }
 

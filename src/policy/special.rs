@@ -23,7 +23,14 @@ enum Kind {
     Loopback,
     /// Every name exists and has no records.
     Silent,
+    /// The apex has the two addresses by which a network with a translator is known.
+    Translator,
+    /// The reverse of one of those.
+    OfTranslator,
 }
+
+/// The addresses of ipv4only.arpa (RFC 7050 §2.2).
+const TRANSLATOR: [[u8; 4]; 2] = [[192, 0, 0, 170], [192, 0, 0, 171]];
 
 /// A zone that is served here, and the document that asks for it.
 struct Local {
@@ -42,6 +49,9 @@ const ZONES: &[(&str, Kind, &str)] = &[
     ("home.arpa", Kind::Empty, "RFC 8375 section 4"),
     // Asked for by clients that look for an encrypted front door; there is none to be named.
     ("resolver.arpa", Kind::Silent, "RFC 9462 section 6"),
+    ("ipv4only.arpa", Kind::Translator, "RFC 8880 section 7"),
+    ("170.0.0.192.in-addr.arpa", Kind::OfTranslator, "RFC 8880 section 7"),
+    ("171.0.0.192.in-addr.arpa", Kind::OfTranslator, "RFC 8880 section 7"),
     ("0.in-addr.arpa", Kind::Empty, "RFC 6303 section 4.2"),
     ("10.in-addr.arpa", Kind::Empty, "RFC 6303 section 4.1"),
     ("127.in-addr.arpa", Kind::Loopback, "RFC 6303 section 4.2"),
@@ -74,7 +84,7 @@ struct Locals {
     tops: BTreeSet<Box<[u8]>>,
 }
 
-/// `ipv4only.arpa` is absent on purpose: without DNS64 it is a name like any other (RFC 8880 §7).
+/// All of them, made ready.
 static LOCALS: LazyLock<Locals> = LazyLock::new(|| {
     let private = (16..=31).map(|octet| (format!("{octet}.172.in-addr.arpa"), "RFC 6303 section 4.1"));
     let shared = (64..=127).map(|octet| (format!("{octet}.100.in-addr.arpa"), "RFC 7793 section 1"));
@@ -100,7 +110,7 @@ pub(super) fn answer(question: &Question) -> Option<LocalAnswer> {
     let exists = match local.kind {
         Kind::Localhost | Kind::Silent => true,
         Kind::Nothing => false,
-        Kind::Empty => at_apex,
+        Kind::Empty | Kind::Translator | Kind::OfTranslator => at_apex,
         // Names between the apex and the loopback address exist without records (RFC 8020 §2).
         Kind::Loopback => loopback(zone).is_within(&question.name),
     };
@@ -133,7 +143,11 @@ fn records(question: &Question, zone: &Name, kind: Kind) -> Vec<RrSet> {
         Kind::Loopback if asked(RecordType::PTR) && *name == loopback(zone) => {
             one(RecordType::PTR, b"\x09localhost\x00")
         }
-        Kind::Empty | Kind::Loopback | Kind::Silent if name != zone => Vec::new(),
+        _ if name != zone => Vec::new(),
+        Kind::Translator if asked(RecordType::A) => {
+            vec![RrSet::new(name.clone(), RecordType::A, TTL_SECS, TRANSLATOR.iter().map(|octets| &octets[..]))]
+        }
+        Kind::OfTranslator if asked(RecordType::PTR) => one(RecordType::PTR, b"\x08ipv4only\x04arpa\x00"),
         _ if qtype == RecordType::NS => one(RecordType::NS, zone.wire()),
         _ if asked(RecordType::SOA) => vec![RrSet { owner: name.clone(), ..soa(zone) }],
         _ => Vec::new(),
@@ -188,7 +202,7 @@ mod tests {
             assert!(denied.edes[0].text.is_ascii() && denied.edes[0].text.contains("RFC "), "{:?}", denied.edes);
             assert!(name.ends_with(denied.authority[0].owner.to_string().trim_end_matches('.')), "{name}");
         }
-        for name in ["example", "tests", "xinvalid", "arpa", "in-addr.arpa", "ipv4only.arpa", "."] {
+        for name in ["example", "tests", "xinvalid", "arpa", "in-addr.arpa", "xipv4only.arpa", "."] {
             assert!(ask(name, RecordType::A).is_none(), "{name}");
         }
     }
@@ -204,6 +218,21 @@ mod tests {
         assert_eq!(rcode("0.127.in-addr.arpa", RecordType::PTR), Some(ResponseCode::NoError));
         assert_eq!(rcode("1.0.0.127.in-addr.arpa", RecordType::A), Some(ResponseCode::NoError));
         assert_eq!(rcode("2.0.0.127.in-addr.arpa", RecordType::PTR), Some(ResponseCode::NXDomain));
+    }
+
+    #[test]
+    fn the_name_that_shows_a_translator_needs_nobody() {
+        let answer = ask("ipv4only.arpa", RecordType::A).unwrap();
+        let addresses: Vec<String> = answer.answer[0].addresses().map(|address| address.to_string()).collect();
+        assert_eq!(addresses, ["192.0.0.170", "192.0.0.171"]);
+        // RFC 7050 §3: who gets an AAAA record learns the prefix of a translator, and here there is none.
+        let none = ask("ipv4only.arpa", RecordType::AAAA).unwrap();
+        assert_eq!((none.rcode, none.answer.len(), none.authority.len()), (ResponseCode::NoError, 0, 1));
+        assert_eq!(rcode("a.ipv4only.arpa", RecordType::A), Some(ResponseCode::NXDomain));
+        for host in ["170", "171"] {
+            let answer = ask(&format!("{host}.0.0.192.in-addr.arpa"), RecordType::PTR).unwrap();
+            assert_eq!(answer.answer[0].targets().next().unwrap().to_string(), "ipv4only.arpa.");
+        }
     }
 
     #[test]
