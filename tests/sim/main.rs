@@ -2,6 +2,7 @@
 //! `SIM_SEED=n cargo test --test sim` runs that world alone, `SIM_WORLDS=n` runs more of them.
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
+mod change;
 mod policy;
 #[path = "../common/resolver.rs"]
 mod resolver;
