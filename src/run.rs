@@ -67,6 +67,9 @@ pub enum RunError {
     /// The web origins of the lab cannot be had.
     #[error("{0}; is another lab running? --web-port and --web-tls-port take other ports, --no-web does without")]
     Web(#[from] lab::web::WebError),
+    /// There is nothing that a certificate would be for.
+    #[error("this lab has no web origins (the section web of lab.toml), and so no authority for --ca-out")]
+    NoOrigins,
     /// The certificate of the lab's authority cannot be written.
     #[error("cannot write the certificate of the lab's authority to {path}: {source}")]
     CaOut {

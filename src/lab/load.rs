@@ -10,6 +10,7 @@ use domain::base::{Record as DomainRecord, Ttl};
 use super::authority::{Authority, Server};
 use super::files::Files;
 use super::master::{self, ZoneRecord};
+use super::origin::Web;
 use super::settings::{ServerSettings, Settings, ZoneSettings};
 use super::sign::{self, Signer};
 use super::zone::Zone;
@@ -24,6 +25,9 @@ pub(super) fn load(files: &Files, now_unix_secs: u32) -> Result<Lab, LabError> {
     let file = files.display(SETTINGS);
     let settings: Settings =
         toml::from_str(&text).map_err(|source| LabError::Settings { file: file.clone(), source: Box::new(source) })?;
+    if let Some(what) = settings.web.as_ref().and_then(Web::mistake) {
+        return Err(Refusal::Mismatch(what).at(&file));
+    }
     let (zones, trust_anchor) = finish(files, &settings.zone, now_unix_secs).map_err(|refusal| refusal.at(&file))?;
     let root_hints = hints(&settings.server);
     Ok(Lab {

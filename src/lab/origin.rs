@@ -122,6 +122,31 @@ impl From<String> for File {
 }
 
 impl Web {
+    /// What does not fit together, in words.
+    pub(super) fn mistake(&self) -> Option<String> {
+        self.origin.iter().enumerate().find_map(|(nth, origin)| {
+            let address = origin.address;
+            if self.origin[..nth].iter().any(|other| other.address == address) {
+                return Some(format!("the address {address} belongs to two web origins"));
+            }
+            match &origin.serves {
+                Serves::Balances(to) if !self.origin.iter().any(|other| other.address == *to && *to != address) => {
+                    Some(format!("the web origin {address} is to pass on to {to}, where there is no other origin"))
+                }
+                Serves::Files(files) => files.keys().find(|path| !path.starts_with('/')).map(|path| {
+                    format!("`{path}` of the web origin {address} is not a path in a URL: those begin with a slash")
+                }),
+                Serves::Status(code) if !(200..=599).contains(code) => {
+                    Some(format!("the web origin {address} is to answer {code}, which is no status from 200 to 599"))
+                }
+                _ if origin.names.is_empty() && origin.certificate != Certificate::Valid => {
+                    Some(format!("the web origin {address} has no names, and so no certificate that could be wrong"))
+                }
+                _ => None,
+            }
+        })
+    }
+
     /// Reads the files that are named.
     ///
     /// # Errors
@@ -139,5 +164,48 @@ impl Web {
             file.text = files.read(&file.path)?.into_owned();
         }
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Lab;
+
+    fn load(origins: &str) -> Result<Lab, String> {
+        let settings = format!(
+            "port = 10053\nzone = [{{ name = '.', file = 'root.zone' }}]\n\
+             server = [{{ name = 'a.', address = '127.53.0.1', zones = ['.'] }}]\n\
+             [web]\nport = 10080\ntls_port = 10443\norigin = [{origins}]\n"
+        );
+        let root = "$ORIGIN .\n$TTL 60\n@ IN SOA a. b. 1 1 1 1 1\n@ IN NS a.\na. IN A 127.53.0.1\n";
+        let files = [("lab.toml", settings.as_str()), ("root.zone", root), ("page.html", "<p>page")];
+        let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        Lab::of_texts(files.into(), 0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_mistake_among_the_origins_is_named() {
+        for (origins, says) in [
+            (
+                "{ address = '127.0.0.9', serves = 'hello' }, { address = '127.0.0.9', serves = 'hello' }",
+                "two web origins",
+            ),
+            ("{ address = '127.0.0.9', serves = { balances = '127.0.0.8' } }", "127.0.0.8, where there is no other"),
+            ("{ address = '127.0.0.9', serves = { balances = '127.0.0.9' } }", "127.0.0.9, where there is no other"),
+            ("{ address = '127.0.0.9', serves = { files = { 'x' = 'page.html' } } }", "`x` of the web origin"),
+            ("{ address = '127.0.0.9', serves = { files = { '/' = 'absent.html' } } }", "absent.html"),
+            (
+                "{ address = '127.0.0.9', serves = { files = { '/' = '../page.html' } } }",
+                "lies outside of the lab's folder",
+            ),
+            ("{ address = '127.0.0.9', serves = { status = 99 } }", "99, which is no status"),
+            ("{ address = '127.0.0.9', serves = 'hello', certificate = 'expired' }", "has no names"),
+            ("{ address = '127.0.0.9', serves = 'tea' }", "unknown variant `tea`"),
+        ] {
+            let said = load(origins).expect_err(origins);
+            assert!(said.contains(says), "{origins}: {said}");
+        }
+        let lab = load("{ address = '127.0.0.9', serves = { files = { '/' = 'page.html' } } }").unwrap();
+        assert_eq!(lab.web().map(|web| (web.origin.len(), web.row.len())), Some((1, 0)));
     }
 }

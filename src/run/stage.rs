@@ -89,7 +89,9 @@ pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Li
 
 /// The web origins of the lab, bound, and the certificate of their authority written where it is wanted.
 pub(super) fn origins(lab: &Lab, stage: &Stage) -> Result<Option<Origins>, RunError> {
-    let Some(web) = lab.web() else { return Ok(None) };
+    let Some(web) = lab.web() else {
+        return if stage.ca_out.is_some() { Err(RunError::NoOrigins) } else { Ok(None) };
+    };
     let ports = match stage.web {
         WebPorts::Off => return Ok(None),
         WebPorts::At(ports) => ports,
