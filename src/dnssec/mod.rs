@@ -13,6 +13,7 @@ mod infer;
 mod judge;
 mod key;
 mod limits;
+mod memo;
 mod nsec;
 mod nsec3;
 pub mod rollover;
