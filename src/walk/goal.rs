@@ -9,6 +9,7 @@ use crate::trace::{AskWhy, GoalId, Purpose, ServerAt, Source, Transport, Verdict
 use crate::wire::{Name, Question, RrSet};
 
 use super::ask::AskId;
+use super::limits::Limits;
 use super::minimise::{Minimisation, Minimised};
 use super::outcome::Failure;
 use super::prove::Proving;
@@ -223,6 +224,11 @@ impl Goal {
             self.minimised.give_up();
         }
         self.above = zone;
+    }
+
+    /// Whether the servers see only a part of the question.
+    pub(super) fn hides(&self, limits: &Limits) -> bool {
+        self.minimised.question(&self.current, limits).1
     }
 
     /// Whether it asks servers to do the looking up.

@@ -75,9 +75,15 @@ impl Walk {
         }
         let candidates = self.candidates(id, turn);
         let Some((chosen, choice)) = choose(&candidates, turn.around.dice) else { return false };
-        let Candidate { server, rests, .. } = candidates[chosen].clone();
+        let Candidate { server, rests, tries, .. } = candidates[chosen].clone();
         if let Some(at) = self.goal(id).at() {
             at.tried(&server).rested = rests;
+        }
+        // Some servers are silent about parts of a name (RFC 9156 §2.3): the last try is with the whole of it.
+        let last_try = tries > 0 && tries + 1 >= turn.around.settings.limits.tries_per_address;
+        let hidden = self.goal(id).hides(&turn.around.settings.limits);
+        if last_try && hidden {
+            self.goal(id).minimised.give_up();
         }
         let edns = turn.around.servers.state(server.addr, turn.now).edns != Support::No || self.is_signed(id, turn);
         let limits = &turn.around.settings.limits;
@@ -86,6 +92,7 @@ impl Walk {
             _ if matches!(goal.purpose, Purpose::Priming | Purpose::StubPriming { .. }) => AskWhy::Priming,
             (_, false) if goal.is_forwarded() => AskWhy::Forwarded,
             (_, true) => AskWhy::Minimised,
+            (_, false) if last_try && hidden => AskWhy::FullAfterTrouble,
             (_, false) => AskWhy::Full,
         };
         self.send(id, server, How { transport: Transport::Udp, edns, cookie: true, why }, choice, turn);
