@@ -271,7 +271,10 @@ fn shares(response: &Response, begun_us: u64, rows: &mut Vec<Row>) {
         let what = format!("  {} {}", one.part.word(), safe(&one.name));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is too long is cut anyway")]
         let us = one.duration_ms.map(|ms| (ms * 1000.0) as u64);
-        let share = us.map(|us| format!("{} % of the wait", us.saturating_mul(100) / waited));
+        let share = us.map(|us| match us.saturating_mul(100) / waited {
+            0 => "under 1 % of the wait".to_owned(),
+            percent => format!("{percent} % of the wait"),
+        });
         let says = one.description.as_deref().map(safe);
         let note = share.into_iter().chain(says).collect::<Vec<_>>().join(", ");
         let span = us.map(|us| (begun_us, begun_us.saturating_add(us)));
@@ -317,7 +320,7 @@ impl Look {
     /// The lines with their bars, below a scale.
     fn draw(&self, hop: &Hop, rows: &[Row], out: &mut String) {
         let longest = rows.iter().map(|row| row.what.len()).max().unwrap_or(0);
-        let what = longest.min(MOST_WHAT).min(self.width.saturating_sub(STAGE + TIME + LEAST_BAR + 4).max(12));
+        let what = longest.min(MOST_WHAT).min((self.width * 3 / 8).max(12));
         let rest = self.width.saturating_sub(STAGE + what + TIME + 4);
         let bar = (rest * 2 / 5).clamp(LEAST_BAR, MOST_BAR);
         let note = rest.saturating_sub(bar).max(LEAST_BAR);

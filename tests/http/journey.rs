@@ -1,6 +1,6 @@
 //! Journeys: the whole way from a name to a page, told by the API and by the command line.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -235,6 +235,45 @@ fn an_alias_that_never_ends_is_given_up() {
     assert!(last(&told)["services"]["unused"].to_string().contains("more than 8 aliases"), "{told}");
     assert_eq!(attempts(last(&told)), [("127.53.80.11:443", "refused")]);
     assert!(last(&told)["lookups"].as_array().unwrap().len() <= 3 * 10);
+}
+
+#[test]
+fn a_tunnel_goes_where_the_https_record_says_as_far_as_its_port_is_allowed() {
+    let origin = Origin::serve("127.53.80.10", hello);
+    let port = origin.port();
+    let record = format!("svc.example. 300 IN HTTPS 1 there.example. port={port}");
+    let records = [record.as_str(), "there.example. 300 IN A 127.53.80.10", "svc.example. 300 IN A 127.53.80.11"];
+    let ask = |proxy: SocketAddr| {
+        let mut stream = TcpStream::connect(proxy).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.write_all(b"CONNECT svc.example:443 HTTP/1.1\r\nHost: svc.example:443\r\n\r\n").unwrap();
+        let mut head = [0; 2048];
+        let length = stream.read(&mut head).unwrap();
+        String::from_utf8_lossy(&head[..length]).into_owned()
+    };
+    let allowed = ask(with_records(&records, |settings| settings.proxy.connect_ports = vec![443, port]));
+    assert!(allowed.starts_with("HTTP/1.1 200 ") && allowed.contains(&format!("\"127.53.80.10:{port}\"")), "{allowed}");
+    let refused = ask(with_records(&records, |_| {}));
+    assert!(refused.starts_with("HTTP/1.1 502 ") && refused.contains("127.53.80.11:443 refused"), "{refused}");
+    assert!(!refused.contains(&format!(":{port}")), "{refused}");
+}
+
+#[test]
+fn an_address_without_a_life_is_looked_up_for_each_request() {
+    let origin = Origin::serve("127.53.80.10", hello);
+    let records = ["brief.example. 0 IN A 127.53.80.10", "long.example. 300 IN A 127.53.80.10"];
+    let proxy = format!("http://{}", with_records(&records, |_| {}));
+    let connections = |host: &str| {
+        origin.heads.lock().unwrap().clear();
+        for _ in 0..3 {
+            let url = format!("http://{host}:{}/", origin.port());
+            assert_eq!(curl(&["-x", &proxy, "--noproxy", "", &url]).status, 200);
+            // A connection comes back when its answer was read to the end.
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        origin.heads().iter().map(|(connection, _)| *connection).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!((connections("brief.example"), connections("long.example")), (3, 1));
 }
 
 /// An address that takes no packets: its queue is full.

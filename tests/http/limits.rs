@@ -66,7 +66,7 @@ fn requests_may_be_pipelined() {
 
 #[test]
 fn a_large_body_streams_in_constant_memory() {
-    const MEBIBYTES: usize = 256;
+    const MEBIBYTES: usize = 1024;
     let origin = Origin::serve("127.53.80.10", |_, stream| {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", MEBIBYTES << 20);
         let block = vec![b'x'; 1 << 20];

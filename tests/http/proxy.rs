@@ -213,6 +213,36 @@ fn raw(mut stream: TcpStream, bytes: &str) -> String {
 }
 
 #[test]
+fn an_answer_that_could_be_read_in_two_ways_is_not_passed_on() {
+    // RFC 9112 §11.1, §11.2: what an origin sends is judged as well; §11.3: what is cut off does not look whole.
+    const HEADS: [&str; 6] = [
+        "HTTP/1.1 200 OK\r\nX: y\rSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 30\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551617\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\nX : y\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
+    ];
+    let origin = Origin::serve("127.53.80.10", |head, stream| {
+        let nth: usize = head.split(['/', ' ']).nth(2).unwrap().parse().unwrap();
+        match HEADS.get(nth) {
+            Some(head) => send(stream, head),
+            None => !send(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n5\r\nab"),
+        }
+    });
+    for nth in 0..HEADS.len() {
+        let got = through(*OPEN, &[&format!("http://www.example.com:{}/{nth}", origin.port())]);
+        assert_eq!((got.status, got.header("set-cookie")), (502, None), "{:?}: {got:?}", HEADS[nth]);
+    }
+    let mut stream = TcpStream::connect(*OPEN).unwrap();
+    let host = format!("www.example.com:{}", origin.port());
+    stream.write_all(format!("GET http://{host}/99 HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
+    let mut text = String::new();
+    let _ = stream.read_to_string(&mut text);
+    assert!(text.starts_with("HTTP/1.1 200 ") && !text.ends_with("0\r\n\r\n"), "{text}");
+}
+
+#[test]
 fn nothing_is_smuggled() {
     let origin = Origin::serve("127.53.80.10", echo);
     let host = format!("www.example.com:{}", origin.port());
