@@ -1,5 +1,6 @@
 //! The race of the addresses: who is tried when, and what became of it (Happy Eyeballs v2, RFC 8305).
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::balance::HostPort;
 use super::connect::{Connected, Guide, Link, Way};
 use super::routes::Front;
 use super::targets::judge;
@@ -91,8 +93,8 @@ impl<'a, G: Guide> Race<'a, G> {
 
     /// The addresses of one family that a name has, in the order of the policy.
     pub(super) fn offer(&mut self, name: &Name, rtype: RecordType, mut found: Vec<(IpAddr, u32)>) {
-        let balance = &self.front.balance;
-        balance.order(self.way.name, &mut found, &self.way.wish, rand::random(), Instant::now());
+        let (balance, key) = (&self.front.balance, self.key(Some(name)));
+        balance.order(&key, &mut found, &self.way.wish, rand::random(), Instant::now());
         found.truncate(MOST_ADDRESSES);
         let ports: Vec<u16> = self.endpoints.iter().filter(|end| end.target == *name).map(|end| end.port).collect();
         for (address, _) in &found {
@@ -120,6 +122,21 @@ impl<'a, G: Guide> Race<'a, G> {
             let (why, end) = (self.next_why, Some(end));
             self.note(Attempt { address, host, found_by, why, begun_us: now, ended_us, end }, 0);
         }
+    }
+
+    /// Under which name the addresses of `host` are balanced: the URL's, or that of an endpoint elsewhere. What one
+    /// answer does not name any more is forgotten there, so they must not share a name.
+    fn key(&self, host: Option<&Name>) -> Cow<'a, HostPort> {
+        let own = self.endpoints.last().map(|endpoint| &endpoint.target);
+        match host {
+            Some(host) if Some(host) != own => Cow::Owned((host.to_string(), self.way.name.1)),
+            _ => Cow::Borrowed(self.way.name),
+        }
+    }
+
+    fn failed(&self, nth: usize) {
+        let attempt = &self.attempts[nth];
+        self.front.balance.failed(&self.key(attempt.host.as_ref()), attempt.address.ip(), Instant::now());
     }
 
     fn note(&mut self, attempt: Attempt, ttl_secs: u32) {
@@ -183,7 +200,9 @@ impl<'a, G: Guide> Race<'a, G> {
     /// failed a moment ago comes last, whatever its family.
     pub(super) fn start(&mut self, mut candidates: Vec<Candidate>) -> Option<Connected> {
         let now = Instant::now();
-        let aside = |candidate: &Candidate| self.front.balance.is_aside(self.way.name, candidate.address.ip(), now);
+        let aside = |candidate: &Candidate| {
+            self.front.balance.is_aside(&self.key(candidate.host.as_ref()), candidate.address.ip(), now)
+        };
         candidates.sort_by_cached_key(aside);
         let Candidate { address, ttl_secs, host, found_by } = candidates.into_iter().next()?;
         self.last_was_v6 = address.is_ipv6();
@@ -214,7 +233,7 @@ impl<'a, G: Guide> Race<'a, G> {
                 Some(self.won(nth, Link::Fresh(stream)))
             }
             Err(error) => {
-                self.front.balance.failed(self.way.name, self.attempts[nth].address.ip(), Instant::now());
+                self.failed(nth);
                 self.finish(nth, said(&error));
                 // RFC 8305 §5: a failure lets the next begin at once.
                 (self.next_at, self.next_why) = (Instant::now(), AttemptWhy::Failure);
@@ -226,7 +245,7 @@ impl<'a, G: Guide> Race<'a, G> {
     fn won(&mut self, nth: usize, link: Link) -> Connected {
         self.end(&AttemptEnd::Overtaken);
         let (address, life) = (self.attempts[nth].address, Duration::from_secs(self.lives[nth].into()));
-        let busy = self.front.balance.begin(self.way.name, address.ip());
+        let busy = self.front.balance.begin(&self.key(self.attempts[nth].host.as_ref()), address.ip());
         let host = self.attempts[nth].host.as_ref();
         let endpoint = self.endpoints.iter().find(|end| Some(&end.target) == host && end.port == address.port());
         let alpn = endpoint.map(|endpoint| endpoint.alpn.clone()).unwrap_or_default();
@@ -242,7 +261,7 @@ impl<'a, G: Guide> Race<'a, G> {
         for nth in 0..self.attempts.len() {
             if self.attempts[nth].end.is_none() {
                 if self.way.since(now) - self.attempts[nth].begun_us >= alone_us {
-                    self.front.balance.failed(self.way.name, self.attempts[nth].address.ip(), now);
+                    self.failed(nth);
                 }
                 self.finish(nth, end.clone());
             }

@@ -230,9 +230,9 @@ fn an_answer_that_could_be_read_in_two_ways_is_not_passed_on() {
             None => !send(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n5\r\nab"),
         }
     });
-    for nth in 0..HEADS.len() {
+    for (nth, head) in HEADS.iter().enumerate() {
         let got = through(*OPEN, &[&format!("http://www.example.com:{}/{nth}", origin.port())]);
-        assert_eq!((got.status, got.header("set-cookie")), (502, None), "{:?}: {got:?}", HEADS[nth]);
+        assert_eq!((got.status, got.header("set-cookie")), (502, None), "{head:?}: {got:?}");
     }
     let mut stream = TcpStream::connect(*OPEN).unwrap();
     let host = format!("www.example.com:{}", origin.port());
