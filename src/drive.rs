@@ -1,5 +1,7 @@
 //! Carries out a walk: turns its asks into packets, and packets into what it heard.
 
+mod local;
+
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
@@ -11,10 +13,12 @@ use crate::cache::{Cache, Servers};
 use crate::time::Time;
 use crate::trace::{Before, Cost, Entry, GoalId, Told, Trace};
 use crate::upstream::Upstream;
-use crate::walk::ask::{AskId, Heard};
+use crate::walk::ask::{Ask, AskId, Heard};
 use crate::walk::outcome::Outcome;
 use crate::walk::{Around, Dice, Step, Walk, WalkSettings};
 use crate::wire::Question;
+
+pub use local::{Answers, Local, TRANSPORT};
 
 /// The clock of the edge; the pure half gets its readings as [`Time`].
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +74,8 @@ pub struct World {
     pub settings: WalkSettings,
     /// The way to the servers.
     pub upstream: Upstream,
+    /// Who answers in the place of the servers of the root, if anybody does.
+    pub local: Local,
     /// The clock.
     pub clock: Clock,
 }
@@ -86,6 +92,7 @@ impl World {
             servers: Servers::new(rand::random()),
             settings: self.settings.clone(),
             upstream: self.upstream.anew(),
+            local: self.local.clone(),
             clock: self.clock,
         }
     }
@@ -192,7 +199,7 @@ async fn to_its_end(mut walk: Walk, world: &World, watch: &mut dyn FnMut(&Entry)
                 exchanges.retain(|(id, _)| !forget.contains(id));
                 for ask in asks {
                     let id = ask.id;
-                    exchanges.push((id, Box::pin(async move { world.upstream.exchange(&ask).await })));
+                    exchanges.push((id, Box::pin(async move { exchange(&ask, world).await })));
                 }
                 timer.as_mut().reset(world.clock.instant(wake));
                 heard = tokio::select! {
@@ -202,6 +209,14 @@ async fn to_its_end(mut walk: Walk, world: &World, watch: &mut dyn FnMut(&Entry)
                 };
             }
         }
+    }
+}
+
+/// What comes of an ask: from the local copy when it is for that, else over the network.
+async fn exchange(ask: &Ask, world: &World) -> Heard {
+    match world.local.heard(ask, world.clock.now()) {
+        Some(heard) => heard,
+        None => world.upstream.exchange(ask).await,
     }
 }
 

@@ -34,7 +34,7 @@ use crate::walk::minimise::Minimisation;
 use crate::walk::outcome::Outcome;
 use crate::walk::stale::StaleLimits;
 use crate::walk::synthesis::{Dns64, Synthesis};
-use crate::walk::{Avoid, Private, Route, Routes, WalkSettings};
+use crate::walk::{Avoid, LocalRoot, Private, Route, Routes, WalkSettings};
 use crate::wire::{Name, Question, ResponseCode};
 
 pub use crate::drive::unix_secs;
@@ -222,7 +222,7 @@ fn open(settings: &Settings, staged: Staged) -> Result<Front, RunError> {
     let renewal = http.certificate().cloned().map(web::Renewal::new).transpose()?;
     let resolver = resolver(settings);
     let (dns, http) = (doors.open(&resolver)?, http.open(resolver.clone())?);
-    Ok(Front { dns, http, renewal, resolver, upkeep: trust::upkeep(&settings.dnssec) })
+    Ok(Front { dns, http, renewal, resolver, upkeep: trust::upkeep(settings) })
 }
 
 /// Binds the doors for HTTP. A port that nobody asked for by name and that is taken is no reason to serve nobody.
@@ -290,6 +290,7 @@ fn world(settings: &Settings) -> World {
         servers: Servers::new(rand::random()),
         settings: walk_settings(settings),
         upstream: Upstream::new(UpstreamSettings::default()),
+        local: drive::Local::default(),
         clock: Clock::new(),
     }
 }
@@ -319,6 +320,7 @@ fn walk_settings(settings: &Settings) -> WalkSettings {
         port: resolver.upstream_port,
         udp_size: resolver.udp_size,
         proofs: trust::proofs(&settings.dnssec, unix_secs()),
+        local_root: LocalRoot::default(),
         hints: Arc::new(hints(&settings.root_hints)),
     }
 }

@@ -41,7 +41,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("sys", Edge, &[]),
     ("upstream", Edge, &["sys", "walk", "trace", "wire", "time"]),
     ("drive", Edge, &["upstream", "walk", "cache", "trace", "wire", "time"]),
-    ("upkeep", Edge, &["drive", "dnssec", "trace", "wire", "time"]),
+    ("upkeep", Edge, &["drive", "lab", "walk", "dnssec", "trace", "wire", "time"]),
     ("listen", Edge, &["sys", "trace", "wire", "time"]),
     ("serve", Edge, &["listen", "drive", "policy", "walk", "cache", "trace", "wire", "time"]),
     ("http", Edge, &["journey", "serve", "listen", "trace", "wire"]),

@@ -14,7 +14,7 @@ use super::hosts::Hosts;
 use super::nets::{loopback_nets, mapped_net, private_nets};
 use super::tables::{BalancedHost, ForwardZone, StubZone};
 use super::trust::{NegativeTrustAnchor, TrustAnchor};
-use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, Setting};
+use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, ServerAddress, Setting};
 use crate::wire::Name;
 
 /// A value on its way into a setting.
@@ -388,6 +388,21 @@ settings! {
         /// §2.1 allows 512 and more, but keys of that size are factored within hours, and zones have not used keys
         /// below 1024 for many years.
         rsa_min_bits: u16 = 1024 => 512..=4096;
+    }
+
+    /// A copy of the root zone in this process, in which each walk begins: no question for a name under a top-level
+    /// domain that does not exist leaves this machine, and a root out of reach is not missed (RFC 8806). It is used only
+    /// while its ZONEMD record fits and is signed by the root (RFC 8976), and until the time in its SOA record is over;
+    /// otherwise walks begin at the servers of the root, as they do by default: most resolvers ask them too seldom to
+    /// gain anything from 2 MB that are fetched twice a day.
+    local_root: LocalRoot {
+        /// A master file of the root zone, such as <https://www.internic.net/domain/root.zone>, that something else
+        /// renews; it is read again as often as its SOA record says. Empty is none.
+        file: String = String::new();
+        /// Servers that hand the zone over (AXFR), tried in this order; some of the root's own do, such as
+        /// "170.247.170.2" (b.root-servers.net) and "192.33.4.12" (c.root-servers.net). With a file as well that is where
+        /// the copy comes from until one of them answers.
+        servers: Vec<ServerAddress> = Vec::new();
     }
 
     /// What is remembered, and for how long.

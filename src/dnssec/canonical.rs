@@ -9,7 +9,7 @@ fn has_lower_names(rtype: RecordType) -> bool {
 }
 
 /// The data of one record in canonical form.
-fn canonical(rtype: RecordType, rdata: &[u8]) -> Vec<u8> {
+pub(super) fn canonical(rtype: RecordType, rdata: &[u8]) -> Vec<u8> {
     let mut data = rdata.to_vec();
     if !has_lower_names(rtype) {
         return data;

@@ -21,6 +21,7 @@ mod rrsig;
 mod rsa;
 mod span;
 mod verify;
+pub mod zonemd;
 
 use std::fmt;
 use std::sync::Arc;

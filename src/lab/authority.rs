@@ -10,7 +10,7 @@ use super::zone::Zone;
 use crate::trace::Transport;
 use crate::wire::edns::COOKIE;
 use crate::wire::{
-    self, BadQuery, Edns, EdnsOption, Name, QueryView, Question, ResponseCode, RrSet, Section, Writer, cookie,
+    self, BadQuery, Edns, EdnsOption, Name, QueryView, Question, Record, ResponseCode, RrSet, Section, Writer, cookie,
 };
 
 /// What cookies in the lab are made with, at any time and for any client: they show how it goes.
@@ -36,6 +36,13 @@ pub(super) struct Server {
 impl Authority {
     pub(super) const fn new(servers: BTreeMap<IpAddr, Server>) -> Self {
         Self { servers }
+    }
+
+    /// One server at `address` that has one zone, of these records, and no faults.
+    #[must_use]
+    pub fn serving(apex: &Name, records: &[Record], address: IpAddr) -> Self {
+        let zones = vec![Arc::new(Zone::new(apex, records))];
+        Self::new([(address, Server { name: apex.clone(), zones, faults: Vec::new() })].into())
     }
 
     /// The addresses of all servers.

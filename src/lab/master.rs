@@ -55,6 +55,32 @@ pub(super) fn read_zone(files: &Files, path: &str, apex: &Name) -> Result<Vec<Zo
     Ok(reading.records)
 }
 
+/// All records of a finished zone, those of DNSSEC among them, as they stand in `text`.
+pub(super) fn read_records(name: &str, text: &str, apex: &Name) -> Result<Vec<Record>, LabError> {
+    let error = |line, column, what: &str| {
+        let (file, what) = (name.to_owned(), what.to_owned());
+        LabError::Zone { file, line, column, what, shown: text.lines().nth(line - 1).unwrap_or_default().to_owned() }
+    };
+    // As above: on these the parser would panic.
+    if let Some((line, column)) = unclosed(text).or_else(|| glued(text)) {
+        return Err(error(line, column, "this is never closed, or glued to what stands before"));
+    }
+    let mut zonefile = Zonefile::from(text);
+    zonefile.set_origin(owner_of(apex)?);
+    zonefile.set_default_class(Class::IN);
+    let mut records = Vec::new();
+    loop {
+        match zonefile.next_entry().map_err(|wrong| error(1, 1, &wrong.to_string()))? {
+            None => return Ok(records),
+            Some(Entry::Include { .. }) => return Err(error(1, 1, "no file can be included here")),
+            Some(Entry::Record(record)) => {
+                let whole = to_wire(&record.flatten_into()).filter(is_whole);
+                records.push(whole.ok_or_else(|| error(1, 1, "a name or the data of a record is out of bounds"))?);
+            }
+        }
+    }
+}
+
 /// Record sets of single lines that carry everything themselves (`owner TTL IN type data`), as `lab.toml` has them.
 pub(super) fn sets_of_lines(lines: &[String]) -> Result<Vec<RrSet>, String> {
     let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();

@@ -131,6 +131,14 @@ pub enum LabError {
     },
 }
 
+/// The records of a master file, as they stand there; `name` is how it is called in messages.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn read_records(name: &str, text: &str, apex: &Name) -> Result<Vec<Record>, LabError> {
+    master::read_records(name, text, apex)
+}
+
 impl Lab {
     /// The lab that is compiled in, signed as of `now_unix_secs`, in seconds since 1970.
     ///

@@ -1,15 +1,17 @@
 //! Where trust begins, and where it is suspended, as the validator takes it.
 
-use crate::config::{Dnssec, NegativeTrustAnchor};
-use crate::dnssec::{Accepts, Anchors, NegativeAnchor, Settings};
-use crate::upkeep::Upkeep;
+use std::net::SocketAddr;
+
+use crate::config::{Dnssec, NegativeTrustAnchor, ServerAddress, Settings};
+use crate::dnssec::{self, Accepts, Anchors, NegativeAnchor};
+use crate::upkeep::{RootSource, Upkeep};
 
 /// The longest life of a negative trust anchor: RFC 7646 §2 asks for no more than a week.
 const NEGATIVE_MOST_SECS: u64 = 7 * 86_400;
 
 /// How things are validated by a resolver that starts at `now_secs`, seconds since 1970 modulo 2^32. Without trust
 /// anchors nothing is.
-pub(super) fn proofs(settings: &Dnssec, now_secs: u32) -> Settings {
+pub(super) fn proofs(settings: &Dnssec, now_secs: u32) -> dnssec::Settings {
     let mut anchors = Anchors::default();
     if settings.validate {
         anchors.extend(settings.trust_anchors.iter().filter_map(|anchor| anchor.0.parse::<Anchors>().ok()));
@@ -19,7 +21,7 @@ pub(super) fn proofs(settings: &Dnssec, now_secs: u32) -> Settings {
         Some(NegativeAnchor { zone: given.zone.clone(), until_secs: now_secs.wrapping_add(left_secs) })
     });
     let accepts = Accepts { sha1: settings.sha1, rsa_min_bits: settings.rsa_min_bits };
-    Settings {
+    dnssec::Settings {
         anchors,
         negative: negative.collect(),
         accepts,
@@ -28,10 +30,17 @@ pub(super) fn proofs(settings: &Dnssec, now_secs: u32) -> Settings {
     }
 }
 
-/// What is done about trust although nobody asks.
-pub(super) fn upkeep(settings: &Dnssec) -> Upkeep {
-    let file = settings.anchor_file.as_str();
-    Upkeep { anchor_file: (!file.is_empty()).then(|| file.into()), signal: settings.key_tag_signal }
+/// What is done although nobody asks.
+pub(super) fn upkeep(settings: &Settings) -> Upkeep {
+    let path = |text: &str| (!text.is_empty()).then(|| text.into());
+    let given = &settings.local_root;
+    let server = |server: &ServerAddress| SocketAddr::new(server.addr, server.port.unwrap_or(53));
+    let servers = given.servers.iter().map(server).collect();
+    Upkeep {
+        anchor_file: path(&settings.dnssec.anchor_file),
+        signal: settings.dnssec.key_tag_signal,
+        root: RootSource { file: path(&given.file), servers },
+    }
 }
 
 /// What the operator should know of negative trust anchors.

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::wire::text::type_name;
 
 use super::event::Event;
+use super::why::RouteKind;
 
 /// Writes such an event; nothing for others.
 pub(super) fn decided(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -13,6 +14,9 @@ pub(super) fn decided(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result 
         Event::Dns64 { name, addrs } => {
             write!(f, "{name} has no AAAA record of use; made of its A records: ")?;
             listed(f, addrs)
+        }
+        Event::Routed { kind: RouteKind::LocalRoot, .. } => {
+            f.write_str("there is a local copy of the root (RFC 8806), which is asked in the place of its servers")
         }
         Event::Routed { zone, kind, servers } => {
             write!(f, "the configuration has a {kind} zone {zone} with the servers ")?;

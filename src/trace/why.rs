@@ -268,6 +268,8 @@ pub enum RouteKind {
     Forward,
     /// They are authoritative for the zone.
     Stub,
+    /// It is a copy of the root in this process (RFC 8806).
+    LocalRoot,
 }
 
 impl fmt::Display for RouteKind {
@@ -275,6 +277,7 @@ impl fmt::Display for RouteKind {
         f.write_str(match self {
             Self::Forward => "forward",
             Self::Stub => "stub",
+            Self::LocalRoot => "local root",
         })
     }
 }

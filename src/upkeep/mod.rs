@@ -1,8 +1,10 @@
 //! What the resolver does although nobody asks: it follows the keys of its trust anchors (RFC 5011) and tells their
-//! zones which keys it trusts (RFC 8145).
+//! zones which keys it trusts (RFC 8145), and it keeps a copy of the root (RFC 8806).
 
 mod anchors;
+mod axfr;
 mod file;
+mod root;
 mod signal;
 
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use crate::drive::World;
 
 pub use anchors::AnchorKeeper;
 pub use file::replace;
+pub use root::RootSource;
 pub use signal::signal;
 
 /// What is done.
@@ -21,6 +24,8 @@ pub struct Upkeep {
     pub anchor_file: Option<PathBuf>,
     /// Whether zones with trust anchors are told which keys are trusted.
     pub signal: bool,
+    /// Where the local copy of the root comes from.
+    pub root: RootSource,
 }
 
 /// How often trusted keys are told of where nobody follows them: as often as a set with a TTL of two days, which is
@@ -30,6 +35,11 @@ const SIGNAL_EACH: Duration = Duration::from_secs(86_400);
 impl Upkeep {
     /// Does it all, for ever.
     pub async fn run(&self, world: &World) {
+        tokio::join!(self.follow(world), self.root.keep(world));
+    }
+
+    /// Trust anchors.
+    async fn follow(&self, world: &World) {
         let proofs = &world.settings.proofs;
         if proofs.anchors.is_empty() {
             return std::future::pending().await;

@@ -20,6 +20,7 @@ mod goal;
 mod hear;
 mod infer;
 mod learn;
+mod local_root;
 mod private;
 mod prove;
 mod refresh;
@@ -47,6 +48,7 @@ use outcome::{Failure, Outcome};
 use synthesis::Synthesis;
 
 pub use dice::Dice;
+pub use local_root::{LOCAL_V4, LOCAL_V6, LocalRoot};
 pub use private::Private;
 pub use route::{Route, Routes};
 pub use servers::Avoid;
@@ -83,6 +85,8 @@ pub struct WalkSettings {
     pub udp_size: u16,
     /// How answers are validated.
     pub proofs: dnssec::Settings,
+    /// The local copy of the root, while there is one.
+    pub local_root: LocalRoot,
     /// The root as the hints give it.
     pub hints: Arc<Delegation>,
 }

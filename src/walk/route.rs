@@ -101,7 +101,9 @@ impl Walk {
         turn: &mut Turn<'_, '_>,
     ) -> bool {
         let settings = turn.around.settings;
-        let Some(route) = settings.routes.deepest(place, &self.goal(id).fallen) else { return false };
+        let fallen = &self.goal(id).fallen;
+        let named = settings.routes.deepest(place, fallen).cloned();
+        let Some(route) = named.or_else(|| settings.local_root.route(fallen)) else { return false };
         if known.is_some_and(|cut| route.yields_to(cut)) {
             return false;
         }
@@ -109,7 +111,7 @@ impl Walk {
         if route.prime && !route.is_forward() && !self.primed.contains(zone) {
             self.prime_stub(id, zone, turn);
         } else {
-            self.enter_route(id, &Arc::clone(route), turn);
+            self.enter_route(id, &route, turn);
         }
         true
     }

@@ -1,6 +1,9 @@
 //! What the resolver does although nobody asks, against the servers of the lab.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod local_root;
+mod signed_root;
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
