@@ -4,10 +4,10 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio_rustls::TlsAcceptor;
 
 use super::{Certificate, HttpSettings};
+use crate::listen::{Transport, unbound};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -56,13 +56,7 @@ impl Doors {
 }
 
 fn bind(wanted: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = Socket::new(Domain::for_address(wanted), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    if wanted.is_ipv6() {
-        // IPv4 has sockets of its own; an IPv4 client shall not appear as ::ffff:192.0.2.1.
-        socket.set_only_v6(true)?;
-    }
-    // Connections of a former run may linger in TIME_WAIT; the port is free all the same.
-    socket.set_reuse_address(true)?;
+    let socket = unbound(wanted, Transport::Tcp)?;
     socket.bind(&wanted.into())?;
     socket.listen(BACKLOG)?;
     let listener = TcpListener::from(socket);

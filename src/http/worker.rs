@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -15,8 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -25,7 +23,7 @@ use super::bind::Doors;
 use super::routes::Front;
 use super::strict::Strict;
 use super::watch::{Activity, Held, Watched};
-use crate::listen::{Peer, Quota, Transport};
+use crate::listen::{Peer, Quota, Stop, Threads, Transport, drain};
 use crate::serve::Resolver;
 
 /// Octets of the largest head of a request.
@@ -40,14 +38,11 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long a connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// How often a closing worker looks whether all is done.
-const DRAIN_STEP: Duration = Duration::from_millis(5);
 
 /// Open doors: HTTP is served until [`Open::close`] or until this is dropped.
 #[derive(Debug)]
 pub struct Open {
-    stop: watch::Sender<bool>,
-    worker: Option<JoinHandle<()>>,
+    worker: Threads,
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
 }
@@ -59,11 +54,9 @@ impl Doors {
     /// When the system grants no thread or no event queue (usually: too many open files).
     pub fn open(self, resolver: Resolver) -> io::Result<Open> {
         let Self { listeners, settings, addresses, tls_addresses } = self;
-        let (stop, stopped) = watch::channel(false);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let run = move || LocalSet::new().block_on(&runtime, run(listeners, settings, resolver, stopped));
-        let worker = Some(thread::Builder::new().name("http".to_owned()).spawn(run)?);
-        Ok(Open { stop, worker, addresses, tls_addresses })
+        let mut worker = Threads::new();
+        worker.spawn("http".to_owned(), move |stop| run(listeners, settings, resolver, stop))?;
+        Ok(Open { worker, addresses, tls_addresses })
     }
 }
 
@@ -82,12 +75,8 @@ impl Open {
 
     /// Takes no more requests, lets those in hand finish within the time that the settings grant, and returns when
     /// the thread has ended. Blocks the calling thread meanwhile.
-    pub fn close(mut self) {
-        self.stop.send_replace(true);
-        if let Some(worker) = self.worker.take() {
-            // A thread that panicked has said so on its own.
-            let _ = worker.join();
-        }
+    pub fn close(self) {
+        self.worker.close();
     }
 }
 
@@ -97,15 +86,14 @@ struct Worker {
     settings: Arc<HttpSettings>,
     quota: Arc<Quota>,
     builder: Builder<Local>,
-    /// True when the doors close, and in error when [`Open`] was dropped: the same.
-    stop: watch::Receiver<bool>,
+    stop: Stop,
 }
 
 async fn run(
     listeners: Vec<(std::net::TcpListener, Option<TlsAcceptor>)>,
     settings: HttpSettings,
     resolver: Resolver,
-    mut stop: watch::Receiver<bool>,
+    mut stop: Stop,
 ) {
     let front = Front::new(resolver, settings);
     let settings = Arc::clone(&front.settings);
@@ -118,13 +106,10 @@ async fn run(
     }
     let _ = stop.wait_for(|stop| *stop).await;
     doors.iter().for_each(tokio::task::JoinHandle::abort);
-    let end = Instant::now() + worker.settings.drain;
     // Each connection holds the worker, and a door until its task is gone.
-    while Rc::strong_count(&worker) > 1 && Instant::now() < end {
-        tokio::time::sleep(DRAIN_STEP).await;
-    }
-    if Rc::strong_count(&worker) > 1 {
-        tracing::warn!("{} HTTP connections were cut off", Rc::strong_count(&worker) - 1);
+    let left = drain(&worker, worker.settings.drain).await;
+    if left > 0 {
+        tracing::warn!("{left} HTTP connections were cut off");
     }
 }
 

@@ -108,7 +108,8 @@ fn bind_shared(address: SocketAddr, transport: Transport) -> io::Result<Socket> 
     Ok(socket)
 }
 
-fn unbound(address: SocketAddr, transport: Transport) -> io::Result<Socket> {
+/// A socket with the options that its address and transport want.
+pub(crate) fn unbound(address: SocketAddr, transport: Transport) -> io::Result<Socket> {
     let (kind, protocol) = match transport {
         Transport::Udp => (Type::DGRAM, Protocol::UDP),
         Transport::Tcp => (Type::STREAM, Protocol::TCP),

@@ -7,6 +7,7 @@
 mod bind;
 mod quota;
 mod tcp;
+mod threads;
 mod udp;
 mod waiting;
 mod worker;
@@ -16,8 +17,10 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 pub use crate::trace::Transport;
+pub(crate) use bind::unbound;
 pub use bind::{BindError, Doors};
 pub(crate) use quota::Quota;
+pub(crate) use threads::{Stop, Threads, drain};
 pub use worker::Open;
 
 /// What a front door needs from the resolver behind it.

@@ -26,7 +26,7 @@ pub(super) static WEB: LazyLock<Web> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let web = WebPorts::At(Ports { http: 0, https: 0 });
     let stage = Stage { authority_port: 0, web, ca_out: Some(folder.path().join("ca.pem")) };
-    let met = start(stage, |settings| settings.proxy.connect_secs = 3);
+    let met = start(stage, |_| {});
     Web { proxy: met.http, ports: met.web.unwrap(), rows, folder }
 });
 
@@ -44,7 +44,7 @@ impl Web {
     /// What curl says: the status, its own exit code, and the head and body as they came.
     fn fetch(&self, url: &str, more: &[&str]) -> (u16, i32, String) {
         let mut command = Command::new("curl");
-        command.args(["-s", "-i", "-L", "--max-redirs", "10", "--max-time", "20", "--suppress-connect-headers"]);
+        command.args(["-s", "-i", "-L", "--max-redirs", "10", "--max-time", "60", "--suppress-connect-headers"]);
         command.args(["-w", "\n%{http_code}", "--noproxy", "", "-x", &format!("http://{}", self.proxy)]);
         command.arg("--cacert").arg(self.ca()).args(more).arg(self.here(url)).env_clear();
         let output = command.output().expect("curl is needed: ./test installs it");
