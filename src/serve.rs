@@ -32,7 +32,7 @@ use crate::wire::{
 
 use counts::{Count, Counts};
 use flights::{Asked, Boarding, Flight, Flights};
-use landed::{Form, Landed};
+use landed::{Form, Landed, Ready};
 
 pub use counts::{Figures, SPANS_US, Slow};
 pub use landed::StaleSettings;
@@ -196,6 +196,13 @@ impl Resolver {
         });
     }
 
+    fn send(&self, query: &QueryView<'_>, ready: &Ready, now: Time, peer: &Peer, out: &mut Vec<u8>) {
+        match ready {
+            Ready::Written(answer) => self.respond(query, answer, now, peer, out),
+            Ready::Plain(plain) => self.respond_plain(query, plain, peer, out),
+        }
+    }
+
     fn respond_plain(&self, query: &QueryView<'_>, plain: &Plain, peer: &Peer, out: &mut Vec<u8>) {
         let answer = PlainAnswer { ttl_secs: plain.ttl_secs, rdatas: plain.data(), sigs: plain.sigs.block() };
         self.extras(query, plain.secure, &[], peer, |extras, limit| answer.respond(query, extras, limit, out));
@@ -283,8 +290,8 @@ impl Resolver {
             let why = "recursion was not desired, and the answer is not in the cache";
             return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
         };
-        let answer = self.keep_unless_failed(&question, Form::of(query), &outcome, now);
-        self.respond(query, &answer, now, peer, out);
+        let ready = self.keep_unless_failed(&question, Form::of(query), &outcome, now);
+        self.send(query, &ready, now, peer, out);
     }
 
     fn answer_unreadable(&self, bytes: &[u8], bad: BadQuery, out: &mut Vec<u8>) -> Now {
@@ -345,7 +352,7 @@ impl Resolver {
     }
 
     /// The answer for a client: what the walk brings, or what is still known when that takes too long.
-    async fn found(&self, question: &Question, form: Form) -> Arc<Answer> {
+    async fn found(&self, question: &Question, form: Form) -> Ready {
         let Some(flight) = self.board(question, form, Why::Asked) else {
             let busy = Outcome::failed(Failure::Busy { walks: self.0.settings.walks });
             return self.ready(question, form, &Landed::new(busy, self.0.world.clock.now()));
@@ -368,7 +375,7 @@ impl Resolver {
             after_ms => StaleWhy::Slow { after_ms },
         };
         match self.meanwhile(question, form, why) {
-            Some(stale) => Arc::new(stale),
+            Some(stale) => Ready::Written(Arc::new(stale)),
             None => self.ready(question, form, &*flight.landed().await),
         }
     }
@@ -458,10 +465,10 @@ impl Responder for Resolver {
             let query = QueryView::read(&bytes).ok()?;
             let question = query.question();
             let began = resolver.0.world.clock.now();
-            let answer = resolver.found(&question, Form::of(&query)).await;
+            let ready = resolver.found(&question, Form::of(&query)).await;
             let (mut out, now) = (Vec::with_capacity(512), resolver.0.world.clock.now());
             resolver.0.counts.waited(now - began);
-            resolver.respond(&query, &answer, now, &peer, &mut out);
+            resolver.send(&query, &ready, now, &peer, &mut out);
             Some(out)
         }
     }

@@ -73,16 +73,17 @@ pub struct Plain {
 }
 
 impl Plain {
+    /// The whole answer that was found `now`.
+    #[must_use]
+    pub fn new(set: &RrSet, secure: bool, now: Time) -> Self {
+        let (data, sigs, ttl_secs) = (Data::new(&set.rdatas), set.sigs.clone(), set.ttl_secs);
+        Self { data, sigs, ttl_secs, secure, stored: now, expires: now.plus_secs(ttl_secs.into()), is_due: false }
+    }
+
     /// The data of each record, behind its length of two octets.
     #[must_use]
     pub fn data(&self) -> &[u8] {
         self.data.octets()
-    }
-
-    /// The set under its name.
-    #[must_use]
-    pub fn set(&self, owner: Name, rtype: RecordType) -> RrSet {
-        RrSet { owner, rtype, ttl_secs: self.ttl_secs, rdatas: self.data.rdatas(), sigs: self.sigs.clone() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::{Inner, Resolver};
-use crate::cache::{Answer, AnswerKey, Usage};
+use crate::cache::{Answer, AnswerKey, Plain, Usage};
 use crate::time::Time;
 use crate::trace::{Stale, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
@@ -42,6 +42,11 @@ impl Form {
         Self { dnssec_ok: query.dnssec_ok(), checking_disabled: query.flags().cd() }
     }
 
+    /// The same with the other DO.
+    fn sibling(self) -> Self {
+        Self { dnssec_ok: !self.dnssec_ok, ..self }
+    }
+
     /// Whether the client checks for itself.
     pub(super) fn checking_disabled(self) -> bool {
         self.checking_disabled
@@ -62,7 +67,16 @@ pub(super) struct Landed {
     /// Set when something stale was served instead of a failure.
     stale: OnceLock<Stale>,
     /// Ready to send, made when the first client wants it in that form.
-    ready: [OnceLock<Arc<Answer>>; 4],
+    ready: [OnceLock<Ready>; 4],
+}
+
+/// An answer that only needs to be sent.
+#[derive(Clone, Debug)]
+pub(super) enum Ready {
+    /// Written already.
+    Written(Arc<Answer>),
+    /// One set, from which it is written.
+    Plain(Plain),
 }
 
 /// What is still known of a question.
@@ -151,58 +165,53 @@ impl Resolver {
     }
 
     /// Makes what a walk brought ready to send, and keeps it for as long as it is good.
-    pub(super) fn ready(&self, question: &Question, form: Form, landed: &Landed) -> Arc<Answer> {
+    pub(super) fn ready(&self, question: &Question, form: Form, landed: &Landed) -> Ready {
         let nth = usize::from(form.dnssec_ok) | usize::from(form.checking_disabled) << 1;
-        Arc::clone(landed.ready[nth].get_or_init(|| match &landed.outcome.failure {
+        let ready = landed.ready[nth].get_or_init(|| match &landed.outcome.failure {
             None => self.keep(question, form, &landed.outcome, landed.at),
             Some(_) => self.failed(question, form, landed),
-        }))
+        });
+        ready.clone()
     }
 
     /// What is known without asking anybody, as it is: nothing stale for a failure (RFC 8767 §5).
-    pub(super) fn keep_unless_failed(
-        &self,
-        question: &Question,
-        form: Form,
-        outcome: &Outcome,
-        at: Time,
-    ) -> Arc<Answer> {
+    pub(super) fn keep_unless_failed(&self, question: &Question, form: Form, outcome: &Outcome, at: Time) -> Ready {
         if outcome.failure.is_none() {
             return self.keep(question, form, outcome, at);
         }
         let template = template(question, outcome, form);
         let failure = StandIn { template, edes: outcome.edes(), expired: None, given: None };
-        Arc::new(failure.into_answer(at, at))
+        Ready::Written(Arc::new(failure.into_answer(at, at)))
     }
 
-    fn keep(&self, question: &Question, form: Form, outcome: &Outcome, at: Time) -> Arc<Answer> {
+    fn keep(&self, question: &Question, form: Form, outcome: &Outcome, at: Time) -> Ready {
         let (cache, key) = (&self.0.world.cache, form.key(question));
+        if let Some(set) = plain(question, outcome)
+            && cache.mark_plain(&key, set, outcome.secure, at)
+        {
+            // What stands in the other forms is older than the set, and is not served stale for that reason.
+            cache.forget_answer(&key);
+            cache.forget_stale(&form.sibling().key(question), at);
+            return Ready::Plain(Plain::new(set, outcome.secure, at));
+        }
         // In the other forms what was known before must not be served stale from now on.
         for other in Form::ALL {
             cache.forget_stale(&other.key(question), at);
         }
-        let answer = answer(question, form, outcome, at);
-        if plain(question, outcome).is_some_and(|set| cache.mark_plain(&key, set, outcome.secure, at)) {
-            cache.forget_answer(&key);
-            return Arc::new(answer);
-        }
         cache.unmark_plain(&key);
-        cache.put_answer(&key, answer).0
+        Ready::Written(cache.put_answer(&key, answer(question, form, outcome, at)).0)
     }
 
     /// A failure, or what is served in its place. It is kept until the next try makes sense: a failure for as long as
     /// the cache of failures says (RFC 9520 §3.2), what is stale until the recheck (RFC 8767 §5).
-    fn failed(&self, question: &Question, form: Form, landed: &Landed) -> Arc<Answer> {
+    fn failed(&self, question: &Question, form: Form, landed: &Landed) -> Ready {
         let (cache, key, at) = (&self.0.world.cache, form.key(question), landed.at);
         // A refresh has failed before it was needed.
         if let Some(plain) = cache.plain(&key, at, None) {
-            let set = plain.set(question.name.clone(), question.qtype);
-            let (rcode, answer, authority) = (ResponseCode::NoError, vec![set], Vec::new());
-            let known = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure: plain.secure };
-            return Arc::new(self::answer(question, form, &known, at));
+            return Ready::Plain(plain);
         }
         if let Some(fresh) = cache.answer(&key, at) {
-            return fresh;
+            return Ready::Written(fresh);
         }
         let recheck = self.0.settings.stale.map_or(Duration::ZERO, |settings| settings.recheck);
         // What is bogus now may have been good, and may have been replaced for a reason: nobody is told the old.
@@ -211,12 +220,12 @@ impl Resolver {
             let why = StaleWhy::Failed { again_secs: recheck.as_secs() };
             let Some(stale) = stand_in.explain(why, &landed.edes) else {
                 // Meanwhile somebody else has brought what is good.
-                return Arc::new(stand_in.into_answer(at, at));
+                return Ready::Written(Arc::new(stand_in.into_answer(at, at)));
             };
             let _ = landed.stale.set(stale);
             let answer = stand_in.into_answer(at, at + recheck);
             let tried = !matches!(landed.outcome.failure, Some(Failure::Busy { .. } | Failure::Abandoned));
-            return if tried { cache.put_answer(&key, answer).0 } else { Arc::new(answer) };
+            return Ready::Written(if tried { cache.put_answer(&key, answer).0 } else { Arc::new(answer) });
         }
         let template = template(question, &landed.outcome, form);
         let expires = cache.failure(question, at).map_or(at, |known| known.expires);
@@ -230,7 +239,7 @@ impl Resolver {
         if expires > at {
             let _ = cache.put_answer(&key, failure(edes));
         }
-        Arc::new(failure(landed.edes.clone()))
+        Ready::Written(Arc::new(failure(landed.edes.clone())))
     }
 }
 

@@ -1,9 +1,8 @@
 //! Exchanges under way, so that equal ones are made once.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{Hash, Hasher};
 use std::mem::ManuallyDrop;
-use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -11,19 +10,27 @@ use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
+use super::keyed::{Map, mapped};
 use crate::trace::Transport;
 use crate::walk::ask::{Ask, Heard};
 use crate::wire::HEADER;
 
 /// The exchanges under way, by what is asked of whom.
 pub(super) struct Flights {
-    open: Mutex<HashMap<Key, Option<Arc<Flight>>>>,
+    open: Mutex<Map<Key, Option<Arc<Flight>>>>,
     hasher: SipHasher13,
 }
 
 /// What makes two exchanges equal: the server, the transport, which attempt it is, and the octets of the query but
 /// for its id and the case of its name. A keyed hash of them: equal keys mean equal exchanges, as in the cache.
-pub(super) type Key = u128;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key(u64, u64);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
 
 /// An exchange for which others wait than who makes it.
 #[derive(Default)]
@@ -57,14 +64,12 @@ impl Flights {
         let mut subject: SmallVec<[u8; 384]> = SmallVec::from_slice(query.get(2..).unwrap_or_default());
         let name = HEADER - 2..HEADER - 2 + ask.question.name.wire().len();
         subject.get_mut(name).unwrap_or_default().make_ascii_lowercase();
-        match ask.server.ip() {
-            IpAddr::V4(v4) => subject.extend_from_slice(&v4.to_ipv6_mapped().octets()),
-            IpAddr::V6(v6) => subject.extend_from_slice(&v6.octets()),
-        }
+        subject.extend_from_slice(&mapped(ask.server.ip()));
         subject.extend_from_slice(&ask.server.port().to_be_bytes());
         subject.extend_from_slice(&ask.attempt.to_be_bytes());
         subject.push(u8::from(ask.transport == Transport::Tcp));
-        self.hasher.hash(&subject).as_u128()
+        let hash = self.hasher.hash(&subject);
+        Key(hash.h1, hash.h2)
     }
 
     /// Joins the exchange under way, or leads a new one.

@@ -8,11 +8,8 @@
 //! nearby is woken once for all of it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::future::poll_fn;
-use std::hash::BuildHasher;
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -26,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until};
 
+use super::keyed::{Map, Peer};
 use crate::sys;
 
 /// How long a port is in use: who scans for open ports needs a minute for all of them.
@@ -62,16 +60,13 @@ struct Table {
     free: Vec<usize>,
     /// Slots that have something to send.
     outbox: Vec<usize>,
-    idle: HashMap<Peer, Vec<Kept>>,
+    idle: Map<Peer, Vec<Kept>>,
     idle_count: usize,
     /// Hashes of the servers that were asked, each in the place that it says.
     regulars: Vec<u64>,
     /// How many slots have a waker.
     waiting: usize,
 }
-
-/// Whom a line leads to, and the settings by which it was opened.
-pub(super) type Peer = (u64, SocketAddr);
 
 /// The socket of one line, and what goes on there.
 #[derive(Default)]
@@ -207,9 +202,8 @@ impl Table {
     /// Whether this server was asked before, as far as is remembered.
     fn is_regular(&mut self, peer: &Peer) -> bool {
         self.regulars.resize(REGULARS, 0);
-        let hash = self.idle.hasher().hash_one(peer);
-        let place = usize::try_from(hash).map_or(0, |nth| nth % REGULARS);
-        std::mem::replace(&mut self.regulars[place], hash) == hash
+        let place = usize::try_from(peer.hash).map_or(0, |nth| nth % REGULARS);
+        std::mem::replace(&mut self.regulars[place], peer.hash) == peer.hash
     }
 
     fn slot(&mut self, socket: Socket) -> usize {

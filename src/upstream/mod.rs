@@ -1,6 +1,7 @@
 //! One exchange with one server. What to make of its outcome, and whom to ask next, the walk decides.
 
 mod flights;
+mod keyed;
 mod lines;
 mod matching;
 mod tcp;
@@ -13,12 +14,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand::RngExt;
+use siphasher::sip128::SipHasher13;
 use tokio::time::{Instant, timeout_at};
 
 use crate::trace::{Ignored, Transport, Unreachable};
 use crate::walk::ask::{Ask, Heard};
 use crate::wire::{Flags, Reply, write_query};
 use flights::{Flights, Role};
+use keyed::Peer;
 pub use matching::read as read_reply;
 
 /// Packets that are described in one outcome; more than this are ignored without a word.
@@ -53,6 +56,8 @@ impl Default for UpstreamSettings {
 pub struct Upstream {
     /// Tells apart what is kept open under different settings.
     id: u64,
+    /// For the table of those that are kept open.
+    hasher: SipHasher13,
     settings: UpstreamSettings,
     flights: Flights,
 }
@@ -72,13 +77,16 @@ impl Upstream {
     #[must_use]
     pub fn new(settings: UpstreamSettings) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), settings, flights: Flights::new(rand::random()) }
+        let (id, (one, other)) = (NEXT.fetch_add(1, Ordering::Relaxed), rand::random());
+        let hasher = SipHasher13::new_with_keys(one, other);
+        Self { id, hasher, settings, flights: Flights::new(rand::random()) }
     }
 
     /// Another way with the same settings, which shares no exchange with this one.
     #[must_use]
     pub fn anew(&self) -> Self {
-        Self { id: self.id, settings: self.settings.clone(), flights: Flights::new(rand::random()) }
+        let (settings, flights) = (self.settings.clone(), Flights::new(rand::random()));
+        Self { id: self.id, hasher: self.hasher, settings, flights }
     }
 
     /// Sends the question once and waits for the reply to it until the time to give up.
@@ -109,6 +117,10 @@ impl Upstream {
                 },
             }
         }
+    }
+
+    fn peer(&self, server: SocketAddr) -> Peer {
+        Peer::new(server, self.id, &self.hasher)
     }
 
     async fn send(&self, ask: &Ask, mut query: Vec<u8>, deadline: Instant) -> Heard {

@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, timeout_at};
 
-use super::lines::Peer;
+use super::keyed::Peer;
 use super::{Answered, Outcome, Upstream, UpstreamSettings, matching, note, source, unreachable};
 use crate::trace::{Ignored, Unreachable};
 use crate::walk::ask::Ask;
@@ -46,7 +46,7 @@ pub(super) async fn exchange(
     deadline: Instant,
     ignored: &mut Vec<Ignored>,
 ) -> Outcome {
-    let peer = (upstream.id, ask.server);
+    let peer = upstream.peer(ask.server);
     let talk = async {
         // Length and message in one write, so that they leave in one segment (RFC 7766 §8).
         let len = u16::try_from(query.len()).map_err(|_| Unreachable::Local)?;

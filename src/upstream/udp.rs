@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::Instant;
 
+use super::keyed::Peer;
 use super::lines::{Come, Line, Lines};
 use super::{Answered, Outcome, Upstream, UpstreamSettings, matching, note, source, unreachable};
 use crate::trace::{Ignored, Unreachable};
@@ -33,7 +34,8 @@ pub(super) async fn exchange(
     deadline: Instant,
     ignored: &mut Vec<Ignored>,
 ) -> Outcome {
-    let mut line = dial(upstream, ask.server, query).map_err(|error| unreachable(&error))?;
+    let peer = upstream.peer(ask.server);
+    let mut line = dial(upstream, peer, query).map_err(|error| unreachable(&error))?;
     loop {
         let sent = match line.come(deadline).await {
             Come::Something(sent) => sent,
@@ -51,7 +53,7 @@ pub(super) async fn exchange(
             match packet {
                 Ok((bytes, Ok(reply))) => {
                     if ignored.is_empty() {
-                        line.keep((upstream.id, ask.server), id);
+                        line.keep(peer, id);
                     }
                     return Ok(Answered { reply, bytes, rtt: sent.elapsed() });
                 }
@@ -81,13 +83,13 @@ fn receive(line: &Line, id: u16, ask: &Ask) -> io::Result<(usize, Result<Box<Rep
 }
 
 /// Sends `query` over a line to `server`: one that is open, or a new one.
-fn dial(upstream: &Upstream, server: SocketAddr, query: &[u8]) -> io::Result<Line> {
-    match Lines::here()?.take((upstream.id, server)) {
+fn dial(upstream: &Upstream, peer: Peer, query: &[u8]) -> io::Result<Line> {
+    match Lines::here()?.take(peer) {
         Some(line) => {
             line.send(query);
             Ok(line)
         }
-        None => fresh(upstream, server, query),
+        None => fresh(upstream, peer.server, query),
     }
 }
 

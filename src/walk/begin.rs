@@ -97,7 +97,7 @@ impl Walk {
         if self.take_route(id, place, known.as_deref(), turn) {
             return;
         }
-        if let Some(cut) = self.deepest(id, place, turn) {
+        if let Some(cut) = self.deepest(id, known, turn) {
             return self.enter(id, cut, turn);
         }
         match self.root.clone() {
@@ -270,6 +270,10 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
 /// A DNAME above `name` that is proved, as it stands in an answer `now` (RFC 6672 §3.1). Believed unproved, one forged
 /// packet would take all names below it.
 fn dname_above(name: &Name, around: &Around<'_>, now: Time) -> Option<(RrSet, KnownSet)> {
+    if around.settings.proofs.anchors.is_empty() {
+        // Nothing is proved.
+        return None;
+    }
     // What is above a zone with servers that the operator names does not concern that zone.
     let most = around.settings.routes.own(name).map_or(1, Name::label_count);
     (most..name.label_count()).map(|count| name.suffix(count)).find_map(|above| {

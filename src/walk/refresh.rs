@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::cache::Delegation;
 use crate::time::Time;
 use crate::trace::{Entry, Event, GoalId, Known};
-use crate::wire::Name;
 
 use super::{CLIENT, Turn, Walk};
 
@@ -42,16 +41,20 @@ impl Walk {
     }
 
     /// The deepest zone cut at or above `place` from which this goal may begin.
-    pub(super) fn deepest(&mut self, id: GoalId, place: &Name, turn: &Turn<'_, '_>) -> Option<Arc<Delegation>> {
-        let mut place = place.clone();
+    pub(super) fn deepest(
+        &mut self,
+        id: GoalId,
+        mut known: Option<Arc<Delegation>>,
+        turn: &Turn<'_, '_>,
+    ) -> Option<Arc<Delegation>> {
         loop {
-            let cut = turn.around.cache.deepest(&place, turn.now)?;
+            let cut = known?;
             let seen = cut_seen(&cut, turn);
             self.note(turn, id, seen.clone());
             if cut.zone.is_root() || !self.sets_aside(id, &seen, turn) {
                 return Some(cut);
             }
-            place = cut.zone.parent()?;
+            known = turn.around.cache.deepest(&cut.zone.parent()?, turn.now);
         }
     }
 }
