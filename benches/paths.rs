@@ -12,14 +12,18 @@ mod world;
 
 use std::hint::black_box;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
+};
 use criterion::{Criterion, criterion_group, criterion_main};
-use rootwalk::cache::{Answer, AnswerKey, Cache, TtlLimits, Usage};
+use rootwalk::cache::{Answer, AnswerKey, Cache, Rank, TtlLimits, Usage};
 use rootwalk::lab::Lab;
 use rootwalk::time::Time;
-use rootwalk::trace::Transport;
+use rootwalk::trace::{Source, Transport};
 use rootwalk::wire::{
-    Edns, Extras, Flags, Name, QueryView, Question, RecordType, Reply, ResponseCode, RrSet, Sections, Template,
-    write_query,
+    Edns, Extras, Flags, Name, PlainAnswer, QueryView, Question, RecordType, Reply, ResponseCode, RrSet, Sections,
+    Template, write_query,
 };
 
 use world::World;
@@ -68,6 +72,19 @@ fn hit(criterion: &mut Criterion) {
             answer.template.respond(&query, 1, &Extras { udp_size: 1232, ..Extras::default() }, 1232, &mut out);
         });
     });
+    let set = RrSet::new(name.clone(), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
+    let _ = cache.put_set(set.clone(), Rank::AuthAnswer, Source::Local, Time::ZERO);
+    assert!(cache.mark_plain(&key, &set, false, Time::ZERO));
+    criterion.bench_function("hit: one set", |bencher| {
+        bencher.iter(|| {
+            let query = QueryView::read(black_box(&bytes)).expect("a good query");
+            let key = AnswerKey { qname_wire: query.qname_wire(), ..key };
+            let plain = cache.plain(&key, Time::from_secs(1), None).expect("an answer");
+            let answer = PlainAnswer { ttl_secs: plain.ttl_secs, rdatas: plain.data(), sigs: plain.sigs.block() };
+            out.clear();
+            answer.respond(&query, &Extras { udp_size: 1232, ..Extras::default() }, 1232, &mut out);
+        });
+    });
     criterion.bench_function("answer: make ready to send", |bencher| bencher.iter(|| black_box(template())));
 }
 
@@ -96,5 +113,16 @@ fn miss(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, hit, miss);
+/// What a signed answer pays for, once for each set.
+fn proof(criterion: &mut Criterion) {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
+    let data = [7; 200];
+    let signature = pair.sign(&SystemRandom::new(), &data).expect("a signature");
+    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key().as_ref().to_vec());
+    criterion.bench_function("signature: P-256", |bencher| {
+        bencher.iter(|| key.verify(black_box(&data), signature.as_ref()).is_ok());
+    });
+}
+
+criterion_group!(benches, hit, miss, proof);
 criterion_main!(benches);
