@@ -4,6 +4,7 @@
 #[expect(dead_code, reason = "of the simulator a benchmark needs the calm part")]
 #[path = "../tests/common/resolver.rs"]
 mod resolver;
+#[expect(dead_code, reason = "of the simulator a benchmark needs the calm part")]
 #[path = "../tests/sim/trouble.rs"]
 mod trouble;
 #[expect(dead_code, reason = "of the simulator a benchmark needs the calm part")]

@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "of the simulator this needs the calm part")]
 #[path = "common/resolver.rs"]
 mod resolver;
+#[expect(dead_code, reason = "of the simulator a count of allocations needs the calm part")]
 #[path = "sim/trouble.rs"]
 mod trouble;
 #[expect(dead_code, reason = "of the simulator this needs the calm part")]

@@ -3,6 +3,8 @@
 use crate::trace::{Bogus, Limit};
 use crate::wire::Name;
 
+use super::memo::Claim;
+
 /// The limits of validation, each with the attack that it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -46,9 +48,22 @@ pub struct Spent {
     pub failed_validations: u32,
     /// NSEC3 hashes computed.
     pub nsec3_hashes: u32,
+    /// Signatures that were tried, and whether they held.
+    tried: Vec<(Claim, bool)>,
 }
 
 impl Spent {
+    /// Whether a signature held, if it was tried before.
+    pub(super) fn tried(&self, claim: &Claim) -> Option<bool> {
+        self.tried.iter().find(|(known, _)| known == claim).map(|(_, held)| *held)
+    }
+
+    /// Notes whether a signature over the set at `owner` holds.
+    pub(super) fn note(&mut self, limits: &Limits, owner: &Name, claim: &Claim, holds: bool) -> Result<(), Bogus> {
+        self.tried.push((claim.clone(), holds));
+        if holds { Ok(()) } else { self.fail(limits, owner) }
+    }
+
     /// Takes one verification out of the budget, for a set at `owner`.
     pub(super) fn validate(&mut self, limits: &Limits, owner: &Name) -> Result<(), Bogus> {
         if self.validations >= limits.validations {
@@ -59,7 +74,7 @@ impl Spent {
     }
 
     /// Notes that a verification failed; the last that may fail is the end.
-    pub(super) fn fail(&mut self, limits: &Limits, owner: &Name) -> Result<(), Bogus> {
+    fn fail(&mut self, limits: &Limits, owner: &Name) -> Result<(), Bogus> {
         self.failed_validations += 1;
         if self.failed_validations >= limits.failed_validations {
             return Err(over(Limit::FailedValidations, limits.failed_validations, owner));

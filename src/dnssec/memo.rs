@@ -19,6 +19,7 @@ static HELD: LazyLock<Mutex<Box<[Digest]>>> =
     LazyLock::new(|| Mutex::new(vec![[0; SHA256_OUTPUT_LEN]; PLACES].into_boxed_slice()));
 
 /// One signature with its key and its data.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Claim(Digest);
 
 impl Claim {
@@ -41,7 +42,7 @@ impl Claim {
     }
 
     /// Remembers that it holds.
-    pub(super) fn holds(self) {
+    pub(super) fn holds(&self) {
         let place = self.place();
         HELD.lock()[place] = self.0;
     }

@@ -71,11 +71,10 @@ impl Bench<'_> {
             }
             let data = sig.signed_data(set);
             for key in fitting {
-                self.spent.validate(self.limits, owner)?;
-                if self.holds(rtype, &sig, key, &data) {
+                let claim = Claim::new(sig.algorithm, key.public(), &data, sig.signature);
+                if self.holds_within_limits(set, &sig, key, &data, &claim)? {
                     return Ok(self.verified(set, &sig));
                 }
-                self.spent.fail(self.limits, owner)?;
             }
             let (zone, key_tag, algorithm) = (zone.clone(), sig.tag, sig.algorithm);
             closest = Bogus::SignatureWrong { owner: owner.clone(), rtype, zone, key_tag, algorithm };
@@ -83,14 +82,32 @@ impl Bench<'_> {
         Err(closest)
     }
 
+    /// Whether the signature is good; what this question has tried before is not paid for again, as the judge looks at
+    /// the same records anew after each question that has to be asked.
+    fn holds_within_limits(
+        &mut self,
+        set: &RrSet,
+        sig: &Rrsig<'_>,
+        key: &Key,
+        data: &[u8],
+        claim: &Claim,
+    ) -> Result<bool, Bogus> {
+        if let Some(held) = self.spent.tried(claim) {
+            return Ok(held);
+        }
+        self.spent.validate(self.limits, &set.owner)?;
+        let holds = self.holds(set.rtype, sig, key, data, claim);
+        self.spent.note(self.limits, &set.owner, claim, holds)?;
+        Ok(holds)
+    }
+
     /// Whether the signature is good. What comes along with many answers is verified once; everything else is kept
     /// with what was found.
-    fn holds(&self, rtype: RecordType, sig: &Rrsig<'_>, key: &Key, data: &[u8]) -> bool {
+    fn holds(&self, rtype: RecordType, sig: &Rrsig<'_>, key: &Key, data: &[u8], claim: &Claim) -> bool {
         let verify = || self.accepts.holds(sig.algorithm, key.public(), data, sig.signature);
         if !matches!(rtype, RecordType::NSEC | RecordType::NSEC3 | RecordType::SOA) {
             return verify();
         }
-        let claim = Claim::new(sig.algorithm, key.public(), data, sig.signature);
         let holds = claim.is_known() && !self.accepts.is_weak(sig.algorithm, key.public()) || verify();
         if holds {
             claim.holds();

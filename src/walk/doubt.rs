@@ -103,10 +103,17 @@ impl Walk {
 
     /// Which question had the bogus answer, and who gave it.
     fn culprit(&self, reason: &Bogus, turn: &Turn<'_, '_>) -> Option<(Subject, Informant)> {
+        // Who answered for that name, or else for the deepest zone that it lies in.
         let told = |id: GoalId, name: Option<&Name>| {
             let told = &self.goals[id.0 as usize].told;
             let by_name = told.iter().rev().find(|(asked, _)| Some(asked) == name);
-            by_name.or(told.last()).and_then(|(_, source)| source.informant().cloned())
+            let lies_in = |zone: &Name| name.is_none_or(|name| name.is_within(zone));
+            let by_zone = || {
+                let holding =
+                    told.iter().filter(|(_, source)| source.informant().is_some_and(|from| lies_in(&from.zone)));
+                holding.max_by_key(|(_, source)| source.informant().map(|from| from.zone.label_count()))
+            };
+            by_name.or_else(by_zone).or(told.last()).and_then(|(_, source)| source.informant().cloned())
         };
         if let Some(question) = proof_of(reason) {
             if let Some(id) = self.proof_goal(&question) {

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod change;
+mod forgery;
 mod policy;
 #[path = "../common/resolver.rs"]
 mod resolver;

@@ -192,6 +192,82 @@ fn twist(trouble: Trouble, asked: &Name, reply: &mut Reply) {
     }
 }
 
+/// What a server does with its own data, against which signatures are all that there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forgery {
+    NoSignatures,
+    BrokenSignatures,
+    NoProofs,
+    NoDs,
+    OtherKeys,
+    OtherAddresses,
+    /// An address for everything.
+    Invents,
+    /// Nothing exists.
+    Denies,
+}
+
+pub(crate) const FORGERIES: [Forgery; 8] = [
+    Forgery::NoSignatures,
+    Forgery::BrokenSignatures,
+    Forgery::NoProofs,
+    Forgery::NoDs,
+    Forgery::OtherKeys,
+    Forgery::OtherAddresses,
+    Forgery::Invents,
+    Forgery::Denies,
+];
+
+/// Makes a false reply of a right one.
+pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
+    let all = |reply: &mut Reply, change: &mut dyn FnMut(&mut Record)| {
+        reply.answer.iter_mut().chain(&mut reply.authority).chain(&mut reply.additional).for_each(change);
+    };
+    let without = |reply: &mut Reply, types: &[RecordType]| {
+        let gone = |record: &Record| types.contains(&record.covers().unwrap_or(record.rtype));
+        reply.answer.retain(|record| !gone(record));
+        reply.authority.retain(|record| !gone(record));
+    };
+    match forgery {
+        Forgery::NoSignatures => {
+            reply.answer.retain(|record| record.rtype != RecordType::RRSIG);
+            reply.authority.retain(|record| record.rtype != RecordType::RRSIG);
+        }
+        Forgery::BrokenSignatures => all(reply, &mut |record| flip(record, RecordType::RRSIG)),
+        Forgery::OtherKeys => all(reply, &mut |record| flip(record, RecordType::DNSKEY)),
+        Forgery::OtherAddresses => reply.answer.iter_mut().for_each(|record| flip(record, RecordType::A)),
+        Forgery::NoProofs => without(reply, &[RecordType::NSEC, RecordType::NSEC3]),
+        Forgery::NoDs => without(reply, &[RecordType::DS]),
+        Forgery::Invents => {
+            reply.answer = vec![Record {
+                owner: asked.clone(),
+                rtype: RecordType::A,
+                class: DNSClass::IN,
+                ttl_secs: 86_400,
+                rdata: TRAP.to_vec().into(),
+            }];
+            reply.authority.clear();
+            (reply.flags, reply.rcode) = (reply.flags.with_aa(true), ResponseCode::NoError);
+        }
+        Forgery::Denies => {
+            reply.answer.clear();
+            reply.authority.clear();
+            (reply.flags, reply.rcode) = (reply.flags.with_aa(true), ResponseCode::NXDomain);
+        }
+    }
+}
+
+/// Changes the last octet of the data.
+fn flip(record: &mut Record, rtype: RecordType) {
+    if record.rtype == rtype && record.covers().is_none_or(|_| rtype == RecordType::RRSIG) {
+        let mut rdata = record.rdata.to_vec();
+        if let Some(last) = rdata.last_mut() {
+            *last ^= 1;
+        }
+        record.rdata = rdata.into();
+    }
+}
+
 /// A guess at the reply, with an address that must never be believed.
 fn guess(id: u16, question: &Question) -> Packet {
     let set = RrSet::new(question.name.clone(), RecordType::A, 86_400, [&TRAP[..]]);

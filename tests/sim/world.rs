@@ -13,7 +13,7 @@ use rootwalk::walk::ask::{Ask, Heard};
 use rootwalk::wire::{Question, Record, RecordType, Reply, text};
 
 use super::resolver::{Ended, Resolver, listen, query_bytes, refused, settings};
-use super::trouble::{self, Trouble};
+use super::trouble::{self, Forgery, Trouble, forge};
 
 /// One run of the lab with its own weather.
 pub(crate) struct World<'l> {
@@ -32,6 +32,7 @@ struct Weather<'l> {
     /// Whether glue of version 4 comes with glue of version 6.
     twins: bool,
     troubles: BTreeMap<IpAddr, Trouble>,
+    forgers: BTreeMap<IpAddr, Forgery>,
     delays_ms: BTreeMap<IpAddr, u64>,
     counts: BTreeMap<(IpAddr, Transport), u64>,
 }
@@ -73,7 +74,8 @@ impl<'l> World<'l> {
             Families::Four | Families::Both => |_| false,
             Families::SixDead => |addr| addr.is_ipv6(),
         };
-        let weather = Weather { lab, loss, dead, twins: both, troubles, delays_ms, counts: BTreeMap::new(), rng };
+        let (forgers, counts) = (BTreeMap::new(), BTreeMap::new());
+        let weather = Weather { lab, loss, dead, twins: both, troubles, forgers, delays_ms, counts, rng };
         Self { resolver: Resolver::new(settings, seed), weather }
     }
 
@@ -81,6 +83,11 @@ impl<'l> World<'l> {
     pub(crate) fn with_even_paths(mut self) -> Self {
         self.weather.delays_ms.values_mut().for_each(|delay_ms| *delay_ms = 10);
         self
+    }
+
+    /// From now on a server lies about its own zones.
+    pub(crate) fn set_forger(&mut self, addr: IpAddr, forgery: Forgery) {
+        self.weather.forgers.insert(addr, forgery);
     }
 
     /// From now on every path has this round trip, and this share of the packets is lost.
@@ -114,6 +121,10 @@ impl Weather<'_> {
             Some(Reaction::Packets(packets)) => packets,
         };
         trouble::spoil(trouble, ask, id, &mut packets);
+        if let Some(forgery) = self.forgers.get(&addr) {
+            let asked = &ask.question.name;
+            packets.iter_mut().for_each(|packet| trouble::rewrite(packet, |reply| forge(*forgery, asked, reply)));
+        }
         if self.twins {
             packets.iter_mut().for_each(|packet| trouble::rewrite(packet, twin_glue));
         }
