@@ -23,9 +23,10 @@ const runs = [];
 let running = null;
 let view = "walk";
 
-function say(text, bad = false) {
+/** Says it to a screen reader; `seen` also to others, who mostly see it elsewhere. */
+function say(text, { bad = false, seen = true } = {}) {
   status.textContent = text;
-  status.classList.toggle("bad", bad);
+  status.className = `status${bad ? " bad" : ""}${seen ? "" : " unseen"}`;
 }
 
 /** What the form says. */
@@ -75,7 +76,7 @@ async function walk(asked, exhibit = null) {
 
 function failed(title, error) {
   main.replaceChildren(title, el("section", { class: "card result bad" }, el("p", { class: "verdict bad" }, mark("bad"), el("strong", { text: "That did not work" })), el("p", { text: error.message })));
-  say(error.message, true);
+  say(error.message, { bad: true });
 }
 
 function heading(asked) {
@@ -93,7 +94,8 @@ function banner(exhibit, trace) {
 }
 
 /** Everything about a walk that has ended. */
-function finish(asked, trace, picture, exhibit = zoo.exhibits?.find((each) => same(each, trace))) {
+function finish(asked, trace, picture, visited = null) {
+  const exhibit = visited ?? zoo.exhibits?.find((each) => !each.page && same(each, trace));
   picture.end(trace);
   const { broken, fromCache } = picture;
   const before = runs.findLast((run) => run.trace.id !== trace.id && same(run.trace, trace));
@@ -101,13 +103,13 @@ function finish(asked, trace, picture, exhibit = zoo.exhibits?.find((each) => sa
     fields.cold.value = cold ? "1" : "";
     walk({ ...asked, cold }, exhibit);
   }, text });
-  const acts = el("p", { class: "acts" }, again(false, "Again, warm"), again(true, "Again, cold"),
+  const acts = el("div", { class: "acts" }, el("h2", { text: "The walk" }), again(false, "Again, warm"), again(true, "Again, cold"),
     before && el("button", { type: "button", class: "beside", onclick: () => beside(before, { asked, trace }), text: "Beside the run before" }));
   main.replaceChildren(heading({ name: trace.name, type: trace.type }), ...[banner(exhibit, trace)].filter(Boolean),
-    result(trace, { withProofs: asked.withProofs, broken, fromCache }), acts, el("h2", { text: "The walk" }), picture.root);
+    result(trace, { withProofs: asked.withProofs, broken, fromCache }), acts, picture.root);
   if (exhibit) zoo.show(exhibit, trace);
   document.title = `${trace.name} ${trace.type}: ${trace.rcode}`;
-  say(inShort(trace), tone(trace) === "bad");
+  say(inShort(trace), { bad: tone(trace) === "bad", seen: false });
   if (view === "past" || wide()) past.load();
 }
 
@@ -139,7 +141,7 @@ function beside(before, now) {
   main.replaceChildren(heading({ name: now.trace.name, type: now.trace.type }), el("section", { class: "card" }, table),
     el("p", { class: "acts" }, el("button", { type: "button", onclick: () => finish(now.asked, now.trace, drawn(now.trace)), text: "Back to this run" })),
     el("div", { class: "columns" }, left, right));
-  say(`Side by side: ${counted(cost(before).queries, "query", "queries")} before, ${counted(cost(now).queries, "query", "queries")} now.`);
+  say(`Side by side: ${counted(cost(before).queries, "query", "queries")} before, ${counted(cost(now).queries, "query", "queries")} now.`, { seen: false });
   main.focus({ preventScroll: true });
 }
 
@@ -155,7 +157,7 @@ async function open(id, push = true) {
     main.focus({ preventScroll: true });
     scrollTo({ top: 0 });
   } catch (error) {
-    say(error.message, true);
+    say(error.message, { bad: true });
   }
 }
 
@@ -198,16 +200,17 @@ async function travel(asked, exhibit = null) {
 }
 
 /** Everything about a journey that has ended. */
-function arrived(journey, picture, exhibit = zoo.exhibits?.find((each) => each.page?.url === journey.url), asked = wish()) {
+function arrived(journey, picture, visited = null, asked = wish()) {
+  const exhibit = visited ?? zoo.exhibits?.find((each) => each.page?.url === journey.url);
   const again = (cold, text) => el("button", { type: "button", onclick: () => {
     fill({ ...asked, name: journey.url, cold });
     travel(wish(), exhibit);
   }, text });
   main.replaceChildren(el("h1", { class: "mono", text: journey.url }), ...[banner(exhibit, journey)].filter(Boolean), arrival(journey),
-    el("p", { class: "acts" }, again(false, "Again, warm"), again(true, "Again, cold")), el("h2", { text: "The way there" }), picture.root);
+    el("div", { class: "acts" }, el("h2", { text: "The way there" }), again(false, "Again, warm"), again(true, "Again, cold")), picture.root);
   if (exhibit) zoo.show(exhibit, journey);
   document.title = journeyInShort(journey);
-  say(journeyInShort(journey), ending(journey).end.kind === "failed");
+  say(journeyInShort(journey), { bad: ending(journey).end.kind === "failed", seen: false });
 }
 
 const wide = () => matchMedia("(min-width: 1080px)").matches;
@@ -236,7 +239,7 @@ async function openJourney(id) {
     show("walk");
     arrived(journey, Journey.of(journey));
   } catch (error) {
-    say(error.message, true);
+    say(error.message, { bad: true });
   }
 }
 

@@ -52,16 +52,16 @@ export class Zoo {
     for (const [title, fits] of groups) {
       const list = el("ul", { class: "rows" });
       this.exhibits.filter(fits).forEach((exhibit) => list.append(this.row(exhibit)));
-      if (list.children.length) this.root.append(el("h3", { text: title }), list);
+      if (list.children.length) this.root.append(el("h3", {}, title, el("span", { "aria-hidden": "true", text: "to expect" })), list);
     }
   }
 
   row(exhibit) {
     const outcome = el("span", { class: "outcome" });
+    const expect = el("span", { class: "expect muted" }, el("span", { class: "unseen", text: "expect " }), expected(exhibit));
     const button = el("button", { type: "button", class: "row", onclick: () => this.visit(exhibit) },
-      el("span", { class: "title mono", text: exhibit.broken || exhibit.page ? exhibit.title : `${exhibit.name} ${exhibit.type}` }), outcome,
-      el("span", { class: "what", text: exhibit.what }),
-      el("span", { class: "expect muted", text: `expect ${expected(exhibit)}` }));
+      el("span", { class: "title mono", text: exhibit.broken || exhibit.page ? exhibit.title : `${exhibit.name} ${exhibit.type}` }), expect,
+      el("span", { class: "what", text: exhibit.what }), outcome);
     this.rows.set(exhibit, { button, outcome });
     return el("li", {}, button);
   }

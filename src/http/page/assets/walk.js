@@ -287,7 +287,7 @@ class Stop {
     const key = server.name ?? server.addr;
     let chip = this.chips.get(key);
     if (!chip) {
-      chip = el("li", {}, el("span", { class: "mark", "aria-hidden": "true" }), el("span", { class: "mono", text: key }), el("span", { class: "said" }), el("span", { class: "ms muted" }));
+      chip = el("li", {}, el("span", { class: "mark", "aria-hidden": "true" }), el("span", { class: "mono", text: key }), el("span", { class: "said unseen" }), el("span", { class: "ms muted" }));
       this.chips.set(key, chip);
       this.servers.append(chip);
     }
