@@ -284,6 +284,22 @@ mod tests {
         assert!(verify(&other, &zone, key(), 1_440_021_000).is_err());
     }
 
+    /// RFC 4035 §5.2, RFC 6840 §5.2: a DS set with Ed448 alone makes the zone insecure; beside another it is passed over.
+    #[test]
+    fn ed448_counts_as_unknown() {
+        let ds = |algorithm: u8| [&[1, 2, algorithm, 2][..], &[0; 32]].concat();
+        let usable = |algorithms: &[u8]| {
+            let rdatas: Vec<Vec<u8>> = algorithms.iter().map(|algorithm| ds(*algorithm)).collect();
+            let rdatas = rdatas.iter().map(Vec::as_slice);
+            let set = RrSet::new("example.".parse().unwrap(), RecordType::DS, 60, rdatas);
+            let (limits, mut spent) = (Limits::default(), Spent::default());
+            let bench = Bench { now_secs: 0, accepts: Accepts::default(), limits: &limits, spent: &mut spent };
+            bench.usable(&set).map(|anchors| anchors.len()).map_err(|unusable| unusable.algorithms)
+        };
+        assert_eq!(usable(&[16]), Err(vec![16]));
+        assert_eq!(usable(&[16, 15]), Ok(1));
+    }
+
     /// RFC 6605 §6.1 and §6.2.
     #[test]
     fn ecdsa_of_rfc_6605() {
