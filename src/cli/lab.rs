@@ -33,8 +33,8 @@ pub(super) struct Stage {
     /// The port of all authoritative servers; 0 takes a free one [default: the port of lab.toml, 10053].
     #[arg(long, value_name = "PORT")]
     authority_port: Option<u16>,
-    /// The port of all web origins for HTTP; 0 takes a free one [default: the port of lab.toml, 10080, unless it is
-    /// taken].
+    /// The port of all web origins for HTTP; 0 takes a free one [default: the port of lab.toml, 10080, or a free one if
+    /// that is taken].
     #[arg(long, value_name = "PORT")]
     web_port: Option<u16>,
     /// The port of all web origins for HTTP over TLS, as above [default: 10443].

@@ -44,8 +44,7 @@ pub struct Stage {
 /// The ports of a lab's web origins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WebPorts {
-    /// Those of `lab.toml`, and no origins if they are taken. When the system chooses the port of the name servers,
-    /// it chooses these as well.
+    /// Those of `lab.toml`, or others if these are taken, as by another lab.
     #[default]
     Usual,
     /// These; with 0 the system chooses one.
@@ -92,19 +91,19 @@ pub(super) fn origins(lab: &Lab, stage: &Stage) -> Result<Option<Origins>, RunEr
     let Some(web) = lab.web() else {
         return if stage.ca_out.is_some() { Err(RunError::NoOrigins) } else { Ok(None) };
     };
-    let ports = match stage.web {
+    let bind = |ports| Origins::bind(web, ports, unix_secs());
+    let origins = match stage.web {
         WebPorts::Off => return Ok(None),
-        WebPorts::At(ports) => ports,
-        WebPorts::Usual if stage.authority_port == 0 => Ports { http: 0, https: 0 },
-        WebPorts::Usual => Ports { http: web.port, https: web.tls_port },
-    };
-    let origins = match Origins::bind(web, ports, unix_secs()) {
-        // A port that nobody asked for is no reason to be without the rest of the lab.
-        Err(error @ WebError::Bind { .. }) if stage.web == WebPorts::Usual && stage.ca_out.is_none() => {
-            tracing::warn!("no web origins: {error}; --web-port and --web-tls-port take other ports");
-            return Ok(None);
-        }
-        origins => origins?,
+        WebPorts::At(ports) => bind(ports)?,
+        WebPorts::Usual => match bind(Ports { http: web.port, https: web.tls_port }) {
+            Err(error @ WebError::Bind { .. }) => {
+                if stage.authority_port != 0 {
+                    tracing::warn!("{error}: the web origins take free ports");
+                }
+                bind(Ports { http: 0, https: 0 })?
+            }
+            origins => origins?,
+        },
     };
     if let Some(path) = &stage.ca_out {
         let failed = |source| RunError::CaOut { path: path.display().to_string(), source };

@@ -169,3 +169,16 @@ fn a_browser_loads_the_site_and_the_shop() {
     let page = browse("{}", &[&proxy, &known, &format!("https://www.shop.example.com:{https}/products")]);
     assert!(page.contains("Oak sapling"), "{page}");
 }
+
+#[test]
+fn two_labs_stand_beside_each_other() {
+    // Both would like port 10080.
+    let ports = [(); 2].map(|()| start(Stage::default(), |_| {})).map(|met| (met.http, met.web.unwrap().http));
+    let [(_, first), (_, second)] = ports;
+    assert_ne!(first, second);
+    for (proxy, port) in ports {
+        let url = format!("http://www.example.com:{port}/");
+        let got = super::curl(&["-x", &format!("http://{proxy}"), "--noproxy", "", &url]);
+        assert!(got.status == 200 && got.text().contains("You found www.example.com"), "{got:?}");
+    }
+}
