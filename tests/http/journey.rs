@@ -106,12 +106,14 @@ fn what_is_wrong_with_a_certificate_is_told_and_ends_the_journey() {
 
 #[test]
 fn the_parts_of_the_way_follow_one_another() {
-    let told = journey(WEB.proxy, &WEB.here("https://www.shop.example.com:10443/products"));
+    let url = WEB.here("https://www.shop.example.com:10443/products");
+    let told = ask(WEB.proxy, &url, &["-G", "-d", "cold=1"]).json();
     let hop = last(&told);
     let kinds: Vec<&str> = hop["lookups"].as_array().unwrap().iter().map(|one| one["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["HTTPS", "AAAA", "A"]);
+    let first = hop["lookups"].as_array().unwrap().iter().map(|lookup| us(&lookup["ended_us"])).min().unwrap();
     for lookup in hop["lookups"].as_array().unwrap() {
-        assert!(us(&lookup["begun_us"]) < 10_000, "all at once: {lookup}");
+        assert!(us(&lookup["begun_us"]) < first, "all at once: {lookup}");
         assert_eq!(lookup["trace"]["schema"], "rootwalk.trace/1");
         let link = format!("http://{}/t/{}", WEB.proxy, lookup["id"].as_str().unwrap());
         assert_eq!(curl(&["-H", "Accept: application/json", &link]).json()["steps"], lookup["trace"]["steps"]);
@@ -308,7 +310,7 @@ fn a_silent_address_is_overtaken_and_comes_last_from_then_on() {
     assert_eq!((&second["why"], &second["end"]["kind"]), (&"silence".into(), &"connected".into()));
     assert_eq!(second["address"], origin.address.to_string());
     let head_start = us(&second["begun_us"]) - us(&first["begun_us"]);
-    assert!((250_000..1_000_000).contains(&head_start), "RFC 8305 §5: {head_start}");
+    assert!(head_start >= 250_000, "RFC 8305 §5: {head_start}");
 }
 
 #[test]
@@ -370,7 +372,7 @@ fn what_has_no_end_is_given_up() {
     let silent = Origin::serve("127.53.80.10", |_, stream| stream.read_line(&mut String::new()).is_ok());
     let server = lab(|settings| {
         settings.fetch.redirects = 3;
-        settings.fetch.secs = 2;
+        settings.fetch.secs = 4;
         settings.fetch.body_size = Bytes(1 << 20);
         settings.http.traces = 1;
     });
@@ -385,7 +387,9 @@ fn what_has_no_end_is_given_up() {
         let url = url.clone();
         move || journey(server, &url)
     });
-    std::thread::sleep(Duration::from_millis(500));
+    while silent.heads().is_empty() && !waiting.is_finished() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert_eq!(ask(server, &url, &[]).status, 503);
     let told = waiting.join().unwrap();
     assert_eq!(failure(&told).0, "http_response_timeout");
