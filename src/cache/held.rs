@@ -5,8 +5,7 @@
 //! answer is written from it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -16,7 +15,8 @@ use super::Cache;
 use super::facts::{AnswerKey, KnownSet, PER_BLOCK, sets_heap};
 use super::key::{Store, Subject};
 use super::rank::{Rank, Security};
-use super::usage::Counter;
+use super::shard::PER_ENTRY;
+use super::usage::used;
 use crate::time::Time;
 use crate::trace::Source;
 use crate::wire::{Name, Rdatas, RecordType, RrSet};
@@ -34,7 +34,10 @@ pub(super) struct HeldSet {
     pub(super) security: Security,
     /// For whom the set is the whole answer: bit 0 those who want it checked, bit 1 those who do not (CD).
     plain_for: AtomicU8,
-    counter: Counter,
+    uses: AtomicU8,
+    due_secs: AtomicU32,
+    /// Octets that it takes, all in all.
+    cost: u32,
     from: Source,
     data: Data,
     more: Option<Box<More>>,
@@ -119,9 +122,12 @@ impl HeldSet {
     pub(super) fn new(known: KnownSet) -> Self {
         let KnownSet { set, proof, rank, security, from, stored, expires } = known;
         let more = (!set.sigs.is_empty() || !proof.is_empty()).then(|| Box::new(More { sigs: set.sigs, proof }));
-        let (plain_for, counter) = (AtomicU8::new(0), Counter::default());
+        let (plain_for, uses, due_secs) = (AtomicU8::new(0), AtomicU8::new(0), AtomicU32::new(0));
         let (ttl_secs, data) = (set.ttl_secs, Data::new(&set.rdatas));
-        Self { stored, expires, ttl_secs, rank, security, plain_for, counter, from, data, more }
+        let cost = 0;
+        let held =
+            Self { stored, expires, ttl_secs, rank, security, plain_for, uses, due_secs, cost, from, data, more };
+        Self { cost: u32::try_from(PER_ENTRY + held.heap_bytes()).unwrap_or(u32::MAX), ..held }
     }
 
     /// The set as it was put, under the name by which it was found.
@@ -173,11 +179,17 @@ impl HeldSet {
             secure: self.security == Security::Secure,
             stored: self.stored,
             expires: self.expires,
-            is_due: due.is_some_and(|pause| self.counter.used((self.stored, self.expires), now, pause)),
+            is_due: due
+                .is_some_and(|pause| used((&self.uses, &self.due_secs), (self.stored, self.expires), now, pause)),
         })
     }
 
-    pub(super) fn heap_bytes(&self) -> usize {
+    /// Octets that it takes, all in all.
+    pub(super) fn cost(&self) -> usize {
+        self.cost as usize
+    }
+
+    fn heap_bytes(&self) -> usize {
         let block = match &self.data {
             Data::Inline { .. } => 0,
             Data::Block(rdatas) => rdatas.heap_bytes() + PER_BLOCK,
@@ -205,16 +217,21 @@ impl Cache {
     pub fn plain(&self, key: &AnswerKey<'_>, now: Time, due: Option<Duration>) -> Option<Plain> {
         let at = self.key(&Subject::new(key.qname_wire, key.qtype, Store::Sets, 0));
         let mut shard = self.shard(&at).lock();
-        shard.get::<HeldSet>(&at).and_then(|held| held.plain(key.checking_disabled, now, due))
+        // One look in eight moves it to the front of the order of use: what is used often stays there all the same, and two
+        // threads hardly ever write to the same links.
+        let held = if now.micros().is_multiple_of(8) { shard.set(&at) } else { shard.peek_set(&at) };
+        held.and_then(|held| held.plain(key.checking_disabled, now, due))
     }
 
     /// Notes that `set` is the whole answer to the question for it, under `key`, so that no answer need be kept beside it.
     /// False when it is not the one that is known; then the answer has to be kept.
     pub fn mark_plain(&self, key: &AnswerKey<'_>, set: &RrSet, secure: bool, now: Time) -> bool {
         let at = self.key(&Subject::new(key.qname_wire, key.qtype, Store::Sets, 0));
-        let marked = self.fresh::<HeldSet>(&at, now).is_some_and(|held| {
-            held.is(set) && secure == (held.security == Security::Secure) && held.mark_plain(key.checking_disabled)
-        });
+        let mark = |held: &HeldSet| {
+            let is_it = held.expires > now && held.is(set) && secure == (held.security == Security::Secure);
+            (is_it && held.mark_plain(key.checking_disabled)).then_some(())
+        };
+        let marked = self.with_set(&at, mark).is_some();
         if marked && !key.checking_disabled {
             self.remove(&self.key(&Subject::new(key.qname_wire, key.qtype, Store::Failures, 0)));
         }
@@ -224,9 +241,7 @@ impl Cache {
     /// The set for `key` is not the whole answer any more.
     pub fn unmark_plain(&self, key: &AnswerKey<'_>) {
         let at = self.key(&Subject::new(key.qname_wire, key.qtype, Store::Sets, 0));
-        if let Some(held) = self.get::<HeldSet>(&at) {
-            held.plain_for.fetch_and(!bit(key.checking_disabled), Relaxed);
-        }
+        self.with_set(&at, |held| Some(held.plain_for.fetch_and(!bit(key.checking_disabled), Relaxed)));
     }
 
     /// Forgets the answer for `key`: the set alone is the answer from now on.
@@ -266,5 +281,3 @@ impl Informants {
         known.clone()
     }
 }
-
-const _: () = assert!(size_of::<Arc<HeldSet>>() == 8 && size_of::<HeldSet>() <= 88);

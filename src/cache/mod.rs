@@ -152,15 +152,15 @@ impl Cache {
     /// its own name, unless it was proved.
     #[must_use]
     pub fn set(&self, owner: &Name, rtype: RecordType, now: Time) -> Option<KnownSet> {
-        let held: Arc<HeldSet> = self.fresh(&self.key(&Subject::of(owner, rtype, Store::Sets)), now)?;
-        held.has_a_name().then(|| held.known(owner, rtype))
+        let fresh = |held: &HeldSet| (held.expires > now && held.has_a_name()).then(|| held.known(owner, rtype));
+        self.with_set(&self.key(&Subject::of(owner, rtype, Store::Sets)), fresh)
     }
 
     /// As [`Cache::set`], also within `over` after the end of its time (RFC 8767).
     #[must_use]
     pub fn stale_set(&self, owner: &Name, rtype: RecordType, now: Time, over: Duration) -> Option<KnownSet> {
-        let held: Arc<HeldSet> = self.get(&self.key(&Subject::of(owner, rtype, Store::Sets)))?;
-        (held.expires + over > now).then(|| held.known(owner, rtype))
+        let stale = |held: &HeldSet| (held.expires + over > now).then(|| held.known(owner, rtype));
+        self.with_set(&self.key(&Subject::of(owner, rtype, Store::Sets)), stale)
     }
 
     /// Keeps a record set, unless a fresh one of higher rank is known (RFC 2181 §5.4.1). What the answer section
@@ -189,14 +189,15 @@ impl Cache {
             let alias = self.key(&Subject::of(&set.owner, RecordType::CNAME, Store::Sets));
             for key in [key, alias] {
                 let is_proved = |old: &HeldSet| old.security == Security::Secure && old.expires > now;
-                if self.get::<HeldSet>(&key).is_some_and(|old| old.rank <= rank && !is_proved(&old)) {
+                let gives_way = |old: &HeldSet| (old.rank <= rank && !is_proved(old)).then_some(());
+                if self.with_set(&key, gives_way).is_some() {
                     self.remove(&key);
                 }
             }
             return Put::ZeroTtl;
         }
         let known = KnownSet { from: self.shared(known.from), ..known };
-        self.put_if(key, HeldSet::new(known), |old: &HeldSet| {
+        self.put_held(key, HeldSet::new(known), |old: &HeldSet| {
             let better = old.security == Security::Secure || old.rank > rank;
             let fresh = old.expires > now || rank == Rank::BehindAlias;
             if fresh && better { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
@@ -207,8 +208,8 @@ impl Cache {
     /// its TTL from `now` on, which is no longer than its signature allows (RFC 4035 §5.3.3).
     pub fn judged(&self, set: &RrSet, security: Security, now: Time) {
         let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
-        let Some(known) = self.fresh::<HeldSet>(&key, now).filter(|held| held.is(set)) else { return };
-        let known = known.known(&set.owner, set.rtype);
+        let same = |held: &HeldSet| (held.expires > now && held.is(set)).then(|| held.known(&set.owner, set.rtype));
+        let Some(known) = self.with_set(&key, same) else { return };
         let until = now.plus_secs(set.ttl_secs.into());
         let expired = known.expires;
         let mut judged = KnownSet { security, expires: expired.min(until), ..known };
@@ -216,7 +217,7 @@ impl Cache {
             // It was fetched anew, and kept out by itself as it was before.
             (judged.set.ttl_secs, judged.stored, judged.expires) = (set.ttl_secs, now, until);
         }
-        let _ = self.put_if(key, HeldSet::new(judged), |_| Ok(()));
+        let _ = self.put_held(key, HeldSet::new(judged), |_| Ok(()));
     }
 
     /// Notes what DNSSEC has shown of the denial that is known for `name` and `rtype`.
@@ -308,9 +309,12 @@ impl Cache {
             return unfit;
         }
         let set = self.key(&Subject::of(name, rtype, Store::Sets));
-        let better = |set: &Arc<HeldSet>| set.security == Security::Secure || set.rank > Rank::AuthAnswer;
-        if let Some(better) = self.fresh::<HeldSet>(&set, now).filter(better) {
-            return Put::KeptBetter(better.rank);
+        let better = |held: &HeldSet| {
+            let is_better = held.security == Security::Secure || held.rank > Rank::AuthAnswer;
+            (held.expires > now && is_better).then_some(held.rank)
+        };
+        if let Some(better) = self.with_set(&set, better) {
+            return Put::KeptBetter(better);
         }
         self.remove(&set);
         let subject = match denial.kind {
@@ -450,6 +454,26 @@ impl Cache {
 
     fn put_if<K: Kept>(&self, key: Key, kept: K, allow: impl FnOnce(&K) -> Result<(), Put>) -> Put {
         self.put_arc(key, Arc::new(kept), allow)
+    }
+
+    /// What `look` finds in the set under `key`, fresh or not.
+    fn with_set<T>(&self, key: &Key, look: impl FnOnce(&HeldSet) -> Option<T>) -> Option<T> {
+        self.shard(key).lock().set(key).and_then(look)
+    }
+
+    /// As [`Self::put_arc`], for a set.
+    fn put_held(&self, key: Key, held: HeldSet, allow: impl FnOnce(&HeldSet) -> Result<(), Put>) -> Put {
+        if held.cost() > self.entry_limit_bytes {
+            return Put::TooLarge(held.cost());
+        }
+        let mut shard = self.shard(&key).lock();
+        if let Some(Err(kept_old)) = shard.set(&key).map(allow) {
+            return kept_old;
+        }
+        let gone = shard.put(key, Entry::Set(held));
+        drop(shard);
+        drop(gone);
+        Put::Stored
     }
 
     /// Puts `kept` under `key`, unless it is too large or `allow` forbids to replace what is there.

@@ -10,9 +10,9 @@ use super::held::HeldSet;
 use super::key::{BuildIdentity, Key};
 use crate::time::Time;
 
-/// What an entry takes besides its `Arc`: the node of the list (key, value, two links: 48 octets, 64 with
-/// what the allocator adds) and its share of the table (17 octets per slot, 7/16 to 7/8 of the slots used).
-const PER_ENTRY: usize = 64 + 40;
+/// What an entry takes besides its `Arc`: the node of the list (key, value, two links, and what the allocator adds) and its
+/// share of the table (17 octets per slot, 7/16 to 7/8 of the slots used).
+pub(super) const PER_ENTRY: usize = size_of::<Key>() + size_of::<Entry>() + 2 * size_of::<usize>() + 16 + 30;
 /// The two counters of an `Arc` and what the allocator adds to its block.
 const PER_ARC: usize = 16 + 16;
 
@@ -22,12 +22,15 @@ const PER_ARC: usize = 16 + 16;
 /// longest time goes first, whatever it is.
 pub(super) enum Entry {
     Answer(u32, Arc<Answer>),
-    Set(u32, Arc<HeldSet>),
+    /// Most of what is kept: in the node itself.
+    Set(HeldSet),
     Denial(u32, Arc<Denial>),
     Delegation(u32, Arc<Delegation>),
     Failure(u32, Arc<Failure>),
     Zone(u32, Arc<KnownZone>),
 }
+
+const _: () = assert!(size_of::<Entry>() == 80, "a node with its key and links fits into 112 octets");
 
 /// What can be kept.
 pub(super) trait Kept: Sized {
@@ -60,7 +63,6 @@ macro_rules! kept {
 }
 
 kept!(Answer, Answer);
-kept!(HeldSet, Set);
 kept!(Denial, Denial);
 kept!(Delegation, Delegation);
 kept!(Failure, Failure);
@@ -75,8 +77,8 @@ impl Entry {
 
     pub(super) fn cost(&self) -> usize {
         match self {
+            Self::Set(held) => held.cost(),
             Self::Answer(cost, _)
-            | Self::Set(cost, _)
             | Self::Denial(cost, _)
             | Self::Delegation(cost, _)
             | Self::Failure(cost, _)
@@ -116,6 +118,22 @@ impl Shard {
     /// The thing under `key`, fresh or not, without a trace in the order of use.
     pub(super) fn peek<K: Kept>(&self, key: &Key) -> Option<&Arc<K>> {
         self.entries.peek(key).and_then(K::from_entry)
+    }
+
+    /// The set under `key`, fresh or not; it becomes the most recently used.
+    pub(super) fn set(&mut self, key: &Key) -> Option<&HeldSet> {
+        match self.entries.get(key)? {
+            Entry::Set(held) => Some(held),
+            _ => None,
+        }
+    }
+
+    /// As [`Self::set`], without a trace in the order of use.
+    pub(super) fn peek_set(&self, key: &Key) -> Option<&HeldSet> {
+        match self.entries.peek(key)? {
+            Entry::Set(held) => Some(held),
+            _ => None,
+        }
     }
 
     /// Puts `entry` in, and takes out what was not used for longest until the budget holds.

@@ -12,38 +12,34 @@ const USES: u8 = 2;
 /// That is done in the last of this many parts of its life.
 const PARTS: u32 = 10;
 
-/// What is counted about a thing while it is kept. Nothing here is exact: two threads may each miss the other.
-#[derive(Debug, Default)]
-pub(super) struct Counter {
-    /// From when on, in whole seconds, somebody may fetch it anew.
-    due_secs: AtomicU32,
-    /// Uses so far, no more than are needed.
-    uses: AtomicU8,
-}
-
-impl Counter {
-    /// Counts a use of what lives for so long, and says whether this user is the one who has to fetch it anew: it is used
-    /// the second time at least, a tenth of its life at most is left, and nobody was told the same within `pause`.
-    pub(super) fn used(&self, (stored, expires): (Time, Time), now: Time, pause: Duration) -> bool {
-        let uses = self.uses.load(Relaxed);
-        if uses < USES {
-            // A store, not an atomic addition: a use that gets lost among threads is of no weight.
-            self.uses.store(uses + 1, Relaxed);
-        }
-        if uses + 1 < USES || (expires - now) * PARTS > expires - stored {
-            return false;
-        }
-        let due_secs = self.due_secs.load(Relaxed);
-        let secs = |time: Time| u32::try_from(time.secs()).unwrap_or(u32::MAX);
-        let next_secs = secs(now + pause);
-        due_secs <= secs(now) && self.due_secs.compare_exchange(due_secs, next_secs, Relaxed, Relaxed).is_ok()
+/// Counts a use of what lives for so long, and says whether this user is the one who has to fetch it anew: it is used the
+/// second time at least, a tenth of its life at most is left, and nobody was told the same within `pause`.
+pub(super) fn used(
+    (uses, due_secs): (&AtomicU8, &AtomicU32),
+    (stored, expires): (Time, Time),
+    now: Time,
+    pause: Duration,
+) -> bool {
+    let count = uses.load(Relaxed);
+    if count < USES {
+        // A store, not an atomic addition: a use that gets lost among threads is of no weight.
+        uses.store(count + 1, Relaxed);
     }
+    if count + 1 < USES || (expires - now) * PARTS > expires - stored {
+        return false;
+    }
+    let secs = |time: Time| u32::try_from(time.secs()).unwrap_or(u32::MAX);
+    let (due, next) = (due_secs.load(Relaxed), secs(now + pause));
+    due <= secs(now) && due_secs.compare_exchange(due, next, Relaxed, Relaxed).is_ok()
 }
 
 /// What is counted about an answer while it is kept, and whether it is the best there is.
 #[derive(Debug)]
 pub struct Usage {
-    counter: Counter,
+    /// From when on, in whole seconds, somebody may fetch it anew.
+    due_secs: AtomicU32,
+    /// Uses so far, no more than are needed. Nothing here is exact: two threads may each miss the other.
+    uses: AtomicU8,
     counts_down: bool,
     /// The answer in whose place it stands.
     behind: Option<Arc<Answer>>,
@@ -52,7 +48,7 @@ pub struct Usage {
 impl Default for Usage {
     /// An answer whose TTLs count down and which may be fetched anew before it ends.
     fn default() -> Self {
-        Self { counter: Counter::default(), counts_down: true, behind: None }
+        Self { due_secs: AtomicU32::new(0), uses: AtomicU8::new(0), counts_down: true, behind: None }
     }
 }
 
@@ -61,11 +57,7 @@ impl Usage {
     /// TTLs stay as they are. What it stands in for is kept with it, for the next time.
     #[must_use]
     pub const fn stopgap(behind: Option<Arc<Answer>>) -> Self {
-        Self {
-            counter: Counter { due_secs: AtomicU32::new(u32::MAX), uses: AtomicU8::new(0) },
-            counts_down: false,
-            behind,
-        }
+        Self { due_secs: AtomicU32::new(u32::MAX), uses: AtomicU8::new(0), counts_down: false, behind }
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -97,7 +89,7 @@ impl Answer {
     /// Counts a use, and says whether this user is the one who has to fetch the answer anew.
     #[must_use]
     pub fn used(&self, now: Time, pause: Duration) -> bool {
-        self.usage.counter.used((self.stored, self.expires), now, pause)
+        used((&self.usage.uses, &self.usage.due_secs), (self.stored, self.expires), now, pause)
     }
 }
 
