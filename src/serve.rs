@@ -153,7 +153,14 @@ impl Resolver {
         }
         let forgotten = cold.then(|| self.0.world.forgotten());
         let world = forgotten.as_ref().unwrap_or(&self.0.world);
-        let (outcome, trace) = walk_watched(question, unchecked, world, watch).await;
+        // The walk does not look there.
+        let ready = if cold || unchecked { None } else { self.is_known(&question) }.map(|(age, left)| {
+            let event = Event::Ready { age_secs: age.as_secs(), left_secs: left.as_secs() };
+            Entry { at_us: 0, goal: GoalId(0), event }
+        });
+        ready.iter().for_each(&mut *watch);
+        let (outcome, mut trace) = walk_watched(question, unchecked, world, watch).await;
+        trace.steps.splice(0..0, ready);
         Explained { rcode: outcome.rcode, edes: outcome.edes(), answer: outcome.answer, kept: keep(trace) }
     }
 

@@ -173,6 +173,13 @@ pub enum Event {
         /// Seconds for which it stays valid.
         left_secs: u64,
     },
+    /// The whole answer is kept ready to send; the walk that follows shows of what it is made.
+    Ready {
+        /// Seconds since it was made.
+        age_secs: u64,
+        /// Seconds for which it stays valid.
+        left_secs: u64,
+    },
     /// What a cache knew is not used, as it is about to end.
     SetAside {
         /// What.

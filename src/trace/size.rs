@@ -55,6 +55,7 @@ fn heap(event: &Event) -> usize {
         Event::Judged { judged: Judged::Bogus { reason } } => bogus(reason),
         Event::Ended { edes: told, .. } => edes(told),
         Event::Sentinel { .. }
+        | Event::Ready { .. }
         | Event::Refresh { .. }
         | Event::Stale { .. }
         | Event::LimitReached { .. }

@@ -29,7 +29,7 @@ impl Event {
     pub fn tone(&self) -> Tone {
         match self {
             Self::Goal { .. } | Self::Refresh { .. } | Self::Detour { .. } | Self::Dns64 { .. } => Tone::Heading,
-            Self::FromCache { .. } | Self::Inferred { .. } => Tone::Cache,
+            Self::FromCache { .. } | Self::Ready { .. } | Self::Inferred { .. } => Tone::Cache,
             Self::Entered { .. } | Self::Asked { .. } | Self::Joined { .. } | Self::Routed { .. } => Tone::Asked,
             Self::Heard { verdict: Verdict::Wrong(_) | Verdict::AliasLoop { .. } | Verdict::TooLong, .. } => Tone::Bad,
             Self::Ended { edes, .. } if edes.is_empty() => Tone::Good,

@@ -33,6 +33,11 @@ fn the_walk_that_brought_an_answer_can_be_read_later() {
     let text = curl(&[&format!("http://{here}/t/{id}")]);
     assert!(text.header("content-type").unwrap().starts_with("text/plain"));
     assert!(text.text().ends_with(&format!("  link      http://{here}/t/{id}\n")), "{}", text.text());
+    // Watched again, each cache says what it has.
+    let again = json(&format!("http://{here}/trace/www.example.com"));
+    let events: Vec<&str> =
+        again["steps"].as_array().unwrap().iter().map(|step| step["event"].as_str().unwrap()).collect();
+    assert_eq!(events[..3], ["ready", "goal", "from_cache"], "{again}");
     assert_eq!(curl(&[&format!("http://{here}/t/000000000000")]).status, 404);
     assert_eq!(curl(&[&format!("http://{here}/t/none")]).status, 404);
 }

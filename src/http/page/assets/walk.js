@@ -59,6 +59,11 @@ export class Walk {
     else ladder.line(step, "cache");
   }
 
+  on_ready(step, ladder) {
+    this.fromCache += 1;
+    ladder.line(step, "cache");
+  }
+
   on_asked(step, ladder) {
     const stop = ladder.stop(step.zone);
     const fill = el("i", { class: "wait" });
