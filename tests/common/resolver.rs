@@ -59,10 +59,18 @@ impl Resolver {
     pub(crate) fn resolve(
         &mut self,
         question: &Question,
+        exchange: impl FnMut(&Ask, Time) -> (Duration, Heard),
+    ) -> Ended {
+        self.finish(Walk::new(question.clone(), &self.settings, self.now), exchange)
+    }
+
+    /// The same with a walk that is about to begin.
+    pub(crate) fn finish(
+        &mut self,
+        mut walk: Walk,
         mut exchange: impl FnMut(&Ask, Time) -> (Duration, Heard),
     ) -> Ended {
         let begun = self.now;
-        let mut walk = Walk::new(question.clone(), &self.settings, begun);
         let mut coming: BinaryHeap<Reverse<(Time, u32)>> = BinaryHeap::new();
         let mut heard_at: BTreeMap<u32, Heard> = BTreeMap::new();
         let mut heard = None;
@@ -100,7 +108,7 @@ impl Resolver {
                 }
             }
         }
-        panic!("the walk for {question:?} does not end")
+        panic!("the walk does not end: {:?}", walk.log().first())
     }
 }
 

@@ -6,11 +6,16 @@ use std::net::IpAddr;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rootwalk::trace::Event;
+use rootwalk::walk::stale::{Admit, StaleLimits, stale};
 use rootwalk::wire::{Name, Question, RecordType};
 
-use super::trouble::FORGERIES;
+use super::trouble::{FORGERIES, Forgery};
 use super::world::World;
 use super::{LAB, bare, may_be_secure, questions, story, truth, worlds};
+
+fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
 
 fn secure_questions() -> Vec<Question> {
     questions().into_iter().filter(may_be_secure).collect()
@@ -84,4 +89,51 @@ fn nothing_secure_is_refused() {
     }
     println!("{doubted} times a server was not believed");
     assert!(doubted > 100, "{doubted}");
+}
+
+/// What a client who checks for himself (CD) has brought in is nothing to those who do not: they get it proved, or not
+/// at all.
+#[test]
+fn what_nobody_checked_is_checked_before_it_is_served() {
+    let asked = Question::new(name("www.example.com."), RecordType::A);
+    for forgery in [Forgery::OtherAddresses, Forgery::BrokenSignatures, Forgery::Invents] {
+        let mut world = World::new(&LAB, 3, 0.0, 0.0);
+        // All servers of the zone lie at first.
+        let forgers: Vec<IpAddr> = servers()
+            .into_iter()
+            .find(|(zone, _)| *zone == name("example.com."))
+            .into_iter()
+            .flat_map(|(_, addrs)| addrs)
+            .collect();
+        forgers.iter().for_each(|forger| world.set_forger(*forger, forgery));
+        let unchecked = world.resolve_unchecked(&asked);
+        assert!(unchecked.outcome.failure.is_none() && !unchecked.outcome.secure, "{}", story(&unchecked));
+        let checked = world.resolve(&asked);
+        assert!(checked.outcome.failure.is_some(), "{forgery:?}\n{}", story(&checked));
+        // Nor is it served when its time is over and nobody can be asked.
+        assert!(world.resolver.cache.set(&asked.name, asked.qtype, world.resolver.now).is_none(), "{forgery:?}");
+        let later = world.resolver.now + std::time::Duration::from_secs(3600);
+        let over = std::time::Duration::from_secs(86_400);
+        assert!(world.resolver.cache.stale_set(&asked.name, asked.qtype, later, over).is_none(), "{forgery:?}");
+    }
+}
+
+/// What was proved stays although somebody brings in other data unchecked; served past its time, it has no AD.
+#[test]
+fn what_is_proved_outlives_lies_and_is_stale_without_ad() {
+    let asked = Question::new(name("www.example.com."), RecordType::A);
+    let mut world = World::new(&LAB, 4, 0.0, 0.0);
+    assert!(world.resolve(&asked).outcome.secure);
+    let (_, addrs) = servers().into_iter().find(|(zone, _)| *zone == name("example.com.")).expect("it is there");
+    addrs.iter().for_each(|forger| world.set_forger(*forger, Forgery::OtherAddresses));
+    world.resolve_unchecked(&asked);
+    let again = world.resolve(&asked);
+    assert!(again.outcome.secure && again.budget.queries() == 0, "{}", story(&again));
+    let limits = StaleLimits { max: std::time::Duration::from_secs(86_400), reply_ttl_secs: 30 };
+    let later = world.resolver.now + std::time::Duration::from_secs(40_000);
+    let settings = &world.resolver.settings;
+    let (cache, both) = (&world.resolver.cache, (&settings.limits, &settings.private));
+    let stale = stale(&asked, cache, both, &limits, Admit::Judged, later).expect("it is known");
+    assert!(stale.expired.is_some() && !stale.outcome.secure);
+    assert_eq!(stale.outcome.answer.iter().map(bare).collect::<Vec<_>>(), truth(&asked).1);
 }
