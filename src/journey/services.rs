@@ -117,11 +117,12 @@ pub fn plan(answer: &[Record], port: u16, spoken: &Spoken<'_>, dice: u64) -> Pla
     plan
 }
 
-/// Fisher and Yates, with a few bits of `dice` for each place.
+/// Fisher and Yates; each place takes other bits of `dice`.
 fn shuffle<T>(items: &mut [T], mut dice: u64) {
     for last in (1..items.len()).rev() {
-        items.swap(last, usize::try_from(dice % (last as u64 + 1)).unwrap_or(0));
-        dice = dice.rotate_right(7).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // An odd factor carries each bit upwards; the upper half is what is looked at.
+        dice = dice.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32) ^ dice;
+        items.swap(last, usize::try_from((dice >> 32) % (last as u64 + 1)).unwrap_or(0));
     }
 }
 
@@ -314,7 +315,8 @@ mod tests {
     fn equals_take_turns() {
         let records = [record(1, "a.example", &[]), record(1, "b.example", &[]), record(1, "c.example", &[])];
         let first = |dice| targets(&plan(&records, 443, &SPOKEN, dice))[0].clone();
-        let seen: std::collections::BTreeSet<String> = (0..64).map(first).collect();
-        assert_eq!(seen.len(), 3);
+        let mut counts = std::collections::BTreeMap::new();
+        (0..300).for_each(|nth: u64| *counts.entry(first(nth.wrapping_mul(0x2545_f491_4f6c_dd1d))).or_insert(0) += 1);
+        assert!(counts.len() == 3 && counts.values().all(|count| (60..140).contains(count)), "{counts:?}");
     }
 }
