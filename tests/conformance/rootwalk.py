@@ -26,7 +26,6 @@ SUPPORTS = {
     "private-address",        # rebinding protection
     "qmin-strict",
     "local-zones",            # RFC 6303
-    "negative-trust-anchor",  # RFC 7646
     "aggressive-nsec",        # RFC 8198
 }
 
