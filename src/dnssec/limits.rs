@@ -27,7 +27,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // A chain of aliases over several signed zones needs more than the 16 that one name needs at most.
+            // A name four zones deep needs 9 when nothing is known, and each alias into another signed zone up to 5 more:
+            // with 16, honest chains of aliases would fail. All of them together cost less than 10 ms.
             validations: 48,
             failed_validations: 4,
             signatures_per_set: 4,
