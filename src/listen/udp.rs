@@ -24,6 +24,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Batches taken in a row before the other tasks of the worker get their turn: what is known is answered before what has
 /// to be looked up, and two thousand queries take a few milliseconds.
 const ROUNDS: usize = 64;
+/// Queries that have to wait, taken in a row before those that wait already get their turn: else a burst begins more walks at
+/// once than can be served before servers seem late to them.
+const BEGUN: usize = 256;
 /// A worker that sends an answer so long after it was there has more to look up than it can. New queries that would have to
 /// wait are dropped then, which a client takes for the loss of a packet: the walks that have begun end before servers seem
 /// late to them, at 50 ms at the earliest, and are asked a second time when the load is highest.
@@ -61,7 +64,7 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
     };
     spawn_local(Rc::clone(&door).post());
     let mut batch = Batch::new();
-    let mut rounds = 0;
+    let (mut rounds, mut begun) = (0, 0);
     loop {
         let count = door.receive(&mut batch, rounds > 0).await;
         batch.answer_each(count, |packet, out| {
@@ -74,16 +77,19 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
                 Now::Sent => return true,
                 Now::Drop => {}
                 Now::Later if door.is_behind() => {}
-                Now::Later => later(&door, worker, waiting, packet.bytes, peer, packet.local),
+                Now::Later => {
+                    begun += 1;
+                    later(&door, worker, waiting, packet.bytes, peer, packet.local);
+                }
             }
             false
         });
         door.send(&mut batch).await;
         rounds += 1;
-        if rounds == ROUNDS {
+        if rounds == ROUNDS || begun >= BEGUN {
             // More may be waiting, but so may be the answers to the queries that came before.
             yield_now().await;
-            rounds = 0;
+            (rounds, begun) = (0, 0);
         }
     }
 }
