@@ -40,7 +40,7 @@ def extra(K):
             p = s.names_file(20000000, 400000); capacity = s.file(r, p, "-q", s.a.window, "-t", 10000)["qps"]; os.unlink(p)
             p = s.names_file(30000000, int(capacity * 42)); base = [s.a.bin + "/rwload", "-s", "127.0.0.1", "-p", str(s.a.port)]
             # The flood stands back behind the authoritative servers on its processor: without them nothing can be answered.
-            flood = subprocess.Popen(["taskset", "-c", s.a.gen_cpu, "nice", "-n", "15"] + base + ["-d", p, "-Q", str(int(capacity * 2)), "-l", "20", "-t", "5000"], stdout=subprocess.PIPE, text=True)
+            flood = subprocess.Popen(["taskset", "-c", s.a.gen_cpu, "nice", "-n", "15"] + base + ["-d", p, "-Q", str(int(capacity * 2)), "-l", "20", "-t", "5000"], stdout=subprocess.PIPE, text=True, start_new_session=True); K.W.autogroup(flood.pid, 19)
             time.sleep(1); hits = s.load(r, "hot", "-L", "-l", 18, "-Q", 1000, "-t", 2000); x = json.loads(flood.communicate()[0]); x["mem_kib"] = hits["mem_kib"]; os.unlink(p)
             time.sleep(2); after = s.load(r, "cold-small", "-Q", 1000, "-n", 2000, "-t", 5000)
             x.update(capacity=capacity, offered=x["sent"] / 20, answered_share=x["answered"] / 20 / capacity, hits_p99_us=hits["p99_us"], hits_lost=hits["lost"], after_p99_us=after["p99_us"], after_lost=after["lost"])
