@@ -10,9 +10,13 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rootwalk::listen::{Doors, ListenSettings, Now, Open, Peer, Responder, Transport};
 
 /// Answers with the query itself, QR set, and the address that was asked behind it. The octet after the header says
-/// how: `L` and a number waits that many times 10 ms, `B` gives that many KiB, `P` panics, anything else at once.
+/// how: `L` and a number waits that many times 10 ms, `B` gives that many KiB, `P` panics, `hog` keeps the worker busy
+/// for 40 ms, anything else at once.
 #[derive(Clone)]
 struct Echo;
+
+/// Random octets hardly ever end so.
+const HOG: &[u8] = b"hog";
 
 impl Echo {
     fn answer(query: &[u8], peer: &Peer, out: &mut Vec<u8>) {
@@ -35,6 +39,7 @@ impl Responder for Echo {
         }
         match query.get(12) {
             Some(b'L') => return Now::Later,
+            Some(_) if query.ends_with(HOG) => return Now::Later,
             Some(b'P') => panic!("as the test wants it"),
             _ => Self::answer(query, peer, out),
         }
@@ -42,7 +47,11 @@ impl Responder for Echo {
     }
 
     async fn answer_later(&self, query: Vec<u8>, peer: Peer) -> Option<Vec<u8>> {
-        tokio::time::sleep(Duration::from_millis(10) * u32::from(query[13])).await;
+        if query.ends_with(HOG) {
+            std::thread::sleep(Duration::from_millis(40));
+        } else {
+            tokio::time::sleep(Duration::from_millis(10) * u32::from(query[13])).await;
+        }
         let mut out = Vec::new();
         Self::answer(&query, &peer, &mut out);
         Some(out)
@@ -333,6 +342,22 @@ fn quick_answers_get_through_a_flood_of_slow_ones() {
     assert!(ids.iter().all(|id| *id < 20), "{ids:?}");
     slow.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     assert!(slow.recv(&mut [0; 64]).is_err());
+    doors.close();
+}
+
+#[test]
+fn a_worker_that_lost_the_processor_for_a_moment_drops_nothing() {
+    let (doors, at) = open(&ListenSettings { workers: 1, ..settings("127.0.0.1:0") });
+    let socket = udp(at);
+    for id in 0..5 {
+        socket.send(&query(id, HOG)).unwrap();
+    }
+    // As soon as the first answer is there, so right after the worker has seen how late it is.
+    let mut ids = vec![udp_answer(&socket).0];
+    socket.send(&query(5, b"L\x01")).unwrap();
+    ids.extend((0..5).map(|_| udp_answer(&socket).0));
+    ids.sort_unstable();
+    assert_eq!(ids, [0, 1, 2, 3, 4, 5]);
     doors.close();
 }
 

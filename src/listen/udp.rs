@@ -76,7 +76,7 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
             match worker.answer_now(packet.bytes, &peer, out) {
                 Now::Sent => return true,
                 Now::Drop => {}
-                Now::Later if door.is_behind() => {}
+                Now::Later if door.is_behind() && waiting.is_crowded() => {}
                 Now::Later => {
                     begun += 1;
                     later(&door, worker, waiting, packet.bytes, peer, packet.local);

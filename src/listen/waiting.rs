@@ -37,6 +37,9 @@ struct State {
 /// again asks so many at once.
 const CROWD: usize = 10;
 
+/// Queries that may wait in one worker however late it is: they take a few milliseconds to look up.
+const MANY: usize = 128;
+
 /// One place, free again when dropped.
 pub(super) struct Place {
     of: Rc<Waiting>,
@@ -76,6 +79,13 @@ impl Waiting {
         *mine += 1;
         *if kept { &mut state.kept } else { &mut state.open } += 1;
         Some(Place { of: Rc::clone(self), client, since: Instant::now(), kept })
+    }
+
+    /// Whether so many wait that a worker that lags has more to look up than it can: one that merely lost the processor
+    /// for a moment has few.
+    pub(super) fn is_crowded(&self) -> bool {
+        let state = self.state.borrow();
+        state.kept + state.open >= MANY
     }
 
     /// Says which task serves the query whose place was (or was not) `kept`, so that it can be displaced.
