@@ -6,89 +6,230 @@
 Needs root, two processors, the kit, its peers, and a release build (ROOTWALK names the program; target/release otherwise).
 What the kit lacks is added here: many names through a small cache, two workers, overload, 20 ms on the signed world.
 """
+
 import argparse, importlib.util, json, os, re, statistics, subprocess, sys, tempfile, time
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
+
 def options():
-    ap = argparse.ArgumentParser(); ap.add_argument("--kit", default=os.path.join(HERE, "../../shared/bench")); ap.add_argument("--reps", type=int, default=5)
-    ap.add_argument("--peers", default="unbound,kresd"); ap.add_argument("--out", default="/tmp/bench-results/rootwalk.jsonl")
-    ap.add_argument("--only", default="hot,zipf,tcp-hot,mem,cold,startup,rtt20,loss10,loss30,hot2,names,overload,cold-dnssec,rtt20-dnssec")
-    a = ap.parse_args(); a.kit = os.path.abspath(a.kit); return a
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--kit", default=os.path.join(HERE, "../../shared/bench"))
+    ap.add_argument("--reps", type=int, default=5)
+    ap.add_argument("--peers", default="unbound,kresd")
+    ap.add_argument("--out", default="/tmp/bench-results/rootwalk.jsonl")
+    ap.add_argument(
+        "--only",
+        default="hot,zipf,tcp-hot,mem,cold,startup,rtt20,loss10,loss30,hot2,names,overload,cold-dnssec,rtt20-dnssec",
+    )
+    a = ap.parse_args()
+    a.kit = os.path.abspath(a.kit)
+    return a
+
 
 def kit(path):
-    sys.path.insert(0, path); spec = importlib.util.spec_from_file_location("bench", path + "/bench.py"); m = importlib.util.module_from_spec(spec); spec.loader.exec_module(m); return m
+    sys.path.insert(0, path)
+    spec = importlib.util.spec_from_file_location("bench", path + "/bench.py")
+    m = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(m)
+    return m
+
 
 def extra(K):
     """The scenarios that the kit lacks."""
+
     class Extra(K.Bench):
         def names_file(s, first, count):
-            f = tempfile.NamedTemporaryFile("w", dir=s.a.run, suffix=".txt", delete=False); tlds = ["com", "net", "org", "io"]
+            f = tempfile.NamedTemporaryFile("w", dir=s.a.run, suffix=".txt", delete=False)
+            tlds = ["com", "net", "org", "io"]
             zones = sorted({l.split()[0].split(".", 1)[1] for l in open(s.a.world + "/q/mem.txt")})
-            f.writelines(f"z{n:08d}.{zones[n % len(zones)]} A\n" for n in range(first, first + count)); f.close(); return f.name
-        def file(s, res, path, *opts): return s.gen(res, [s.a.bin + "/rwload", "-s", "127.0.0.1", "-p", str(s.a.port), "-d", path, *map(str, opts)], json.loads)
+            f.writelines(f"z{n:08d}.{zones[n % len(zones)]} A\n" for n in range(first, first + count))
+            f.close()
+            return f.name
+
+        def file(s, res, path, *opts):
+            return s.gen(
+                res,
+                [s.a.bin + "/rwload", "-s", "127.0.0.1", "-p", str(s.a.port), "-d", path, *map(str, opts)],
+                json.loads,
+            )
+
         def sc_names(s, peer, rep):
             """10 million distinct names through the cache of that the config file gives (256 MiB here)."""
-            r = s.start(peer); s.load(r, "warm", "-q", 20, "-t", 3000, "-r", 1); rows = []
+            r = s.start(peer)
+            s.load(r, "warm", "-q", 20, "-t", 3000, "-r", 1)
+            rows = []
             for part in range(10):
-                p = s.names_file(part * 1000000, 1000000); x = s.file(r, p, "-q", s.a.window, "-t", 10000); os.unlink(p); rows.append(x)
-                print("   names %2d M: %.2f us/q, %.0f q/s, resident %d MiB" % (part + 1, x["cpu_us"], x["qps"], x["mem_kib"] // 1024), flush=True)
-            last = rows[-1]; last["first_cpu_us"] = rows[0]["cpu_us"]; last["resident_mib"] = max(x["mem_kib"] for x in rows) / 1024
-            last["throughput_kept"] = rows[0]["cpu_us"] / last["cpu_us"]; s.rec(peer, "names", rep, last); r.stop()
+                p = s.names_file(part * 1000000, 1000000)
+                x = s.file(r, p, "-q", s.a.window, "-t", 10000)
+                os.unlink(p)
+                rows.append(x)
+                print(
+                    "   names %2d M: %.2f us/q, %.0f q/s, resident %d MiB"
+                    % (part + 1, x["cpu_us"], x["qps"], x["mem_kib"] // 1024),
+                    flush=True,
+                )
+            last = rows[-1]
+            last["first_cpu_us"] = rows[0]["cpu_us"]
+            last["resident_mib"] = max(x["mem_kib"] for x in rows) / 1024
+            last["throughput_kept"] = rows[0]["cpu_us"] / last["cpu_us"]
+            s.rec(peer, "names", rep, last)
+            r.stop()
+
         def sc_overload(s, peer, rep):
             """Twice the capacity of misses for 20 s; cached names are asked all the while."""
-            r = s.start(peer); s.load(r, "warm", "-q", 20, "-t", 3000, "-r", 1); s.load(r, "hot", "-q", 20, "-t", 2000, "-r", 2)
-            p = s.names_file(20000000, 400000); capacity = s.file(r, p, "-q", s.a.window, "-t", 10000)["qps"]; os.unlink(p)
-            p = s.names_file(30000000, int(capacity * 42)); base = [s.a.bin + "/rwload", "-s", "127.0.0.1", "-p", str(s.a.port)]
+            r = s.start(peer)
+            s.load(r, "warm", "-q", 20, "-t", 3000, "-r", 1)
+            s.load(r, "hot", "-q", 20, "-t", 2000, "-r", 2)
+            p = s.names_file(20000000, 400000)
+            capacity = s.file(r, p, "-q", s.a.window, "-t", 10000)["qps"]
+            os.unlink(p)
+            p = s.names_file(30000000, int(capacity * 42))
+            base = [s.a.bin + "/rwload", "-s", "127.0.0.1", "-p", str(s.a.port)]
             # The flood stands back behind the authoritative servers on its processor: without them nothing can be answered.
-            flood = subprocess.Popen(["taskset", "-c", s.a.gen_cpu, "nice", "-n", "15"] + base + ["-d", p, "-Q", str(int(capacity * 2)), "-l", "20", "-t", "5000"], stdout=subprocess.PIPE, text=True, start_new_session=True); K.W.autogroup(flood.pid, 19)
-            time.sleep(1); hits = s.load(r, "hot", "-L", "-l", 18, "-Q", 1000, "-t", 2000); x = json.loads(flood.communicate()[0]); x["mem_kib"] = hits["mem_kib"]; os.unlink(p)
-            time.sleep(2); after = s.load(r, "cold-small", "-Q", 1000, "-n", 2000, "-t", 5000)
-            x.update(capacity=capacity, offered=x["sent"] / 20, answered_share=x["answered"] / 20 / capacity, hits_p99_us=hits["p99_us"], hits_lost=hits["lost"], after_p99_us=after["p99_us"], after_lost=after["lost"])
-            print("   overload: capacity %.0f, offered %.0f, answered %.2f of it, hits p99 %.1f ms lost %d, 2 s later p99 %.1f ms lost %d, resident %d MiB" % (capacity, x["offered"], x["answered_share"], x["hits_p99_us"] / 1e3, x["hits_lost"], x["after_p99_us"] / 1e3, x["after_lost"], x["mem_kib"] // 1024), flush=True)
-            s.rec(peer, "overload", rep, x); r.stop()
+            flood = subprocess.Popen(
+                ["taskset", "-c", s.a.gen_cpu, "nice", "-n", "15"]
+                + base
+                + ["-d", p, "-Q", str(int(capacity * 2)), "-l", "20", "-t", "5000"],
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            K.W.autogroup(flood.pid, 19)
+            time.sleep(1)
+            hits = s.load(r, "hot", "-L", "-l", 18, "-Q", 1000, "-t", 2000)
+            x = json.loads(flood.communicate()[0])
+            x["mem_kib"] = hits["mem_kib"]
+            os.unlink(p)
+            time.sleep(2)
+            after = s.load(r, "cold-small", "-Q", 1000, "-n", 2000, "-t", 5000)
+            x.update(
+                capacity=capacity,
+                offered=x["sent"] / 20,
+                answered_share=x["answered"] / 20 / capacity,
+                hits_p99_us=hits["p99_us"],
+                hits_lost=hits["lost"],
+                after_p99_us=after["p99_us"],
+                after_lost=after["lost"],
+            )
+            print(
+                "   overload: capacity %.0f, offered %.0f, answered %.2f of it, hits p99 %.1f ms lost %d, 2 s later p99 %.1f ms lost %d, resident %d MiB"
+                % (
+                    capacity,
+                    x["offered"],
+                    x["answered_share"],
+                    x["hits_p99_us"] / 1e3,
+                    x["hits_lost"],
+                    x["after_p99_us"] / 1e3,
+                    x["after_lost"],
+                    x["mem_kib"] // 1024,
+                ),
+                flush=True,
+            )
+            s.rec(peer, "overload", rep, x)
+            r.stop()
+
         def sc_rtt20_dnssec(s, peer, rep):
-            start = s.start; s.start = lambda p, **k: start(p, dnssec=True)
-            try: s.lossrun(peer, rep, "rtt20-dnssec", 0, 10)
-            finally: s.start = start
-        def sc_hot1(s, peer, rep): s.hotrun(peer, rep, "hot1", 1, s.a.both)
+            start = s.start
+            s.start = lambda p, **k: start(p, dnssec=True)
+            try:
+                s.lossrun(peer, rep, "rtt20-dnssec", 0, 10)
+            finally:
+                s.start = start
+
+        def sc_hot1(s, peer, rep):
+            s.hotrun(peer, rep, "hot1", 1, s.a.both)
+
     return Extra
 
+
 def inside(o, K):
-    a = K.args(["--kit-inside"][1:] + ["--out", o.out, "--scenarios", "x"]); os.sched_setaffinity(0, {int(a.gen_cpu)}); os.makedirs(a.run, exist_ok=True); K.W.autogroup(os.getpid())
-    a.peers, a.peer_dir = o.peers, [HERE + "/peer"]; others = K.peers(a); echo = K.peers(argparse.Namespace(peers="echo-single", peer_dir=[])); ours = others[-1:]; b = extra(K)(a)
+    a = K.args(["--kit-inside"][1:] + ["--out", o.out, "--scenarios", "x"])
+    os.sched_setaffinity(0, {int(a.gen_cpu)})
+    os.makedirs(a.run, exist_ok=True)
+    K.W.autogroup(os.getpid())
+    a.peers, a.peer_dir = o.peers, [HERE + "/peer"]
+    others = K.peers(a)
+    echo = K.peers(argparse.Namespace(peers="echo-single", peer_dir=[]))
+    ours = others[-1:]
+    b = extra(K)(a)
     small = [dict(ours[0], files={"rootwalk.toml": "small.toml.in"})]
-    who = {"hot": others + echo, "startup": others, "names": small, "overload": ours, "hot2": ours, "rtt20-dnssec": others}
+    who = {
+        "hot": others + echo,
+        "startup": others,
+        "names": small,
+        "overload": ours,
+        "hot2": ours,
+        "rtt20-dnssec": others,
+    }
     for sc in o.only.split(","):
-        W = K.W; W.up(argparse.Namespace(world=a.world, variant="signed" if "dnssec" in sc else "unsigned", auth_cpu=a.gen_cpu))
+        W = K.W
+        W.up(argparse.Namespace(world=a.world, variant="signed" if "dnssec" in sc else "unsigned", auth_cpu=a.gen_cpu))
         for rep in range(1 if sc in ("names", "overload") else o.reps):
             for p in who.get(sc, others):
                 need = {"tcp-hot": "tcp", "cold-dnssec": "dnssec", "rtt20-dnssec": "dnssec"}.get(sc)
-                if need and need not in p["features"]: continue
+                if need and need not in p["features"]:
+                    continue
                 try:
                     getattr(b, "sc_" + sc.replace("-", "_"))(p, rep)
-                    if sc == "hot2": b.sc_hot1(p, rep)
-                except Exception as e: print(f"{p['name']} {sc} #{rep} FAILED: {e!r}", flush=True)
+                    if sc == "hot2":
+                        b.sc_hot1(p, rep)
+                except Exception as e:
+                    print(f"{p['name']} {sc} #{rep} FAILED: {e!r}", flush=True)
+
 
 def table(out):
     """Medians of all runs in the file, ours beside the others."""
     by = {}
     for l in open(out):
-        r = json.loads(l); by.setdefault(r["scenario"], {}).setdefault(r["peer"], []).append(r)
-    m = lambda rs, k: statistics.median(x[k] for x in rs if x.get(k) is not None) if any(x.get(k) is not None for x in rs) else None
-    keys = ["cpu_us", "up_total", "rss_per_entry", "p50_us", "p99_us", "startup_ms", "foreign_load", "answered_share", "hits_p99_us", "throughput_kept", "resident_mib"]
+        r = json.loads(l)
+        by.setdefault(r["scenario"], {}).setdefault(r["peer"], []).append(r)
+    m = lambda rs, k: (
+        statistics.median(x[k] for x in rs if x.get(k) is not None) if any(x.get(k) is not None for x in rs) else None
+    )
+    keys = [
+        "cpu_us",
+        "up_total",
+        "rss_per_entry",
+        "p50_us",
+        "p99_us",
+        "startup_ms",
+        "foreign_load",
+        "answered_share",
+        "hits_p99_us",
+        "throughput_kept",
+        "resident_mib",
+    ]
     for sc, peers in by.items():
         print(f"\n{sc}")
         for p, rs in peers.items():
-            print("  %-12s %d runs  " % (p, len(rs)) + "  ".join("%s %.2f" % (k, v) for k in keys if (v := m(rs, k)) is not None))
+            print(
+                "  %-12s %d runs  " % (p, len(rs))
+                + "  ".join("%s %.2f" % (k, v) for k in keys if (v := m(rs, k)) is not None)
+            )
+
 
 def main():
-    o = options(); K = kit(o.kit); a = K.args(["--scenarios", "x"])
-    os.environ.setdefault("ROOTWALK", os.path.abspath(HERE + "/../" + os.environ.get("CARGO_TARGET_DIR", "target") + "/release/rootwalk") if not os.path.isabs(os.environ.get("CARGO_TARGET_DIR", "")) else os.environ["CARGO_TARGET_DIR"] + "/release/rootwalk")
-    if os.environ.get("RW_IN_NS") == "1": return inside(o, K)
-    if not os.path.isdir(a.world): subprocess.run([sys.executable, o.kit + "/gen_zones.py"], check=True)
-    K.build(a.bin); K.W.up(argparse.Namespace(world=a.world, variant="unsigned", auth_cpu=a.gen_cpu))
-    if os.path.exists(o.out): os.rename(o.out, o.out + time.strftime(".%H%M%S"))
-    subprocess.run(["nsenter", "--net=/run/netns/rwc", sys.executable, os.path.abspath(__file__)] + sys.argv[1:], env=dict(os.environ, RW_IN_NS="1"), check=True)
+    o = options()
+    K = kit(o.kit)
+    a = K.args(["--scenarios", "x"])
+    target = os.path.join(HERE, "..", os.environ.get("CARGO_TARGET_DIR", "target"))
+    os.environ.setdefault("ROOTWALK", os.path.abspath(target + "/release/rootwalk"))
+    if os.environ.get("RW_IN_NS") == "1":
+        return inside(o, K)
+    if not os.path.isdir(a.world):
+        subprocess.run([sys.executable, o.kit + "/gen_zones.py"], check=True)
+    K.build(a.bin)
+    K.W.up(argparse.Namespace(world=a.world, variant="unsigned", auth_cpu=a.gen_cpu))
+    if os.path.exists(o.out):
+        os.rename(o.out, o.out + time.strftime(".%H%M%S"))
+    subprocess.run(
+        ["nsenter", "--net=/run/netns/rwc", sys.executable, os.path.abspath(__file__)] + sys.argv[1:],
+        env=dict(os.environ, RW_IN_NS="1"),
+        check=True,
+    )
     table(o.out)
 
-if __name__ == "__main__": main()
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 //! From a name to a page: everything that happened on the way, as data and as what people read.
 //!
-//! [`document`] is the journey itself, which [`crate::http`] fills in as it goes; `services` judges what HTTPS records
+//! `document` is the journey itself, which [`crate::http`] fills in as it goes; `services` judges what HTTPS records
 //! say about how to connect (RFC 9460), `timing` reads what a server says about its own work. The renderings are
 //! `waterfall` for a terminal and `har` for the tools of others.
 

@@ -54,7 +54,7 @@ pub fn write(all: &[Rollover]) -> String {
     text + &format!("; sha256 {digest}\n")
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// When it is anything else, however slightly.
