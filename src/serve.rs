@@ -5,8 +5,10 @@
 //! ([`crate::drive`]), which equal questions share; that is [`Resolver::answer_later`].
 
 mod counts;
+mod explain;
 mod flights;
 mod landed;
+mod reply;
 mod ring;
 
 use std::future::Future;
@@ -14,27 +16,24 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smallvec::SmallVec;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use crate::cache::{Answer, AnswerKey, Plain, Usage};
-use crate::drive::{World, known, refresh, walk, walk_unchecked, walk_watched};
-use crate::listen::{Now, Peer, Responder, Transport};
-use crate::policy::{LocalAnswer, PolicySettings, Verdict, admits, judge};
+use crate::drive::{World, known, refresh, walk, walk_unchecked};
+use crate::listen::{Now, Peer, Responder};
+use crate::policy::{PolicySettings, Verdict, admits, judge};
 use crate::time::Time;
-use crate::trace::{Cost, Entry, Event, GoalId, StaleWhy, Told, Trace};
+use crate::trace::{Entry, Event, GoalId, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
-use crate::wire::{
-    BadQuery, DNSClass, Ede, Extras, PlainAnswer, QueryView, Question, ResponseCode, RrSet, Sections, Template,
-    answer_bad, cookie, ede, edns,
-};
+use crate::wire::{DNSClass, Ede, QueryView, Question, ResponseCode, answer_bad, cookie, ede, edns};
 
 use counts::{Count, Counts};
 use flights::{Asked, Boarding, Flight, Flights};
 use landed::{Form, Landed, Ready};
+use reply::{key, option};
 
 pub use counts::{Figures, SPANS_US, Slow};
+pub use explain::{Explained, Knowledge, told_here};
 pub use landed::StaleSettings;
 pub use ring::{Id, Kept, NoId, Occasion, Ring, Walked};
 
@@ -77,15 +76,6 @@ struct Inner {
     counts: Counts,
 }
 
-/// From what a walk begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Knowledge {
-    /// From all that is known now.
-    Current,
-    /// From the root, as if nothing had ever been asked; what is learned is forgotten again.
-    Nothing,
-}
-
 /// Why a walk begins.
 #[derive(Clone, Copy)]
 enum Why {
@@ -124,46 +114,6 @@ impl Resolver {
         admits(client, &self.0.settings.policy)
     }
 
-    /// Resolves one question of a client and tells the story; each step is shown to `watch` as soon as it is done.
-    /// Nobody shares this walk. With `unchecked` nothing is validated (CD).
-    pub async fn trace(
-        &self,
-        question: Question,
-        client: IpAddr,
-        (from, unchecked): (Knowledge, bool),
-        watch: &mut dyn FnMut(&Entry),
-    ) -> Arc<Kept<Walked>> {
-        self.explain(question, client, (from, unchecked), watch).await.kept
-    }
-
-    /// As [`Resolver::trace`], with the records themselves.
-    pub async fn explain(
-        &self,
-        question: Question,
-        client: IpAddr,
-        (from, unchecked): (Knowledge, bool),
-        watch: &mut dyn FnMut(&Entry),
-    ) -> Explained {
-        let (began, cold) = (self.0.world.clock.unix_ms(), from == Knowledge::Nothing);
-        let occasion = if cold { Occasion::Cold } else { Occasion::Watched };
-        let keep = |trace| self.remember(Walked { unix_ms: began, occasion, unchecked, trace });
-        if let Some((local, trace)) = told_here(&question, client, &self.0.settings.policy) {
-            let LocalAnswer { rcode, answer, edes, .. } = local;
-            return Explained { rcode, answer, edes, kept: keep(trace) };
-        }
-        let forgotten = cold.then(|| self.0.world.forgotten());
-        let world = forgotten.as_ref().unwrap_or(&self.0.world);
-        // The walk does not look there.
-        let ready = if cold || unchecked { None } else { self.is_known(&question) }.map(|(age, left)| {
-            let event = Event::Ready { age_secs: age.as_secs(), left_secs: left.as_secs() };
-            Entry { at_us: 0, goal: GoalId(0), event }
-        });
-        ready.iter().for_each(&mut *watch);
-        let (outcome, mut trace) = walk_watched(question, unchecked, world, watch).await;
-        trace.steps.splice(0..0, ready);
-        Explained { rcode: outcome.rcode, edes: outcome.edes(), answer: outcome.answer, kept: keep(trace) }
-    }
-
     /// The walks of the past.
     #[must_use]
     pub fn past(&self) -> &Ring<Walked> {
@@ -173,46 +123,6 @@ impl Resolver {
     fn remember(&self, walked: Walked) -> Arc<Kept<Walked>> {
         let bytes = walked.trace.bytes();
         self.0.past.keep(walked, bytes)
-    }
-
-    /// A resolver with the same settings that knows nothing yet. Its walks are kept beside those of this one.
-    #[must_use]
-    pub fn forgotten(&self) -> Self {
-        let (world, settings, past) = (self.0.world.forgotten(), self.0.settings.clone(), Arc::clone(&self.0.past));
-        Self(Arc::new(Inner { world, flights: Flights::new(settings.walks), settings, past, counts: Counts::new() }))
-    }
-
-    /// Whether the answer to a question is known as a whole, so that no walk is needed: its age and the time left.
-    #[must_use]
-    pub fn is_known(&self, question: &Question) -> Option<(Duration, Duration)> {
-        let (qname_wire, qtype) = (question.name.wire(), question.qtype.into());
-        let key = AnswerKey { qname_wire, qtype, dnssec_ok: false, checking_disabled: false };
-        let now = self.0.world.clock.now();
-        let cache = &self.0.world.cache;
-        if let Some(plain) = cache.plain(&key, now, None) {
-            return Some((now - plain.stored, plain.expires - now));
-        }
-        let answer = cache.answer(&key, now)?;
-        Some((now - answer.stored, answer.expires - now))
-    }
-
-    fn respond(&self, query: &QueryView<'_>, answer: &Answer, now: Time, peer: &Peer, out: &mut Vec<u8>) {
-        let edes: &[Ede] = if self.0.settings.ede { &answer.edes } else { &[] };
-        self.extras(query, answer.secure, edes, peer, |extras, limit| {
-            answer.template.respond(query, answer.age_secs(now), extras, limit, out);
-        });
-    }
-
-    fn send(&self, query: &QueryView<'_>, ready: &Ready, now: Time, peer: &Peer, out: &mut Vec<u8>) {
-        match ready {
-            Ready::Written(answer) => self.respond(query, answer, now, peer, out),
-            Ready::Plain(plain) => self.respond_plain(query, plain, peer, out),
-        }
-    }
-
-    fn respond_plain(&self, query: &QueryView<'_>, plain: &Plain, peer: &Peer, out: &mut Vec<u8>) {
-        let answer = PlainAnswer { ttl_secs: plain.ttl_secs, rdatas: plain.data(), sigs: plain.sigs.block() };
-        self.extras(query, plain.secure, &[], peer, |extras, limit| answer.respond(query, extras, limit, out));
     }
 
     /// Answers from the cache, if the answer is there.
@@ -235,61 +145,6 @@ impl Resolver {
         true
     }
 
-    /// Hands `respond` what this client gets besides the records, and the octets that it can take.
-    fn extras(
-        &self,
-        query: &QueryView<'_>,
-        secure: bool,
-        edes: &[Ede],
-        peer: &Peer,
-        respond: impl FnOnce(&Extras<'_>, usize),
-    ) {
-        // RFC 6840 §5.7, §5.8: for those who show that they know what AD means.
-        let ad = secure && (query.dnssec_ok() || query.flags().ad());
-        let cookie = self.cookie(query, peer);
-        let cookie = cookie.as_ref().map(|cookie| (edns::COOKIE, &cookie[..]));
-        // RFC 5001 §2.2: only who asks for it gets it.
-        let nsid = Some(&*self.0.settings.nsid).filter(|id| !id.is_empty() && option(query, edns::NSID).is_some());
-        let options: SmallVec<[(u16, &[u8]); 2]> = cookie.into_iter().chain(nsid.map(|id| (edns::NSID, id))).collect();
-        let extras = Extras { ad, aa: false, edes, options: &options, udp_size: self.0.settings.udp_size };
-        respond(&extras, self.limit(query, peer));
-    }
-
-    /// The cookie for the client, if it sent one (RFC 7873 §5.2).
-    fn cookie(&self, query: &QueryView<'_>, peer: &Peer) -> Option<[u8; cookie::WHOLE]> {
-        let shown = option(query, edns::COOKIE)?;
-        cookie::answer(shown, peer.client.ip(), &self.0.settings.cookie_secret, self.0.world.clock.unix_secs())
-    }
-
-    /// Octets that the client can take.
-    fn limit(&self, query: &QueryView<'_>, peer: &Peer) -> usize {
-        match peer.transport {
-            Transport::Tcp => usize::from(u16::MAX),
-            Transport::Udp => query.udp_limit().min(self.0.settings.udp_size.into()),
-        }
-    }
-
-    fn answer_locally(&self, query: &QueryView<'_>, local: &LocalAnswer, peer: &Peer, out: &mut Vec<u8>) {
-        let sections = Sections {
-            answer: &local.answer,
-            authority: &local.authority,
-            additional: &[],
-            aa: local.authoritative,
-            no_recursion: local.no_recursion,
-        };
-        let template = Template::build(&query.question(), local.rcode, &sections, query.dnssec_ok());
-        let now = self.0.world.clock.now();
-        let edes = local.edes.clone().into();
-        let answer = Answer { template, edes, stored: now, expires: now, secure: false, usage: Usage::stopgap(None) };
-        self.respond(query, &answer, now, peer, out);
-    }
-
-    fn refuse(&self, query: &QueryView<'_>, why: Ede, no_recursion: bool, peer: &Peer, out: &mut Vec<u8>) {
-        let local =
-            LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], no_recursion, ..LocalAnswer::default() };
-        self.answer_locally(query, &local, peer, out);
-    }
-
     /// Answers a client that does not desire recursion from what is known (RFC 1034 §4.3.1), or refuses.
     fn answer_from_cache(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) {
         let question = query.question();
@@ -299,14 +154,6 @@ impl Resolver {
         };
         let ready = self.keep_unless_failed(&question, Form::of(query), &outcome, now);
         self.send(query, &ready, now, peer, out);
-    }
-
-    fn answer_unreadable(&self, bytes: &[u8], bad: BadQuery, out: &mut Vec<u8>) -> Now {
-        self.0.counts.one(Count::Unreadable);
-        let BadQuery::Answer { rcode, why } = bad else { return Now::Drop };
-        let ede = Ede::new(ede::OTHER, why.to_string());
-        answer_bad(bytes, rcode, self.0.settings.udp_size, self.0.settings.ede.then_some(&ede), out);
-        Now::Sent
     }
 
     /// The walk for `question`: the one under way, or a new one; `None` when there are too many.
@@ -388,32 +235,6 @@ impl Resolver {
     }
 }
 
-/// An answer with the story of how it was found.
-#[derive(Clone, Debug)]
-pub struct Explained {
-    /// The response code.
-    pub rcode: ResponseCode,
-    /// The answer section.
-    pub answer: Vec<RrSet>,
-    /// Extended errors (RFC 8914).
-    pub edes: Vec<Ede>,
-    /// The story, as it is kept.
-    pub kept: Arc<Kept<Walked>>,
-}
-
-/// What policy answers without a walk, and that as a trace without steps.
-#[must_use]
-pub fn told_here(question: &Question, client: IpAddr, policy: &PolicySettings) -> Option<(LocalAnswer, Trace)> {
-    let answer = match judge(question, client, policy) {
-        Verdict::Resolve => return None,
-        Verdict::Answer(answer) => answer,
-        Verdict::Refuse(why) => LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], ..LocalAnswer::default() },
-    };
-    let told = Told { rcode: answer.rcode, answer: &answer.answer, authority: &answer.authority, edes: &answer.edes };
-    let trace = Trace::new(question, &told, Cost::new(0, 0, Time::ZERO, Time::ZERO), Vec::new());
-    Some((answer, trace))
-}
-
 /// However a flight ends, those who wait are told and the next question begins anew.
 struct Ticket<'a> {
     resolver: &'a Resolver,
@@ -478,20 +299,5 @@ impl Responder for Resolver {
             resolver.send(&query, &ready, now, &peer, &mut out);
             Some(out)
         }
-    }
-}
-
-/// The data of an EDNS option of the query.
-fn option<'a>(query: &QueryView<'a>, code: u16) -> Option<&'a [u8]> {
-    query.edns().and_then(|edns| edns.option(code))
-}
-
-/// Under which an answer is kept: what DO brings with it is another answer (RFC 4035 §3.2.1).
-fn key<'a>(query: &QueryView<'a>) -> AnswerKey<'a> {
-    AnswerKey {
-        qname_wire: query.qname_wire(),
-        qtype: query.qtype().into(),
-        dnssec_ok: query.dnssec_ok(),
-        checking_disabled: query.flags().cd(),
     }
 }

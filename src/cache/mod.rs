@@ -8,12 +8,14 @@
 //! until the budget needs their place: whether a thing is fresh is decided when it is read.
 
 mod cookies;
+mod denials;
 mod facts;
 mod held;
 mod key;
 mod pace;
 mod rank;
 mod servers;
+mod sets;
 mod shard;
 mod spans;
 #[cfg(test)]
@@ -31,8 +33,7 @@ use smallvec::SmallVec;
 
 use crate::dnssec::{Span, Spans, ZoneTrust};
 use crate::time::Time;
-use crate::trace::Source;
-use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
+use crate::wire::{Ede, Name, Question, RecordType, ResponseCode};
 
 pub use crate::trace::NameServer;
 pub use cookies::Cookies;
@@ -43,7 +44,7 @@ pub use servers::{ServerState, Servers, Support};
 pub use ttl::TtlLimits;
 pub use usage::Usage;
 
-use held::{HeldSet, Informants};
+use held::Informants;
 use key::{Key, Store, Subject};
 use shard::{Entry, Kept, Shard};
 use spans::SpanStore;
@@ -148,88 +149,6 @@ impl Cache {
         }
     }
 
-    /// The record set of `owner` and `rtype`, if it is known and fresh. What only stood behind an alias is not known by
-    /// its own name, unless it was proved.
-    #[must_use]
-    pub fn set(&self, owner: &Name, rtype: RecordType, now: Time) -> Option<KnownSet> {
-        let fresh = |held: &HeldSet| (held.expires > now && held.has_a_name()).then(|| held.known(owner, rtype));
-        self.with_set(&self.key(&Subject::of(owner, rtype, Store::Sets)), fresh)
-    }
-
-    /// As [`Cache::set`], also within `over` after the end of its time (RFC 8767).
-    #[must_use]
-    pub fn stale_set(&self, owner: &Name, rtype: RecordType, now: Time, over: Duration) -> Option<KnownSet> {
-        let stale = |held: &HeldSet| (held.expires + over > now).then(|| held.known(owner, rtype));
-        self.with_set(&self.key(&Subject::of(owner, rtype, Store::Sets)), stale)
-    }
-
-    /// Keeps a record set, unless a fresh one of higher rank is known (RFC 2181 §5.4.1). What the answer section
-    /// of an authoritative reply says ends a denial of it.
-    pub fn put_set(&self, set: RrSet, rank: Rank, from: Source, now: Time) -> Put {
-        self.put_set_with(set, Box::default(), rank, from, now)
-    }
-
-    /// As [`Self::put_set`], with the proof that came with a set that a wildcard made.
-    pub fn put_set_with(&self, mut set: RrSet, proof: Box<[RrSet]>, rank: Rank, from: Source, now: Time) -> Put {
-        set.ttl_secs = self.ttls.positive(set.ttl_secs);
-        let expires = now.plus_secs(u64::from(set.ttl_secs));
-        let security = Security::Unchecked;
-        let known = KnownSet { set, proof, rank, security, from, stored: now, expires };
-        if let Err(unfit) = known.fits() {
-            return unfit;
-        }
-        let set = &known.set;
-        if rank >= Rank::AuthAnswer {
-            self.remove(&self.key(&Subject::of(&set.owner, set.rtype, Store::NoData)));
-            self.remove(&self.key(&Subject::of_name(&set.owner, Store::NoName)));
-        }
-        let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
-        if set.ttl_secs == 0 {
-            // What was known before is not what is told now: it must not be served stale either.
-            let alias = self.key(&Subject::of(&set.owner, RecordType::CNAME, Store::Sets));
-            for key in [key, alias] {
-                let is_proved = |old: &HeldSet| old.security == Security::Secure && old.expires > now;
-                let gives_way = |old: &HeldSet| (old.rank <= rank && !is_proved(old)).then_some(());
-                if self.with_set(&key, gives_way).is_some() {
-                    self.remove(&key);
-                }
-            }
-            return Put::ZeroTtl;
-        }
-        let known = KnownSet { from: self.shared(known.from), ..known };
-        self.put_held(key, HeldSet::new(known), |old: &HeldSet| {
-            let better = old.security == Security::Secure || old.rank > rank;
-            let fresh = old.expires > now || rank == Rank::BehindAlias;
-            if fresh && better { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
-        })
-    }
-
-    /// Notes what DNSSEC has shown of `set`, if it is the one that is known under its name, and that it may be used for
-    /// its TTL from `now` on, which is no longer than its signature allows (RFC 4035 §5.3.3).
-    pub fn judged(&self, set: &RrSet, security: Security, now: Time) {
-        let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
-        let same = |held: &HeldSet| (held.expires > now && held.is(set)).then(|| held.known(&set.owner, set.rtype));
-        let Some(known) = self.with_set(&key, same) else { return };
-        let until = now.plus_secs(set.ttl_secs.into());
-        let expired = known.expires;
-        let mut judged = KnownSet { security, expires: expired.min(until), ..known };
-        if until > expired.plus_secs(1) {
-            // It was fetched anew, and kept out by itself as it was before.
-            (judged.set.ttl_secs, judged.stored, judged.expires) = (set.ttl_secs, now, until);
-        }
-        let _ = self.put_held(key, HeldSet::new(judged), |_| Ok(()));
-    }
-
-    /// Notes what DNSSEC has shown of the denial that is known for `name` and `rtype`.
-    pub fn judged_denial(&self, name: &Name, rtype: RecordType, security: Security, now: Time) {
-        let subjects = [Subject::of_name(name, Store::NoName), Subject::of(name, rtype, Store::NoData)];
-        for key in subjects.map(|subject| self.key(&subject)) {
-            if let Some(known) = self.fresh::<Denial>(&key, now) {
-                let _ = self.put_if(key, Denial { security, ..(*known).clone() }, |_| Ok(()));
-            }
-        }
-    }
-
     /// Drops a record set that turned out not to be true, and what was said against it.
     pub fn disbelieve(&self, name: &Name, rtype: RecordType) {
         for subject in [Subject::of(name, rtype, Store::Sets), Subject::of(name, rtype, Store::NoData)] {
@@ -264,64 +183,6 @@ impl Cache {
         let ttl_secs = trust.ttl_secs.min(self.ttls.positive_max_secs);
         let expires = now.plus_secs(ttl_secs.into());
         let _ = self.put_if(key, KnownZone { trust, expires }, |_| Ok(()));
-    }
-
-    /// What is known against `name` or against `rtype` at it, if it is fresh.
-    #[must_use]
-    pub fn denial(&self, name: &Name, rtype: RecordType, now: Time) -> Option<Arc<Denial>> {
-        let no_name = self.key(&Subject::of_name(name, Store::NoName));
-        let no_data = || self.fresh(&self.key(&Subject::of(name, rtype, Store::NoData)), now);
-        self.fresh(&no_name, now).or_else(no_data)
-    }
-
-    /// What is known against the very name, whatever the type, if it is fresh.
-    #[must_use]
-    pub fn no_name(&self, name: &Name, now: Time) -> Option<Arc<Denial>> {
-        self.fresh(&self.key(&Subject::of_name(name, Store::NoName)), now)
-    }
-
-    /// As [`Cache::denial`], also within `over` after the end of its time (RFC 8767); of two the later one.
-    #[must_use]
-    pub fn stale_denial(&self, name: &Name, rtype: RecordType, now: Time, over: Duration) -> Option<Arc<Denial>> {
-        let subjects = [Subject::of_name(name, Store::NoName), Subject::of(name, rtype, Store::NoData)];
-        let found = subjects.iter().filter_map(|subject| self.get::<Denial>(&self.key(subject)));
-        found.filter(|denial| denial.expires + over > now).max_by_key(|denial| denial.stored)
-    }
-
-    /// Keeps an authoritative denial of `name` or of `rtype` at it (RFC 2308 §5): for the least of the SOA's TTL
-    /// and its MINIMUM, for a few seconds when there is no SOA. A set of that name and type, which the
-    /// denial contradicts, goes; local data stays and the denial is not kept. Returns it as it may be served, its
-    /// SOA with the TTL of the denial (RFC 2308 §3), kept or not.
-    pub fn put_denial(&self, name: &Name, rtype: RecordType, mut denial: Denial, now: Time) -> (Arc<Denial>, Put) {
-        let ttl_secs = self.ttls.negative(denial.soa.as_ref(), &denial.proof);
-        if let Some(soa) = &mut denial.soa {
-            soa.ttl_secs = ttl_secs;
-        }
-        (denial.stored, denial.expires) = (now, now.plus_secs(u64::from(ttl_secs)));
-        let denial = Arc::new(denial);
-        let put = if ttl_secs == 0 { Put::ZeroTtl } else { self.keep_denial(name, rtype, &denial) };
-        (denial, put)
-    }
-
-    fn keep_denial(&self, name: &Name, rtype: RecordType, denial: &Arc<Denial>) -> Put {
-        let now = denial.stored;
-        if let Err(unfit) = denial.fits() {
-            return unfit;
-        }
-        let set = self.key(&Subject::of(name, rtype, Store::Sets));
-        let better = |held: &HeldSet| {
-            let is_better = held.security == Security::Secure || held.rank > Rank::AuthAnswer;
-            (held.expires > now && is_better).then_some(held.rank)
-        };
-        if let Some(better) = self.with_set(&set, better) {
-            return Put::KeptBetter(better);
-        }
-        self.remove(&set);
-        let subject = match denial.kind {
-            DenialKind::NxDomain => Subject::of_name(name, Store::NoName),
-            DenialKind::NoData => Subject::of(name, rtype, Store::NoData),
-        };
-        self.put_arc(self.key(&subject), Arc::clone(denial), |_: &Denial| Ok(()))
     }
 
     /// The delegation of `zone` itself, if it may be used.
@@ -454,26 +315,6 @@ impl Cache {
 
     fn put_if<K: Kept>(&self, key: Key, kept: K, allow: impl FnOnce(&K) -> Result<(), Put>) -> Put {
         self.put_arc(key, Arc::new(kept), allow)
-    }
-
-    /// What `look` finds in the set under `key`, fresh or not.
-    fn with_set<T>(&self, key: &Key, look: impl FnOnce(&HeldSet) -> Option<T>) -> Option<T> {
-        self.shard(key).lock().set(key).and_then(look)
-    }
-
-    /// As [`Self::put_arc`], for a set.
-    fn put_held(&self, key: Key, held: HeldSet, allow: impl FnOnce(&HeldSet) -> Result<(), Put>) -> Put {
-        if held.cost() > self.entry_limit_bytes {
-            return Put::TooLarge(held.cost());
-        }
-        let mut shard = self.shard(&key).lock();
-        if let Some(Err(kept_old)) = shard.set(&key).map(allow) {
-            return kept_old;
-        }
-        let gone = shard.put(key, Entry::Set(held));
-        drop(shard);
-        drop(gone);
-        Put::Stored
     }
 
     /// Puts `kept` under `key`, unless it is too large or `allow` forbids to replace what is there.

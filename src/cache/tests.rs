@@ -6,7 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::{Sections, Template};
+use crate::trace::Source;
+use crate::wire::{RrSet, Sections, Template};
 
 const LIMIT: usize = 4 << 20;
 

@@ -1,0 +1,80 @@
+//! What is known not to be (RFC 2308).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::held::HeldSet;
+use super::key::{Store, Subject};
+use super::{Cache, Denial, DenialKind, Put, Rank, Security};
+use crate::time::Time;
+use crate::wire::{Name, RecordType};
+
+impl Cache {
+    /// Notes what DNSSEC has shown of the denial that is known for `name` and `rtype`.
+    pub fn judged_denial(&self, name: &Name, rtype: RecordType, security: Security, now: Time) {
+        let subjects = [Subject::of_name(name, Store::NoName), Subject::of(name, rtype, Store::NoData)];
+        for key in subjects.map(|subject| self.key(&subject)) {
+            if let Some(known) = self.fresh::<Denial>(&key, now) {
+                let _ = self.put_if(key, Denial { security, ..(*known).clone() }, |_| Ok(()));
+            }
+        }
+    }
+
+    /// What is known against `name` or against `rtype` at it, if it is fresh.
+    #[must_use]
+    pub fn denial(&self, name: &Name, rtype: RecordType, now: Time) -> Option<Arc<Denial>> {
+        let no_name = self.key(&Subject::of_name(name, Store::NoName));
+        let no_data = || self.fresh(&self.key(&Subject::of(name, rtype, Store::NoData)), now);
+        self.fresh(&no_name, now).or_else(no_data)
+    }
+
+    /// What is known against the very name, whatever the type, if it is fresh.
+    #[must_use]
+    pub fn no_name(&self, name: &Name, now: Time) -> Option<Arc<Denial>> {
+        self.fresh(&self.key(&Subject::of_name(name, Store::NoName)), now)
+    }
+
+    /// As [`Cache::denial`], also within `over` after the end of its time (RFC 8767); of two the later one.
+    #[must_use]
+    pub fn stale_denial(&self, name: &Name, rtype: RecordType, now: Time, over: Duration) -> Option<Arc<Denial>> {
+        let subjects = [Subject::of_name(name, Store::NoName), Subject::of(name, rtype, Store::NoData)];
+        let found = subjects.iter().filter_map(|subject| self.get::<Denial>(&self.key(subject)));
+        found.filter(|denial| denial.expires + over > now).max_by_key(|denial| denial.stored)
+    }
+
+    /// Keeps an authoritative denial of `name` or of `rtype` at it (RFC 2308 §5): for the least of the SOA's TTL
+    /// and its MINIMUM, for a few seconds when there is no SOA. A set of that name and type, which the
+    /// denial contradicts, goes; local data stays and the denial is not kept. Returns it as it may be served, its
+    /// SOA with the TTL of the denial (RFC 2308 §3), kept or not.
+    pub fn put_denial(&self, name: &Name, rtype: RecordType, mut denial: Denial, now: Time) -> (Arc<Denial>, Put) {
+        let ttl_secs = self.ttls.negative(denial.soa.as_ref(), &denial.proof);
+        if let Some(soa) = &mut denial.soa {
+            soa.ttl_secs = ttl_secs;
+        }
+        (denial.stored, denial.expires) = (now, now.plus_secs(u64::from(ttl_secs)));
+        let denial = Arc::new(denial);
+        let put = if ttl_secs == 0 { Put::ZeroTtl } else { self.keep_denial(name, rtype, &denial) };
+        (denial, put)
+    }
+
+    fn keep_denial(&self, name: &Name, rtype: RecordType, denial: &Arc<Denial>) -> Put {
+        let now = denial.stored;
+        if let Err(unfit) = denial.fits() {
+            return unfit;
+        }
+        let set = self.key(&Subject::of(name, rtype, Store::Sets));
+        let better = |held: &HeldSet| {
+            let is_better = held.security == Security::Secure || held.rank > Rank::AuthAnswer;
+            (held.expires > now && is_better).then_some(held.rank)
+        };
+        if let Some(better) = self.with_set(&set, better) {
+            return Put::KeptBetter(better);
+        }
+        self.remove(&set);
+        let subject = match denial.kind {
+            DenialKind::NxDomain => Subject::of_name(name, Store::NoName),
+            DenialKind::NoData => Subject::of(name, rtype, Store::NoData),
+        };
+        self.put_arc(self.key(&subject), Arc::clone(denial), |_: &Denial| Ok(()))
+    }
+}

@@ -1,0 +1,113 @@
+//! Walks for those who want to hear the story.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::counts::Counts;
+use super::flights::Flights;
+use super::{Inner, Kept, Occasion, Resolver, Walked};
+use crate::cache::AnswerKey;
+use crate::drive::walk_watched;
+use crate::policy::{LocalAnswer, PolicySettings, Verdict, judge};
+use crate::time::Time;
+use crate::trace::{Cost, Entry, Event, GoalId, Told, Trace};
+use crate::wire::{Ede, Question, ResponseCode, RrSet};
+
+/// From what a walk begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Knowledge {
+    /// From all that is known now.
+    Current,
+    /// From the root, as if nothing had ever been asked; what is learned is forgotten again.
+    Nothing,
+}
+
+/// An answer with the story of how it was found.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The response code.
+    pub rcode: ResponseCode,
+    /// The answer section.
+    pub answer: Vec<RrSet>,
+    /// Extended errors (RFC 8914).
+    pub edes: Vec<Ede>,
+    /// The story, as it is kept.
+    pub kept: Arc<Kept<Walked>>,
+}
+
+impl Resolver {
+    /// Resolves one question of a client and tells the story; each step is shown to `watch` as soon as it is done.
+    /// Nobody shares this walk. With `unchecked` nothing is validated (CD).
+    pub async fn trace(
+        &self,
+        question: Question,
+        client: IpAddr,
+        (from, unchecked): (Knowledge, bool),
+        watch: &mut dyn FnMut(&Entry),
+    ) -> Arc<Kept<Walked>> {
+        self.explain(question, client, (from, unchecked), watch).await.kept
+    }
+
+    /// As [`Resolver::trace`], with the records themselves.
+    pub async fn explain(
+        &self,
+        question: Question,
+        client: IpAddr,
+        (from, unchecked): (Knowledge, bool),
+        watch: &mut dyn FnMut(&Entry),
+    ) -> Explained {
+        let (began, cold) = (self.0.world.clock.unix_ms(), from == Knowledge::Nothing);
+        let occasion = if cold { Occasion::Cold } else { Occasion::Watched };
+        let keep = |trace| self.remember(Walked { unix_ms: began, occasion, unchecked, trace });
+        if let Some((local, trace)) = told_here(&question, client, &self.0.settings.policy) {
+            let LocalAnswer { rcode, answer, edes, .. } = local;
+            return Explained { rcode, answer, edes, kept: keep(trace) };
+        }
+        let forgotten = cold.then(|| self.0.world.forgotten());
+        let world = forgotten.as_ref().unwrap_or(&self.0.world);
+        // The walk does not look there.
+        let ready = if cold || unchecked { None } else { self.is_known(&question) }.map(|(age, left)| {
+            let event = Event::Ready { age_secs: age.as_secs(), left_secs: left.as_secs() };
+            Entry { at_us: 0, goal: GoalId(0), event }
+        });
+        ready.iter().for_each(&mut *watch);
+        let (outcome, mut trace) = walk_watched(question, unchecked, world, watch).await;
+        trace.steps.splice(0..0, ready);
+        Explained { rcode: outcome.rcode, edes: outcome.edes(), answer: outcome.answer, kept: keep(trace) }
+    }
+
+    /// A resolver with the same settings that knows nothing yet. Its walks are kept beside those of this one.
+    #[must_use]
+    pub fn forgotten(&self) -> Self {
+        let (world, settings, past) = (self.0.world.forgotten(), self.0.settings.clone(), Arc::clone(&self.0.past));
+        Self(Arc::new(Inner { world, flights: Flights::new(settings.walks), settings, past, counts: Counts::new() }))
+    }
+
+    /// Whether the answer to a question is known as a whole, so that no walk is needed: its age and the time left.
+    #[must_use]
+    pub fn is_known(&self, question: &Question) -> Option<(Duration, Duration)> {
+        let (qname_wire, qtype) = (question.name.wire(), question.qtype.into());
+        let key = AnswerKey { qname_wire, qtype, dnssec_ok: false, checking_disabled: false };
+        let now = self.0.world.clock.now();
+        let cache = &self.0.world.cache;
+        if let Some(plain) = cache.plain(&key, now, None) {
+            return Some((now - plain.stored, plain.expires - now));
+        }
+        let answer = cache.answer(&key, now)?;
+        Some((now - answer.stored, answer.expires - now))
+    }
+}
+
+/// What policy answers without a walk, and that as a trace without steps.
+#[must_use]
+pub fn told_here(question: &Question, client: IpAddr, policy: &PolicySettings) -> Option<(LocalAnswer, Trace)> {
+    let answer = match judge(question, client, policy) {
+        Verdict::Resolve => return None,
+        Verdict::Answer(answer) => answer,
+        Verdict::Refuse(why) => LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], ..LocalAnswer::default() },
+    };
+    let told = Told { rcode: answer.rcode, answer: &answer.answer, authority: &answer.authority, edes: &answer.edes };
+    let trace = Trace::new(question, &told, Cost::new(0, 0, Time::ZERO, Time::ZERO), Vec::new());
+    Some((answer, trace))
+}

@@ -1,0 +1,113 @@
+//! How a client is told: the answer in the form and size that it can take, with the extras that it asked for.
+
+use smallvec::SmallVec;
+
+use super::Resolver;
+use super::counts::Count;
+use super::landed::Ready;
+use crate::cache::{Answer, AnswerKey, Plain, Usage};
+use crate::listen::{Now, Peer, Transport};
+use crate::policy::LocalAnswer;
+use crate::time::Time;
+use crate::wire::{
+    BadQuery, Ede, Extras, PlainAnswer, QueryView, ResponseCode, Sections, Template, answer_bad, cookie, ede, edns,
+};
+
+impl Resolver {
+    pub(super) fn respond(&self, query: &QueryView<'_>, answer: &Answer, now: Time, peer: &Peer, out: &mut Vec<u8>) {
+        let edes: &[Ede] = if self.0.settings.ede { &answer.edes } else { &[] };
+        self.extras(query, answer.secure, edes, peer, |extras, limit| {
+            answer.template.respond(query, answer.age_secs(now), extras, limit, out);
+        });
+    }
+
+    pub(super) fn send(&self, query: &QueryView<'_>, ready: &Ready, now: Time, peer: &Peer, out: &mut Vec<u8>) {
+        match ready {
+            Ready::Written(answer) => self.respond(query, answer, now, peer, out),
+            Ready::Plain(plain) => self.respond_plain(query, plain, peer, out),
+        }
+    }
+
+    pub(super) fn respond_plain(&self, query: &QueryView<'_>, plain: &Plain, peer: &Peer, out: &mut Vec<u8>) {
+        let answer = PlainAnswer { ttl_secs: plain.ttl_secs, rdatas: plain.data(), sigs: plain.sigs.block() };
+        self.extras(query, plain.secure, &[], peer, |extras, limit| answer.respond(query, extras, limit, out));
+    }
+
+    /// Hands `respond` what this client gets besides the records, and the octets that it can take.
+    fn extras(
+        &self,
+        query: &QueryView<'_>,
+        secure: bool,
+        edes: &[Ede],
+        peer: &Peer,
+        respond: impl FnOnce(&Extras<'_>, usize),
+    ) {
+        // RFC 6840 §5.7, §5.8: for those who show that they know what AD means.
+        let ad = secure && (query.dnssec_ok() || query.flags().ad());
+        let cookie = self.cookie(query, peer);
+        let cookie = cookie.as_ref().map(|cookie| (edns::COOKIE, &cookie[..]));
+        // RFC 5001 §2.2: only who asks for it gets it.
+        let nsid = Some(&*self.0.settings.nsid).filter(|id| !id.is_empty() && option(query, edns::NSID).is_some());
+        let options: SmallVec<[(u16, &[u8]); 2]> = cookie.into_iter().chain(nsid.map(|id| (edns::NSID, id))).collect();
+        let extras = Extras { ad, aa: false, edes, options: &options, udp_size: self.0.settings.udp_size };
+        respond(&extras, self.limit(query, peer));
+    }
+
+    /// The cookie for the client, if it sent one (RFC 7873 §5.2).
+    fn cookie(&self, query: &QueryView<'_>, peer: &Peer) -> Option<[u8; cookie::WHOLE]> {
+        let shown = option(query, edns::COOKIE)?;
+        cookie::answer(shown, peer.client.ip(), &self.0.settings.cookie_secret, self.0.world.clock.unix_secs())
+    }
+
+    /// Octets that the client can take.
+    fn limit(&self, query: &QueryView<'_>, peer: &Peer) -> usize {
+        match peer.transport {
+            Transport::Tcp => usize::from(u16::MAX),
+            Transport::Udp => query.udp_limit().min(self.0.settings.udp_size.into()),
+        }
+    }
+
+    pub(super) fn answer_locally(&self, query: &QueryView<'_>, local: &LocalAnswer, peer: &Peer, out: &mut Vec<u8>) {
+        let sections = Sections {
+            answer: &local.answer,
+            authority: &local.authority,
+            additional: &[],
+            aa: local.authoritative,
+            no_recursion: local.no_recursion,
+        };
+        let template = Template::build(&query.question(), local.rcode, &sections, query.dnssec_ok());
+        let now = self.0.world.clock.now();
+        let edes = local.edes.clone().into();
+        let answer = Answer { template, edes, stored: now, expires: now, secure: false, usage: Usage::stopgap(None) };
+        self.respond(query, &answer, now, peer, out);
+    }
+
+    pub(super) fn refuse(&self, query: &QueryView<'_>, why: Ede, no_recursion: bool, peer: &Peer, out: &mut Vec<u8>) {
+        let local =
+            LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], no_recursion, ..LocalAnswer::default() };
+        self.answer_locally(query, &local, peer, out);
+    }
+
+    pub(super) fn answer_unreadable(&self, bytes: &[u8], bad: BadQuery, out: &mut Vec<u8>) -> Now {
+        self.0.counts.one(Count::Unreadable);
+        let BadQuery::Answer { rcode, why } = bad else { return Now::Drop };
+        let ede = Ede::new(ede::OTHER, why.to_string());
+        answer_bad(bytes, rcode, self.0.settings.udp_size, self.0.settings.ede.then_some(&ede), out);
+        Now::Sent
+    }
+}
+
+/// The data of an EDNS option of the query.
+pub(super) fn option<'a>(query: &QueryView<'a>, code: u16) -> Option<&'a [u8]> {
+    query.edns().and_then(|edns| edns.option(code))
+}
+
+/// Under which an answer is kept: what DO brings with it is another answer (RFC 4035 §3.2.1).
+pub(super) fn key<'a>(query: &QueryView<'a>) -> AnswerKey<'a> {
+    AnswerKey {
+        qname_wire: query.qname_wire(),
+        qtype: query.qtype().into(),
+        dnssec_ok: query.dnssec_ok(),
+        checking_disabled: query.flags().cd(),
+    }
+}
