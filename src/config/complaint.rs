@@ -86,9 +86,6 @@ pub enum Problem {
         /// How it is written.
         expected: &'static str,
     },
-    /// A `[[root_hint]]` without one of its two keys.
-    #[error("this [[root_hint]] has no `{0}`: each needs a `name` and an `address`")]
-    Incomplete(&'static str),
     /// A table in a list that lacks a key.
     #[error("this [[{0}]] has no `{1}`")]
     Lacks(&'static str, &'static str),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::read::{PREFIX, ROOT_HINT};
+use super::read::PREFIX;
 use super::settings::{Key, SECTIONS, Section};
 use super::tables::LISTS;
 
@@ -16,22 +16,9 @@ exist, or a value that does not fit, is refused with its file, line, column and 
 `rootwalk check FILE` says whether a file is right without starting anything.
 
 What stands in the environment overrides the file, what stands on the command line overrides both: each key can be given
-as a variable (`ROOTWALK_SERVER_THREADS=2`) or as a flag (`--set server.threads=2`). There a list is written with
-commas (`--set server.allow=127.0.0.0/8,::1`).
-";
-
-const HINTS: &str = "
-## [[root_hint]]
-
-The servers of the root zone from which a walk starts, one table for each address. The thirteen servers of the Internet
-are compiled in; one `[[root_hint]]` in the file replaces them all.
-
-```toml
-[[root_hint]]
-name = \"a.root-servers.net.\"
-address = \"198.41.0.4\"
-```
-
+as a variable (`ROOTWALK_SERVER_THREADS=2`) or as a flag (`--set server.threads=2`). There strings have no quotes, and a
+list is written with commas (`--set server.allow=127.0.0.0/8,::1`; nothing behind the sign is an empty list) or as in the
+file (`--set 'server.allow=[\"127.0.0.0/8\", \"::1\"]'`).
 ";
 
 /// The reference of all keys, as Markdown.
@@ -44,16 +31,14 @@ pub fn reference() -> String {
             page += &entry(section, key);
         }
     }
-    page += HINTS;
-    let variable = format!("{PREFIX}{}", ROOT_HINT.to_ascii_uppercase());
-    let _ = writeln!(page, "Variable: `{variable}=a.root.=192.0.2.1,b.root.=2001:db8::1`.");
     for list in LISTS {
         let _ = writeln!(page, "\n## [[{}]]\n\n{}", list.name, prose(list.doc));
         for field in list.fields {
             let default = field.default.map_or("required".to_owned(), |default| format!("`{default}` by default"));
             let _ = writeln!(page, "\n* `{}` ({default}): {} Takes {}.", field.name, field.doc, (field.expected)());
         }
-        let _ = write!(page, "\n```toml\n{}```\n\nOnly in the file.\n", list.example);
+        let where_else = list.variable.map_or("Only in the file.".to_owned(), |text| format!("Variable: `{text}`."));
+        let _ = write!(page, "\n```toml\n{}```\n\n{where_else}\n", list.example);
     }
     page
 }

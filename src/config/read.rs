@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::complaint::nearest;
 use super::settings::{Given, Key, SECTIONS, Section};
-use super::tables::LISTS;
-use super::value::Setting;
+use super::tables::{LISTS, Written};
 use super::{Complaint, Problem, RootHint, Settings};
-use crate::wire::Name;
 
 /// The array of tables that replaces the compiled-in hints.
 pub(super) const ROOT_HINT: &str = "root_hint";
@@ -38,13 +36,9 @@ fn sections(document: &DeTable<'_>, text: &str, settings: &mut Settings) -> Foun
     let mut found = Found::new();
     for (name, value) in document {
         let (given, at) = (name.get_ref().as_ref(), name.span().start);
-        if given == ROOT_HINT {
-            match root_hints(value.get_ref(), at, text) {
-                Ok(hints) => settings.root_hints = hints,
-                Err(problems) => found.extend(problems),
-            }
-        } else if let Some(list) = LISTS.iter().find(|list| list.name == given) {
-            found.extend((list.read)(value.get_ref(), at, text, settings));
+        if let Some(list) = LISTS.iter().find(|list| list.name == given) {
+            let written = Written { value: value.get_ref(), at, text };
+            found.extend((list.read)(list, &written, settings));
         } else if let Some(section) = section(given) {
             match value.get_ref().as_table() {
                 Some(table) => found.extend(keys(section, table, text, settings)),
@@ -82,8 +76,10 @@ pub(super) fn variable(name: &str, text: &str, settings: &mut Settings) -> Resul
     if path == ROOT_HINT {
         return hint_list(text, settings);
     }
-    let Some((section, name)) = path.split_once('_') else { return Ok(()) };
-    self::section(section).map_or(Ok(()), |section| assign(section, name, text, settings))
+    // The longest name that fits: `local_root_file` is a key of [local_root] and not of [local].
+    let fits = |section: &'static Section| Some((section, path.strip_prefix(section.name)?.strip_prefix('_')?));
+    let ours = SECTIONS.iter().filter_map(fits).max_by_key(|(section, _)| section.name.len());
+    ours.map_or(Ok(()), |(section, name)| assign(section, name, text, settings))
 }
 
 /// Takes over `section.key=value`.
@@ -121,8 +117,7 @@ fn elsewhere(name: &str) -> Option<String> {
 }
 
 fn unknown_section(name: &str) -> Problem {
-    let sections =
-        SECTIONS.iter().map(|section| section.name).chain([ROOT_HINT]).chain(LISTS.iter().map(|list| list.name));
+    let sections = SECTIONS.iter().map(|section| section.name).chain(LISTS.iter().map(|list| list.name));
     let nearest = elsewhere(name).or_else(|| nearest(name, sections).map(str::to_owned));
     Problem::UnknownSection { name: name.to_owned(), nearest }
 }
@@ -134,59 +129,6 @@ fn wrong(section: &Section, key: &Key, found: &str) -> Problem {
 
 pub(super) fn not_a_section(section: &str, expected: &'static str) -> Problem {
     Problem::NotASection { section: section.to_owned(), expected }
-}
-
-fn root_hints(value: &DeValue<'_>, at: usize, text: &str) -> Result<Vec<RootHint>, Found> {
-    const FORM: &str = "a list of tables, each under [[root_hint]] with a `name` and an `address`";
-    let Some(entries) = value.as_array() else { return Err(vec![(at, not_a_section(ROOT_HINT, FORM))]) };
-    let (mut hints, mut found) = (Vec::new(), Found::new());
-    for entry in entries {
-        match entry.get_ref().as_table() {
-            None => found.push((entry.span().start, not_a_section(ROOT_HINT, FORM))),
-            Some(table) => match root_hint(table, entry.span().start, text) {
-                Ok(hint) => hints.push(hint),
-                Err(problems) => found.extend(problems),
-            },
-        }
-    }
-    if found.is_empty() { Ok(hints) } else { Err(found) }
-}
-
-fn root_hint(table: &DeTable<'_>, at: usize, text: &str) -> Result<RootHint, Found> {
-    let (mut server, mut address, mut found) = (None, None, Found::new());
-    for (name, value) in table {
-        let given = name.get_ref().as_ref();
-        let expected = match given {
-            "name" => {
-                server = Name::from_toml(value.get_ref());
-                server.is_none().then(Name::expected)
-            }
-            "address" => {
-                address = Setting::from_toml(value.get_ref());
-                address.is_none().then(<std::net::IpAddr as Setting>::expected)
-            }
-            _ => {
-                let nearest = nearest(given, ["name", "address"].into_iter()).map(str::to_owned);
-                let problem = Problem::UnknownKey { section: ROOT_HINT.into(), key: given.to_owned(), nearest };
-                found.push((name.span().start, problem));
-                None
-            }
-        };
-        if let Some(expected) = expected {
-            let written = text.get(value.span()).unwrap_or_default().to_owned();
-            let key = format!("{ROOT_HINT}.{given}");
-            found.push((value.span().start, Problem::WrongValue { key, found: written, expected }));
-        }
-    }
-    match (server, address) {
-        (Some(name), Some(address)) if found.is_empty() => Ok(RootHint { name, address }),
-        (server, _) => {
-            if found.is_empty() {
-                found.push((at, Problem::Incomplete(if server.is_none() { "name" } else { "address" })));
-            }
-            Err(found)
-        }
-    }
 }
 
 /// The hints as one line of text: `name=address,name=address`.

@@ -161,9 +161,9 @@ settings! {
         /// must have the same. Empty draws one at each start.
         cookie_secret: Secret = Secret::default();
         /// Answer special-use names here and never ask the Internet about them: localhost, invalid, test, onion,
-        /// local, alt, home.arpa (RFC 6761, 7686, 6762, 9476, 8375), ipv4only.arpa unless there is DNS64, which is found
-        /// by it (RFC 8880), and the reverse zones of private, loopback,
-        /// link-local and documentation addresses (RFC 6303). Laboratories that delegate such names switch it off.
+        /// local, alt, home.arpa, resolver.arpa (RFC 6761, 7686, 6762, 9476, 8375, 9462), ipv4only.arpa unless there is
+        /// DNS64, which is found by it (RFC 8880), and the reverse zones of private, shared, loopback, link-local and
+        /// documentation addresses (RFC 6303, 7793). Laboratories that delegate such names switch it off.
         locally_served_zones: bool = true;
         /// Tell clients why something went wrong, in a sentence (RFC 8914).
         ede: bool = true;

@@ -1,12 +1,14 @@
-//! Settings that are lists of tables: one `[[forward]]` or `[[stub]]` for each zone.
+//! Settings that are lists of tables: one `[[forward]]` or `[[stub]]` for each zone, say.
+
+use std::net::{IpAddr, Ipv6Addr};
 
 use toml::de::DeValue;
 
 use super::Problem;
 use super::choices::Balance;
 use super::complaint::nearest;
-use super::read::{Found, not_a_section};
-use super::settings::Settings;
+use super::read::{Found, ROOT_HINT, not_a_section};
+use super::settings::{RootHint, Settings};
 use super::value::{ServerAddress, Setting};
 use crate::wire::Name;
 
@@ -43,12 +45,6 @@ pub struct BalancedHost {
     pub policy: Balance,
 }
 
-impl Default for BalancedHost {
-    fn default() -> Self {
-        Self { host: Name::root(), policy: Balance::TwoChoices }
-    }
-}
-
 /// One key of a table, as the documentation sees it.
 pub(super) struct Field {
     /// Its name.
@@ -71,8 +67,20 @@ pub(super) struct List {
     pub(super) fields: &'static [Field],
     /// An example.
     pub(super) example: &'static str,
+    /// How it is written as a variable, where it can be.
+    pub(super) variable: Option<&'static str>,
     /// Takes the whole list over.
-    pub(super) read: fn(&DeValue<'_>, usize, &str, &mut Settings) -> Found,
+    pub(super) read: fn(&'static Self, &Written<'_>, &mut Settings) -> Found,
+}
+
+/// A list as it stands in the file.
+pub(super) struct Written<'a> {
+    /// What stands behind its name.
+    pub(super) value: &'a DeValue<'a>,
+    /// The byte at which its name stands.
+    pub(super) at: usize,
+    /// The whole file.
+    pub(super) text: &'a str,
 }
 
 const ZONE: Field = Field {
@@ -88,8 +96,28 @@ const FALLBACK: Field = Field {
     default: Some("false"),
 };
 
-/// All lists but the root hints.
+/// All lists, in the order in which they are documented.
 pub(super) const LISTS: &[List] = &[
+    List {
+        name: ROOT_HINT,
+        doc: &[
+            "The servers of the root zone from which a walk starts, one table for each address. The thirteen servers of the",
+            "Internet are compiled in; one `[[root_hint]]` in the file replaces them all.",
+        ],
+        fields: &[
+            Field { name: "name", doc: "The name of the server.", expected: Name::expected, default: None },
+            Field { name: "address", doc: "One of its addresses.", expected: IpAddr::expected, default: None },
+        ],
+        example: "[[root_hint]]\nname = \"a.root-servers.net.\"\naddress = \"198.41.0.4\"\n",
+        variable: Some("ROOTWALK_ROOT_HINT=a.root.=192.0.2.1,b.root.=2001:db8::1"),
+        read: |list, written, settings| {
+            let blank = RootHint { name: Name::root(), address: Ipv6Addr::UNSPECIFIED.into() };
+            tables(list, written, &mut settings.root_hints, &blank, |hint, key, value| match key {
+                "name" => read(value, &mut hint.name),
+                _ => read(value, &mut hint.address),
+            })
+        },
+    },
     List {
         name: "forward",
         doc: &[
@@ -113,19 +141,14 @@ pub(super) const LISTS: &[List] = &[
             FALLBACK,
         ],
         example: "[[forward]]\nzone = \"corp.example.\"\nservers = [\"192.0.2.1\", \"192.0.2.2:5353\"]\n",
-        read: |value, at, text, settings| {
-            let set = |zone: &mut ForwardZone, key: &str, value: &DeValue<'_>| match key {
+        variable: None,
+        read: |list, written, settings| {
+            let blank = ForwardZone::default();
+            tables(list, written, &mut settings.forward, &blank, |zone, key, value| match key {
                 "zone" => read(value, &mut zone.zone),
                 "servers" => read(value, &mut zone.servers) && !zone.servers.is_empty(),
                 _ => read(value, &mut zone.fallback),
-            };
-            tables(&LISTS[0], value, at, text, set).map_or_else(
-                |found| found,
-                |list| {
-                    settings.forward = list;
-                    Found::new()
-                },
-            )
+            })
         },
     },
     List {
@@ -154,20 +177,15 @@ pub(super) const LISTS: &[List] = &[
             FALLBACK,
         ],
         example: "[[stub]]\nzone = \"lan.example.\"\nservers = [\"192.0.2.1\"]\n",
-        read: |value, at, text, settings| {
-            let set = |zone: &mut StubZone, key: &str, value: &DeValue<'_>| match key {
+        variable: None,
+        read: |list, written, settings| {
+            let blank = StubZone::default();
+            tables(list, written, &mut settings.stub, &blank, |zone, key, value| match key {
                 "zone" => read(value, &mut zone.zone),
                 "servers" => read(value, &mut zone.servers) && !zone.servers.is_empty(),
                 "prime" => read(value, &mut zone.prime),
                 _ => read(value, &mut zone.fallback),
-            };
-            tables(&LISTS[1], value, at, text, set).map_or_else(
-                |found| found,
-                |list| {
-                    settings.stub = list;
-                    Found::new()
-                },
-            )
+            })
         },
     },
     List {
@@ -188,18 +206,13 @@ pub(super) const LISTS: &[List] = &[
             },
         ],
         example: "[[balance]]\nhost = \"shop.example.\"\npolicy = \"least_time\"\n",
-        read: |value, at, text, settings| {
-            let set = |host: &mut BalancedHost, key: &str, value: &DeValue<'_>| match key {
+        variable: None,
+        read: |list, written, settings| {
+            let blank = BalancedHost { host: Name::root(), policy: Balance::TwoChoices };
+            tables(list, written, &mut settings.balance, &blank, |host, key, value| match key {
                 "host" => read(value, &mut host.host),
                 _ => read(value, &mut host.policy),
-            };
-            tables(&LISTS[2], value, at, text, set).map_or_else(
-                |found| found,
-                |list| {
-                    settings.balance = list;
-                    Found::new()
-                },
-            )
+            })
         },
     },
 ];
@@ -208,23 +221,25 @@ fn read<T: Setting>(value: &DeValue<'_>, into: &mut T) -> bool {
     T::from_toml(value).map(|value| *into = value).is_some()
 }
 
-/// Reads all tables of a list with `set`, which is given known keys only and says whether the value fits.
-fn tables<T: Default>(
+/// Reads all tables of a list into `into`, or none of them when there is a mistake. Each begins as `blank`; `set` is given
+/// known keys only and says whether the value fits.
+fn tables<T: Clone>(
     list: &'static List,
-    value: &DeValue<'_>,
-    at: usize,
-    text: &str,
+    written: &Written<'_>,
+    into: &mut Vec<T>,
+    blank: &T,
     set: impl Fn(&mut T, &str, &DeValue<'_>) -> bool,
-) -> Result<Vec<T>, Found> {
+) -> Found {
     const FORM: &str = "a list of tables, each under a heading in two pairs of brackets";
-    let Some(entries) = value.as_array() else { return Err(vec![(at, not_a_section(list.name, FORM))]) };
+    let Written { value, at, text } = *written;
+    let Some(entries) = value.as_array() else { return vec![(at, not_a_section(list.name, FORM))] };
     let (mut read, mut found) = (Vec::new(), Found::new());
     for entry in entries {
         let Some(table) = entry.get_ref().as_table() else {
             found.push((entry.span().start, not_a_section(list.name, FORM)));
             continue;
         };
-        let mut item = T::default();
+        let (mut item, before) = (blank.clone(), found.len());
         for (name, value) in table {
             let given = name.get_ref().as_ref();
             let Some(field) = list.fields.iter().find(|field| field.name == given) else {
@@ -240,10 +255,16 @@ fn tables<T: Default>(
                 found.push((value.span().start, problem));
             }
         }
-        let needed = list.fields.iter().filter(|field| field.default.is_none());
-        let absent = needed.filter(|field| !table.contains_key(field.name));
-        found.extend(absent.map(|field| (entry.span().start, Problem::Lacks(list.name, field.name))));
+        // A key that is misspelt is not missing as well.
+        if found.len() == before {
+            let needed = list.fields.iter().filter(|field| field.default.is_none());
+            let absent = needed.filter(|field| !table.contains_key(field.name));
+            found.extend(absent.map(|field| (entry.span().start, Problem::Lacks(list.name, field.name))));
+        }
         read.push(item);
     }
-    if found.is_empty() { Ok(read) } else { Err(found) }
+    if found.is_empty() {
+        *into = read;
+    }
+    found
 }

@@ -267,7 +267,13 @@ impl<T: Element> Setting for Vec<T> {
         format!("a list of {}", T::PLURAL)
     }
 
+    /// Words with commas between, or a TOML list: that is how an element with a comma is written, and what people try
+    /// who come from the file.
     fn from_text(text: &str) -> Option<Self> {
+        if text.starts_with('[') && text.ends_with(']') {
+            let (list, errors) = DeValue::parse_recoverable(text);
+            return errors.is_empty().then(|| Self::from_toml(list.get_ref())).flatten();
+        }
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         parts.map(T::from_text).collect()
     }
@@ -455,5 +461,16 @@ mod tests {
             Some(vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()])
         );
         assert_eq!(Vec::<IpNet>::from_text("10.0.0.0/8,x"), None);
+    }
+
+    #[test]
+    fn a_list_in_text_has_commas_or_is_toml() {
+        let sockets = |text| Vec::<SocketAddr>::from_text(text).map(|list| list.len());
+        assert_eq!((sockets(""), sockets("[]"), sockets("[ ]")), (Some(0), Some(0), Some(0)));
+        assert_eq!((sockets("[::1]:53, [::1]:54"), sockets("[\"[::1]:53\"]")), (Some(2), Some(1)));
+        assert_eq!((sockets("[::1]"), sockets("[127.0.0.1:53]"), sockets("[\"x\"]")), (None, None, None));
+        assert_eq!(Vec::<Name>::from_text("[lan]"), None, "brackets are not part of a name");
+        let records = Vec::<LocalRecord>::from_text("['t.lan TXT \"a, b\"']").unwrap();
+        assert_eq!(record_text(&records[0].0).to_string(), "t.lan. 3600 IN TXT \"a, b\"");
     }
 }
