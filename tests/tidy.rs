@@ -45,7 +45,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("listen", Edge, &["sys", "trace", "wire", "time"]),
     ("serve", Edge, &["listen", "drive", "policy", "walk", "cache", "trace", "wire", "time"]),
     ("http", Edge, &["journey", "serve", "listen", "trace", "wire"]),
-    ("config", Root, &["dnssec", "wire"]),
+    ("config", Root, &["dnssec", "walk", "wire"]),
     ("cli", Root, EVERYTHING),
     ("run", Root, EVERYTHING),
     ("lib", Root, EVERYTHING),

@@ -15,9 +15,9 @@ mod tables;
 mod trust;
 mod value;
 
-use std::net::IpAddr;
 use std::path::Path;
 
+use crate::walk::Avoid;
 use crate::wire::{Name, Record, RecordType};
 
 pub use choices::{Balance, LogFormat, LogLevel, Minimisation};
@@ -113,11 +113,14 @@ fn check(settings: &Settings) -> Vec<Problem> {
     if cache.min_delegation_ttl_secs > cache.max_delegation_ttl_secs {
         problems.push(Problem::Crossed("cache.min_delegation_ttl_secs", "cache.max_delegation_ttl_secs"));
     }
+    let avoid = Avoid {
+        loopback: !resolver.query_loopback,
+        private: !resolver.query_private,
+        nets: resolver.do_not_query.clone(),
+    };
     let usable = |hint: &RootHint| {
         let family = if hint.address.is_ipv4() { resolver.ipv4 } else { resolver.ipv6 };
-        let loopback = resolver.query_loopback || !hint.address.is_loopback();
-        let private = resolver.query_private || !is_private(hint.address);
-        family && loopback && private && !resolver.do_not_query.iter().any(|net| net.contains(&hint.address))
+        family && avoid.why(hint.address, false).is_none()
     };
     let records = || settings.local.records.iter().map(|record| &record.0);
     let beside = |alias: &Record| records().filter(|record| record.owner == alias.owner).count() > 1;
@@ -137,12 +140,4 @@ fn check(settings: &Settings) -> Vec<Problem> {
         problems.push(Problem::NoWayOut);
     }
     problems
-}
-
-/// Whether `resolver.query_private` decides about a root server there.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || v4.octets()[0] == 100 && v4.octets()[1] >> 6 == 1,
-        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
 }
