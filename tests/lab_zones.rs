@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use rootwalk::lab::{Lab, Needs, Packet, Reaction};
+use rootwalk::lab::{Lab, Needs, Packet, Reaction, read_records};
 use rootwalk::trace::Transport;
 use rootwalk::wire::{Edns, Flags, Name, Question, Record, RecordType, Reply, ResponseCode, write_query};
 
@@ -350,14 +350,37 @@ fn a_folder_is_as_good_as_the_program() {
         assert!(error.contains(said), "{line}: {error}");
     }
     write("test.zone", good);
+    let faulty = |fault: &str| toml.replace("[\"test.\"] }", &format!("[\"test.\"], faults = [{fault}] }}"));
     for (broken, said) in [
         (toml.replace("opt_out", "optout"), "unknown field `optout`"),
         (toml.replace("[\"test.\"]", "[\"tset.\"]"), "tset., which is not among the zones: test."),
         (toml.replace("nsec3", "nsec4"), "unknown variant `nsec4`"),
+        (
+            faulty("{ upward = ['. 60 IN NS (a.'] }"),
+            "`. 60 IN NS (a.`: a record stands on one line, without parentheses",
+        ),
+        (faulty("{ poison = { additional = ['a.test. 60 IN A 1.2.3.400'] } }"), "`a.test. 60 IN A 1.2.3.400`: "),
+        (faulty("{ rcode = 'TEAPOT' }"), "`TEAPOT` is not a response code of the lab"),
     ] {
         write("lab.toml", &broken);
         let error = load().unwrap_err().to_string();
         assert!(error.contains("lab.toml") && error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_mistake_in_a_finished_zone_is_named_with_its_place() {
+    let good = "$TTL 60\n@ IN SOA ns h (1 2\n 3 4 5)\n@ IN NS ns\n";
+    assert_eq!(read_records("z", good, &name("test")).unwrap().len(), 2);
+    for (line, said) in [
+        ("ns IN A 1.2.3.400", "z:6:9: expected IPv4 address"),
+        ("ns IN NS a..b", "z:6:1: a name or the data of this record is out of bounds"),
+        ("ns IN TXT ( a", "z:6:11: expected a `)`"),
+        ("$INCLUDE more", "z:6:1: no file can be included here"),
+        ("$INCLUDE\"more", "z:6:9: expected a blank between"),
+    ] {
+        let error = read_records("z", &format!("{good}; a comment\n{line}\n@ IN NS ns2\n"), &name("test")).unwrap_err();
+        assert!(error.to_string().starts_with(said), "{line}: {error}");
     }
 }
 

@@ -9,12 +9,13 @@ use domain::base::{Record as DomainRecord, Ttl};
 
 use super::authority::{Authority, Server};
 use super::files::Files;
-use super::master::{self, ZoneRecord};
+use super::master;
 use super::origin::Web;
 use super::settings::{ServerSettings, Settings, ZoneSettings};
 use super::sign::{self, Signer};
 use super::zone::Zone;
 use super::{Lab, LabError, TrustAnchor, defect};
+use crate::wire::text::{ParsedRecord, plain};
 use crate::wire::{Name, Record};
 
 const SETTINGS: &str = "lab.toml";
@@ -59,7 +60,7 @@ type Zones = BTreeMap<Name, Arc<Zone>>;
 /// A zone between reading and signing.
 struct Draft<'a> {
     settings: &'a ZoneSettings,
-    records: Vec<ZoneRecord>,
+    records: Vec<ParsedRecord>,
     signer: Option<Signer>,
 }
 
@@ -123,7 +124,7 @@ impl Draft<'_> {
                 self.records
             }
         };
-        let wire: Vec<Record> = records.iter().filter_map(master::to_wire).collect();
+        let wire: Vec<Record> = records.iter().filter_map(plain).collect();
         let mut zone = Zone::new(name, &wire);
         if let Some(defect) = self.settings.sign.as_ref().and_then(|sign| sign.defect) {
             defect::apply(defect, &mut zone);
@@ -134,7 +135,7 @@ impl Draft<'_> {
 
 fn trust_anchor(signer: &Signer) -> Result<Option<TrustAnchor>, LabError> {
     let (ds, dnskey) = (signer.ds(Ttl::HOUR)?, signer.entry_dnskey(Ttl::HOUR)?);
-    let both = master::to_wire(&ds).zip(master::to_wire(&dnskey));
+    let both = plain(&ds).zip(plain(&dnskey));
     Ok(both.map(|(ds, dnskey)| TrustAnchor { ds, dnskey }))
 }
 

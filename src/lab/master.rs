@@ -3,26 +3,25 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use domain::base::Name as Owner;
 use domain::base::iana::{Class, Rtype};
 use domain::base::name::FlattenInto;
-use domain::base::rdata::{ComposeRecordData, ParseRecordData};
-use domain::base::{Name as Owner, ParsedName, Record as DomainRecord};
-use domain::dep::octseq::Parser;
-use domain::rdata::ZoneRecordData;
 use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
 
 use super::LabError;
 use super::files::Files;
-use crate::wire::{Name, Record, RecordType, RrSet};
+use crate::wire::text::{ParsedRecord, is_whole, parse_record, plain};
+use crate::wire::{Name, Record, RrSet};
 
 /// How deep `$INCLUDE` may nest; answers the file that includes itself.
 const MAX_INCLUDES: usize = 8;
 
+/// On these two the parser would panic, so they are looked for before.
+const UNCLOSED: &str = "expected a `)`: this `(` is never closed";
+const GLUED: &str = "expected a blank between the directive and this `\"`";
+
 /// An owner name as the signer of the `domain` crate knows it.
 pub(super) type ZoneOwner = Owner<Bytes>;
-/// A record as the signer of the `domain` crate knows it.
-pub(super) type ZoneRecord = DomainRecord<ZoneOwner, ZoneRecordData<Bytes, ZoneOwner>>;
-
 /// A place in a master file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -41,7 +40,7 @@ impl Place {
 }
 
 /// The records of a zone, in the order of the file.
-pub(super) fn read_zone(files: &Files, path: &str, apex: &Name) -> Result<Vec<ZoneRecord>, LabError> {
+pub(super) fn read_zone(files: &Files, path: &str, apex: &Name) -> Result<Vec<ParsedRecord>, LabError> {
     let origin = owner_of(apex)?;
     let mut reading = Reading { files, apex, records: Vec::new(), seen: BTreeMap::new() };
     reading.file(path, &origin, "", 0)?;
@@ -55,42 +54,48 @@ pub(super) fn read_zone(files: &Files, path: &str, apex: &Name) -> Result<Vec<Zo
     Ok(reading.records)
 }
 
-/// All records of a finished zone, those of DNSSEC among them, as they stand in `text`.
-pub(super) fn read_records(name: &str, text: &str, apex: &Name) -> Result<Vec<Record>, LabError> {
-    let error = |line, column, what: &str| {
-        let (file, what) = (name.to_owned(), what.to_owned());
-        LabError::Zone { file, line, column, what, shown: text.lines().nth(line - 1).unwrap_or_default().to_owned() }
+/// The records of a finished zone, those of DNSSEC among them, as they stand in `text`; `name` is how it is called in
+/// messages.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn read_records(name: &str, text: &str, apex: &Name) -> Result<Vec<Record>, LabError> {
+    let wrong = |(line, column), what: &str| {
+        Place { file: name.to_owned(), line, column, added: 0 }.error(text, what.to_owned())
     };
-    // As above: on these the parser would panic.
-    if let Some((line, column)) = unclosed(text).or_else(|| glued(text)) {
-        return Err(error(line, column, "this is never closed, or glued to what stands before"));
+    if let Some(place) = unclosed(text) {
+        return Err(wrong(place, UNCLOSED));
+    }
+    if let Some(place) = glued(text) {
+        return Err(wrong(place, GLUED));
     }
     let mut zonefile = Zonefile::from(text);
     zonefile.set_origin(owner_of(apex)?);
     zonefile.set_default_class(Class::IN);
     let mut records = Vec::new();
     loop {
-        match zonefile.next_entry().map_err(|wrong| error(1, 1, &wrong.to_string()))? {
-            None => return Ok(records),
-            Some(Entry::Include { .. }) => return Err(error(1, 1, "no file can be included here")),
-            Some(Entry::Record(record)) => {
-                let whole = to_wire(&record.flatten_into()).filter(is_whole);
-                records.push(whole.ok_or_else(|| error(1, 1, "a name or the data of a record is out of bounds"))?);
+        let begin = zonefile.current_offset();
+        let entry = zonefile.next_entry();
+        let place = || place_after(name, text, begin);
+        match entry {
+            Ok(None) => return Ok(records),
+            Ok(Some(Entry::Include { .. })) => {
+                return Err(place().error(text, "no file can be included here".to_owned()));
             }
+            Ok(Some(Entry::Record(record))) => {
+                let whole = plain(&record.flatten_into()).filter(is_whole);
+                let what = "a name or the data of this record is out of bounds";
+                records.push(whole.ok_or_else(|| place().error(text, what.to_owned()))?);
+            }
+            Err(error) => return Err(explain(name, text, &error.to_string(), &place())),
         }
     }
 }
 
-/// Record sets of single lines that carry everything themselves (`owner TTL IN type data`), as `lab.toml` has them.
+/// Record sets of single lines, each as [`parse_record`] takes it; `lab.toml` has such.
 pub(super) fn sets_of_lines(lines: &[String]) -> Result<Vec<RrSet>, String> {
-    let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-    let mut zonefile = Zonefile::from(text.as_str());
-    zonefile.set_origin(Owner::root_bytes());
-    let mut records = Vec::new();
-    while let Some(entry) = zonefile.next_entry().map_err(|error| error.to_string())? {
-        let Entry::Record(record) = entry else { return Err("no file can be included here".to_owned()) };
-        records.push(to_wire(&record.flatten_into()).ok_or("a name is out of bounds")?);
-    }
+    let read = |line: &String| parse_record(line).map_err(|why| format!("`{line}`: {why}"));
+    let records: Vec<Record> = lines.iter().map(read).collect::<Result<_, _>>()?;
     Ok(sets(&records))
 }
 
@@ -107,28 +112,6 @@ pub(super) fn sets(records: &[Record]) -> Vec<RrSet> {
     groups.into_iter().map(set).collect()
 }
 
-/// A record in our own form; `None` when its name or data is out of bounds, which the parser rules out.
-pub(super) fn to_wire(record: &ZoneRecord) -> Option<Record> {
-    let mut rdata = Vec::new();
-    // Writing to a `Vec` cannot fail.
-    let _ = record.data().compose_rdata(&mut rdata);
-    Some(Record {
-        owner: Name::from_wire(record.owner().as_slice()).ok()?,
-        rtype: RecordType::from(record.rtype().to_int()),
-        class: crate::wire::DNSClass::IN,
-        ttl_secs: record.ttl().as_secs(),
-        rdata: rdata.into(),
-    })
-}
-
-/// Whether the data can be read back. The parser takes `a..b` for a name and makes bytes of it that are none.
-fn is_whole(record: &Record) -> bool {
-    let mut parser = Parser::from_ref(&*record.rdata);
-    let rtype = Rtype::from_int(record.rtype.into());
-    let read = ZoneRecordData::<_, ParsedName<_>>::parse_rdata(rtype, &mut parser);
-    read.is_ok_and(|data| data.is_some()) && parser.remaining() == 0
-}
-
 /// A name in the signer's form.
 pub(super) fn owner_of(name: &Name) -> Result<ZoneOwner, LabError> {
     let owner = Owner::from_octets(Bytes::copy_from_slice(name.wire()));
@@ -138,7 +121,7 @@ pub(super) fn owner_of(name: &Name) -> Result<ZoneOwner, LabError> {
 struct Reading<'a> {
     files: &'a Files,
     apex: &'a Name,
-    records: Vec<ZoneRecord>,
+    records: Vec<ParsedRecord>,
     /// The types at each owner, to find what may not stand together.
     seen: BTreeMap<Name, Vec<Rtype>>,
 }
@@ -149,47 +132,43 @@ impl Reading<'_> {
         let text = format!("{ttl}{}\n", self.files.read(path)?);
         let added = ttl.lines().count();
         let file = self.files.display(path);
-        // Found before the parser sees it: a file that ends inside of parentheses makes it panic.
         if let Some((line, column)) = unclosed(&text) {
-            let what = "expected a `)`: this `(` is never closed".to_owned();
-            return Err(Place { file, line, column, added }.error(&text, what));
+            return Err(Place { file, line, column, added }.error(&text, UNCLOSED.to_owned()));
         }
         if let Some((line, column)) = glued(&text) {
-            let what = "expected a blank between the directive and this `\"`".to_owned();
-            return Err(Place { file, line, column, added }.error(&text, what));
+            return Err(Place { file, line, column, added }.error(&text, GLUED.to_owned()));
         }
         let mut zonefile = Zonefile::from(&*text);
         zonefile.set_origin(origin.clone());
         zonefile.set_default_class(Class::IN);
-        let mut before = 0;
         loop {
+            let begin = zonefile.current_offset();
             let entry = zonefile.next_entry();
-            let place = Place { added, ..place_after(&file, &text, before) };
-            before = zonefile.current_offset();
+            let place = || Place { added, ..place_after(&file, &text, begin) };
             match entry {
                 Ok(None) => return Ok(()),
                 Ok(Some(Entry::Record(record))) => {
-                    self.record(record).map_err(|what| place.error(&text, what))?;
+                    self.record(record).map_err(|what| place().error(&text, what))?;
                 }
                 Ok(Some(Entry::Include { .. })) if depth == MAX_INCLUDES => {
-                    return Err(place.error(&text, format!("$INCLUDE is nested more than {MAX_INCLUDES} deep")));
+                    return Err(place().error(&text, format!("$INCLUDE is nested more than {MAX_INCLUDES} deep")));
                 }
                 Ok(Some(Entry::Include { path, origin: own })) => {
-                    let ttl = last_ttl_line(&text[..before.min(text.len())]);
+                    let ttl = last_ttl_line(&text[..zonefile.current_offset().min(text.len())]);
                     let included = self.file(&path, own.as_ref().unwrap_or(origin), &ttl, depth + 1);
                     included.map_err(|error| match error {
                         inner @ LabError::Zone { .. } => inner,
-                        unreadable => place.error(&text, unreadable.to_string()),
+                        unreadable => place().error(&text, unreadable.to_string()),
                     })?;
                 }
-                Err(error) => return Err(explain(&file, &text, &error.to_string(), &place)),
+                Err(error) => return Err(explain(&file, &text, &error.to_string(), &place())),
             }
         }
     }
 
     fn record(&mut self, record: ScannedRecord) -> Result<(), String> {
-        let record: ZoneRecord = record.flatten_into();
-        let wire = to_wire(&record).ok_or("expected a domain name: two dots in a row, or too long")?;
+        let record: ParsedRecord = record.flatten_into();
+        let wire = plain(&record).ok_or("expected a domain name: two dots in a row, or too long")?;
         if !is_whole(&wire) {
             return Err(format!(
                 "expected {rtype} data; is there a name with two dots in a row?",

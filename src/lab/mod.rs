@@ -28,6 +28,7 @@ use crate::wire::{Name, Question, Record, ResponseCode, RrSet, text};
 
 pub use authority::Authority;
 pub use fault::{Packet, Reaction};
+pub use master::read_records;
 pub use origin::{Visit, Web};
 pub use settings::{Needs, Sample, ZooEntry};
 
@@ -129,14 +130,6 @@ pub enum LabError {
         /// Why not.
         why: String,
     },
-}
-
-/// The records of a master file, as they stand there; `name` is how it is called in messages.
-///
-/// # Errors
-/// The first mistake, with its place.
-pub fn read_records(name: &str, text: &str, apex: &Name) -> Result<Vec<Record>, LabError> {
-    master::read_records(name, text, apex)
 }
 
 impl Lab {

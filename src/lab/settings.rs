@@ -222,14 +222,7 @@ fn parse_name(text: &str) -> Result<Name, String> {
 }
 
 /// The response codes that a server of the lab may be told to send, and that a row may expect.
-pub(super) fn parse_rcode(text: &str) -> Option<ResponseCode> {
-    Some(match text {
-        "NOERROR" => ResponseCode::NoError,
-        "FORMERR" => ResponseCode::FormErr,
-        "SERVFAIL" => ResponseCode::ServFail,
-        "NXDOMAIN" => ResponseCode::NXDomain,
-        "NOTIMP" => ResponseCode::NotImp,
-        "REFUSED" => ResponseCode::Refused,
-        _ => return None,
-    })
+pub(super) fn parse_rcode(name: &str) -> Option<ResponseCode> {
+    // The first six of the registry, from NOERROR to REFUSED.
+    (0..=5).map(ResponseCode::from_low).find(|rcode| text::rcode_name(*rcode) == name)
 }

@@ -20,9 +20,10 @@ use domain::rdata::{A, Dnskey, Ds, Nsec3param, ZoneRecordData};
 
 use super::LabError;
 use super::files::Files;
-use super::master::{ZoneOwner, ZoneRecord, owner_of};
+use super::master::{ZoneOwner, owner_of};
 use super::settings::{Algorithm, Defect, Denial, SignSettings};
 use crate::wire::Name;
+use crate::wire::text::ParsedRecord;
 
 /// Zone key and secure entry point (RFC 4034 §2.1.1).
 const KSK: u16 = 257;
@@ -55,7 +56,7 @@ impl Signer {
     }
 
     /// The DS record for the parent (RFC 4034 §5).
-    pub(super) fn ds(&self, ttl: Ttl) -> Result<ZoneRecord, LabError> {
+    pub(super) fn ds(&self, ttl: Ttl) -> Result<ParsedRecord, LabError> {
         let foreign;
         let mut dnskey = self.entry_key.dnskey();
         if self.settings.defect == Some(Defect::NoKey) {
@@ -73,7 +74,11 @@ impl Signer {
     }
 
     /// The records of the signed zone. `now` is in seconds since 1970.
-    pub(super) fn sign(&self, mut records: Vec<ZoneRecord>, now_unix_secs: u32) -> Result<Vec<ZoneRecord>, LabError> {
+    pub(super) fn sign(
+        &self,
+        mut records: Vec<ParsedRecord>,
+        now_unix_secs: u32,
+    ) -> Result<Vec<ParsedRecord>, LabError> {
         let ttl = soa_ttl(&records);
         unify_ttls(&mut records);
         if self.settings.defect == Some(Defect::Bogus) {
@@ -95,11 +100,11 @@ impl Signer {
     }
 
     /// The DNSKEY record that the DS record names.
-    pub(super) fn entry_dnskey(&self, ttl: Ttl) -> Result<ZoneRecord, LabError> {
+    pub(super) fn entry_dnskey(&self, ttl: Ttl) -> Result<ParsedRecord, LabError> {
         self.dnskey(&self.entry_key, ttl)
     }
 
-    fn dnskey(&self, key: &SigningKey<Bytes, KeyPair>, ttl: Ttl) -> Result<ZoneRecord, LabError> {
+    fn dnskey(&self, key: &SigningKey<Bytes, KeyPair>, ttl: Ttl) -> Result<ParsedRecord, LabError> {
         let key = key.dnskey();
         let public = Bytes::copy_from_slice(key.public_key());
         let dnskey = Dnskey::new(key.flags(), key.protocol(), key.algorithm(), public);
@@ -109,7 +114,7 @@ impl Signer {
     }
 
     /// The DNSKEY set and its signature, which the signer of a zone leaves to its caller.
-    fn key_set(&self, ttl: Ttl, inception: Timestamp, expiration: Timestamp) -> Result<Vec<ZoneRecord>, LabError> {
+    fn key_set(&self, ttl: Ttl, inception: Timestamp, expiration: Timestamp) -> Result<Vec<ParsedRecord>, LabError> {
         let keys = std::iter::once(&self.entry_key).chain(&self.zone_key);
         let mut set = keys.map(|key| self.dnskey(key, ttl)).collect::<Result<Vec<_>, _>>()?;
         let rrset = Rrset::new_from_owned(&set).map_err(|error| self.sign_error(&error.to_string()))?;
@@ -120,7 +125,7 @@ impl Signer {
     }
 
     /// How the signer is to deny; NSEC3 records are put among the sorted `records` here.
-    fn denial(&self, records: &mut Vec<ZoneRecord>) -> Result<DenialConfig<Bytes, DefaultSorter>, LabError> {
+    fn denial(&self, records: &mut Vec<ParsedRecord>) -> Result<DenialConfig<Bytes, DefaultSorter>, LabError> {
         if self.settings.denial == Denial::Nsec {
             return Ok(DenialConfig::Nsec(GenerateNsecConfig::new()));
         }
@@ -189,16 +194,16 @@ fn ds_digest(zone: &Name, key: &Dnskey<Vec<u8>>) -> Vec<u8> {
     digest.finish().as_ref().to_vec()
 }
 
-fn record(owner: &ZoneOwner, ttl: Ttl, data: ZoneRecordData<Bytes, ZoneOwner>) -> ZoneRecord {
+fn record(owner: &ZoneOwner, ttl: Ttl, data: ZoneRecordData<Bytes, ZoneOwner>) -> ParsedRecord {
     DomainRecord::new(owner.clone(), domain::base::iana::Class::IN, ttl, data)
 }
 
-fn soa_ttl(records: &[ZoneRecord]) -> Ttl {
+fn soa_ttl(records: &[ParsedRecord]) -> Ttl {
     records.iter().find(|record| record.rtype() == Rtype::SOA).map_or(Ttl::HOUR, DomainRecord::ttl)
 }
 
 /// RFC 2181 §5.2: the records of a set have one TTL, the least of those given. The signer insists on it.
-pub(super) fn unify_ttls(records: &mut [ZoneRecord]) {
+pub(super) fn unify_ttls(records: &mut [ParsedRecord]) {
     records.sort_by(|a, b| {
         CanonicalOrd::canonical_cmp(a.owner(), b.owner()).then(a.rtype().cmp(&b.rtype())).then(a.ttl().cmp(&b.ttl()))
     });
@@ -212,7 +217,7 @@ pub(super) fn unify_ttls(records: &mut [ZoneRecord]) {
 }
 
 /// Another address for an A record; twice is the first again.
-fn move_address(record: &mut ZoneRecord) {
+fn move_address(record: &mut ParsedRecord) {
     if let ZoneRecordData::A(a) = record.data() {
         let [high, second, third, low] = a.addr().octets();
         *record.data_mut() = ZoneRecordData::A(A::from_octets(high, second, third, low ^ 1));

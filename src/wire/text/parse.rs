@@ -32,16 +32,28 @@ pub fn parse_record(line: &str) -> Result<Record, String> {
     zonefile.set_default_class(Class::IN);
     let entry = zonefile.next_entry().map_err(|error| reason(&error.to_string()))?;
     let Some(Entry::Record(read)) = entry else { return Err("a record begins with its name".to_owned()) };
-    let read: DomainRecord<Owner<Bytes>, ZoneRecordData<Bytes, Owner<Bytes>>> = read.flatten_into();
+    let record = plain(&read.flatten_into()).ok_or("its name is too long")?;
+    if !is_whole(&record) {
+        return Err("a name in its data is none; are there two dots in a row?".to_owned());
+    }
+    Ok(record)
+}
+
+/// A record as the `domain` crate knows it, with memory of its own.
+pub(crate) type ParsedRecord = DomainRecord<Owner<Bytes>, ZoneRecordData<Bytes, Owner<Bytes>>>;
+
+/// The same record in our own form, of class IN; `None` when its name is out of bounds, which the parser rules out.
+pub(crate) fn plain(read: &ParsedRecord) -> Option<Record> {
     let mut rdata = Vec::new();
     // Writing to a `Vec` cannot fail.
     let _ = read.data().compose_rdata(&mut rdata);
-    let owner = Name::from_wire(read.owner().as_slice()).map_err(|_| "its name is too long".to_owned())?;
-    if !is_whole(read.rtype(), &rdata) {
-        return Err("a name in its data is none; are there two dots in a row?".to_owned());
-    }
-    let (rtype, ttl_secs) = (RecordType::from(read.rtype().to_int()), read.ttl().as_secs());
-    Ok(Record { owner, rtype, class: DNSClass::IN, ttl_secs, rdata: rdata.into() })
+    Some(Record {
+        owner: Name::from_wire(read.owner().as_slice()).ok()?,
+        rtype: RecordType::from(read.rtype().to_int()),
+        class: DNSClass::IN,
+        ttl_secs: read.ttl().as_secs(),
+        rdata: rdata.into(),
+    })
 }
 
 /// Whether there are parentheses outside of quotes and comments.
@@ -61,8 +73,9 @@ fn has_parentheses(line: &str) -> bool {
 }
 
 /// Whether the data can be read back: the parser takes `a..b` for a name and makes bytes of it that are none.
-fn is_whole(rtype: Rtype, rdata: &[u8]) -> bool {
-    let mut parser = Parser::from_ref(rdata);
+pub(crate) fn is_whole(record: &Record) -> bool {
+    let mut parser = Parser::from_ref(&*record.rdata);
+    let rtype = Rtype::from_int(record.rtype.into());
     let read = ZoneRecordData::<_, ParsedName<_>>::parse_rdata(rtype, &mut parser);
     read.is_ok_and(|data| data.is_some()) && parser.remaining() == 0
 }
