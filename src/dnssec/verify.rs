@@ -29,7 +29,7 @@ pub(super) struct Verified {
     /// signature is valid (RFC 4035 §5.3.3).
     pub(super) ttl_secs: u32,
     /// Seconds until the signature ends.
-    left_secs: u32,
+    pub(super) left_secs: u32,
     /// The name below which a wildcard stood for the owner.
     pub(super) encloser: Option<Name>,
 }

@@ -129,7 +129,7 @@ impl RootSource {
     fn prove(&self, records: &[Record], from: &str, age_secs: u64, world: &World) -> Option<(Soa, Time)> {
         let settings = &world.settings;
         let soa = match zonemd::verify(&Name::root(), records, &settings.proofs, &settings.limits.proofs, unix_secs()) {
-            Ok(soa) => soa,
+            Ok(proved) => proved.soa,
             Err(fault) => {
                 tracing::warn!("the root zone from {from} is not used: {fault}");
                 return None;

@@ -3,6 +3,7 @@
 
 mod local_root;
 mod signed_root;
+mod zonemd;
 
 use std::fs;
 use std::path::Path;
