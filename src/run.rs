@@ -27,7 +27,7 @@ use crate::serve::{Resolver, ServeSettings, StaleSettings, told_here};
 use crate::sys;
 use crate::time::Time;
 use crate::trace::{RouteKind, Source, Trace};
-use crate::upkeep::Upkeep;
+use crate::upkeep::{RootKeeper, Upkeep};
 use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::limits::Limits;
 use crate::walk::minimise::Minimisation;
@@ -155,8 +155,15 @@ pub fn trace(settings: &Settings, question: Question) -> Result<Story, RunError>
     if let Some(story) = answered_here(settings, &question) {
         return Ok(story);
     }
-    let world = world(settings);
+    let world = world_of_one(settings);
     Ok(story(LocalSet::new().block_on(&runtime()?, drive::walk(question, &world))))
+}
+
+/// What one walk needs: as [`world`], and the local copy of the root if it is in a file, as nobody waits for a transfer.
+fn world_of_one(settings: &Settings) -> World {
+    let world = world(settings);
+    RootKeeper::new(trust::upkeep(settings).root).read(&world);
+    world
 }
 
 fn story((outcome, trace): (Outcome, Trace)) -> Story {

@@ -398,12 +398,14 @@ settings! {
     /// otherwise walks begin at the servers of the root, as they do by default: most resolvers ask them too seldom to
     /// gain anything from 2 MB that are fetched twice a day.
     local_root: LocalRoot {
-        /// A master file of the root zone, such as <https://www.internic.net/domain/root.zone>, that something else
-        /// renews; it is read again as often as its SOA record says. Empty is none.
+        /// A master file of the root zone. Without servers something else renews it, such as a job that fetches
+        /// <https://www.internic.net/domain/root.zone>, and it is read again when its date has changed, as often as its
+        /// SOA record says. With servers it is written here: what they handed over, so that a restart needs nobody
+        /// until the time in its SOA record is over, counted from the date of the file. Empty is none.
         file: String = String::new();
         /// Servers that hand the zone over (AXFR), tried in this order; some of the root's own do, such as
-        /// "170.247.170.2" (b.root-servers.net) and "192.33.4.12" (c.root-servers.net). With a file as well that is where
-        /// the copy comes from until one of them answers.
+        /// "170.247.170.2" (b.root-servers.net) and "192.33.4.12" (c.root-servers.net). As often as the SOA record says
+        /// they are asked for its serial number, and for the zone when that has moved on.
         servers: Vec<ServerAddress> = Vec::new();
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
 use super::{
-    Listening, RunError, Staged, Stop, Story, answered_here, close, open, runtime, story, unix_secs, web, world,
+    Listening, RunError, Staged, Stop, Story, answered_here, close, open, runtime, story, unix_secs, web, world_of_one,
 };
 use crate::config::{RootHint, Settings, TrustAnchor};
 use crate::drive;
@@ -138,7 +138,7 @@ pub fn trace_lab(lab: &Lab, settings: &Settings, question: Question) -> Result<S
         let servers = Servers::bind(Arc::new(lab.authority().clone()), 0).await?;
         let mut settings = settings.clone();
         settings.resolver.upstream_port = servers.port();
-        let world = world(&settings);
+        let world = world_of_one(&settings);
         let (end, ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
         let told = drive::walk(question, &world).await;

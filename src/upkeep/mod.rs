@@ -14,7 +14,7 @@ use crate::drive::World;
 
 pub use anchors::AnchorKeeper;
 pub use file::replace;
-pub use root::RootSource;
+pub use root::{RootKeeper, RootSource};
 pub use signal::signal;
 
 /// What is done.
@@ -35,7 +35,8 @@ const SIGNAL_EACH: Duration = Duration::from_secs(86_400);
 impl Upkeep {
     /// Does it all, for ever.
     pub async fn run(&self, world: &World) {
-        tokio::join!(self.follow(world), self.root.keep(world));
+        let mut root = RootKeeper::new(self.root.clone());
+        tokio::join!(self.follow(world), root.keep(world));
     }
 
     /// Trust anchors.

@@ -1,38 +1,50 @@
-//! The local copy of the root zone (RFC 8806): loaded, proved, refreshed, and given up when its time is over.
+//! The local copy of the root zone (RFC 8806): loaded, proved, renewed, and given up when its time is over.
 
+use std::fs::{self, File};
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::dnssec::zonemd::{self, Soa};
+use crate::dnssec::zonemd::{self, Proved};
 use crate::drive::{Answers, TRANSPORT, World, unix_secs};
 use crate::lab::{Authority, Reaction, read_records};
 use crate::time::Time;
 use crate::walk::LOCAL_V4;
+use crate::wire::text::record_text;
 use crate::wire::{Name, Record};
 
-use super::axfr;
+use super::axfr::{self, News};
+use super::file;
 
 /// Least and most seconds between two looks: a SOA record must not make this resolver a nuisance, nor let it sleep.
-const LEAST_SECS: u32 = 60;
-const MOST_SECS: u32 = 86_400;
+const LEAST_SECS: u64 = 60;
+const MOST_SECS: u64 = 86_400;
 /// When it is tried again as long as there is no copy, and so no SOA record that says it.
-const RETRY_SECS: u32 = 900;
+const RETRY_SECS: u64 = 900;
 
 /// Where the copy comes from: servers that hand the zone over, or a file that somebody else renews.
 #[derive(Clone, Debug, Default)]
 pub struct RootSource {
-    /// A master file.
+    /// A master file. With servers it is where what they handed over is kept from one start to the next.
     pub file: Option<PathBuf>,
     /// Servers that allow a transfer, asked in this order.
     pub servers: Vec<SocketAddr>,
 }
 
-/// A copy in use.
+impl RootSource {
+    /// Whether a copy is wanted.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.file.is_some() || !self.servers.is_empty()
+    }
+}
+
+/// What answers from a copy, until its time is over.
 #[derive(Debug)]
 struct Copy {
-    authority: Authority,
+    authority: Arc<Authority>,
     expires: Time,
 }
 
@@ -49,107 +61,187 @@ impl Answers for Copy {
     }
 }
 
-impl RootSource {
-    /// Whether a copy is wanted.
+/// The copy in use.
+#[derive(Debug)]
+struct Held {
+    authority: Arc<Authority>,
+    proved: Proved,
+    /// When the signatures over SOA and digest end: nobody can prolong that but a newer version.
+    signed_until: Time,
+    /// When it is over unless somebody renews it.
+    expires: Time,
+    /// When the file had the date that it has, if it came from one.
+    modified: Option<SystemTime>,
+}
+
+/// Keeps the copy of the root of one resolver up to date.
+#[derive(Debug)]
+pub struct RootKeeper {
+    source: RootSource,
+    held: Option<Held>,
+}
+
+impl RootKeeper {
+    /// A keeper that has no copy yet.
     #[must_use]
-    pub fn is_wanted(&self) -> bool {
-        self.file.is_some() || !self.servers.is_empty()
+    pub fn new(source: RootSource) -> Self {
+        Self { source, held: None }
+    }
+
+    /// The version of the copy in use.
+    #[must_use]
+    pub fn serial(&self) -> Option<u32> {
+        self.held.as_ref().map(|held| held.proved.soa.serial)
     }
 
     /// Keeps the copy up to date, for ever.
-    pub async fn keep(&self, world: &World) {
-        if !self.is_wanted() {
+    pub async fn keep(&mut self, world: &World) {
+        if !self.source.is_wanted() {
             return std::future::pending().await;
         }
-        let mut known = None;
         loop {
-            let next_secs = self.look(world, &mut known).await;
-            tokio::time::sleep(Duration::from_secs(next_secs.clamp(LEAST_SECS, MOST_SECS).into())).await;
+            let next = self.look(world).await;
+            tokio::time::sleep(next).await;
         }
     }
 
-    /// Loads the zone, proves it and puts it in place; returns after how many seconds to do so again. `known` is the SOA
-    /// of the copy in use.
-    pub async fn look(&self, world: &World, known: &mut Option<(Soa, Time)>) -> u32 {
+    /// Looks for a newer version, or for somebody who says that there is none, as a secondary server does (RFC 1034
+    /// §4.3.5); says when to look again.
+    pub async fn look(&mut self, world: &World) -> Duration {
+        if self.held.is_none() || self.source.servers.is_empty() {
+            self.read(world);
+        }
+        let renewed = self.source.servers.is_empty() || self.ask(world).await;
         let now = world.clock.now();
-        let mut loaded = None;
-        for server in &self.servers {
-            match axfr::fetch(&Name::root(), *server).await {
-                Ok(records) => {
-                    loaded = self.prove(&records, &server.to_string(), 0, world);
-                    if loaded.is_some() {
-                        break;
+        if self.held.as_ref().is_some_and(|held| held.expires <= now) {
+            tracing::warn!("the local copy of the root is over; walks begin at the servers of the root");
+            self.held = None;
+            world.settings.local_root.set(false);
+            world.local.set(None);
+        }
+        let Some(Held { proved, expires, .. }) = &self.held else { return Duration::from_secs(RETRY_SECS) };
+        let next_secs = if renewed { proved.soa.refresh_secs } else { proved.soa.retry_secs };
+        let most_secs = (*expires - now).as_secs().min(MOST_SECS);
+        Duration::from_secs(u64::from(next_secs).min(most_secs).max(LEAST_SECS))
+    }
+
+    /// Asks the servers in their order until one has a newer version or the same; whether one had.
+    async fn ask(&mut self, world: &World) -> bool {
+        for server in self.source.servers.clone() {
+            match axfr::fetch(&Name::root(), server, self.serial()).await {
+                Ok(News::Same) => {
+                    self.renew(world, &server.to_string());
+                    return true;
+                }
+                Ok(News::Zone(records)) => {
+                    if self.take(&records, &server.to_string(), 0, world) {
+                        self.write(&records);
+                        return true;
                     }
                 }
                 Err(error) => tracing::warn!("{server} does not hand over the root zone: {error}"),
             }
         }
-        if loaded.is_none() && (self.servers.is_empty() || known.is_none()) {
-            loaded = self.read(world);
-        }
-        match (loaded, &known) {
-            (Some((soa, expires)), _) => {
-                *known = Some((soa, expires));
-                soa.refresh_secs
-            }
-            (None, Some((soa, expires))) if *expires > now => soa.retry_secs,
-            (None, gone) => {
-                if gone.is_some() {
-                    tracing::warn!("the local copy of the root is over; walks begin at the servers of the root");
-                }
-                world.settings.local_root.set(false);
-                world.local.set(None);
-                *known = None;
-                RETRY_SECS
-            }
+        false
+    }
+
+    /// The copy is still the newest version: its time begins anew, and the file is as good as new.
+    fn renew(&mut self, world: &World, by: &str) {
+        let Some(held) = &mut self.held else { return };
+        tracing::debug!("the root zone at {by} still has serial {}", held.proved.soa.serial);
+        held.expires = held.signed_until.min(world.clock.now().plus_secs(held.proved.soa.expire_secs.into()));
+        world.local.set(Some(Arc::new(Copy { authority: Arc::clone(&held.authority), expires: held.expires })));
+        if let Some(path) = &self.source.file
+            && let Err(error) = touch(path)
+        {
+            tracing::warn!("{}: {error}; after the next start the copy of the root counts as older", path.display());
         }
     }
 
-    fn read(&self, world: &World) -> Option<(Soa, Time)> {
-        let path = self.file.as_ref()?;
+    /// Loads the file, unless it is the one that is in use.
+    pub fn read(&mut self, world: &World) {
+        let Some(path) = self.source.file.clone() else { return };
         let shown = path.display().to_string();
-        let age = std::fs::metadata(path).and_then(|about| about.modified()).map(age_secs);
-        let (text, age_secs) = match (std::fs::read_to_string(path), age) {
-            (Ok(text), Ok(age_secs)) => (text, age_secs),
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::warn!("{shown}: {error}; there is no local copy of the root");
-                return None;
-            }
+        let read = modified(&path).and_then(|modified| Ok((modified, fs::read_to_string(&path)?)));
+        let (modified, text) = match read {
+            Ok(read) => read,
+            // It is written when the first transfer has come.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.source.servers.is_empty() => return,
+            Err(error) => return tracing::warn!("{shown}: {error}; it is no local copy of the root"),
         };
+        if self.held.as_ref().is_some_and(|held| held.modified == Some(modified)) {
+            return;
+        }
         match read_records(&shown, &text, &Name::root()) {
-            Ok(records) => self.prove(&records, &shown, age_secs, world),
-            Err(error) => {
-                tracing::warn!("{error}");
-                None
+            Ok(records) => {
+                if self.take(&records, &shown, age_secs(modified), world)
+                    && let Some(held) = &mut self.held
+                {
+                    held.modified = Some(modified);
+                }
             }
+            Err(error) => tracing::warn!("{error}"),
         }
     }
 
-    /// Puts a copy in place that is what the root's keys sign (RFC 8976), and not over since `age_secs`.
-    fn prove(&self, records: &[Record], from: &str, age_secs: u64, world: &World) -> Option<(Soa, Time)> {
+    /// Puts a copy in use that is what the root's keys sign (RFC 8976) and that somebody has renewed `age_secs` ago;
+    /// whether it is one.
+    fn take(&mut self, records: &[Record], from: &str, age_secs: u64, world: &World) -> bool {
         let settings = &world.settings;
-        let soa = match zonemd::verify(&Name::root(), records, &settings.proofs, &settings.limits.proofs, unix_secs()) {
-            Ok(proved) => proved.soa,
+        let proved = zonemd::verify(&Name::root(), records, &settings.proofs, &settings.limits.proofs, unix_secs());
+        let proved = match proved {
+            Ok(proved) => proved,
             Err(fault) => {
                 tracing::warn!("the root zone from {from} is not used: {fault}");
-                return None;
+                return false;
             }
         };
-        let left_secs = u64::from(soa.expire_secs).saturating_sub(age_secs);
+        let left_secs = u64::from(proved.soa.expire_secs).saturating_sub(age_secs);
         if left_secs == 0 {
-            tracing::warn!("the root zone from {from} is not used: it has not been renewed for {age_secs} s");
-            return None;
+            tracing::warn!("the root zone from {from} is not used: it was not renewed for {age_secs} s");
+            return false;
         }
-        let expires = world.clock.now().plus_secs(left_secs);
-        let authority = Authority::serving(&Name::root(), records, LOCAL_V4);
-        world.local.set(Some(Arc::new(Copy { authority, expires })));
+        let now = world.clock.now();
+        let signed_until = now.plus_secs(proved.left_secs.into());
+        let expires = signed_until.min(now.plus_secs(left_secs));
+        let authority = Arc::new(Authority::serving(&Name::root(), records, LOCAL_V4));
+        world.local.set(Some(Arc::new(Copy { authority: Arc::clone(&authority), expires })));
         world.settings.local_root.set(true);
-        tracing::info!("the root zone from {from}, serial {}, is in use", soa.serial);
-        Some((soa, expires))
+        let by = proved.key_tag.map_or_else(|| "nobody".to_owned(), |tag| format!("key {tag}"));
+        let (serial, hash, count) = (proved.soa.serial, proved.hash, records.len());
+        tracing::info!(
+            "the root zone from {from}, serial {serial}, is in use: {count} records, their {hash} signed by {by}"
+        );
+        self.held = Some(Held { authority, proved, signed_until, expires, modified: None });
+        true
+    }
+
+    /// Keeps what was handed over for the next start.
+    fn write(&self, records: &[Record]) {
+        let Some(path) = &self.source.file else { return };
+        let mut text = String::from(
+            "; The root zone as a server handed it over. Written by rootwalk; its date is that of the last look.\n",
+        );
+        for record in records {
+            text += &record_text(record).to_string();
+            text.push('\n');
+        }
+        if let Err(error) = file::replace(path, &text) {
+            tracing::warn!("{}: {error}; the next start begins without a copy of the root", path.display());
+        }
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a file is as old as the calendar says")]
 fn age_secs(modified: SystemTime) -> u64 {
     SystemTime::now().duration_since(modified).map_or(0, |age| age.as_secs())
+}
+
+fn modified(path: &Path) -> io::Result<SystemTime> {
+    fs::metadata(path)?.modified()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a file is as old as the calendar says")]
+fn touch(path: &Path) -> io::Result<()> {
+    File::options().write(true).open(path)?.set_modified(SystemTime::now())
 }

@@ -23,10 +23,16 @@ pub(crate) struct SignedRoot {
 impl SignedRoot {
     /// A root with `tlds` top-level domains, `tld00000.` and so on, every other one of them signed.
     pub(crate) fn new(tlds: usize, now_secs: u32) -> Self {
+        Self::version(tlds, now_secs, [SERIAL, 1800, 900, 604_800])
+    }
+
+    /// The same with these numbers in its SOA record: serial, refresh, retry, expire.
+    pub(crate) fn version(tlds: usize, now_secs: u32, numbers: [u32; 4]) -> Self {
         let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
         let mut root = Self { key, now_secs, records: Vec::new() };
         let host = name("a.root-servers.example.");
-        let numbers = [SERIAL, 1800, 900, 604_800, 86_400].map(u32::to_be_bytes).concat();
+        let serial = numbers[0];
+        let numbers = [&numbers[..], &[86_400]].concat().into_iter().flat_map(u32::to_be_bytes).collect::<Vec<u8>>();
         root.add(&Name::root(), RecordType::SOA, 86_400, &[&[host.wire(), host.wire(), &numbers].concat()], true);
         root.add(&Name::root(), RecordType::NS, 518_400, &[host.wire()], true);
         root.add(&Name::root(), RecordType::DNSKEY, 172_800, &[&root.dnskey()], true);
@@ -54,7 +60,7 @@ impl SignedRoot {
         let types: &[u8] = &[0, 8, 0x22, 0, 0, 0, 0, 0x03, 0x80, 0x01];
         root.add(&Name::root(), RecordType::NSEC, 86_400, &[&[first.wire(), types].concat()], true);
         let digest = zonemd::sha384(&Name::root(), &root.records);
-        let rdata = [&SERIAL.to_be_bytes()[..], &[1, 1], &digest].concat();
+        let rdata = [&serial.to_be_bytes()[..], &[1, 1], &digest].concat();
         root.add(&Name::root(), RecordType::from(63), 86_400, &[&rdata], true);
         root
     }

@@ -132,12 +132,11 @@ fn with_a_trust_anchor_the_digest_must_be_signed() {
     let settings = Settings { anchors: key.parse().unwrap(), ..Settings::default() };
     let proved = check(&apex, &records, &settings).unwrap();
     assert_eq!((proved.key_tag, proved.left_secs), (Some(37444), 1_613_604_280 - THEN));
-    let unproved = |records: &[Record], now_secs: u32| {
-        match verify(&apex, records, &settings, &Limits::default(), now_secs) {
+    let unproved =
+        |records: &[Record], now_secs: u32| match verify(&apex, records, &settings, &Limits::default(), now_secs) {
             Err(ZoneFault::Unproved(why)) => why,
             other => panic!("{other:?}"),
-        }
-    };
+        };
     assert!(matches!(unproved(&records, 1_613_604_280 + 7200), Bogus::Expired { late_secs: 7200, .. }));
     for covered in [63, 6] {
         let mut bare = records.clone();
