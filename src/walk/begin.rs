@@ -165,8 +165,12 @@ impl Walk {
             self.note(turn, id, Event::Entered { zone: cut.zone.clone(), servers: Arc::clone(&cut.servers) });
             self.foresee(&cut.zone, cut.ds.is_some(), turn);
         }
+        let seen = self.have_seen(id, &cut.zone);
         let goal = self.goal(id);
         goal.minimised.enter(&cut.zone);
+        if seen {
+            goal.minimised.give_up();
+        }
         goal.entered = true;
         let mut at = AtZone::new(cut);
         for doubted in &self.doubted {
@@ -176,6 +180,16 @@ impl Walk {
         }
         self.goal(id).state = State::At(Box::new(at));
         turn.ready.push(id);
+    }
+
+    /// Whether the servers of `zone` have been shown all of the name that is asked for a proof: to show it to them label by
+    /// label hides nothing, and for each label of an unsigned name costs as many questions as there are labels above.
+    fn have_seen(&self, id: GoalId, zone: &Name) -> bool {
+        let goal = &self.goals[id.0 as usize];
+        let shown = |(name, source): &(Name, Source)| {
+            name.is_within(&goal.current.name) && source.informant().is_some_and(|informant| informant.zone == *zone)
+        };
+        goal.purpose == Purpose::Proof && self.goals[0].told.iter().any(shown)
     }
 
     /// Adds aliases to the chain of a goal; false when that ended the goal.

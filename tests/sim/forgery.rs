@@ -91,6 +91,25 @@ fn nothing_secure_is_refused() {
     assert!(doubted > 100, "{doubted}");
 }
 
+/// Whether a zone cut explains a missing signature is found out with a question for each label, and not with as many for
+/// each as there are labels above it.
+#[test]
+fn an_unsigned_answer_for_a_deep_name_costs_a_question_per_label() {
+    let asked = Question::new(name("www.i.h.g.f.e.d.c.b.a.twelve.example.com."), RecordType::A);
+    let (_, addrs) = servers().into_iter().find(|(zone, _)| *zone == name("example.com.")).expect("it is there");
+    let forger = *addrs.first().expect("a server");
+    let mut doubted = 0;
+    for seed in 0..8 {
+        let mut world = World::new(&LAB, seed, 0.0, 0.0);
+        assert!(world.resolve(&Question::new(name("www.example.com."), RecordType::A)).outcome.secure);
+        world.set_forger(forger, Forgery::Invents);
+        let ended = world.resolve(&asked);
+        assert!(ended.outcome.secure && ended.budget.queries() < 60, "world {seed}\n{}", story(&ended));
+        doubted += ended.log.iter().filter(|entry| matches!(entry.event, Event::Doubted { .. })).count();
+    }
+    assert!(doubted > 0, "nobody asked the forger for the answer itself");
+}
+
 /// What a client who checks for himself (CD) has brought in is nothing to those who do not: they get it proved, or not
 /// at all.
 #[test]
