@@ -5,6 +5,7 @@ use std::fmt;
 use crate::wire::text::type_name;
 
 use super::event::Event;
+use super::numbers::List;
 use super::why::RouteKind;
 
 /// Writes such an event; nothing for others.
@@ -12,30 +13,26 @@ pub(super) fn decided(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     match event {
         Event::Detour { name, target, why } => write!(f, "{name} leads to {target}: {why}"),
         Event::Dns64 { name, addrs } => {
-            write!(f, "{name} has no AAAA record of use; made of its A records: ")?;
-            listed(f, addrs)
+            write!(f, "{name} has no AAAA record of use; made of its A records: {}", List(addrs))
         }
         Event::Routed { kind: RouteKind::LocalRoot, .. } => {
             f.write_str("there is a local copy of the root (RFC 8806), which is asked in the place of its servers")
         }
         Event::Routed { zone, kind, servers } => {
-            write!(f, "the configuration has a {kind} zone {zone} with the servers ")?;
-            listed(f, servers)
+            write!(f, "the configuration has a {kind} zone {zone} with the servers {}", List(servers))
         }
         Event::FellBack { zone, kind } => {
             write!(f, "no server of the {kind} zone {zone} gave an answer; its fallback is to look up from the root")
         }
         Event::NotAsked { zone, server, why } => write!(f, "{server} is not asked for {zone}: {why}"),
         Event::Withheld { owner, rtype, addrs } => {
-            write!(f, "withheld from {owner} {}: ", type_name(*rtype))?;
-            listed(f, addrs)?;
-            f.write_str(", as private_addresses lists them and the name is below no private domain")
+            let (rtype, addrs) = (type_name(*rtype), List(addrs));
+            write!(
+                f,
+                "withheld from {owner} {rtype}: {addrs}, as private_addresses lists them and the name is below no "
+            )?;
+            f.write_str("private domain")
         }
         _ => Ok(()),
     }
-}
-
-/// The members with commas between them.
-pub(super) fn listed(f: &mut fmt::Formatter<'_>, members: &[impl fmt::Display]) -> fmt::Result {
-    members.iter().enumerate().try_for_each(|(nth, member)| write!(f, "{}{member}", if nth == 0 { "" } else { ", " }))
 }

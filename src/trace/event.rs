@@ -13,6 +13,7 @@ use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType};
 
 use super::inferred::Inferred;
+use super::numbers::counted;
 use super::proof::{Bogus, Judged, Proof};
 use super::source::Source;
 use super::stale::Stale;
@@ -116,14 +117,11 @@ pub enum Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answer { records: 1 } => f.write_str("the answer, 1 record"),
-            Self::Answer { records } => write!(f, "the answer, {records} records"),
+            Self::Answer { records } => write!(f, "the answer, {}", counted(*records, "record", "records")),
             Self::Alias { target } => write!(f, "an alias for {target}"),
             Self::Referral { zone, servers, glue, signed } => {
-                let (servers_are, glue_are) =
-                    (plural(*servers, "server", "servers"), plural(*glue, "address", "addresses"));
-                let signed = if *signed { ", signed" } else { "" };
-                write!(f, "a referral to {zone}: {servers} {servers_are}, {glue} {glue_are}{signed}")
+                let (servers, glue) = (counted(*servers, "server", "servers"), counted(*glue, "address", "addresses"));
+                write!(f, "a referral to {zone}: {servers}, {glue}{}", if *signed { ", signed" } else { "" })
             }
             Self::NoData => f.write_str("the name has no such record"),
             Self::NxDomain => f.write_str("the name does not exist"),
@@ -422,10 +420,6 @@ pub enum Event {
         /// Extended errors, in words.
         edes: Vec<Ede>,
     },
-}
-
-fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
-    if count == 1 { one } else { many }
 }
 
 /// For serde: an event and the same in words.

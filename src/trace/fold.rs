@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::wire::text::type_name;
 
 use super::event::{Entry, Event, GoalId};
+use super::numbers::counted;
 use super::report::Trace;
 use super::tone::Tone;
 use super::why::DropWhy;
@@ -13,7 +14,7 @@ use super::why::DropWhy;
 const MAX_LISTED: usize = 4;
 
 /// One thing that is told.
-pub(super) enum Told<'a> {
+pub(super) enum Item<'a> {
     /// What happened.
     Step(&'a Entry),
     /// Records that were not used: the first of them, its ask, and the sentence about all.
@@ -21,18 +22,18 @@ pub(super) enum Told<'a> {
 }
 
 /// The steps in the order in which they are read.
-pub(super) fn fold(mut steps: &[Entry]) -> Vec<Told<'_>> {
+pub(super) fn fold(mut steps: &[Entry]) -> Vec<Item<'_>> {
     let mut told = Vec::with_capacity(steps.len());
     while let [entry, rest @ ..] = steps {
         let count = steps.iter().take_while(|entry| matches!(entry.event, Event::Dropped { .. })).count();
         let (records, behind) = steps.split_at(count);
         steps = match (count, behind) {
             (0, _) => {
-                told.push(Told::Step(entry));
+                told.push(Item::Step(entry));
                 rest
             }
             (_, [reply @ Entry { event: Event::Heard { .. }, .. }, rest @ ..]) => {
-                told.push(Told::Step(reply));
+                told.push(Item::Step(reply));
                 told.extend(dropped(records));
                 rest
             }
@@ -46,7 +47,7 @@ pub(super) fn fold(mut steps: &[Entry]) -> Vec<Told<'_>> {
 }
 
 /// One line for each reason for which records of a reply were not used.
-fn dropped(entries: &[Entry]) -> impl Iterator<Item = Told<'_>> {
+fn dropped(entries: &[Entry]) -> impl Iterator<Item = Item<'_>> {
     let mut lines: Vec<(u32, DropWhy, &Entry, Vec<String>)> = Vec::new();
     for entry in entries {
         let Event::Dropped { ask, owner, rtype, why } = &entry.event else { continue };
@@ -58,7 +59,7 @@ fn dropped(entries: &[Entry]) -> impl Iterator<Item = Told<'_>> {
     }
     lines.into_iter().map(|(ask, why, entry, records)| {
         let count = counted(records.len(), "record", "records");
-        Told::Dropped(entry, ask, format!("dropped {count}, {why}: {}", listed(&records)))
+        Item::Dropped(entry, ask, format!("dropped {count}, {why}: {}", listed(&records)))
     })
 }
 
@@ -80,10 +81,10 @@ impl Trace {
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         let depths = depths(&self.steps);
-        let line = |told: Told<'_>| {
+        let line = |told: Item<'_>| {
             let (entry, tone, text) = match told {
-                Told::Step(entry) => (entry, entry.event.tone(), entry.event.to_string()),
-                Told::Dropped(entry, _, text) => (entry, Tone::Odd, text),
+                Item::Step(entry) => (entry, entry.event.tone(), entry.event.to_string()),
+                Item::Dropped(entry, _, text) => (entry, Tone::Odd, text),
             };
             Line { at_us: entry.at_us, depth: depths.get(&entry.goal).copied().unwrap_or(0), tone, text }
         };
@@ -101,10 +102,6 @@ pub(super) fn depths(steps: &[Entry]) -> HashMap<GoalId, usize> {
         }
     }
     depths
-}
-
-pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Names the first few, each once, and counts the rest.

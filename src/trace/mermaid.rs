@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use crate::wire::text::type_name;
 
 use super::event::{Event, Purpose, ServerAt, Verdict};
-use super::fold::{Told, fold};
+use super::fold::{Item, fold};
 use super::report::Trace;
 
 impl Trace {
@@ -16,7 +16,7 @@ impl Trace {
             Chart { out: String::from("sequenceDiagram\n    participant R as rootwalk\n"), servers: Vec::new() };
         let told = fold(&self.steps);
         for step in &told {
-            if let Told::Step(entry) = step
+            if let Item::Step(entry) = step
                 && let Event::Asked { server, .. } = &entry.event
             {
                 chart.introduce(server);
@@ -51,10 +51,10 @@ impl Chart {
         self.servers.iter().position(|known| known == server).unwrap_or_default()
     }
 
-    fn step(&mut self, told: &Told<'_>) -> fmt::Result {
+    fn step(&mut self, told: &Item<'_>) -> fmt::Result {
         let entry = match told {
-            Told::Step(entry) => entry,
-            Told::Dropped(_, _, text) => return writeln!(self.out, "    Note over R: {}", Plain(text)),
+            Item::Step(entry) => entry,
+            Item::Dropped(_, _, text) => return writeln!(self.out, "    Note over R: {}", Plain(text)),
         };
         match &entry.event {
             Event::Asked { server, name, qtype, transport, .. } => {

@@ -9,6 +9,7 @@ mod event;
 mod fold;
 mod inferred;
 mod mermaid;
+mod numbers;
 mod proof;
 mod report;
 mod says;

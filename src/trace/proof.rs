@@ -8,10 +8,8 @@ use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType, ede};
 
 use super::event::type_text;
+use super::numbers::{List, Span};
 use super::why::Limit;
-
-/// INFO-CODE 33 of the IANA registry: Negative Trust Anchor.
-const NEGATIVE_TRUST_ANCHOR: u16 = 33;
 
 /// What validation came to (RFC 4035 §4.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -213,13 +211,11 @@ impl Insecure {
             Self::Algorithm { .. } | Self::WeakKeys { .. } => ede::UNSUPPORTED_DNSKEY_ALGORITHM,
             Self::Digest { .. } => ede::UNSUPPORTED_DS_DIGEST_TYPE,
             Self::Iterations { .. } => ede::UNSUPPORTED_NSEC3_ITERATIONS,
-            Self::NegativeAnchor { .. } => NEGATIVE_TRUST_ANCHOR,
+            Self::NegativeAnchor { .. } => ede::NEGATIVE_TRUST_ANCHOR,
         };
         Some(Ede::new(code, self.to_string()))
     }
-}
 
-impl Insecure {
     /// Seconds for which this is a reason, where that ends by itself.
     #[must_use]
     pub fn left_secs(&self) -> Option<u32> {
@@ -452,32 +448,5 @@ impl fmt::Display for Bogus {
                 write!(f, "given up at the limit of {value} {limit}, at {owner}")
             }
         }
-    }
-}
-
-/// A span of time in words: the largest unit that it fills.
-struct Span(u32);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secs = self.0;
-        match secs {
-            0..120 => write!(f, "{secs} s"),
-            120..7200 => write!(f, "{} min", secs / 60),
-            7200..172_800 => write!(f, "{} h", secs / 3600),
-            _ => write!(f, "{} d", secs / 86_400),
-        }
-    }
-}
-
-/// Numbers with commas between.
-struct List<'a, T>(&'a [T]);
-
-impl<T: fmt::Display> fmt::Display for List<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nth, item) in self.0.iter().enumerate() {
-            write!(f, "{}{item}", if nth == 0 { "" } else { ", " })?;
-        }
-        Ok(())
     }
 }

@@ -5,8 +5,9 @@ use std::fmt;
 use crate::wire::text::type_name;
 use crate::wire::{Name, RecordType};
 
-use super::decided::{decided, listed};
+use super::decided::decided;
 use super::event::{Event, Purpose};
+use super::numbers::{List, Ms};
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,10 +30,7 @@ impl fmt::Display for Event {
             Self::Inferred { inferred } => write!(f, "{inferred}"),
             Self::Sentinel { tag, wanted, trusted } => sentinel(f, *tag, *wanted, *trusted),
             Self::Stale { stale } => write!(f, "the last known answer is served: {stale}"),
-            Self::Entered { zone, servers } => {
-                write!(f, "go to the servers of {zone}: ")?;
-                listed(f, servers)
-            }
+            Self::Entered { zone, servers } => write!(f, "go to the servers of {zone}: {}", List(servers)),
             Self::Asked { zone, server, name, qtype, transport, why, choice, .. } => {
                 let qtype = type_name(*qtype);
                 write!(f, "ask {server} for {zone}: {name} {qtype} over {transport} ({why}; {choice})")
@@ -43,7 +41,7 @@ impl fmt::Display for Event {
             Self::Heard { server, rtt_us, verdict, late, cookie, .. } => {
                 let late = if *late { ", late" } else { "" };
                 let cookie = if *cookie { ", with our cookie" } else { "" };
-                write!(f, "{server} after {}.{} ms{late}{cookie}: {verdict}", rtt_us / 1000, rtt_us % 1000 / 100)
+                write!(f, "{server} after {}{late}{cookie}: {verdict}", Ms(*rtt_us))
             }
             Self::Late { server, after_ms, .. } => {
                 write!(f, "{server} is silent for {after_ms} ms, and not waited for alone any more")

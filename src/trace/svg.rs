@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use crate::wire::text::type_name;
 
 use super::event::{Event, GoalId, Verdict};
-use super::fold::{Told, depths, fold};
+use super::fold::{Item, depths, fold};
 use super::report::Trace;
 use super::tone::Tone;
 
@@ -42,8 +42,8 @@ impl Trace {
         let mut rows = Vec::new();
         for told in fold(&self.steps) {
             let (entry, text, tone) = match &told {
-                Told::Step(entry) => (entry, None, entry.event.tone()),
-                Told::Dropped(entry, _, text) => (entry, Some(text.clone()), Tone::Odd),
+                Item::Step(entry) => (entry, None, entry.event.tone()),
+                Item::Dropped(entry, _, text) => (entry, Some(text.clone()), Tone::Odd),
             };
             let depth = depths.get(&entry.goal).copied().unwrap_or_default();
             let row = |zone: String, text: String, span| Row { zone, text, tone, depth, span };

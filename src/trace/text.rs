@@ -10,7 +10,8 @@ use std::fmt::{self, Write as _};
 use crate::wire::text::type_name;
 
 use super::event::{Entry, Event, GoalId, Purpose};
-use super::fold::{Told, counted, fold};
+use super::fold::{Item, depths, fold};
+use super::numbers::{Ms, counted};
 use super::report::{Cost, Trace};
 use super::tone::Tone;
 
@@ -113,8 +114,10 @@ impl Trace {
 struct Page<'a> {
     paint: Paint,
     out: &'a mut String,
-    /// How deep each goal is nested, and what it is about.
-    goals: HashMap<GoalId, (usize, String)>,
+    /// How deep each goal is nested.
+    depths: HashMap<GoalId, usize>,
+    /// What each goal is about.
+    titles: HashMap<GoalId, String>,
     /// Columns for the zone that is asked.
     zone_width: usize,
     /// The ask that stands in the line above, if one does.
@@ -123,30 +126,29 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn new(steps: &[Entry], paint: Paint, out: &'a mut String) -> Self {
-        let (mut goals, mut zone_width) = (HashMap::new(), 0);
+        let (mut titles, mut zone_width) = (HashMap::new(), 0);
         for entry in steps {
             match &entry.event {
-                Event::Goal { parent, name, qtype, purpose } => {
-                    let above = parent.and_then(|parent| goals.get(&parent));
-                    let depth = above.map_or(0, |(depth, _): &(usize, String)| depth + 1);
+                Event::Goal { name, qtype, purpose, .. } => {
                     let title = match purpose {
                         Purpose::Priming => "the list of root servers".to_owned(),
                         Purpose::StubPriming { zone } => format!("the list of servers of {zone}"),
                         _ => format!("{name} {}", type_name(*qtype)),
                     };
-                    goals.insert(entry.goal, (depth, title));
+                    titles.insert(entry.goal, title);
                 }
                 Event::Asked { zone, .. } => zone_width = zone_width.max(zone.to_string().len()),
                 _ => {}
             }
         }
-        Self { paint, out, goals, zone_width: zone_width.min(MAX_ZONE_WIDTH), above: None }
+        let zone_width = zone_width.min(MAX_ZONE_WIDTH);
+        Self { paint, out, depths: depths(steps), titles, zone_width, above: None }
     }
 
     fn steps(&mut self, steps: &[Entry]) -> fmt::Result {
         fold(steps).into_iter().try_for_each(|told| match told {
-            Told::Step(entry) => self.step(entry),
-            Told::Dropped(entry, ask, text) => {
+            Item::Step(entry) => self.step(entry),
+            Item::Dropped(entry, ask, text) => {
                 self.begin(entry, Some((ask, String::new())), Tone::Odd)?;
                 writeln!(self.out, "{}", self.paint.tone(Tone::Odd, &text))
             }
@@ -188,7 +190,7 @@ impl<'a> Page<'a> {
                 writeln!(self.out, "{}", paint.tone(tone, &entry.event.to_string()))
             }
             Event::Ended { .. } => {
-                let title = self.goals.get(&entry.goal).map_or_else(String::new, |(_, title)| format!("{title}: "));
+                let title = self.titles.get(&entry.goal).map_or_else(String::new, |title| format!("{title}: "));
                 self.begin(entry, None, tone)?;
                 writeln!(self.out, "{}", paint.tone(tone, &format!("{title}{}", entry.event)))
             }
@@ -202,7 +204,7 @@ impl<'a> Page<'a> {
     /// Time, depth, and for what belongs to an ask its zone and number; then the mark.
     fn begin(&mut self, entry: &Entry, ask: Option<(u32, String)>, tone: Tone) -> fmt::Result {
         let time = format!("{:>10}", Ms(entry.at_us).to_string());
-        let depth = self.goals.get(&entry.goal).map_or(0, |(depth, _)| *depth);
+        let depth = self.depths.get(&entry.goal).copied().unwrap_or_default();
         write!(self.out, "{}  {}", self.paint.dim(&time), "  ".repeat(depth))?;
         if let Some((number, zone)) = ask {
             let zone = format!("{zone:<width$}", width = self.zone_width);
@@ -210,15 +212,6 @@ impl<'a> Page<'a> {
             write!(self.out, "  {} {} ", self.paint.bold(&zone), self.paint.dim(&number))?;
         }
         write!(self.out, "{} ", self.paint.tone(tone, tone.mark()))
-    }
-}
-
-/// Microseconds, shown as milliseconds.
-struct Ms(u64);
-
-impl fmt::Display for Ms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{} ms", self.0 / 1000, self.0 % 1000 / 100)
     }
 }
 

@@ -5,9 +5,11 @@ use std::fmt;
 use ipnet::IpNet;
 use serde::Serialize;
 
+use crate::wire::text::type_name;
 use crate::wire::{Name, RecordType};
 
 use super::event::type_text;
+use super::numbers::Ms;
 
 /// How a question travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -113,12 +115,8 @@ impl fmt::Display for ChoiceWhy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Only => f.write_str("the only one left"),
-            Self::InBand { srtt_us, band: 1 } => {
-                write!(f, "the fastest, RTT {}.{} ms", srtt_us / 1000, srtt_us % 1000 / 100)
-            }
-            Self::InBand { srtt_us, band } => {
-                write!(f, "one of {band} near the best, RTT {}.{} ms", srtt_us / 1000, srtt_us % 1000 / 100)
-            }
+            Self::InBand { srtt_us, band: 1 } => write!(f, "the fastest, RTT {}", Ms(*srtt_us)),
+            Self::InBand { srtt_us, band } => write!(f, "one of {band} near the best, RTT {}", Ms(*srtt_us)),
             Self::Unknown { band: 1 } => f.write_str("the only one not tried yet"),
             Self::Unknown { band } => write!(f, "one of {band} not tried yet"),
             Self::Explored => f.write_str("explored, to see whether it is better than we think"),
@@ -168,7 +166,7 @@ impl fmt::Display for Ignored {
         match self {
             Self::WrongId { got, want } => write!(f, "a reply with id {got} where {want} was sent"),
             Self::WrongQuestion { name, qtype } => {
-                write!(f, "a reply to {name} {}, which was not asked", crate::wire::text::type_name(*qtype))
+                write!(f, "a reply to {name} {}, which was not asked", type_name(*qtype))
             }
             Self::NoQuestion => f.write_str("a reply without a question"),
             Self::WrongCase => f.write_str("a reply that does not keep the case of the question"),

@@ -111,6 +111,9 @@ codes! {
     28 UNABLE_TO_CONFORM_TO_POLICY "Unable to conform to policy"
     29 SYNTHESIZED "Synthesized"
     30 INVALID_QUERY_TYPE "Invalid Query Type"
+    31 RATE_LIMITED "Rate Limited"
+    32 OVER_QUOTA "Over Quota"
+    33 NEGATIVE_TRUST_ANCHOR "Negative Trust Anchor"
 }
 
 #[cfg(test)]
@@ -119,9 +122,9 @@ mod tests {
 
     #[test]
     fn the_table_has_no_gap() {
-        assert_eq!(Ede::new(INVALID_QUERY_TYPE, "").name(), Some("Invalid Query Type"));
-        assert_eq!(NAMES.len(), usize::from(INVALID_QUERY_TYPE) + 1);
-        assert_eq!(Ede::new(31, "").name(), None);
+        assert_eq!(Ede::new(NEGATIVE_TRUST_ANCHOR, "").to_string(), "33 (Negative Trust Anchor)");
+        assert_eq!(NAMES.len(), usize::from(NEGATIVE_TRUST_ANCHOR) + 1);
+        assert_eq!(Ede::new(34, "").name(), None);
     }
 
     #[test]

@@ -1,0 +1,60 @@
+//! Numbers in words: counts, spans of time, lists.
+
+use std::fmt;
+
+/// `1 record`, `2 records`.
+pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Microseconds, shown as milliseconds: `1.2 ms`.
+pub(super) struct Ms(pub(super) u64);
+
+impl fmt::Display for Ms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} ms", self.0 / 1000, self.0 % 1000 / 100)
+    }
+}
+
+/// Seconds in the largest unit that is filled twice.
+pub(super) struct Span(pub(super) u32);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secs = self.0;
+        match secs {
+            0..120 => write!(f, "{secs} s"),
+            120..7200 => write!(f, "{} min", secs / 60),
+            7200..172_800 => write!(f, "{} h", secs / 3600),
+            _ => write!(f, "{} d", secs / 86_400),
+        }
+    }
+}
+
+/// The members with commas between.
+pub(super) struct List<'a, T>(pub(super) &'a [T]);
+
+impl<T: fmt::Display> fmt::Display for List<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .enumerate()
+            .try_for_each(|(nth, member)| write!(f, "{}{member}", if nth == 0 { "" } else { ", " }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_span_has_its_unit() {
+        let spans = [0, 119, 120, 7199, 7200, 172_799, 172_800].map(|secs| Span(secs).to_string());
+        assert_eq!(spans, ["0 s", "119 s", "2 min", "119 min", "2 h", "47 h", "2 d"]);
+        assert_eq!([Ms(99), Ms(1250), Ms(61_000_000)].map(|ms| ms.to_string()), ["0.0 ms", "1.2 ms", "61000.0 ms"]);
+        assert_eq!(
+            (List(&[1, 2]).to_string(), counted(1, "a", "b"), counted(0, "a", "b")),
+            ("1, 2".into(), "1 a".into(), "0 b".into())
+        );
+    }
+}
