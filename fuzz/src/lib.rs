@@ -22,7 +22,6 @@ pub fn message(bytes: &[u8]) {
         let line = text::record_text(record).to_string();
         assert!(line.bytes().all(|octet| (0x20..=0x7e).contains(&octet)), "{line}");
     }
-    assert!(reply.damage.iter().all(|damage| damage.to_string().is_ascii()));
 }
 
 /// A message from a client: it is read, or there is a short answer that says what is wrong with it; and the answer to

@@ -1,15 +1,9 @@
-//! What was wrong with a message, in words that a trace can show.
+//! What was wrong with a message, piece by piece.
 
-use std::fmt;
-
-use serde::{Serialize, Serializer, ser::SerializeStruct};
-
-use super::text::type_name;
 use super::{Name, RecordType};
 
 /// A section of records (RFC 1035 §4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     /// The answer section.
     Answer,
@@ -22,16 +16,6 @@ pub enum Section {
 impl Section {
     /// All sections in the order in which they stand in a message.
     pub const ALL: [Self; 3] = [Self::Answer, Self::Authority, Self::Additional];
-}
-
-impl fmt::Display for Section {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Answer => "answer",
-            Self::Authority => "authority",
-            Self::Additional => "additional",
-        })
-    }
 }
 
 /// What is wrong with some octets.
@@ -114,44 +98,4 @@ pub enum Damage {
         /// How many.
         octets: usize,
     },
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Record { section, owner, rtype, why } => {
-                f.write_str("a ")?;
-                if let Some(rtype) = rtype {
-                    write!(f, "{} ", type_name(*rtype))?;
-                }
-                write!(f, "record ")?;
-                if let Some(owner) = owner {
-                    write!(f, "of {owner} ")?;
-                }
-                write!(f, "in the {section} section was dropped: {why}")
-            }
-            Self::CutShort { section, missing } => {
-                write!(f, "the message ends in the {section} section with {missing} records missing")
-            }
-            Self::TooMuch { records } => write!(f, "the message was read no further than {records} records"),
-            Self::Trailing { octets } => write!(f, "{octets} octets follow after the last record"),
-        }
-    }
-}
-
-/// `{"section", "owner", "type", "why"}`, null where the damage has no such thing.
-impl Serialize for Damage {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (section, owner, rtype, why) = match self {
-            Self::Record { section, owner, rtype, why } => (Some(section), owner.as_ref(), *rtype, why.to_string()),
-            Self::CutShort { section, .. } => (Some(section), None, None, self.to_string()),
-            Self::TooMuch { .. } | Self::Trailing { .. } => (None, None, None, self.to_string()),
-        };
-        let mut fields = serializer.serialize_struct("Damage", 4)?;
-        fields.serialize_field("section", &section)?;
-        fields.serialize_field("owner", &owner)?;
-        fields.serialize_field("type", &rtype.map(type_name))?;
-        fields.serialize_field("why", &why)?;
-        fields.end()
-    }
 }

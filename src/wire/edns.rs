@@ -4,20 +4,14 @@ use super::{Ede, Fault};
 
 /// Option code of the name server identifier (RFC 5001).
 pub const NSID: u16 = 3;
-/// Option code of the client subnet (RFC 7871).
-pub const CLIENT_SUBNET: u16 = 8;
 /// Option code of cookies (RFC 7873).
 pub const COOKIE: u16 = 10;
-/// Option code of the keepalive of TCP connections (RFC 7828).
-pub const TCP_KEEPALIVE: u16 = 11;
-/// Option code of padding (RFC 7830).
-pub const PADDING: u16 = 12;
 /// Option code of extended errors (RFC 8914).
 pub const EXTENDED_ERROR: u16 = 15;
 
 /// Octets of an OPT record without options: root owner, type, class, TTL, length.
 pub(crate) const BARE_OPT: usize = 11;
-/// Most options that are read from one OPT record; answers the packet that is nothing but options.
+/// Most options that are read from the OPT record of a reply; answers the packet that is nothing but options.
 pub(crate) const MAX_OPTIONS: usize = 100;
 
 /// What an OPT record says, apart from the upper bits of the response code.

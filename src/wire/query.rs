@@ -201,7 +201,7 @@ impl<'a> EdnsView<'a> {
         self.options().find(|(found, _)| *found == code).map(|(_, data)| data)
     }
 
-    /// All options; there are at most 100.
+    /// All options, however many there are.
     pub fn options(&self) -> impl Iterator<Item = (u16, &'a [u8])> + use<'a> {
         options(self.options).filter_map(Result::ok)
     }

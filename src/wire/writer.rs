@@ -211,9 +211,10 @@ impl<'b> Writer<'b> {
             };
             // Data of the wrong shape (the lab can send such) goes out as it is.
             let (piece, tail) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-            match Name::from_wire(piece) {
-                Ok(name) if *part == Part::Name => self.name(&name),
-                _ => self.out.extend_from_slice(piece),
+            let name = if *part == Part::Name { Name::from_wire(piece).ok() } else { None };
+            match name {
+                Some(name) => self.name(&name),
+                None => self.out.extend_from_slice(piece),
             }
             rest = tail;
         }

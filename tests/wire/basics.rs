@@ -101,10 +101,9 @@ fn odd_records_are_dropped_and_named() {
     assert_eq!(fault(&reply_with(&[0, 41, 0, 1, 0, 0, 0, 9, 0, 0])), Fault::OptPlace);
     let cut = reply_with(&[0, 1, 0, 1, 0, 0, 0, 9, 0, 5, 1]);
     assert_eq!(cut.damage, [Damage::CutShort { section: Section::Answer, missing: 1 }]);
-    assert_eq!(
-        reply_with(&[0, 2, 0, 1, 0, 0, 0, 9, 0, 1, 3]).damage[0].to_string(),
-        "a NS record of WWW.example.com. in the answer section was dropped: it is cut short"
-    );
+    let odd = reply_with(&[0, 2, 0, 1, 0, 0, 0, 9, 0, 1, 3]);
+    let (owner, rtype) = (Some(name("www.example.com")), Some(RecordType::NS));
+    assert_eq!(odd.damage, [Damage::Record { section: Section::Answer, owner, rtype, why: Fault::Short }]);
 }
 
 #[test]

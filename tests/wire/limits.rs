@@ -15,7 +15,7 @@ fn response(counts: [u8; 3], records: &[u8]) -> Reply {
 fn faults(reply: &Reply) -> Vec<Fault> {
     let why = |damage: &Damage| match damage {
         Damage::Record { why, .. } => *why,
-        other => panic!("{other}"),
+        other => panic!("{other:?}"),
     };
     reply.damage.iter().map(why).collect()
 }
