@@ -1,6 +1,7 @@
 //! Puts the parts together: settings in, a running resolver out.
 
 mod fetch;
+mod notify;
 mod stage;
 mod trust;
 mod web;
@@ -113,6 +114,7 @@ impl Front {
 
     /// Waits until the program is to stop; meanwhile this thread does what nobody asks for.
     async fn wait(&mut self, stop: &mut Stop) {
+        notify::tell(notify::READY);
         tokio::select! {
             () = stop.asked() => {}
             () = self.upkeep.run(self.resolver.world()) => {}
@@ -257,6 +259,7 @@ pub fn check(settings: &Settings) -> Result<(), RunError> {
 /// Closing waits for the workers, and must not keep this thread from what they wait for.
 async fn close(open: Front) {
     tracing::info!("stopping: finishing the queries in hand");
+    notify::tell(notify::STOPPING);
     let Front { dns, http, .. } = open;
     let (dns, http) = (spawn_blocking(|| dns.close()), spawn_blocking(|| http.close()));
     let _ = (dns.await, http.await);

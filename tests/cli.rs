@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -113,6 +114,37 @@ fn the_lab_says_ready_when_it_answers_and_ends_well_when_told_to() {
         assert_eq!(lab.0.wait().unwrap().code(), Some(0));
         assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
     }
+}
+
+#[test]
+fn the_service_manager_hears_that_it_answers_and_that_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let told = || {
+        let mut room = [0; 256];
+        let len = manager.recv(&mut room).unwrap();
+        text(&room[..len]).lines().next().unwrap().to_owned()
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--set", "http.listen="]).env_clear();
+    let spawned = command.env("NOTIFY_SOCKET", &path).stderr(Stdio::piped()).spawn();
+    let mut serve = Running(spawned.unwrap());
+    assert_eq!(told(), "READY=1");
+    let log = BufReader::new(serve.0.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let before: Vec<String> = log.take_while(|line| !line.ends_with(" ready")).collect();
+    let address = before.iter().find_map(|line| Some(line.split_once("listening on ")?.1.split_once(',')?.0));
+    // A special name, which needs no server.
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x09localhost\x00\x00\x01\x00\x01";
+    socket.send_to(query, address.unwrap()).unwrap();
+    let mut answer = [0; 512];
+    assert!(socket.recv(&mut answer).unwrap() > query.len());
+    serve.signal("TERM");
+    assert_eq!(told(), "STOPPING=1");
+    assert_eq!(serve.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -15,7 +15,9 @@ pub(super) fn begin(log: &Log) {
         LogLevel::Debug => Level::DEBUG,
         LogLevel::Trace => Level::TRACE,
     };
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(stderr).with_target(false);
+    // When nobody reads the log any more, saying so there would be the end of whoever says it.
+    let subscriber = tracing_subscriber::fmt().log_internal_errors(false);
+    let subscriber = subscriber.with_max_level(level).with_writer(stderr).with_target(false);
     // A second subscriber is only refused where a test has set one already.
     let _ = match log.format {
         LogFormat::Text => subscriber.with_ansi(colours(&stderr())).try_init(),

@@ -39,6 +39,7 @@ impl Serve {
             for address in listening.https {
                 tracing::info!("listening on https://{address}/");
             }
+            tracing::info!("ready");
         };
         match run::serve(&settings, ready) {
             Ok(()) => ExitCode::SUCCESS,
