@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::balance::{Busy, HostPort, Wish};
 use super::doh;
+use super::fault::Fault;
+use super::here::Here;
 use super::pool::Origin;
 use super::problem::Problem;
 use super::race::Race;
@@ -95,10 +97,13 @@ impl Answer {
     }
 }
 
-/// Asks as any client of the resolver would.
+/// Who asks: as any client of the resolver would.
+#[derive(Clone, Copy)]
 pub(super) struct Client<'a> {
     pub(super) front: &'a Front,
     pub(super) peer: Peer,
+    /// Where it has reached this server.
+    pub(super) here: &'a Here,
 }
 
 impl Guide for Client<'_> {
@@ -155,25 +160,24 @@ pub(super) enum Unconnected {
 }
 
 impl Unconnected {
-    /// The error type of RFC 9209 §2.3, and the sentence.
-    pub(super) fn told(&self, host: &str) -> (&'static str, String) {
+    /// What kind of fault it is, and the sentence.
+    pub(super) fn told(&self, host: &str) -> (Fault, String) {
         let tried = |attempts: &[Attempt]| attempts.iter().map(Attempt::told).collect::<Vec<_>>().join("; ");
         match self {
-            Self::Resolver(problem) => ("dns_error", problem.sentence.clone().into_owned()),
+            Self::Resolver(problem) => (Fault::Unasked, problem.sentence.clone().into_owned()),
             Self::Dns { rcode, ede } => {
-                ("dns_error", format!("{host} cannot be reached: {}", dns_sentence(*rcode, ede.as_ref())))
+                let fault = Fault::Dns { rcode: *rcode, info_code: ede.as_ref().map(|ede| ede.code) };
+                (fault, format!("{host} cannot be reached: {}", dns_sentence(*rcode, ede.as_ref())))
             }
-            Self::Prohibited(why) => ("destination_ip_prohibited", format!("{host} is not connected to: {why}")),
-            Self::Refused(attempts) => {
-                ("connection_refused", format!("no address of {host} answers: {}", tried(attempts)))
-            }
+            Self::Prohibited(why) => (Fault::Prohibited, format!("{host} is not connected to: {why}")),
+            Self::Refused(attempts) => (Fault::Refused, format!("no address of {host} answers: {}", tried(attempts))),
             Self::Late(attempts) if attempts.is_empty() => {
-                ("connection_timeout", format!("{host} could not be looked up in time"))
+                (Fault::Silent, format!("{host} could not be looked up in time"))
             }
             Self::Late(attempts) => {
-                ("connection_timeout", format!("{host} could not be connected to in time: {}", tried(attempts)))
+                (Fault::Silent, format!("{host} could not be connected to in time: {}", tried(attempts)))
             }
-            Self::Upgrade => ("http_request_denied", format!("{host} wants https, as its HTTPS record says")),
+            Self::Upgrade => (Fault::Denied, format!("{host} wants https, as its HTTPS record says")),
         }
     }
 }

@@ -15,8 +15,8 @@ use axum::http::{HeaderMap, StatusCode, Version};
 use super::problem::Problem;
 use crate::wire::Name;
 
-/// Lets the request pass, or says why not.
-pub(super) fn judge(head: &Parts, hosts: &[Name]) -> Result<(), Problem> {
+/// Lets the request pass, with the name by which it calls this server, or says why not.
+pub(super) fn judge(head: &Parts, hosts: &[Name]) -> Result<Option<Authority>, Problem> {
     let called = called(head)?;
     if let Some(called) = &called
         && !is_own(called, hosts)
@@ -35,7 +35,7 @@ pub(super) fn judge(head: &Parts, hosts: &[Name]) -> Result<(), Problem> {
     if is_foreign(&head.headers) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other sites are not served here"));
     }
-    Ok(())
+    Ok(called)
 }
 
 /// The name by which this server is called; `None` for HTTP/1.0 without a Host.
@@ -110,7 +110,7 @@ mod tests {
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
         let hosts = ["dns.example.".parse().unwrap()];
-        judge(&head, &hosts).map_or_else(|problem| problem.status.as_u16(), |()| 200)
+        judge(&head, &hosts).map_or_else(|problem| problem.status.as_u16(), |_| 200)
     }
 
     #[test]

@@ -2,13 +2,19 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use hyper::client::conn::http1::SendRequest;
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep};
 
 use super::balance::HostPort;
+
+/// How often connections are closed whose time is over.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// Where a request goes: the host as it was called, and the address that was chosen.
 pub(super) type Key = (HostPort, SocketAddr);
@@ -24,8 +30,15 @@ pub(super) struct Origin {
 /// The idle connections. Each belongs to one origin, so that nothing goes to another address than was judged.
 #[derive(Debug)]
 pub(super) struct Pool {
-    idle: Mutex<HashMap<Key, Vec<Origin>>>,
+    idle: Mutex<Idle>,
     most: usize,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    origins: HashMap<Key, Vec<Origin>>,
+    /// Whether somebody closes what nobody will use any more.
+    swept: bool,
 }
 
 impl Pool {
@@ -36,7 +49,7 @@ impl Pool {
     /// The connection to an origin that was used last, if there is one that is still good.
     pub(super) fn take(&self, key: &Key) -> Option<Origin> {
         let (mut idle, now) = (self.idle.lock(), Instant::now());
-        let origins = idle.get_mut(key)?;
+        let origins = idle.origins.get_mut(key)?;
         let found = loop {
             match origins.pop() {
                 Some(origin) if origin.good_until > now && origin.sender.is_ready() => break Some(origin),
@@ -45,30 +58,41 @@ impl Pool {
             }
         };
         if origins.is_empty() {
-            idle.remove(key);
+            idle.origins.remove(key);
         }
         found
     }
 
     /// Whether a connection to `host` waits, at any of its addresses.
     pub(super) fn has(&self, host: &HostPort) -> bool {
-        self.idle.lock().keys().any(|(name, _)| name == host)
+        self.idle.lock().origins.keys().any(|(name, _)| name == host)
     }
 
     /// Keeps a connection for the next request.
-    pub(super) fn put(&self, key: Key, origin: Origin) {
+    pub(super) fn put(self: &Arc<Self>, key: Key, origin: Origin) {
         let mut idle = self.idle.lock();
-        if origin.good_until > Instant::now() && idle.values().map(Vec::len).sum::<usize>() < self.most {
-            idle.entry(key).or_default().push(origin);
+        if origin.good_until > Instant::now() && idle.origins.values().map(Vec::len).sum::<usize>() < self.most {
+            idle.origins.entry(key).or_default().push(origin);
+            // One task for all of them: one for each would outlive its request by as long as the connection is good.
+            if !std::mem::replace(&mut idle.swept, true) {
+                spawn_local(Arc::clone(self).keep_swept());
+            }
         }
     }
 
-    /// Closes the connections that nobody will use any more.
-    pub(super) fn sweep(&self) {
-        let now = Instant::now();
-        self.idle.lock().retain(|_, origins| {
-            origins.retain(|origin| origin.good_until > now && !origin.sender.is_closed());
-            !origins.is_empty()
-        });
+    /// Closes the connections that nobody will use any more, until there are none.
+    async fn keep_swept(self: Arc<Self>) {
+        loop {
+            sleep(SWEEP).await;
+            let (mut idle, now) = (self.idle.lock(), Instant::now());
+            idle.origins.retain(|_, origins| {
+                origins.retain(|origin| origin.good_until > now && !origin.sender.is_closed());
+                !origins.is_empty()
+            });
+            if idle.origins.is_empty() {
+                idle.swept = false;
+                return;
+            }
+        }
     }
 }

@@ -1,49 +1,70 @@
 //! What went wrong, for whoever asked: a page for a person, JSON for a program, a line for a terminal.
 
 use std::borrow::Cow;
-use std::fmt::Display;
-use std::net::SocketAddr;
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::fault::Fault;
 use super::page::Html;
 
 /// Nothing of a page may run, load or be framed.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The page stands under the address of the origin that it speaks for, so it brings everything along.
+const STYLE: &str = "\
+:root{color-scheme:light dark;--ground:#f5f6f9;--surface:#fff;--ink:#15202e;--soft:#566175;--line:#dbe0e9;--accent:#2356c4;\
+--on:#fff;--bad:#b4232f}\
+@media(prefers-color-scheme:dark){:root{--ground:#0e131a;--surface:#171d27;--ink:#e8edf5;--soft:#9ba8bb;--line:#2a3443;\
+--accent:#8db2ff;--on:#0e131a;--bad:#ff9197}}\
+*{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.55 system-ui,sans-serif;\
+overflow-wrap:anywhere}main{max-width:42rem;margin:12vh auto 2rem;padding:0 1rem}article{background:var(--surface);\
+border:1px solid var(--line);border-top:4px solid var(--bad);border-radius:10px;padding:1.5rem 1.75rem 1.75rem}\
+h1{margin:0 0 .75rem;font-size:1.6rem;line-height:1.2}h2{margin:1.5rem 0 .25rem;font-size:1rem}p{margin:0}\
+a.go{display:inline-block;margin-top:1.5rem;padding:.55rem 1rem;border-radius:8px;background:var(--accent);color:var(--on);\
+font-weight:600;text-decoration:none}a.go:focus-visible{outline:3px solid var(--ink);outline-offset:2px}\
+footer{padding:.9rem 1.75rem;color:var(--soft);font-size:.85rem}\
+@media(max-width:30rem){main{margin-top:1rem}article,footer{padding-left:1.1rem;padding-right:1.1rem}}";
 
 /// A request that cannot be granted, with the sentence that says why and who is at fault.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
     pub(super) sentence: Cow<'static, str>,
-    /// What Proxy-Status says (RFC 9209).
-    proxy_status: Option<String>,
+    /// Of which kind it is, and what Proxy-Status says of it, where others were to be asked.
+    fault: Option<(Fault, String)>,
     /// Where the walk to the name is told.
     trace: Option<String>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, sentence: sentence.into(), proxy_status: None, trace: None }
+        Self { status, sentence: sentence.into(), fault: None, trace: None }
     }
 
-    pub(super) fn with_status(self, proxy_status: &str) -> Self {
-        Self { proxy_status: Some(proxy_status.to_owned()), ..self }
+    /// Says of which kind it is; `details` are for Proxy-Status (RFC 9209).
+    pub(super) fn with_fault(self, fault: Fault, details: &str) -> Self {
+        Self { fault: Some((fault, fault.told(details))), ..self }
     }
 
     /// Adds a link to where the walk to the name is told.
-    pub(super) fn with_trace(self, server: SocketAddr, path: impl Display) -> Self {
-        Self { trace: Some(format!("http://{server}{path}")), ..self }
+    pub(super) fn with_trace(self, link: String) -> Self {
+        Self { trace: Some(link), ..self }
     }
 
     pub(super) fn bad_request(sentence: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, sentence)
+    }
+
+    /// Whether it is about somebody else's page.
+    pub(super) const fn is_of_proxy(&self) -> bool {
+        self.fault.is_some()
     }
 
     fn title(&self) -> String {
@@ -54,23 +75,16 @@ impl Problem {
     fn rendered(&self, accept: &HeaderMap) -> (&'static str, String) {
         let title = self.title();
         match liked(accept, &["text/html", "application/json", "text/plain"]) {
-            Some("text/html") => {
-                let (title, sentence) = (Html(&title), Html(&self.sentence));
-                let link = |trace: &String| format!("<p><a href=\"{}\">How its address is looked for</a>", Html(trace));
-                let link = self.trace.as_ref().map(link).unwrap_or_default();
-                let page = format!(
-                    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
-                     <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:44em;margin:4em auto;padding:0 1em;\
-                     color-scheme:light dark}}</style><h1>{title}</h1><p>{sentence}</p>{link}<p><small>rootwalk</small>\n"
-                );
-                ("text/html; charset=utf-8", page)
-            }
+            Some("text/html") => ("text/html; charset=utf-8", self.page(&title)),
             Some("application/json") => {
                 let mut error = json!({ "status": self.status.as_u16(), "title": title, "detail": self.sentence });
-                for (name, value) in [("proxy_status", &self.proxy_status), ("trace", &self.trace)] {
-                    if let Some(value) = value {
-                        error[name] = value.as_str().into();
-                    }
+                if let Some((fault, proxy_status)) = &self.fault {
+                    error["error"] = fault.word().into();
+                    error["advice"] = fault.advice().into();
+                    error["proxy_status"] = proxy_status.as_str().into();
+                }
+                if let Some(trace) = &self.trace {
+                    error["trace"] = trace.as_str().into();
                 }
                 ("application/json", format!("{}\n", json!({ "error": error })))
             }
@@ -81,18 +95,53 @@ impl Problem {
         }
     }
 
+    fn page(&self, title: &str) -> String {
+        let mut sentence = self.sentence.to_string();
+        // A host at the beginning is spelt as it is.
+        if self.fault.is_none()
+            && let Some(first) = sentence.get_mut(..1)
+        {
+            first.make_ascii_uppercase();
+        }
+        let heading = self.fault.as_ref().map_or(title, |(fault, _)| fault.heading());
+        let advice =
+            self.fault.as_ref().map(|(fault, _)| format!("<h2>What to do</h2><p>{}</p>", Html(fault.advice())));
+        let link = |trace| format!("<a class=\"go\" href=\"{}\">See how its address was looked for</a>", Html(trace));
+        let link = self.trace.as_ref().map(link);
+        let kind = self.fault.as_ref().map(|(fault, _)| format!(" · {}", fault.word())).unwrap_or_default();
+        format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+             <title>{heading}</title><style>{STYLE}</style>\n\
+             <main><article><h1>{heading}</h1>\n<p>{}</p>\n{}{}</article>\n<footer>{title}{kind} · from rootwalk, {}</footer>\
+             </main></html>\n",
+            // Each server that failed on a line of its own.
+            sentence.split("; ").map(|part| Html(part).to_string()).collect::<Vec<_>>().join(";<br>"),
+            advice.unwrap_or_default(),
+            link.unwrap_or_default(),
+            if self.is_of_proxy() { "the proxy that your browser asked, not from the site" } else { "the resolver" },
+        )
+    }
+
     /// Fills `response`, which keeps the headers that it has (such as Allow).
     pub(super) fn fill(&self, mut response: Response, accept: &HeaderMap) -> Response {
         let (media_type, body) = self.rendered(accept);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let fixed = [
+            (CONTENT_TYPE, media_type),
+            (CONTENT_SECURITY_POLICY, POLICY),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            // What was asked for is not told to the page of the walk, nor to anybody else.
+            (REFERRER_POLICY, "no-referrer"),
+            (CACHE_CONTROL, "no-store"),
+        ];
+        for (name, value) in fixed {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
         headers.remove(CONTENT_LENGTH);
-        if let Some(status) = self.proxy_status.as_ref().and_then(|status| HeaderValue::from_str(status).ok()) {
-            headers.insert("proxy-status", status);
+        if let Some(told) = self.fault.as_ref().and_then(|(_, told)| HeaderValue::from_str(told).ok()) {
+            headers.insert("proxy-status", told);
         }
         *response.body_mut() = Body::from(body);
         response

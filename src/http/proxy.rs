@@ -25,15 +25,14 @@ use tokio::time::{Duration, Instant, sleep_until, timeout};
 use super::ProxySettings;
 use super::balance::{Busy, HostPort, Policy, Wish};
 use super::connect::{Client, Connected, Host, Link, Services, Unconnected, Way, connect};
+use super::fault::Fault;
 use super::hop::{self, PSEUDONYM, quoted};
 use super::page::InUrl;
-use super::pool::{Key, Origin};
+use super::pool::{Key, Origin, Pool};
 use super::problem::Problem;
 use super::routes::Front;
 use super::watch::{Activity, Watched};
 use crate::journey::{Attempt, AttemptEnd, Spoken};
-use crate::listen::Peer;
-use crate::wire::text::rcode_name;
 use crate::wire::{Question, RecordType};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
@@ -84,33 +83,33 @@ pub(super) const fn is_web_port(port: u16) -> bool {
 }
 
 /// Makes a tunnel to the target of a CONNECT.
-pub(super) async fn tunnel(front: &Front, mut request: Request, peer: Peer) -> Result<Response, Problem> {
+pub(super) async fn tunnel(front: &Front, mut request: Request, client: Client<'_>) -> Result<Response, Problem> {
     let authority = request.uri().authority().ok_or_else(|| Problem::bad_request("CONNECT needs a host and a port"))?;
     let target = Target::of(authority, None)?;
     let proxy = &front.settings.proxy;
     if !proxy.connect_ports.contains(&target.port) {
         let sentence =
             format!("there are no tunnels to port {}; proxy.connect_ports lists those there are", target.port);
-        return Err(Problem::new(StatusCode::FORBIDDEN, sentence).with_status(&error("http_request_denied", "")));
+        return Err(Fault::Denied.problem(sentence, ""));
     }
     let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many tunnels are open");
     let place = Arc::clone(&front.tunnels).try_acquire_owned().map_err(|_| busy())?;
     let (name, url) = (target.name(), target.authority.to_string());
-    let wish = Wish { policy: policy(&target.host, proxy), url: &url, client: peer.client.ip() };
+    let wish = Wish { policy: policy(&target.host, proxy), url: &url, client: client.peer.client.ip() };
     // A browser behind a proxy leaves HTTPS records to the proxy, and what goes to 443 is https. Whatever they say,
     // the other end proves to the client who it is.
     let spoken = Spoken { alpn: TUNNELLED, ports: |listed, port| listed.contains(&port), listed: &proxy.connect_ports };
     let services = if target.port == 443 { Services::Followed(spoken) } else { Services::Ignored };
     let way = Way { name: &name, wish, pooled: false, services, origin: Instant::now() };
-    let connected = open(front, &target, way, peer).await?;
+    let connected = open(front, &target, way, client).await?;
     let status = next_hop(&connected);
     let Connected { link, busy, .. } = connected;
     let Link::Fresh(origin) = link else { return Err(Problem::bad_request("a tunnel needs a connection of its own")) };
-    let (client, idle) = (hyper::upgrade::on(&mut request), proxy.tunnel_idle);
+    let (upgraded, idle) = (hyper::upgrade::on(&mut request), proxy.tunnel_idle);
     spawn_local(async move {
         let (_place, _busy) = (place, busy);
-        if let Ok(client) = client.await {
-            carry(TokioIo::new(client), origin, idle).await;
+        if let Ok(upgraded) = upgraded.await {
+            carry(TokioIo::new(upgraded), origin, idle).await;
         }
     });
     let mut response = Response::new(Body::empty());
@@ -119,7 +118,7 @@ pub(super) async fn tunnel(front: &Front, mut request: Request, peer: Peer) -> R
 }
 
 /// Fetches the target of a request in absolute form.
-pub(super) async fn forward(front: &Front, request: Request, peer: Peer) -> Result<Response, Problem> {
+pub(super) async fn forward(front: &Front, request: Request, client: Client<'_>) -> Result<Response, Problem> {
     let (mut head, body) = request.into_parts();
     if head.uri.scheme() != Some(&Scheme::HTTP) {
         return Err(Problem::bad_request("only http is fetched here; https goes through a tunnel (CONNECT)"));
@@ -128,18 +127,17 @@ pub(super) async fn forward(front: &Front, request: Request, peer: Peer) -> Resu
     let target = Target::of(authority, Some(80))?;
     if !is_web_port(target.port) {
         let sentence = format!("port {} is not a port for HTTP", target.port);
-        return Err(Problem::new(StatusCode::FORBIDDEN, sentence).with_status(&error("http_request_denied", "")));
+        return Err(Fault::Denied.problem(sentence, ""));
     }
     if hop::was_here(&head.headers) {
-        let problem = Problem::new(StatusCode::LOOP_DETECTED, "this request was here before, as its Via says");
-        return Err(problem.with_status(&error("proxy_loop_detected", "")));
+        return Err(Fault::Loop.problem("this request was here before, as its Via says", ""));
     }
     // What carries a body cannot change the protocol: nobody could say where the body ends.
     let upgrade = hop::upgrade(&head.headers).filter(|_| body.is_end_stream());
-    let client = upgrade.is_some().then(|| head.extensions.remove::<OnUpgrade>()).flatten();
+    let upgraded = upgrade.is_some().then(|| head.extensions.remove::<OnUpgrade>()).flatten();
     outbound(&mut head, &target, upgrade.as_ref())?;
-    let (response, status) = exchange(front, &target, Request::from_parts(head, body), peer).await?;
-    inbound(front, response, client, &status)
+    let (response, status) = exchange(front, &target, Request::from_parts(head, body), client).await?;
+    inbound(front, response, upgraded, &status)
 }
 
 /// Makes the head of a request ready for the origin.
@@ -166,15 +164,16 @@ async fn exchange(
     front: &Front,
     target: &Target,
     mut request: Request,
-    peer: Peer,
+    client: Client<'_>,
 ) -> Result<(hyper::Response<hyper::body::Incoming>, String), Problem> {
     let (name, url) = (target.name(), format!("{}{}", target.authority, request.uri()));
-    let wish = Wish { policy: policy(&target.host, &front.settings.proxy), url: &url, client: peer.client.ip() };
+    let policy = policy(&target.host, &front.settings.proxy);
+    let wish = Wish { policy, url: &url, client: client.peer.client.ip() };
     loop {
         // RFC 9460 §9.5 would have us change http to https where there is an HTTPS record. That is for the client to
         // do: it asked for http, and would take the answer for one that anybody could have changed.
         let way = Way { name: &name, wish, pooled: true, services: Services::Ignored, origin: Instant::now() };
-        let connected = open(front, target, way, peer).await?;
+        let connected = open(front, target, way, client).await?;
         let status = next_hop(&connected);
         let Connected { link, busy, address, good_until, .. } = connected;
         let (mut origin, was_pooled) = match link {
@@ -186,7 +185,7 @@ async fn exchange(
             Ok(Ok(response)) => {
                 busy.answered(begun.elapsed());
                 origin.good_until = good_until.min(Instant::now() + POOLED);
-                spawn_local(give_back(front.clone(), (name, address), origin, busy));
+                spawn_local(give_back(Arc::clone(&front.pool), (name, address), origin, busy));
                 return Ok((response, status));
             }
             Ok(Err(mut failed)) => match failed.take_message() {
@@ -196,8 +195,7 @@ async fn exchange(
             },
             Err(_) => {
                 let sentence = format!("{} at {} did not answer in time", target.authority, address);
-                let problem = Problem::new(StatusCode::GATEWAY_TIMEOUT, sentence);
-                return Err(problem.with_status(&error("http_response_timeout", "")));
+                return Err(Fault::Unanswered.problem(sentence, ""));
             }
         }
     }
@@ -205,20 +203,19 @@ async fn exchange(
 
 /// An origin that was reached and gave no answer.
 fn broken(why: &hyper::Error, target: &Target, address: SocketAddr) -> Problem {
-    let (kind, what) = if why.is_parse() {
-        ("http_protocol_error", "sent what is not HTTP")
+    let (fault, what) = if why.is_parse() {
+        (Fault::NotHttp, "sent what is not HTTP")
     } else {
-        ("connection_terminated", "closed the connection without an answer")
+        (Fault::Terminated, "closed the connection without an answer")
     };
-    let sentence = format!("{} at {address} {what}", target.authority);
-    Problem::new(StatusCode::BAD_GATEWAY, sentence).with_status(&error(kind, &why.to_string()))
+    fault.problem(format!("{} at {address} {what}", target.authority), &why.to_string())
 }
 
 /// Makes the answer of an origin ready for the client.
 fn inbound(
     front: &Front,
     mut response: hyper::Response<hyper::body::Incoming>,
-    client: Option<OnUpgrade>,
+    upgraded: Option<OnUpgrade>,
     status: &str,
 ) -> Result<Response, Problem> {
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -233,9 +230,8 @@ fn inbound(
     if !switched {
         return Ok(Response::from_parts(head, Body::new(body)));
     }
-    let (Some(client), Some(protocol)) = (client, protocol) else {
-        let problem = Problem::new(StatusCode::BAD_GATEWAY, "the server changed to a protocol that nobody asked for");
-        return Err(problem.with_status(&error("http_upgrade_failed", "")));
+    let (Some(client), Some(protocol)) = (upgraded, protocol) else {
+        return Err(Fault::NoUpgrade.problem("the server changed to a protocol that nobody asked for", ""));
     };
     head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(UPGRADE, protocol);
@@ -252,9 +248,9 @@ fn inbound(
 }
 
 /// A connection to the target, or the problem that the client gets to see.
-async fn open(front: &Front, target: &Target, way: Way<'_>, peer: Peer) -> Result<Connected, Problem> {
-    let opened = connect(front, &Client { front, peer }, &target.host, way).await;
-    let connected = opened.map_err(|why| problem(front, why, target, peer))?;
+async fn open(front: &Front, target: &Target, way: Way<'_>, client: Client<'_>) -> Result<Connected, Problem> {
+    let opened = connect(front, &client, &target.host, way).await;
+    let connected = opened.map_err(|why| problem(why, target, client))?;
     tracing::debug!(target = %target.authority, address = %connected.address, attempts = ?connected.attempts, "connected");
     if let Link::Fresh(stream) = &connected.link {
         let _ = stream.set_nodelay(true);
@@ -264,8 +260,7 @@ async fn open(front: &Front, target: &Target, way: Way<'_>, peer: Peer) -> Resul
 
 async fn handshake(stream: TcpStream, address: SocketAddr) -> Result<Origin, Problem> {
     let failed = |why: hyper::Error| {
-        let problem = Problem::new(StatusCode::BAD_GATEWAY, format!("{address} closed the connection at once"));
-        problem.with_status(&error("connection_terminated", &why.to_string()))
+        Fault::Terminated.problem(format!("{address} closed the connection at once"), &why.to_string())
     };
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     // How it ends is told to whoever waits for an answer on it.
@@ -273,15 +268,12 @@ async fn handshake(stream: TcpStream, address: SocketAddr) -> Result<Origin, Pro
     Ok(Origin { sender, good_until: Instant::now() })
 }
 
-/// Waits until the answer was read, then keeps the connection for the next request as long as it is good.
-async fn give_back(front: Front, key: Key, mut origin: Origin, busy: Busy) {
+/// Waits until the answer was read, then keeps the connection for the next request.
+async fn give_back(pool: Arc<Pool>, key: Key, mut origin: Origin, busy: Busy) {
     let read = origin.sender.ready().await;
     drop(busy);
     if read.is_ok() {
-        let good_until = origin.good_until;
-        front.pool.put(key, origin);
-        sleep_until(good_until).await;
-        front.pool.sweep();
+        pool.put(key, origin);
     }
 }
 
@@ -307,43 +299,24 @@ async fn carry(
 }
 
 /// What the client is told when there is no connection.
-fn problem(front: &Front, why: Unconnected, target: &Target, peer: Peer) -> Problem {
-    let host = target.authority.host();
-    let (kind, sentence) = why.told(host);
+fn problem(why: Unconnected, target: &Target, client: Client<'_>) -> Problem {
+    let Client { front, here, .. } = client;
+    let (fault, sentence) = why.told(target.authority.host());
     let problem = match why {
-        Unconnected::Resolver(problem) => problem.with_status(&error(kind, "")),
-        Unconnected::Dns { rcode, ede } => {
-            let code = ede.map(|ede| format!("; info-code={}", ede.code)).unwrap_or_default();
-            let status = format!("{kind}; rcode={}{code}", quoted(&rcode_name(rcode)));
-            Problem::new(StatusCode::BAD_GATEWAY, sentence.clone()).with_status(&error(&status, &sentence))
-        }
-        Unconnected::Prohibited(_) | Unconnected::Upgrade => {
-            Problem::new(StatusCode::FORBIDDEN, sentence.clone()).with_status(&error(kind, &sentence))
-        }
-        Unconnected::Refused(_) => {
-            Problem::new(StatusCode::BAD_GATEWAY, sentence.clone()).with_status(&error(kind, &sentence))
-        }
-        Unconnected::Late(_) => {
-            Problem::new(StatusCode::GATEWAY_TIMEOUT, sentence.clone()).with_status(&error(kind, &sentence))
-        }
+        Unconnected::Resolver(problem) => problem.with_fault(fault, ""),
+        _ => fault.problem(sentence.clone(), &sentence),
     };
     match &target.host {
         Host::Name(name) => {
             // The walk that has led here, and not another one; what policy answers is told without a walk.
             let question = Question::new(name.clone(), RecordType::A);
             match front.resolver.past().newest(|kept| kept.told.answers(&question)) {
-                Some(kept) => problem.with_trace(peer.local, format_args!("/t/{}", kept.id)),
-                None => problem.with_trace(peer.local, format_args!("/trace/{}?type=A", InUrl(&name.to_string()))),
+                Some(kept) => problem.with_trace(format!("{here}/t/{}", kept.id)),
+                None => problem.with_trace(format!("{here}/trace/{}?type=A", InUrl(&name.to_string()))),
             }
         }
         Host::Address(_) => problem,
     }
-}
-
-/// An error in the words of RFC 9209 §2.3.
-fn error(kind: &str, details: &str) -> String {
-    let details = if details.is_empty() { String::new() } else { format!("; details={}", quoted(details)) };
-    format!("{PSEUDONYM}; error={kind}{details}")
 }
 
 /// The address that was taken, and what became of the others.

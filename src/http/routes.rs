@@ -12,6 +12,8 @@ use tokio::sync::Semaphore;
 use tower_service::Service as _;
 
 use super::balance::Balance;
+use super::connect::Client;
+use super::here::Here;
 use super::journey::{self, Trust};
 use super::pool::Pool;
 use super::problem::Problem;
@@ -61,30 +63,27 @@ impl Front {
     }
 
     /// Answers one request, whatever it is.
-    pub(super) async fn answer(&self, request: Request, peer: Peer) -> Response {
+    pub(super) async fn answer(&self, request: Request, peer: Peer, here: &Here) -> Response {
         // What the answer depends on, whoever gives it; most requests say nothing of it.
         let mut wishes = HeaderMap::new();
         for accept in request.headers().get_all(ACCEPT) {
             wishes.append(ACCEPT, accept.clone());
         }
         let wants_change = request.headers().contains_key(UPGRADE);
-        let mut response = self.find(request, peer).await.unwrap_or_else(IntoResponse::into_response);
-        let is_problem = match response.extensions_mut().remove::<Problem>() {
-            Some(problem) => {
-                response = problem.fill(response, &wishes);
-                true
-            }
-            None => false,
-        };
+        let mut response = self.find(request, peer, here).await.unwrap_or_else(IntoResponse::into_response);
+        let problem = response.extensions_mut().remove::<Problem>();
+        if let Some(problem) = &problem {
+            response = problem.fill(response, &wishes);
+        }
         // Where a change of protocol was asked for and not granted, nobody watches what comes next.
         let stays = wants_change && response.status() != StatusCode::SWITCHING_PROTOCOLS;
-        if stays || is_problem && response.headers().contains_key("proxy-status") {
+        if stays || problem.is_some_and(|problem| problem.is_of_proxy()) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
-    async fn find(&self, mut request: Request, peer: Peer) -> Result<Response, Problem> {
+    async fn find(&self, mut request: Request, peer: Peer, here: &Here) -> Result<Response, Problem> {
         if !self.resolver.admits(peer.client.ip()) {
             let sentence = "clients of this network are not served here (server.allow)";
             return Err(Problem::new(StatusCode::FORBIDDEN, sentence));
@@ -93,15 +92,17 @@ impl Front {
             if !self.settings.proxy.on {
                 return Err(Problem::new(StatusCode::FORBIDDEN, "this server is no proxy (proxy.on)"));
             }
+            let client = Client { front: self, peer, here };
             return match *request.method() {
-                Method::CONNECT => proxy::tunnel(self, request, peer).await,
-                _ => proxy::forward(self, request, peer).await,
+                Method::CONNECT => proxy::tunnel(self, request, client).await,
+                _ => proxy::forward(self, request, client).await,
             };
         }
         let (head, body) = request.into_parts();
-        guard::judge(&head, &self.settings.hosts)?;
+        let called = guard::judge(&head, &self.settings.hosts)?;
         request = Request::from_parts(head, body);
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(called.map_or_else(|| here.clone(), |called| here.called(&called)));
         Ok(self.routes.clone().call(request).await.unwrap_or_else(|never| match never {}))
     }
 

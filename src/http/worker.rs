@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::HttpSettings;
 use super::bind::Doors;
+use super::here::Here;
 use super::routes::Front;
 use super::strict::Strict;
 use super::watch::{Activity, Held, Watched};
@@ -150,9 +151,12 @@ async fn accept(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, worke
         spawn_local(async move {
             let _seat = seat;
             match tls {
-                None => serve(stream, peer, &worker).await,
+                None => serve(stream, peer, Here::plain(local), worker).await,
                 Some(tls) => match timeout(worker.settings.idle.min(HANDSHAKE), tls.accept(stream)).await {
-                    Ok(Ok(stream)) => serve(stream, peer, &worker).await,
+                    Ok(Ok(stream)) => {
+                        let here = Here::secure(local, stream.get_ref().1.server_name());
+                        serve(stream, peer, here, worker).await;
+                    }
                     Ok(Err(error)) => tracing::debug!("no TLS with {client}: {error}"),
                     Err(_) => tracing::debug!("no TLS with {client}: it takes too long"),
                 },
@@ -162,15 +166,15 @@ async fn accept(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, worke
 }
 
 /// Serves one connection to its end.
-async fn serve<S>(stream: S, peer: Peer, worker: &Worker)
+async fn serve<S>(stream: S, peer: Peer, here: Here, worker: Rc<Worker>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Activity::new();
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-        let (front, ticket) = (worker.front.clone(), activity.take());
+        let (worker, here, ticket) = (Rc::clone(&worker), here.clone(), activity.take());
         async move {
-            let response = front.answer(request.map(Body::new), peer).await;
+            let response = worker.front.answer(request.map(Body::new), peer, &here).await;
             Ok::<_, Infallible>(response.map(|body| Held { body, _ticket: ticket }))
         }
     });

@@ -310,10 +310,12 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// When the head was there.
     pub head_us: u64,
-    /// What the server says about its own time.
+    /// What the server says about its own time, in the head and behind the body.
     pub server_timing: Vec<ServerTiming>,
     /// The body, once it was read.
     pub body: Option<Body>,
+    /// The fields behind the body (RFC 9110 §6.5).
+    pub trailers: Vec<(String, String)>,
 }
 
 /// What is known of a body. It is counted and thrown away.

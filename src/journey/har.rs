@@ -1,5 +1,5 @@
 //! A journey as an HTTP archive, HAR 1.2, for the tools of others. What HAR has no place for is not in it, except for
-//! the reason of a failure, under a name that begins with `_` as its authors ask.
+//! the reason of a failure and the fields behind a body, under names that begin with `_` as its authors ask.
 
 use serde_json::{Value, json};
 use url::Url;
@@ -91,7 +91,7 @@ fn response(hop: &Hop) -> Value {
         Some(json!({ "name": name.trim(), "value": value.trim() }))
     });
     let bytes = response.body.map(|body| body.bytes);
-    json!({
+    let mut told = json!({
         "status": response.status,
         "statusText": response.reason,
         "httpVersion": response.version,
@@ -104,7 +104,11 @@ fn response(hop: &Hop) -> Value {
         "redirectURL": to,
         "headersSize": -1,
         "bodySize": bytes.map_or(json!(-1), Value::from),
-    })
+    });
+    if !response.trailers.is_empty() {
+        told["_trailers"] = fields(&response.trailers).into();
+    }
+    told
 }
 
 fn fields(headers: &[(String, String)]) -> Vec<Value> {

@@ -18,6 +18,8 @@ pub struct ServerTiming {
     pub description: Option<String>,
     /// Whose share of the work that is.
     pub part: Part,
+    /// Whether it came behind the body, when all was done, and not in the head.
+    pub in_trailer: bool,
 }
 
 /// Who did the work.
@@ -72,12 +74,12 @@ impl Part {
 
 /// Reads one field value: `db;dur=53.2;desc="two queries", app`. What cannot be read is passed over.
 #[must_use]
-pub fn server_timing(value: &str) -> Vec<ServerTiming> {
+pub fn server_timing(value: &str, in_trailer: bool) -> Vec<ServerTiming> {
     let metrics = split(value, ',').into_iter().take(MOST);
-    metrics.filter_map(metric).collect()
+    metrics.filter_map(|text| metric(text, in_trailer)).collect()
 }
 
-fn metric(text: &str) -> Option<ServerTiming> {
+fn metric(text: &str, in_trailer: bool) -> Option<ServerTiming> {
     let mut parts = split(text, ';').into_iter();
     let name = parts.next()?.trim();
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
@@ -96,7 +98,7 @@ fn metric(text: &str) -> Option<ServerTiming> {
         }
     }
     let duration_ms = duration_ms.filter(|ms: &f64| ms.is_finite() && *ms >= 0.0);
-    Some(ServerTiming { name: name.to_owned(), duration_ms, description, part: Part::of(name) })
+    Some(ServerTiming { name: name.to_owned(), duration_ms, description, part: Part::of(name), in_trailer })
 }
 
 /// Splits where `at` stands outside of quotes.
@@ -143,6 +145,7 @@ mod tests {
     fn metrics_are_read_as_the_standard_has_them() {
         let all = server_timing(
             "cache;desc=\"Cache, \\\"Read\\\"\";dur=23.2, db ; dur = 53;dur=1;x=y, total,lb;dur=x;desc=a",
+            false,
         );
         let told: Vec<_> =
             all.iter().map(|one| (one.name.as_str(), one.duration_ms, one.description.as_deref())).collect();
@@ -177,7 +180,7 @@ mod tests {
     proptest! {
         #[test]
         fn anything_is_read_without_harm(text in ".{0,300}") {
-            for one in server_timing(&text) {
+            for one in server_timing(&text, false) {
                 prop_assert!(!one.name.is_empty() && one.duration_ms.is_none_or(|ms| ms.is_finite() && ms >= 0.0));
             }
         }
@@ -189,7 +192,7 @@ mod tests {
             let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
             let written: Vec<String> = metrics.iter()
                 .map(|(name, ms, text)| format!("{name};dur={ms}.5;desc=\"{}\"", quoted(text))).collect();
-            let read = server_timing(&written.join(", "));
+            let read = server_timing(&written.join(", "), true);
             prop_assert_eq!(read.len(), metrics.len());
             for (read, (name, ms, text)) in read.iter().zip(&metrics) {
                 prop_assert_eq!(&read.name, name);

@@ -142,10 +142,12 @@ fn rows(hop: &Hop) -> Vec<Row> {
         let note = hop.response.as_ref().map_or("no answer".to_owned(), |response| response.status.to_string());
         rows.push(Row::new("http", target, Some((request.begun_us, head_us)), Tone::Wait, note));
         if let Some(response) = &hop.response {
-            shares(response, request.begun_us, &mut rows);
+            let wait = (request.begun_us, response.head_us);
+            shares(response, false, wait, "the wait", &mut rows);
             if let Some(body) = response.body {
                 let span = Some((response.head_us, body.ended_us));
                 rows.push(Row::new("body", size(body.bytes), span, Tone::Body, String::new()));
+                shares(response, true, (request.begun_us, body.ended_us), "all", &mut rows);
             }
         }
     }
@@ -264,16 +266,17 @@ fn tried(attempt: &Attempt, end_us: u64) -> Row {
     Row::new("tcp", attempt.address.to_string(), span, tone, note)
 }
 
-/// What the server says about its own time. It says how long, not when; the bars begin with the request.
-fn shares(response: &Response, begun_us: u64, rows: &mut Vec<Row>) {
-    let waited = response.head_us.saturating_sub(begun_us).max(1);
-    for one in &response.server_timing {
+/// What the server says about its own time, in the head or behind the body, as shares of the time until then. It says
+/// how long, not when; the bars begin with the request.
+fn shares(response: &Response, in_trailer: bool, (begun_us, end_us): (u64, u64), of: &str, rows: &mut Vec<Row>) {
+    let waited = end_us.saturating_sub(begun_us).max(1);
+    for one in response.server_timing.iter().filter(|one| one.in_trailer == in_trailer) {
         let what = format!("  {} {}", one.part.word(), safe(&one.name));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is too long is cut anyway")]
         let us = one.duration_ms.map(|ms| (ms * 1000.0) as u64);
         let share = us.map(|us| match us.saturating_mul(100) / waited {
-            0 => "under 1 % of the wait".to_owned(),
-            percent => format!("{percent} % of the wait"),
+            0 => format!("under 1 % of {of}"),
+            percent => format!("{percent} % of {of}"),
         });
         let says = one.description.as_deref().map(safe);
         let note = share.into_iter().chain(says).collect::<Vec<_>>().join(", ");
@@ -324,7 +327,9 @@ impl Look {
         let rest = self.width.saturating_sub(STAGE + what + TIME + 4);
         let bar = (rest * 2 / 5).clamp(LEAST_BAR, MOST_BAR);
         let note = rest.saturating_sub(bar).max(LEAST_BAR);
-        let total = rows.iter().filter_map(|row| row.span).map(|(_, end)| end.saturating_sub(hop.begun_us)).max();
+        // What a server claims may be any number; the scale is that of what was seen.
+        let seen = rows.iter().filter(|row| row.tone != Tone::Server).filter_map(|row| row.span);
+        let total = seen.map(|(_, end)| end.saturating_sub(hop.begun_us)).max();
         let total = total.unwrap_or(0).max(1);
         let end = time(total);
         let scale = format!("0{}{end}", " ".repeat(bar.saturating_sub(1 + end.len())));

@@ -14,7 +14,7 @@ use super::web::WEB;
 use super::{Got, LAB, curl, lab};
 
 /// Asks for a journey.
-fn ask(server: SocketAddr, url: &str, more: &[&str]) -> Got {
+pub(super) fn ask(server: SocketAddr, url: &str, more: &[&str]) -> Got {
     let query = format!("url={}", url.replace('%', "%25").replace('&', "%26").replace('#', "%23"));
     let url = format!("http://{server}/api/journey?{query}");
     let mut all = vec!["-g", &url];

@@ -2,10 +2,10 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::origin::{Origin, send};
+use super::origin::{Origin, hello, send};
 use super::{LAB, curl, lab, url};
 
 #[test]
@@ -64,6 +64,41 @@ fn requests_may_be_pipelined() {
     assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 3);
 }
 
+/// The program in a process of its own, whose memory and files no other test uses.
+struct Program {
+    child: Child,
+    proxy: String,
+}
+
+impl Program {
+    fn start() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+        let free = ["lab", "--authority-port", "0", "--listen", "127.0.0.1:0", "--set", "http.listen=127.0.0.1:0"];
+        let mut child = command.args(free).env_clear().stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let says =
+            lines.find_map(|line| Some(line.strip_prefix("It answers HTTP on http://")?.split('/').next()?.to_owned()));
+        Self { child, proxy: says.unwrap() }
+    }
+
+    fn peak_kib(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn a_large_body_streams_in_constant_memory() {
     const MEBIBYTES: usize = 1024;
@@ -72,32 +107,52 @@ fn a_large_body_streams_in_constant_memory() {
         let block = vec![b'x'; 1 << 20];
         send(stream, &head) && (0..MEBIBYTES).all(|_| stream.get_mut().write_all(&block).is_ok())
     });
-    // A process of its own, whose memory no other test uses.
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
-    let free = ["lab", "--authority-port", "0", "--listen", "127.0.0.1:0", "--set", "http.listen=127.0.0.1:0"];
-    let mut lab = command.args(free).env_clear().stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(lab.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let says =
-        lines.find_map(|line| Some(line.strip_prefix("It answers HTTP on http://")?.split('/').next()?.to_owned()));
-    let proxy = says.unwrap();
-    let peak_kib = || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", lab.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap().to_owned();
-        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap()
-    };
-    let fetch = |path: &str| {
-        let url = format!("http://www.example.com:{}{path}", origin.port());
-        let size = ["-s", "-o", "/dev/null", "-w", "%{size_download}", "-x", &format!("http://{proxy}"), &url]
+    let lab = Program::start();
+    let fetch = || {
+        let url = format!("http://www.example.com:{}/", origin.port());
+        let size = ["-s", "-o", "/dev/null", "-w", "%{size_download}", "-x", &format!("http://{}", lab.proxy), &url]
             .map(str::to_owned);
         let output = Command::new("curl").args(size).env_clear().output().unwrap();
         String::from_utf8(output.stdout).unwrap().parse::<usize>().unwrap()
     };
     // The first one brings in code, and fills what the allocator keeps for the next one.
-    assert_eq!(fetch("/"), MEBIBYTES << 20);
-    let before = peak_kib();
-    assert_eq!(fetch("/"), MEBIBYTES << 20);
-    let grown = peak_kib() - before;
-    lab.kill().unwrap();
-    lab.wait().unwrap();
+    assert_eq!(fetch(), MEBIBYTES << 20);
+    let before = lab.peak_kib();
+    assert_eq!(fetch(), MEBIBYTES << 20);
+    let grown = lab.peak_kib() - before;
     assert!(grown < 8 << 10 && before < 128 << 10, "{before} KiB, and {grown} KiB more for {MEBIBYTES} MiB");
+}
+
+#[test]
+fn a_request_that_is_over_leaves_nothing_behind() {
+    const CLIENTS: usize = 8;
+    const REQUESTS: usize = 1500;
+    let origin = Origin::serve("127.53.80.10", hello);
+    let lab = Program::start();
+    let host = format!("www.example.com:{}", origin.port());
+    let request = format!("GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    // Every other client goes away without a word after half of a request.
+    let visit = |nth: usize, requests: usize| {
+        let mut stream = BufReader::new(TcpStream::connect(&lab.proxy).unwrap());
+        for _ in 0..requests {
+            stream.get_mut().write_all(request.as_bytes()).unwrap();
+            let mut text = String::new();
+            while !text.ends_with("hello\n") {
+                assert!(stream.read_line(&mut text).unwrap() > 0, "{text}");
+            }
+        }
+        if nth.is_multiple_of(2) {
+            stream.get_mut().write_all(&request.as_bytes()[..20]).unwrap();
+        }
+    };
+    let storm = |requests: usize| {
+        std::thread::scope(|scope| (0..CLIENTS).for_each(|nth| drop(scope.spawn(move || visit(nth, requests)))));
+    };
+    storm(REQUESTS / 4);
+    let (kib, files) = (lab.peak_kib(), lab.open_files());
+    storm(REQUESTS);
+    let (kib_more, files_more) = (lab.peak_kib().saturating_sub(kib), lab.open_files().saturating_sub(files));
+    // Something that stays for 300 octets with each request would be found.
+    assert!(kib_more < 3 << 10, "{kib} KiB, and {kib_more} KiB more after {} requests", CLIENTS * REQUESTS);
+    assert!(files_more <= 2 * CLIENTS, "{files} files, and {files_more} more");
 }

@@ -12,6 +12,7 @@ mod past;
 mod proxy;
 mod real;
 mod tls;
+mod trailer;
 mod web;
 
 use std::net::SocketAddr;

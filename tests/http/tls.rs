@@ -79,10 +79,19 @@ fn curl_speaks_both_versions_of_http_and_finds_servers() {
     assert_eq!(curl(&["--cacert", trusted, "--resolve", &resolve, &named]).status, 200);
     let localhost = format!("https://localhost:{port}/");
     assert_eq!(curl(&["--cacert", trusted, "-H", "Host: other.example", &localhost]).status, 421);
+    // Links lead back by the way that the client has come, under the name that it used.
+    for (target, named) in [("localhost", &localhost), ("127.0.0.1", &format!("https://127.0.0.1:{port}/"))] {
+        let link = format!("link      https://{target}:{port}/t/");
+        let lied = ["-H", "X-Forwarded-Proto: http", "-H", "Forwarded: proto=http;host=evil.example"];
+        let got = curl(&[&["--cacert", trusted, &format!("{named}trace/www.example.com")][..], &lied[..]].concat());
+        assert!(got.text().contains(&link), "{}", got.text());
+    }
     // An HTTPS proxy.
     let (proxy, plain) = (format!("https://localhost:{port}"), format!("http://{}/", TLS.met.http));
     let refused = curl(&["--proxy-cacert", trusted, "-x", &proxy, "--noproxy", "", &plain]);
     assert_eq!((refused.status, refused.header("proxy-status").is_some()), (403, true), "{refused:?}");
+    let absent = curl(&["--proxy-cacert", trusted, "-x", &proxy, "--noproxy", "", "http://nope.example.com/"]);
+    assert!(absent.text().contains(&format!("\nhttps://localhost:{port}/t/")), "{absent:?}");
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use axum::body::Body as Payload;
-use axum::http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use axum::http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONNECTION, HOST, HeaderName, HeaderValue, TE, USER_AGENT,
+};
 use axum::http::{self, HeaderMap, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -19,18 +21,20 @@ use url::{Position, Url};
 
 use super::super::worker::Local;
 use super::scout::Scout;
-use crate::journey::{Body, End, Request, Response, server_timing};
+use crate::journey::{Body, End, Request, Response, ServerTiming, server_timing};
 
 /// Octets of the largest head of an answer.
 const HEAD: usize = 64 << 10;
 /// Fields of an answer.
 const FIELDS: usize = 100;
 /// What a browser says that it takes, packed as it would be; what comes is counted and not unpacked.
-const SAID: [(HeaderName, &str); 4] = [
+const SAID: [(HeaderName, &str); 5] = [
     (USER_AGENT, concat!("rootwalk/", env!("CARGO_PKG_VERSION"))),
     (ACCEPT, "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
     (ACCEPT_LANGUAGE, "en;q=0.9,*;q=0.5"),
     (ACCEPT_ENCODING, "gzip, deflate, br, zstd"),
+    // Some servers know only in the end how long it took.
+    (TE, "trailers"),
 ];
 
 /// Octets that went over a connection.
@@ -104,28 +108,41 @@ pub(super) async fn exchange(
     let (answer, _carrier) = if two { over_h2(stream, request).await } else { over_h1(stream, request).await }
         .map_err(|why| broken(&why))?;
     let (head, body) = answer.into_parts();
-    let said = head.headers.get_all("server-timing").iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
     let response = Response {
         status: head.status.as_u16(),
         reason: head.status.canonical_reason().unwrap_or_default().to_owned(),
         version: version(head.version),
         headers: fields(&head.headers),
         head_us: scout.now(),
-        server_timing: said.flat_map(|value| server_timing(&value)).collect(),
+        server_timing: timing(&head.headers, false),
         body: None,
+        trailers: Vec::new(),
     };
     scout.tell("response", &response);
     scout.hop.borrow_mut().response = Some(response);
-    let read = read(body, most, scout).await;
+    let mut trailers = HeaderMap::new();
+    let read = read(body, most, &mut trailers, scout).await;
     scout.tell("body", read.as_ref().unwrap_or_else(|(body, _)| body));
     let (body, end) = match read {
         Ok(body) => (body, Ok(())),
         Err((body, end)) => (body, Err(end)),
     };
+    let behind = timing(&trailers, true);
+    if !trailers.is_empty() {
+        scout.tell("trailer", &behind);
+    }
     if let Some(response) = &mut scout.hop.borrow_mut().response {
         response.body = Some(body);
+        response.server_timing.extend(behind);
+        response.trailers = fields(&trailers);
     }
     end
+}
+
+/// What a head or a trailer says about the time that the server took.
+fn timing(fields: &HeaderMap, in_trailer: bool) -> Vec<ServerTiming> {
+    let said = fields.get_all("server-timing").iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    said.flat_map(|value| server_timing(&value, in_trailer)).collect()
 }
 
 type Answered = Result<(http::Response<Incoming>, Carrier), hyper::Error>;
@@ -158,6 +175,8 @@ fn request(url: &Url, two: bool) -> Result<http::Request<Payload>, End> {
         builder = builder.version(Version::HTTP_2);
     } else {
         builder = builder.header(HOST, &url[Position::BeforeHost..Position::AfterPort]);
+        // RFC 9110 §10.1.4: TE is between us and the next one.
+        builder = builder.header(CONNECTION, "te");
     }
     for (name, value) in SAID {
         builder = builder.header(name, HeaderValue::from_static(value));
@@ -168,7 +187,7 @@ fn request(url: &Url, two: bool) -> Result<http::Request<Payload>, End> {
 }
 
 /// Reads a body to its end, or as far as it is wanted. What was read counts even when the rest does not come.
-async fn read(mut body: Incoming, most: u64, scout: &Scout<'_>) -> Result<Body, (Body, End)> {
+async fn read(mut body: Incoming, most: u64, trailers: &mut HeaderMap, scout: &Scout<'_>) -> Result<Body, (Body, End)> {
     let mut counted = Body::default();
     loop {
         let frame = body.frame().await;
@@ -180,6 +199,9 @@ async fn read(mut body: Incoming, most: u64, scout: &Scout<'_>) -> Result<Body, 
                 if counted.bytes > most {
                     counted.cut = true;
                     return Ok(counted);
+                }
+                if let Ok(behind) = frame.into_trailers() {
+                    trailers.extend(behind);
                 }
             }
             Some(Err(why)) => {

@@ -154,8 +154,8 @@ async fn reach(
         Ok(connected) => connected,
         Err(Unconnected::Upgrade) => return Ok(None),
         Err(why) => {
-            let (error, why) = why.told(text);
-            return Err(End::Failed { error, why });
+            let (fault, why) = why.told(text);
+            return Err(End::Failed { error: fault.word(), why });
         }
     };
     let tcp = tcp(&connected);

@@ -12,15 +12,17 @@ mod travelled;
 mod zoo;
 
 use std::fmt::Display;
+use std::sync::Arc;
 
-use axum::http::HeaderMap;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::problem::liked;
+use super::problem::{Problem, liked};
+use crate::serve::{Kept, Ring};
 
 pub(super) use assets::asset;
 pub(super) use html::{Html, InUrl};
@@ -78,6 +80,16 @@ impl Form {
         }
     }
 
+    /// The form that the end of a name asks for, or the client by its wish.
+    fn named(suffix: Option<&str>, headers: &HeaderMap) -> Option<Self> {
+        match suffix {
+            None => Some(Self::of(headers)),
+            Some("json") => Some(Self::Json),
+            Some("txt") => Some(Self::Text),
+            Some(_) => None,
+        }
+    }
+
     fn media_type(self) -> &'static str {
         match self {
             Self::Html => "text/html; charset=utf-8",
@@ -85,6 +97,17 @@ impl Form {
             Self::Text => "text/plain; charset=utf-8",
         }
     }
+}
+
+/// What is kept under a name such as `86d0dba09a89.txt`, and the end of that name; `what` it is stands in the sentence when
+/// it is gone.
+fn find<'a, T>(ring: &Ring<T>, name: &'a str, what: &str) -> Result<(Arc<Kept<T>>, Option<&'a str>), Problem> {
+    let (id, suffix) = name.split_once('.').map_or((name, None), |(id, suffix)| (id, Some(suffix)));
+    let kept = id.parse().ok().and_then(|id| ring.get(id)).ok_or_else(|| {
+        let why = "newer ones took its place (http.past_size), or the program was started anew";
+        Problem::new(StatusCode::NOT_FOUND, format!("this {what} is not kept any more: {why}"))
+    })?;
+    Ok((kept, suffix))
 }
 
 /// `GET /`.

@@ -1,7 +1,6 @@
 //! One walk, to be read: `/trace/NAME?type=` walks now, `/t/ID` tells a walk of the past.
 
 use std::fmt::{self, Display, Write as _};
-use std::net::SocketAddr;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, State};
@@ -9,14 +8,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::super::here::Here;
 use super::super::json::{flag, question};
 use super::super::problem::Problem;
 use super::super::routes::Front;
 use super::super::tell::{self, Document, pretty};
 use super::html::{Html, InUrl, Ms};
-use super::{Form, answer, shell};
+use super::{Form, answer, find, shell};
 use crate::listen::Peer;
-use crate::serve::{Id, Kept, Knowledge, Occasion, Walked};
+use crate::serve::{Kept, Knowledge, Occasion, Walked};
 use crate::trace::{Event, Judged, Paint, Tone, Trace};
 
 /// What may stand behind the question mark.
@@ -54,7 +54,7 @@ pub(in crate::http) async fn ask(asked: Result<Query<Typed>, QueryRejection>) ->
 /// `GET /trace/NAME?type=…`.
 pub(in crate::http) async fn trace(
     State(front): State<Front>,
-    Extension(peer): Extension<Peer>,
+    (Extension(peer), Extension(here)): (Extension<Peer>, Extension<Here>),
     Path(name): Path<String>,
     headers: HeaderMap,
     how: Result<Query<How>, QueryRejection>,
@@ -64,49 +64,34 @@ pub(in crate::http) async fn trace(
     let from = if flag("cold", how.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
     let unchecked = flag("cd", how.cd.as_deref())?;
     let kept = tell::walk(&front, question, peer, (from, unchecked), None)?.end().await?;
-    Ok(told(&kept, Form::of(&headers), peer.local))
+    Ok(told(&kept, Form::of(&headers), &here))
 }
 
 /// `GET /t/ID`, and `/t/ID.json` and so on where a form cannot be wished for otherwise.
 pub(in crate::http) async fn kept(
     State(front): State<Front>,
-    Extension(peer): Extension<Peer>,
+    Extension(here): Extension<Here>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (id, suffix) = name.split_once('.').map_or((name.as_str(), None), |(id, suffix)| (id, Some(suffix)));
-    let gone =
-        "this walk is not kept any more: newer ones took its place (http.past_size), or the program was started anew";
-    let kept = id.parse().ok().and_then(|id| front.resolver.past().get(id));
-    let kept = kept.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, gone))?;
+    let (kept, suffix) = find(front.resolver.past(), &name, "walk")?;
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, "a walk can be had as .json, .txt, .mmd and .svg");
     Ok(match suffix {
-        None => told(&kept, Form::of(&headers), peer.local),
-        Some("json") => told(&kept, Form::Json, peer.local),
-        Some("txt") => told(&kept, Form::Text, peer.local),
         Some("mmd") => answer(Form::Text.media_type(), kept.told.trace.to_mermaid()),
         Some("svg") => answer("image/svg+xml", kept.told.trace.to_svg()),
-        Some(_) => {
-            let sentence = "a walk can be had as .json, .txt, .mmd and .svg";
-            return Err(Problem::new(StatusCode::NOT_FOUND, sentence));
-        }
+        suffix => told(&kept, Form::named(suffix, &headers).ok_or_else(unknown)?, &here),
     })
 }
 
-fn told(kept: &Kept<Walked>, form: Form, here: SocketAddr) -> Response {
+fn told(kept: &Kept<Walked>, form: Form, here: &Here) -> Response {
     let trace = &kept.told.trace;
     match form {
         Form::Json => answer(form.media_type(), pretty(&Document::new(kept))),
-        Form::Text => answer(form.media_type(), format!("{}{}", trace.to_text(Paint::Plain), Link(here, kept.id))),
+        Form::Text => {
+            let text = trace.to_text(Paint::Plain);
+            answer(form.media_type(), format!("{text}  link      {here}/t/{}\n", kept.id))
+        }
         Form::Html => answer(form.media_type(), shell(&trace.title(), &kept.id.to_string(), Told(kept))),
-    }
-}
-
-/// The last line of the text.
-struct Link(SocketAddr, Id);
-
-impl Display for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  link      http://{}/t/{}", self.0, self.1)
     }
 }
 

@@ -1,7 +1,6 @@
 //! One journey to a page, to be read: `/journey?url=` goes now, `/j/ID` tells one of the past.
 
 use std::fmt::{self, Display};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
@@ -10,12 +9,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
+use super::super::here::Here;
 use super::super::journey::{Asked, begin};
 use super::super::problem::Problem;
 use super::super::routes::Front;
 use super::super::tell::pretty;
 use super::html::Html;
-use super::{Form, answer, shell};
+use super::{Form, answer, find, shell};
 use crate::journey::{Journey, Look, har, waterfall};
 use crate::listen::Peer;
 use crate::serve::{Id, Kept};
@@ -43,42 +43,34 @@ pub(in crate::http) fn keep(front: &Front, journey: Journey) -> Arc<Kept<Journey
 /// `GET /journey?url=…`.
 pub(in crate::http) async fn journey(
     State(front): State<Front>,
-    Extension(peer): Extension<Peer>,
+    (Extension(peer), Extension(here)): (Extension<Peer>, Extension<Here>),
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let kept = begin(&front, peer, &headers, asked, None)?.end().await?;
-    Ok(told(&kept, Form::of(&headers), peer.local))
+    Ok(told(&kept, Form::of(&headers), &here))
 }
 
 /// `GET /j/ID`, and `/j/ID.json` and so on where a form cannot be wished for otherwise.
 pub(in crate::http) async fn travelled(
     State(front): State<Front>,
-    Extension(peer): Extension<Peer>,
+    Extension(here): Extension<Here>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (id, suffix) = name.split_once('.').map_or((name.as_str(), None), |(id, suffix)| (id, Some(suffix)));
-    let gone = "this journey is not kept any more: newer ones took its place, or the program was started anew";
-    let kept = id.parse().ok().and_then(|id| front.journeys.get(id));
-    let kept = kept.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, gone))?;
+    let (kept, suffix) = find(&front.journeys, &name, "journey")?;
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, "a journey can be had as .json, .txt and .har");
     Ok(match suffix {
-        None => told(&kept, Form::of(&headers), peer.local),
-        Some("json") => told(&kept, Form::Json, peer.local),
-        Some("txt") => told(&kept, Form::Text, peer.local),
         Some("har") => answer(Form::Json.media_type(), pretty(&har(&kept.told))),
-        Some(_) => {
-            let sentence = "a journey can be had as .json, .txt and .har";
-            return Err(Problem::new(StatusCode::NOT_FOUND, sentence));
-        }
+        suffix => told(&kept, Form::named(suffix, &headers).ok_or_else(unknown)?, &here),
     })
 }
 
-fn told(kept: &Kept<Journey>, form: Form, here: SocketAddr) -> Response {
+fn told(kept: &Kept<Journey>, form: Form, here: &Here) -> Response {
     let text = || waterfall(&kept.told, &Look { width: 110, unicode: true, colours: false });
     match form {
         Form::Json => answer(form.media_type(), pretty(&Document::new(kept))),
-        Form::Text => answer(form.media_type(), format!("{}\nhttp://{here}/j/{}\n", text(), kept.id)),
+        Form::Text => answer(form.media_type(), format!("{}\n{here}/j/{}\n", text(), kept.id)),
         Form::Html => {
             let page = Told { url: &kept.told.url, text: &text(), id: kept.id };
             answer(form.media_type(), shell(&kept.told.url, &kept.id.to_string(), page))

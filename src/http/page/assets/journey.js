@@ -35,6 +35,7 @@ export class Journey {
       hop.race?.attempts.forEach((attempt) => tell("attempt", attempt));
       for (const kind of ["tls", "request", "response"]) if (hop[kind]) tell(kind, hop[kind]);
       if (hop.response?.body) tell("body", hop.response.body);
+      if (hop.response) tell("trailer", hop.response.server_timing.filter((timing) => timing.in_trailer));
       if (hop.end) tell("end", hop.end, hop.begun_us + hop.time_us);
     });
     drawn.finish(journey);
@@ -123,20 +124,32 @@ export class Journey {
   on_response(response, hop) {
     const row = hop.request;
     if (row) this.close(row, response.head_us, response.status < 400 ? "good" : "bad", `${response.status} ${response.reason ?? ""} by ${response.version}`);
-    let from = hop.begun ?? response.head_us;
-    for (const timing of response.server_timing) {
-      // The header does not say when a part began: they stand one behind the other.
-      const part = this.row(hop, PARTS[timing.part] ?? timing.part, [timing.description || timing.name], from, null, "part");
-      from += timing.duration_ms * 1000;
-      this.close(part, Math.min(from, response.head_us), "asked", "");
-      part.value.textContent = `${timing.duration_ms.toFixed(timing.duration_ms < 10 ? 2 : 0)} ms`;
-    }
+    this.parts(hop, response.server_timing.filter((timing) => !timing.in_trailer), response.head_us);
     hop.headUs = response.head_us;
+  }
+
+  /** What the server says about its own time, until `end`. */
+  parts(hop, timings, end) {
+    let from = hop.begun ?? end;
+    for (const timing of timings) {
+      // Nobody says when a part began: they stand one behind the other.
+      const part = this.row(hop, PARTS[timing.part] ?? timing.part, [timing.description || timing.name], Math.min(from, end), null, "part");
+      const ms = timing.duration_ms;
+      from += (ms ?? 0) * 1000;
+      this.close(part, Math.min(from, end), "asked", "");
+      part.value.textContent = ms === null ? "" : `${ms.toFixed(ms < 10 ? 2 : 0)} ms`;
+    }
+  }
+
+  /** The same, said behind the body. */
+  on_trailer(timings, hop) {
+    this.parts(hop, timings, hop.bodyUs ?? this.now);
   }
 
   on_body(body, hop) {
     const row = this.row(hop, "Body", [octets(body.bytes)], hop.headUs ?? body.ended_us);
     this.close(row, body.ended_us, body.cut ? "bad" : "good", body.cut ? "cut off" : "");
+    hop.bodyUs = body.ended_us;
   }
 
   on_end(end, hop) {
