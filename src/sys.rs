@@ -243,6 +243,15 @@ pub(crate) fn ignore_path_mtu(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()
     }
 }
 
+/// Gives a socket a receive buffer of so many octets, whatever net.core.rmem_max says.
+///
+/// # Errors
+/// Without the privilege to (CAP_NET_ADMIN).
+pub(crate) fn force_receive_buffer(socket: BorrowedFd<'_>, octets: usize) -> io::Result<()> {
+    let octets = libc::c_int::try_from(octets).unwrap_or(libc::c_int::MAX);
+    set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, octets)
+}
+
 fn set_option(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
     let (value, len) = (&raw const value, socklen(size_of::<libc::c_int>()));
     // SAFETY: `value` points at an integer of `len` octets on this stack frame, which setsockopt only reads.

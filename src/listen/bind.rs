@@ -10,7 +10,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::{ListenSettings, Transport};
 use crate::sys;
 
-/// Datagrams that the kernel may hold for a busy worker, in octets. It grants what net.core.rmem_max allows.
+/// Datagrams that the kernel may hold for a busy worker, in octets. Without CAP_NET_ADMIN it grants what net.core.rmem_max
+/// allows: commonly 208 KiB, which are less than three hundred queries.
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -125,7 +126,9 @@ pub(crate) fn unbound(address: SocketAddr, transport: Transport) -> io::Result<S
         Transport::Tcp => socket.set_reuse_address(true)?,
         Transport::Udp => {
             // A wish only: a smaller buffer than this loses packets sooner under load, and that is all.
-            let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+            if sys::force_receive_buffer(socket.as_fd(), RECEIVE_BUFFER).is_err() {
+                let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+            }
             let _ = sys::ignore_path_mtu(socket.as_fd(), v6);
             if address.ip().is_unspecified() {
                 sys::want_local_address(socket.as_fd(), v6)?;

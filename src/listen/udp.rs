@@ -1,8 +1,11 @@
 //! The UDP loop of a worker: take what waits, answer it, send the answers, all in batches.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::collections::vec_deque::Drain;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,7 +19,7 @@ use tokio::time::Instant;
 use super::waiting::{Place, Waiting};
 use super::worker::Worker;
 use super::{Now, Peer, Responder, Transport};
-use crate::sys::{self, Batch};
+use crate::sys::{self, BATCH, Batch};
 
 /// Pause after an error that a socket should not give, so that it cannot keep the processor busy.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -24,15 +27,15 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Batches taken in a row before the other tasks of the worker get their turn: what is known is answered before what has
 /// to be looked up, and two thousand queries take a few milliseconds.
 const ROUNDS: usize = 64;
-/// Queries that have to wait, taken in a row before those that wait already get their turn: else a burst begins more walks at
-/// once than can be served before servers seem late to them.
-const BEGUN: usize = 256;
-/// A worker that sends an answer so long after it was there has more to look up than it can. New queries that would have to
-/// wait are dropped then, which a client takes for the loss of a packet: the walks that have begun end before servers seem
-/// late to them, at 50 ms at the earliest, and are asked a second time when the load is highest.
+/// How long a worker may be away from its socket while queries wait to be looked up: what is known is answered that much
+/// later, and what the kernel cannot hold meanwhile is lost. So many walks begin in a turn that turns last this long.
+const TURN: Duration = Duration::from_millis(2);
+/// Fewest and most walks that begin in one turn.
+const BEGIN: RangeInclusive<usize> = 8..=256;
+/// A worker in which a query has waited so long for its walk to begin has more to look up than it can. New ones that would
+/// have to wait are dropped then, which a client takes for the loss of a packet: newest first, since whoever asked last has
+/// waited least and asks again.
 const BEHIND: Duration = Duration::from_millis(20);
-/// For how long they are, unless that happens again.
-const SHEDDING: Duration = Duration::from_millis(20);
 
 /// One UDP socket of a worker.
 struct Door {
@@ -41,10 +44,24 @@ struct Door {
     /// Answers that took time: what one round of tasks brings leaves in one go, and wakes a client nearby once.
     outbox: RefCell<Vec<Late>>,
     work: Notify,
-    /// When the oldest of those answers was there.
-    since: Cell<Instant>,
-    /// Until when nothing new is looked up.
-    behind_until: Cell<Instant>,
+}
+
+/// What has to be looked up, oldest first: everything is taken from the socket at once, so that what is known does not wait
+/// behind it.
+struct Queue {
+    queries: VecDeque<Queued>,
+    /// How many of them begin in one turn.
+    begin: usize,
+    /// When the last turn ended with queries left.
+    since: Option<Instant>,
+}
+
+struct Queued {
+    query: Vec<u8>,
+    peer: Peer,
+    from: Option<SocketAddr>,
+    place: Place,
+    since: Instant,
 }
 
 /// An answer that took time.
@@ -63,10 +80,11 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
         Err(error) => return tracing::error!("a UDP socket cannot be served: {error}"),
     };
     spawn_local(Rc::clone(&door).post());
-    let mut batch = Batch::new();
-    let (mut rounds, mut begun) = (0, 0);
+    let (mut batch, mut queue, mut rounds) = (Batch::new(), Queue::new(), 0);
     loop {
-        let count = door.receive(&mut batch, rounds > 0).await;
+        let count = door.receive(&mut batch, rounds > 0 || !queue.is_empty(), queue.is_empty()).await;
+        let now = Instant::now();
+        let shed = waiting.is_crowded() && queue.is_late(now);
         batch.answer_each(count, |packet, out| {
             let local = packet.local.map_or(door.bound, |mut local| {
                 local.set_port(door.bound.port());
@@ -76,42 +94,71 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
             match worker.answer_now(packet.bytes, &peer, out) {
                 Now::Sent => return true,
                 Now::Drop => {}
-                Now::Later if door.is_behind() && waiting.is_crowded() => {}
+                Now::Later if shed => {}
+                // Without a place to wait in it is dropped, which a client takes for the loss of a packet.
                 Now::Later => {
-                    begun += 1;
-                    later(&door, worker, waiting, packet.bytes, peer, packet.local);
+                    if let Some(place) = waiting.place(peer.client.ip()) {
+                        let (query, from) = (packet.bytes.to_vec(), packet.local);
+                        queue.queries.push_back(Queued { query, peer, from, place, since: now });
+                    }
                 }
             }
             false
         });
         door.send(&mut batch).await;
         rounds += 1;
-        if rounds == ROUNDS || begun >= BEGUN {
+        if count == BATCH && rounds < ROUNDS {
+            continue;
+        }
+        for queued in queue.turn(now) {
+            later(&door, worker, waiting, queued);
+        }
+        if rounds == ROUNDS || !queue.is_empty() {
             // More may be waiting, but so may be the answers to the queries that came before.
             yield_now().await;
-            (rounds, begun) = (0, 0);
+            rounds = 0;
         }
+    }
+}
+
+impl Queue {
+    fn new() -> Self {
+        Self { queries: VecDeque::new(), begin: *BEGIN.end(), since: None }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queries.is_empty()
+    }
+
+    /// Whether there is more to look up than this worker can.
+    fn is_late(&self, now: Instant) -> bool {
+        self.queries.front().is_some_and(|oldest| now - oldest.since > BEHIND)
+    }
+
+    /// The queries that begin now. Their number follows from how long the turn before has taken, in which as many began.
+    fn turn(&mut self, now: Instant) -> Drain<'_, Queued> {
+        if let Some(since) = self.since.take() {
+            let next = if now - since > TURN { self.begin / 2 } else { self.begin + self.begin / 4 };
+            self.begin = next.clamp(*BEGIN.start(), *BEGIN.end());
+        }
+        if self.queries.len() > self.begin {
+            self.since = Some(now);
+        }
+        self.queries.drain(..self.begin.min(self.queries.len()))
     }
 }
 
 impl Door {
     fn new(socket: UdpSocket) -> io::Result<Self> {
         let bound = socket.local_addr()?;
-        let (since, behind_until) = (Cell::new(Instant::now()), Cell::new(Instant::now()));
         let (socket, outbox, work) = (sys::register(socket)?, RefCell::default(), Notify::new());
-        Ok(Self { socket, bound, outbox, work, since, behind_until })
-    }
-
-    /// Whether there is more to look up than this worker can.
-    fn is_behind(&self) -> bool {
-        Instant::now() < self.behind_until.get()
+        Ok(Self { socket, bound, outbox, work })
     }
 
     /// Has an answer sent with those of this round.
     fn leave(&self, late: Late) {
         let mut outbox = self.outbox.borrow_mut();
         if outbox.is_empty() {
-            self.since.set(Instant::now());
             self.work.notify_one();
         }
         outbox.push(late);
@@ -121,10 +168,6 @@ impl Door {
     async fn post(self: Rc<Self>) {
         loop {
             self.work.notified().await;
-            let now = Instant::now();
-            if now - self.since.get() > BEHIND {
-                self.behind_until.set(now + SHEDDING);
-            }
             let late = self.outbox.take();
             for Late { answer, to, from, _place } in late {
                 self.send_one(&answer, to, from).await;
@@ -132,11 +175,14 @@ impl Door {
         }
     }
 
-    /// Fills the batch with datagrams, waiting for the first one. `eager` looks for them before it asks the
+    /// Fills the batch with datagrams, waiting for the first one if `patient`. `eager` looks for them before it asks the
     /// runtime, which under load has them ten times cheaper.
-    async fn receive(&self, batch: &mut Batch, eager: bool) -> usize {
+    async fn receive(&self, batch: &mut Batch, eager: bool, patient: bool) -> usize {
         if eager && let Ok(count) = self.socket.try_io(Interest::READABLE, |socket| batch.receive(socket.as_fd())) {
             return count;
+        }
+        if !patient {
+            return 0;
         }
         loop {
             let Ok(mut ready) = self.socket.readable().await else { return pause().await };
@@ -184,23 +230,65 @@ async fn pause() -> usize {
     0
 }
 
-/// Has a query answered by a task of its own, if it finds a place to wait in; otherwise it is dropped, which a
-/// client takes for the loss of a packet.
-fn later<R: Responder>(
-    door: &Rc<Door>,
-    worker: &Rc<Worker<R>>,
-    waiting: &Rc<Waiting>,
-    query: &[u8],
-    peer: Peer,
-    from: Option<SocketAddr>,
-) {
-    let Some(place) = waiting.place(peer.client.ip()) else { return };
+/// Has a query answered by a task of its own.
+fn later<R: Responder>(door: &Rc<Door>, worker: &Rc<Worker<R>>, waiting: &Rc<Waiting>, queued: Queued) {
+    let Queued { query, peer, from, place, since: _ } = queued;
     let kept = place.kept;
-    let (door, worker, query) = (Rc::clone(door), Rc::clone(worker), query.to_vec());
+    let (door, worker) = (Rc::clone(door), Rc::clone(worker));
     let task = spawn_local(async move {
         if let Some(answer) = worker.responder.answer_later(query, peer).await.filter(|_| !place.is_void()) {
             door.leave(Late { answer, to: peer.client, from, _place: place });
         }
     });
     waiting.served_by(kept, task.abort_handle());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listen::ListenSettings;
+
+    fn ask(queue: &mut Queue, waiting: &Rc<Waiting>, nth: usize, since: Instant) {
+        let client = SocketAddr::from(([127, 0, 0, 1], 5300));
+        let peer = Peer { client, transport: Transport::Udp, local: client };
+        let place = waiting.place(client.ip()).unwrap();
+        queue.queries.push_back(Queued { query: nth.to_be_bytes().to_vec(), peer, from: None, place, since });
+    }
+
+    #[test]
+    fn as_many_begin_as_fit_into_a_turn_oldest_first() {
+        let waiting = Rc::new(Waiting::new(&ListenSettings { waiting_per_client: 4096, ..ListenSettings::default() }));
+        let (mut queue, mut now) = (Queue::new(), Instant::now());
+        (0..4000).for_each(|nth| ask(&mut queue, &waiting, nth, now));
+        let (mut begun, mut lengths) = (Vec::new(), Vec::new());
+        // Each walk takes 40 us: 50 of them make a turn.
+        while !queue.is_empty() {
+            let turn: Vec<_> = queue.turn(now).map(|queued| queued.query).collect();
+            now += Duration::from_micros(40) * u32::try_from(turn.len()).unwrap();
+            lengths.push(turn.len());
+            begun.extend(turn);
+        }
+        assert!(begun.is_sorted() && begun.len() == 4000);
+        let steady = &lengths[3..lengths.len() - 1];
+        assert!(steady.iter().all(|length| (25..=64).contains(length)), "{lengths:?}");
+        // All of them are slow: a few begin in each turn nevertheless.
+        (0..100).for_each(|nth| ask(&mut queue, &waiting, nth, now));
+        for _ in 0..5 {
+            assert!(queue.turn(now).len() >= *BEGIN.start());
+            now += TURN * 2;
+        }
+    }
+
+    #[test]
+    fn a_queue_is_late_when_its_oldest_query_is() {
+        let waiting = Rc::new(Waiting::new(&ListenSettings::default()));
+        let (mut queue, begun) = (Queue::new(), Instant::now());
+        assert!(!queue.is_late(begun));
+        ask(&mut queue, &waiting, 0, begun);
+        let now = begun + BEHIND + TURN;
+        ask(&mut queue, &waiting, 1, now);
+        assert!(queue.is_late(now));
+        assert_eq!(queue.queries.pop_front().unwrap().query, 0_usize.to_be_bytes());
+        assert!(!queue.is_late(now));
+    }
 }
