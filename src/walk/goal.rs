@@ -41,6 +41,8 @@ pub(super) struct Goal {
     pub(super) told: Vec<(Name, Source)>,
     /// Whether servers had to be asked: what the caches answer costs nobody anything.
     pub(super) entered: bool,
+    /// Whether the glue of a referral was enough: it is looked up in earnest when nobody answers there.
+    pub(super) by_glue: bool,
     /// Referrals followed for `current`.
     pub(super) referrals: u32,
     /// Zones whose servers, named by the operator, gave no answer: looked up from the root instead.
@@ -211,6 +213,7 @@ impl Goal {
             whole: None,
             told: Vec::new(),
             entered: false,
+            by_glue: false,
             referrals: 0,
             fallen: Vec::new(),
             minimised: Minimised::new(mode),

@@ -9,7 +9,7 @@ use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, Se
 use crate::wire::{Name, Question, RecordType};
 
 use super::ask::{Ask, AskId};
-use super::goal::{AtZone, Found, How, Pending, State};
+use super::goal::{AtZone, Found, Goal, How, Pending, State};
 use super::outcome::Failure;
 use super::servers::{Candidate, choose};
 use super::{CLIENT, Turn, Walk};
@@ -290,8 +290,8 @@ impl Walk {
         let families = [(settings.ipv4, RecordType::A), (settings.ipv6, RecordType::AAAA)];
         for (_, rtype) in families.into_iter().filter(|(wanted, _)| *wanted) {
             let question = Question::new(name.clone(), rtype);
-            let open =
-                (0..self.goals.len()).find(|at| self.goals[*at].question == question && self.goals[*at].above == above);
+            let same = |goal: &Goal| goal.question == question && goal.above == above && !goal.by_glue;
+            let open = self.goals.iter().position(same);
             let awaited = match open.and_then(|at| u32::try_from(at).ok()).map(GoalId) {
                 Some(other) if self.depends_on(other, id) => {
                     self.note(turn, id, Event::Cycle { name: name.clone(), zone: zone.clone() });
@@ -362,11 +362,14 @@ impl Walk {
             State::Done(Found::Failed(Failure::Cycle { name, zone })) => Some((name.clone(), zone.clone())),
             _ => None,
         };
-        let paid = self.goal(ended).entered;
+        let (paid, by_glue) = (self.goal(ended).entered, self.goal(ended).by_glue);
         let Some(at) = self.goal(waiter).at() else { return };
         at.cycle = cycle.or(at.cycle.take());
         let Some(nth) = at.waits.iter().position(|(goal, _)| *goal == ended) else { return };
         let (_, name) = at.waits.swap_remove(nth);
+        if by_glue {
+            at.looked_up.retain(|looked_up| *looked_up != name);
+        }
         let other_family = at.waits.iter().any(|(_, awaited)| *awaited == name);
         let known = at.found.iter().any(|(server, _)| *server == name);
         at.failed_lookups += u32::from(paid && found.is_empty() && !other_family && !known);
