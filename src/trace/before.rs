@@ -2,7 +2,8 @@
 
 use crate::time::Time;
 
-use super::event::{Entry, Event, GoalId};
+use super::entry::Entry;
+use super::event::{Event, GoalId};
 
 /// How many goals and asks there were in the walk before, and how long it took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

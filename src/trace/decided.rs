@@ -5,8 +5,8 @@ use std::fmt;
 use crate::wire::text::type_name;
 
 use super::event::Event;
-use super::numbers::List;
 use super::why::RouteKind;
+use super::words::List;
 
 /// Writes such an event; nothing for others.
 pub(super) fn decided(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {

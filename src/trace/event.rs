@@ -8,45 +8,18 @@ use std::sync::Arc;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use crate::time::Time;
-use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType};
 
 use super::inferred::Inferred;
-use super::numbers::counted;
 use super::proof::{Bogus, Judged, Proof};
-use super::source::Source;
+use super::source::{Known, NameServer, ServerAt, Source};
 use super::stale::Stale;
-use super::tone::Tone;
 use super::why::{AskWhy, Avoided, ChoiceWhy, DetourWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Wrong};
-
-pub use super::source::{Known, NameServer, ServerAt};
+use super::words::{counted, type_text};
 
 /// The number of a goal inside its walk; 0 is the client's question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct GoalId(pub u32);
-
-/// One event with its moment and the goal that it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Entry {
-    /// Microseconds since the walk began.
-    pub at_us: u64,
-    /// The goal for which it happened.
-    pub goal: GoalId,
-    /// What happened. `text` is the same in words, `tone` is the kind of news: `heading`, `asked`, `good`, `cache`, `odd` or
-    /// `bad`.
-    #[serde(flatten, serialize_with = "in_words")]
-    pub event: Event,
-}
-
-impl Entry {
-    /// Notes that `event` happened at `now` in a walk that began at `started`.
-    #[must_use]
-    pub fn new(now: Time, started: Time, goal: GoalId, event: Event) -> Self {
-        let at_us = u64::try_from((now - started).as_micros()).unwrap_or(u64::MAX);
-        Self { at_us, goal, event }
-    }
-}
 
 /// Why a question is being resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -422,18 +395,6 @@ pub enum Event {
     },
 }
 
-/// For serde: an event and the same in words.
-fn in_words<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Told<'a> {
-        #[serde(flatten)]
-        event: &'a Event,
-        tone: Tone,
-        text: String,
-    }
-    Told { event, tone: event.tone(), text: event.to_string() }.serialize(serializer)
-}
-
 /// For serde: servers that are shared with the cache.
 fn shared<S: Serializer>(servers: &Arc<[NameServer]>, serializer: S) -> Result<S::Ok, S::Error> {
     servers.serialize(serializer)
@@ -444,9 +405,4 @@ fn nested<S: Serializer>(wrong: &Wrong, serializer: S) -> Result<S::Ok, S::Error
     let mut map = serializer.serialize_map(Some(1))?;
     map.serialize_entry("wrong", wrong)?;
     map.end()
-}
-
-/// For serde: a type as its mnemonic.
-pub(super) fn type_text<S: Serializer>(rtype: &RecordType, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&type_name(*rtype))
 }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use crate::wire::text::type_name;
 
-use super::event::{Entry, Event, GoalId};
-use super::numbers::counted;
+use super::entry::Entry;
+use super::event::{Event, GoalId};
 use super::report::Trace;
 use super::tone::Tone;
 use super::why::DropWhy;
+use super::words::counted;
 
 /// Records that are named in one line; the others are counted.
 const MAX_LISTED: usize = 4;

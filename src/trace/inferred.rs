@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::wire::text::type_name;
 use crate::wire::{Name, RecordType};
 
-use super::event::type_text;
+use super::words::type_text;
 
 /// What was concluded, and from which records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

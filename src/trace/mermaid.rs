@@ -4,9 +4,10 @@ use std::fmt::{self, Write as _};
 
 use crate::wire::text::type_name;
 
-use super::event::{Event, Purpose, ServerAt, Verdict};
+use super::event::{Event, Purpose, Verdict};
 use super::fold::{Item, fold};
 use super::report::Trace;
+use super::source::ServerAt;
 
 impl Trace {
     /// The walk as a sequence diagram: who was asked what, and what came back.

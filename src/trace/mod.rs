@@ -5,11 +5,11 @@
 
 mod before;
 mod decided;
+mod entry;
 mod event;
 mod fold;
 mod inferred;
 mod mermaid;
-mod numbers;
 mod proof;
 mod report;
 mod says;
@@ -20,14 +20,16 @@ mod svg;
 mod text;
 mod tone;
 mod why;
+mod words;
 
 pub use before::Before;
-pub use event::{Entry, Event, GoalId, Known, NameServer, Purpose, ServerAt, Verdict};
+pub use entry::Entry;
+pub use event::{Event, GoalId, Purpose, Verdict};
 pub use fold::Line;
 pub use inferred::{Inferred, Shows};
 pub use proof::{Bogus, Insecure, Judged, Proof};
 pub use report::{Cost, SCHEMA, Told, Trace};
-pub use source::{Informant, Source};
+pub use source::{Informant, Known, NameServer, ServerAt, Source};
 pub use stale::{Stale, StaleWhy};
 pub use text::Paint;
 pub use tone::Tone;

@@ -7,9 +7,8 @@ use serde::Serialize;
 use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType, ede};
 
-use super::event::type_text;
-use super::numbers::{List, Span};
 use super::why::Limit;
+use super::words::{List, Span, type_text};
 
 /// What validation came to (RFC 4035 §4.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

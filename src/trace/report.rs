@@ -8,7 +8,8 @@ use crate::time::Time;
 use crate::wire::text::{rcode_name, set_lines, type_name};
 use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
 
-use super::event::{Entry, type_text};
+use super::entry::Entry;
+use super::words::type_text;
 
 /// The name and version of the JSON form; docs/trace.md describes it.
 pub const SCHEMA: &str = "rootwalk.trace/1";

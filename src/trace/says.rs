@@ -7,7 +7,7 @@ use crate::wire::{Name, RecordType};
 
 use super::decided::decided;
 use super::event::{Event, Purpose};
-use super::numbers::{List, Ms};
+use super::words::{List, Ms};
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

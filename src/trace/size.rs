@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::wire::{Ede, Name, RrSet};
 
-use super::event::{Entry, Event, NameServer, Purpose, Verdict};
+use super::entry::Entry;
+use super::event::{Event, Purpose, Verdict};
 use super::proof::{Bogus, Insecure, Judged, Proof};
 use super::report::Trace;
-use super::source::ServerAt;
+use super::source::{NameServer, ServerAt};
 use super::why::Wrong;
 
 /// What the allocator adds to a block, with its rounding.

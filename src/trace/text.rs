@@ -9,11 +9,12 @@ use std::fmt::{self, Write as _};
 
 use crate::wire::text::type_name;
 
-use super::event::{Entry, Event, GoalId, Purpose};
+use super::entry::Entry;
+use super::event::{Event, GoalId, Purpose};
 use super::fold::{Item, depths, fold};
-use super::numbers::{Ms, counted};
 use super::report::{Cost, Trace};
 use super::tone::Tone;
+use super::words::{Ms, counted};
 
 /// Columns for the zone at most; a longer one moves the rest of its line.
 const MAX_ZONE_WIDTH: usize = 28;

@@ -8,8 +8,7 @@ use serde::Serialize;
 use crate::wire::text::type_name;
 use crate::wire::{Name, RecordType};
 
-use super::event::type_text;
-use super::numbers::Ms;
+use super::words::{Ms, type_text};
 
 /// How a question travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -1,6 +1,11 @@
-//! Numbers in words: counts, spans of time, lists.
+//! Numbers, lists and types in words.
 
 use std::fmt;
+
+use serde::Serializer;
+
+use crate::wire::RecordType;
+use crate::wire::text::type_name;
 
 /// `1 record`, `2 records`.
 pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
@@ -41,6 +46,11 @@ impl<T: fmt::Display> fmt::Display for List<'_, T> {
             .enumerate()
             .try_for_each(|(nth, member)| write!(f, "{}{member}", if nth == 0 { "" } else { ", " }))
     }
+}
+
+/// For serde: a type as its mnemonic.
+pub(super) fn type_text<S: Serializer>(rtype: &RecordType, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&type_name(*rtype))
 }
 
 #[cfg(test)]
