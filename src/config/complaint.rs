@@ -125,6 +125,9 @@ pub enum Problem {
     NotAnAssignment,
 }
 
+/// Problems with the byte at which each stands.
+pub(super) type Found = Vec<(usize, Problem)>;
+
 impl Complaint {
     /// A mistake at a byte of the file.
     pub(super) fn at(path: &Path, text: &str, offset: usize, problem: Problem) -> Self {
@@ -133,6 +136,10 @@ impl Complaint {
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         Self { place: Place::File { path: path.to_owned(), line, column }, problem }
     }
+}
+
+pub(super) fn not_a_section(section: &str, expected: &'static str) -> Problem {
+    Problem::NotASection { section: section.to_owned(), expected }
 }
 
 /// The entry of `valid` that is nearest to `given`, when it is near enough to have been meant.

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::lists::LISTS;
 use super::read::PREFIX;
 use super::settings::{Key, SECTIONS, Section};
-use super::tables::LISTS;
 
 const HEAD: &str = "\
 # Configuration

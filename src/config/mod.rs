@@ -8,6 +8,7 @@ mod complaint;
 mod docs;
 mod hints;
 mod hosts;
+mod lists;
 mod nets;
 mod read;
 mod settings;
@@ -24,8 +25,8 @@ pub use choices::{Balance, LogFormat, LogLevel, Minimisation};
 pub use complaint::{Complaint, ConfigError, Place, Problem};
 pub use docs::reference;
 pub use hosts::Hosts;
-pub use settings::{Cache, Dnssec, Limits, Log, Resolver, RootHint, Server, Settings};
-pub use tables::{BalancedHost, ForwardZone, StubZone};
+pub use settings::{Cache, Dnssec, Limits, Log, Resolver, Server, Settings};
+pub use tables::{BalancedHost, ForwardZone, RootHint, StubZone};
 pub use trust::{NegativeTrustAnchor, TrustAnchor};
 pub use value::{Bytes, Dns64Prefix, LocalRecord, ServerAddress};
 

@@ -4,18 +4,14 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::complaint::nearest;
+use super::complaint::{Found, nearest, not_a_section};
+use super::lists::{LISTS, ROOT_HINT, Written};
 use super::settings::{Given, Key, SECTIONS, Section};
-use super::tables::{LISTS, Written};
-use super::{Complaint, Problem, RootHint, Settings};
+use super::tables::RootHint;
+use super::{Complaint, Problem, Settings};
 
-/// The array of tables that replaces the compiled-in hints.
-pub(super) const ROOT_HINT: &str = "root_hint";
 /// What an environment variable of ours starts with.
 pub(super) const PREFIX: &str = "ROOTWALK_";
-
-/// Problems with the byte at which each stands.
-pub(super) type Found = Vec<(usize, Problem)>;
 
 /// Takes over a file; what is wrong comes back in the order of the file.
 pub(super) fn file(path: &Path, text: &str, settings: &mut Settings) -> Vec<Complaint> {
@@ -125,10 +121,6 @@ fn unknown_section(name: &str) -> Problem {
 fn wrong(section: &Section, key: &Key, found: &str) -> Problem {
     let key_name = format!("{}.{}", section.name, key.name);
     Problem::WrongValue { key: key_name, found: found.to_owned(), expected: (key.expected)() }
-}
-
-pub(super) fn not_a_section(section: &str, expected: &'static str) -> Problem {
-    Problem::NotASection { section: section.to_owned(), expected }
 }
 
 /// The hints as one line of text: `name=address,name=address`.

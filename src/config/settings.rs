@@ -12,7 +12,7 @@ use toml::de::DeValue;
 use super::choices::{Balance, LogFormat, LogLevel, Minimisation};
 use super::hosts::Hosts;
 use super::nets::{loopback_nets, mapped_net, private_nets};
-use super::tables::{BalancedHost, ForwardZone, StubZone};
+use super::tables::{BalancedHost, ForwardZone, RootHint, StubZone};
 use super::trust::{NegativeTrustAnchor, TrustAnchor};
 use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, ServerAddress, Setting};
 use crate::wire::Name;
@@ -123,15 +123,6 @@ macro_rules! settings {
 fn within<T: Setting>(range: &[RangeInclusive<T>]) -> String {
     let bounds = |range: &RangeInclusive<T>| format!(" from {} to {}", range.start().show(), range.end().show());
     T::expected() + &range.iter().map(bounds).collect::<String>()
-}
-
-/// One address from which a walk can start (RFC 1034 §5.3.2, SBELT).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RootHint {
-    /// The name of the server.
-    pub name: Name,
-    /// One of its addresses.
-    pub address: IpAddr,
 }
 
 const LOOPBACK: [SocketAddr; 2] =

@@ -13,6 +13,7 @@ mod files;
 mod list;
 mod load;
 mod master;
+mod nsec3;
 mod origin;
 pub mod serve;
 mod settings;

@@ -230,8 +230,8 @@ mod tests {
 
     use domain::crypto::common::PublicKey;
 
-    use super::super::denial::Nsec3Chain;
     use super::super::load::zones;
+    use super::super::nsec3::Nsec3Chain;
     use super::super::settings::ZoneSettings;
     use super::super::zone::Zone;
     use super::*;

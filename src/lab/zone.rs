@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use super::denial::Nsec3Chain;
+use super::nsec3::Nsec3Chain;
 use crate::wire::{Name, Record, RecordType, RrSet, text};
 
 /// A loaded zone.
