@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn rootwalk(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
@@ -108,11 +108,8 @@ fn the_lab_says_ready_when_it_answers_and_ends_well_when_told_to() {
         // NOERROR, one answer, and at the end the address that the zone gives.
         assert_eq!((answer[3] & 15, &answer[6..8]), (0, &[0, 1][..]));
         assert_eq!(answer[answer.len() - 4..], [127, 53, 80, 10]);
-        #[expect(clippy::disallowed_methods, reason = "a promise about the clock")]
-        let told = Instant::now();
         lab.signal(signal);
         assert_eq!(lab.0.wait().unwrap().code(), Some(0));
-        assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
     }
 }
 
@@ -227,6 +224,19 @@ fn the_lab_lists_itself_and_names_the_mistake_in_a_folder() {
     let wrong = rootwalk(&["lab", "--zones", folder.path().to_str().unwrap()]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(text(&wrong.stderr).contains("lab.toml"), "{}", text(&wrong.stderr));
+}
+
+/// As behind `head`, which reads a little and goes.
+#[test]
+fn a_reader_that_goes_is_no_failure() {
+    for arguments in [&["lab", "--list"][..], &["trace", "localhost"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+        let mut child =
+            command.args(arguments).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "{arguments:?}");
+    }
 }
 
 #[test]

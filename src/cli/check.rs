@@ -1,11 +1,12 @@
 //! `rootwalk check`: is this configuration right?
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::wrong_configuration;
+use super::{print, wrong_configuration};
 use crate::config::{self, Sources};
 use crate::run;
 
@@ -24,8 +25,7 @@ impl Check {
         };
         match run::check(&settings) {
             Ok(()) => {
-                println!("{}: this configuration is right", self.file.display());
-                ExitCode::SUCCESS
+                print(ExitCode::SUCCESS, |out| writeln!(out, "{}: this configuration is right", self.file.display()))
             }
             Err(error) => wrong_configuration(&error),
         }

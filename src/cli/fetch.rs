@@ -1,7 +1,7 @@
 //! `rootwalk fetch`: how one page is fetched, from the first cache to the last octet.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, StdoutLock, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,8 +9,7 @@ use clap::Args;
 use terminal_size::{Width, terminal_size_of};
 use url::Url;
 
-use super::{Configuration, FAILED, failed, lab, log, wrong_configuration};
-use crate::config::Settings;
+use super::{FAILED, Surroundings, failed, log, print};
 use crate::http::{Wanted, url};
 use crate::journey::{Journey, Look, har, waterfall};
 use crate::run;
@@ -24,12 +23,6 @@ pub(super) struct Fetch {
     /// The page: an http or https URL.
     #[arg(value_parser = url)]
     url: Url,
-    /// Fetch in the lab instead of the Internet.
-    #[arg(long)]
-    lab: bool,
-    /// Fetch in the lab of this folder.
-    #[arg(long, value_name = "DIR")]
-    zones: Option<PathBuf>,
     /// Trust the certificate authorities in this PEM file as well; may be given several times.
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
@@ -43,21 +36,15 @@ pub(super) struct Fetch {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    configuration: Configuration,
+    surroundings: Surroundings,
 }
 
 impl Fetch {
     pub(super) fn run(self) -> ExitCode {
-        let lab = match (self.lab || self.zones.is_some()).then(|| lab::load(self.zones.as_deref())).transpose() {
-            Ok(lab) => lab,
-            Err(error) => return wrong_configuration(&error),
+        let (lab, settings) = match self.surroundings.load() {
+            Ok(loaded) => loaded,
+            Err(code) => return code,
         };
-        let base = lab.as_ref().map_or_else(Settings::default, run::lab_settings);
-        let settings = match self.configuration.load(base) {
-            Ok(settings) => settings,
-            Err(error) => return wrong_configuration(&error),
-        };
-        log::begin(&settings.log);
         let wanted = Wanted { url: self.url, cold: self.cold };
         let fetched = match &lab {
             Some(lab) => run::fetch_lab(lab, &settings, wanted, &self.ca),
@@ -72,23 +59,18 @@ impl Fetch {
         {
             return failed(&format!("cannot write the archive to {}: {error}", path.display()));
         }
-        if let Err(error) = print(&journey, self.json) {
-            // A reader that has seen enough, such as `head`, is no failure.
-            let enough = error.kind() == io::ErrorKind::BrokenPipe;
-            return if enough { ExitCode::SUCCESS } else { failed(&error) };
-        }
-        if journey.failed() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }
+        let code = if journey.failed() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
+        print(code, |out| write(&journey, self.json, out))
     }
 }
 
-fn print(journey: &Journey, json: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+fn write(journey: &Journey, json: bool, out: &mut StdoutLock<'_>) -> io::Result<()> {
     if json {
-        serde_json::to_writer_pretty(&mut out, journey)?;
+        serde_json::to_writer_pretty(&mut *out, journey)?;
         return writeln!(out);
     }
-    let width = terminal_size_of(&out).map_or(WIDTH, |(Width(width), _)| width).into();
-    let look = Look { width, unicode: speaks_unicode(), colours: log::colours(&out) };
+    let width = terminal_size_of(&mut *out).map_or(WIDTH, |(Width(width), _)| width).into();
+    let look = Look { width, unicode: speaks_unicode(), colours: log::colours(out) };
     write!(out, "{}", waterfall(journey, &look))
 }
 

@@ -1,6 +1,7 @@
 //! `rootwalk lab`: an Internet in one process, and a resolver in it.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::{fs, io};
 
 use clap::Args;
 
-use super::{Configuration, failed, log, wrong_configuration};
+use super::{Configuration, failed, log, print, wrong_configuration};
 use crate::lab::web::Ports;
 use crate::lab::{Lab, LabError, TrustAnchor};
 use crate::run::{self, WebPorts};
@@ -64,8 +65,7 @@ impl Stage {
             Err(error) => return wrong_configuration(&error),
         };
         if self.list {
-            print!("{}", lab.list_table());
-            return ExitCode::SUCCESS;
+            return print(ExitCode::SUCCESS, |out| write!(out, "{}", lab.list_table()));
         }
         let mut settings = match self.configuration.load(run::lab_settings(&lab)) {
             Ok(settings) => settings,
@@ -87,8 +87,9 @@ impl Stage {
         };
         // Scripts wait for the one line on standard output; people read the rest on standard error.
         let ready = |listening: &run::Listening<'_>| {
-            eprint!("{}", welcome(listening, stage.ca_out.as_deref()));
-            println!("ready");
+            // Nobody may be listening to what is said here; the lab goes on.
+            let _ = write!(io::stderr(), "{}", welcome(listening, stage.ca_out.as_deref()));
+            let _ = writeln!(io::stdout(), "ready");
         };
         match run::lab(&lab, &stage, &settings, ready) {
             Ok(()) => ExitCode::SUCCESS,
@@ -157,13 +158,9 @@ fn welcome(listening: &run::Listening<'_>, ca_out: Option<&Path>) -> String {
 
 fn write_anchor(path: &Path, anchor: Option<&TrustAnchor>) -> io::Result<()> {
     let unsigned = || io::Error::other("the root of this lab is not signed");
-    let TrustAnchor { ds, dnskey } = anchor.ok_or_else(unsigned)?;
+    let anchor = anchor.ok_or_else(unsigned)?;
     let is_bind = path.extension().is_some_and(|extension| extension == "keys");
-    let text = if is_bind {
-        bind_keys(&record_text(ds).to_string())
-    } else {
-        format!("{}\n{}\n", record_text(ds), record_text(dnskey))
-    };
+    let text = if is_bind { bind_keys(&record_text(&anchor.ds).to_string()) } else { anchor.to_string() };
     fs::write(path, text)
 }
 

@@ -8,6 +8,7 @@ mod serve;
 mod trace;
 
 use std::ffi::OsString;
+use std::io::{self, StdoutLock};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,6 +16,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, ConfigError, Settings, Sources};
+use crate::lab::Lab;
+use crate::run;
 
 /// What was asked for could not be done.
 const FAILED: u8 = 1;
@@ -82,6 +85,31 @@ impl Configuration {
     }
 }
 
+/// Where one look is taken: in the Internet or in a lab; part of the commands that do no more than that.
+#[derive(Debug, Args)]
+struct Surroundings {
+    /// In the lab instead of the Internet.
+    #[arg(long)]
+    lab: bool,
+    /// In the lab of this folder.
+    #[arg(long, value_name = "DIR")]
+    zones: Option<PathBuf>,
+    #[command(flatten)]
+    configuration: Configuration,
+}
+
+impl Surroundings {
+    /// The lab, if it is to be one, and the settings; begins to log. In error, what is wrong has been said.
+    fn load(&self) -> Result<(Option<Lab>, Settings), ExitCode> {
+        let lab = (self.lab || self.zones.is_some()).then(|| lab::load(self.zones.as_deref())).transpose();
+        let lab = lab.map_err(|error| wrong_configuration(&error))?;
+        let base = lab.as_ref().map_or_else(Settings::default, run::lab_settings);
+        let settings = self.configuration.load(base).map_err(|error| wrong_configuration(&error))?;
+        log::begin(&settings.log);
+        Ok((lab, settings))
+    }
+}
+
 /// Runs the command that was typed and says how it went.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -91,6 +119,16 @@ pub fn main() -> ExitCode {
         Command::Trace(trace) => trace.run(),
         Command::Fetch(fetch) => fetch.run(),
         Command::Check(check) => check.run(),
+    }
+}
+
+/// Writes to standard output and ends with `code`, or says why it cannot.
+fn print(code: ExitCode, write: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<()>) -> ExitCode {
+    match write(&mut io::stdout().lock()) {
+        Ok(()) => code,
+        // A reader that has seen enough, such as `head`, is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
     }
 }
 
