@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
 use super::answer::Draft;
-use super::{master, settings};
+use super::spelled;
 use crate::trace::Transport;
 use crate::wire::{Name, QueryView, Question, RecordType, ResponseCode, RrSet};
 
@@ -20,9 +20,9 @@ pub(super) enum Fault {
     /// Nothing is ever answered.
     Silent,
     /// Every answer is this response code and nothing else.
-    Rcode(#[serde(deserialize_with = "rcode")] ResponseCode),
+    Rcode(#[serde(deserialize_with = "spelled::rcode")] ResponseCode),
     /// Every answer is a referral without AA that consists of these records, master file lines.
-    Upward(#[serde(deserialize_with = "records")] Vec<RrSet>),
+    Upward(#[serde(deserialize_with = "spelled::records")] Vec<RrSet>),
     /// Over UDP nothing but TC.
     TruncateUdp,
     /// Nobody listens on TCP.
@@ -43,10 +43,10 @@ pub(super) enum Fault {
     /// Records that nobody asked for are added to every answer.
     Poison {
         /// Master file lines for the authority section.
-        #[serde(default, deserialize_with = "records")]
+        #[serde(default, deserialize_with = "spelled::records")]
         authority: Vec<RrSet>,
         /// Master file lines for the additional section.
-        #[serde(default, deserialize_with = "records")]
+        #[serde(default, deserialize_with = "spelled::records")]
         additional: Vec<RrSet>,
     },
     /// NXDOMAIN for an empty non-terminal.
@@ -162,14 +162,4 @@ fn forged(draft: &Draft, owner: &Name) -> Draft {
 fn other_name(name: &Name) -> Name {
     let parent = name.parent().unwrap_or_else(Name::root);
     parent.prepend(b"not-what-you-asked").unwrap_or(parent)
-}
-
-fn rcode<'de, D: Deserializer<'de>>(from: D) -> Result<ResponseCode, D::Error> {
-    let text = String::deserialize(from)?;
-    settings::parse_rcode(&text).ok_or_else(|| de::Error::custom(format!("`{text}` is not a response code of the lab")))
-}
-
-fn records<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RrSet>, D::Error> {
-    let lines = Vec::<String>::deserialize(from)?;
-    master::sets_of_lines(&lines).map_err(de::Error::custom)
 }

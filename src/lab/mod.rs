@@ -18,6 +18,7 @@ mod origin;
 pub mod serve;
 mod settings;
 mod sign;
+mod spelled;
 pub mod web;
 mod zone;
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 use super::files::Files;
-use super::{LabError, settings};
+use super::{LabError, spelled};
 use crate::wire::Name;
 
 /// The origins of a lab: the section `web` of `lab.toml`.
@@ -46,7 +46,7 @@ pub struct Visit {
 pub(super) struct Origin {
     pub(super) address: IpAddr,
     /// The names in its certificate; without any there is no TLS.
-    #[serde(default, deserialize_with = "settings::names")]
+    #[serde(default, deserialize_with = "spelled::names")]
     pub(super) names: Vec<Name>,
     pub(super) serves: Serves,
     /// How long it thinks before each answer.

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
 use super::fault::Fault;
 use super::origin::Web;
-use crate::wire::{Name, Question, ResponseCode, text};
+use super::spelled;
+use crate::wire::{Name, Question, ResponseCode};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -28,7 +29,7 @@ pub(super) struct Settings {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ZoneSettings {
-    #[serde(deserialize_with = "name")]
+    #[serde(deserialize_with = "spelled::name")]
     pub(super) name: Name,
     /// The master file, relative to `lab.toml`.
     pub(super) file: String,
@@ -126,10 +127,10 @@ pub(super) enum Defect {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServerSettings {
-    #[serde(deserialize_with = "name")]
+    #[serde(deserialize_with = "spelled::name")]
     pub(super) name: Name,
     pub(super) address: IpAddr,
-    #[serde(deserialize_with = "names")]
+    #[serde(deserialize_with = "spelled::names")]
     pub(super) zones: Vec<Name>,
     #[serde(default)]
     pub(super) faults: Vec<Fault>,
@@ -140,12 +141,12 @@ pub(super) struct ServerSettings {
 #[serde(deny_unknown_fields)]
 pub struct Sample {
     /// What to ask.
-    #[serde(deserialize_with = "question")]
+    #[serde(deserialize_with = "spelled::question")]
     pub ask: Question,
     /// What it shows, in words.
     pub what: String,
     /// Any of these response codes is right.
-    #[serde(deserialize_with = "rcodes")]
+    #[serde(deserialize_with = "spelled::rcodes")]
     pub rcodes: Vec<ResponseCode>,
     /// Whether a validating resolver sets AD.
     #[serde(default)]
@@ -159,14 +160,14 @@ pub struct ZooEntry {
     /// The name of the row.
     pub name: String,
     /// What to ask.
-    #[serde(deserialize_with = "question")]
+    #[serde(deserialize_with = "spelled::question")]
     pub ask: Question,
     /// What is wrong, in words.
     pub what: String,
     /// What a resolver must be able to do to meet the expectation.
     pub needs: Needs,
     /// Any of these response codes is right.
-    #[serde(deserialize_with = "rcodes")]
+    #[serde(deserialize_with = "spelled::rcodes")]
     pub rcodes: Vec<ResponseCode>,
     /// All of these extended errors (RFC 8914) must be there. A SERVFAIL has at least one in any case.
     #[serde(default)]
@@ -189,40 +190,4 @@ pub enum Needs {
     Defences,
     /// DNSSEC.
     Validation,
-}
-
-fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Name, D::Error> {
-    parse_name(&String::deserialize(from)?).map_err(de::Error::custom)
-}
-
-pub(super) fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Name>, D::Error> {
-    let texts = Vec::<String>::deserialize(from)?;
-    texts.iter().map(|text| parse_name(text).map_err(de::Error::custom)).collect()
-}
-
-fn question<'de, D: Deserializer<'de>>(from: D) -> Result<Question, D::Error> {
-    let asked = String::deserialize(from)?;
-    let (name, qtype) = asked
-        .split_once(' ')
-        .ok_or_else(|| de::Error::custom(format!("`{asked}` is not a name, a space and a type")))?;
-    let qtype = text::parse_type(qtype).ok_or_else(|| de::Error::custom(format!("`{qtype}` is not a record type")))?;
-    Ok(Question::new(parse_name(name).map_err(de::Error::custom)?, qtype))
-}
-
-fn rcodes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ResponseCode>, D::Error> {
-    let texts = Vec::<String>::deserialize(from)?;
-    let parse = |text: &String| {
-        parse_rcode(text).ok_or_else(|| de::Error::custom(format!("`{text}` is not a response code of the lab")))
-    };
-    texts.iter().map(parse).collect()
-}
-
-fn parse_name(text: &str) -> Result<Name, String> {
-    text.parse().map_err(|error| format!("`{text}` is not a domain name: {error}"))
-}
-
-/// The response codes that a server of the lab may be told to send, and that a row may expect.
-pub(super) fn parse_rcode(name: &str) -> Option<ResponseCode> {
-    // The first six of the registry, from NOERROR to REFUSED.
-    (0..=5).map(ResponseCode::from_low).find(|rcode| text::rcode_name(*rcode) == name)
 }

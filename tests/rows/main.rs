@@ -18,9 +18,6 @@ use dig::{Dug, Running, record};
 
 static LAB: LazyLock<Lab> = LazyLock::new(|| Lab::embedded(run::unix_secs()).unwrap());
 
-/// Rows of the zoo whose defence is still to come.
-const NOT_YET: &[&str] = &[];
-
 /// What the trace of a row must name, event by event: for each pattern there is an event whose words contain the parts
 /// between the asterisks, in order.
 const NAMED: &[(&str, &[&str])] = &[
@@ -104,11 +101,6 @@ const NAMED: &[(&str, &[&str])] = &[
     ("ent", &["ent.lab. (127.53.3.33) after*the name does not exist", "ask*a.b.deep.ent.lab.*the whole question"]),
 ];
 
-/// The rows that must hold now.
-fn zoo() -> impl Iterator<Item = &'static ZooEntry> {
-    LAB.zoo().iter().filter(|row| !NOT_YET.contains(&row.name.as_str()))
-}
-
 /// Does `check` for each of the items, several at a time: most of them wait for servers that do not answer.
 /// All are tried, whatever happens to one.
 fn each<T: Sync>(items: &[T], check: impl Fn(&T) -> Result<(), String> + Sync) {
@@ -172,7 +164,8 @@ fn check(question: &Question, rcodes: &[ResponseCode], edes: &[u16], ad: bool, d
 fn rows_by_dig(transport: &str) {
     let lab = Running::lab(&[]);
     let healthy = LAB.healthy().iter().map(|Sample { ask, rcodes, ad, .. }| (ask, rcodes, &[][..], *ad));
-    let rows: Vec<_> = healthy.chain(zoo().map(|row| (&row.ask, &row.rcodes, &row.ede[..], row.ad))).collect();
+    let rows: Vec<_> =
+        healthy.chain(LAB.zoo().iter().map(|row| (&row.ask, &row.rcodes, &row.ede[..], row.ad))).collect();
     each(&rows, |(ask, rcodes, edes, ad)| {
         check(ask, rcodes, edes, *ad, &lab.dig(&format!("{} {transport}", typed(ask))))?;
         // Once more, from the cache.
@@ -220,7 +213,7 @@ fn matches(pattern: &str, words: &str) -> bool {
 
 #[test]
 fn the_trace_of_every_row_names_what_is_wrong() {
-    let rows: Vec<&ZooEntry> = zoo().collect();
+    let rows: Vec<&ZooEntry> = LAB.zoo().iter().collect();
     let unknown: Vec<_> = rows.iter().filter(|row| !NAMED.iter().any(|(name, _)| *name == row.name)).collect();
     assert!(unknown.is_empty(), "rows of the zoo without an entry in NAMED: {unknown:?}");
     each(&rows, |row| {
