@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the resolver benchmark kit against this resolver and prints what docs/performance.md promises.
 
-  benches/kit.py [--kit ../shared/bench] [--reps 5] [--out FILE] [--only hot,cold,...] [--peers unbound,kresd]
+  benches/kit.py [--kit ../shared/bench] [--reps 5] [--out FILE] [--only hot,cold,...] [--peers unbound,kresd,bind,pdns]
+  benches/kit.py --table FILE...     medians of what was measured before, nothing is run
 
 Needs root, two processors, the kit, its peers, and a release build (ROOTWALK names the program; target/release otherwise).
 What the kit lacks is added here: many names through a small cache, two workers, overload, 20 ms on the signed world.
@@ -16,12 +17,13 @@ def options():
     ap = argparse.ArgumentParser()
     ap.add_argument("--kit", default=os.path.join(HERE, "../../shared/bench"))
     ap.add_argument("--reps", type=int, default=5)
-    ap.add_argument("--peers", default="unbound,kresd")
+    ap.add_argument("--peers", default="unbound,kresd,bind,pdns")
     ap.add_argument("--out", default="/tmp/bench-results/rootwalk.jsonl")
     ap.add_argument(
         "--only",
         default="hot,zipf,tcp-hot,mem,cold,startup,rtt20,loss10,loss30,hot2,names,overload,cold-dnssec,rtt20-dnssec",
     )
+    ap.add_argument("--table", nargs="+", metavar="FILE", help="print the medians of these files and run nothing")
     a = ap.parse_args()
     a.kit = os.path.abspath(a.kit)
     return a
@@ -159,7 +161,7 @@ def inside(o, K):
         "startup": others,
         "names": small,
         "overload": ours,
-        "hot2": ours,
+        "hot2": ours + echo,
         "rtt20-dnssec": others,
     }
     for sc in o.only.split(","):
@@ -178,10 +180,10 @@ def inside(o, K):
                     print(f"{p['name']} {sc} #{rep} FAILED: {e!r}", flush=True)
 
 
-def table(out):
-    """Medians of all runs in the file, ours beside the others."""
+def table(*outs):
+    """Medians of all runs in the files, ours beside the others."""
     by = {}
-    for l in open(out):
+    for l in (l for out in outs for l in open(out)):
         r = json.loads(l)
         by.setdefault(r["scenario"], {}).setdefault(r["peer"], []).append(r)
     m = lambda rs, k: (
@@ -211,6 +213,8 @@ def table(out):
 
 def main():
     o = options()
+    if o.table:
+        return table(*o.table)
     K = kit(o.kit)
     a = K.args(["--scenarios", "x"])
     target = os.path.join(HERE, "..", os.environ.get("CARGO_TARGET_DIR", "target"))
