@@ -61,7 +61,7 @@ impl Judge<'_> {
                 break;
             }
             let place = name.suffix(count);
-            let below = self.below(&at, &place)?;
+            let below = self.below(&at, &place, name)?;
             // A zone with servers of the operator's own is often one that the rest of the world does not know.
             let unknown = |own: &&Name| match below {
                 Below::Zone(_) => false,
@@ -136,8 +136,8 @@ impl Judge<'_> {
         trust
     }
 
-    /// What begins at `name`, which lies in or right below the zone `at`.
-    fn below(&mut self, at: &ZoneTrust, name: &Name) -> Result<Below, Halt> {
+    /// What begins at `name`, which lies in or right below the zone `at`, on the way to `goal`.
+    fn below(&mut self, at: &ZoneTrust, name: &Name, goal: &Name) -> Result<Below, Halt> {
         let Status::Secure(keys) = &at.status else { return Ok(Below::Same) };
         let (cuts, asked) = self.known.cuts(name);
         let mut why = None;
@@ -159,6 +159,9 @@ impl Judge<'_> {
             }
         }
         if !asked && let Some(below) = self.told_of(at, keys, name)? {
+            return Ok(below);
+        }
+        if let Some(below) = self.further_down(at, keys, name, goal)? {
             return Ok(below);
         }
         if !asked {
@@ -186,6 +189,28 @@ impl Judge<'_> {
             Err(Halt::Bogus(why)) if !matches!(why, Bogus::TooCostly { .. }) => Ok(None),
             other => other.map(Some),
         }
+    }
+
+    /// What the zone has shown of a cut further down the way, which it only can while the way lies in it: that one is
+    /// unsigned.
+    ///
+    /// RFC 5155 §7.1: of an unsigned cut in an opt-out span the names above may have no record either, and some servers
+    /// then give no proof of those (erratum 3441); what came with the referral shows it all the same.
+    fn further_down(&mut self, at: &ZoneTrust, keys: &[Key], name: &Name, goal: &Name) -> Result<Option<Below>, Halt> {
+        for place in (name.label_count() + 1..=goal.label_count()).map(|count| goal.suffix(count)) {
+            for cut in self.known.cuts(&place).0 {
+                if cut.ds.is_some() || cut.alias.is_some() {
+                    continue;
+                }
+                match self.unsigned(&at.zone, keys, &place, &cut) {
+                    Err(Halt::Bogus(why)) if !matches!(why, Bogus::TooCostly { .. }) => {}
+                    Ok(Below::Zone(zone)) => return Ok(Some(Below::Zone(zone))),
+                    Ok(_) => {}
+                    Err(halt) => return Err(halt),
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// A cut with a DS set.

@@ -122,9 +122,12 @@ pub(super) fn no_data(nsecs: &[Nsec<'_>], name: &Name, qtype: RecordType) -> boo
     }
     // RFC 4035 §3.1.3.4: a wildcard without the type stands for a name that does not exist.
     nsecs.iter().filter(|nsec| nsec.denies(name)).any(|nsec| {
-        let source = nsec.encloser(name).prepend(b"*");
-        let at_source = source.ok().and_then(|source| nsecs.iter().find_map(|nsec| nsec.at(&source)));
-        at_source.is_some_and(|types| types.lacks(qtype, false))
+        let Ok(source) = nsec.encloser(name).prepend(b"*") else { return false };
+        match nsecs.iter().find_map(|nsec| nsec.at(&source)) {
+            Some(types) => types.lacks(qtype, false),
+            // RFC 4592 §2.2.2, §3.3.1: it may have nothing but names below it, and stands for others all the same.
+            None => nsecs.iter().any(|nsec| nsec.shows_empty(&source)),
+        }
     })
 }
 
@@ -147,4 +150,29 @@ pub(super) fn no_closer(nsecs: &[Nsec<'_>], name: &Name, encloser: &Name) -> boo
         let exists = nsec.owner.is_within(&next_closer) || nsec.next.is_within(&next_closer);
         nsec.covers(name) && !exists
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An NSEC record with the types A and NSEC.
+    fn nsec(owner: &str, next: &str) -> RrSet {
+        let next: Name = next.parse().unwrap();
+        let rdata = [next.wire(), &[0, 6, 0x40, 0, 0, 0, 0, 1]].concat();
+        RrSet::new(owner.parse().unwrap(), RecordType::NSEC, 60, [&rdata[..]])
+    }
+
+    /// RFC 4592 §2.2.2, §3.3.1: `*.example.` exists, as `a.*.example.` does, and makes names without data.
+    #[test]
+    fn a_wildcard_without_records_stands_for_others() {
+        let (zone, name): (Name, Name) = ("example.".parse().unwrap(), "q.example.".parse().unwrap());
+        let (apex, last) = (nsec("example.", "a.*.example."), nsec("a.*.example.", "example."));
+        let both: Vec<Nsec<'_>> = [&apex, &last].iter().filter_map(|set| Nsec::read(set, &zone)).collect();
+        assert!(no_data(&both, &name, RecordType::A) && !no_name(&both, &name));
+        for one in &both {
+            let one = std::slice::from_ref(one);
+            assert!(!no_data(one, &name, RecordType::A) && !no_name(one, &name), "{one:?}");
+        }
+    }
 }

@@ -8,8 +8,9 @@ use rootwalk::walk::limits::Limits;
 use rootwalk::wire::text::rcode_name;
 use rootwalk::wire::{Name, Question, RecordType};
 
+use super::lab::{LAB, Servers};
 use super::namespace;
-use super::peers::{LAB, Resolver, Servers, ask, ours, unbound};
+use super::peers::{Resolver, ask};
 
 /// What was seen on the wire between a resolver and all servers, and what it took.
 struct Cost {
@@ -88,10 +89,10 @@ fn trouble_costs_no_more_than_the_limits() {
         let beside = std::env::var_os("BESIDE_UNBOUND").is_some();
         for row in rows() {
             println!("{}: {}", row.name, row.what);
-            let here = cost(&ours(&servers), &row.ask);
+            let here = cost(&servers.ours(), &row.ask);
             println!("{}", line("rootwalk", &here));
             if beside {
-                println!("{}", line("unbound", &cost(&unbound(&servers), &row.ask)));
+                println!("{}", line("unbound", &cost(&servers.unbound(), &row.ask)));
             }
             // Each query is a packet and so is each reply; a query over TCP takes about ten with those of the connection.
             assert!(here.packets <= u64::from(limits.queries) * 10, "{}: {} packets", row.name, here.packets);

@@ -6,5 +6,8 @@
 
 mod answers;
 mod costs;
+mod lab;
+#[path = "../common/namespace.rs"]
 mod namespace;
+#[path = "../common/peers.rs"]
 mod peers;

@@ -8,6 +8,8 @@ use rootwalk::dnssec::{
 use rootwalk::wire::text::{parse_record, parse_type};
 use rootwalk::wire::{Name, Question, Record, RecordType, RrSet};
 
+use crate::evidence::sets;
+
 /// One example: the question, what the reply says, and what that comes to.
 struct Vector {
     title: String,
@@ -32,25 +34,6 @@ fn vectors(text: &str) -> Vec<Vector> {
         Vector { title: title.clone(), question, expected, sets: sets(&records) }
     };
     all.into_iter().map(vector).collect()
-}
-
-/// Records as sets with their signatures.
-pub(crate) fn sets(records: &[Record]) -> Vec<RrSet> {
-    let mut sets: Vec<RrSet> = Vec::new();
-    for record in records {
-        let rtype = record.covers().unwrap_or(record.rtype);
-        let at = sets.iter().position(|set| set.owner == record.owner && set.rtype == rtype);
-        let at = at.unwrap_or_else(|| {
-            sets.push(RrSet::new(record.owner.clone(), rtype, record.ttl_secs, std::iter::empty()));
-            sets.len() - 1
-        });
-        let all = |old: &rootwalk::wire::Rdatas| old.iter().chain([&*record.rdata]).collect();
-        match record.covers() {
-            Some(_) => sets[at].sigs = all(&sets[at].sigs),
-            None => sets[at].rdatas = all(&sets[at].rdatas),
-        }
-    }
-    sets
 }
 
 /// The zone of the examples is known, with its keys.

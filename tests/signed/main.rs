@@ -1,0 +1,27 @@
+//! Random Internets signed by BIND, served by it: this program and Unbound say the same of every name, and whatever is
+//! changed in what their servers say is found out or does no harm.
+//!
+//! `SIGNED_SEEDS=1,2,3` names the worlds that are tried instead of the usual ones, `SIGNED_CASES=50000` how many changes
+//! to each. The servers listen on port 53, so all of it runs in a network namespace that has nothing but a loopback interface.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
+
+#[path = "../common/evidence.rs"]
+mod evidence;
+mod model;
+#[path = "../common/namespace.rs"]
+mod namespace;
+mod oracle;
+#[path = "../common/peers.rs"]
+mod peers;
+mod records;
+mod sign;
+mod truth;
+mod world;
+
+/// The worlds of this run: `usual`, or what the environment says.
+fn seeds(usual: &[u64]) -> Vec<u64> {
+    match std::env::var("SIGNED_SEEDS") {
+        Ok(text) => text.split(',').map(|seed| seed.trim().parse().expect("SIGNED_SEEDS has numbers")).collect(),
+        Err(_) => usual.to_vec(),
+    }
+}
