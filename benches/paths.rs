@@ -60,6 +60,7 @@ fn hit(criterion: &mut Criterion) {
         stored: Time::ZERO,
         expires: Time::from_secs(300),
         secure: false,
+        signed_until: Time::ZERO,
         usage: Usage::default(),
     };
     let _ = cache.put_answer(&key, answer);

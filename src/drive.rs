@@ -24,7 +24,7 @@ pub use local::{Answers, Local, TRANSPORT};
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: std::time::Instant,
-    /// The calendar at that moment: time since 1970.
+    /// The calendar at that moment, the beginning of a second: time since 1970.
     calendar: Duration,
 }
 
@@ -36,7 +36,13 @@ impl Clock {
         #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
         let (origin, calendar) = (std::time::Instant::now(), SystemTime::now());
         // A clock before 1970 is wrong in any case.
-        Self { origin, calendar: calendar.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() }
+        let calendar = calendar.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        // TTLs count whole seconds, which begin here when they begin for everybody else.
+        let part = Duration::from_nanos(calendar.subsec_nanos().into());
+        match origin.checked_sub(part) {
+            Some(origin) => Self { origin, calendar: calendar - part },
+            None => Self { origin, calendar },
+        }
     }
 
     /// The moment.

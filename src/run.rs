@@ -461,7 +461,7 @@ fn stale_settings(cache: &config::Cache) -> Option<StaleSettings> {
     (cache.max_stale_secs > 0).then(|| StaleSettings {
         limits,
         client_timeout: Duration::from_millis(cache.stale_client_timeout_ms),
-        recheck: Duration::from_secs(cache.stale_recheck_secs.into()),
+        recheck_secs: cache.stale_recheck_secs,
     })
 }
 

@@ -58,6 +58,22 @@ impl Time {
     pub const fn plus_secs(self, secs: u64) -> Self {
         Self(self.0.saturating_add(secs.saturating_mul(1_000_000)))
     }
+
+    /// The moment at which something ends that is learned at this one and is good for `ttl_secs`.
+    ///
+    /// TTLs are counted in whole seconds of the clock, as whoever compares two answers does it: a record with less than a
+    /// second left shows TTL 0 and is over, and what is made of several records ends with the first of them and not
+    /// part of a second later.
+    #[must_use]
+    pub const fn after_ttl(self, ttl_secs: u32) -> Self {
+        Self::from_secs(self.secs() + ttl_secs as u64)
+    }
+
+    /// Seconds by which a TTL has gone down that was learned at `earlier`; zero if that has not come yet.
+    #[must_use]
+    pub fn secs_since(self, earlier: Self) -> u32 {
+        u32::try_from(self.secs().saturating_sub(earlier.secs())).unwrap_or(u32::MAX)
+    }
 }
 
 impl Add<Duration> for Time {
@@ -74,5 +90,24 @@ impl Sub for Time {
 
     fn sub(self, earlier: Self) -> Duration {
         self.since(earlier)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ttl_that_shows_0_is_over() {
+        for learned_ms in [0, 1, 400, 999] {
+            let learned = Time::from_millis(7000 + learned_ms);
+            let ends = learned.after_ttl(60);
+            for now in (7000 + learned_ms..68_000).step_by(37).map(Time::from_millis) {
+                let shown = 60_u32.saturating_sub(now.secs_since(learned));
+                assert_eq!(shown == 0, ends <= now, "learned at {learned:?}, {shown} at {now:?}");
+                // Who learns it from us now forgets it when we do.
+                assert!(shown == 0 || now.after_ttl(shown) == ends);
+            }
+        }
     }
 }

@@ -42,6 +42,7 @@ fn put(cache: &Cache, nth: usize, now: Time) -> Put {
                         stored: now,
                         expires,
                         secure: false,
+                        signed_until: Time::ZERO,
                         usage: Usage::default(),
                     },
                 )

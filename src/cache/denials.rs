@@ -10,16 +10,6 @@ use crate::time::Time;
 use crate::wire::{Name, RecordType};
 
 impl Cache {
-    /// Notes what DNSSEC has shown of the denial that is known for `name` and `rtype`.
-    pub fn judged_denial(&self, name: &Name, rtype: RecordType, security: Security, now: Time) {
-        let subjects = [Subject::of_name(name, Store::NoName), Subject::of(name, rtype, Store::NoData)];
-        for key in subjects.map(|subject| self.key(&subject)) {
-            if let Some(known) = self.fresh::<Denial>(&key, now) {
-                let _ = self.put_if(key, Denial { security, ..(*known).clone() }, |_| Ok(()));
-            }
-        }
-    }
-
     /// What is known against `name` or against `rtype` at it, if it is fresh.
     #[must_use]
     pub fn denial(&self, name: &Name, rtype: RecordType, now: Time) -> Option<Arc<Denial>> {
@@ -51,7 +41,7 @@ impl Cache {
         if let Some(soa) = &mut denial.soa {
             soa.ttl_secs = ttl_secs;
         }
-        (denial.stored, denial.expires) = (now, now.plus_secs(u64::from(ttl_secs)));
+        (denial.stored, denial.expires) = (now, now.after_ttl(ttl_secs));
         let denial = Arc::new(denial);
         let put = if ttl_secs == 0 { Put::ZeroTtl } else { self.keep_denial(name, rtype, &denial) };
         (denial, put)
@@ -70,7 +60,7 @@ impl Cache {
         if let Some(better) = self.with_set(&set, better) {
             return Put::KeptBetter(better);
         }
-        self.remove(&set);
+        self.outdate(&set, |old| old.is_needed(now));
         let subject = match denial.kind {
             DenialKind::NxDomain => Subject::of_name(name, Store::NoName),
             DenialKind::NoData => Subject::of(name, rtype, Store::NoData),

@@ -72,6 +72,8 @@ pub struct Answer {
     pub expires: Time,
     /// Whether all of it was proved by DNSSEC, so that AD may be set (RFC 4035 §3.2.3).
     pub secure: bool,
+    /// Until when the signatures over it hold, whatever becomes of its TTL; without meaning unless it is secure.
+    pub signed_until: Time,
     /// How it is used.
     pub usage: Usage,
 }
@@ -201,8 +203,7 @@ impl KnownSet {
     /// Seconds for which the set may still be used, as it would stand in an answer.
     #[must_use]
     pub fn ttl_left_secs(&self, now: Time) -> u32 {
-        let age_secs = u32::try_from(now.since(self.stored).as_secs()).unwrap_or(u32::MAX);
-        self.set.ttl_secs.saturating_sub(age_secs)
+        self.set.ttl_secs.saturating_sub(now.secs_since(self.stored))
     }
 
     /// Whether this is within what one entry may hold.

@@ -55,6 +55,8 @@ enum Data {
 struct More {
     sigs: Rdatas,
     proof: Box<[RrSet]>,
+    /// What was judged and is over; this one is not judged yet.
+    behind: Option<Box<HeldSet>>,
 }
 
 /// A set that is the whole answer to the question for it.
@@ -80,7 +82,7 @@ impl Plain {
     #[must_use]
     pub fn new(set: &RrSet, secure: bool, now: Time) -> Self {
         let (data, sigs, ttl_secs) = (Data::new(&set.rdatas), set.sigs.clone(), set.ttl_secs);
-        Self { data, sigs, ttl_secs, secure, stored: now, expires: now.plus_secs(ttl_secs.into()), is_due: false }
+        Self { data, sigs, ttl_secs, secure, stored: now, expires: now.after_ttl(ttl_secs), is_due: false }
     }
 
     /// The data of each record, behind its length of two octets.
@@ -121,7 +123,8 @@ impl Data {
 impl HeldSet {
     pub(super) fn new(known: KnownSet) -> Self {
         let KnownSet { set, proof, rank, security, from, stored, expires } = known;
-        let more = (!set.sigs.is_empty() || !proof.is_empty()).then(|| Box::new(More { sigs: set.sigs, proof }));
+        let more =
+            (!set.sigs.is_empty() || !proof.is_empty()).then(|| Box::new(More { sigs: set.sigs, proof, behind: None }));
         let (plain_for, uses, due_secs) = (AtomicU8::new(0), AtomicU8::new(0), AtomicU32::new(0));
         let (ttl_secs, data) = (set.ttl_secs, Data::new(&set.rdatas));
         let cost = 0;
@@ -153,6 +156,34 @@ impl HeldSet {
         self.rank > Rank::BehindAlias || self.security == Security::Secure
     }
 
+    /// What was judged and came before this one.
+    pub(super) fn behind(&self) -> Option<&Self> {
+        self.more.as_ref()?.behind.as_deref()
+    }
+
+    /// Takes what came before this one away from it.
+    pub(super) fn take_behind(&mut self) -> Option<Self> {
+        self.more.as_mut()?.behind.take().map(|behind| *behind)
+    }
+
+    /// Keeps what came before this one, which has nothing behind it.
+    pub(super) fn put_before(&mut self, before: Self) {
+        self.cost = self.cost.saturating_add(before.cost);
+        let nothing = || Box::new(More { sigs: Rdatas::default(), proof: Box::default(), behind: None });
+        self.more.get_or_insert_with(nothing).behind = Some(Box::new(before));
+    }
+
+    /// Whether it was good and is over.
+    pub(super) fn is_over(&self, now: Time) -> bool {
+        self.security > Security::Unchecked && self.expires <= now
+    }
+
+    /// Whether it is not given up for what is not judged: it was proved and holds, or is all there is to serve when its
+    /// time is over.
+    pub(super) fn is_needed(&self, now: Time) -> bool {
+        self.is_over(now) || self.security == Security::Secure && self.expires > now
+    }
+
     fn has_proof(&self) -> bool {
         self.more.as_ref().is_some_and(|more| !more.proof.is_empty())
     }
@@ -171,11 +202,10 @@ impl HeldSet {
         if self.expires <= now || self.plain_for.load(Relaxed) & bit(unchecked) == 0 {
             return None;
         }
-        let age_secs = u32::try_from((now - self.stored).as_secs()).unwrap_or(u32::MAX);
         Some(Plain {
             data: self.data.clone(),
             sigs: self.sigs(),
-            ttl_secs: self.ttl_secs.saturating_sub(age_secs),
+            ttl_secs: self.ttl_secs.saturating_sub(now.secs_since(self.stored)),
             secure: self.security == Security::Secure,
             stored: self.stored,
             expires: self.expires,

@@ -9,6 +9,7 @@
 
 mod cookies;
 mod denials;
+mod doubt;
 mod facts;
 mod held;
 mod key;
@@ -33,7 +34,7 @@ use smallvec::SmallVec;
 
 use crate::dnssec::{Span, Spans, ZoneTrust};
 use crate::time::Time;
-use crate::wire::{Ede, Name, Question, RecordType, ResponseCode};
+use crate::wire::{Ede, Name, Question, ResponseCode};
 
 pub use crate::trace::NameServer;
 pub use cookies::Cookies;
@@ -124,7 +125,7 @@ impl Cache {
     /// Keeps an answer until its `expires`, which is capped as for record sets. Returns it, kept or not. An
     /// answer other than a failure ends the row of failures of its question.
     pub fn put_answer(&self, key: &AnswerKey<'_>, mut answer: Answer) -> (Arc<Answer>, Put) {
-        answer.expires = answer.expires.min(answer.stored.plus_secs(u64::from(self.ttls.positive_max_secs)));
+        answer.expires = answer.expires.min(answer.stored.after_ttl(self.ttls.positive_max_secs));
         let good = matches!(answer.template.rcode(), ResponseCode::NoError | ResponseCode::NXDomain);
         // That data can be had unchecked says nothing of whether it can be proved.
         if good && !answer.is_stopgap() && !key.checking_disabled {
@@ -147,14 +148,6 @@ impl Cache {
         if self.get(&key).is_some_and(|answer: Arc<Answer>| answer.is_stopgap() || answer.expires <= now) {
             self.remove(&key);
         }
-    }
-
-    /// Drops a record set that turned out not to be true, and what was said against it.
-    pub fn disbelieve(&self, name: &Name, rtype: RecordType) {
-        for subject in [Subject::of(name, rtype, Store::Sets), Subject::of(name, rtype, Store::NoData)] {
-            self.remove(&self.key(&subject));
-        }
-        self.remove(&self.key(&Subject::of_name(name, Store::NoName)));
     }
 
     /// What was proved of other questions and still holds at `now`.
@@ -181,7 +174,7 @@ impl Cache {
     pub fn put_zone(&self, trust: Arc<ZoneTrust>, now: Time) {
         let key = self.key(&Subject::of_name(&trust.zone, Store::Zones));
         let ttl_secs = trust.ttl_secs.min(self.ttls.positive_max_secs);
-        let expires = now.plus_secs(ttl_secs.into());
+        let expires = now.after_ttl(ttl_secs);
         let _ = self.put_if(key, KnownZone { trust, expires }, |_| Ok(()));
     }
 
@@ -256,7 +249,7 @@ impl Cache {
         let key = self.failure_key(question);
         let in_row = |old: &Arc<Failure>| now < old.expires + old.expires.since(old.stored);
         let times = self.get::<Failure>(&key).filter(in_row).map_or(1, |old| old.times.saturating_add(1));
-        let expires = now.plus_secs(u64::from(ttl::failure_secs(times)));
+        let expires = now.after_ttl(ttl::failure_secs(times));
         let failure = Arc::new(Failure { rcode, edes: edes.into(), times, stored: now, expires });
         // Too many sentences to keep them: then the question is simply tried again.
         let _ = self.put_arc(key, Arc::clone(&failure), |_: &Failure| Ok(()));

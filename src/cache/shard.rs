@@ -69,6 +69,11 @@ kept!(Failure, Failure);
 kept!(KnownZone, Zone);
 
 impl Entry {
+    /// The set that it is, if it is one.
+    pub(super) fn as_set(&mut self) -> Option<&mut HeldSet> {
+        if let Self::Set(held) = self { Some(held) } else { None }
+    }
+
     /// Wraps a thing and counts what it takes, all in all.
     pub(super) fn new<K: Kept>(kept: Arc<K>) -> Self {
         let cost = PER_ENTRY + PER_ARC + size_of::<K>() + kept.heap_bytes();

@@ -69,7 +69,7 @@ impl SpanStore {
     /// Keeps a span until its TTL is over; one about the same place goes.
     pub(super) fn put(&self, span: Span, now: Time) {
         let Span { zone, place, set } = span;
-        let expires = now.plus_secs(set.ttl_secs.into());
+        let expires = now.after_ttl(set.ttl_secs);
         if set.ttl_secs == 0 {
             return;
         }
@@ -148,9 +148,7 @@ impl Shelf {
             self.remove(&slot.0);
             return None;
         }
-        let left_secs = u32::try_from((held.expires - now).as_secs()).unwrap_or(u32::MAX);
-        let age_secs = u32::try_from(now.since(held.stored).as_secs()).unwrap_or(u32::MAX);
-        let ttl_secs = held.set.ttl_secs.saturating_sub(age_secs).min(left_secs);
+        let ttl_secs = held.set.ttl_secs.saturating_sub(now.secs_since(held.stored)).min(held.expires.secs_since(now));
         let set = RrSet { ttl_secs, ..held.set.clone() };
         self.order.promote(&*slot.0);
         (ttl_secs > 0).then_some(set)

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::trace::Source;
-use crate::wire::{RrSet, Sections, Template};
+use crate::wire::{RecordType, RrSet, Sections, Template};
 
 const LIMIT: usize = 4 << 20;
 
@@ -56,6 +56,7 @@ fn answer(name: &Name, ttl_secs: u32, stored: Time) -> Answer {
         stored,
         expires: stored.plus_secs(ttl_secs.into()),
         secure: false,
+        signed_until: Time::ZERO,
         usage: Usage::default(),
     }
 }
@@ -86,7 +87,7 @@ fn what_is_proved_is_not_replaced_by_what_is_not() {
     // The signature bounds its life, and then anything may come.
     assert_eq!(cache.set(&www, RecordType::A, at(41)), None);
     store(cache.put_set(other(), Rank::AuthAnswer, Source::Local, at(41)));
-    cache.disbelieve(&www, RecordType::A);
+    cache.disbelieve(&www, RecordType::A, at(42));
     assert_eq!(cache.set(&www, RecordType::A, at(42)), None);
 }
 

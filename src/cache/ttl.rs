@@ -61,8 +61,8 @@ impl TtlLimits {
 
     /// The life of a delegation that the parent gave until `expires`.
     pub(super) fn delegation(&self, now: Time, expires: Time) -> Time {
-        let floor = now.plus_secs(u64::from(self.delegation_min_secs));
-        expires.max(floor).min(now.plus_secs(u64::from(self.delegation_max_secs)))
+        let floor = now.after_ttl(self.delegation_min_secs);
+        expires.max(floor).min(now.after_ttl(self.delegation_max_secs))
     }
 }
 

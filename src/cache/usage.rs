@@ -81,7 +81,7 @@ impl Answer {
     #[must_use]
     pub fn age_secs(&self, now: Time) -> u32 {
         match self.usage.counts_down {
-            true => u32::try_from((now - self.stored).as_secs()).unwrap_or(u32::MAX),
+            true => now.secs_since(self.stored),
             false => 0,
         }
     }
@@ -102,7 +102,7 @@ mod tests {
         let question = Question::new("www.example".parse().expect("a name"), RecordType::A);
         let template = Template::build(&question, ResponseCode::NoError, &Sections::default(), false);
         let (stored, expires) = (Time::from_secs(100), Time::from_secs(400));
-        Answer { template, edes: Box::default(), stored, expires, secure: false, usage }
+        Answer { template, edes: Box::default(), stored, expires, secure: false, signed_until: Time::ZERO, usage }
     }
 
     const PAUSE: Duration = Duration::from_secs(30);

@@ -18,9 +18,9 @@ pub struct StaleSettings {
     pub limits: StaleLimits,
     /// How long a client waits for a new answer before it gets the stale one (§5: the client response timer).
     pub client_timeout: Duration,
-    /// After a failure, how long the stale answer is served before a new one is tried for (§5: the failure recheck
-    /// timer).
-    pub recheck: Duration,
+    /// Seconds after a failure for which the stale answer is served before a new one is tried for (§5: the failure
+    /// recheck timer).
+    pub recheck_secs: u32,
 }
 
 /// In which form an answer is wanted: what DO brings with it is another answer (RFC 4035 §3.2.1), and what CD lets
@@ -87,6 +87,9 @@ struct StandIn {
     expired: Option<Duration>,
     /// What the cache had in this form.
     given: Option<Arc<Answer>>,
+    /// Whether it was proved, and the signatures over it still hold. That its TTL is over takes nothing from that: a
+    /// stale record is used as if it were not (RFC 8767 §4).
+    secure: bool,
 }
 
 impl Landed {
@@ -124,8 +127,9 @@ impl StandIn {
     }
 
     fn into_answer(self, at: Time, expires: Time) -> Answer {
-        let Self { template, edes, given, .. } = self;
-        Answer { template, edes: edes.into(), stored: at, expires, secure: false, usage: Usage::stopgap(given) }
+        let Self { template, edes, given, secure, .. } = self;
+        let (usage, signed_until) = (Usage::stopgap(given), Time::ZERO);
+        Answer { template, edes: edes.into(), stored: at, expires, secure, signed_until, usage }
     }
 }
 
@@ -139,16 +143,17 @@ impl Inner {
         let rules = (&world.settings.limits, &world.settings.private);
         let validates = !world.settings.proofs.anchors.is_empty() && !form.checking_disabled;
         let admit = if validates { Admit::Judged } else { Admit::All };
-        let sets = stale(question, &world.cache, rules, limits, admit, now);
+        let sets = stale(question, &world.cache, rules, limits, admit, (now, world.clock.unix_secs()));
         match (given, sets) {
             (given, Some(sets)) if given.as_ref().is_none_or(|given| given.stored < sets.learned) => {
                 let (template, edes) = (template(question, &sets.outcome, form), sets.outcome.edes());
-                Some(StandIn { template, edes, expired: sets.expired, given })
+                Some(StandIn { template, edes, expired: sets.expired, given, secure: sets.outcome.secure })
             }
             (Some(given), _) => {
                 let template = given.template.aged(given.age_secs(now), limits.reply_ttl_secs);
                 let expired = (given.expires <= now).then(|| now - given.expires);
-                Some(StandIn { template, edes: given.edes.to_vec(), expired, given: Some(given) })
+                let secure = given.secure && now < given.signed_until;
+                Some(StandIn { template, edes: given.edes.to_vec(), expired, given: Some(given), secure })
             }
             _ => None,
         }
@@ -180,7 +185,7 @@ impl Resolver {
             return self.keep(question, form, outcome, at);
         }
         let template = template(question, outcome, form);
-        let failure = StandIn { template, edes: outcome.edes(), expired: None, given: None };
+        let failure = StandIn { template, edes: outcome.edes(), expired: None, given: None, secure: false };
         Ready::Written(Arc::new(failure.into_answer(at, at)))
     }
 
@@ -199,7 +204,7 @@ impl Resolver {
             cache.forget_stale(&other.key(question), at);
         }
         cache.unmark_plain(&key);
-        Ready::Written(cache.put_answer(&key, answer(question, form, outcome, at)).0)
+        Ready::Written(cache.put_answer(&key, answer(question, form, outcome, (at, self.0.world.clock.unix_secs()))).0)
     }
 
     /// A failure, or what is served in its place. It is kept until the next try makes sense: a failure for as long as
@@ -213,17 +218,17 @@ impl Resolver {
         if let Some(fresh) = cache.answer(&key, at) {
             return Ready::Written(fresh);
         }
-        let recheck = self.0.settings.stale.map_or(Duration::ZERO, |settings| settings.recheck);
-        // What is bogus now may have been good, and may have been replaced for a reason: nobody is told the old.
-        let stand_in = if landed.is_bogus() { None } else { self.0.stand_in(question, form) };
-        if let Some(mut stand_in) = stand_in {
-            let why = StaleWhy::Failed { again_secs: recheck.as_secs() };
+        let recheck_secs = self.0.settings.stale.map_or(0, |settings| settings.recheck_secs);
+        // Also for what is bogus now: whoever can forge an answer can as well hold it back, and then the old one is served.
+        if let Some(mut stand_in) = self.0.stand_in(question, form) {
+            let again_secs = recheck_secs.into();
+            let why = if landed.is_bogus() { StaleWhy::Bogus { again_secs } } else { StaleWhy::Failed { again_secs } };
             let Some(stale) = stand_in.explain(why, &landed.edes) else {
                 // Meanwhile somebody else has brought what is good.
                 return Ready::Written(Arc::new(stand_in.into_answer(at, at)));
             };
             let _ = landed.stale.set(stale);
-            let answer = stand_in.into_answer(at, at + recheck);
+            let answer = stand_in.into_answer(at, at.after_ttl(recheck_secs));
             let tried = !matches!(landed.outcome.failure, Some(Failure::Busy { .. } | Failure::Abandoned));
             return Ready::Written(if tried { cache.put_answer(&key, answer).0 } else { Arc::new(answer) });
         }
@@ -234,8 +239,10 @@ impl Resolver {
             // RFC 8914 §4.14: for those who come later.
             edes.push(Ede::new(ede::CACHED_ERROR, "this failed a moment ago and is not tried again yet"));
         }
-        let failure =
-            |edes| StandIn { template: template.clone(), edes, expired: None, given: None }.into_answer(at, expires);
+        let failure = |edes| {
+            let template = template.clone();
+            StandIn { template, edes, expired: None, given: None, secure: false }.into_answer(at, expires)
+        };
         if expires > at {
             let _ = cache.put_answer(&key, failure(edes));
         }
@@ -244,11 +251,12 @@ impl Resolver {
 }
 
 /// What a walk brought, ready to send.
-fn answer(question: &Question, form: Form, outcome: &Outcome, at: Time) -> Answer {
+fn answer(question: &Question, form: Form, outcome: &Outcome, (at, unix_secs): (Time, u32)) -> Answer {
     let template = template(question, outcome, form);
-    let expires = at.plus_secs(template.min_ttl_secs().into());
+    let expires = at.after_ttl(template.min_ttl_secs());
     let (edes, secure) = (outcome.edes().into(), outcome.secure);
-    Answer { template, edes, stored: at, expires, secure, usage: Usage::default() }
+    let (signed_until, usage) = (at.after_ttl(outcome.signed_secs(unix_secs)), Usage::default());
+    Answer { template, edes, stored: at, expires, secure, signed_until, usage }
 }
 
 /// The one set that is the whole answer, if one is, and no sentence goes with it.

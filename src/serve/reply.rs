@@ -78,7 +78,8 @@ impl Resolver {
         let template = Template::build(&query.question(), local.rcode, &sections, query.dnssec_ok());
         let now = self.0.world.clock.now();
         let edes = local.edes.clone().into();
-        let answer = Answer { template, edes, stored: now, expires: now, secure: false, usage: Usage::stopgap(None) };
+        let (usage, signed_until) = (Usage::stopgap(None), Time::ZERO);
+        let answer = Answer { template, edes, stored: now, expires: now, secure: false, signed_until, usage };
         self.respond(query, &answer, now, peer, out);
     }
 

@@ -22,6 +22,11 @@ pub enum StaleWhy {
         /// Seconds until that is tried again.
         again_secs: u64,
     },
+    /// The new one cannot be believed, and the old one could when it was learned.
+    Bogus {
+        /// Seconds until that is tried again.
+        again_secs: u64,
+    },
     /// The client has waited long enough; the search goes on.
     Slow {
         /// Milliseconds after which nobody is kept waiting.
@@ -37,6 +42,12 @@ impl fmt::Display for Stale {
         match self.why {
             StaleWhy::Failed { again_secs } => {
                 write!(f, "expired {secs} s before no new answer could be had, tried again after {again_secs} s")
+            }
+            StaleWhy::Bogus { again_secs } => {
+                write!(
+                    f,
+                    "expired {secs} s before the new answer turned out to be bogus, tried again after {again_secs} s"
+                )
             }
             StaleWhy::Slow { after_ms } => {
                 write!(f, "expired {secs} s ago, a new answer takes longer than {after_ms} ms and is still looked for")

@@ -245,7 +245,7 @@ impl Walk {
 fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Event>) {
     let (cache, name, qtype) = (around.cache, &question.name, question.qtype);
     let seen = |known, name: &Name, rtype, stored: Time, expires: Time, source: &Source| {
-        let (age_secs, left_secs) = ((now - stored).as_secs(), (expires - now).as_secs());
+        let (age_secs, left_secs) = (now.secs_since(stored).into(), expires.secs_since(now).into());
         Some(Event::FromCache { known, name: name.clone(), rtype, age_secs, left_secs, source: source.clone() })
     };
     if let Some(known) = cache.set(name, qtype, now) {
@@ -335,8 +335,8 @@ fn remembered(question: &Question, around: &Around<'_>, now: Time) -> (Look, Opt
         known: Known::Failure,
         name: question.name.clone(),
         rtype: question.qtype,
-        age_secs: (now - failure.stored).as_secs(),
-        left_secs: (failure.expires - now).as_secs(),
+        age_secs: now.secs_since(failure.stored).into(),
+        left_secs: failure.expires.secs_since(now).into(),
         source: Source::Local,
     };
     (Look::Failed(Failure::Remembered { edes: failure.edes.to_vec() }), Some(event))
@@ -344,6 +344,5 @@ fn remembered(question: &Question, around: &Around<'_>, now: Time) -> (Look, Opt
 
 /// A set as it stands in an answer `now`: its TTL counts down from when it was `stored`.
 pub(super) fn aged(set: &RrSet, stored: Time, now: Time) -> RrSet {
-    let age_secs = u32::try_from((now - stored).as_secs()).unwrap_or(u32::MAX);
-    RrSet { ttl_secs: set.ttl_secs.saturating_sub(age_secs), ..set.clone() }
+    RrSet { ttl_secs: set.ttl_secs.saturating_sub(now.secs_since(stored)), ..set.clone() }
 }

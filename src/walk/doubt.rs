@@ -41,7 +41,7 @@ impl Walk {
             Subject::Client => self.begin_anew(turn),
             Subject::Proof(id) => {
                 let Question { name, qtype, .. } = self.goal(id).question.clone();
-                turn.around.cache.disbelieve(&name, qtype);
+                turn.around.cache.disbelieve(&name, qtype, turn.now);
                 let goal = self.goal(id);
                 goal.chain.clear();
                 goal.proof.clear();
@@ -51,7 +51,7 @@ impl Walk {
                 turn.ready.push(id);
             }
             Subject::Cached(Question { name, qtype, .. }) => {
-                turn.around.cache.disbelieve(&name, qtype);
+                turn.around.cache.disbelieve(&name, qtype, turn.now);
                 turn.ready.push(CLIENT);
             }
         }
@@ -77,7 +77,7 @@ impl Walk {
     pub(super) fn ask_whole(&mut self, turn: &mut Turn<'_, '_>) -> bool {
         let goal = self.goal(CLIENT);
         let Some(whole) = goal.whole.take() else { return false };
-        turn.around.cache.disbelieve(&goal.current.name, goal.current.qtype);
+        turn.around.cache.disbelieve(&goal.current.name, goal.current.qtype, turn.now);
         goal.current.name = whole;
         goal.minimised.give_up();
         goal.state = State::Begin;
@@ -88,7 +88,7 @@ impl Walk {
     /// What the client asked for is looked up once more.
     fn begin_anew(&mut self, turn: &mut Turn<'_, '_>) {
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
-        self.forget_answer(proving.found(), turn.around.cache);
+        self.forget_answer(proving.found(), turn);
         let mode = turn.around.settings.minimisation;
         let goal = self.goal(CLIENT);
         goal.current = goal.question.clone();

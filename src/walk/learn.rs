@@ -215,6 +215,6 @@ pub(super) fn delegation(
         proof: clean.proof.clone().into(),
         from,
         stored: turn.now,
-        expires: turn.now.plus_secs(ns.ttl_secs.into()),
+        expires: turn.now.after_ttl(ns.ttl_secs),
     }
 }

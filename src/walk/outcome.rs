@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::dnssec;
 use crate::trace::{Bogus, Limit, ServerAt, Unreachable, Wrong};
 use crate::wire::{Ede, Name, ResponseCode, RrSet, ede};
 
@@ -43,6 +44,12 @@ impl Outcome {
             notes: Vec::new(),
             secure: false,
         }
+    }
+
+    /// Seconds until the first of the signatures over it ends; 0 when one is over or there is none.
+    #[must_use]
+    pub fn signed_secs(&self, unix_secs: u32) -> u32 {
+        dnssec::signed_secs(self.answer.iter().chain(&self.authority), unix_secs)
     }
 
     /// The extended errors for the client (RFC 8914).

@@ -203,7 +203,7 @@ impl Walk {
         let Found::NxDomain(denied) = found else { return found };
         let (cache, goal) = (turn.around.cache, self.goal(CLIENT));
         let (name, qtype) = (&goal.current.name, goal.current.qtype);
-        cache.disbelieve(name, qtype);
+        cache.disbelieve(name, qtype, turn.now);
         if let Some((_, source)) = goal.told.last() {
             let (soa, proof) = (denied.soa.clone(), denied.proof.clone());
             let denial = Denial::heard(DenialKind::NoData, soa, proof, source.clone());
@@ -242,7 +242,7 @@ impl Walk {
         };
         // Keys that cannot be had just now say nothing against what they sign.
         if because.is_empty() {
-            self.forget(&proving.found, turn.around.cache);
+            self.forget(&proving.found, turn);
         }
         self.is_bogus(self.bogus.clone().unwrap_or(reason), because, turn);
     }
@@ -255,26 +255,30 @@ impl Walk {
     }
 
     /// Takes out of the cache what was heard on the way to an answer, as far as it is not proved.
-    fn forget(&mut self, found: &Found, cache: &Cache) {
-        self.forget_answer(found, cache);
+    fn forget(&mut self, found: &Found, turn: &Turn<'_, '_>) {
+        self.forget_answer(found, turn);
+        let (cache, now) = (turn.around.cache, turn.now);
         let current = self.goal(CLIENT).current.clone();
         for count in 0..=current.name.label_count() {
             let zone = current.name.suffix(count);
             if self.zones.iter().all(|known| known.zone != zone) {
-                cache.disbelieve(&zone, RecordType::DNSKEY);
-                cache.disbelieve(&zone, RecordType::DS);
+                cache.disbelieve(&zone, RecordType::DNSKEY, now);
+                cache.disbelieve(&zone, RecordType::DS, now);
             }
         }
     }
 
     /// Takes the answer out of the cache.
-    pub(super) fn forget_answer(&mut self, found: &Found, cache: &Cache) {
+    pub(super) fn forget_answer(&mut self, found: &Found, turn: &Turn<'_, '_>) {
+        let (cache, now) = (turn.around.cache, turn.now);
         let goal = self.goal(CLIENT);
-        for set in &goal.chain {
-            cache.disbelieve(&set.owner, set.rtype);
-        }
-        if !matches!(found, Found::TooLong) {
-            cache.disbelieve(&goal.current.name, goal.current.qtype);
+        goal.chain.iter().for_each(|set| cache.disbelieve_set(set, now));
+        match found {
+            Found::Answer(set) => cache.disbelieve_set(set, now),
+            Found::NoData(_) | Found::NxDomain(_) => {
+                cache.disbelieve_denial(&goal.current.name, goal.current.qtype, now);
+            }
+            Found::TooLong | Found::Failed(_) => {}
         }
     }
 
@@ -424,7 +428,6 @@ impl Known for Knowledge<'_> {
     fn proved_secs(&self, set: &RrSet) -> Option<u32> {
         let known = self.cache.set(&set.owner, set.rtype, self.now)?;
         let same = known.security == Security::Secure && known.set.rdatas == set.rdatas && known.set.sigs == set.sigs;
-        let left = (known.expires - self.now).as_secs();
-        same.then(|| u32::try_from(left).unwrap_or(u32::MAX))
+        same.then(|| known.expires.secs_since(self.now))
     }
 }

@@ -32,7 +32,9 @@ impl Walk {
     pub(super) fn sets_aside(&mut self, id: GoalId, seen: &Event, turn: &Turn<'_, '_>) -> bool {
         let Event::FromCache { known, name, age_secs, left_secs, .. } = seen else { return false };
         // RFC 9520: that a question has failed a moment ago holds for everybody.
-        if !self.refresh || id != CLIENT || *known == Known::Failure || left_secs * PART > age_secs + left_secs {
+        // The second that has begun is counted as left, and may be all but over.
+        let is_long = left_secs.saturating_sub(1) * PART > age_secs + left_secs;
+        if !self.refresh || id != CLIENT || *known == Known::Failure || is_long {
             return false;
         }
         let event = Event::SetAside { known: *known, name: name.clone(), left_secs: *left_secs };
@@ -64,8 +66,8 @@ fn cut_seen(cut: &Delegation, turn: &Turn<'_, '_>) -> Event {
         known: Known::Delegation,
         name: cut.zone.clone(),
         rtype: crate::wire::RecordType::NS,
-        age_secs: (turn.now - cut.stored).as_secs(),
-        left_secs: (cut.expires - turn.now).as_secs(),
+        age_secs: turn.now.secs_since(cut.stored).into(),
+        left_secs: cut.expires.secs_since(turn.now).into(),
         source: cut.from.clone(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cache::{Cache, DenialKind, Security};
+use crate::cache::{Cache, Denial, DenialKind, KnownSet, Security};
 use crate::time::Time;
 use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
@@ -43,6 +43,9 @@ pub struct StaleAnswer {
 /// What the cache has for one name.
 struct Known {
     what: What,
+    /// What shows that a wildcard may stand for the name.
+    proof: Vec<RrSet>,
+    security: Security,
     stored: Time,
     expires: Time,
 }
@@ -63,10 +66,10 @@ pub fn stale(
     (limits, private): (&Limits, &Private),
     over: &StaleLimits,
     admit: Admit,
-    now: Time,
+    (now, unix_secs): (Time, u32),
 ) -> Option<StaleAnswer> {
-    let mut answer: Vec<RrSet> = Vec::new();
-    let (mut expired, mut learned) = (None, Time::ZERO);
+    let (mut answer, mut proof): (Vec<RrSet>, Vec<RrSet>) = (Vec::new(), Vec::new());
+    let (mut expired, mut learned, mut secure) = (None, Time::ZERO, true);
     let mut current = question.clone();
     for _ in 0..=limits.cname_links {
         let known = look(&current, cache, over, admit, now)?;
@@ -74,6 +77,8 @@ pub fn stale(
         if known.expires <= now {
             expired = expired.max(Some(now - known.expires));
         }
+        secure &= known.security == Security::Secure;
+        proof.extend(known.proof);
         let (rcode, authority) = match known.what {
             What::Alias(link, target) => {
                 answer.push(link);
@@ -87,7 +92,9 @@ pub fn stale(
             What::Denial(DenialKind::NoData, authority) => (ResponseCode::NoError, authority),
             What::Denial(DenialKind::NxDomain, authority) => (ResponseCode::NXDomain, authority),
         };
+        let authority = authority.into_iter().chain(proof).collect();
         let mut outcome = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure: false };
+        outcome.secure = secure && outcome.signed_secs(unix_secs) > 0;
         private.withhold(&mut outcome);
         return Some(StaleAnswer { outcome, expired, learned });
     }
@@ -102,22 +109,23 @@ fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit, no
         ttl_secs: if expires > now { aged(set, stored, now).ttl_secs } else { over.reply_ttl_secs },
         ..set.clone()
     };
-    let admits = |security| admit == Admit::All || security != Security::Unchecked;
-    let set = |rtype| cache.stale_set(name, rtype, now, over.max).filter(|known| admits(known.security));
-    let direct = set(qtype).map(|known| {
-        let what = What::Set(ttl(&known.set, known.stored, known.expires));
-        Known { what, stored: known.stored, expires: known.expires }
-    });
-    let denied = cache.stale_denial(name, qtype, now, over.max).filter(|known| admits(known.security));
+    let least = if admit == Admit::All { Security::Unchecked } else { Security::Insecure };
+    let set = |rtype| cache.stale_set(name, rtype, now, (over.max, least));
+    let of_set = |known: &KnownSet, what| {
+        let KnownSet { stored, expires, security, .. } = *known;
+        let proof = known.proof.iter().map(|set| ttl(set, stored, expires)).collect();
+        Known { what, proof, security, stored, expires }
+    };
+    let direct = set(qtype).map(|known| of_set(&known, What::Set(ttl(&known.set, known.stored, known.expires))));
+    let denied = cache.stale_denial(name, qtype, now, over.max).filter(|known| known.security >= least);
     let denial = denied.map(|denial| {
-        let records =
-            denial.soa.iter().chain(&denial.proof).map(|set| ttl(set, denial.stored, denial.expires)).collect();
-        Known { what: What::Denial(denial.kind, records), stored: denial.stored, expires: denial.expires }
+        let Denial { stored, expires, security, .. } = *denial;
+        let records = denial.soa.iter().chain(&denial.proof).map(|set| ttl(set, stored, expires)).collect();
+        Known { what: What::Denial(denial.kind, records), proof: Vec::new(), security, stored, expires }
     });
     let alias = Some(RecordType::CNAME).filter(|cname| *cname != qtype).and_then(set).and_then(|known| {
         let target = known.set.targets().next()?;
-        let what = What::Alias(ttl(&known.set, known.stored, known.expires), target);
-        Some(Known { what, stored: known.stored, expires: known.expires })
+        Some(of_set(&known, What::Alias(ttl(&known.set, known.stored, known.expires), target)))
     });
     [direct, denial, alias].into_iter().flatten().max_by_key(|known| known.stored)
 }
@@ -125,7 +133,7 @@ fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit, no
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::{Denial, Put, Rank, TtlLimits};
+    use crate::cache::{Put, Rank, TtlLimits};
     use crate::trace::Source;
 
     const OVER: StaleLimits = StaleLimits { max: Duration::from_secs(1000), reply_ttl_secs: 30 };
@@ -154,7 +162,7 @@ mod tests {
     fn told(cache: &Cache, asked: &str, at: u64) -> Option<StaleAnswer> {
         let question = Question::new(name(asked), RecordType::A);
         let private = Private { nets: vec!["10.0.0.0/8".parse().expect("a network")], domains: Vec::new() };
-        stale(&question, cache, (&Limits::default(), &private), &OVER, Admit::All, Time::from_secs(at))
+        stale(&question, cache, (&Limits::default(), &private), &OVER, Admit::All, (Time::from_secs(at), 0))
     }
 
     fn ttls(told: &StaleAnswer) -> Vec<u32> {

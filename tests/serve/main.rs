@@ -7,7 +7,7 @@ mod stale;
 
 use std::time::Duration;
 
-use mock::{Mock, Mood, Query, on_a_worker, secs};
+use mock::{Mock, Mood, Query, next_second, on_a_worker, secs};
 use rootwalk::wire::ResponseCode;
 use tokio::task::spawn_local;
 
@@ -125,6 +125,7 @@ fn an_answer_in_use_is_fetched_before_its_end() {
             settings.resolver.qname_minimisation = off();
             settings.cache.max_ttl_secs = 3;
         });
+        next_second().await;
         let ask = async |name| Query::of(name).ask(&resolver).await;
         for name in ["often.example", "once.example"] {
             assert_eq!(ask(name).await.addresses, [(1, 3)]);
@@ -153,6 +154,7 @@ fn a_fetch_that_fails_harms_nobody() {
             settings.resolver.qname_minimisation = off();
             settings.cache.max_ttl_secs = 3;
         });
+        next_second().await;
         let ask = async || Query::of("www.example").ask(&resolver).await;
         ask().await;
         ask().await;
@@ -176,6 +178,7 @@ fn prefetch_can_be_switched_off() {
             settings.cache.max_ttl_secs = 1;
             settings.cache.prefetch = false;
         });
+        next_second().await;
         for _ in 0..10 {
             Query::of("www.example").ask(&resolver).await;
             secs(0.095).await;

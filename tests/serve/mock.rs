@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rootwalk::config::{RootHint, Settings};
+use rootwalk::drive::Clock;
 use rootwalk::listen::{Now, Peer, Responder, Transport};
 use rootwalk::run;
 use rootwalk::serve::Resolver;
@@ -171,6 +172,11 @@ fn read(answer: &[u8], at_once: bool) -> Got {
     let edes = options.iter().filter_map(|option| rootwalk::wire::Ede::from_option(&option.data));
     let edes = edes.map(|ede| (ede.code, ede.text.to_string())).collect();
     Got { rcode: reply.rcode, addresses, edes, at_once }
+}
+
+/// Waits for the beginning of a second: TTLs count in whole ones.
+pub(crate) async fn next_second() {
+    sleep(Duration::from_millis(1000 - Clock::new().unix_ms() % 1000)).await;
 }
 
 /// Runs a test as a worker runs.

@@ -9,7 +9,7 @@ use rootwalk::wire::{ResponseCode, ede};
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
-use super::mock::{Got, Mock, Mood, Query, on_a_worker, secs};
+use super::mock::{Got, Mock, Mood, Query, next_second, on_a_worker, secs};
 
 const WWW: &str = "www.example";
 
@@ -24,6 +24,7 @@ async fn with_stale(known: Mood, change: impl FnOnce(&mut Settings)) -> (Rc<Mock
         settings.cache.stale_recheck_secs = 1;
         change(settings);
     });
+    next_second().await;
     ask(&resolver).await;
     secs(1.05).await;
     (mock, resolver)

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rootwalk::cache::Security;
 use rootwalk::trace::Event;
 use rootwalk::walk::stale::{Admit, StaleLimits, stale};
 use rootwalk::wire::{Name, Question, RecordType};
 
 use super::trouble::{FORGERIES, Forgery};
 use super::world::World;
-use super::{LAB, bare, may_be_secure, questions, story, truth, worlds};
+use super::{LAB, NOW_UNIX_SECS, bare, may_be_secure, questions, story, truth, worlds};
 
 fn name(text: &str) -> Name {
     text.parse().expect("a name")
@@ -133,13 +134,17 @@ fn what_nobody_checked_is_checked_before_it_is_served() {
         assert!(world.resolver.cache.set(&asked.name, asked.qtype, world.resolver.now).is_none(), "{forgery:?}");
         let later = world.resolver.now + std::time::Duration::from_secs(3600);
         let over = std::time::Duration::from_secs(86_400);
-        assert!(world.resolver.cache.stale_set(&asked.name, asked.qtype, later, over).is_none(), "{forgery:?}");
+        assert!(
+            world.resolver.cache.stale_set(&asked.name, asked.qtype, later, (over, Security::Insecure)).is_none(),
+            "{forgery:?}"
+        );
     }
 }
 
-/// What was proved stays although somebody brings in other data unchecked; served past its time, it has no AD.
+/// What was proved stays although somebody brings in other data unchecked; served past its time, it has AD for as long as
+/// its signatures hold.
 #[test]
-fn what_is_proved_outlives_lies_and_is_stale_without_ad() {
+fn what_is_proved_outlives_lies_and_keeps_ad_with_its_signatures() {
     let asked = Question::new(name("www.example.com."), RecordType::A);
     let mut world = World::new(&LAB, 4, 0.0, 0.0);
     assert!(world.resolve(&asked).outcome.secure);
@@ -152,7 +157,9 @@ fn what_is_proved_outlives_lies_and_is_stale_without_ad() {
     let later = world.resolver.now + std::time::Duration::from_secs(40_000);
     let settings = &world.resolver.settings;
     let (cache, both) = (&world.resolver.cache, (&settings.limits, &settings.private));
-    let stale = stale(&asked, cache, both, &limits, Admit::Judged, later).expect("it is known");
-    assert!(stale.expired.is_some() && !stale.outcome.secure);
-    assert_eq!(stale.outcome.answer.iter().map(bare).collect::<Vec<_>>(), truth(&asked).1);
+    for (unix_secs, holds) in [(NOW_UNIX_SECS + 40_000, true), (NOW_UNIX_SECS + 10_000_000, false)] {
+        let stale = stale(&asked, cache, both, &limits, Admit::Judged, (later, unix_secs)).expect("it is known");
+        assert!(stale.expired.is_some() && stale.outcome.secure == holds, "{unix_secs}");
+        assert_eq!(stale.outcome.answer.iter().map(bare).collect::<Vec<_>>(), truth(&asked).1);
+    }
 }

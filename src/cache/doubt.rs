@@ -1,0 +1,222 @@
+//! What DNSSEC shows of what is kept, and what was kept before it.
+//!
+//! What comes in is kept before it is judged, and may turn out to be bogus. What was good when its time ended is not lost
+//! to it: it stays behind what came until that is found good, so that there is something to serve (RFC 8767).
+
+use std::time::Duration;
+
+use super::Cache;
+use super::facts::{Denial, KnownSet, Put};
+use super::held::HeldSet;
+use super::key::{Key, Store, Subject};
+use super::rank::Security;
+use super::shard::{Entry, Shard};
+use crate::time::Time;
+use crate::wire::{Name, RecordType, RrSet};
+
+impl Cache {
+    /// As [`Cache::set`], also within `over` after the end of its time (RFC 8767); what is known less surely than `least`
+    /// gives way to what was known before it.
+    #[must_use]
+    pub fn stale_set(
+        &self,
+        owner: &Name,
+        rtype: RecordType,
+        now: Time,
+        (over, least): (Duration, Security),
+    ) -> Option<KnownSet> {
+        let fits = |held: &&HeldSet| held.security >= least && held.expires + over > now;
+        let key = self.key(&Subject::of(owner, rtype, Store::Sets));
+        self.with_set(&key, |held| {
+            Some(held).into_iter().chain(held.behind()).find(fits).map(|held| held.known(owner, rtype))
+        })
+    }
+
+    /// Notes what DNSSEC has shown of `set`, if it is the one that is known under its name, and that it may be used for
+    /// its TTL from `now` on, which is no longer than its signature allows (RFC 4035 §5.3.3).
+    pub fn judged(&self, set: &RrSet, security: Security, now: Time) {
+        let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
+        if set.ttl_secs == 0 {
+            // It is not kept, and what was known before it is outdated for good.
+            let keys = self.keys_with_alias(&set.owner, set.rtype);
+            return keys.iter().for_each(|key| self.outdate(key, |old| old.expires > now));
+        }
+        let same = |held: &HeldSet| (held.expires > now && held.is(set)).then(|| held.known(&set.owner, set.rtype));
+        let Some(known) = self.with_set(&key, same) else { return };
+        let until = now.after_ttl(set.ttl_secs);
+        let expired = known.expires;
+        let mut judged = KnownSet { security, expires: expired.min(until), ..known };
+        if until > expired.plus_secs(1) {
+            // It was fetched anew, and kept out by itself as it was before.
+            (judged.set.ttl_secs, judged.stored, judged.expires) = (set.ttl_secs, now, until);
+        }
+        let _ = self.put_held(key, judged, |_| Ok(()));
+    }
+
+    /// Notes what DNSSEC has shown of the denial that is known for `name` and `rtype`.
+    pub fn judged_denial(&self, name: &Name, rtype: RecordType, security: Security, now: Time) {
+        for key in self.denial_keys(name, rtype) {
+            if let Some(known) = self.fresh::<Denial>(&key, now) {
+                let _ = self.put_if(key, Denial { security, ..(*known).clone() }, |_| Ok(()));
+            }
+        }
+    }
+
+    /// Drops whatever is known of a name and type, and what was said against it, because it turned out not to be true.
+    /// What was good and is over stays, as nobody has used it.
+    pub fn disbelieve(&self, name: &Name, rtype: RecordType, now: Time) {
+        self.outdate(&self.key(&Subject::of(name, rtype, Store::Sets)), |held| held.is_over(now));
+        self.disbelieve_denial(name, rtype, now);
+    }
+
+    /// As [`Cache::disbelieve`], of this very set.
+    pub fn disbelieve_set(&self, set: &RrSet, now: Time) {
+        let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
+        self.outdate(&key, |held| held.is_over(now) || !held.is(set));
+    }
+
+    /// As [`Cache::disbelieve`], of a denial.
+    pub fn disbelieve_denial(&self, name: &Name, rtype: RecordType, now: Time) {
+        self.outdate_denials(name, rtype, now);
+    }
+
+    /// Removes a set unless it `stays`; what stands behind it comes back.
+    pub(super) fn outdate(&self, key: &Key, stays: impl FnOnce(&HeldSet) -> bool) {
+        let mut shard = self.shard(key).lock();
+        if shard.peek_set(key).is_none_or(stays) {
+            return;
+        }
+        let mut gone = shard.remove(key);
+        let behind = gone.as_mut().and_then(Entry::as_set).and_then(HeldSet::take_behind);
+        let more = behind.map(|behind| shard.put(*key, Entry::Set(behind)));
+        drop(shard);
+        drop((gone, more));
+    }
+
+    /// Removes what was said against a name and type, unless it is over and was good.
+    pub(super) fn outdate_denials(&self, name: &Name, rtype: RecordType, now: Time) {
+        for key in self.denial_keys(name, rtype) {
+            let is_over = |known: &Denial| known.security > Security::Unchecked && known.expires <= now;
+            if self.get::<Denial>(&key).is_some_and(|known| !is_over(&known)) {
+                self.remove(&key);
+            }
+        }
+    }
+
+    /// Puts a set under `key`, unless it is too large or `allow` forbids to replace what is there. What is there and
+    /// was judged stays behind what is not judged yet.
+    pub(super) fn put_held(&self, key: Key, known: KnownSet, allow: impl FnOnce(&HeldSet) -> Result<(), Put>) -> Put {
+        let mut held = HeldSet::new(known);
+        if held.cost() > self.entry_limit_bytes {
+            return Put::TooLarge(held.cost());
+        }
+        let mut shard = self.shard(&key).lock();
+        if let Some(Err(kept_old)) = shard.set(&key).map(allow) {
+            return kept_old;
+        }
+        let before = (held.security == Security::Unchecked).then(|| take_judged(&mut shard, &key)).flatten();
+        if let Some(before) = before {
+            held.put_before(before);
+        }
+        let gone = shard.put(key, Entry::Set(held));
+        drop(shard);
+        drop(gone);
+        Put::Stored
+    }
+
+    /// Where a set is kept, and the alias in whose place it stands.
+    pub(super) fn keys_with_alias(&self, owner: &Name, rtype: RecordType) -> [Key; 2] {
+        [rtype, RecordType::CNAME].map(|rtype| self.key(&Subject::of(owner, rtype, Store::Sets)))
+    }
+
+    fn denial_keys(&self, name: &Name, rtype: RecordType) -> [Key; 2] {
+        [Subject::of_name(name, Store::NoName), Subject::of(name, rtype, Store::NoData)]
+            .map(|subject| self.key(&subject))
+    }
+}
+
+/// Takes what was judged out of what is under `key`.
+fn take_judged(shard: &mut Shard, key: &Key) -> Option<HeldSet> {
+    let held = shard.peek_set(key)?;
+    if held.security == Security::Unchecked && held.behind().is_none() {
+        return None;
+    }
+    let Entry::Set(mut held) = shard.remove(key)? else { return None };
+    if held.security == Security::Unchecked { held.take_behind() } else { Some(held) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::DenialKind;
+    use super::super::rank::Rank;
+    use super::super::ttl::TtlLimits;
+    use super::*;
+    use crate::trace::Source;
+
+    const OVER: Duration = Duration::from_secs(1000);
+
+    fn www() -> Name {
+        "www.example".parse().expect("a name")
+    }
+
+    fn a_set(ttl_secs: u32, last: u8) -> RrSet {
+        RrSet::new(www(), RecordType::A, ttl_secs, [&[192, 0, 2, last][..]])
+    }
+
+    fn put(cache: &Cache, ttl_secs: u32, last: u8, at: u64) {
+        let put = cache.put_set(a_set(ttl_secs, last), Rank::AuthAnswer, Source::Local, Time::from_secs(at));
+        assert!(matches!(put, Put::Stored | Put::ZeroTtl), "{put}");
+    }
+
+    /// What was judged, ended at 60, and may be served stale.
+    fn cache(security: Security) -> Cache {
+        let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+        put(&cache, 60, 1, 0);
+        cache.judged(&a_set(60, 1), security, Time::ZERO);
+        cache
+    }
+
+    fn stale(cache: &Cache, at: u64) -> Option<u8> {
+        let known = cache.stale_set(&www(), RecordType::A, Time::from_secs(at), (OVER, Security::Insecure))?;
+        known.set.rdatas.iter().next().and_then(|rdata| rdata.last().copied())
+    }
+
+    #[test]
+    fn what_was_good_comes_back_when_what_came_is_bogus() {
+        for security in [Security::Insecure, Security::Secure] {
+            let (cache, at) = (cache(security), Time::from_secs);
+            let before = cache.bytes();
+            put(&cache, 60, 2, 70);
+            put(&cache, 60, 3, 71);
+            let known = cache.set(&www(), RecordType::A, at(71)).expect("fresh");
+            assert_eq!((known.security, stale(&cache, 71)), (Security::Unchecked, Some(1)));
+            cache.disbelieve_set(&a_set(60, 2), at(72));
+            assert!(cache.set(&www(), RecordType::A, at(72)).is_some(), "that one is gone already");
+            cache.disbelieve(&www(), RecordType::A, at(72));
+            assert_eq!((cache.set(&www(), RecordType::A, at(72)), stale(&cache, 72)), (None, Some(1)));
+            assert_eq!(cache.bytes(), before, "nothing of the other is left");
+            cache.disbelieve(&www(), RecordType::A, at(73));
+            assert_eq!(stale(&cache, 1060), None, "RFC 8767 §5: the maximum stale timer");
+        }
+    }
+
+    #[test]
+    fn what_was_good_goes_when_what_came_is_good_too() {
+        for (ttl_secs, left) in [(60, Some(2)), (0, None)] {
+            let cache = cache(Security::Secure);
+            put(&cache, ttl_secs, 2, 70);
+            assert_eq!(stale(&cache, 70), Some(1), "TTL {ttl_secs}");
+            cache.judged(&a_set(ttl_secs, 2), Security::Secure, Time::from_secs(70));
+            assert_eq!(stale(&cache, 70), left, "TTL {ttl_secs}");
+        }
+    }
+
+    #[test]
+    fn a_denial_ends_what_was_good_only_when_it_is_believed() {
+        let (cache, at) = (cache(Security::Secure), Time::from_secs);
+        let denial = Denial::heard(DenialKind::NxDomain, None, [], Source::Local);
+        let _ = cache.put_denial(&www(), RecordType::A, denial, at(70));
+        cache.disbelieve_denial(&www(), RecordType::A, at(70));
+        assert_eq!((cache.denial(&www(), RecordType::A, at(70)), stale(&cache, 70)), (None, Some(1)));
+    }
+}
