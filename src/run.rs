@@ -51,6 +51,9 @@ pub enum RunError {
     /// An address cannot be listened on for HTTP.
     #[error(transparent)]
     Http(#[from] http::BindError),
+    /// A file of the lab has changed and is no good any more.
+    #[error(transparent)]
+    Zones(#[from] lab::LabError),
     /// A file with certificate authorities is no good.
     #[error("{path} has no authorities to be trusted (--ca, fetch.ca): {why}")]
     Authority {
@@ -95,6 +98,8 @@ pub struct Listening<'a> {
     pub https: &'a [SocketAddr],
     /// The ports of the lab's web origins, where there are any.
     pub web: Option<lab::web::Ports>,
+    /// Why these are not at ports 80 and 443 as well, if they are not.
+    pub web_unusual: Option<&'a str>,
 }
 
 /// The doors of a resolver, open.
@@ -109,7 +114,7 @@ struct Front {
 impl Front {
     fn listening(&self) -> Listening<'_> {
         let (http, https) = (self.http.addresses(), self.http.tls_addresses());
-        Listening { dns: self.dns.addresses(), http, https, web: None }
+        Listening { dns: self.dns.addresses(), http, https, web: None, web_unusual: None }
     }
 
     /// Waits until the program is to stop; meanwhile this thread does what nobody asks for.

@@ -135,9 +135,13 @@ fn welcome(listening: &run::Listening<'_>, ca_out: Option<&Path>) -> String {
     }
     if let (Some(ports), Some(proxy)) = (listening.web, listening.http.first()) {
         let Ports { http, https } = ports;
+        let usual = match listening.web_unusual {
+            None => "also on 80 and 443".to_owned(),
+            Some(why) => format!("not on 80 and 443 ({why})"),
+        };
         let _ = write!(
             text,
-            "\nIts web origins serve HTTP on port {http} and TLS on port {https}. Try:\n  \
+            "\nIts web origins serve HTTP on port {http} and TLS on port {https}, {usual}. Try:\n  \
              curl -x http://{proxy} http://www.example.com:{http}/\n  \
              curl -x http://{proxy} -i http://www.shop.example.com:{http}/products\n"
         );

@@ -61,7 +61,12 @@ impl Target {
             Ok(address) => Host::Address(address),
             Err(_) => Host::Name(text.parse().map_err(|_| wrong())?),
         };
-        let port = authority.port_u16().or(default_port).filter(|port| *port > 0).ok_or_else(wrong)?;
+        // RFC 3986 §3.2.3: a colon may stand alone; a number that is no port is not the default.
+        let port = match authority.as_str().rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+            Some((_, port)) if !port.is_empty() => authority.port_u16(),
+            _ => default_port,
+        };
+        let port = port.filter(|port| *port > 0).ok_or_else(wrong)?;
         Ok(Self { host, port, authority: authority.clone() })
     }
 
@@ -201,8 +206,11 @@ async fn exchange(
     }
 }
 
-/// An origin that was reached and gave no answer.
+/// A request that came to no answer: by the fault of its client, or of an origin that was reached.
 fn broken(why: &hyper::Error, target: &Target, address: SocketAddr) -> Problem {
+    if why.is_user() {
+        return Problem::bad_request("the body of the request is malformed, or ended before its end");
+    }
     let (fault, what) = if why.is_parse() {
         (Fault::NotHttp, "sent what is not HTTP")
     } else {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{ACCEPT, CONNECTION, HeaderValue, UPGRADE};
+use axum::http::header::{ACCEPT, CONNECTION, HOST, HeaderValue, UPGRADE};
 use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -91,6 +91,10 @@ impl Front {
         if self.is_for_others(&request, peer) {
             if !self.settings.proxy.on {
                 return Err(Problem::new(StatusCode::FORBIDDEN, "this server is no proxy (proxy.on)"));
+            }
+            // RFC 9112 §3.2: no Host is a 400, also where the target says where to.
+            if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
+                return Err(Problem::bad_request("the request has no Host"));
             }
             let client = Client { front: self, peer, here };
             return match *request.method() {

@@ -45,6 +45,17 @@ impl Authority {
         Self::new([(address, Server { name: apex.clone(), zones, faults: Vec::new() })].into())
     }
 
+    /// The same servers with some of their zones exchanged for others of the same name.
+    pub(super) fn with_zones(&self, zones: &BTreeMap<Name, Arc<Zone>>) -> Self {
+        let mut changed = self.clone();
+        for zone in changed.servers.values_mut().flat_map(|server| &mut server.zones) {
+            if let Some(other) = zones.get(&zone.apex) {
+                *zone = Arc::clone(other);
+            }
+        }
+        changed
+    }
+
     /// The addresses of all servers.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.servers.keys().copied()

@@ -1,6 +1,7 @@
 //! From files to servers: read, put the DS records into the parents, sign, spoil, hand out.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -29,7 +30,8 @@ pub(super) fn load(files: &Files, now_unix_secs: u32) -> Result<Lab, LabError> {
     if let Some(what) = settings.web.as_ref().and_then(Web::mistake) {
         return Err(Refusal::Mismatch(what).at(&file));
     }
-    let (zones, trust_anchor) = finish(files, &settings.zone, now_unix_secs).map_err(|refusal| refusal.at(&file))?;
+    let source = Source::new(files, settings.zone, now_unix_secs).map_err(|refusal| refusal.at(&file))?;
+    let (zones, trust_anchor) = finish(&source).map_err(|refusal| refusal.at(&file))?;
     let root_hints = hints(&settings.server);
     Ok(Lab {
         port: settings.port,
@@ -39,29 +41,82 @@ pub(super) fn load(files: &Files, now_unix_secs: u32) -> Result<Lab, LabError> {
         healthy: settings.healthy,
         zoo: settings.zoo,
         web: settings.web.map(|web| web.read(files)).transpose()?,
+        source,
     })
 }
 
+/// The servers of `lab` where its web origins have `port` for TLS in place of the one of `lab.toml`: the zones whose
+/// records name that are made anew, with the keys that they have.
+pub(super) fn with_tls_port(lab: &Lab, port: u16) -> Result<Authority, LabError> {
+    let Some(usual) = lab.web.as_ref().map(|web| web.tls_port).filter(|usual| *usual != port) else {
+        return Ok(lab.authority.clone());
+    };
+    let anew = || {
+        let moved = Files::Moved { files: Box::new(lab.source.files.clone()), from: usual, to: port };
+        let (before, mut after) = (read(&lab.source.files, &lab.source)?, read(&moved, &lab.source)?);
+        delegate_securely(&mut after)?;
+        let mut zones = Zones::new();
+        for (name, draft) in after {
+            // Delegations were added to one of the two; what is left is what differs.
+            let differs = |before: &Draft<'_>| before.records.iter().any(|record| !draft.records.contains(record));
+            if before.get(&name).is_some_and(differs) {
+                zones.insert(name.clone(), Arc::new(draft.finish(&name, lab.source.now_unix_secs)?));
+            }
+        }
+        Ok(zones)
+    };
+    let zones = anew().map_err(|refusal: Refusal| refusal.at(&lab.source.files.display(SETTINGS)))?;
+    Ok(lab.authority.with_zones(&zones))
+}
+
 /// Every zone, signed and spoilt, and the trust anchor of the root.
-fn finish(files: &Files, zones: &[ZoneSettings], now_unix_secs: u32) -> Result<(Zones, Option<TrustAnchor>), Refusal> {
-    let mut drafts = read(files, zones)?;
+fn finish(source: &Source) -> Result<(Zones, Option<TrustAnchor>), Refusal> {
+    let mut drafts = read(&source.files, source)?;
     delegate_securely(&mut drafts)?;
-    let root = drafts.get(&Name::root()).and_then(|draft| draft.signer.as_ref());
+    let root = source.signers.get(&Name::root());
     let trust_anchor = root.map(trust_anchor).transpose()?.flatten();
     let mut finished = Zones::new();
     for (name, draft) in drafts {
-        finished.insert(name.clone(), Arc::new(draft.finish(&name, now_unix_secs)?));
+        finished.insert(name.clone(), Arc::new(draft.finish(&name, source.now_unix_secs)?));
     }
     Ok((finished, trust_anchor))
 }
 
-type Zones = BTreeMap<Name, Arc<Zone>>;
+pub(super) type Zones = BTreeMap<Name, Arc<Zone>>;
+
+/// What zones are made of.
+#[derive(Clone)]
+pub(super) struct Source {
+    files: Files,
+    zones: Arc<[ZoneSettings]>,
+    signers: Arc<BTreeMap<Name, Signer>>,
+    now_unix_secs: u32,
+}
+
+impl Source {
+    fn new(files: &Files, zones: Vec<ZoneSettings>, now_unix_secs: u32) -> Result<Self, Refusal> {
+        let mut signers = BTreeMap::new();
+        for settings in &zones {
+            if let Some(sign) = &settings.sign {
+                signers.insert(settings.name.clone(), Signer::new(&settings.name, sign)?);
+            }
+        }
+        Ok(Self { files: files.clone(), zones: zones.into(), signers: Arc::new(signers), now_unix_secs })
+    }
+}
+
+/// Keys are nobody's business.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("zones", &self.zones).finish_non_exhaustive()
+    }
+}
 
 /// A zone between reading and signing.
 struct Draft<'a> {
     settings: &'a ZoneSettings,
     records: Vec<ParsedRecord>,
-    signer: Option<Signer>,
+    signer: Option<&'a Signer>,
 }
 
 /// Something in `lab.toml` that does not fit, or another error.
@@ -85,11 +140,11 @@ impl From<LabError> for Refusal {
     }
 }
 
-fn read<'a>(files: &Files, zones: &'a [ZoneSettings]) -> Result<BTreeMap<Name, Draft<'a>>, Refusal> {
+fn read<'a>(files: &Files, source: &'a Source) -> Result<BTreeMap<Name, Draft<'a>>, Refusal> {
     let mut drafts = BTreeMap::new();
-    for settings in zones {
+    for settings in &*source.zones {
         let records = master::read_zone(files, &settings.file, &settings.name)?;
-        let signer = settings.sign.as_ref().map(|sign| Signer::new(&settings.name, sign)).transpose()?;
+        let signer = source.signers.get(&settings.name);
         if drafts.insert(settings.name.clone(), Draft { settings, records, signer }).is_some() {
             return Err(Refusal::Mismatch(format!("the zone {} is there twice", settings.name)));
         }
@@ -102,7 +157,7 @@ fn delegate_securely(drafts: &mut BTreeMap<Name, Draft<'_>>) -> Result<(), LabEr
     let names: Vec<Name> = drafts.keys().cloned().collect();
     for name in names.iter().filter(|name| !name.is_root()) {
         let above = names.iter().filter(|zone| name.is_below(zone)).max_by_key(|zone| zone.label_count());
-        let Some(signer) = drafts.get(name).and_then(|draft| draft.signer.as_ref()) else { continue };
+        let Some(signer) = drafts.get(name).and_then(|draft| draft.signer) else { continue };
         let owner = master::owner_of(name)?;
         let Some(parent) = above.and_then(|above| drafts.get(above)) else { continue };
         let cut = parent.records.iter().find(|record| record.rtype() == Rtype::NS && *record.owner() == owner);
@@ -117,7 +172,7 @@ fn delegate_securely(drafts: &mut BTreeMap<Name, Draft<'_>>) -> Result<(), LabEr
 
 impl Draft<'_> {
     fn finish(mut self, name: &Name, now_unix_secs: u32) -> Result<Zone, LabError> {
-        let records = match &self.signer {
+        let records = match self.signer {
             Some(signer) => signer.sign(self.records, now_unix_secs)?,
             None => {
                 sign::unify_ttls(&mut self.records);
@@ -173,6 +228,8 @@ fn unknown_zone(name: &Name, server: &ServerSettings, zones: &Zones) -> String {
 pub(super) fn zones(files: &Files, now_unix_secs: u32) -> Result<Vec<(ZoneSettings, Arc<Zone>)>, LabError> {
     let settings: Settings = toml::from_str(&files.read(SETTINGS)?)
         .map_err(|source| LabError::Settings { file: SETTINGS.to_owned(), source: Box::new(source) })?;
-    let (zones, _) = finish(files, &settings.zone, now_unix_secs).map_err(|refusal| refusal.at(SETTINGS))?;
+    let named = |refusal: Refusal| refusal.at(SETTINGS);
+    let (zones, _) =
+        finish(&Source::new(files, settings.zone.clone(), now_unix_secs).map_err(named)?).map_err(named)?;
     Ok(settings.zone.into_iter().filter_map(|zone| zones.get(&zone.name).cloned().map(|found| (zone, found))).collect())
 }

@@ -46,6 +46,7 @@ pub struct Lab {
     healthy: Vec<Sample>,
     zoo: Vec<ZooEntry>,
     web: Option<Web>,
+    source: load::Source,
 }
 
 /// The key of the lab's root, in the two forms in which resolvers want it.
@@ -212,6 +213,15 @@ impl Lab {
     #[must_use]
     pub const fn web(&self) -> Option<&Web> {
         self.web.as_ref()
+    }
+
+    /// The servers where the web origins have `port` for TLS in place of the one of `lab.toml`: the records that name it
+    /// (RFC 9460) are signed anew with the other.
+    ///
+    /// # Errors
+    /// When a file of the lab's folder is gone or was damaged since it was loaded.
+    pub fn authority_with_tls_port(&self, port: u16) -> Result<Authority, LabError> {
+        load::with_tls_port(self, port)
     }
 
     /// What all zones together say about a question, whatever is wrong with the servers: the response code, and

@@ -26,7 +26,7 @@ pub(super) struct Settings {
 }
 
 /// One zone.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ZoneSettings {
     #[serde(deserialize_with = "spelled::name")]

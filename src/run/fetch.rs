@@ -14,7 +14,7 @@ use crate::http::{Wanted, fetch as fetch_page};
 use crate::journey::Journey;
 use crate::lab::Lab;
 use crate::lab::serve::Servers;
-use crate::lab::web::{Ports, WebError};
+use crate::lab::web::{Origins, Ports, WebError};
 
 /// The authorities in the files of the settings and in `more`, all in PEM.
 ///
@@ -52,7 +52,6 @@ pub fn fetch(settings: &Settings, wanted: Wanted, authorities: &[PathBuf]) -> Re
 /// As [`fetch`], and when an address of the lab cannot be had.
 pub fn fetch_lab(lab: &Lab, settings: &Settings, wanted: Wanted, authorities: &[PathBuf]) -> Result<Journey, RunError> {
     LocalSet::new().block_on(&runtime()?, async {
-        let servers = Servers::bind(Arc::new(lab.authority().clone()), 0).await?;
         let usual = lab.web().map(|web| Ports { http: web.port, https: web.tls_port });
         let at = |ports| Stage { web: WebPorts::At(ports), ..Stage::default() };
         let origins = match usual.map(|ports| stage::origins(lab, &at(ports))) {
@@ -63,6 +62,8 @@ pub fn fetch_lab(lab: &Lab, settings: &Settings, wanted: Wanted, authorities: &[
             Some(origins) => origins?,
             None => None,
         };
+        let authority = stage::authority(lab, origins.as_ref().map(Origins::ports))?;
+        let servers = Servers::bind(Arc::new(authority), 0).await?;
         let mut settings = settings.clone();
         settings.resolver.upstream_port = servers.port();
         let mut http = web::settings(&settings);

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::config::{RootHint, Settings, TrustAnchor};
 use crate::drive;
-use crate::lab::Lab;
 use crate::lab::serve::Servers;
 use crate::lab::web::{Origins, Ports, WebError};
+use crate::lab::{Authority, Lab};
 use crate::wire::{Name, Question, text};
 
 /// Where the resolver of the lab listens unless told otherwise.
@@ -60,9 +60,10 @@ pub enum WebPorts {
 pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<(), RunError> {
     runtime()?.block_on(async {
         let mut stop = Stop::new()?;
-        let servers = Servers::bind(Arc::new(lab.authority().clone()), stage.authority_port).await?;
         let origins = origins(lab, stage)?;
         let ports = origins.as_ref().map(Origins::ports);
+        let servers = Servers::bind(Arc::new(authority(lab, ports)?), stage.authority_port).await?;
+        let unusual = origins.as_ref().and_then(Origins::unusual).map(str::to_owned);
         let authorities = origins.iter().map(|origins| origins.ca().clone()).collect();
         let mut settings = settings.clone();
         settings.resolver.upstream_port = servers.port();
@@ -73,7 +74,7 @@ pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Li
         let (web_end, web_ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
         let web_serving = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
-        ready(&Listening { web: ports, ..open.listening() });
+        ready(&Listening { web: ports, web_unusual: unusual.as_deref(), ..open.listening() });
         open.wait(&mut stop).await;
         // The servers of the lab go last: the queries in hand still need them.
         close(open).await;
@@ -84,6 +85,11 @@ pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Li
         }
         Ok(())
     })
+}
+
+/// The name servers of the lab, which know where its web origins are.
+pub(super) fn authority(lab: &Lab, ports: Option<Ports>) -> Result<Authority, RunError> {
+    Ok(ports.map_or_else(|| Ok(lab.authority().clone()), |ports| lab.authority_with_tls_port(ports.https))?)
 }
 
 /// The web origins of the lab, bound, and the certificate of their authority written where it is wanted.

@@ -122,12 +122,8 @@ pub(super) fn zoo(lab: &Lab, ports: Option<Ports>) -> Vec<Exhibit> {
         ..exhibit(true, &row.name, &row.what, &row.ask, &row.rcodes, row.ad)
     });
     // Without origins there is nothing to fetch.
-    let web = lab.web().zip(ports).into_iter().flat_map(|(web, ports)| {
-        // What the records of the lab say of ports holds for the usual ones.
-        let usual = (ports.http, ports.https) == (web.port, web.tls_port);
-        let there = move |row: &&lab::Visit| usual || Url::parse(&row.url).is_ok_and(|url| url.port().is_some());
-        web.row.iter().filter(there).map(move |row| visit(row, ports))
-    });
+    let web = lab.web().zip(ports).into_iter();
+    let web = web.flat_map(|(web, ports)| web.row.iter().map(move |row| visit(row, ports)));
     healthy.chain(broken).chain(web).collect()
 }
 

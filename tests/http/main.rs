@@ -4,6 +4,7 @@
 mod api;
 mod certificates;
 mod doh;
+mod drain;
 mod journey;
 mod limits;
 mod node;
@@ -76,11 +77,17 @@ struct Met {
     http: SocketAddr,
     https: Option<SocketAddr>,
     web: Option<Ports>,
+    /// Why its origins are not at ports 80 and 443.
+    unusual: Option<String>,
 }
 
-/// Starts a lab in this process, with HTTP on a free port.
+/// Starts the lab in this process, with HTTP on a free port.
 fn start(stage: Stage, change: impl FnOnce(&mut Settings)) -> Met {
-    let lab = Lab::embedded(run::unix_secs()).unwrap();
+    start_lab(Lab::embedded(run::unix_secs()).unwrap(), stage, change)
+}
+
+/// The same with another lab.
+fn start_lab(lab: Lab, stage: Stage, change: impl FnOnce(&mut Settings)) -> Met {
     let mut settings = run::lab_settings(&lab);
     settings.server.listen = vec!["127.0.0.1:0".parse().unwrap()];
     settings.http.listen = vec!["127.0.0.1:0".parse().unwrap()];
@@ -90,7 +97,8 @@ fn start(stage: Stage, change: impl FnOnce(&mut Settings)) -> Met {
     std::thread::spawn(move || {
         run::lab(&lab, &stage, &settings, |listening| {
             let https = listening.https.first().copied();
-            told.send(Met { http: listening.http[0], https, web: listening.web }).unwrap();
+            let unusual = listening.web_unusual.map(str::to_owned);
+            told.send(Met { http: listening.http[0], https, web: listening.web, unusual }).unwrap();
         })
         .unwrap();
     });

@@ -1,5 +1,6 @@
 //! Walks of the past: kept, found again, and shown to those whom they concern.
 
+use super::origin::{Origin, hello};
 use super::{curl, lab};
 
 const JSON: [&str; 2] = ["-H", "Accept: application/json"];
@@ -40,6 +41,34 @@ fn the_walk_that_brought_an_answer_can_be_read_later() {
     assert_eq!(events[..3], ["ready", "goal", "from_cache"], "{again}");
     assert_eq!(curl(&[&format!("http://{here}/t/000000000000")]).status, 404);
     assert_eq!(curl(&[&format!("http://{here}/t/none")]).status, 404);
+}
+
+#[test]
+fn past_journeys_are_found_as_well() {
+    let here = lab(|_| {});
+    let origin = Origin::serve("127.53.80.10", hello);
+    let (good, bad) = (format!("www.example.com:{}/there", origin.port()), "www.refused.lab:8080/".to_owned());
+    for page in [&good, &bad] {
+        curl(&[&format!("http://{here}/journey?url=http://{page}")]);
+    }
+    let rows = |search: &str| json(&format!("http://{here}/past?{search}"))["rows"].as_array().unwrap().clone();
+    let urls = |search: &str| -> Vec<String> {
+        rows(search).iter().map(|row| row["url"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(urls("kind=journey"), [format!("http://{bad}"), format!("http://{good}")]);
+    assert_eq!(urls("search=/THERE"), [format!("http://{good}")]);
+    assert_eq!(urls("verdict=200"), urls("search=/there"));
+    assert_eq!(urls("kind=journey&verdict=failed"), [format!("http://{bad}")]);
+    assert!(rows("kind=walk").iter().all(|row| row["kind"] == "walk" && row["name"].is_string()));
+    assert!(rows("").len() > rows("kind=walk").len());
+    let failed = &rows("kind=journey&verdict=failed")[0];
+    assert!(failed["why"].as_str().unwrap().contains("REFUSED") && failed["status"].is_null(), "{failed}");
+    // Each form leads to the journey itself.
+    let link = format!("/j/{}", failed["id"].as_str().unwrap());
+    assert!(curl(&[&format!("http://{here}/past?kind=journey")]).text().contains(&link));
+    let page = curl(&[HTML[0], HTML[1], &format!("http://{here}/past?kind=journey")]);
+    assert!(page.text().contains(&format!("<a href=\"{link}\">http://{bad}</a>")), "{}", page.text());
+    assert_eq!(curl(&[&format!("http://{here}{link}")]).status, 200);
 }
 
 #[test]

@@ -263,14 +263,23 @@ fn nothing_is_smuggled() {
         format!("X : y\r\n\r\n{inner}"),
         format!("Host: other\r\n\r\n{inner}"),
         format!("\0X: y\r\n\r\n{inner}"),
+        // Sizes of a chunk that are none: nothing of the request has gone out by then.
+        format!("Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n{inner}"),
+        format!("Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nabc{inner}"),
     ] {
         let text = raw(TcpStream::connect(*LAB).unwrap(), &format!("{start}{rest}"));
         assert!(text.starts_with("HTTP/1.1 400 ") && text.matches("HTTP/1.1").count() == 1, "{rest:?}: {text}");
     }
+    // RFC 9112 §3.2, RFC 3986 §3.2.3.
+    for line in [format!("http://{host}/ HTTP/1.1"), "http://www.example.com:65616/ HTTP/1.1\r\nHost: x".to_owned()] {
+        let text = raw(TcpStream::connect(*LAB).unwrap(), &format!("GET {line}\r\n\r\n"));
+        assert!(text.starts_with("HTTP/1.1 400 "), "{line}: {text}");
+    }
     assert!(origin.heads().is_empty(), "{:?}", origin.heads());
     // In a body that was begun, the answer cannot be taken back; but nothing behind it is read.
     let chunk = format!("Transfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n{inner}");
-    raw(TcpStream::connect(*LAB).unwrap(), &format!("{start}{chunk}"));
+    let text = raw(TcpStream::connect(*LAB).unwrap(), &format!("{start}{chunk}"));
+    assert!(text.starts_with("HTTP/1.1 400 "), "the client is at fault, not the origin: {text}");
     assert!(origin.heads().iter().all(|(_, head)| !head.contains("smuggled")), "{:?}", origin.heads());
 }
 

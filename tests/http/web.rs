@@ -1,17 +1,18 @@
 //! The lab's own web: every row of it by real curl, through the lab's own proxy.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
 use rootwalk::lab::web::Ports;
 use rootwalk::lab::{Lab, Visit};
-use rootwalk::run::{Stage, WebPorts};
+use rootwalk::run::{self, Stage, WebPorts};
 
-use super::start;
+use super::real::free;
 use super::tls::{browse, key_hash};
+use super::{start, start_lab};
 
 /// A lab with its web, and where the certificate of its authority is.
 pub(super) struct Web {
@@ -67,8 +68,8 @@ const FAILURES: &[(&str, i32, u16)] = &[
 
 #[test]
 fn every_row_of_the_web_holds() {
-    // curl takes no port from an HTTPS record.
-    for row in WEB.rows.iter().filter(|row| row.name != "svcb") {
+    // curl takes no port from an HTTPS record, but the proxy does, and the record names the port that the origins got.
+    for row in &WEB.rows {
         let (status, exit, text) = WEB.fetch(&row.url, &[]);
         let expected = match row.status {
             Some(status) => (status, 0),
@@ -181,4 +182,48 @@ fn two_labs_stand_beside_each_other() {
         let got = super::curl(&["-x", &format!("http://{proxy}"), "--noproxy", "", &url]);
         assert!(got.status == 200 && got.text().contains("You found www.example.com"), "{got:?}");
     }
+}
+
+/// A lab with one origin, at ports of its own.
+fn small(ports: Ports) -> Lab {
+    let Ports { http, https } = ports;
+    let settings = format!(
+        "port = 10053\nzone = [{{ name = '.', file = 'root.zone', sign = {{}} }}]\n\
+         server = [{{ name = 'a.', address = '127.53.0.1', zones = ['.'] }}]\n\
+         [web]\nport = {http}\ntls_port = {https}\n\
+         origin = [{{ address = '127.53.90.1', names = ['www.test.'], serves = 'hello' }}]\n"
+    );
+    let root = format!(
+        "$ORIGIN .\n$TTL 60\n@ IN SOA a. b. 1 1 1 1 1\n@ IN NS a.\na. IN A 127.53.0.1\nwww.test. IN A 127.53.90.1\n\
+         www.test. IN HTTPS 1 . alpn=h2 port={https}\nfar.test. IN HTTPS 1 www.test. alpn=h2 port={https}0\n"
+    );
+    let files = [("lab.toml", settings), ("root.zone", root)].map(|(path, text)| (path.to_owned(), text));
+    Lab::of_texts(files.into(), run::unix_secs()).unwrap()
+}
+
+#[test]
+fn urls_without_a_port_lead_to_the_lab_where_that_is_allowed() {
+    // A port that is also the beginning of another.
+    let https = (5000..6000).find(|port| TcpListener::bind(("127.53.90.1", *port)).is_ok()).unwrap();
+    let ports = Ports { http: free("127.53.90.1").port(), https };
+    let met = start_lab(small(ports), Stage::default(), |_| {});
+    let got = super::curl(&["-x", &format!("http://{}", met.http), "--noproxy", "", "http://www.test/"]);
+    match met.unusual {
+        None => assert!(got.status == 200 && got.text().contains("You asked for www.test"), "{got:?}"),
+        // As somebody without the privilege.
+        Some(why) => assert!(got.status == 502 && why.contains("ip_unprivileged_port_start"), "{why}: {got:?}"),
+    }
+    // Ports of its own leave 80 and 443 to the lab that has the usual ones.
+    let web = WebPorts::At(Ports { http: 0, https: 0 });
+    let beside = start_lab(small(ports), Stage { web, ..Stage::default() }, |_| {});
+    assert!(beside.unusual.unwrap().contains("not those of lab.toml"));
+    // Its records name the port that it got, proved as before, and no other number changes.
+    let asked = |name: &str| {
+        let url = format!("http://{}/resolve?name={name}&type=HTTPS&do=1", beside.http);
+        let told = super::curl(&[&url]).json();
+        (told["AD"].as_bool().unwrap(), told["Answer"][0]["data"].as_str().unwrap().to_owned())
+    };
+    let (proved, data) = asked("www.test");
+    assert!(proved && data.contains(&format!("port={}", beside.web.unwrap().https)), "{data}");
+    assert!(asked("far.test").1.contains(&format!("port={https}0")));
 }

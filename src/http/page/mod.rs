@@ -41,8 +41,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const INDEX: &str = "\
 rootwalk: a recursive DNS resolver that can explain every answer it gives.
 
-  /trace/NAME?type=TYPE                  how the answer is found, to be read; cold=1 begins with empty caches, cd=1 does not validate
-  /past?search=NAME&verdict=failed       walks of the past; also slow_ms=N
+  /trace/NAME?type=TYPE                  how the answer is found, to be read; cold=1 begins with empty caches, cd=1 does not validate, do=1 shows signatures
+  /past?search=NAME&verdict=failed       walks and journeys of the past; also kind=walk, kind=journey, slow_ms=N
   /t/ID                                  one of them; also .json, .txt, .mmd (Mermaid), .svg
   /journey?url=URL                       how a page is fetched, to be read; cold=1 begins with empty caches
   /j/ID                                  a journey of the past; also .json, .txt, .har

@@ -1,7 +1,7 @@
-//! `/past`: the walks that are kept, to be searched.
+//! `/past`: the walks and journeys that are kept, to be searched.
 
+use std::cmp::Reverse;
 use std::fmt::{self, Display};
-use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
@@ -14,6 +14,7 @@ use super::super::routes::Front;
 use super::super::tell::pretty;
 use super::html::{Html, Ms};
 use super::{Form, answer, shell};
+use crate::journey::{End, Journey};
 use crate::listen::Peer;
 use crate::serve::{Id, Kept, Occasion, Walked};
 use crate::trace::{Event, Judged};
@@ -25,10 +26,13 @@ const ROWS: (usize, usize) = (100, 1000);
 /// What may stand behind the question mark; what is empty is no wish.
 #[derive(Debug, Default, Deserialize)]
 pub(in crate::http) struct Search {
-    /// Part of the name.
+    /// Part of the name or of the URL.
     search: Option<String>,
-    /// A response code, `secure`, `insecure`, `bogus`, `stale`, or `failed` for whatever has no answer.
+    /// A response code, `secure`, `insecure`, `bogus`, `stale`, the status of a page, or `failed` for whatever has no
+    /// answer.
     verdict: Option<String>,
+    /// `walk` or `journey`.
+    kind: Option<String>,
     /// Least time in milliseconds.
     slow_ms: Option<String>,
     limit: Option<String>,
@@ -36,7 +40,7 @@ pub(in crate::http) struct Search {
 
 #[derive(Serialize)]
 struct Page<'a> {
-    /// Walks that are kept.
+    /// Walks and journeys that are kept.
     kept: usize,
     /// Octets that they take.
     bytes: usize,
@@ -44,23 +48,40 @@ struct Page<'a> {
     rows: Vec<Row<'a>>,
 }
 
-/// One walk in short.
+/// One walk or one journey in short.
 #[derive(Serialize)]
 struct Row<'a> {
     id: Id,
     unix_ms: u64,
-    occasion: Occasion,
-    checking_disabled: bool,
-    name: String,
-    #[serde(rename = "type")]
-    qtype: String,
-    rcode: &'a str,
-    security: Option<&'static str>,
-    stale: bool,
-    queries: u32,
     time_us: u64,
-    /// The first extended error, in words.
+    /// Questions sent to name servers.
+    queries: u32,
+    /// Why there is no good answer, in words.
     why: Option<String>,
+    #[serde(flatten)]
+    what: What<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum What<'a> {
+    Walk {
+        occasion: Occasion,
+        checking_disabled: bool,
+        name: String,
+        #[serde(rename = "type")]
+        qtype: String,
+        rcode: &'a str,
+        security: Option<&'static str>,
+        stale: bool,
+    },
+    Journey {
+        url: &'a str,
+        status: Option<u16>,
+        failed: bool,
+        /// URLs on the way, the last one included.
+        hops: usize,
+    },
 }
 
 /// `GET /past`.
@@ -78,11 +99,15 @@ pub(in crate::http) async fn past(
     };
     let least_us = number(&search.slow_ms)?.unwrap_or(0).saturating_mul(1000);
     let limit = number(&search.limit)?.map_or(ROWS.0, |limit| usize::try_from(limit).unwrap_or(ROWS.1).min(ROWS.1));
-    let all = front.resolver.past().all();
-    let fits = |row: &Row<'_>| row.time_us >= least_us && row.fits(&search);
-    let rows = all.iter().map(Row::of).filter(fits).take(limit).collect();
-    let page = Page { kept: all.len(), bytes: front.resolver.past().bytes(), rows };
-    let form = Form::of(&headers);
+    let (walks, journeys) = (front.resolver.past(), &front.journeys);
+    let (all_walks, all_journeys) = (walks.all(), journeys.all());
+    let of_walks = all_walks.iter().map(|kept| Row::of_walk(kept));
+    let mut rows: Vec<Row<'_>> = of_walks.chain(all_journeys.iter().map(|kept| Row::of_journey(kept))).collect();
+    rows.retain(|row| row.time_us >= least_us && row.fits(&search));
+    rows.sort_by_key(|row| Reverse(row.unix_ms));
+    rows.truncate(limit);
+    let (kept, bytes) = (all_walks.len() + all_journeys.len(), walks.bytes() + journeys.bytes());
+    let (page, form) = (Page { kept, bytes, rows }, Form::of(&headers));
     Ok(match form {
         Form::Json => answer(form.media_type(), pretty(&page)),
         Form::Text => answer(form.media_type(), page.rows.iter().map(Row::to_string).collect::<String>()),
@@ -99,7 +124,7 @@ pub(super) fn may_see(front: &Front, peer: Peer) -> Result<(), Problem> {
 }
 
 impl<'a> Row<'a> {
-    fn of(kept: &'a Arc<Kept<Walked>>) -> Self {
+    fn of_walk(kept: &'a Kept<Walked>) -> Self {
         let Walked { unix_ms, occasion, unchecked, trace } = &kept.told;
         let security = trace.steps.iter().rev().find_map(|entry| match &entry.event {
             Event::Judged { judged: Judged::Secure } => Some("secure"),
@@ -107,9 +132,7 @@ impl<'a> Row<'a> {
             Event::Judged { judged: Judged::Bogus { .. } } => Some("bogus"),
             _ => None,
         });
-        Self {
-            id: kept.id,
-            unix_ms: *unix_ms,
+        let what = What::Walk {
             occasion: *occasion,
             checking_disabled: *unchecked,
             name: trace.name.to_string(),
@@ -117,35 +140,101 @@ impl<'a> Row<'a> {
             rcode: &trace.rcode,
             security,
             stale: trace.steps.iter().any(|entry| matches!(entry.event, Event::Stale { .. })),
-            queries: trace.cost.queries,
+        };
+        Self {
+            id: kept.id,
+            unix_ms: *unix_ms,
             time_us: trace.cost.time_us,
+            queries: trace.cost.queries,
             why: trace.edes.first().map(ToString::to_string),
+            what,
+        }
+    }
+
+    fn of_journey(kept: &'a Kept<Journey>) -> Self {
+        let Journey { url, began, time_us, hops, .. } = &kept.told;
+        let status = hops.last().and_then(|hop| hop.response.as_ref()).map(|response| response.status);
+        let traces = hops.iter().flat_map(|hop| &hop.lookups).filter_map(|lookup| lookup.trace.as_ref());
+        let why = match kept.told.end() {
+            Some(End::Failed { why, .. }) => Some(why.clone()),
+            _ => None,
+        };
+        Self {
+            id: kept.id,
+            unix_ms: *began,
+            time_us: *time_us,
+            queries: traces.map(|trace| trace.cost.queries).sum(),
+            why,
+            what: What::Journey { url, status, failed: kept.told.failed(), hops: hops.len() },
         }
     }
 
     fn fits(&self, search: &Search) -> bool {
         let wish = |given: &Option<String>| given.as_deref().map(str::trim).unwrap_or_default().to_ascii_lowercase();
-        let (name, verdict) = (wish(&search.search), wish(&search.verdict));
-        let is = match verdict.as_str() {
-            "" => true,
-            "failed" => !matches!(self.rcode, "NOERROR" | "NXDOMAIN"),
-            "stale" => self.stale,
-            word => self.rcode.eq_ignore_ascii_case(word) || self.security == Some(word),
+        let (part, verdict, kind) = (wish(&search.search), wish(&search.verdict), wish(&search.kind));
+        let (own, name, is) = match &self.what {
+            What::Walk { name, rcode, security, stale, .. } => {
+                let is = match verdict.as_str() {
+                    "" => true,
+                    "failed" => !matches!(*rcode, "NOERROR" | "NXDOMAIN"),
+                    "stale" => *stale,
+                    word => rcode.eq_ignore_ascii_case(word) || *security == Some(word),
+                };
+                ("walk", name.as_str(), is)
+            }
+            What::Journey { url, status, failed, .. } => {
+                let is = match verdict.as_str() {
+                    "" => true,
+                    "failed" => *failed,
+                    word => status.is_some_and(|status| status.to_string() == word),
+                };
+                ("journey", *url, is)
+            }
         };
-        is && self.name.to_ascii_lowercase().contains(&name)
+        is && (kind.is_empty() || kind == own) && name.to_ascii_lowercase().contains(&part)
+    }
+
+    /// The permanent link, below this server.
+    fn link(&self) -> String {
+        let folder = if matches!(self.what, What::Walk { .. }) { "t" } else { "j" };
+        format!("/{folder}/{}", self.id)
+    }
+}
+
+impl What<'_> {
+    /// What came of it, in a word.
+    fn outcome(&self) -> String {
+        match self {
+            Self::Walk { rcode, .. } => (*rcode).to_owned(),
+            Self::Journey { failed: false, status: Some(status), .. } => status.to_string(),
+            Self::Journey { .. } => "failed".to_owned(),
+        }
+    }
+
+    fn security(&self) -> Option<&'static str> {
+        match self {
+            Self::Walk { security, .. } => *security,
+            Self::Journey { .. } => None,
+        }
+    }
+}
+
+/// What was asked for.
+impl Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Walk { name, qtype, .. } => write!(f, "{name} {qtype}"),
+            Self::Journey { url, .. } => f.write_str(url),
+        }
     }
 }
 
 /// A line of text.
 impl Display for Row<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, name, qtype, rcode, queries, time_us, .. } = self;
-        let security = self.security.unwrap_or("-");
-        writeln!(
-            f,
-            "/t/{id}  {:>10}  {queries:>3}  {rcode:<8}  {security:<8}  {name} {qtype}",
-            Ms(*time_us).to_string()
-        )
+        let Self { queries, time_us, what, .. } = self;
+        let (link, outcome, security) = (self.link(), what.outcome(), what.security().unwrap_or("-"));
+        writeln!(f, "{link}  {:>10}  {queries:>3}  {outcome:<8}  {security:<8}  {what}", Ms(*time_us).to_string())
     }
 }
 
@@ -157,12 +246,22 @@ impl Display for Listed<'_> {
         let Self(page, search) = self;
         let given = |text: &Option<String>| Html(text.clone().unwrap_or_default());
         let (name, verdict, slow) = (given(&search.search), given(&search.verdict), given(&search.slow_ms));
+        let kind = search.kind.as_deref().unwrap_or_default();
         write!(
             f,
             "<article class=\"told\">\n<h1>Past look-ups</h1>\n\
              <form class=\"filters\" action=\"/past\">\
-             <label>Name <input name=\"search\" value=\"{name}\"></label> \
-             <label>Verdict <input name=\"verdict\" value=\"{verdict}\" placeholder=\"failed, NXDOMAIN, bogus …\"></label> \
+             <label>Name or URL <input name=\"search\" value=\"{name}\"></label> \
+             <label>Verdict <input name=\"verdict\" value=\"{verdict}\" placeholder=\"failed, NXDOMAIN, bogus, 404 …\"></label> \
+             <label>Kind <select name=\"kind\">"
+        )?;
+        for (value, shown) in [("", "all"), ("walk", "names"), ("journey", "pages")] {
+            let chosen = if value == kind { " selected" } else { "" };
+            write!(f, "<option value=\"{value}\"{chosen}>{shown}</option>")?;
+        }
+        write!(
+            f,
+            "</select></label> \
              <label>Slower than (ms) <input name=\"slow_ms\" inputmode=\"numeric\" value=\"{slow}\"></label> \
              <button>Search</button></form>\n\
              <p>{} of {} kept.</p>\n<ul class=\"past\">\n",
@@ -170,10 +269,9 @@ impl Display for Listed<'_> {
             page.kept
         )?;
         for row in &page.rows {
-            let (id, name, qtype, rcode) = (row.id, Html(&row.name), Html(&row.qtype), Html(row.rcode));
-            let (queries, time) = (row.queries, Ms(row.time_us));
-            write!(f, "<li><a href=\"/t/{id}\">{name} {qtype}</a> <strong>{rcode}</strong>")?;
-            writeln!(f, " {} {queries} queries, {time}</li>", row.security.unwrap_or_default())?;
+            let (what, outcome, time) = (Html(&row.what), Html(row.what.outcome()), Ms(row.time_us));
+            write!(f, "<li><a href=\"{}\">{what}</a> <strong>{outcome}</strong>", row.link())?;
+            writeln!(f, " {} {} queries, {time}</li>", row.what.security().unwrap_or_default(), row.queries)?;
         }
         writeln!(f, "</ul>\n</article>")
     }

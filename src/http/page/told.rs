@@ -26,6 +26,9 @@ pub(in crate::http) struct How {
     qtype: Option<String>,
     cold: Option<String>,
     cd: Option<String>,
+    /// Whether signatures are shown (DO).
+    #[serde(rename = "do")]
+    proofs: Option<String>,
 }
 
 /// What the form of the page sends without JavaScript.
@@ -43,8 +46,10 @@ pub(in crate::http) async fn ask(asked: Result<Query<Typed>, QueryRejection>) ->
     // What is typed into the field of the page may be a URL.
     let is_url = name.contains("://");
     let mut to = if is_url { format!("/journey?url={}", InUrl(name)) } else { format!("/trace/{}", InUrl(name)) };
-    let given = [("type", how.qtype.filter(|_| !is_url)), ("cold", how.cold), ("cd", how.cd.filter(|_| !is_url))];
-    let given = given.into_iter().filter_map(|(key, value)| Some((key, value.filter(|value| !value.is_empty())?)));
+    let of_name = |given: Option<String>| given.filter(|_| !is_url);
+    let flags = [("cd", of_name(how.cd)), ("do", of_name(how.proofs))];
+    let given = [("type", of_name(how.qtype)), ("cold", how.cold)].into_iter().chain(flags);
+    let given = given.filter_map(|(key, value)| Some((key, value.filter(|value| !value.is_empty())?)));
     for (nth, (key, value)) in given.enumerate() {
         let _ = write!(to, "{}{key}={}", if nth == 0 && !is_url { '?' } else { '&' }, InUrl(&value));
     }
@@ -64,7 +69,8 @@ pub(in crate::http) async fn trace(
     let from = if flag("cold", how.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
     let unchecked = flag("cd", how.cd.as_deref())?;
     let kept = tell::walk(&front, question, peer, (from, unchecked), None)?.end().await?;
-    Ok(told(&kept, Form::of(&headers), &here))
+    let proofs = flag("do", how.proofs.as_deref())?;
+    Ok(told(&kept, Form::of(&headers), proofs, &here))
 }
 
 /// `GET /t/ID`, and `/t/ID.json` and so on where a form cannot be wished for otherwise.
@@ -73,17 +79,20 @@ pub(in crate::http) async fn kept(
     Extension(here): Extension<Here>,
     Path(name): Path<String>,
     headers: HeaderMap,
+    how: Result<Query<How>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let Query(how) = how.map_err(|_| Problem::bad_request("each parameter may be given but once"))?;
+    let proofs = flag("do", how.proofs.as_deref())?;
     let (kept, suffix) = find(front.resolver.past(), &name, "walk")?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "a walk can be had as .json, .txt, .mmd and .svg");
     Ok(match suffix {
         Some("mmd") => answer(Form::Text.media_type(), kept.told.trace.to_mermaid()),
         Some("svg") => answer("image/svg+xml", kept.told.trace.to_svg()),
-        suffix => told(&kept, Form::named(suffix, &headers).ok_or_else(unknown)?, &here),
+        suffix => told(&kept, Form::named(suffix, &headers).ok_or_else(unknown)?, proofs, &here),
     })
 }
 
-fn told(kept: &Kept<Walked>, form: Form, here: &Here) -> Response {
+fn told(kept: &Kept<Walked>, form: Form, proofs: bool, here: &Here) -> Response {
     let trace = &kept.told.trace;
     match form {
         Form::Json => answer(form.media_type(), pretty(&Document::new(kept))),
@@ -91,16 +100,25 @@ fn told(kept: &Kept<Walked>, form: Form, here: &Here) -> Response {
             let text = trace.to_text(Paint::Plain);
             answer(form.media_type(), format!("{text}  link      {here}/t/{}\n", kept.id))
         }
-        Form::Html => answer(form.media_type(), shell(&trace.title(), &kept.id.to_string(), Told(kept))),
+        Form::Html => answer(form.media_type(), shell(&trace.title(), &kept.id.to_string(), Told { kept, proofs })),
     }
 }
 
 /// One walk as HTML.
-struct Told<'a>(&'a Kept<Walked>);
+struct Told<'a> {
+    kept: &'a Kept<Walked>,
+    /// Whether signatures and proofs of absence are shown, as to a client that sets DO.
+    proofs: bool,
+}
+
+/// Whether a record is one that clients without DO do not get (RFC 4035 §3.2.1).
+fn is_proof(record: &str) -> bool {
+    matches!(record.split(' ').nth(3), Some("RRSIG" | "NSEC" | "NSEC3"))
+}
 
 impl Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Kept { id, told: Walked { occasion, unchecked, trace, .. }, .. } = self.0;
+        let Kept { id, told: Walked { occasion, unchecked, trace, .. }, .. } = self.kept;
         let tone = word(verdict(trace));
         writeln!(f, "<article class=\"told\">\n<h1>{}</h1>", Html(trace.title()))?;
         writeln!(
@@ -113,10 +131,10 @@ impl Display for Told<'_> {
             writeln!(f, "<p class=\"why {tone}\">{}</p>", Html(ede))?;
         }
         for (section, records) in [("Answer", &trace.answer), ("Authority", &trace.authority)] {
-            if !records.is_empty() {
+            let mut shown = Trace::records(records).filter(|record| self.proofs || !is_proof(record)).peekable();
+            if shown.peek().is_some() {
                 writeln!(f, "<h2>{section}</h2>\n<ul class=\"records\">")?;
-                Trace::records(records)
-                    .try_for_each(|record| writeln!(f, "<li><code>{}</code></li>", Html(&record)))?;
+                shown.try_for_each(|record| writeln!(f, "<li><code>{}</code></li>", Html(&record)))?;
                 writeln!(f, "</ul>")?;
             }
         }

@@ -7,8 +7,9 @@ mod pages;
 mod serve;
 mod shop;
 
+use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
@@ -26,6 +27,8 @@ pub use ca::CaError;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
+/// The ports that a URL without a port means.
+const USUAL: Ports = Ports { http: 80, https: 443 };
 
 /// Where origins listen: a port of every address for HTTP and one for HTTP over TLS. With 0 the system chooses one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct Origins {
     doors: Vec<Door>,
     /// Sockets that nobody serves, and the connections that fill them up.
     silent: Vec<(TcpListener, TcpStream)>,
+    /// Why the origins are not at the ports that URLs without a port mean.
+    unusual: Option<String>,
 }
 
 /// A listening socket and who answers there.
@@ -89,44 +94,39 @@ impl Origins {
         names.sort();
         names.dedup();
         let ca = Ca::new(&names, now_unix_secs)?;
-        let mut bound = Self { ports, ca_pem: ca.pem(), ca: ca.der(), doors: Vec::new(), silent: Vec::new() };
-        let mut listeners = Vec::new();
-        for origin in web.origin.iter().filter(|origin| !matches!(origin.serves, Serves::Nothing)) {
-            let names = host_names(origin);
-            let plain = bound.listen(origin, false)?;
-            let tls = match names.as_slice() {
-                [] => None,
-                names => {
-                    let config = ca.server(names, origin.certificate)?;
-                    bound.listen(origin, true)?.map(|listener| (listener, TlsAcceptor::from(Arc::new(config))))
-                }
-            };
-            listeners.push((origin, plain, tls));
+        let (ca_pem, ca_der) = (ca.pem(), ca.der());
+        let mut bound = Self { ports, ca_pem, ca: ca_der, doors: Vec::new(), silent: Vec::new(), unusual: None };
+        let mut sockets = Sockets::bind(web, &mut bound.ports)?;
+        // URLs without a port lead to the lab as well, where that is allowed. A lab beside another one leaves them to it.
+        let usual = if bound.ports == (Ports { http: web.port, https: web.tls_port }) {
+            Sockets::bind(web, &mut { USUAL }).map_err(|error| not_usual(&error))
+        } else {
+            Err("its other ports are not those of lab.toml, so another lab may have them".to_owned())
+        };
+        match usual {
+            Ok(usual) => sockets.add(usual),
+            Err(why) => bound.unusual = Some(why),
         }
         // The ports are known now, and with them where to pass on and redirect to.
-        for (origin, plain, tls) in listeners {
+        for origin in &web.origin {
             let answerer = Arc::new(Answerer::new(origin, bound.ports)?);
-            let plain = plain.map(|listener| Door { listener, tls: None, answerer: Arc::clone(&answerer) });
-            let tls = tls.map(|(listener, tls)| Door { listener, tls: Some(tls), answerer });
-            bound.doors.extend(plain.into_iter().chain(tls));
+            for listener in sockets.plain.remove(&origin.address).unwrap_or_default() {
+                bound.doors.push(Door { listener, tls: None, answerer: Arc::clone(&answerer) });
+            }
+            if let Some(listeners) = sockets.tls.remove(&origin.address) {
+                let tls = TlsAcceptor::from(Arc::new(ca.server(&host_names(origin), origin.certificate)?));
+                let door = |listener| Door { listener, tls: Some(tls.clone()), answerer: Arc::clone(&answerer) };
+                bound.doors.extend(listeners.into_iter().map(door));
+            }
         }
+        bound.silent = sockets.silent;
         Ok(bound)
     }
 
-    /// Listens at one port of an origin; one that is silent gets no listener.
-    fn listen(&mut self, origin: &Origin, tls: bool) -> Result<Option<TcpListener>, WebError> {
-        let port = if tls { &mut self.ports.https } else { &mut self.ports.http };
-        let address = SocketAddr::new(origin.address, *port);
-        let failed = |source| WebError::Bind { address, source };
-        let is_silent = matches!(origin.serves, Serves::Silence);
-        let (listener, address) = listener(address, if is_silent { 0 } else { BACKLOG }).map_err(failed)?;
-        *port = address.port();
-        if is_silent {
-            // The queue for one connection is full then, and the kernel drops what else comes.
-            self.silent.push((listener, TcpStream::connect(address).map_err(failed)?));
-            return Ok(None);
-        }
-        Ok(Some(listener))
+    /// Why the origins are not at ports 80 and 443 as well, if they are not.
+    #[must_use]
+    pub fn unusual(&self) -> Option<&str> {
+        self.unusual.as_deref()
     }
 
     /// The ports of all origins.
@@ -155,6 +155,65 @@ impl Origins {
         }
         stop.await;
         tasks.shutdown().await;
+    }
+}
+
+/// Why an address of [`USUAL`] cannot be had, and what to do.
+fn not_usual(error: &WebError) -> String {
+    match error {
+        WebError::Bind { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need a privilege: root, or `sysctl net.ipv4.ip_unprivileged_port_start=80`".to_owned()
+        }
+        WebError::Bind { address, source } => format!("{address}: {source}"),
+        other => other.to_string(),
+    }
+}
+
+/// Listening sockets by the address of their origin.
+#[derive(Default)]
+struct Sockets {
+    plain: BTreeMap<IpAddr, Vec<TcpListener>>,
+    tls: BTreeMap<IpAddr, Vec<TcpListener>>,
+    silent: Vec<(TcpListener, TcpStream)>,
+}
+
+impl Sockets {
+    /// Binds every origin; a port that is 0 becomes the one that the system chose for the first.
+    fn bind(web: &Web, ports: &mut Ports) -> Result<Self, WebError> {
+        let mut bound = Self::default();
+        for origin in web.origin.iter().filter(|origin| !matches!(origin.serves, Serves::Nothing)) {
+            if let Some(listener) = bound.listen(origin, &mut ports.http)? {
+                bound.plain.entry(origin.address).or_default().push(listener);
+            }
+            if !origin.names.is_empty()
+                && let Some(listener) = bound.listen(origin, &mut ports.https)?
+            {
+                bound.tls.entry(origin.address).or_default().push(listener);
+            }
+        }
+        Ok(bound)
+    }
+
+    /// Listens at one port of an origin; one that is silent gets no listener.
+    fn listen(&mut self, origin: &Origin, port: &mut u16) -> Result<Option<TcpListener>, WebError> {
+        let address = SocketAddr::new(origin.address, *port);
+        let failed = |source| WebError::Bind { address, source };
+        let is_silent = matches!(origin.serves, Serves::Silence);
+        let (listener, address) = listener(address, if is_silent { 0 } else { BACKLOG }).map_err(failed)?;
+        *port = address.port();
+        if is_silent {
+            // The queue for one connection is full then, and the kernel drops what else comes.
+            self.silent.push((listener, TcpStream::connect(address).map_err(failed)?));
+            return Ok(None);
+        }
+        Ok(Some(listener))
+    }
+
+    fn add(&mut self, other: Self) {
+        for (to, from) in [(&mut self.plain, other.plain), (&mut self.tls, other.tls)] {
+            from.into_iter().for_each(|(address, listeners)| to.entry(address).or_default().extend(listeners));
+        }
+        self.silent.extend(other.silent);
     }
 }
 

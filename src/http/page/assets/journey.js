@@ -217,8 +217,26 @@ export function journeyInShort(journey) {
   return end.kind === "failed" ? `${journey.url}: ${end.why}` : `${journey.url}: ${response?.status ?? ""} ${response?.reason ?? ""}, ${time(journey.time_us)}`;
 }
 
+/** Where the time of a whole journey went, and what the caches saved, in words. */
+export function shares(journey) {
+  const sum = (of) => journey.hops.reduce((all, hop) => all + Math.max(0, of(hop) ?? 0), 0);
+  const span = (part) => part && part.ended_us !== null && part.ended_us - part.begun_us;
+  const looked = (hop) => Math.max(0, ...hop.lookups.map((lookup) => span(lookup) || 0));
+  return {
+    Outcome: String(ending(journey).response?.status ?? "no page"),
+    Time: time(journey.time_us),
+    "Looking up": time(sum(looked)),
+    "Questions sent": String(sum((hop) => hop.lookups.reduce((all, lookup) => all + (lookup.trace?.cost.queries ?? 0), 0))),
+    "Known from caches": String(sum((hop) => hop.caches.filter((cache) => cache.found).length)),
+    Connecting: time(sum((hop) => span(hop.tcp))),
+    TLS: time(sum((hop) => span(hop.tls))),
+    "Waiting for the server": time(sum((hop) => hop.response && hop.response.head_us - hop.request.begun_us)),
+    "Reading the body": time(sum((hop) => hop.response?.body && hop.response.body.ended_us - hop.response.head_us)),
+  };
+}
+
 /** The card with the outcome. */
-export function arrival(journey) {
+export function arrival(journey, exports = true) {
   const { end, response, hop } = ending(journey);
   const bad = end.kind === "failed" || response?.status >= 400;
   const kind = bad ? "bad" : "good";
@@ -228,5 +246,5 @@ export function arrival(journey) {
     el("p", { class: `verdict ${kind}` }, mark(kind), el("strong", { text: end.kind === "failed" ? "No page" : `${response?.status ?? ""} ${response?.reason ?? ""}` }),
       hop?.tls && el("span", { class: `security ${hop.tls.trusted ? "secure" : "bogus"}`, text: hop.tls.trusted ? "certificate trusted" : "certificate not trusted" })),
     el("p", { class: "facts muted", text: facts.filter(Boolean).join(" · ") }),
-    end.kind === "failed" && el("p", { class: "why bad", text: end.why }), copyable("/j", journey.id, [["json", "JSON"], ["txt", "Text"], ["har", "HAR"]]));
+    end.kind === "failed" && el("p", { class: "why bad", text: end.why }), exports && copyable("/j", journey.id, [["json", "JSON"], ["txt", "Text"], ["har", "HAR"]]));
 }

@@ -1,7 +1,7 @@
 // What is where on the page, and what follows from a click.
 
 import { counted, el, json, mark, time } from "./dom.js";
-import { Journey, arrival, ending, journeyInShort } from "./journey.js";
+import { Journey, arrival, ending, journeyInShort, shares } from "./journey.js";
 import { inShort, result, tick, tone } from "./result.js";
 import { Live, Past, Zoo, compare, expected, happened } from "./side.js";
 import { stream } from "./stream.js";
@@ -14,12 +14,14 @@ const status = document.getElementById("status");
 const fields = form.elements;
 
 const zoo = new Zoo((exhibit) => visit(exhibit));
-const past = new Past((id) => open(id));
+const past = new Past((id, page) => (page ? openJourney(id) : open(id)));
 const live = new Live();
 const panels = { zoo, past, live };
 
 /** The runs of this page: what was asked, and the whole trace. */
 const runs = [];
+/** The journeys of this page. */
+const trips = [];
 let running = null;
 let view = "walk";
 
@@ -133,11 +135,9 @@ function beside(before, now) {
   const [cachedNow, right] = column(now, "This run");
   const row = (name, was, is) => el("tr", {}, el("th", { scope: "row", text: name }), el("td", { text: was }), el("td", { text: is }));
   const cost = (run) => run.trace.cost;
-  const table = el("table", { class: "differences" }, el("caption", { text: "What the cache changed" }),
-    el("thead", {}, el("tr", {}, ...["", "Before", "Now"].map((text) => (text ? el("th", { scope: "col", text }) : el("td"))))),
-    el("tbody", {}, row("Cache", ...[before, now].map((run) => (run.trace.occasion === "cold" ? "cold" : "warm"))),
-      row("Questions sent", cost(before).queries, cost(now).queries), row("Octets received", cost(before).bytes, cost(now).bytes),
-      row("Time", time(cost(before).time_us), time(cost(now).time_us)), row("Known from the cache", cachedBefore, cachedNow)));
+  const table = differences("What the cache changed", [row("Cache", ...[before, now].map((run) => (run.trace.occasion === "cold" ? "cold" : "warm"))),
+    row("Questions sent", cost(before).queries, cost(now).queries), row("Octets received", cost(before).bytes, cost(now).bytes),
+    row("Time", time(cost(before).time_us), time(cost(now).time_us)), row("Known from the cache", cachedBefore, cachedNow)]);
   main.replaceChildren(heading({ name: now.trace.name, type: now.trace.type }), el("section", { class: "card" }, table),
     el("p", { class: "acts" }, el("button", { type: "button", onclick: () => finish(now.asked, now.trace, drawn(now.trace)), text: "Back to this run" })),
     el("div", { class: "columns" }, left, right));
@@ -191,6 +191,7 @@ async function travel(asked, exhibit = null) {
       else picture.on(kind, data);
     }, mine.signal);
     if (!journey) throw new Error("The journey broke off.");
+    trips.push(journey);
     history.pushState({}, "", `/j/${journey.id}`);
     picture.finish(journey);
     arrived(journey, picture, exhibit, asked);
@@ -206,11 +207,32 @@ function arrived(journey, picture, visited = null, asked = wish()) {
     fill({ ...asked, name: journey.url, cold });
     travel(wish(), exhibit);
   }, text });
+  const before = trips.findLast((trip) => trip.id !== journey.id && trip.url === journey.url);
   main.replaceChildren(el("h1", { class: "mono", text: journey.url }), ...[banner(exhibit, journey)].filter(Boolean), arrival(journey),
-    el("div", { class: "acts" }, el("h2", { text: "The way there" }), again(false, "Again, warm"), again(true, "Again, cold")), picture.root);
+    el("div", { class: "acts" }, el("h2", { text: "The way there" }), again(false, "Again, warm"), again(true, "Again, cold"),
+      before && el("button", { type: "button", class: "beside", onclick: () => besideTrip(before, journey), text: "Beside the journey before" })), picture.root);
   if (exhibit) zoo.show(exhibit, journey);
   document.title = journeyInShort(journey);
   say(journeyInShort(journey), { bad: ending(journey).end.kind === "failed", seen: false });
+  if (view === "past" || wide()) past.load();
+}
+
+/** Two journeys to one page side by side. */
+function besideTrip(before, now) {
+  const column = (journey, title) => el("section", { class: "column", "aria-label": title }, el("h2", { text: title }), arrival(journey, false), Journey.of(journey).root);
+  const [was, is] = [shares(before), shares(now)];
+  const rows = Object.keys(is).map((name) => el("tr", {}, el("th", { scope: "row", text: name }), el("td", { text: was[name] }), el("td", { text: is[name] })));
+  main.replaceChildren(el("h1", { class: "mono", text: now.url }), el("section", { class: "card" }, differences("Where the time went", rows)),
+    el("p", { class: "acts" }, el("button", { type: "button", onclick: () => arrived(now, Journey.of(now)), text: "Back to this journey" })),
+    el("div", { class: "columns" }, column(before, "The journey before"), column(now, "This journey")));
+  say(`Side by side: ${time(before.time_us)} before, ${time(now.time_us)} now.`, { seen: false });
+  main.focus({ preventScroll: true });
+}
+
+/** A table with what was before and what is now. */
+function differences(caption, rows) {
+  return el("table", { class: "differences" }, el("caption", { text: caption }),
+    el("thead", {}, el("tr", {}, ...["", "Before", "Now"].map((text) => (text ? el("th", { scope: "col", text }) : el("td"))))), el("tbody", {}, ...rows));
 }
 
 const wide = () => matchMedia("(min-width: 1080px)").matches;
@@ -232,12 +254,15 @@ function show(name) {
 }
 
 /** Shows a journey of the past. */
-async function openJourney(id) {
+async function openJourney(id, push = true) {
   try {
     const journey = await json(`/j/${id}`);
+    if (push) history.pushState({}, "", `/j/${id}`);
     fill({ name: journey.url, type: "A", cold: false });
     show("walk");
     arrived(journey, Journey.of(journey));
+    main.focus({ preventScroll: true });
+    scrollTo({ top: 0 });
   } catch (error) {
     say(error.message, { bad: true });
   }
@@ -294,10 +319,10 @@ async function route(first) {
   const id = document.querySelector("meta[name=rootwalk]").content;
   const [, kind, name] = location.pathname.split("/");
   if (kind === "t" && name) return open(name.split(".")[0], false);
-  if (kind === "j" && name) return openJourney(name.split(".")[0]);
+  if (kind === "j" && name) return openJourney(name.split(".")[0], false);
   if (kind === "journey" && first && id) {
     history.replaceState({}, "", `/j/${id}`);
-    return openJourney(id);
+    return openJourney(id, false);
   }
   if (kind === "trace" && first && id) {
     history.replaceState({}, "", `/t/${id}`);

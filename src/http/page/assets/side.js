@@ -90,14 +90,15 @@ export class Past {
     this.search = el("input", { name: "search", type: "search", spellcheck: "false", autocapitalize: "none", oninput: again });
     const words = [["", "any"], ["failed", "failed"], ["NOERROR", "NOERROR"], ["NXDOMAIN", "NXDOMAIN"], ["SERVFAIL", "SERVFAIL"], ["secure", "secure"], ["insecure", "insecure"], ["bogus", "bogus"], ["stale", "stale"]];
     this.verdict = el("select", { name: "verdict", onchange: again }, ...words.map(([value, text]) => el("option", { value, text })));
+    this.kind = el("select", { name: "kind", onchange: again }, ...[["", "all"], ["walk", "names"], ["journey", "pages"]].map(([value, text]) => el("option", { value, text })));
     this.slow = el("input", { type: "checkbox", onchange: again });
     this.root = el("section", { class: "panel", "aria-labelledby": "past-title" }, el("h2", { id: "past-title", text: "Past look-ups" }),
-      el("div", { class: "filters" }, el("label", {}, el("span", { text: "Name" }), this.search), el("label", {}, el("span", { text: "Verdict" }), this.verdict),
+      el("div", { class: "filters" }, el("label", {}, el("span", { text: "Name or URL" }), this.search), el("label", {}, el("span", { text: "Verdict" }), this.verdict), el("label", {}, el("span", { text: "Kind" }), this.kind),
         el("label", { class: "check" }, this.slow, el("span", { text: "slower than 100 ms" }))), this.count, this.list);
   }
 
   async load() {
-    const asked = new URLSearchParams({ search: this.search.value, verdict: this.verdict.value, slow_ms: this.slow.checked ? "100" : "", limit: "200" });
+    const asked = new URLSearchParams({ search: this.search.value, verdict: this.verdict.value, kind: this.kind.value, slow_ms: this.slow.checked ? "100" : "", limit: "200" });
     let page;
     try {
       page = await json(`/past?${asked}`);
@@ -105,22 +106,26 @@ export class Past {
       this.count.textContent = error.message;
       return;
     }
-    this.count.textContent = `${page.rows.length} of ${counted(page.kept, "walk", "walks")} kept in ${octets(page.bytes)}`;
+    this.count.textContent = `${page.rows.length} of ${page.kept.toLocaleString("en")} kept in ${octets(page.bytes)}`;
     // What has the focus is not taken away.
     if (this.list.contains(document.activeElement)) return;
     this.list.replaceChildren(...page.rows.map((row) => this.row(row)));
   }
 
   row(row) {
-    const kind = ["NOERROR", "NXDOMAIN"].includes(row.rcode) ? (row.why ? "odd" : "good") : "bad";
-    return el("li", {}, el("a", { class: "row", href: `/t/${row.id}`, onclick: (event) => {
+    const page = row.kind === "journey";
+    const [title, outcome] = page ? [row.url, row.failed ? "failed" : String(row.status)] : [`${row.name} ${row.type}`, row.rcode];
+    const good = page ? !row.failed && row.status < 400 : ["NOERROR", "NXDOMAIN"].includes(row.rcode);
+    const kind = good ? (row.why ? "odd" : "good") : "bad";
+    const more = page ? [row.hops > 1 && counted(row.hops - 1, "redirect", "redirects")] : [row.security, row.stale && "stale", { refresh: "refreshed", cold: "cold", watched: "watched" }[row.occasion]];
+    return el("li", {}, el("a", { class: "row", href: `/${page ? "j" : "t"}/${row.id}`, onclick: (event) => {
       if (event.metaKey || event.ctrlKey || event.shiftKey) return;
       event.preventDefault();
-      this.open(row.id);
+      this.open(row.id, page);
     } },
-      el("span", { class: "title mono", text: `${row.name} ${row.type}` }),
-      el("span", { class: `outcome ${kind}` }, mark(kind), row.rcode),
-      el("span", { class: "what muted", text: [new Date(row.unix_ms).toLocaleTimeString(), time(row.time_us), counted(row.queries, "query", "queries"), row.security, row.stale && "stale", { refresh: "refreshed", cold: "cold", watched: "watched" }[row.occasion]].filter(Boolean).join(" · ") })));
+      el("span", { class: "title mono", text: title }),
+      el("span", { class: `outcome ${kind}` }, mark(kind), outcome),
+      el("span", { class: "what muted", text: [new Date(row.unix_ms).toLocaleTimeString(), time(row.time_us), counted(row.queries, "query", "queries"), ...more].filter(Boolean).join(" · ") })));
   }
 }
 
