@@ -30,7 +30,7 @@ use crate::time::Time;
 use crate::trace::{RouteKind, Source, Trace};
 use crate::upkeep::{RootKeeper, Upkeep};
 use crate::upstream::{Upstream, UpstreamSettings};
-use crate::walk::limits::Limits;
+use crate::walk::limits::{Limits, SetLimits};
 use crate::walk::minimise::Minimisation;
 use crate::walk::outcome::Outcome;
 use crate::walk::stale::StaleLimits;
@@ -400,6 +400,11 @@ fn limits(limits: &config::Limits) -> Limits {
         minimise_count: limits.minimise_count,
         minimise_one_label: limits.minimise_one_label,
         bogus_retries: limits.bogus_retries,
+        sets: SetLimits {
+            records: limits.records_per_set,
+            bytes: limits.bytes_per_set,
+            types_per_name: limits.types_per_name,
+        },
         proofs: dnssec::Limits {
             validations: limits.validations,
             failed_validations: limits.failed_validations,

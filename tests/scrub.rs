@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use rootwalk::trace::Verdict;
+use rootwalk::trace::{DropWhy, Verdict};
 use rootwalk::walk::judge;
+use rootwalk::walk::limits::SetLimits;
 use rootwalk::walk::scrub::{self, Clean, Dropped};
 use rootwalk::wire::{DNSClass, Flags, Name, Question, Record, RecordType, Reply, ResponseCode, RrSet};
 
@@ -113,7 +114,7 @@ proptest! {
 
     #[test]
     fn nothing_from_outside_the_zone_is_taken((zone, asked, reply, may_follow) in reply()) {
-        let (clean, _) = scrub::reply(&zone, &asked, reply, &|_| may_follow);
+        let (clean, _) = scrub::reply(&zone, &asked, reply, &SetLimits::default(), &|_| may_follow);
         // The CNAME that a DNAME stands for has an owner below that DNAME, which is in the zone.
         for set in taken(&clean) {
             prop_assert!(set.owner.is_within(&zone), "{} {}", set.owner, set.rtype);
@@ -126,7 +127,7 @@ proptest! {
     #[test]
     fn every_record_is_taken_or_reported((zone, asked, reply, may_follow) in reply()) {
         let sent: Vec<Record> = [&reply.answer, &reply.authority, &reply.additional].into_iter().flatten().cloned().collect();
-        let (clean, dropped) = scrub::reply(&zone, &asked, reply, &|_| may_follow);
+        let (clean, dropped) = scrub::reply(&zone, &asked, reply, &SetLimits::default(), &|_| may_follow);
         let kept = kept(&clean);
         for record in &sent {
             let datum = (record.owner.clone(), record.rtype, record.rdata.to_vec());
@@ -146,7 +147,7 @@ proptest! {
 
     #[test]
     fn a_chain_leads_from_the_question_to_its_end((zone, asked, reply, may_follow) in reply()) {
-        let (clean, _) = scrub::reply(&zone, &asked, reply, &|_| may_follow);
+        let (clean, _) = scrub::reply(&zone, &asked, reply, &SetLimits::default(), &|_| may_follow);
         let mut at = asked.name.clone();
         for link in clean.chain.iter().filter(|link| link.rtype == RecordType::CNAME) {
             prop_assert_eq!(&link.owner, &at);
@@ -163,7 +164,7 @@ proptest! {
 
     #[test]
     fn referrals_and_denials_are_about_the_question((zone, asked, reply, may_follow) in reply()) {
-        let (clean, _) = scrub::reply(&zone, &asked, reply, &|_| may_follow);
+        let (clean, _) = scrub::reply(&zone, &asked, reply, &SetLimits::default(), &|_| may_follow);
         let verdict = judge::reply(&asked, &clean);
         if let Some(to) = &clean.referral {
             prop_assert!(to.ns.owner.is_below(&zone) && asked.name.is_within(&to.ns.owner), "to {}", to.ns.owner);
@@ -187,5 +188,39 @@ proptest! {
             let verdict = judge::reply(&asked, &clean);
             prop_assert!(!matches!(verdict, Verdict::Answer { .. } | Verdict::NxDomain | Verdict::NoData), "{verdict:?}");
         }
+    }
+}
+
+/// Sets of a name with many types, in the order in which they came: those up to the limit are used, whatever else stands
+/// between them, and each of the others is reported.
+#[test]
+fn types_beyond_the_limit_are_dropped_and_reported() {
+    let limits = SetLimits { types_per_name: 20, ..SetLimits::default() };
+    let (zone, crowded): (Name, Name) = ("zone.test.".parse().unwrap(), "www.zone.test.".parse().unwrap());
+    let record = |owner: &Name, code: u16| Record {
+        owner: owner.clone(),
+        rtype: RecordType::Unknown(code),
+        class: DNSClass::IN,
+        ttl_secs: 300,
+        rdata: vec![0].into(),
+    };
+    for asked in [65_290, 65_350] {
+        let types = (65_280..65_380).flat_map(|code| [record(&crowded, code), record(&zone, 65_000)]);
+        let reply = Reply {
+            id: 0,
+            flags: Flags::default().with_qr(true).with_aa(true),
+            rcode: ResponseCode::NoError,
+            question: None,
+            answer: types.collect(),
+            authority: Vec::new(),
+            additional: Vec::new(),
+            edns: None,
+            damage: Vec::new(),
+        };
+        let question = Question::new(crowded.clone(), RecordType::Unknown(asked));
+        let (clean, dropped) = scrub::reply(&zone, &question, reply, &limits, &|_| true);
+        assert_eq!((clean.answer.is_some(), clean.spoilt), (asked == 65_290, asked != 65_290));
+        let beyond = dropped.iter().filter(|gone| gone.why == DropWhy::TooManyTypes).map(|gone| &gone.owner);
+        assert_eq!(beyond.collect::<Vec<_>>(), vec![&crowded; 80]);
     }
 }

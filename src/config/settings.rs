@@ -323,6 +323,13 @@ settings! {
         /// Servers in whose place another one of the zone is asked because what they said was bogus: one secondary may have
         /// old signatures, or none, or somebody may forge; each costs about what the question has cost so far.
         bogus_retries: u32 = 3 => 0..=10;
+        /// Records of one set; a set that has more is not used (CVE-2024-1737, CVE-2024-25590).
+        records_per_set: usize = 256 => 1..=1000;
+        /// Octets of the data of one set; a set that has more is not used. What is larger than 16 kB with all that
+        /// belongs to it is never cached.
+        bytes_per_set: usize = 16_384 => 1_024..=65_535;
+        /// Types of one name in one reply; those beyond are not used (CVE-2024-1737).
+        types_per_name: usize = 100 => 1..=10_000;
         /// Signatures verified (KeyTrap).
         validations: u32 = 48 => 1..=10_000;
         /// Signatures that may turn out not to hold (KeyTrap).

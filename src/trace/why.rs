@@ -236,6 +236,8 @@ pub enum DropWhy {
     NotDown,
     /// A set larger than the limits allow.
     TooLarge,
+    /// The name has more types in this reply than the limits allow (CVE-2024-1737).
+    TooManyTypes,
     /// The data cannot be read.
     Damaged,
 }
@@ -252,6 +254,7 @@ impl fmt::Display for DropWhy {
             Self::OtherClass => "another class than IN",
             Self::NotDown => "a referral must lead down towards the question",
             Self::TooLarge => "larger than the limits allow",
+            Self::TooManyTypes => "one type more for this name than the limits allow",
             Self::Damaged => "its data cannot be read",
         })
     }

@@ -66,7 +66,8 @@ impl Walk {
                 let own = |name: &Name| routes.own(name) == routes.own(&pending.question.name);
                 // A minimised question asks where the zone cuts are, and not what aliases lead to.
                 let may_follow = |name: &Name| !pending.minimised && trusted && own(name);
-                let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply, &may_follow);
+                let limits = &turn.around.settings.limits.sets;
+                let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply, limits, &may_follow);
                 Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
                 clean.cookie_refused = pending.cookie.is_some() && !cookie;
                 let verdict = if pending.forwarded {

@@ -114,6 +114,7 @@ pub fn last_resort(wrong: &Wrong, clean: &Clean) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limits::SetLimits;
     use super::super::scrub;
     use super::*;
     use crate::wire::{DNSClass, Flags, Record, Reply};
@@ -140,7 +141,7 @@ mod tests {
             edns: None,
             damage: Vec::new(),
         };
-        (asked.clone(), scrub::reply(&Name::root(), &asked, reply, &|_| true).0)
+        (asked.clone(), scrub::reply(&Name::root(), &asked, reply, &SetLimits::default(), &|_| true).0)
     }
 
     #[test]

@@ -42,8 +42,28 @@ pub struct Limits {
     /// Servers that are not asked again because what they said was bogus, and in whose place others are (each costs what
     /// the question has cost so far).
     pub bogus_retries: u32,
+    /// What may stand in a reply.
+    pub sets: SetLimits,
     /// What proving the answer may cost.
     pub proofs: dnssec::Limits,
+}
+
+/// What of a reply is used at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetLimits {
+    /// Members of one record set (CVE-2024-1737, CVE-2024-25590).
+    pub records: usize,
+    /// Octets of their data. What is larger than 16 kB with all that belongs to it is not cached either.
+    pub bytes: usize,
+    /// Types of one name in one reply (CVE-2024-1737). The cache has an entry for each name and type and no list of a
+    /// name's types that could grow long, so that they need no counting over several replies.
+    pub types_per_name: usize,
+}
+
+impl Default for SetLimits {
+    fn default() -> Self {
+        Self { records: 256, bytes: 16 * 1024, types_per_name: 100 }
+    }
 }
 
 impl Default for Limits {
@@ -65,6 +85,7 @@ impl Default for Limits {
             minimise_count: 10,
             minimise_one_label: 4,
             bogus_retries: 3,
+            sets: SetLimits::default(),
             proofs: dnssec::Limits::default(),
         }
     }

@@ -7,9 +7,8 @@ use std::net::IpAddr;
 use crate::trace::DropWhy;
 use crate::wire::{DNSClass, Damage, Name, Question, Rdatas, Record, RecordType, Reply, ResponseCode, RrSet, Section};
 
-/// Largest set that is used: members and octets (CVE-2024-1737, CVE-2024-25590).
-const MAX_MEMBERS: usize = 256;
-const MAX_OCTETS: usize = 16 * 1024;
+use super::limits::SetLimits;
+
 /// Most aliases that are followed in one reply; a walk has its own limit.
 const MAX_LINKS: usize = 16;
 /// Most signatures over one set; the first are kept (KeyTrap, CVE-2023-50387: each costs a verification).
@@ -89,18 +88,26 @@ pub struct Dropped {
 /// Takes from `reply` what the servers of `zone` may say about `asked`. Where an alias leads inside the zone the reply is
 /// read on, as far as `may_follow` says that these servers are the ones to ask about that name.
 #[must_use]
-pub fn reply(zone: &Name, asked: &Question, reply: Reply, may_follow: &dyn Fn(&Name) -> bool) -> (Clean, Vec<Dropped>) {
+pub fn reply(
+    zone: &Name,
+    asked: &Question,
+    reply: Reply,
+    limits: &SetLimits,
+    may_follow: &dyn Fn(&Name) -> bool,
+) -> (Clean, Vec<Dropped>) {
     let mut dropped = damaged(&reply.damage);
     let any_sig = asked.qtype == RecordType::RRSIG;
-    let mut answer = sets(zone, reply.answer, any_sig, &mut dropped);
+    let mut answer = sets(zone, reply.answer, any_sig, limits, &mut dropped);
     let above = reply.authority.iter().find(|record| record.rtype == RecordType::NS && zone.is_below(&record.owner));
     let above = above.map(|record| record.owner.clone());
-    let authority = sets(zone, reply.authority, false, &mut dropped);
+    let authority = sets(zone, reply.authority, false, limits, &mut dropped);
     let (chain, end, chain_end) = follow(asked, &mut answer, &mut dropped, may_follow);
     let own = end == asked.name || asked.qtype != RecordType::CNAME && may_follow(&end);
     let found = if own { take(&mut answer, &end, asked.qtype) } else { None };
     let cut = |damage: &Damage| matches!(damage, Damage::CutShort { section: Section::Answer, .. });
-    let unusable = |gone: &Dropped| gone.owner == end && matches!(gone.why, DropWhy::TooLarge | DropWhy::Damaged);
+    let unusable = |gone: &Dropped| {
+        gone.owner == end && matches!(gone.why, DropWhy::TooLarge | DropWhy::TooManyTypes | DropWhy::Damaged)
+    };
     let spoilt = found.is_none() && chain.is_empty() && (dropped.iter().any(unusable) || reply.damage.iter().any(cut));
     let leftover = if chain.is_empty() || found.is_some() { DropWhy::NotAsked } else { DropWhy::BehindAlias };
     dropped.extend(answer.iter().map(|set| gone(set, leftover)));
@@ -288,15 +295,55 @@ fn gone(set: &RrSet, why: DropWhy) -> Dropped {
     Dropped { owner: set.owner.clone(), rtype: set.rtype, why }
 }
 
-/// Groups the records of one section into sets, signatures beside what they cover. Records outside
-/// `zone` or class IN are dropped. With `plain_sigs` RRSIG records form a set of their own.
-fn sets(zone: &Name, records: Vec<Record>, plain_sigs: bool, dropped: &mut Vec<Dropped>) -> Vec<RrSet> {
-    struct Group {
-        owner: Name,
-        ttl_secs: u32,
-        rdatas: Vec<Box<[u8]>>,
-        sigs: Vec<Box<[u8]>>,
+/// Records of one owner and type, signatures beside what they cover.
+struct Group {
+    owner: Name,
+    ttl_secs: u32,
+    rdatas: Vec<Box<[u8]>>,
+    sigs: Vec<Box<[u8]>>,
+}
+
+/// The sets of one section that keep the limits. Records outside `zone` or class IN are dropped. With `plain_sigs`
+/// RRSIG records form a set of their own.
+fn sets(
+    zone: &Name,
+    records: Vec<Record>,
+    plain_sigs: bool,
+    limits: &SetLimits,
+    dropped: &mut Vec<Dropped>,
+) -> Vec<RrSet> {
+    let groups = group(zone, records, plain_sigs, limits, dropped);
+    let mut sets = Vec::with_capacity(groups.len());
+    let crowded = groups.len() > limits.types_per_name;
+    let mut types: HashMap<Name, usize> = HashMap::new();
+    for (rtype, group) in groups {
+        let nth =
+            if crowded { types.entry(group.owner.clone()).and_modify(|types| *types += 1).or_insert(1) } else { &1 };
+        let octets: usize = group.rdatas.iter().map(|rdata| rdata.len()).sum();
+        if *nth > limits.types_per_name {
+            dropped.push(Dropped { owner: group.owner, rtype, why: DropWhy::TooManyTypes });
+        } else if group.rdatas.len() > limits.records || octets > limits.bytes {
+            dropped.push(Dropped { owner: group.owner, rtype, why: DropWhy::TooLarge });
+        } else if group.rdatas.is_empty() {
+            // A signature without what it signs proves nothing.
+            dropped.push(Dropped { owner: group.owner, rtype: RecordType::RRSIG, why: DropWhy::NotAsked });
+        } else {
+            let mut set = RrSet::new(group.owner, rtype, group.ttl_secs, group.rdatas.iter().map(|rdata| &**rdata));
+            set.sigs = group.sigs.iter().map(|sig| &**sig).collect();
+            sets.push(set);
+        }
     }
+    sets
+}
+
+/// Groups records by owner and type, in the order in which they came.
+fn group(
+    zone: &Name,
+    records: Vec<Record>,
+    plain_sigs: bool,
+    limits: &SetLimits,
+    dropped: &mut Vec<Dropped>,
+) -> Vec<(RecordType, Group)> {
     let mut order: Vec<(RecordType, Group)> = Vec::new();
     // Nearly all replies have few sets; only for the others is an index worth its price.
     let mut index: HashMap<(Name, RecordType), usize> = HashMap::new();
@@ -330,26 +377,12 @@ fn sets(zone: &Name, records: Vec<Record>, plain_sigs: bool, dropped: &mut Vec<D
         group.ttl_secs = group.ttl_secs.min(record.ttl_secs);
         let (list, room) = match covers {
             Some(_) => (&mut group.sigs, MAX_SIGS),
-            None => (&mut group.rdatas, MAX_MEMBERS + 1),
+            None => (&mut group.rdatas, limits.records + 1),
         };
         // RFC 2181 §5: a set has no two equal members.
         if list.len() < room && !list.contains(&record.rdata) {
             list.push(record.rdata);
         }
     }
-    let mut sets = Vec::with_capacity(order.len());
-    for (rtype, group) in order {
-        let octets: usize = group.rdatas.iter().map(|rdata| rdata.len()).sum();
-        if group.rdatas.len() > MAX_MEMBERS || octets > MAX_OCTETS {
-            dropped.push(Dropped { owner: group.owner, rtype, why: DropWhy::TooLarge });
-        } else if group.rdatas.is_empty() {
-            // A signature without what it signs proves nothing.
-            dropped.push(Dropped { owner: group.owner, rtype: RecordType::RRSIG, why: DropWhy::NotAsked });
-        } else {
-            let mut set = RrSet::new(group.owner, rtype, group.ttl_secs, group.rdatas.iter().map(|rdata| &**rdata));
-            set.sigs = group.sigs.iter().map(|sig| &**sig).collect();
-            sets.push(set);
-        }
-    }
-    sets
+    order
 }

@@ -10,6 +10,7 @@ use rootwalk::dnssec::{
 };
 use rootwalk::lab::{Lab, Reaction};
 use rootwalk::trace::{Insecure, Proof, Transport};
+use rootwalk::walk::limits::SetLimits;
 use rootwalk::walk::scrub::{self, Clean};
 use rootwalk::wire::{Edns, Flags, Name, Question, RecordType, Reply, ResponseCode, RrSet, text, write_query};
 
@@ -66,7 +67,7 @@ pub(crate) fn ask(question: &Question) -> Option<(Name, Clean)> {
     };
     let zone = servers().keys().filter(holds).max_by_key(|zone| zone.label_count())?;
     let reply = ask_server(servers()[zone], question)?;
-    Some((zone.clone(), scrub::reply(zone, question, reply, &|_| true).0))
+    Some((zone.clone(), scrub::reply(zone, question, reply, &SetLimits::default(), &|_| true).0))
 }
 
 /// What has been asked for so far.
