@@ -135,7 +135,7 @@ impl Server {
                 (Transport::Udp, None) => 512,
             },
         };
-        fault::deliver(&self.faults, &draft, &query, |id, question, draft| form.write(id, question, draft))
+        fault::deliver(&self.faults, &draft, &query, transport, |id, question, draft| form.write(id, question, draft))
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::answer::Draft;
 use super::spelled;
 use crate::trace::Transport;
-use crate::wire::{Name, QueryView, Question, RecordType, ResponseCode, RrSet};
+use crate::wire::{HEADER, Name, QueryView, Question, RecordType, ResponseCode, RrSet};
 
 /// One thing that is wrong with a server. A server may have several; they act in the order given.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,8 +38,12 @@ pub(super) enum Fault {
     LowerCase,
     /// A forged reply with another id comes first.
     WrongIdFirst,
+    /// Over UDP so many forged replies with other ids come first, as from somebody who tries all of them.
+    WrongIdsFirst(u16),
     /// A forged reply to another question comes first.
     WrongQuestionFirst,
+    /// The largest message there is, over TCP, of names that are chains of as many pointers as a name can have labels.
+    CompressionBomb,
     /// Records that nobody asked for are added to every answer.
     Poison {
         /// Master file lines for the authority section.
@@ -106,7 +110,7 @@ pub(super) fn spoil(faults: &[Fault], draft: &mut Draft, query: &QueryView<'_>, 
             Fault::Upward(referral) => {
                 *draft = Draft { authority: referral.clone(), ..Draft::bare(ResponseCode::NoError) };
             }
-            Fault::TruncateUdp if transport == Transport::Udp => {
+            Fault::TruncateUdp | Fault::CompressionBomb if transport == Transport::Udp => {
                 *draft = Draft { truncated: true, aa: draft.aa, ..Draft::bare(draft.rcode) };
             }
             Fault::NxdomainOnEnt if draft.empty_non_terminal => draft.rcode = ResponseCode::NXDomain,
@@ -124,6 +128,7 @@ pub(super) fn deliver(
     faults: &[Fault],
     draft: &Draft,
     query: &QueryView<'_>,
+    transport: Transport,
     encode: impl Fn(u16, &Question, &Draft) -> Vec<u8>,
 ) -> Vec<Packet> {
     let question = query.question();
@@ -137,6 +142,10 @@ pub(super) fn deliver(
             Fault::LowerCase => echoed.name = question.name.to_lower(),
             Fault::Duplicate => copies = 2,
             Fault::WrongIdFirst => sent.push(encode(query.id() ^ 0x5a5a, &question, &forged(draft, &question.name))),
+            Fault::WrongIdsFirst(count) if transport == Transport::Udp => {
+                let forged = forged(draft, &question.name);
+                sent.extend((1..=*count).map(|other| encode(query.id() ^ other, &question, &forged)));
+            }
             Fault::WrongQuestionFirst => {
                 let other = other_name(&question.name);
                 let answer = forged(draft, &other);
@@ -146,7 +155,40 @@ pub(super) fn deliver(
         }
     }
     sent.extend(std::iter::repeat_n(encode(query.id(), &echoed, draft), copies));
+    if transport == Transport::Tcp && faults.iter().any(|fault| matches!(fault, Fault::CompressionBomb)) {
+        sent.iter_mut().for_each(|bytes| swell(bytes, &question));
+    }
     sent.into_iter().map(|bytes| Packet { delay, bytes }).collect()
+}
+
+/// Makes the largest message there is of one: its header and question, a record whose data is a chain of labels that each
+/// point to the one before, and as many records as fit whose owner is the end of that chain.
+fn swell(bytes: &mut Vec<u8>, question: &Question) {
+    const CHAIN: [u8; 2] = [0xff, 0x00];
+    bytes.truncate(HEADER + question.name.wire().len() + 4);
+    let pointer = |to: usize| (u16::try_from(to).unwrap_or_default() | 0xc000).to_be_bytes();
+    let fixed = |rtype: u16, octets: usize| {
+        let ttl = [0, 0, 1, 44];
+        let octets = u16::try_from(octets).unwrap_or_default();
+        [&rtype.to_be_bytes()[..], &[0, 1], &ttl, &octets.to_be_bytes()].concat()
+    };
+    // Each link is a label of one octet and the pointer to the link before; the first one leads to the name asked for.
+    let links = 255_usize.saturating_sub(question.name.wire().len()) / 2;
+    bytes.extend(pointer(HEADER));
+    bytes.extend(fixed(u16::from_be_bytes(CHAIN), links * 4));
+    let mut before = HEADER;
+    for _ in 0..links {
+        let here = bytes.len();
+        bytes.extend([1, b'a']);
+        bytes.extend(pointer(before));
+        before = here;
+    }
+    let record = [&pointer(before)[..], &fixed(1, 4), &[192, 0, 2, 1]].concat();
+    let count = (usize::from(u16::MAX) - bytes.len()) / record.len();
+    bytes.extend(record.repeat(count));
+    let answers = u16::try_from(count + 1).unwrap_or_default().to_be_bytes();
+    // The header's counts: one question, the answers, and nothing else.
+    bytes[4..HEADER].copy_from_slice(&[0, 1, answers[0], answers[1], 0, 0, 0, 0]);
 }
 
 /// The answer with every owner `owner` and every address one that nobody has.

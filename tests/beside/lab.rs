@@ -23,12 +23,23 @@ pub(crate) struct Servers {
 
 impl Servers {
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Those of the lab of attacks.
+    pub(crate) fn of_attacks() -> Self {
+        let zones = tempfile::tempdir().unwrap();
+        super::attacks::write(zones.path());
+        Self::with(&["--zones", zones.path().to_str().unwrap()])
+    }
+
+    fn with(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let addr = SocketAddr::from((LAB.root_hints()[0].1[0], 53));
         let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
         command.args(["lab", "--authority-port", "53", "--listen", "127.0.0.1:5399", "--no-web"]);
         let anchor = folder.path().join(ANCHOR);
-        command.args(["--set", "http.listen=", "--trust-anchor-out", anchor.to_str().unwrap()]).env_clear();
+        command.args(["--set", "http.listen=", "--trust-anchor-out", anchor.to_str().unwrap()]).args(more).env_clear();
         Self { _program: Program::start(command, addr), folder }
     }
 

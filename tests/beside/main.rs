@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod answers;
+mod attacks;
 mod costs;
 mod lab;
 #[path = "../common/namespace.rs"]

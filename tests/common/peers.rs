@@ -10,6 +10,9 @@ use std::time::Duration;
 use rootwalk::wire::text::{rcode_name, rdata_text, type_name};
 use rootwalk::wire::{Edns, Flags, Name, Question, RecordType, Reply, ResponseCode, write_query};
 
+/// Where this program says what it has done.
+pub(crate) const FIGURES: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5303);
+
 /// Unbound tries for longer than half a minute where nobody answers.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -78,7 +81,7 @@ impl World {
     pub(crate) fn ours(&self) -> Resolver {
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 5301));
         let mut text = format!(
-            "[server]\nlisten = [\"{addr}\"]\nthreads = 1\n[http]\nlisten = []\n[resolver]\nquery_loopback = true\nipv6 \
+            "[server]\nlisten = [\"{addr}\"]\nthreads = 1\n[http]\nlisten = [\"{FIGURES}\"]\n[resolver]\nquery_loopback = true\nipv6 \
              = false\nprivate_addresses = []\n[dnssec]\ntrust_anchors = {:?}\n",
             self.anchors
         );
