@@ -37,6 +37,9 @@ const BEGIN: RangeInclusive<usize> = 8..=256;
 /// waited least and asks again.
 const BEHIND: Duration = Duration::from_millis(20);
 
+/// How often the log has a line about that.
+const TELL: Duration = Duration::from_secs(10);
+
 /// One UDP socket of a worker.
 struct Door {
     socket: AsyncFd<UdpSocket>,
@@ -54,6 +57,9 @@ struct Queue {
     begin: usize,
     /// When the last turn ended with queries left.
     since: Option<Instant>,
+    /// Queries that were dropped and are not in the log yet.
+    dropped: usize,
+    told: Option<Instant>,
 }
 
 struct Queued {
@@ -94,14 +100,15 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
             match worker.answer_now(packet.bytes, &peer, out) {
                 Now::Sent => return true,
                 Now::Drop => {}
-                Now::Later if shed => {}
+                Now::Later if shed => queue.dropped += 1,
                 // Without a place to wait in it is dropped, which a client takes for the loss of a packet.
-                Now::Later => {
-                    if let Some(place) = waiting.place(peer.client.ip()) {
+                Now::Later => match waiting.place(peer.client.ip()) {
+                    Some(place) => {
                         let (query, from) = (packet.bytes.to_vec(), packet.local);
                         queue.queries.push_back(Queued { query, peer, from, place, since: now });
                     }
-                }
+                    None => queue.dropped += 1,
+                },
             }
             false
         });
@@ -123,7 +130,7 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
 
 impl Queue {
     fn new() -> Self {
-        Self { queries: VecDeque::new(), begin: *BEGIN.end(), since: None }
+        Self { queries: VecDeque::new(), begin: *BEGIN.end(), since: None, dropped: 0, told: None }
     }
 
     fn is_empty(&self) -> bool {
@@ -137,6 +144,10 @@ impl Queue {
 
     /// The queries that begin now. Their number follows from how long the turn before has taken, in which as many began.
     fn turn(&mut self, now: Instant) -> Drain<'_, Queued> {
+        if self.dropped > 0 && self.told.is_none_or(|told| now - told > TELL) {
+            tracing::warn!("dropped {} queries: more came than may wait or can be looked up in time", self.dropped);
+            (self.dropped, self.told) = (0, Some(now));
+        }
         if let Some(since) = self.since.take() {
             let next = if now - since > TURN { self.begin / 2 } else { self.begin + self.begin / 4 };
             self.begin = next.clamp(*BEGIN.start(), *BEGIN.end());
