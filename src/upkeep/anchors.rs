@@ -1,11 +1,12 @@
 //! Trust anchors that follow their zones: the key sets are fetched, the state is kept in a file (RFC 5011).
 
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::dnssec::Anchors;
-use crate::dnssec::rollover::{Change, Observed, RETRY_SECS, Rollover, read, write};
+use crate::dnssec::rollover::{Change, Observed, RETRY_SECS, Rollover, State, Tracked, read, write};
 use crate::drive::{World, unix_secs, walk_unchecked};
 use crate::wire::{Name, Question, RecordType};
 
@@ -17,6 +18,8 @@ pub struct AnchorKeeper {
     path: PathBuf,
     anchors: Anchors,
     all: Vec<Rollover>,
+    /// Whether the file says what is.
+    written: bool,
 }
 
 impl AnchorKeeper {
@@ -25,7 +28,7 @@ impl AnchorKeeper {
     #[must_use]
     pub fn open(path: PathBuf, anchors: Anchors) -> Self {
         let shown = path.display();
-        let text = match std::fs::read_to_string(&path) {
+        let text = match fs::read_to_string(&path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => {
@@ -37,7 +40,7 @@ impl AnchorKeeper {
             Ok(known) => Some(known),
             Err(why) => {
                 let aside = path.with_extension("damaged");
-                let _ = std::fs::rename(&path, &aside);
+                let _ = fs::rename(&path, &aside);
                 tracing::warn!(
                     "{shown} is of no use: {why}. The configured trust anchors count, and keys that were new begin their \
                      30 days again; the file is kept as {}",
@@ -47,14 +50,16 @@ impl AnchorKeeper {
             }
         });
         let all = Rollover::begin(&anchors, &known.unwrap_or_default());
-        let keeper = Self { path, anchors, all };
+        let written = path.exists();
+        let keeper = Self { path, anchors, all, written };
         keeper.tell();
         keeper
     }
 
     /// Fetches the key set of each zone and takes it in; returns when to look again.
     pub async fn look(&mut self, world: &World) -> Duration {
-        let (mut next_secs, mut changed) = (u64::MAX, !self.path.exists());
+        let mut next_secs = u64::MAX;
+        self.written &= self.path.exists();
         for nth in 0..self.all.len() {
             let zone = self.all[nth].zone().clone();
             let asked = Question::new(zone.clone(), RecordType::DNSKEY);
@@ -69,14 +74,18 @@ impl AnchorKeeper {
             let (proofs, limits) = (&world.settings.proofs, &world.settings.limits.proofs);
             let observed = self.all[nth].observe(set, proofs.accepts, limits, unix_secs().into());
             report(&zone, &observed);
-            changed |= !observed.changes.is_empty();
+            self.written &= observed.changes.is_empty();
             next_secs = next_secs.min(observed.next_secs);
         }
-        if changed {
+        if !self.written {
             self.tell();
-            if let Err(error) = file::replace(&self.path, &write(&self.all)) {
-                tracing::warn!("{}: {error}; after the next start the trust anchors begin anew", self.path.display());
-                next_secs = next_secs.min(RETRY_SECS);
+            match file::replace(&self.path, &write(&self.all)) {
+                Ok(()) => self.written = true,
+                Err(error) => {
+                    let path = self.path.display();
+                    tracing::warn!("{path}: {error}; a new start would not know what became of the trust anchors");
+                    next_secs = next_secs.min(RETRY_SECS);
+                }
             }
         }
         Duration::from_secs(next_secs)
@@ -86,6 +95,25 @@ impl AnchorKeeper {
     fn tell(&self) {
         self.anchors.replace(self.all.iter().map(|rollover| (rollover.zone().clone(), rollover.anchors())).collect());
     }
+}
+
+/// What a file with the state of trust anchors says, a line for each key, as of `now_secs`, in seconds since 1970.
+///
+/// # Errors
+/// When the file cannot be read, or is none.
+pub fn anchors_in(path: &Path, now_secs: u64) -> io::Result<Vec<String>> {
+    let known = read(&fs::read_to_string(path)?).map_err(|why| io::Error::new(ErrorKind::InvalidData, why))?;
+    let line = |(zone, Tracked { key, state }): (Name, Tracked)| {
+        let (word, since_secs) = match state {
+            State::Pending(since) => ("new, and not trusted yet,", since),
+            State::Valid(since) => ("trusted", since),
+            State::Missing(since) => ("trusted, and missing", since),
+            State::Revoked(since) => ("revoked", since),
+            State::Removed(since) => ("out of use", since),
+        };
+        format!("key {} of {zone} is {word} for {} days", key.tag, now_secs.saturating_sub(since_secs) / 86_400)
+    };
+    Ok(known.into_iter().map(line).collect())
 }
 
 /// Changes of trust are for the log: nobody asked for them, and somebody should know.
@@ -102,10 +130,12 @@ fn report(zone: &Name, observed: &Observed) {
             Change::Back => "is among the keys of its zone again",
             Change::Revoked => "was revoked by its owner, and is no trust anchor any more",
             Change::Removed => "was revoked 30 days ago",
+            Change::Forgotten => "was not among the keys of its zone for a year, and is no trust anchor any more",
         };
+        let news = format_args!("key {tag} of {zone} {news} (RFC 5011)");
         match change {
-            Change::Revoked | Change::Missing => tracing::warn!("key {tag} of {zone} {news} (RFC 5011)"),
-            _ => tracing::info!("key {tag} of {zone} {news} (RFC 5011)"),
+            Change::Revoked | Change::Missing | Change::Forgotten => tracing::warn!("{news}"),
+            _ => tracing::info!("{news}"),
         }
     }
 }

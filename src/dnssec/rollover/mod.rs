@@ -22,6 +22,8 @@ pub use file::{StateError, read, write};
 const DAY_SECS: u64 = 86_400;
 /// For how long a new key must be seen before it is trusted, and a revoked one is remembered (RFC 5011 §2.4.1, §4.2).
 const HOLD_DOWN_SECS: u64 = 30 * DAY_SECS;
+/// For how long a trusted key that is not in the key set is kept.
+const KEEP_MISSING_SECS: u64 = 366 * DAY_SECS;
 /// Most keys that are followed: a zone with a few hundred new ones must not fill memory and file.
 const MAX_KEYS: usize = 16;
 
@@ -66,6 +68,8 @@ pub enum Change {
     Revoked,
     /// It was revoked long ago.
     Removed,
+    /// It is trusted and was not in the key set for a year; it is not trusted any more.
+    Forgotten,
 }
 
 /// What a key set has brought.
@@ -123,15 +127,15 @@ impl Rollover {
                 anchors.push(Anchor::Key(tracked.key.clone()));
             }
         }
+        // Of many only the first are tried: those that are in use.
+        let missing = |tracked: &&Tracked| matches!(tracked.state, State::Missing(_));
+        anchors.sort_by_key(|anchor| self.tracked.iter().filter(missing).any(|away| self.names(anchor, &away.key)));
         // A revoked key signs nothing that is believed, so this fails, and is not taken for a zone without anchors.
         if anchors.is_empty() { self.configured.clone() } else { anchors }
     }
 
     fn names(&self, anchor: &Anchor, key: &Key) -> bool {
-        match anchor {
-            Anchor::Ds(ds) => ds.may_name(key) && ds.names(&self.zone, key),
-            Anchor::Key(known) => known.is_same(key),
-        }
+        names(&self.zone, anchor, key)
     }
 
     /// Takes in the key set of the zone as it was heard at `now_secs`, in seconds since 1970.
@@ -148,12 +152,16 @@ impl Rollover {
         // RFC 5011 §2.1: nothing else counts in a set that no trusted key signs.
         let failed = bench.keys(&self.zone, set, &self.anchors()).err();
         if failed.is_none() {
+            let hold_down_secs = hold_down_secs(set);
             self.forget_absent(&good, now_secs, &mut changes);
-            good.iter().for_each(|key| self.see(key, now_secs, &mut changes));
+            good.iter().for_each(|key| self.see(key, hold_down_secs, now_secs, &mut changes));
+        }
+        if failed.is_none() {
+            self.forget_missing(now_secs, &mut changes);
         }
         for tracked in &mut self.tracked {
             match tracked.state {
-                State::Revoked(since) if is_over(since, now_secs) => {
+                State::Revoked(since) if is_over(since, HOLD_DOWN_SECS, now_secs) => {
                     tracked.state = State::Removed(now_secs);
                     changes.push((tracked.key.tag, Change::Removed));
                 }
@@ -215,11 +223,25 @@ impl Rollover {
         });
     }
 
+    /// A zone that rolls its keys without revoking them would be followed with all that it ever had: RFC 5011 §4.1 sets no
+    /// end to that, so a year does, but for what the operator configures.
+    fn forget_missing(&mut self, now_secs: u64, changes: &mut Vec<(u16, Change)>) {
+        let (zone, configured) = (&self.zone, &self.configured);
+        self.tracked.retain(|tracked| {
+            let is_old = matches!(tracked.state, State::Missing(since) if is_over(since, KEEP_MISSING_SECS, now_secs));
+            let forgotten = is_old && !configured.iter().any(|anchor| names(zone, anchor, &tracked.key));
+            if forgotten {
+                changes.push((tracked.key.tag, Change::Forgotten));
+            }
+            !forgotten
+        });
+    }
+
     /// A key in a set that is believed.
-    fn see(&mut self, key: &Key, now_secs: u64, changes: &mut Vec<(u16, Change)>) {
+    fn see(&mut self, key: &Key, hold_down_secs: u64, now_secs: u64, changes: &mut Vec<(u16, Change)>) {
         let configured = self.configured.iter().any(|anchor| self.names(anchor, key));
         let Some(tracked) = self.tracked.iter_mut().find(|tracked| tracked.key.is_same(key)) else {
-            if self.tracked.len() < MAX_KEYS {
+            if self.has_room() {
                 let (state, change) = match configured {
                     true => (State::Valid(now_secs), Change::Trusted),
                     false => (State::Pending(now_secs), Change::New),
@@ -230,18 +252,47 @@ impl Rollover {
             return;
         };
         let change = match tracked.state {
-            State::Pending(since) if configured || is_over(since, now_secs) => Change::Trusted,
+            State::Pending(since) if configured || is_over(since, hold_down_secs, now_secs) => Change::Trusted,
             State::Missing(_) => Change::Back,
             _ => return,
         };
         tracked.state = State::Valid(now_secs);
         changes.push((key.tag, change));
     }
+    /// Whether one more key can be followed. What was removed longest ago is forgotten for it (RFC 5011 §4.1), unless the
+    /// operator still configures it, or a zone that rolls its key often could roll it no more.
+    fn has_room(&mut self) -> bool {
+        if self.tracked.len() < MAX_KEYS {
+            return true;
+        }
+        let gone = |(at, tracked): (usize, &Tracked)| match tracked.state {
+            State::Removed(since) if !self.configured.iter().any(|anchor| self.names(anchor, &tracked.key)) => {
+                Some((since, at))
+            }
+            _ => None,
+        };
+        let oldest = self.tracked.iter().enumerate().filter_map(gone).min();
+        oldest.map(|(_, at)| self.tracked.remove(at)).is_some()
+    }
+}
+
+fn names(zone: &Name, anchor: &Anchor, key: &Key) -> bool {
+    match anchor {
+        Anchor::Ds(ds) => ds.may_name(key) && ds.names(zone, key),
+        Anchor::Key(known) => known.is_same(key),
+    }
 }
 
 /// Whether the hold-down time that began at `since` is over.
-fn is_over(since_secs: u64, now_secs: u64) -> bool {
-    now_secs >= since_secs.saturating_add(HOLD_DOWN_SECS)
+fn is_over(since_secs: u64, hold_down_secs: u64, now_secs: u64) -> bool {
+    now_secs >= since_secs.saturating_add(hold_down_secs)
+}
+
+/// RFC 5011 §2.4.1: 30 days, or the original TTL of the set if that is longer, as caches may have a set without the key
+/// for that time.
+fn hold_down_secs(set: &RrSet) -> u64 {
+    let ttls_secs = set.sigs.iter().filter_map(Rrsig::read).map(|sig| u64::from(sig.original_ttl_secs));
+    ttls_secs.max().unwrap_or_default().max(HOLD_DOWN_SECS)
 }
 
 /// RFC 5011 §2.3: half of the TTL, or of the life of the signature, between an hour and 15 days; a tenth, up to a

@@ -27,14 +27,18 @@ impl Owned {
 
 /// A key set of the root with these keys and flags, signed at `now_secs` for ten days by those marked so.
 fn set(keys: &[(&Owned, u16, bool)], now_secs: u64) -> RrSet {
+    set_with_ttl(TTL_SECS, keys, now_secs)
+}
+
+fn set_with_ttl(ttl_secs: u32, keys: &[(&Owned, u16, bool)], now_secs: u64) -> RrSet {
     let rdatas: Vec<Vec<u8>> = keys.iter().map(|(key, flags, _)| key.rdata(*flags)).collect();
-    let mut set = RrSet::new(Name::root(), RecordType::DNSKEY, TTL_SECS, rdatas.iter().map(Vec::as_slice));
+    let mut set = RrSet::new(Name::root(), RecordType::DNSKEY, ttl_secs, rdatas.iter().map(Vec::as_slice));
     let mut sigs = Vec::new();
     for (key, flags, _) in keys.iter().filter(|(.., signs)| *signs) {
         let mut head = u16::from(RecordType::DNSKEY).to_be_bytes().to_vec();
         head.extend([15, 0]);
         let now = u32::try_from(now_secs).unwrap();
-        for number in [TTL_SECS, now + 864_000, now - 86_400] {
+        for number in [ttl_secs, now + 864_000, now - 86_400] {
             head.extend(number.to_be_bytes());
         }
         head.extend(Key::read(&key.rdata(*flags)).unwrap().tag.to_be_bytes());
@@ -188,6 +192,60 @@ fn a_flood_of_keys_is_bounded() {
     story.hear(&keys);
     assert_eq!(story.rollover.tracked().len(), MAX_KEYS);
     assert!(story.trusts(&old));
+}
+
+/// A zone that rolls its key month after month is followed for ever, and what it has given up long ago is forgotten.
+#[test]
+fn many_rollovers_leave_room_for_the_next() {
+    let keys: Vec<Owned> = (0..40).map(Owned::new).collect();
+    let mut story = Story::new(&keys[0]);
+    story.hear(&[(&keys[0], 257, true)]);
+    for pair in keys.windows(2) {
+        let (old, new) = (&pair[0], &pair[1]);
+        story.hear(&[(old, 257, true), (new, 257, false)]);
+        story.days(30);
+        story.hear(&[(old, 257, true), (new, 257, false)]);
+        story.hear(&[(old, 257 | 0x80, true), (new, 257, true)]);
+        assert!(story.trusts(new) && !story.trusts(old));
+        story.days(30);
+        story.hear(&[(new, 257, true)]);
+        assert!(story.rollover.tracked().len() <= MAX_KEYS);
+    }
+    assert!(story.hear(&[(&keys[0], 257, true)]).failed.is_some(), "the configured key is out for ever");
+}
+
+/// A zone that revokes nothing: what it uses is tried first, and what it has not used for a year is let go.
+#[test]
+fn a_zone_that_revokes_nothing_is_followed_as_well() {
+    let keys: Vec<Owned> = (0..30).map(Owned::new).collect();
+    let mut story = Story::new(&keys[0]);
+    for pair in keys.windows(2) {
+        let (old, new) = (&pair[0], &pair[1]);
+        story.hear(&[(old, 257, true), (new, 257, false)]);
+        story.days(31);
+        story.hear(&[(old, 257, true), (new, 257, false)]);
+        let rolled = story.hear(&[(new, 257, true)]);
+        assert!(rolled.failed.is_none() && story.trusts(new), "{rolled:?}");
+        assert!(story.trusts(old) && story.trusts(&keys[0]), "the configured one for ever");
+        let first = story.rollover.anchors().remove(0);
+        assert!(story.rollover.names(&first, &new.key()));
+    }
+    assert!(!story.trusts(&keys[5]) && story.rollover.tracked().len() < MAX_KEYS);
+}
+
+/// RFC 5011 §2.4.1: caches may hold a set without the new key for as long as its TTL.
+#[test]
+fn a_long_ttl_makes_the_hold_down_longer() {
+    let (old, new) = (Owned::new(1), Owned::new(2));
+    let mut story = Story::new(&old);
+    for day in 0..40 {
+        let heard = set_with_ttl(40 * 86_400, &[(&old, 257, true), (&new, 257, false)], story.now_secs);
+        story.hear_set(&heard);
+        assert!(!story.trusts(&new), "day {day}");
+        story.days(1);
+    }
+    let heard = set_with_ttl(40 * 86_400, &[(&old, 257, true), (&new, 257, false)], story.now_secs);
+    assert_eq!(changes(&story.hear_set(&heard)), [Change::Trusted]);
 }
 
 #[test]
