@@ -83,7 +83,8 @@ impl Bench<'_> {
     }
 
     /// Whether the signature is good; what this question has tried before is not paid for again, as the judge looks at
-    /// the same records anew after each question that has to be asked.
+    /// the same records anew after each question that has to be asked. What comes along with many answers, or is what a
+    /// wildcard makes for many names, is verified once; everything else is kept with what was found.
     fn holds_within_limits(
         &mut self,
         set: &RrSet,
@@ -95,24 +96,19 @@ impl Bench<'_> {
         if let Some(held) = self.spent.tried(claim) {
             return Ok(held);
         }
-        self.spent.validate(self.limits, &set.owner)?;
-        let holds = self.holds(set.rtype, sig, key, data, claim);
-        self.spent.note(self.limits, &set.owner, claim, holds)?;
-        Ok(holds)
-    }
-
-    /// Whether the signature is good. What comes along with many answers is verified once; everything else is kept
-    /// with what was found.
-    fn holds(&self, rtype: RecordType, sig: &Rrsig<'_>, key: &Key, data: &[u8], claim: &Claim) -> bool {
-        let verify = || self.accepts.holds(sig.algorithm, key.public(), data, sig.signature);
-        if !matches!(rtype, RecordType::NSEC | RecordType::NSEC3 | RecordType::SOA) {
-            return verify();
-        }
-        let holds = claim.is_known() && !self.accepts.is_weak(sig.algorithm, key.public()) || verify();
-        if holds {
+        let is_denial = matches!(set.rtype, RecordType::NSEC | RecordType::NSEC3 | RecordType::SOA);
+        let is_shared = is_denial || sig.encloser(&set.owner).is_some();
+        let holds = if is_shared && claim.is_known() && !self.accepts.is_weak(sig.algorithm, key.public()) {
+            true
+        } else {
+            self.spent.validate(self.limits, &set.owner)?;
+            self.accepts.holds(sig.algorithm, key.public(), data, sig.signature)
+        };
+        if holds && is_shared {
             claim.holds();
         }
-        holds
+        self.spent.note(self.limits, &set.owner, claim, holds)?;
+        Ok(holds)
     }
 
     fn verified(&self, set: &RrSet, sig: &Rrsig<'_>) -> Verified {

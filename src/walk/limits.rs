@@ -120,6 +120,12 @@ impl Budget {
         self.queries
     }
 
+    /// Signatures verified so far.
+    #[must_use]
+    pub fn validations(&self) -> u32 {
+        self.proofs.validations
+    }
+
     /// Octets received so far.
     #[must_use]
     pub fn bytes(&self) -> usize {
