@@ -251,14 +251,16 @@ fn http_doors(wanted: &HttpSettings, settings: &Settings) -> Result<http::Doors,
     }
 }
 
-/// Looks at the files that settings name and that only [`serve`] reads.
+/// Looks at the files that settings name and that only [`serve`] reads; says what trust rests on besides the
+/// configuration, a line each.
 ///
 /// # Errors
 /// As [`serve`] gives them.
-pub fn check(settings: &Settings) -> Result<(), RunError> {
+pub fn check(settings: &Settings) -> Result<Vec<String>, RunError> {
     web::certify(&mut web::settings(settings), settings)?;
     fetch::authorities(settings, &[])?;
-    Ok(())
+    let root = RootKeeper::new(trust::upkeep(settings).root).reading(&world(settings));
+    Ok(trust::report(settings, root, unix_secs()))
 }
 
 /// Closing waits for the workers, and must not keep this thread from what they wait for.

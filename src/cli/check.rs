@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{print, wrong_configuration};
+use super::{log, print, wrong_configuration};
 use crate::config::{self, Sources};
 use crate::run;
 
@@ -23,10 +23,12 @@ impl Check {
             Ok(settings) => settings,
             Err(error) => return wrong_configuration(&error),
         };
+        log::begin(&settings.log);
         match run::check(&settings) {
-            Ok(()) => {
-                print(ExitCode::SUCCESS, |out| writeln!(out, "{}: this configuration is right", self.file.display()))
-            }
+            Ok(notes) => print(ExitCode::SUCCESS, |out| {
+                writeln!(out, "{}: this configuration is right", self.file.display())?;
+                notes.iter().try_for_each(|note| writeln!(out, "{note}"))
+            }),
             Err(error) => wrong_configuration(&error),
         }
     }

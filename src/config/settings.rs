@@ -363,6 +363,11 @@ settings! {
         negative_trust_anchors: Vec<NegativeTrustAnchor> = Vec::new();
         /// Seconds after the start at which negative trust anchors without an `until` end; RFC 7646 §2 speaks of a day.
         negative_trust_anchor_secs: u32 = 86_400 => 60..=604_800;
+        /// Seconds between two looks whether what lies below a negative trust anchor validates again: the SOA record of
+        /// its name, and up to 8 of the questions that it has let through since the last look. When all of them do, it
+        /// is lifted before its end (RFC 7646 §2), and what was let through is gone from the cache as much later as that.
+        /// 0 keeps each until its end, for one that somebody wants to look at in peace.
+        negative_trust_anchor_look_secs: u32 = 300 => 0..=86_400;
         /// Answer from what was proved for other questions: an NSEC or NSEC3 record that shows that there is nothing
         /// between two names answers for all names between them, so that a flood of random names costs the servers of
         /// a signed zone a few packets, and a wildcard that is known answers for all that it stands for (RFC 8198).
@@ -381,6 +386,10 @@ settings! {
         /// (RFC 8145). It helps those who roll over the key of the root when many resolvers do it; off, because it sends
         /// what nobody has asked for.
         key_tag_signal: bool = false;
+        /// Tell the same to the servers of those zones in the questions for their keys that are asked anyway (the EDNS option
+        /// edns-key-tag, RFC 8145 §4). Off for the same reason, and because some of what stands before servers drops
+        /// packets with options that it does not know.
+        key_tag_option: bool = false;
         /// Let signatures and DS records with SHA-1 count; otherwise zones that have no others are treated as
         /// unsigned, as RFC 9905 allows.
         sha1: bool = false;

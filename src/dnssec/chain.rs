@@ -43,8 +43,8 @@ impl Judge<'_> {
     fn descend(&mut self, anchored: &Name, anchors: &[Anchor], name: &Name) -> Result<Arc<ZoneTrust>, Halt> {
         // RFC 7646 §2: a trust anchor below a negative one counts.
         let settings = self.settings;
-        if let Some((zone, left_secs)) = settings.negative_at(name, anchored, self.bench.now_secs) {
-            return Ok(self.unproved(zone, Insecure::NegativeAnchor { zone: zone.clone(), left_secs }));
+        if let Some((zone, why)) = settings.negative.at(name, anchored, self.bench.now_secs) {
+            return Ok(self.unproved(&zone, why));
         }
         let known = (anchored.label_count()..=name.label_count()).rev().find_map(|count| {
             let zone = name.suffix(count);

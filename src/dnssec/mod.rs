@@ -14,6 +14,7 @@ mod judge;
 mod key;
 mod limits;
 mod memo;
+mod negative;
 mod nsec;
 mod nsec3;
 pub mod rollover;
@@ -35,6 +36,7 @@ pub use infer::{Inferred, infer};
 pub use judge::Judge;
 pub use key::{Ds, Key, key_tag};
 pub use limits::{Limits, Spent};
+pub use negative::{Look, NegativeAnchor, NegativeAnchors};
 pub use nsec3::Hash;
 pub use span::{Chained, Place, Span, Spans};
 
@@ -44,42 +46,15 @@ pub struct Settings {
     /// Where trust begins.
     pub anchors: Anchors,
     /// Names at and below which nothing is validated (RFC 7646).
-    pub negative: Vec<NegativeAnchor>,
+    pub negative: NegativeAnchors,
     /// Which algorithms and keys count.
     pub accepts: Accepts,
     /// Whether what was proved answers other questions as well (RFC 8198).
     pub aggressive: bool,
     /// Whether questions that ask for keys of the root are heeded (RFC 8509).
     pub sentinel: bool,
-}
-
-/// A name at and below which nothing is validated for a while (RFC 7646).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NegativeAnchor {
-    /// The name.
-    pub zone: Name,
-    /// When it ends: seconds since 1970, modulo 2^32.
-    pub until_secs: u32,
-}
-
-impl NegativeAnchor {
-    /// Seconds for which it holds, or `None` when it has ended.
-    fn left_secs(&self, now_secs: u32) -> Option<u32> {
-        // Times of DNSSEC are compared as serial numbers.
-        let left = self.until_secs.wrapping_sub(now_secs);
-        (left != 0 && left < 1 << 31).then_some(left)
-    }
-}
-
-impl Settings {
-    /// The deepest name at or above `name` at which a negative trust anchor holds, no higher than `top`, with the
-    /// seconds for which it does.
-    #[must_use]
-    pub fn negative_at(&self, name: &Name, top: &Name, now_secs: u32) -> Option<(&Name, u32)> {
-        let above = self.negative.iter().filter(|off| name.is_within(&off.zone) && off.zone.is_within(top));
-        let holding = above.filter_map(|off| Some((&off.zone, off.left_secs(now_secs)?)));
-        holding.max_by_key(|(zone, left_secs)| (zone.label_count(), *left_secs))
-    }
+    /// Whether questions for the keys of a zone with trust anchors tell which keys those are (RFC 8145 §4).
+    pub key_tag_option: bool,
 }
 
 /// One thing that a reply says.

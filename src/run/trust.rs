@@ -1,10 +1,11 @@
 //! Where trust begins, and where it is suspended, as the validator takes it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::config::{Dnssec, NegativeTrustAnchor, ServerAddress, Settings};
-use crate::dnssec::{self, Accepts, Anchors, NegativeAnchor};
-use crate::upkeep::{RootSource, Upkeep};
+use crate::dnssec::{self, Accepts, Anchors, NegativeAnchor, NegativeAnchors};
+use crate::upkeep::{RootSource, Upkeep, anchors_in};
 
 /// The longest life of a negative trust anchor: RFC 7646 §2 asks for no more than a week.
 const NEGATIVE_MOST_SECS: u64 = 7 * 86_400;
@@ -23,10 +24,11 @@ pub(super) fn proofs(settings: &Dnssec, now_secs: u32) -> dnssec::Settings {
     let accepts = Accepts { sha1: settings.sha1, rsa_min_bits: settings.rsa_min_bits };
     dnssec::Settings {
         anchors,
-        negative: negative.collect(),
+        negative: NegativeAnchors::new(negative, settings.negative_trust_anchor_look_secs, now_secs),
         accepts,
         aggressive: settings.aggressive,
         sentinel: settings.root_key_sentinel,
+        key_tag_option: settings.key_tag_option,
     }
 }
 
@@ -41,6 +43,29 @@ pub(super) fn upkeep(settings: &Settings) -> Upkeep {
         signal: settings.dnssec.key_tag_signal,
         root: RootSource { file: path(&given.file), servers },
     }
+}
+
+/// What trust rests on besides the configuration; `root` is the version of the root zone in its file.
+pub(super) fn report(settings: &Settings, root: Option<u32>, now_secs: u32) -> Vec<String> {
+    let (dnssec, mut lines) = (&settings.dnssec, warnings(&settings.dnssec, now_secs));
+    for given in dnssec.negative_trust_anchors.iter().filter(|given| left_secs(given, dnssec, now_secs) > 0) {
+        let hours = left_secs(given, dnssec, now_secs).min(NEGATIVE_MOST_SECS) / 3600;
+        lines.push(format!("nothing is validated at and below {} for {hours} h at most", given.zone));
+    }
+    if !dnssec.anchor_file.is_empty() {
+        let path = Path::new(&dnssec.anchor_file);
+        match anchors_in(path, now_secs.into()) {
+            Ok(keys) => lines.extend(keys.iter().map(|key| format!("{}: {key}", path.display()))),
+            Err(error) => lines.push(format!("{}: {error}; the configured trust anchors count", path.display())),
+        }
+    }
+    let (file, servers) = (&settings.local_root.file, settings.local_root.servers.len());
+    match root {
+        _ if file.is_empty() => {}
+        Some(serial) => lines.push(format!("{file}: the root zone with serial {serial}, which is good")),
+        None => lines.push(format!("{file}: no root zone that could be used; {servers} servers are asked for one")),
+    }
+    lines
 }
 
 /// What the operator should know of negative trust anchors.
@@ -66,6 +91,8 @@ fn left_secs(given: &NegativeTrustAnchor, settings: &Dnssec, now_secs: u32) -> u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::Insecure;
+    use crate::wire::Name;
 
     #[test]
     fn negative_anchors_end() {
@@ -74,12 +101,14 @@ mod tests {
         let ends = [None, Some(1_795_219_260), Some(1_795_219_199), Some(1_795_219_200 + 9 * 86_400)];
         let settings = Dnssec { negative_trust_anchors: ends.map(given).into(), ..Dnssec::default() };
         let read = proofs(&settings, now_secs);
-        let left: Vec<u32> = read.negative.iter().map(|off| off.until_secs - now_secs).collect();
-        assert_eq!(left, [86_400, 60, 0, 7 * 86_400]);
-        let at = |now_secs| read.negative_at(&"a.example.".parse().unwrap(), &crate::wire::Name::root(), now_secs);
-        assert_eq!(at(now_secs).map(|(_, left_secs)| left_secs), Some(7 * 86_400), "the longest of one name counts");
-        assert_eq!(at(now_secs + 7 * 86_400), None);
-        let told = warnings(&settings, now_secs);
-        assert!(told[0].contains("has ended") && told[1].contains("a week") && told.len() == 2, "{told:?}");
+        let left = |now_secs| match read.negative.at(&"a.example.".parse().unwrap(), &Name::root(), now_secs)?.1 {
+            Insecure::NegativeAnchor { left_secs, .. } => Some(left_secs),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(left(now_secs), Some(7 * 86_400), "the longest of one name counts, and none is longer than a week");
+        assert_eq!(left(now_secs + 7 * 86_400), None);
+        let told = report(&Settings { dnssec: settings, ..Settings::default() }, None, now_secs);
+        assert!(told[0].contains("has ended") && told[1].contains("a week") && told.len() == 5, "{told:?}");
+        assert_eq!(told[4], "nothing is validated at and below example. for 168 h at most");
     }
 }

@@ -59,8 +59,8 @@ impl Chart {
         };
         match &entry.event {
             Event::Asked { server, name, qtype, transport, .. } => {
-                let (to, asked) =
-                    (self.number(server), format!("{} {} over {transport}", name.to_lower(), type_name(*qtype)));
+                let (to, over) = (self.number(server), server.over(*transport));
+                let asked = format!("{} {} {over}", name.to_lower(), type_name(*qtype));
                 writeln!(self.out, "    R->>S{to}: {}", Plain(&asked))
             }
             Event::Heard { server, verdict, .. } => {

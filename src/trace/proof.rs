@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType, ede};
 
+use super::source::ServerAt;
 use super::why::Limit;
 use super::words::{List, Span, type_text};
 
@@ -186,6 +187,10 @@ pub enum Insecure {
         zone: Name,
         /// Seconds for which it still holds.
         left_secs: u32,
+        /// Seconds until it is tried whether it is still needed; `None` when nobody tries.
+        look_secs: Option<u32>,
+        /// Why it was needed when that was last tried.
+        because: Option<Box<Bogus>>,
     },
     /// The operator names the servers of the zone, and no trust anchor of its own.
     OwnServers {
@@ -219,7 +224,8 @@ impl Insecure {
     #[must_use]
     pub fn left_secs(&self) -> Option<u32> {
         match self {
-            Self::NegativeAnchor { left_secs, .. } => Some(*left_secs),
+            // What was let through must be gone soon after the zone validates again.
+            Self::NegativeAnchor { left_secs, look_secs, .. } => Some(look_secs.unwrap_or(*left_secs).min(*left_secs)),
             _ => None,
         }
     }
@@ -242,8 +248,12 @@ impl fmt::Display for Insecure {
             Self::Iterations { zone, iterations } => {
                 write!(f, "the NSEC3 records of {zone} ask for {iterations} iterations, more than are computed here")
             }
-            Self::NegativeAnchor { zone, left_secs } => {
-                write!(f, "the configuration says not to validate {zone} for {} more", Span(*left_secs))
+            Self::NegativeAnchor { zone, left_secs, look_secs, because } => {
+                write!(f, "the configuration says not to validate {zone} for {} more", Span(*left_secs))?;
+                if let Some(because) = because {
+                    write!(f, ", and when that was last tried {because}")?;
+                }
+                look_secs.iter().try_for_each(|secs| write!(f, "; it is tried again in {}", Span(*secs)))
             }
             Self::OwnServers { zone } => {
                 write!(f, "the configuration names the servers of {zone} and no trust anchor for it")
@@ -385,9 +395,9 @@ pub enum Bogus {
 }
 
 impl Bogus {
-    /// The extended error: the code and the sentence.
+    /// The extended error: the code and the sentence, with the server that was asked if it is known.
     #[must_use]
-    pub fn ede(&self) -> Ede {
+    pub fn ede(&self, from: Option<&ServerAt>) -> Ede {
         let code = match self {
             Self::SignatureWrong { .. }
             | Self::SignatureUnfit { .. }
@@ -401,7 +411,8 @@ impl Bogus {
             Self::NotZoneKey { .. } => ede::NO_ZONE_KEY_BIT_SET,
             Self::DenialMissing { .. } => ede::NSEC_MISSING,
         };
-        Ede::new(code, self.to_string())
+        let text = self.to_string();
+        Ede::new(code, from.map_or_else(|| text.clone(), |server| format!("{text}; it was {server} that was asked")))
     }
 }
 

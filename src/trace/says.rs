@@ -32,8 +32,8 @@ impl fmt::Display for Event {
             Self::Stale { stale } => write!(f, "the last known answer is served: {stale}"),
             Self::Entered { zone, servers } => write!(f, "go to the servers of {zone}: {}", List(servers)),
             Self::Asked { zone, server, name, qtype, transport, why, choice, .. } => {
-                let qtype = type_name(*qtype);
-                write!(f, "ask {server} for {zone}: {name} {qtype} over {transport} ({why}; {choice})")
+                let (qtype, over) = (type_name(*qtype), server.over(*transport));
+                write!(f, "ask {server} for {zone}: {name} {qtype} {over} ({why}; {choice})")
             }
             Self::Joined { zone, name, qtype, .. } => {
                 write!(f, "wait for {zone}: {name} {}, which is asked already", type_name(*qtype))

@@ -1,7 +1,7 @@
 //! From whom a thing is known, and what kind of thing.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use serde::ser::SerializeMap;
@@ -9,6 +9,8 @@ use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::wire::Name;
+
+use super::why::Transport;
 
 /// From whom something is known. Cheap to clone: what one reply brought shares one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,9 +101,26 @@ pub struct ServerAt {
     pub addr: IpAddr,
 }
 
+impl ServerAt {
+    /// Addresses that stand for the copy of the root in this process (RFC 8806): one on no wire, and for those who do
+    /// without IPv4 one that is discarded everywhere (RFC 6666).
+    pub const LOCAL_ROOT: [IpAddr; 2] =
+        [IpAddr::V4(Ipv4Addr::new(127, 88, 6, 0)), IpAddr::V6(Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0x88, 6))];
+
+    fn is_local_root(&self) -> bool {
+        Self::LOCAL_ROOT.contains(&self.addr)
+    }
+
+    /// How a question travels to it, in words.
+    pub(super) fn over(&self, transport: Transport) -> String {
+        if self.is_local_root() { "in memory".to_owned() } else { format!("over {transport}") }
+    }
+}
+
 impl fmt::Display for ServerAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
+            _ if self.is_local_root() => f.write_str("the local copy of the root"),
             Some(name) => write!(f, "{name} ({})", self.addr),
             None => write!(f, "{}", self.addr),
         }

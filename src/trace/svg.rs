@@ -51,7 +51,8 @@ impl Trace {
                 Event::Entered { .. } => continue,
                 Event::Ended { .. } if entry.goal == GoalId(0) => continue,
                 Event::Asked { ask, zone, server, name, qtype, transport, .. } => {
-                    let asked = format!("{} {} to {server} over {transport}", name.to_lower(), type_name(*qtype));
+                    let over = server.over(*transport);
+                    let asked = format!("{} {} to {server} {over}", name.to_lower(), type_name(*qtype));
                     let end = ends.get(ask).copied().unwrap_or(self.cost.time_us);
                     row(zone.to_string(), asked, Some((entry.at_us, end)))
                 }

@@ -170,7 +170,7 @@ impl<'a> Page<'a> {
                 self.above = Some(*ask);
                 let question = paint.tone(tone, &format!("{name} {}", type_name(*qtype)));
                 let why = paint.dim(&format!("({why}; {choice})"));
-                writeln!(self.out, "{question} to {server} over {transport} {why}")
+                writeln!(self.out, "{question} to {server} {} {why}", server.over(*transport))
             }
             Event::Heard { ask, server, rtt_us, bytes, rcode, aa, late, cookie, verdict } => {
                 self.begin(entry, Some((*ask, String::new())), tone)?;

@@ -1,9 +1,11 @@
 //! What the resolver does although nobody asks: it follows the keys of its trust anchors (RFC 5011) and tells their
-//! zones which keys it trusts (RFC 8145), and it keeps a copy of the root (RFC 8806).
+//! zones which keys it trusts (RFC 8145), lifts negative trust anchors that are not needed any more (RFC 7646), and keeps a
+//! copy of the root (RFC 8806).
 
 mod anchors;
 mod axfr;
 mod file;
+mod negative;
 mod root;
 mod signal;
 
@@ -12,8 +14,9 @@ use std::time::Duration;
 
 use crate::drive::World;
 
-pub use anchors::AnchorKeeper;
+pub use anchors::{AnchorKeeper, anchors_in};
 pub use file::replace;
+pub use negative::look;
 pub use root::{RootKeeper, RootSource};
 pub use signal::signal;
 
@@ -36,7 +39,7 @@ impl Upkeep {
     /// Does it all, for ever.
     pub async fn run(&self, world: &World) {
         let mut root = RootKeeper::new(self.root.clone());
-        tokio::join!(self.follow(world), root.keep(world));
+        tokio::join!(self.follow(world), negative::keep(world), root.keep(world));
     }
 
     /// Trust anchors.

@@ -158,6 +158,13 @@ impl RootKeeper {
         }
     }
 
+    /// The version in the file, if that can be used now.
+    #[must_use]
+    pub fn reading(mut self, world: &World) -> Option<u32> {
+        self.read(world);
+        self.serial()
+    }
+
     /// Loads the file, unless it is the one that is in use.
     pub fn read(&mut self, world: &World) {
         let Some(path) = self.source.file.clone() else { return };

@@ -101,6 +101,13 @@ impl Walk {
         turn.ready.push(CLIENT);
     }
 
+    /// Who gave what was bogus first.
+    pub(super) fn told_by(&self, reason: &Bogus, turn: &Turn<'_, '_>) -> Option<ServerAt> {
+        let first = self.doubted.first().map(|doubted| doubted.server.clone());
+        let last = || self.culprit(reason, turn).map(|(_, from)| ServerAt { name: from.name, addr: from.addr });
+        first.or_else(last)
+    }
+
     /// Which question had the bogus answer, and who gave it.
     fn culprit(&self, reason: &Bogus, turn: &Turn<'_, '_>) -> Option<(Subject, Informant)> {
         // Who answered for that name, or else for the deepest zone that it lies in.

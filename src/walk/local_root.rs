@@ -1,19 +1,19 @@
 //! The local copy of the root (RFC 8806): while there is one, it stands in for the servers of the root.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::trace::RouteKind;
+use crate::trace::{RouteKind, ServerAt};
 use crate::wire::Name;
 
 use super::route::Route;
 
 /// The address at which walks ask the copy: on no wire, and answered by whoever carries the walk out.
-pub const LOCAL_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 88, 6, 0));
-/// The same for those who do without IPv4: an address that is discarded everywhere (RFC 6666).
-pub const LOCAL_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0x88, 6));
+pub const LOCAL_V4: IpAddr = ServerAt::LOCAL_ROOT[0];
+/// The same for those who do without IPv4.
+pub const LOCAL_V6: IpAddr = ServerAt::LOCAL_ROOT[1];
 
 /// Whether there is a copy of the root, for all walks of a resolver.
 #[derive(Clone, Debug, Default)]

@@ -326,7 +326,8 @@ impl Walk {
         if id == CLIENT
             && let Some(reason) = self.bogus.clone()
         {
-            return self.is_bogus(reason, Vec::new(), turn);
+            let from = self.told_by(&reason, turn);
+            return self.is_bogus(Failure::Bogus { reason, from, because: Vec::new() }, turn);
         }
         self.conclude(id, found, turn);
     }

@@ -108,6 +108,8 @@ pub enum Failure {
     Bogus {
         /// What is wrong with it.
         reason: Bogus,
+        /// Who was asked for what is wrong, if that is one server.
+        from: Option<ServerAt>,
         /// Why the keys could not be had, if that is it.
         because: Vec<Ede>,
     },
@@ -138,7 +140,9 @@ impl Failure {
             Self::OutOfBudget { .. } | Self::AliasLoop { .. } | Self::Abandoned | Self::Busy { .. } => {
                 vec![Ede::new(ede::OTHER, text.as_str())]
             }
-            Self::Bogus { reason, because } => std::iter::once(reason.ede()).chain(because.iter().cloned()).collect(),
+            Self::Bogus { reason, from, because } => {
+                std::iter::once(reason.ede(from.as_ref())).chain(because.iter().cloned()).collect()
+            }
             Self::Remembered { edes } => {
                 let mut all = edes.clone();
                 all.push(Ede::new(ede::CACHED_ERROR, text.as_str()));

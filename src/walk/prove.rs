@@ -180,6 +180,9 @@ impl Walk {
         self.keep_dnames(&secure_secs, turn);
         let judged = if self.secure { Judged::Secure } else { Judged::Insecure };
         self.note(turn, CLIENT, Event::Judged { judged });
+        if let Some(Insecure::NegativeAnchor { zone, .. }) = &insecure {
+            turn.around.settings.proofs.negative.passed(zone, &self.goals[0].question);
+        }
         self.insecure = insecure;
         self.conclude(CLIENT, found, turn);
     }
@@ -235,6 +238,7 @@ impl Walk {
         if self.take_back_inferred(turn) || self.ask_whole(turn) || self.ask_elsewhere(&reason, turn) {
             return;
         }
+        let from = self.told_by(&reason, turn);
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
         let because = match &reason {
             Bogus::NoKeys { zone } => self.failure_of(zone),
@@ -244,14 +248,16 @@ impl Walk {
         if because.is_empty() {
             self.forget(&proving.found, turn);
         }
-        self.is_bogus(self.bogus.clone().unwrap_or(reason), because, turn);
+        let reason = self.bogus.clone().unwrap_or(reason);
+        self.is_bogus(Failure::Bogus { reason, from, because }, turn);
     }
 
     /// The client's question has no answer that could be believed.
-    pub(super) fn is_bogus(&mut self, reason: Bogus, because: Vec<crate::wire::Ede>, turn: &mut Turn<'_, '_>) {
-        let judged = Judged::Bogus { reason: reason.clone() };
-        self.note(turn, CLIENT, Event::Judged { judged });
-        self.conclude(CLIENT, Found::Failed(Failure::Bogus { reason, because }), turn);
+    pub(super) fn is_bogus(&mut self, failure: Failure, turn: &mut Turn<'_, '_>) {
+        if let Failure::Bogus { reason, .. } = &failure {
+            self.note(turn, CLIENT, Event::Judged { judged: Judged::Bogus { reason: reason.clone() } });
+        }
+        self.conclude(CLIENT, Found::Failed(failure), turn);
     }
 
     /// Takes out of the cache what was heard on the way to an answer, as far as it is not proved.
@@ -299,7 +305,7 @@ impl Walk {
         let (settings, cache) = (around.settings, around.cache);
         let question = Question::new(zone.clone(), RecordType::DNSKEY);
         let anchored = settings.proofs.anchors.names(zone);
-        let off = settings.proofs.negative_at(zone, &Name::root(), around.unix_secs).is_some()
+        let off = settings.proofs.negative.at(zone, &Name::root(), around.unix_secs).is_some()
             || settings.routes.own(zone).is_some() && !anchored;
         if !self.validates(turn)
             || !(signed || anchored)

@@ -1,8 +1,10 @@
-//! The root key sentinel (RFC 8509): a name that resolves for those who trust a key of the root, or for those who do
-//! not, whoever signs the zone that it is in.
+//! Which keys are trusted here, for those who roll them over: the root key sentinel (RFC 8509), a name that resolves for
+//! those who trust a key of the root, or for those who do not, whoever signs the zone that it is in; and the tags of
+//! trusted keys in questions for the keys of their zone (RFC 8145 §4).
 
+use crate::dnssec;
 use crate::trace::Event;
-use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, ede};
+use crate::wire::{Ede, EdnsOption, Name, Question, RecordType, ResponseCode, ede, edns};
 
 use super::outcome::Outcome;
 use super::{CLIENT, Turn, Walk};
@@ -21,6 +23,16 @@ fn asked(question: &Question) -> Option<(u16, bool)> {
     let fits = digits.len() == 5 && digits.iter().all(u8::is_ascii_digit);
     let tag = fits.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()?;
     Some((tag, wanted))
+}
+
+/// RFC 8145 §4.2: the option that goes with a question for the keys of a zone that has trust anchors, and with no other.
+pub(super) fn key_tags(proofs: &dnssec::Settings, question: &Question) -> Option<EdnsOption> {
+    if !proofs.key_tag_option || question.qtype != RecordType::DNSKEY {
+        return None;
+    }
+    let tags = proofs.anchors.tags(&question.name);
+    let data: Vec<u8> = tags.into_iter().flat_map(u16::to_be_bytes).collect();
+    (!data.is_empty()).then(|| EdnsOption { code: edns::KEY_TAG, data: data.into() })
 }
 
 impl Walk {
@@ -52,6 +64,21 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_go_with_questions_for_keys_alone() {
+        let anchors =
+            || [". DS 38696 8 2 00", ". DS 20326 8 2 00"].map(|anchor| anchor.parse::<dnssec::Anchors>().unwrap());
+        let mut proofs = dnssec::Settings { key_tag_option: true, ..dnssec::Settings::default() };
+        proofs.anchors.extend(anchors());
+        let asked = |name: &str, qtype| Question::new(name.parse().unwrap(), qtype);
+        let option = key_tags(&proofs, &asked(".", RecordType::DNSKEY)).unwrap();
+        assert_eq!((option.code, &*option.data), (14, &[0x4f, 0x66, 0x97, 0x28][..]));
+        assert_eq!(key_tags(&proofs, &asked("com.", RecordType::DNSKEY)), None);
+        assert_eq!(key_tags(&proofs, &asked(".", RecordType::NS)), None);
+        proofs.key_tag_option = false;
+        assert_eq!(key_tags(&proofs, &asked(".", RecordType::DNSKEY)), None);
+    }
 
     /// RFC 8509 §2.
     #[test]

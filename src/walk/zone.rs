@@ -6,11 +6,12 @@ use std::time::Duration;
 use crate::cache::{Cache, NameServer, ServerState, Support};
 use crate::time::Time;
 use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Wrong};
-use crate::wire::{Name, Question, RecordType};
+use crate::wire::{Name, Question, RecordType, edns};
 
 use super::ask::{Ask, AskId};
 use super::goal::{AtZone, Found, Goal, How, Pending, State};
 use super::outcome::Failure;
+use super::sentinel::key_tags;
 use super::servers::{Candidate, choose};
 use super::{CLIENT, Turn, Walk};
 
@@ -211,8 +212,11 @@ impl Walk {
             patience_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
         };
         self.note(turn, id, event);
-        let edns = turn.around.opt(&server, &state, how, attempt);
-        let cookie = edns.as_ref().and_then(|edns| edns.options.first()?.data.first_chunk().copied());
+        let mut edns = turn.around.opt(&server, &state, how, attempt);
+        let cookie = edns.as_ref().and_then(|edns| edns.option(edns::COOKIE)?.first_chunk().copied());
+        if let Some(edns) = edns.as_mut().filter(|_| validates) {
+            edns.options.extend(key_tags(&turn.around.settings.proofs, &question));
+        }
         turn.asks.push(Ask {
             id: ask,
             server: (server.addr, port).into(),

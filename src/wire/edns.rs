@@ -6,6 +6,8 @@ use super::{Ede, Fault};
 pub const NSID: u16 = 3;
 /// Option code of cookies (RFC 7873).
 pub const COOKIE: u16 = 10;
+/// Option code of the tags of trusted keys (RFC 8145).
+pub const KEY_TAG: u16 = 14;
 /// Option code of extended errors (RFC 8914).
 pub const EXTENDED_ERROR: u16 = 15;
 

@@ -42,7 +42,7 @@ fn the_zoo() {
         let (rcode_fits, ede) = match &verdict {
             Verdict::Secure { .. } | Verdict::NoData { .. } => (row.ad, None),
             Verdict::Insecure(why) => (!row.ad && !row.rcodes.contains(&ResponseCode::ServFail), why.ede()),
-            Verdict::Bogus(why) => (row.rcodes == [ResponseCode::ServFail], Some(why.ede())),
+            Verdict::Bogus(why) => (row.rcodes == [ResponseCode::ServFail], Some(why.ede(None))),
             Verdict::Needs(_) => (false, None),
         };
         assert!(rcode_fits, "{}: {verdict:?} {notes:#?}", row.name);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use rootwalk::dnssec::{
-    Accepts, Anchors, Cut, Fact, Judge, Known, Limits, Settings, Spent, Statement, Verdict, ZoneTrust,
+    Accepts, Anchors, Cut, Fact, Judge, Known, Limits, NegativeAnchors, Settings, Spent, Statement, Verdict, ZoneTrust,
 };
 use rootwalk::lab::{Lab, Reaction};
 use rootwalk::trace::{Insecure, Proof, Transport};
@@ -26,9 +26,10 @@ pub(crate) fn settings() -> Settings {
     let anchor = text::record_text(&lab().trust_anchor().unwrap().ds).to_string();
     Settings {
         anchors: anchor.parse::<Anchors>().unwrap(),
-        negative: Vec::new(),
+        negative: NegativeAnchors::default(),
         accepts: Accepts::default(),
         aggressive: true,
+        key_tag_option: false,
         sentinel: true,
     }
 }

@@ -2,7 +2,7 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use rootwalk::dnssec::NegativeAnchor;
+use rootwalk::dnssec::{NegativeAnchor, NegativeAnchors};
 use rootwalk::time::Time;
 use rootwalk::trace::Event;
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode};
@@ -17,7 +17,10 @@ use super::{LAB, bare, story, truth};
 fn a_negative_trust_anchor_ends() {
     let mut world = World::new(&LAB, 1, 0.0, 0.0);
     let question = Question::new("www.bogus.lab.".parse().expect("a name"), RecordType::A);
-    let anchor = |until_secs| vec![NegativeAnchor { zone: "bogus.lab.".parse().expect("a name"), until_secs }];
+    let anchor = |until_secs| {
+        let anchor = NegativeAnchor { zone: "bogus.lab.".parse().expect("a name"), until_secs };
+        NegativeAnchors::new([anchor], 0, NOW_UNIX_SECS)
+    };
     world.resolver.settings.proofs.negative = anchor(NOW_UNIX_SECS + 60);
     let under = world.resolve(&question);
     assert_eq!(under.outcome.rcode, ResponseCode::NoError, "{}", story(&under));
@@ -34,30 +37,41 @@ fn a_negative_trust_anchor_ends() {
     assert_eq!(after.outcome.rcode, ResponseCode::ServFail, "{}", story(&after));
 }
 
-/// The queries that `names` random names below `zone` cost, after the first.
-fn flood(zone: &str, names: u32, aggressive: bool) -> u32 {
+/// The queries and the verifications that `names` random names below `zone` cost, after the first.
+fn flood(zone: &str, names: u32, aggressive: bool, rcode: ResponseCode) -> [u32; 2] {
     let mut world = World::new(&LAB, 3, 0.0, 0.0);
     world.resolver.settings.proofs.aggressive = aggressive;
     let mut rng = StdRng::seed_from_u64(7);
     let mut ask = |world: &mut World<'_>| {
         let name = format!("{:016x}.{}", rng.random::<u64>(), zone.trim_start_matches('.')).parse().expect("a name");
         let ended = world.resolve(&Question::new(name, RecordType::A));
-        assert_eq!(ended.outcome.rcode, ResponseCode::NXDomain, "{}", story(&ended));
+        assert_eq!(ended.outcome.rcode, rcode, "{}", story(&ended));
         assert!(ended.outcome.secure, "{}", story(&ended));
         assert!(!ended.outcome.authority.is_empty());
-        ended.budget.queries()
+        [ended.budget.queries(), ended.budget.validations()]
     };
     ask(&mut world);
-    (0..names).map(|_| ask(&mut world)).sum()
+    (0..names).map(|_| ask(&mut world)).fold([0, 0], |sum, cost| [sum[0] + cost[0], sum[1] + cost[1]])
 }
 
-/// RFC 8198 §5: a flood of random names below a signed zone costs its servers as many queries as the zone has gaps.
+/// RFC 8198 §5: a flood of random names below a signed zone costs its servers as many queries as the zone has gaps, and
+/// this resolver a verification for each record that it had not seen before; a wildcard answers for all names (§5.3).
 #[test]
 fn a_flood_of_random_names_costs_a_few_queries() {
-    for (zone, most) in [("example.com.", 16), ("example.org.", 40), (".", 10)] {
-        let (with, without) = (flood(zone, 400, true), flood(zone, 400, false));
-        println!("400 random names below {zone}: {with} queries, {without} without aggressive use");
+    let (no, yes) = (ResponseCode::NXDomain, ResponseCode::NoError);
+    for (zone, most, rcode) in [
+        ("example.com.", 16, no),
+        ("example.org.", 40, no),
+        (".", 10, no),
+        ("wild.example.com.", 4, yes),
+        ("wildcard.lab.", 4, yes),
+    ] {
+        let ([with, verified], [without, _]) = (flood(zone, 400, true, rcode), flood(zone, 400, false, rcode));
+        println!(
+            "400 random names below {zone}: {with} queries, {verified} verifications; {without} queries otherwise"
+        );
         assert!(with <= most, "{zone}: {with}");
+        assert!(verified <= 3 * most, "{zone}: {verified}");
         assert!(without >= 400, "{zone}: {without}");
     }
 }

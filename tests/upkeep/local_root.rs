@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use rootwalk::config::{RootHint, Settings, TrustAnchor};
 use rootwalk::drive::{World, unix_secs, walk};
 use rootwalk::run;
-use rootwalk::trace::{Event, RouteKind, Trace};
+use rootwalk::trace::{Event, Paint, RouteKind, Trace};
 use rootwalk::upkeep::{RootKeeper, RootSource};
 use rootwalk::walk::outcome::Outcome;
 use rootwalk::wire::{Name, Question, Record, RecordType, ResponseCode};
@@ -56,6 +56,8 @@ fn a_walk_begins_in_the_copy() {
         assert_eq!(keeper.serial(), Some(SERIAL));
         let (none, trace) = ask(world, "www.nope.", RecordType::A).await;
         assert_eq!((none.rcode, none.secure), (ResponseCode::NXDomain, true), "{}", trace.title());
+        let story = trace.to_text(Paint::Plain);
+        assert!(story.contains("nope. A to the local copy of the root in memory ("), "{story}");
         assert!(is_local(&trace));
         for (asked, is_there) in [("tld00002.", true), ("tld00003.", false)] {
             let (ds, trace) = ask(world, asked, RecordType::DS).await;

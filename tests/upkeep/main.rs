@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod local_root;
+mod negative;
 mod renewal;
 mod signed_root;
 mod zonemd;

@@ -1,0 +1,261 @@
+//! Negative trust anchors (RFC 7646): names at and below which nothing is validated for a while, and whether that is
+//! still needed. Without clock or socket: whoever has both asks what is to be tried and says what came of it.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use crate::trace::{Bogus, Insecure};
+use crate::wire::{Name, Question, RecordType};
+
+/// Most questions that are remembered of those that an anchor let through: each costs a walk at each look.
+const MAX_ASKED: usize = 8;
+
+/// A name at and below which nothing is validated for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NegativeAnchor {
+    /// The name.
+    pub zone: Name,
+    /// When it ends: seconds since 1970, modulo 2^32.
+    pub until_secs: u32,
+}
+
+impl NegativeAnchor {
+    /// Seconds for which it holds, or `None` when it has ended.
+    fn left_secs(&self, now_secs: u32) -> Option<u32> {
+        left_secs(self.until_secs, now_secs)
+    }
+}
+
+/// All negative trust anchors of a resolver. Clones share them: one that is lifted is lifted for all.
+#[derive(Clone, Debug, Default)]
+pub struct NegativeAnchors(Arc<RwLock<List>>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct List {
+    standing: Vec<Standing>,
+    /// Seconds between two looks whether they are still needed; 0 is never.
+    look_each_secs: u32,
+    /// When the next one is due.
+    look_at_secs: u32,
+}
+
+/// An anchor, and what is known of whether it is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Standing {
+    anchor: NegativeAnchor,
+    /// What it let through since the last look, and what failed then.
+    asked: Vec<Question>,
+    /// Why it was needed at the last look.
+    because: Option<Bogus>,
+}
+
+/// What is to be looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Anchors that have ended; they are gone.
+    pub ended: Vec<Name>,
+    /// Each of the others with the questions that have to be proved, or proved unprovable, before it is lifted.
+    pub tries: Vec<(Name, Vec<Question>)>,
+}
+
+impl PartialEq for NegativeAnchors {
+    fn eq(&self, other: &Self) -> bool {
+        *self.0.read() == *other.0.read()
+    }
+}
+
+impl Eq for NegativeAnchors {}
+
+impl NegativeAnchors {
+    /// These anchors from `now_secs` on, with a look at them each `look_each_secs`, or never if that is 0.
+    #[must_use]
+    pub fn new(all: impl IntoIterator<Item = NegativeAnchor>, look_each_secs: u32, now_secs: u32) -> Self {
+        let standing = all.into_iter().map(|anchor| Standing { anchor, asked: Vec::new(), because: None }).collect();
+        let look_at_secs = now_secs.wrapping_add(look_each_secs);
+        Self(Arc::new(RwLock::new(List { standing, look_each_secs, look_at_secs })))
+    }
+
+    /// The deepest name at or above `name` at which an anchor holds, no higher than `top`, and what to tell of it.
+    #[must_use]
+    pub fn at(&self, name: &Name, top: &Name, now_secs: u32) -> Option<(Name, Insecure)> {
+        let list = self.0.read();
+        let above = list
+            .standing
+            .iter()
+            .filter(|Standing { anchor, .. }| name.is_within(&anchor.zone) && anchor.zone.is_within(top));
+        let holding = above.filter_map(|standing| Some((standing, standing.anchor.left_secs(now_secs)?)));
+        let (standing, left_secs) =
+            holding.max_by_key(|(standing, left_secs)| (standing.anchor.zone.label_count(), *left_secs))?;
+        let zone = standing.anchor.zone.clone();
+        let look_secs = (list.look_each_secs > 0).then(|| left_secs_or_none(list.look_at_secs, now_secs));
+        let because = standing.because.clone().map(Box::new);
+        Some((zone.clone(), Insecure::NegativeAnchor { zone, left_secs, look_secs, because }))
+    }
+
+    /// Remembers that the anchor at `zone` let through what was found for `question`.
+    pub fn passed(&self, zone: &Name, question: &Question) {
+        let mut list = self.0.write();
+        for standing in list.standing.iter_mut().filter(|standing| standing.anchor.zone == *zone) {
+            if standing.asked.len() < MAX_ASKED && !standing.asked.contains(question) {
+                standing.asked.push(question.clone());
+            }
+        }
+    }
+
+    /// What is to be looked at now; the next look is due later. RFC 7646 §2: what validates again needs no anchor. That the
+    /// zone's own SOA record does is not enough where the mistake is in another set, so what clients asked for counts too.
+    #[must_use]
+    pub fn look(&self, now_secs: u32) -> Look {
+        let mut list = self.0.write();
+        list.look_at_secs = now_secs.wrapping_add(list.look_each_secs);
+        let mut look = Look::default();
+        list.standing.retain(|Standing { anchor, .. }| {
+            let holds = anchor.left_secs(now_secs).is_some();
+            if !holds {
+                look.ended.push(anchor.zone.clone());
+            }
+            holds
+        });
+        for Standing { anchor, asked, .. } in &mut list.standing {
+            let mut questions = std::mem::take(asked);
+            questions.push(Question::new(anchor.zone.clone(), RecordType::SOA));
+            look.tries.push((anchor.zone.clone(), questions));
+        }
+        look
+    }
+
+    /// Seconds until the next look; `None` when there is none to come.
+    #[must_use]
+    pub fn next_look_secs(&self, now_secs: u32) -> Option<u32> {
+        let list = self.0.read();
+        let wanted = list.look_each_secs > 0 && !list.standing.is_empty();
+        wanted.then(|| left_secs_or_none(list.look_at_secs, now_secs))
+    }
+
+    /// The anchors that a walk has that tries to do without the one at `zone`: those that do not cover it.
+    #[must_use]
+    pub fn without(&self, zone: &Name) -> Self {
+        let list = self.0.read();
+        let others = list.standing.iter().filter(|standing| !zone.is_within(&standing.anchor.zone)).cloned();
+        Self(Arc::new(RwLock::new(List { standing: others.collect(), look_each_secs: 0, look_at_secs: 0 })))
+    }
+
+    /// The anchor at `zone` is still needed: for `question`, and if more is known than that it failed, for this reason.
+    /// Whether that is news.
+    #[must_use]
+    pub fn is_needed(&self, zone: &Name, question: Question, because: Option<Bogus>) -> bool {
+        let mut list = self.0.write();
+        let Some(standing) = list.standing.iter_mut().find(|standing| standing.anchor.zone == *zone) else {
+            return false;
+        };
+        standing.asked.insert(0, question);
+        let news = because.is_some() && because != standing.because;
+        standing.because = because.or(standing.because.take());
+        news
+    }
+
+    /// The anchor at `zone` is needed no more; returns the seconds for which it would have held.
+    #[must_use]
+    pub fn lift(&self, zone: &Name, now_secs: u32) -> Option<u32> {
+        let mut list = self.0.write();
+        let at = list.standing.iter().position(|standing| standing.anchor.zone == *zone)?;
+        list.standing.remove(at).anchor.left_secs(now_secs)
+    }
+}
+
+/// Times of DNSSEC are compared as serial numbers (RFC 4034 §3.1.5).
+fn left_secs(until_secs: u32, now_secs: u32) -> Option<u32> {
+    let left = until_secs.wrapping_sub(now_secs);
+    (left != 0 && left < 1 << 31).then_some(left)
+}
+
+fn left_secs_or_none(until_secs: u32, now_secs: u32) -> u32 {
+    left_secs(until_secs, now_secs).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: u32 = u32::MAX - 1000;
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    fn a(text: &str) -> Question {
+        Question::new(name(text), RecordType::A)
+    }
+
+    fn anchors(all: &[(&str, u32)], look_each_secs: u32) -> NegativeAnchors {
+        let anchor =
+            |(zone, secs): &(&str, u32)| NegativeAnchor { zone: name(zone), until_secs: START.wrapping_add(*secs) };
+        NegativeAnchors::new(all.iter().map(anchor), look_each_secs, START)
+    }
+
+    fn told(all: &NegativeAnchors, asked: &str, after_secs: u32) -> Option<(u32, Option<u32>)> {
+        match all.at(&name(asked), &Name::root(), START.wrapping_add(after_secs))?.1 {
+            Insecure::NegativeAnchor { left_secs, look_secs, .. } => Some((left_secs, look_secs)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The numbers go round meanwhile.
+    #[test]
+    fn an_anchor_holds_below_its_name_until_its_end() {
+        let all = anchors(&[("example.", 7200), ("a.example.", 3600)], 300);
+        assert_eq!(told(&all, "www.b.example.", 0), Some((7200, Some(300))));
+        assert_eq!(told(&all, "a.example.", 1100), Some((2500, Some(0))), "the deepest counts");
+        assert_eq!(told(&all, "a.example.", 3600), Some((3600, Some(0))));
+        assert_eq!(told(&all, "other.", 0), None);
+        assert_eq!(told(&all, "example.", 7200), None);
+        assert_eq!(
+            all.at(&name("b.example."), &name("b.example."), START),
+            None,
+            "a trust anchor further below counts"
+        );
+        let look = all.look(START.wrapping_add(3600));
+        assert_eq!((look.ended, look.tries.len()), (vec![name("a.example.")], 1));
+        assert_eq!(told(&all, "example.", 3700), Some((3500, Some(200))));
+        assert_eq!(told(&anchors(&[("example.", 60)], 0), "example.", 0), Some((60, None)), "nobody looks");
+    }
+
+    /// RFC 7646 §2.
+    #[test]
+    fn an_anchor_is_lifted_when_all_that_it_let_through_validates() {
+        let all = anchors(&[("example.", 7200), ("other.", 7200)], 300);
+        let shared = all.clone();
+        for _ in 0..2 {
+            all.passed(&name("example."), &a("www.example."));
+        }
+        (0..20).for_each(|nth| all.passed(&name("example."), &a(&format!("n{nth}.example."))));
+        let look = all.look(START.wrapping_add(300));
+        let (zone, questions) = &look.tries[0];
+        assert_eq!((zone, questions.len()), (&name("example."), MAX_ASKED + 1));
+        assert_eq!((&questions[0], &questions[8]), (&a("www.example."), &Question::new(zone.clone(), RecordType::SOA)));
+        // It stays, for a reason that is told, and that question is tried again.
+        let why = Bogus::NoKeys { zone: zone.clone() };
+        assert!(all.is_needed(zone, a("www.example."), Some(why.clone())));
+        assert!(!all.is_needed(zone, a("www.example."), Some(why.clone())), "no news");
+        assert!(!all.is_needed(zone, a("www.example."), None), "nobody answered: what was known still is");
+        let at = all.at(zone, &Name::root(), START.wrapping_add(300)).unwrap().1;
+        assert!(at.to_string().contains("its keys cannot be had"), "{at}");
+        assert!(all.look(START).tries[0].1.contains(&a("www.example.")));
+        // It goes, for all who share it, and the other one stays.
+        assert_eq!(all.lift(zone, START.wrapping_add(600)), Some(6600));
+        assert_eq!(shared.at(zone, &Name::root(), START), None);
+        assert_eq!(shared.next_look_secs(START), Some(300));
+        assert_eq!(shared.lift(&name("other."), START), Some(7200));
+        assert_eq!(shared.next_look_secs(START), None);
+    }
+
+    #[test]
+    fn a_walk_that_tries_without_an_anchor_has_none_above_it_either() {
+        let all = anchors(&[("example.", 60), ("a.example.", 60), ("b.a.example.", 60)], 300);
+        let without = all.without(&name("a.example."));
+        assert_eq!(without.at(&name("x.a.example."), &Name::root(), START), None);
+        assert!(without.at(&name("b.a.example."), &Name::root(), START).is_some());
+        assert!(all.at(&name("x.a.example."), &Name::root(), START).is_some(), "the others keep theirs");
+    }
+}
