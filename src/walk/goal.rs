@@ -302,10 +302,11 @@ impl AtZone {
         tried.is_some_and(|tried| tried.out || tried.times >= if tried.rested { 1 } else { most })
     }
 
-    /// A server that stayed silent over UDP and was not asked over TCP: after three tries a server counts as
+    /// A server that stayed silent over UDP and was not asked over TCP, of those that `may_be` asked: after three tries a server counts as
     /// unresponsive over that transport only (RFC 9520 §3.1), and TCP repeats by itself what gets lost.
-    pub(super) fn silent_over_udp(&self) -> Option<ServerAt> {
-        let silent = |tried: &&Tried| tried.times > 0 && !tried.over_tcp && !tried.out && !tried.rested;
+    pub(super) fn silent_over_udp(&self, may_be: impl Fn(&ServerAt) -> bool) -> Option<ServerAt> {
+        let silent =
+            |tried: &&Tried| tried.times > 0 && !tried.over_tcp && !tried.out && !tried.rested && may_be(&tried.server);
         let silent = self.tried.iter().find(silent);
         silent.map(|tried| tried.server.clone())
     }

@@ -21,6 +21,8 @@ const LISTEN_ON: Duration = Duration::from_millis(1200);
 const TCP_LEAST: Duration = Duration::from_millis(1000);
 /// The least patience with a forwarder: it may have to ask several servers itself, and then be as slow as all of them.
 const FORWARD_LEAST: Duration = Duration::from_millis(1500);
+/// Servers that are asked over TCP at once when all were silent over UDP.
+const TCP_AT_ONCE: usize = 3;
 /// The longest patience over TCP.
 const TCP_MOST: Duration = Duration::from_secs(3);
 /// The longest patience with a server that has never answered: its replies still count when they are late.
@@ -55,18 +57,27 @@ impl Walk {
         if self.look_up_servers(id, turn) {
             return;
         }
-        let Some(at) = self.goal(id).at().filter(|at| at.waits.is_empty()) else { return };
-        // Where there is a fallback, it comes sooner than what may only be slow.
-        let silent = at.silent_over_udp().filter(|_| !at.route.as_ref().is_some_and(|route| route.fallback));
-        let tcp = |server: &ServerAt| turn.around.servers.state(server.addr, turn.now).tcp;
-        let silent = silent.filter(|server| tcp(server) != Support::No);
-        match silent {
-            Some(server) => {
-                let how = How { transport: Transport::Tcp, edns: true, cookie: true, why: AskWhy::TcpAfterSilence };
-                self.send(id, server, how, ChoiceWhy::Same, turn);
-            }
-            None => self.no_server_left(id, turn),
+        if self.goal(id).at().is_some_and(|at| at.waits.is_empty()) && !self.ask_silent(id, turn) {
+            self.no_server_left(id, turn);
         }
+    }
+
+    /// Asks servers that were silent over UDP once more, over TCP; false if there is none. Several at once: where all are
+    /// dead nobody waits for one after the other, and where packets get lost the first connection that stands counts.
+    fn ask_silent(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let mut asked = 0;
+        while asked < TCP_AT_ONCE {
+            let Some(at) = self.goal(id).at() else { break };
+            // Where there is a fallback, it comes sooner than what may only be slow.
+            let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
+            let servers = turn.around.servers;
+            let tcp = |server: &ServerAt| servers.state(server.addr, turn.now).tcp != Support::No;
+            let Some(server) = at.silent_over_udp(tcp).filter(|_| !has_fallback) else { break };
+            let how = How { transport: Transport::Tcp, edns: true, cookie: true, why: AskWhy::TcpAfterSilence };
+            self.send(id, server, how, ChoiceWhy::Same, turn);
+            asked += 1;
+        }
+        asked > 0
     }
 
     /// Asks the best server that may still be asked; false if there is none.
