@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{LocalSet, spawn_blocking};
 
-use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
+use crate::cache::{Cache, Delegation, Due, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::dnssec;
 use crate::drive::{self, Clock, World};
@@ -439,12 +439,16 @@ fn hints(hints: &[RootHint]) -> Delegation {
     }
 }
 
+/// An answer whose refresh has failed is not tried again for this long (RFC 8767 §5).
+const REFRESH_PAUSE: Duration = Duration::from_secs(30);
+
 fn serve_settings(settings: &Settings) -> ServeSettings {
     let server = &settings.server;
     let said = |text: &String| (!text.is_empty()).then(|| text.as_str().into());
     let policy = PolicySettings {
         allow: server.allow.clone(),
         locally_served_zones: server.locally_served_zones,
+        any: server.any == config::AnyAnswer::Full,
         local: Arc::new(local_data(settings)),
         routed_zones: routed_zones(settings),
         identity: said(&server.identity),
@@ -458,7 +462,7 @@ fn serve_settings(settings: &Settings) -> ServeSettings {
         nsid,
         cookie_secret,
         walks: settings.resolver.walks,
-        prefetch: settings.cache.prefetch,
+        prefetch: settings.cache.prefetch.then_some(Due { uses: settings.cache.prefetch_hits, pause: REFRESH_PAUSE }),
         stale: stale_settings(&settings.cache),
         // Without HTTP nobody can ask for them.
         past_bytes: if settings.http.listen.is_empty() { 0 } else { settings.http.past_size.0 },

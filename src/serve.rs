@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use crate::cache::Due;
 use crate::drive::{World, known, refresh, walk, walk_unchecked};
 use crate::listen::{Now, Peer, Responder};
 use crate::policy::{PolicySettings, Verdict, admits, judge};
@@ -37,9 +38,6 @@ pub use explain::{Explained, Knowledge, told_here};
 pub use landed::StaleSettings;
 pub use ring::{Id, Kept, NoId, Occasion, Ring, Walked};
 
-/// An answer whose refresh has failed is not tried again for this long (RFC 8767 §5).
-const REFRESH_PAUSE: Duration = Duration::from_secs(30);
-
 /// How queries are answered.
 #[derive(Clone, Debug)]
 pub struct ServeSettings {
@@ -55,8 +53,8 @@ pub struct ServeSettings {
     pub cookie_secret: [u8; 16],
     /// Most questions that are looked up at once.
     pub walks: usize,
-    /// Whether answers in use are fetched anew before their time is over.
-    pub prefetch: bool,
+    /// When answers in use are fetched anew before their time is over, if they are.
+    pub prefetch: Option<Due>,
     /// Whether answers are served after their time, and how.
     pub stale: Option<StaleSettings>,
     /// Octets for the traces of past walks.
@@ -128,7 +126,7 @@ impl Resolver {
     /// Answers from the cache, if the answer is there.
     fn answer_known(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) -> bool {
         let (key, cache) = (key(query), &self.0.world.cache);
-        let refresh = (self.0.settings.prefetch && query.flags().rd()).then_some(REFRESH_PAUSE);
+        let refresh = self.0.settings.prefetch.filter(|_| query.flags().rd());
         let (is_due, expires) = if let Some(plain) = cache.plain(&key, now, refresh) {
             self.respond_plain(query, &plain, peer, out);
             (plain.is_due, plain.expires)
@@ -137,7 +135,7 @@ impl Resolver {
             let known = cache.answer(&key, now).filter(|answer| query.flags().rd() || !answer.is_stopgap());
             let Some(answer) = known else { return false };
             self.respond(query, &answer, now, peer, out);
-            (refresh.is_some_and(|pause| answer.used(now, pause)), answer.expires)
+            (refresh.is_some_and(|due| answer.used(now, due)), answer.expires)
         };
         if is_due {
             self.fetch_anew(query, expires - now);

@@ -17,7 +17,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
 
-use rootwalk::cache::{Answer, AnswerKey, Cache, Put, Rank, TtlLimits, Usage};
+use rootwalk::cache::{Answer, AnswerKey, Cache, Due, Put, Rank, TtlLimits, Usage};
 use rootwalk::lab::Lab;
 use rootwalk::time::Time;
 use rootwalk::trace::Source;
@@ -27,6 +27,8 @@ use rootwalk::wire::{
 };
 
 use world::World;
+
+const DUE: Due = Due { uses: 2, pause: Duration::from_secs(30) };
 
 struct Counting;
 
@@ -107,7 +109,7 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     let extras = Extras { edes: &answer.edes, options: &options, udp_size: 1232, ..Extras::default() };
     let now = Time::from_secs(10);
     answer.template.respond(&query, answer.age_secs(now), &extras, query.udp_limit(), &mut out);
-    assert!(!answer.used(now, Duration::from_secs(30)));
+    assert!(!answer.used(now, DUE));
     let allocations = COUNT.get() - before;
 
     assert_eq!(allocations, 0);
@@ -115,7 +117,7 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     // Most answers are one set, from which they are written.
     let plain_key = AnswerKey { qname_wire: plain_owner.wire(), ..key };
     let before_plain = COUNT.get();
-    let plain = cache.plain(&plain_key, now, Some(Duration::from_secs(30))).expect("a fresh answer");
+    let plain = cache.plain(&plain_key, now, Some(DUE)).expect("a fresh answer");
     let answer = PlainAnswer { ttl_secs: plain.ttl_secs, rdatas: plain.data(), sigs: plain.sigs.block() };
     answer.respond(&query, &extras, query.udp_limit(), &mut out);
     assert_eq!(COUNT.get() - before_plain, 0);

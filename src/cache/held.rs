@@ -6,7 +6,6 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -16,7 +15,7 @@ use super::facts::{AnswerKey, KnownSet, PER_BLOCK, sets_heap};
 use super::key::{Store, Subject};
 use super::rank::{Rank, Security};
 use super::shard::PER_ENTRY;
-use super::usage::used;
+use super::usage::{Due, used};
 use crate::time::Time;
 use crate::trace::Source;
 use crate::wire::{Name, Rdatas, RecordType, RrSet};
@@ -197,8 +196,8 @@ impl HeldSet {
         fits
     }
 
-    /// The whole answer, if it is that; `due` is how long a refresh that fails is not tried again.
-    pub(super) fn plain(&self, unchecked: bool, now: Time, due: Option<Duration>) -> Option<Plain> {
+    /// The whole answer, if it is that; `due` is when it is fetched anew.
+    pub(super) fn plain(&self, unchecked: bool, now: Time, due: Option<Due>) -> Option<Plain> {
         if self.expires <= now || self.plain_for.load(Relaxed) & bit(unchecked) == 0 {
             return None;
         }
@@ -209,8 +208,7 @@ impl HeldSet {
             secure: self.security == Security::Secure,
             stored: self.stored,
             expires: self.expires,
-            is_due: due
-                .is_some_and(|pause| used((&self.uses, &self.due_secs), (self.stored, self.expires), now, pause)),
+            is_due: due.is_some_and(|due| used((&self.uses, &self.due_secs), (self.stored, self.expires), now, due)),
         })
     }
 
@@ -241,10 +239,9 @@ fn bit(unchecked: bool) -> u8 {
 
 impl Cache {
     /// The set that is the whole answer for `key`, if there is one and it is fresh. This is the hottest path: one keyed
-    /// hash, one lock, no allocation. With `due` it counts as a use, and a refresh that fails is not tried again for that
-    /// long.
+    /// hash, one lock, no allocation. With `due` it counts as a use.
     #[must_use]
-    pub fn plain(&self, key: &AnswerKey<'_>, now: Time, due: Option<Duration>) -> Option<Plain> {
+    pub fn plain(&self, key: &AnswerKey<'_>, now: Time, due: Option<Due>) -> Option<Plain> {
         let at = self.key(&Subject::new(key.qname_wire, key.qtype, Store::Sets, 0));
         let mut shard = self.shard(&at).lock();
         // One look in eight moves it to the front of the order of use: what is used often stays there all the same, and two

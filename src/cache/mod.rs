@@ -43,7 +43,7 @@ pub use held::Plain;
 pub use rank::{Rank, Security};
 pub use servers::{ServerState, Servers, Support};
 pub use ttl::TtlLimits;
-pub use usage::Usage;
+pub use usage::{Due, Usage};
 
 use held::Informants;
 use key::{Key, Store, Subject};

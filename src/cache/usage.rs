@@ -7,30 +7,37 @@ use std::time::Duration;
 use super::Answer;
 use crate::time::Time;
 
-/// From this many uses on an answer is worth being fetched anew before it ends.
-const USES: u8 = 2;
-/// That is done in the last of this many parts of its life.
+/// What is used is fetched anew in the last of this many parts of its life.
 const PARTS: u32 = 10;
 
-/// Counts a use of what lives for so long, and says whether this user is the one who has to fetch it anew: it is used the
-/// second time at least, a tenth of its life at most is left, and nobody was told the same within `pause`.
+/// When an answer that is used is fetched anew before it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// From this many uses on.
+    pub uses: u8,
+    /// Not again within this time, should it fail.
+    pub pause: Duration,
+}
+
+/// Counts a use of what lives for so long, and says whether this user is the one who has to fetch it anew: it is used
+/// often enough, a tenth of its life at most is left, and nobody was told the same a moment ago.
 pub(super) fn used(
     (uses, due_secs): (&AtomicU8, &AtomicU32),
     (stored, expires): (Time, Time),
     now: Time,
-    pause: Duration,
+    due: Due,
 ) -> bool {
     let count = uses.load(Relaxed);
-    if count < USES {
+    if count < due.uses {
         // A store, not an atomic addition: a use that gets lost among threads is of no weight.
         uses.store(count + 1, Relaxed);
     }
-    if count + 1 < USES || (expires - now) * PARTS > expires - stored {
+    if count.saturating_add(1) < due.uses || (expires - now) * PARTS > expires - stored {
         return false;
     }
     let secs = |time: Time| u32::try_from(time.secs()).unwrap_or(u32::MAX);
-    let (due, next) = (due_secs.load(Relaxed), secs(now + pause));
-    due <= secs(now) && due_secs.compare_exchange(due, next, Relaxed, Relaxed).is_ok()
+    let (known, next) = (due_secs.load(Relaxed), secs(now + due.pause));
+    known <= secs(now) && due_secs.compare_exchange(known, next, Relaxed, Relaxed).is_ok()
 }
 
 /// What is counted about an answer while it is kept, and whether it is the best there is.
@@ -88,8 +95,8 @@ impl Answer {
 
     /// Counts a use, and says whether this user is the one who has to fetch the answer anew.
     #[must_use]
-    pub fn used(&self, now: Time, pause: Duration) -> bool {
-        used((&self.usage.uses, &self.usage.due_secs), (self.stored, self.expires), now, pause)
+    pub fn used(&self, now: Time, due: Due) -> bool {
+        used((&self.usage.uses, &self.usage.due_secs), (self.stored, self.expires), now, due)
     }
 }
 
@@ -105,12 +112,12 @@ mod tests {
         Answer { template, edes: Box::default(), stored, expires, secure: false, signed_until: Time::ZERO, usage }
     }
 
-    const PAUSE: Duration = Duration::from_secs(30);
+    const DUE: Due = Due { uses: 2, pause: Duration::from_secs(30) };
 
     #[test]
     fn the_second_use_in_the_last_tenth_is_told_once_in_each_pause() {
         let answer = answer(Usage::default());
-        let used = |secs| answer.used(Time::from_secs(secs), PAUSE);
+        let used = |secs| answer.used(Time::from_secs(secs), DUE);
         assert!(!used(375), "the first use");
         assert!(used(375) && !used(376));
         assert!(!used(404) && used(405) && !used(405));
@@ -119,7 +126,7 @@ mod tests {
     #[test]
     fn before_the_last_tenth_uses_only_count() {
         let answer = answer(Usage::default());
-        let used = |secs| answer.used(Time::from_secs(secs), PAUSE);
+        let used = |secs| answer.used(Time::from_secs(secs), DUE);
         assert!(!used(100) && !used(200) && !used(369));
         assert!(used(370), "300 s of life, 30 left");
     }
@@ -127,7 +134,7 @@ mod tests {
     #[test]
     fn a_stopgap_is_neither_fetched_nor_aged() {
         let stopgap = answer(Usage::stopgap(None));
-        assert!((0..3).all(|_| !stopgap.used(Time::from_secs(399), PAUSE)));
+        assert!((0..3).all(|_| !stopgap.used(Time::from_secs(399), DUE)));
         assert_eq!(stopgap.age_secs(Time::from_secs(150)), 0);
         assert_eq!(answer(Usage::default()).age_secs(Time::from_secs(150)), 50);
     }

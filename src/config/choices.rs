@@ -15,6 +15,16 @@ words! {
 }
 
 words! {
+    /// What clients get who ask for ANY (RFC 8482).
+    AnyAnswer {
+        /// One HINFO record, which nobody can misuse to multiply traffic.
+        Minimal = "minimal",
+        /// What the servers of the zone say.
+        Full = "full",
+    }
+}
+
+words! {
     /// How the proxy chooses among several addresses of one host.
     Balance {
         /// Each in its turn.

@@ -21,7 +21,7 @@ use std::path::Path;
 use crate::walk::Avoid;
 use crate::wire::{Name, Record, RecordType};
 
-pub use choices::{Balance, LogFormat, LogLevel, Minimisation};
+pub use choices::{AnyAnswer, Balance, LogFormat, LogLevel, Minimisation};
 pub use complaint::{Complaint, ConfigError, Place, Problem};
 pub use docs::reference;
 pub use hosts::Hosts;

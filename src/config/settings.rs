@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use ipnet::IpNet;
 use toml::de::DeValue;
 
-use super::choices::{Balance, LogFormat, LogLevel, Minimisation};
+use super::choices::{AnyAnswer, Balance, LogFormat, LogLevel, Minimisation};
 use super::hosts::Hosts;
 use super::nets::{loopback_nets, mapped_net, private_nets};
 use super::tables::{BalancedHost, ForwardZone, RootHint, StubZone};
@@ -156,6 +156,9 @@ settings! {
         /// DNS64, which is found by it (RFC 8880), and the reverse zones of private, shared, loopback, link-local and
         /// documentation addresses (RFC 6303, 7793). Laboratories that delegate such names switch it off.
         locally_served_zones: bool = true;
+        /// What is told about ANY. Full answers come from the servers of the zone and are validated; they are large, and
+        /// some servers give one of their sets.
+        any: AnyAnswer = AnyAnswer::Minimal;
         /// Tell clients why something went wrong, in a sentence (RFC 8914).
         ede: bool = true;
         /// Octets of the largest answer over UDP; larger ones go over TCP, so that no answer has to be cut into
@@ -436,6 +439,9 @@ settings! {
         /// Fetch an answer anew when it is asked for in the last tenth of its life and was asked for before, so that
         /// nobody has to wait for what is asked often.
         prefetch: bool = true;
+        /// That is done from this many questions on that the cache has answered; 1 also fetches for nobody what was asked
+        /// twice and never again.
+        prefetch_hits: u8 = 2 => 1..=100;
         /// For this many seconds after its time an answer is served when no new one can be had, when that takes too long,
         /// or when the new one is bogus and the old one was not, with EDE 3 (Stale Answer) or 19 (Stale NXDOMAIN Answer)
         /// and, for what is bogus, its reason; 0 never (RFC 8767). AD is set while the signatures over it hold.

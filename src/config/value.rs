@@ -80,7 +80,7 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(u16, u32, u64, usize);
+numbers!(u8, u16, u32, u64, usize);
 
 impl Element for u16 {
     const PLURAL: &'static str = "whole numbers, such as [443, 8443]";

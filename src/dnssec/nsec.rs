@@ -29,6 +29,26 @@ impl Types<'_> {
         self.has(rtype.into())
     }
 
+    /// Whether there is anything but what every name of a signed zone has, or what says that there is nothing (RFC 9824
+    /// §3.1).
+    fn has_data(&self) -> bool {
+        let mut rest = self.0;
+        while let [number, length, tail @ ..] = rest {
+            let Some((bits, tail)) = tail.split_at_checked(usize::from(*length)) else { return true };
+            let always = |nth| match (*number, nth) {
+                // RRSIG and NSEC; NXNAME.
+                (0, 5) => 0b11,
+                (0, 16) => 0b1000_0000,
+                _ => 0,
+            };
+            if bits.iter().enumerate().any(|(nth, octet)| octet & !always(nth) != 0) {
+                return true;
+            }
+            rest = tail;
+        }
+        false
+    }
+
     /// A zone cut as its parent sees it.
     pub(super) fn is_delegation(&self) -> bool {
         self.is(RecordType::NS) && !self.is(RecordType::SOA)
@@ -46,7 +66,9 @@ impl Types<'_> {
             RecordType::DS => self.is(RecordType::SOA) && !is_root,
             _ => self.is_delegation(),
         };
-        !wrong_side && !self.is(qtype) && !self.is(RecordType::CNAME)
+        // Whatever is there would be an answer to ANY.
+        let is_there = if qtype == RecordType::ANY { self.has_data() } else { self.is(qtype) };
+        !wrong_side && !is_there && !self.is(RecordType::CNAME)
     }
 }
 

@@ -23,6 +23,8 @@ pub struct PolicySettings {
     pub allow: Vec<IpNet>,
     /// Whether special-use names are answered here (RFC 6761, RFC 6303).
     pub locally_served_zones: bool,
+    /// Whether ANY is looked up; else it gets a minimal answer (RFC 8482).
+    pub any: bool,
     /// Records of the operator.
     pub local: Arc<LocalData>,
     /// Zones for which the operator names servers: special or not, those are asked.
@@ -107,7 +109,7 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
     {
         return Verdict::Answer(answer);
     }
-    if question.qtype == RecordType::ANY {
+    if question.qtype == RecordType::ANY && !settings.any {
         return Verdict::Answer(minimal_any(question));
     }
     Verdict::Resolve
@@ -146,6 +148,7 @@ mod tests {
         PolicySettings {
             allow: vec!["127.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
             locally_served_zones: true,
+            any: false,
             local: Arc::default(),
             routed_zones: vec![Name::root(), "home.arpa".parse().unwrap()],
             identity: Some("lab".into()),
@@ -182,6 +185,9 @@ mod tests {
         assert_eq!(answer.rcode, ResponseCode::NoError);
         assert_eq!(answer.answer[0].owner.to_string(), "www.Example.com.");
         assert_eq!(answer.answer[0].rdatas.iter().next(), Some(&b"\x07RFC8482\0"[..]));
+        let full = PolicySettings { any: true, ..settings() };
+        let question = Question::new("www.example.com".parse().unwrap(), RecordType::ANY);
+        assert_eq!(judge(&question, "127.0.0.1".parse().unwrap(), &full), Verdict::Resolve);
     }
 
     #[test]

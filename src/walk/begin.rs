@@ -259,7 +259,8 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
         return (Look::Denial(denial.kind, denied(&denial, now)), event);
     }
     // What the zone below says of itself is nothing to the zone above, which has the say over DS.
-    if !matches!(qtype, RecordType::CNAME | RecordType::DS)
+    // An alias is but a part of the answer to ANY.
+    if !matches!(qtype, RecordType::CNAME | RecordType::DS | RecordType::ANY)
         && let Some(known) = cache.set(name, RecordType::CNAME, now)
     {
         let set = aged(&known.set, known.stored, now);

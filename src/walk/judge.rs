@@ -55,7 +55,8 @@ fn no_error(asked: &Question, clean: &Clean) -> Verdict {
         ChainEnd::Open => {}
     }
     if let Some(answer) = &clean.answer {
-        return Verdict::Answer { records: answer.rdatas.len() };
+        let before = clean.chain.iter().filter(|_| asked.qtype == RecordType::ANY);
+        return Verdict::Answer { records: before.chain([answer]).map(|set| set.rdatas.len()).sum() };
     }
     if clean.spoilt {
         return Verdict::Wrong(Wrong::Unusable);

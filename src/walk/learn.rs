@@ -29,6 +29,10 @@ impl Walk {
 
     /// Keeps the aliases and the answer of a reply.
     pub(super) fn learn_answer(&mut self, pending: &Pending, clean: &Clean, turn: &mut Turn<'_, '_>) {
+        // RFC 8482 §4.1: what is told about ANY may be a choice of what there is, and answers no other question.
+        if pending.question.qtype == RecordType::ANY {
+            return;
+        }
         let source = source(pending);
         let cache = turn.around.cache;
         let rank = if clean.aa { Rank::AuthAnswer } else { Rank::NonAuthAnswer };

@@ -101,9 +101,13 @@ pub fn reply(
     let above = reply.authority.iter().find(|record| record.rtype == RecordType::NS && zone.is_below(&record.owner));
     let above = above.map(|record| record.owner.clone());
     let authority = sets(zone, reply.authority, false, limits, &mut dropped);
-    let (chain, end, chain_end) = follow(asked, &mut answer, &mut dropped, may_follow);
+    let (mut chain, end, chain_end) = follow(asked, &mut answer, &mut dropped, may_follow);
     let own = end == asked.name || asked.qtype != RecordType::CNAME && may_follow(&end);
-    let found = if own { take(&mut answer, &end, asked.qtype) } else { None };
+    let found = match asked.qtype {
+        _ if !own => None,
+        RecordType::ANY => take_all(&mut answer, &end, &mut chain),
+        qtype => take(&mut answer, &end, qtype),
+    };
     let cut = |damage: &Damage| matches!(damage, Damage::CutShort { section: Section::Answer, .. });
     let unusable = |gone: &Dropped| {
         gone.owner == end && matches!(gone.why, DropWhy::TooLarge | DropWhy::TooManyTypes | DropWhy::Damaged)
@@ -217,7 +221,10 @@ fn follow(
     may_follow: &dyn Fn(&Name) -> bool,
 ) -> (Vec<RrSet>, Name, ChainEnd) {
     let mut name = asked.name.clone();
-    if answer.iter().any(|set| set.rtype == asked.qtype && set.owner == name) {
+    // RFC 6672 §2.4: below a DNAME there is only the CNAME that is made from it.
+    let is_made = |set: &RrSet| set.rtype == RecordType::DNAME && name.is_below(&set.owner);
+    let redirected = asked.qtype == RecordType::ANY && answer.iter().any(is_made);
+    if !redirected && answer.iter().any(|set| answers(set, &name, asked)) {
         // Asked for by its own name, a CNAME that was made from a DNAME is still proved by that one alone.
         let dname = if asked.qtype == RecordType::CNAME { take_dname(answer, &name) } else { None };
         return (dname.into_iter().collect(), name, ChainEnd::Open);
@@ -244,7 +251,7 @@ fn follow(
         if passed.contains(&name) {
             return (chain, name, ChainEnd::Loop);
         }
-        let found = answer.iter().any(|set| set.rtype == asked.qtype && set.owner == name);
+        let found = answer.iter().any(|set| answers(set, &name, asked));
         if found || asked.qtype == RecordType::CNAME || !may_follow(&name) {
             break;
         }
@@ -273,6 +280,19 @@ fn single(cname: RrSet, dropped: &mut Vec<Dropped>) -> RrSet {
 fn take_dname(answer: &mut Vec<RrSet>, name: &Name) -> Option<RrSet> {
     let at = answer.iter().position(|set| set.rtype == RecordType::DNAME && name.is_below(&set.owner))?;
     Some(answer.remove(at))
+}
+
+/// Whether a set is what was asked for, or a part of it, at `name`. An alias is an answer to ANY as any other set is.
+fn answers(set: &RrSet, name: &Name, asked: &Question) -> bool {
+    set.owner == *name && (set.rtype == asked.qtype || asked.qtype == RecordType::ANY)
+}
+
+/// Takes all sets at a name, for ANY: the last as the answer, the others as what stands before it.
+fn take_all(sets: &mut Vec<RrSet>, owner: &Name, before: &mut Vec<RrSet>) -> Option<RrSet> {
+    let mut all: Vec<RrSet> = sets.extract_if(.., |set| set.owner == *owner).collect();
+    let last = all.pop();
+    before.extend(all);
+    last
 }
 
 fn take(sets: &mut Vec<RrSet>, owner: &Name, rtype: RecordType) -> Option<RrSet> {

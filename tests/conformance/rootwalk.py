@@ -49,17 +49,29 @@ def table(header, **kv):
     return [header] + ["%s = %s" % (k, value(v)) for k, v in kv.items() if v is not None] + [""]
 
 
+def within(v, least, most):
+    """A number as near as our setting comes to it; None stays."""
+    return None if v is None else min(max(v, least), most)
+
+
 def stale(s):
     if s is None:
         return {"max_stale_secs": 0}
     return {
-        "max_stale_secs": s.get("ttl") or 86400,
-        "stale_reply_ttl_secs": s.get("reply_ttl"),
+        # 0 is without end there
+        "max_stale_secs": within(s.get("ttl") or 86400, 1, 604800),
+        "stale_reply_ttl_secs": within(s.get("reply_ttl"), 1, 3600),
         # ... and on packets that take no time
-        "stale_client_timeout_ms": max(s["client_timeout"], 300) if s.get("client_timeout") else s.get("client_timeout"),
+        "stale_client_timeout_ms": within(s["client_timeout"], 300, 60000) if s.get("client_timeout") else s.get("client_timeout"),
         # their authors count on a failure being remembered for five seconds
         "stale_recheck_secs": 5,
     }
+
+
+def option(f, name):
+    """What the head of a scenario says last of an option that is no fact."""
+    said = [v for _, items in f.raw_config for k, v in items if k == name]
+    return said[-1].strip() if said else None
 
 
 def config(f):
@@ -74,6 +86,7 @@ def config(f):
         nsid=None if f.nsid is None else
         f.nsid[6:].encode().hex() if f.nsid.startswith("ascii_") else f.nsid,
         cookie_secret=f.cookie_secret,
+        any="minimal" if option(f, "deny-any") == "yes" else "full",
         # RFC 6303 zones answer locally only where a scenario asks for that; others
         # delegate test., 10.in-addr.arpa. and the like to mock servers
         locally_served_zones="local-zones" in f.needs)
@@ -99,11 +112,13 @@ def config(f):
         negative_trust_anchors=f.domain_insecure or None)
     out += table(
         "[cache]",
-        min_ttl_secs=f.min_ttl,
-        max_ttl_secs=f.max_ttl,
-        min_negative_ttl_secs=f.min_neg_ttl,
-        max_negative_ttl_secs=f.max_neg_ttl,
+        min_ttl_secs=within(f.min_ttl, 0, 86400),
+        max_ttl_secs=within(f.max_ttl, 0, 604800),
+        min_negative_ttl_secs=within(f.min_neg_ttl, 0, 86400),
+        max_negative_ttl_secs=within(f.max_neg_ttl, 0, 86400),
         prefetch=f.prefetch,
+        # ... and on the first question in the last tenth
+        prefetch_hits=1,
         **stale(f.serve_stale),
         # scenarios count in seconds
         min_delegation_ttl_secs=0)
@@ -114,9 +129,9 @@ def config(f):
         out += table("[[root_hint]]", name=n, address=a)
     if f.dns64:
         out += table("[dns64]", prefix=f.dns64.get("prefix", "64:ff9b::/96"), ignore_aaaa=f.dns64.get("ignore_aaaa"))
-    for z in f.forwards:
+    for z in (z for z in f.forwards if z["addrs"]):
         out += table("[[forward]]", zone=z["name"], servers=z["addrs"], fallback=z["first"])
-    for z in f.stubs:
+    for z in (z for z in f.stubs if z["addrs"]):
         out += table("[[stub]]", zone=z["name"], servers=z["addrs"], prime=z["prime"], fallback=z["first"])
     return "\n".join(out)
 
