@@ -2,6 +2,7 @@
 
 mod local;
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
@@ -65,7 +66,13 @@ impl Clock {
     /// Milliseconds since 1970.
     #[must_use]
     pub fn unix_ms(&self) -> u64 {
-        u64::try_from((self.calendar + self.origin.elapsed()).as_millis()).unwrap_or(u64::MAX)
+        self.unix_ms_at(self.now())
+    }
+
+    /// Milliseconds since 1970 at `time`.
+    #[must_use]
+    pub fn unix_ms_at(&self, time: Time) -> u64 {
+        u64::try_from((self.calendar + (time - Time::ZERO)).as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -123,8 +130,8 @@ pub async fn walk_watched(
     world: &World,
     watch: &mut dyn FnMut(&Entry),
 ) -> (Outcome, Trace) {
-    let begin = |asked| {
-        let walk = Walk::new(asked, &world.settings, world.clock.now());
+    let begin = |asked, now| {
+        let walk = Walk::new(asked, &world.settings, now);
         if unchecked { walk.unchecked() } else { walk }
     };
     carry_out(&question, begin, world, watch).await
@@ -132,8 +139,8 @@ pub async fn walk_watched(
 
 /// As [`walk`], for an answer that is known and has `left` to live: it is not taken from the cache.
 pub async fn refresh(question: Question, left: Duration, checking_disabled: bool, world: &World) -> (Outcome, Trace) {
-    let begin = |asked| {
-        let walk = Walk::new(asked, &world.settings, world.clock.now()).refreshing(left);
+    let begin = |asked, now| {
+        let walk = Walk::new(asked, &world.settings, now).refreshing(left);
         if checking_disabled { walk.unchecked() } else { walk }
     };
     carry_out(&question, begin, world, &mut |_| {}).await
@@ -142,7 +149,7 @@ pub async fn refresh(question: Question, left: Duration, checking_disabled: bool
 /// The walks that a question needs, made by `begin`, and the answer that they come to.
 async fn carry_out(
     question: &Question,
-    begin: impl Fn(Question) -> Walk,
+    begin: impl Fn(Question, Time) -> Walk,
     world: &World,
     watch: &mut dyn FnMut(&Entry),
 ) -> (Outcome, Trace) {
@@ -154,25 +161,29 @@ async fn carry_out(
         steps.push(Entry::new(started, started, GoalId(0), event));
         steps.iter().for_each(&mut *watch);
     }
-    // In a box, or the task of every walk would be moved about with room for two.
-    let (mut outcome, mut walk) = Box::pin(to_its_end(begin(asked.clone()), world, watch)).await;
-    steps.extend(walk.take_log());
+    let mut walk = begin(asked.clone(), started);
+    let mut outcome = to_its_end(&mut walk, world, watch).await;
+    match steps.is_empty() {
+        true => steps = walk.take_log(),
+        false => steps.extend(walk.take_log()),
+    }
     if let Some(next) = synthesis.next(asked, &outcome, walk.is_checked()) {
         let before = Before::new(&steps, started, world.clock.now());
-        let second = begin(next).on_budget(walk.budget());
+        let mut second = Box::new(begin(next, world.clock.now()).on_budget(walk.budget()));
         let mut shown = |entry: &Entry| watch(&entry.behind(&before));
-        let (other, second) = Box::pin(to_its_end(second, world, &mut shown)).await;
-        walk = second;
+        // In a box, as few questions need it.
+        let other = Box::pin(to_its_end(&mut second, world, &mut shown)).await;
+        walk = *second;
         steps.extend(walk.take_log().iter().map(|entry| entry.behind(&before)));
-        let (joined, event) = synthesis.join(asked, outcome, other);
-        outcome = joined;
+        let (joined, event) = synthesis.join(asked, *outcome, *other);
+        *outcome = joined;
         if let Some(event) = event {
             let made = Entry::new(world.clock.now(), started, GoalId(0), event);
             watch(&made);
             steps.push(made);
         }
     }
-    let outcome = detour.leave(question, outcome);
+    let outcome = detour.leave(question, *outcome);
     let cost = Cost::new(walk.budget().queries(), walk.budget().bytes(), started, world.clock.now());
     let edes = outcome.edes();
     let told = Told { rcode: outcome.rcode, answer: &outcome.answer, authority: &outcome.authority, edes: &edes };
@@ -181,26 +192,20 @@ async fn carry_out(
 }
 
 /// One walk.
-async fn to_its_end(mut walk: Walk, world: &World, watch: &mut dyn FnMut(&Entry)) -> (Outcome, Walk) {
-    let mut dice = Dice::from_entropy(rand::random());
+async fn to_its_end(walk: &mut Walk, world: &World, watch: &mut dyn FnMut(&Entry)) -> Box<Outcome> {
+    // A walk takes seconds at most: it needs one look at the calendar.
+    let unix_secs = unix_secs();
     let mut exchanges: Vec<(AskId, Exchange<'_>)> = Vec::new();
     let (mut heard, mut shown) = (None, 0);
     // One timer for the whole walk: to move it costs less than to make a new one.
     let timer = sleep_until(Instant::now());
     tokio::pin!(timer);
     loop {
-        let mut around = Around {
-            cache: &world.cache,
-            servers: &world.servers,
-            settings: &world.settings,
-            dice: &mut dice,
-            unix_secs: unix_secs(),
-        };
-        let step = walk.step(world.clock.now(), heard.take(), &mut around);
+        let step = around(world, unix_secs, |around| walk.step(world.clock.now(), heard.take(), around));
         walk.log()[shown..].iter().for_each(&mut *watch);
         shown = walk.log().len();
         match step {
-            Step::Done(outcome) => return (*outcome, walk),
+            Step::Done(outcome) => return outcome,
             Step::Wait { asks, forget, wake } => {
                 exchanges.retain(|(id, _)| !forget.contains(id));
                 for ask in asks {
@@ -216,6 +221,16 @@ async fn to_its_end(mut walk: Walk, world: &World, watch: &mut dyn FnMut(&Entry)
             }
         }
     }
+}
+
+/// Lets a walk take a step in `world`.
+fn around<T>(world: &World, unix_secs: u32, step: impl FnOnce(&mut Around<'_>) -> T) -> T {
+    thread_local! {
+        /// The stream of a cipher: what one walk shows of it says nothing about what the next one gets.
+        static DICE: RefCell<Dice> = RefCell::new(Dice::from_entropy(rand::random()));
+    }
+    let World { cache, servers, settings, .. } = world;
+    DICE.with_borrow_mut(|dice| step(&mut Around { cache, servers, settings, dice, unix_secs }))
 }
 
 /// What comes of an ask: from the local copy when it is for that, else over the network.
@@ -241,17 +256,9 @@ pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Opt
 
 fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Option<Outcome> {
     let now = world.clock.now();
-    let mut dice = Dice::from_entropy(rand::random());
-    let mut around = Around {
-        cache: &world.cache,
-        servers: &world.servers,
-        settings: &world.settings,
-        dice: &mut dice,
-        unix_secs: unix_secs(),
-    };
     let walk = Walk::new(question.clone(), &world.settings, now);
     let mut walk = if checking_disabled { walk.unchecked() } else { walk };
-    match walk.step(now, None, &mut around) {
+    match around(world, unix_secs(), |around| walk.step(now, None, around)) {
         Step::Done(outcome) => Some(*outcome),
         // The walk ends here, before its first ask has left.
         Step::Wait { .. } => None,

@@ -21,6 +21,8 @@ pub mod walk;
 mod sys;
 pub mod upkeep;
 
+pub use sys::Memory;
+
 pub mod trace;
 
 pub mod journey;

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
+use rootwalk::Memory;
 
 /// A sixth of what a look-up costs went into the system's allocator, and a tenth of the cache (docs/performance.md).
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Memory = Memory;
 
 fn main() -> ExitCode {
     rootwalk::cli::main()

@@ -12,11 +12,11 @@ mod reply;
 mod ring;
 
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use crate::cache::Due;
@@ -29,7 +29,7 @@ use crate::walk::outcome::{Failure, Outcome};
 use crate::wire::{DNSClass, Ede, QueryView, Question, ResponseCode, answer_bad, cookie, ede, edns};
 
 use counts::{Count, Counts};
-use flights::{Asked, Boarding, Flight, Flights};
+use flights::{Asked, Boarding, Flight, Flights, Passenger};
 use landed::{Form, Landed, Ready};
 use reply::{key, option};
 
@@ -155,15 +155,14 @@ impl Resolver {
     }
 
     /// The walk for `question`: the one under way, or a new one; `None` when there are too many.
-    fn board(&self, question: &Question, form: Form, why: Why) -> Option<Arc<Flight>> {
+    fn board(&self, question: &Question, form: Form, why: Why) -> Option<Passenger> {
         let asked = Asked { question: question.clone(), checking_disabled: form.checking_disabled() };
         match self.0.flights.board(&asked, self.0.world.clock.now()) {
-            Boarding::Joined(flight) => Some(flight),
+            Boarding::Joined(flight) => Some(Passenger::new(flight, None)),
             Boarding::Full => None,
             Boarding::First(flight) => {
-                // A task of its own: the walk goes on for the others, and for the cache, when this client leaves.
-                spawn_local(self.clone().fly(asked, form, why, Arc::clone(&flight)));
-                Some(flight)
+                let pilot = Box::pin(self.clone().fly(asked, form, why, Arc::clone(&flight)));
+                Some(Passenger::new(flight, Some(pilot)))
             }
         }
     }
@@ -171,13 +170,12 @@ impl Resolver {
     async fn fly(self, asked: Asked, form: Form, why: Why, flight: Arc<Flight>) {
         let ticket = Ticket { resolver: &self, asked: &asked, flight: &flight };
         let (question, world, unchecked) = (&asked.question, &self.0.world, asked.checking_disabled);
-        let (unix_ms, occasion) = (world.clock.unix_ms(), why.occasion());
         let (outcome, mut trace) = match why {
             Why::Asked if unchecked => walk_unchecked(question.clone(), world).await,
             Why::Asked => walk(question.clone(), world).await,
             Why::Refresh(left) => refresh(question.clone(), left, unchecked, world).await,
         };
-        let landed = Landed::new(outcome, world.clock.now());
+        let landed = Arc::new(Landed::new(outcome, world.clock.now()));
         // Kept also when nobody waits any more.
         self.ready(question, form, &landed);
         if let Some(stale) = landed.stale() {
@@ -191,6 +189,7 @@ impl Resolver {
         self.0.counts.walked(&trace.cost, landed.failed());
         // Before those who wait are told, so that they find it.
         if self.0.settings.past_bytes > 0 {
+            let (unix_ms, occasion) = (world.clock.unix_ms_at(flight.began), why.occasion());
             self.remember(Walked { unix_ms, occasion, unchecked, trace });
         }
         ticket.land(landed);
@@ -199,25 +198,25 @@ impl Resolver {
     /// Fetches an answer anew that is about to end; who asked has been served.
     fn fetch_anew(&self, query: &QueryView<'_>, left: Duration) {
         let (question, form) = (query.question(), Form::of(query));
-        // Too many walks: those for which somebody waits come first.
-        let _ = self.board(&question, form, Why::Refresh(left));
+        // Nobody waits for it, so it gets a task of its own. Too many walks: those for which somebody waits come first.
+        drop(self.board(&question, form, Why::Refresh(left)));
     }
 
     /// The answer for a client: what the walk brings, or what is still known when that takes too long.
     async fn found(&self, question: &Question, form: Form) -> Ready {
-        let Some(flight) = self.board(question, form, Why::Asked) else {
+        let Some(mut passenger) = self.board(question, form, Why::Asked) else {
             let busy = Outcome::failed(Failure::Busy { walks: self.0.settings.walks });
             return self.ready(question, form, &Landed::new(busy, self.0.world.clock.now()));
         };
         let Some(settings) = &self.0.settings.stale else {
-            return self.ready(question, form, &*flight.landed().await);
+            return self.ready(question, form, &*passenger.landed().await);
         };
         // Counted from the beginning of the walk: who joins late has no longer to wait.
-        let patience = flight.began + settings.client_timeout - self.0.world.clock.now();
+        let patience = passenger.flight.began + settings.client_timeout - self.0.world.clock.now();
         // The timer of the runtime takes a millisecond for nothing at all, in which a server nearby has answered.
         let landed = match patience.is_zero() {
-            true => flight.landed_already(),
-            false => timeout(patience, flight.landed()).await.ok(),
+            true => passenger.landed_already(),
+            false => timeout(patience, passenger.landed()).await.ok(),
         };
         if let Some(landed) = landed {
             return self.ready(question, form, &landed);
@@ -228,7 +227,7 @@ impl Resolver {
         };
         match self.meanwhile(question, form, why) {
             Some(stale) => Ready::Written(Arc::new(stale)),
-            None => self.ready(question, form, &*flight.landed().await),
+            None => self.ready(question, form, &*passenger.landed().await),
         }
     }
 }
@@ -241,15 +240,17 @@ struct Ticket<'a> {
 }
 
 impl Ticket<'_> {
-    fn land(self, landed: Landed) {
-        self.resolver.0.flights.land(self.asked, self.flight, || landed);
+    fn land(self, landed: Arc<Landed>) {
+        let ticket = ManuallyDrop::new(self);
+        ticket.resolver.0.flights.land(ticket.asked, ticket.flight, landed);
     }
 }
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         let inner = &self.resolver.0;
-        inner.flights.land(self.asked, self.flight, || Landed::new(Outcome::abandoned(), inner.world.clock.now()));
+        let landed = Landed::new(Outcome::abandoned(), inner.world.clock.now());
+        inner.flights.land(self.asked, self.flight, Arc::new(landed));
     }
 }
 

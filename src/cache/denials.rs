@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::doubt::denial_keys;
 use super::held::HeldSet;
-use super::key::{Store, Subject};
+use super::key::Store;
 use super::{Cache, Denial, DenialKind, Put, Rank, Security};
 use crate::time::Time;
 use crate::wire::{Name, RecordType};
@@ -13,22 +14,14 @@ impl Cache {
     /// What is known against `name` or against `rtype` at it, if it is fresh.
     #[must_use]
     pub fn denial(&self, name: &Name, rtype: RecordType, now: Time) -> Option<Arc<Denial>> {
-        let no_name = self.key(&Subject::of_name(name, Store::NoName));
-        let no_data = || self.fresh(&self.key(&Subject::of(name, rtype, Store::NoData)), now);
-        self.fresh(&no_name, now).or_else(no_data)
-    }
-
-    /// What is known against the very name, whatever the type, if it is fresh.
-    #[must_use]
-    pub fn no_name(&self, name: &Name, now: Time) -> Option<Arc<Denial>> {
-        self.fresh(&self.key(&Subject::of_name(name, Store::NoName)), now)
+        self.about(name).denial(rtype, now)
     }
 
     /// As [`Cache::denial`], also within `over` after the end of its time (RFC 8767); of two the later one.
     #[must_use]
     pub fn stale_denial(&self, name: &Name, rtype: RecordType, now: Time, over: Duration) -> Option<Arc<Denial>> {
-        let subjects = [Subject::of_name(name, Store::NoName), Subject::of(name, rtype, Store::NoData)];
-        let found = subjects.iter().filter_map(|subject| self.get::<Denial>(&self.key(subject)));
+        let keys = denial_keys(self.hashed(name), rtype);
+        let found = keys.iter().filter_map(|key| self.get::<Denial>(key));
         found.filter(|denial| denial.expires + over > now).max_by_key(|denial| denial.stored)
     }
 
@@ -52,7 +45,8 @@ impl Cache {
         if let Err(unfit) = denial.fits() {
             return unfit;
         }
-        let set = self.key(&Subject::of(name, rtype, Store::Sets));
+        let hashed = self.hashed(name);
+        let set = hashed.key(rtype, Store::Sets);
         let better = |held: &HeldSet| {
             let is_better = held.security == Security::Secure || held.rank > Rank::AuthAnswer;
             (held.expires > now && is_better).then_some(held.rank)
@@ -61,10 +55,10 @@ impl Cache {
             return Put::KeptBetter(better);
         }
         self.outdate(&set, |old| old.is_needed(now));
-        let subject = match denial.kind {
-            DenialKind::NxDomain => Subject::of_name(name, Store::NoName),
-            DenialKind::NoData => Subject::of(name, rtype, Store::NoData),
+        let key = match denial.kind {
+            DenialKind::NxDomain => hashed.name_key(Store::NoName),
+            DenialKind::NoData => hashed.key(rtype, Store::NoData),
         };
-        self.put_arc(self.key(&subject), Arc::clone(denial), |_: &Denial| Ok(()))
+        self.put_arc(key, Arc::clone(denial), |_: &Denial| Ok(()))
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Cache;
 use super::facts::{Denial, KnownSet, Put};
 use super::held::HeldSet;
-use super::key::{Key, Store, Subject};
+use super::key::{Hashed, Key, Store};
 use super::rank::Security;
 use super::shard::{Entry, Shard};
 use crate::time::Time;
@@ -26,7 +26,7 @@ impl Cache {
         (over, least): (Duration, Security),
     ) -> Option<KnownSet> {
         let fits = |held: &&HeldSet| held.security >= least && held.expires + over > now;
-        let key = self.key(&Subject::of(owner, rtype, Store::Sets));
+        let key = self.hashed(owner).key(rtype, Store::Sets);
         self.with_set(&key, |held| {
             Some(held).into_iter().chain(held.behind()).find(fits).map(|held| held.known(owner, rtype))
         })
@@ -35,10 +35,11 @@ impl Cache {
     /// Notes what DNSSEC has shown of `set`, if it is the one that is known under its name, and that it may be used for
     /// its TTL from `now` on, which is no longer than its signature allows (RFC 4035 §5.3.3).
     pub fn judged(&self, set: &RrSet, security: Security, now: Time) {
-        let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
+        let hashed = self.hashed(&set.owner);
+        let key = hashed.key(set.rtype, Store::Sets);
         if set.ttl_secs == 0 {
             // It is not kept, and what was known before it is outdated for good.
-            let keys = self.keys_with_alias(&set.owner, set.rtype);
+            let keys = keys_with_alias(hashed, set.rtype);
             return keys.iter().for_each(|key| self.outdate(key, |old| old.expires > now));
         }
         let same = |held: &HeldSet| (held.expires > now && held.is(set)).then(|| held.known(&set.owner, set.rtype));
@@ -55,7 +56,7 @@ impl Cache {
 
     /// Notes what DNSSEC has shown of the denial that is known for `name` and `rtype`.
     pub fn judged_denial(&self, name: &Name, rtype: RecordType, security: Security, now: Time) {
-        for key in self.denial_keys(name, rtype) {
+        for key in denial_keys(self.hashed(name), rtype) {
             if let Some(known) = self.fresh::<Denial>(&key, now) {
                 let _ = self.put_if(key, Denial { security, ..(*known).clone() }, |_| Ok(()));
             }
@@ -65,19 +66,19 @@ impl Cache {
     /// Drops whatever is known of a name and type, and what was said against it, because it turned out not to be true.
     /// What was good and is over stays, as nobody has used it.
     pub fn disbelieve(&self, name: &Name, rtype: RecordType, now: Time) {
-        self.outdate(&self.key(&Subject::of(name, rtype, Store::Sets)), |held| held.is_over(now));
+        self.outdate(&self.hashed(name).key(rtype, Store::Sets), |held| held.is_over(now));
         self.disbelieve_denial(name, rtype, now);
     }
 
     /// As [`Cache::disbelieve`], of this very set.
     pub fn disbelieve_set(&self, set: &RrSet, now: Time) {
-        let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
+        let key = self.hashed(&set.owner).key(set.rtype, Store::Sets);
         self.outdate(&key, |held| held.is_over(now) || !held.is(set));
     }
 
     /// As [`Cache::disbelieve`], of a denial.
     pub fn disbelieve_denial(&self, name: &Name, rtype: RecordType, now: Time) {
-        self.outdate_denials(name, rtype, now);
+        self.outdate_denials(self.hashed(name), rtype, now);
     }
 
     /// Removes a set unless it `stays`; what stands behind it comes back.
@@ -94,8 +95,8 @@ impl Cache {
     }
 
     /// Removes what was said against a name and type, unless it is over and was good.
-    pub(super) fn outdate_denials(&self, name: &Name, rtype: RecordType, now: Time) {
-        for key in self.denial_keys(name, rtype) {
+    pub(super) fn outdate_denials(&self, hashed: Hashed, rtype: RecordType, now: Time) {
+        for key in denial_keys(hashed, rtype) {
             let is_over = |known: &Denial| known.security > Security::Unchecked && known.expires <= now;
             if self.get::<Denial>(&key).is_some_and(|known| !is_over(&known)) {
                 self.remove(&key);
@@ -123,16 +124,16 @@ impl Cache {
         drop(gone);
         Put::Stored
     }
+}
 
-    /// Where a set is kept, and the alias in whose place it stands.
-    pub(super) fn keys_with_alias(&self, owner: &Name, rtype: RecordType) -> [Key; 2] {
-        [rtype, RecordType::CNAME].map(|rtype| self.key(&Subject::of(owner, rtype, Store::Sets)))
-    }
+/// Where a set is kept, and the alias in whose place it stands.
+pub(super) fn keys_with_alias(owner: Hashed, rtype: RecordType) -> [Key; 2] {
+    [rtype, RecordType::CNAME].map(|rtype| owner.key(rtype, Store::Sets))
+}
 
-    fn denial_keys(&self, name: &Name, rtype: RecordType) -> [Key; 2] {
-        [Subject::of_name(name, Store::NoName), Subject::of(name, rtype, Store::NoData)]
-            .map(|subject| self.key(&subject))
-    }
+/// Where it is kept that a name does not exist, or has no such records.
+pub(super) fn denial_keys(name: Hashed, rtype: RecordType) -> [Key; 2] {
+    [name.name_key(Store::NoName), name.key(rtype, Store::NoData)]
 }
 
 /// Takes what was judged out of what is under `key`.

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::Cache;
 use super::facts::{AnswerKey, KnownSet, PER_BLOCK, sets_heap};
-use super::key::{Store, Subject};
+use super::key::{Hashed, Store};
 use super::rank::{Rank, Security};
 use super::shard::PER_ENTRY;
 use super::usage::{Due, used};
@@ -242,7 +242,7 @@ impl Cache {
     /// hash, one lock, no allocation. With `due` it counts as a use.
     #[must_use]
     pub fn plain(&self, key: &AnswerKey<'_>, now: Time, due: Option<Due>) -> Option<Plain> {
-        let at = self.key(&Subject::new(key.qname_wire, key.qtype, Store::Sets, 0));
+        let at = Hashed::new(key.qname_wire, &self.hasher).filed(key.qtype, Store::Sets, 0);
         let mut shard = self.shard(&at).lock();
         // One look in eight moves it to the front of the order of use: what is used often stays there all the same, and two
         // threads hardly ever write to the same links.
@@ -250,30 +250,30 @@ impl Cache {
         held.and_then(|held| held.plain(key.checking_disabled, now, due))
     }
 
-    /// Notes that `set` is the whole answer to the question for it, under `key`, so that no answer need be kept beside it.
+    /// Notes that `set` is the whole answer to the question for it, under `key`, so that no answer need be kept beside it:
+    /// one in the same form is forgotten, and with another DO what is older and would be served stale.
     /// False when it is not the one that is known; then the answer has to be kept.
     pub fn mark_plain(&self, key: &AnswerKey<'_>, set: &RrSet, secure: bool, now: Time) -> bool {
-        let at = self.key(&Subject::new(key.qname_wire, key.qtype, Store::Sets, 0));
+        let hashed = Hashed::new(key.qname_wire, &self.hasher);
         let mark = |held: &HeldSet| {
             let is_it = held.expires > now && held.is(set) && secure == (held.security == Security::Secure);
             (is_it && held.mark_plain(key.checking_disabled)).then_some(())
         };
-        let marked = self.with_set(&at, mark).is_some();
-        if marked && !key.checking_disabled {
-            self.remove(&self.key(&Subject::new(key.qname_wire, key.qtype, Store::Failures, 0)));
+        let marked = self.with_set(&hashed.filed(key.qtype, Store::Sets, 0), mark).is_some();
+        if marked {
+            if !key.checking_disabled {
+                self.remove(&hashed.filed(key.qtype, Store::Failures, 0));
+            }
+            self.remove(&key.filed(hashed));
+            self.forget(&AnswerKey { dnssec_ok: !key.dnssec_ok, ..*key }.filed(hashed), now);
         }
         marked
     }
 
     /// The set for `key` is not the whole answer any more.
     pub fn unmark_plain(&self, key: &AnswerKey<'_>) {
-        let at = self.key(&Subject::new(key.qname_wire, key.qtype, Store::Sets, 0));
+        let at = Hashed::new(key.qname_wire, &self.hasher).filed(key.qtype, Store::Sets, 0);
         self.with_set(&at, |held| Some(held.plain_for.fetch_and(!bit(key.checking_disabled), Relaxed)));
-    }
-
-    /// Forgets the answer for `key`: the set alone is the answer from now on.
-    pub fn forget_answer(&self, key: &AnswerKey<'_>) {
-        self.remove(&self.answer_key(key));
     }
 
     /// The same source, in memory that others share.

@@ -1,20 +1,20 @@
-//! What an entry is filed under: one keyed hash of 128 bits, computed once per look-up.
+//! What an entry is filed under: a keyed hash of its name, of 128 bits, to which type and store are added.
 //!
-//! The bits choose the shard and serve as the key of the map inside it; no name is stored or compared.
-//! That is sound because SipHash with a random secret key is a pseudo-random function: whoever does not
+//! So a name is hashed once for all that is asked about it, and all of it lies in one shard. No name is stored or
+//! compared. That is sound because SipHash with a random secret key is a pseudo-random function: whoever does not
 //! know the key can only hit a collision by luck, and with 2^24 entries and 2^44 look-ups the odds of a
-//! single one are about 2^-60.
+//! single one are about 2^-60. What is added to the hash of one name takes different types to different keys for certain;
+//! of two names it makes a collision neither more nor less likely.
 
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use siphasher::sip128::SipHasher13;
+use smallvec::SmallVec;
 
-use crate::wire::{Name, RecordType};
+use crate::wire::RecordType;
 
 /// Longest name in wire form (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 255;
-/// What follows the name: type, store, flags.
-const TAG: usize = 4;
 
 /// The stores share one map per shard; this octet keeps them apart.
 #[derive(Clone, Copy)]
@@ -72,58 +72,69 @@ impl Hasher for Identity {
 /// Builds [`Identity`].
 pub(super) type BuildIdentity = BuildHasherDefault<Identity>;
 
-/// A name in lower case with the tag behind it, ready to be hashed as a whole or from any label on.
-pub(super) struct Subject {
-    octets: [u8; MAX_NAME + TAG],
-    len: usize,
+/// A name, hashed: it can be filed in every store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hashed {
+    shard: u64,
+    slot: u64,
 }
 
-impl Subject {
-    /// Files `name` (uncompressed wire form, any case) with `rtype` in `store`.
-    pub(super) fn new(name: &[u8], rtype: u16, store: Store, flags: u8) -> Self {
-        let name = &name[..name.len().min(MAX_NAME)];
-        let mut octets = [0; MAX_NAME + TAG];
-        octets[..name.len()].copy_from_slice(name);
-        // RFC 4343: case does not tell names apart. Length octets are below 64, so no letters.
-        octets[..name.len()].make_ascii_lowercase();
-        let [high, low] = rtype.to_be_bytes();
-        octets[name.len()..name.len() + TAG].copy_from_slice(&[high, low, store as u8, flags]);
-        Self { octets, len: name.len() + TAG }
+/// Takes the tags of one name far apart; odd, so that no two of them meet.
+const APART: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Hashed {
+    /// Hashes `name` (uncompressed wire form, any case).
+    pub(super) fn new(name: &[u8], hasher: &SipHasher13) -> Self {
+        let mut room = [0; MAX_NAME];
+        Self::of_lower(lower(name, &mut room), hasher)
     }
 
-    pub(super) fn of(name: &Name, rtype: RecordType, store: Store) -> Self {
-        Self::new(name.wire(), u16::from(rtype), store, 0)
+    /// Hashes the name and each name above it but the root, longest first.
+    pub(super) fn upward(name: &[u8], hasher: &SipHasher13) -> SmallVec<[Self; 8]> {
+        let mut room = [0; MAX_NAME];
+        let mut rest = lower(name, &mut room);
+        let mut found = SmallVec::new();
+        while let Some(label) = rest.first().map(|length| usize::from(*length)).filter(|length| *length != 0) {
+            found.push(Self::of_lower(rest, hasher));
+            rest = rest.get(label + 1..).unwrap_or_default();
+        }
+        found
     }
 
-    /// Files `name` itself, whatever the type.
-    pub(super) fn of_name(name: &Name, store: Store) -> Self {
-        Self::new(name.wire(), 0, store, 0)
+    fn of_lower(name: &[u8], hasher: &SipHasher13) -> Self {
+        let hash = hasher.hash(name);
+        Self { shard: hash.h1, slot: hash.h2 }
     }
 
-    pub(super) fn key(&self, hasher: &SipHasher13) -> Key {
-        self.key_from(0, hasher)
+    /// Files what concerns `rtype` at the name.
+    pub(super) fn key(self, rtype: RecordType, store: Store) -> Key {
+        self.filed(rtype.into(), store, 0)
     }
 
-    /// The keys of the name and of each name above it but the root, longest first.
-    pub(super) fn keys_upward<'a>(&'a self, hasher: &'a SipHasher13) -> impl Iterator<Item = Key> + 'a {
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            let label = usize::from(self.octets[at]);
-            let key = (label != 0).then(|| self.key_from(at, hasher));
-            at = (at + label + usize::from(label != 0)).min(self.len - TAG);
-            key
-        })
+    /// Files what concerns the name itself, whatever the type.
+    pub(super) fn name_key(self, store: Store) -> Key {
+        self.filed(0, store, 0)
     }
 
-    fn key_from(&self, at: usize, hasher: &SipHasher13) -> Key {
-        let hash = hasher.hash(&self.octets[at..self.len]);
-        Key { shard: hash.h1, slot: hash.h2 }
+    /// Files what concerns a type by its number, in one of several forms.
+    pub(super) fn filed(self, rtype: u16, store: Store, flags: u8) -> Key {
+        let tag = u64::from(rtype) << 16 | (store as u64) << 8 | u64::from(flags);
+        Key { shard: self.shard, slot: self.slot.wrapping_add(tag.wrapping_mul(APART)) }
     }
+}
+
+/// The name in lower case: case does not tell names apart (RFC 4343), and length octets are below 64, so no letters.
+fn lower<'a>(name: &[u8], room: &'a mut [u8; MAX_NAME]) -> &'a [u8] {
+    let lower = &mut room[..name.len().min(MAX_NAME)];
+    lower.copy_from_slice(&name[..name.len().min(MAX_NAME)]);
+    lower.make_ascii_lowercase();
+    lower
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Name;
 
     fn name(text: &str) -> Name {
         text.parse().expect("a name")
@@ -132,25 +143,34 @@ mod tests {
     #[test]
     fn case_does_not_matter_and_everything_else_does() {
         let hasher = SipHasher13::new_with_keys(1, 2);
-        let key = |text: &str, rtype, store| Subject::of(&name(text), rtype, store).key(&hasher);
+        let key = |text: &str, rtype, store| Hashed::new(name(text).wire(), &hasher).key(rtype, store);
         let one = key("www.example.com", RecordType::A, Store::Sets);
         assert_eq!(one, key("WWW.Example.Com", RecordType::A, Store::Sets));
         assert_ne!(one, key("www.example.com", RecordType::AAAA, Store::Sets));
         assert_ne!(one, key("www.example.com", RecordType::A, Store::NoData));
         assert_ne!(one, key("example.com", RecordType::A, Store::Sets));
         let other = SipHasher13::new_with_keys(1, 3);
-        assert_ne!(one, Subject::of(&name("www.example.com"), RecordType::A, Store::Sets).key(&other));
+        assert_ne!(one, Hashed::new(name("www.example.com").wire(), &other).key(RecordType::A, Store::Sets));
+    }
+
+    #[test]
+    fn no_two_tags_of_a_name_meet() {
+        let hashed = Hashed::new(name("www.example.com").wire(), &SipHasher13::new_with_keys(1, 2));
+        let stores = [Store::Answers, Store::Sets, Store::NoName, Store::NoData, Store::Delegations, Store::Failures];
+        let filed = |rtype| stores.map(|store| (0..4).map(move |flags| hashed.filed(rtype, store, flags).slot));
+        let mut slots: Vec<u64> = (0..=u16::MAX).flat_map(|rtype| filed(rtype).into_iter().flatten()).collect();
+        let all = slots.len();
+        slots.sort_unstable();
+        slots.dedup();
+        assert_eq!(slots.len(), all);
     }
 
     #[test]
     fn upward_gives_each_ancestor_below_the_root() {
         let hasher = SipHasher13::new_with_keys(1, 2);
-        let subject = Subject::of_name(&name("a.B.example"), Store::Delegations);
-        let found: Vec<_> = subject.keys_upward(&hasher).collect();
-        let want = ["a.b.example", "b.example", "example"]
-            .map(|text| Subject::of_name(&name(text), Store::Delegations).key(&hasher));
-        assert_eq!(found, want);
-        let root = Subject::of_name(&Name::root(), Store::Delegations);
-        assert_eq!(root.keys_upward(&hasher).count(), 0);
+        let found = Hashed::upward(name("a.B.example").wire(), &hasher);
+        let want = ["a.b.example", "b.example", "example"].map(|text| Hashed::new(name(text).wire(), &hasher));
+        assert_eq!(found[..], want);
+        assert!(Hashed::upward(Name::root().wire(), &hasher).is_empty());
     }
 }

@@ -7,6 +7,7 @@
 //! A look-up costs one keyed hash and one lock, which is held only to clone an [`Arc`]. Expired entries stay
 //! until the budget needs their place: whether a thing is fresh is decided when it is read.
 
+mod about;
 mod cookies;
 mod denials;
 mod doubt;
@@ -30,13 +31,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use siphasher::sip128::SipHasher13;
-use smallvec::SmallVec;
 
 use crate::dnssec::{Span, Spans, ZoneTrust};
 use crate::time::Time;
 use crate::wire::{Ede, Name, Question, ResponseCode};
 
 pub use crate::trace::NameServer;
+pub use about::{About, Upward};
 pub use cookies::Cookies;
 pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, Put};
 pub use held::Plain;
@@ -46,7 +47,7 @@ pub use ttl::TtlLimits;
 pub use usage::{Due, Usage};
 
 use held::Informants;
-use key::{Key, Store, Subject};
+use key::{Hashed, Key, Store};
 use shard::{Entry, Kept, Shard};
 use spans::SpanStore;
 
@@ -129,7 +130,7 @@ impl Cache {
         let good = matches!(answer.template.rcode(), ResponseCode::NoError | ResponseCode::NXDomain);
         // That data can be had unchecked says nothing of whether it can be proved.
         if good && !answer.is_stopgap() && !key.checking_disabled {
-            self.remove(&self.key(&Subject::new(key.qname_wire, key.qtype, Store::Failures, 0)));
+            self.remove(&Hashed::new(key.qname_wire, &self.hasher).filed(key.qtype, Store::Failures, 0));
         }
         let answer = Arc::new(answer);
         let key = self.answer_key(key);
@@ -144,9 +145,12 @@ impl Cache {
 
     /// Forgets an answer whose time is over, or that only stood in for a better one: there is a better one.
     pub fn forget_stale(&self, key: &AnswerKey<'_>, now: Time) {
-        let key = self.answer_key(key);
-        if self.get(&key).is_some_and(|answer: Arc<Answer>| answer.is_stopgap() || answer.expires <= now) {
-            self.remove(&key);
+        self.forget(&self.answer_key(key), now);
+    }
+
+    fn forget(&self, key: &Key, now: Time) {
+        if self.get(key).is_some_and(|answer: Arc<Answer>| answer.is_stopgap() || answer.expires <= now) {
+            self.remove(key);
         }
     }
 
@@ -166,13 +170,13 @@ impl Cache {
     /// What was proved of a zone, while it holds.
     #[must_use]
     pub fn zone(&self, zone: &Name, now: Time) -> Option<Arc<ZoneTrust>> {
-        let known = self.fresh::<KnownZone>(&self.key(&Subject::of_name(zone, Store::Zones)), now);
+        let known = self.fresh::<KnownZone>(&self.hashed(zone).name_key(Store::Zones), now);
         known.map(|known| Arc::clone(&known.trust))
     }
 
     /// Keeps what was proved of a zone.
     pub fn put_zone(&self, trust: Arc<ZoneTrust>, now: Time) {
-        let key = self.key(&Subject::of_name(&trust.zone, Store::Zones));
+        let key = self.hashed(&trust.zone).name_key(Store::Zones);
         let ttl_secs = trust.ttl_secs.min(self.ttls.positive_max_secs);
         let expires = now.after_ttl(ttl_secs);
         let _ = self.put_if(key, KnownZone { trust, expires }, |_| Ok(()));
@@ -192,17 +196,7 @@ impl Cache {
     /// nothing with it.
     #[must_use]
     pub fn deepest(&self, name: &Name, now: Time) -> Option<Arc<Delegation>> {
-        let mut usable: SmallVec<[Arc<Delegation>; 4]> = SmallVec::new();
-        for key in Subject::of_name(name, Store::Delegations).keys_upward(&self.hasher) {
-            let Some(cut) = self.get::<Delegation>(&key) else { continue };
-            if cut.expires > now {
-                usable.push(cut);
-            } else {
-                usable.retain(|below| below.stored >= cut.expires);
-            }
-        }
-        let root = || self.fresh(&self.key(&Subject::of_name(&Name::root(), Store::Delegations)), now);
-        usable.into_iter().next().or_else(root)
+        self.upward(name).deepest(now)
     }
 
     /// Keeps a delegation as the parent describes it; give it nothing that the child says of itself.
@@ -211,7 +205,7 @@ impl Cache {
     /// walk that still holds that one should bound `expires` by it as well, in case it was evicted since.
     /// Returns it, kept or not.
     pub fn put_delegation(&self, mut delegation: Delegation, now: Time) -> (Arc<Delegation>, Put) {
-        let key = |zone: &Name| self.key(&Subject::of_name(zone, Store::Delegations));
+        let key = |zone: &Name| self.hashed(zone).name_key(Store::Delegations);
         delegation.stored = now;
         delegation.expires = self.ttls.delegation(now, delegation.expires);
         let teller = delegation.from.informant().map(|server| &server.zone).filter(|zone| !zone.is_root());
@@ -233,7 +227,7 @@ impl Cache {
     /// The failure that is still remembered for `question`, so that it is not tried again (RFC 9520 §3.2).
     #[must_use]
     pub fn failure(&self, question: &Question, now: Time) -> Option<Arc<Failure>> {
-        self.fresh(&self.failure_key(question), now)
+        self.about(&question.name).failure(question.qtype, now)
     }
 
     /// Remembers that `question` failed and why: for 5 s at first, twice as long after each further failure in
@@ -280,17 +274,16 @@ impl Cache {
         self.len() == 0
     }
 
-    fn key(&self, subject: &Subject) -> Key {
-        subject.key(&self.hasher)
+    fn hashed(&self, name: &Name) -> Hashed {
+        Hashed::new(name.wire(), &self.hasher)
     }
 
     fn answer_key(&self, key: &AnswerKey<'_>) -> Key {
-        let flags = u8::from(key.dnssec_ok) | u8::from(key.checking_disabled) << 1;
-        self.key(&Subject::new(key.qname_wire, key.qtype, Store::Answers, flags))
+        key.filed(Hashed::new(key.qname_wire, &self.hasher))
     }
 
     fn failure_key(&self, question: &Question) -> Key {
-        self.key(&Subject::of(&question.name, question.qtype, Store::Failures))
+        self.hashed(&question.name).key(question.qtype, Store::Failures)
     }
 
     fn shard(&self, key: &Key) -> &Mutex<Shard> {

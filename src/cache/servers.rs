@@ -60,9 +60,9 @@ pub struct ServerState {
     /// What it has to do with cookies (RFC 7873).
     pub cookies: Cookies,
     /// Zones for which it was found lame.
-    lame: SmallVec<[Name; 1]>,
+    pub(crate) lame: SmallVec<[Name; 1]>,
     /// How long addresses that were asked for the first time took to reply, as far as that is known.
-    first: Option<Duration>,
+    pub(crate) first: Option<Duration>,
 }
 
 impl ServerState {
@@ -297,7 +297,7 @@ impl Record {
             edns: self.edns.at(now),
             tcp: self.tcp.at(now),
             cookies: self.cookies.at(now),
-            lame: lame.map(|(zone, _)| zone.clone()).collect(),
+            lame: if self.lame.is_empty() { SmallVec::new() } else { lame.map(|(zone, _)| zone.clone()).collect() },
             first: None,
         }
     }

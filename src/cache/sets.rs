@@ -1,7 +1,8 @@
 //! Record sets with their rank and source (RFC 2181 §5.4.1).
 
+use super::doubt::keys_with_alias;
 use super::held::HeldSet;
-use super::key::{Key, Store, Subject};
+use super::key::{Key, Store};
 use super::{Cache, KnownSet, Put, Rank, Security};
 use crate::time::Time;
 use crate::trace::Source;
@@ -12,8 +13,7 @@ impl Cache {
     /// its own name, unless it was proved.
     #[must_use]
     pub fn set(&self, owner: &Name, rtype: RecordType, now: Time) -> Option<KnownSet> {
-        let fresh = |held: &HeldSet| (held.expires > now && held.has_a_name()).then(|| held.known(owner, rtype));
-        self.with_set(&self.key(&Subject::of(owner, rtype, Store::Sets)), fresh)
+        self.about(owner).set(rtype, now)
     }
 
     /// Keeps a record set, unless a fresh one of higher rank is known (RFC 2181 §5.4.1). What the answer section
@@ -32,13 +32,14 @@ impl Cache {
             return unfit;
         }
         let set = &known.set;
+        let hashed = self.hashed(&set.owner);
         if rank >= Rank::AuthAnswer {
-            self.outdate_denials(&set.owner, set.rtype, now);
+            self.outdate_denials(hashed, set.rtype, now);
         }
-        let key = self.key(&Subject::of(&set.owner, set.rtype, Store::Sets));
+        let key = hashed.key(set.rtype, Store::Sets);
         if set.ttl_secs == 0 {
             // What was known before is not what is told now: it must not be served stale either.
-            for key in self.keys_with_alias(&set.owner, set.rtype) {
+            for key in keys_with_alias(hashed, set.rtype) {
                 self.outdate(&key, |old| old.rank > rank || old.is_needed(now));
             }
             return Put::ZeroTtl;

@@ -8,6 +8,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64URL_NOPAD;
+use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::problem::Problem;
@@ -73,7 +74,10 @@ pub(super) async fn resolve(front: &Front, query: Vec<u8>, peer: Peer) -> Result
             let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many questions wait for their answers");
             let _place = front.waiting.try_acquire().map_err(|_| busy())?;
             let late = || Problem::new(StatusCode::GATEWAY_TIMEOUT, "the answer took too long");
-            timeout(PATIENCE, front.resolver.answer_later(query, peer)).await.ok().flatten().ok_or_else(late)
+            // A walk stays on its thread, and goes on for others when this client leaves.
+            let resolver = front.resolver.clone();
+            let answer = spawn_local(async move { resolver.answer_later(query, peer).await });
+            timeout(PATIENCE, answer).await.ok().and_then(Result::ok).flatten().ok_or_else(late)
         }
     }
 }

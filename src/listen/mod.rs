@@ -30,8 +30,8 @@ pub trait Responder: Clone + Send + Sync + 'static {
     fn answer_now(&self, query: &[u8], peer: &Peer, out: &mut Vec<u8>) -> Now;
 
     /// Answers a query for which [`Responder::answer_now`] said [`Now::Later`]; `None` sends nothing. The
-    /// future runs on the worker's own thread and may be dropped at any await: when the client hangs up,
-    /// under overload, and when the door closes.
+    /// future runs on the worker's own thread, in a local task, and may be dropped at any await: when the client hangs
+    /// up, under overload, and when the door closes.
     fn answer_later(&self, query: Vec<u8>, peer: Peer) -> impl Future<Output = Option<Vec<u8>>>;
 }
 

@@ -1,10 +1,13 @@
 //! Walks under way, shared by all who ask the same question.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::task::spawn_local;
 
 use super::landed::Landed;
 use crate::time::Time;
@@ -34,9 +37,19 @@ pub(super) struct Flight {
     signal: Notify,
 }
 
+/// A flight as it is carried out.
+pub(super) type Pilot = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Somebody on a flight. The first carries it out, in his own task; when he leaves before its end, it gets a task of
+/// its own: it goes on for the others, and for the cache.
+pub(super) struct Passenger {
+    pub(super) flight: Arc<Flight>,
+    pilot: Option<Pilot>,
+}
+
 /// What came of the wish to be on a flight.
 pub(super) enum Boarding {
-    /// Nobody was there: whoever gets this has to fly.
+    /// Nobody was there: whoever gets this has to see to it that it is carried out.
     First(Arc<Flight>),
     /// It is on its way already.
     Joined(Arc<Flight>),
@@ -52,46 +65,66 @@ impl Flights {
     /// The flight for `asked`: the one that is under way, or a new one.
     pub(super) fn board(&self, asked: &Asked, now: Time) -> Boarding {
         let mut open = self.open.lock();
-        if let Some(flight) = open.get(asked) {
-            return Boarding::Joined(Arc::clone(flight));
+        let is_full = open.len() >= self.most;
+        match open.entry(asked.clone()) {
+            Entry::Occupied(flight) => Boarding::Joined(Arc::clone(flight.get())),
+            Entry::Vacant(_) if is_full => Boarding::Full,
+            Entry::Vacant(place) => {
+                let flight = Arc::new(Flight { began: now, landed: OnceLock::new(), signal: Notify::new() });
+                Boarding::First(Arc::clone(place.insert(flight)))
+            }
         }
-        if open.len() >= self.most {
-            return Boarding::Full;
-        }
-        let flight = Arc::new(Flight { began: now, landed: OnceLock::new(), signal: Notify::new() });
-        open.insert(asked.clone(), Arc::clone(&flight));
-        Boarding::First(flight)
     }
 
     /// Ends the flight for `asked`: those who wait are told, and the next one who asks begins anew. What it brought
     /// is `landed`, unless something was brought before.
-    pub(super) fn land(&self, asked: &Asked, flight: &Flight, landed: impl FnOnce() -> Landed) {
+    pub(super) fn land(&self, asked: &Asked, flight: &Flight, landed: Arc<Landed>) {
         {
             let mut open = self.open.lock();
-            if open.get(asked).is_some_and(|other| std::ptr::eq(&**other, flight)) {
-                open.remove(asked);
+            if let Some(other) = open.remove(asked).filter(|other| !std::ptr::eq(&**other, flight)) {
+                // Another one has begun since.
+                open.insert(asked.clone(), other);
             }
         }
-        flight.landed.get_or_init(|| Arc::new(landed()));
+        flight.landed.get_or_init(|| landed);
         flight.signal.notify_waiters();
     }
 }
 
-impl Flight {
-    /// What it has brought, if it has ended.
-    pub(super) fn landed_already(&self) -> Option<Arc<Landed>> {
-        self.landed.get().cloned()
+impl Passenger {
+    /// Somebody on `flight`, with what carries it out if he is the first.
+    pub(super) fn new(flight: Arc<Flight>, pilot: Option<Pilot>) -> Self {
+        Self { flight, pilot }
     }
 
-    /// Waits for its end. May be dropped at any time; the flight goes on.
-    pub(super) async fn landed(&self) -> Arc<Landed> {
+    /// What the flight has brought, if it has ended.
+    pub(super) fn landed_already(&self) -> Option<Arc<Landed>> {
+        self.flight.landed.get().cloned()
+    }
+
+    /// Waits for the end of the flight. May be dropped at any time.
+    pub(super) async fn landed(&mut self) -> Arc<Landed> {
+        if let Some(pilot) = &mut self.pilot {
+            pilot.await;
+            self.pilot = None;
+        }
         loop {
-            // Made before the look, so that a signal in between is not missed.
-            let signal = self.signal.notified();
             if let Some(landed) = self.landed_already() {
                 return landed;
             }
-            signal.await;
+            // Made before the look, so that a signal in between is not missed.
+            let signal = self.flight.signal.notified();
+            if self.flight.landed.get().is_none() {
+                signal.await;
+            }
+        }
+    }
+}
+
+impl Drop for Passenger {
+    fn drop(&mut self) {
+        if let Some(pilot) = self.pilot.take() {
+            spawn_local(pilot);
         }
     }
 }

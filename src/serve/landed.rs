@@ -42,11 +42,6 @@ impl Form {
         Self { dnssec_ok: query.dnssec_ok(), checking_disabled: query.flags().cd() }
     }
 
-    /// The same with the other DO.
-    fn sibling(self) -> Self {
-        Self { dnssec_ok: !self.dnssec_ok, ..self }
-    }
-
     /// Whether the client checks for itself.
     pub(super) fn checking_disabled(self) -> bool {
         self.checking_disabled
@@ -194,9 +189,6 @@ impl Resolver {
         if let Some(set) = plain(question, outcome)
             && cache.mark_plain(&key, set, outcome.secure, at)
         {
-            // What stands in the other forms is older than the set, and is not served stale for that reason.
-            cache.forget_answer(&key);
-            cache.forget_stale(&form.sibling().key(question), at);
             return Ready::Plain(Plain::new(set, outcome.secure, at));
         }
         // In the other forms what was known before must not be served stale from now on.

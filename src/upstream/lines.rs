@@ -126,12 +126,12 @@ impl Lines {
     }
 
     /// A line to `peer` that was used before, if there is one on which nothing has come since.
-    pub(super) fn take(self: &Rc<Self>, peer: Peer) -> Option<Line> {
+    pub(super) fn take(self: &Rc<Self>, peer: Peer, now: Instant) -> Option<Line> {
         let mut table = self.table.borrow_mut();
         loop {
             let kept = table.idle.get_mut(&peer)?.pop()?;
             table.idle_count -= 1;
-            if !table.slots[kept.slot].ready && kept.born.elapsed() < LIFE {
+            if !table.slots[kept.slot].ready && now - kept.born < LIFE {
                 return Some(Line { lines: Rc::clone(self), kept: Some(kept) });
             }
             // What comes unasked is a guess, or late: nobody should learn that this port is open.
@@ -143,10 +143,10 @@ impl Lines {
     ///
     /// # Errors
     /// When the system grants no more events.
-    pub(super) fn open(self: &Rc<Self>, socket: Socket) -> io::Result<Line> {
+    pub(super) fn open(self: &Rc<Self>, socket: Socket, now: Instant) -> io::Result<Line> {
         let fd = socket.as_raw_fd();
         let slot = self.table.borrow_mut().slot(socket);
-        let line = Kept { slot, born: Instant::now(), uses: 0, last_id: None };
+        let line = Kept { slot, born: now, uses: 0, last_id: None };
         let line = Line { lines: Rc::clone(self), kept: Some(line) };
         self.registry.register(&mut SourceFd(&fd), Token(slot), Interest::READABLE)?;
         Ok(line)

@@ -97,7 +97,8 @@ impl Upstream {
     ///
     /// May be dropped at any time; those who share the exchange then carry on by themselves.
     pub async fn exchange(&self, ask: &Ask) -> Heard {
-        let deadline = Instant::now() + ask.give_up;
+        let now = Instant::now();
+        let deadline = now + ask.give_up;
         let mut query = Vec::with_capacity(128);
         let flags = Flags::default().with_rd(ask.rd).with_cd(ask.cd);
         write_query(0, &ask.question, flags, ask.edns.as_ref(), &mut query);
@@ -105,7 +106,7 @@ impl Upstream {
         loop {
             match self.flights.role(key) {
                 Role::Lead(lead) => {
-                    let heard = self.send(ask, query, deadline).await;
+                    let heard = self.send(ask, query, now, deadline).await;
                     lead.tell(&heard);
                     return heard;
                 }
@@ -123,13 +124,13 @@ impl Upstream {
         Peer::new(server, self.id, &self.hasher)
     }
 
-    async fn send(&self, ask: &Ask, mut query: Vec<u8>, deadline: Instant) -> Heard {
+    async fn send(&self, ask: &Ask, mut query: Vec<u8>, now: Instant, deadline: Instant) -> Heard {
         // The thread's generator is a ChaCha stream cipher seeded by the system: ids cannot be told from earlier ids.
         let id: u16 = rand::rng().random();
         query[..2].copy_from_slice(&id.to_be_bytes());
         let mut ignored = Vec::new();
         let outcome = match ask.transport {
-            Transport::Udp => udp::exchange(self, ask, id, &query, deadline, &mut ignored).await,
+            Transport::Udp => udp::exchange(self, ask, id, &query, (now, deadline), &mut ignored).await,
             Transport::Tcp => tcp::exchange(self, ask, id, &query, deadline, &mut ignored).await,
         };
         let ask = ask.id;

@@ -24,24 +24,24 @@ thread_local! {
     static ROOM: RefCell<Vec<u8>> = RefCell::new(vec![0; 65535]);
 }
 
-/// Sends `query` and listens until `deadline`. A random port makes the pair of port and id hard to guess, and a
+/// Sends `query`, `now`, and listens until `deadline`. A random port makes the pair of port and id hard to guess, and a
 /// connected socket gets packets of the server alone, and the ICMP errors about it (RFC 5452 §9.2).
 pub(super) async fn exchange(
     upstream: &Upstream,
     ask: &Ask,
     id: u16,
     query: &[u8],
-    deadline: Instant,
+    (now, deadline): (Instant, Instant),
     ignored: &mut Vec<Ignored>,
 ) -> Outcome {
     let peer = upstream.peer(ask.server);
-    let mut line = dial(upstream, peer, query).map_err(|error| unreachable(&error))?;
+    let mut line = dial(upstream, peer, query, now).map_err(|error| unreachable(&error))?;
     loop {
         let sent = match line.come(deadline).await {
             Come::Something(sent) => sent,
             // What is wrong with it may concern a query before.
             Come::Unsent(_) if line.is_used() => {
-                line = fresh(upstream, ask.server, query).map_err(|error| unreachable(&error))?;
+                line = fresh(upstream, ask.server, query, Instant::now()).map_err(|error| unreachable(&error))?;
                 continue;
             }
             Come::Unsent(error) => return Err(unreachable(&error)),
@@ -83,18 +83,18 @@ fn receive(line: &Line, id: u16, ask: &Ask) -> io::Result<(usize, Result<Box<Rep
 }
 
 /// Sends `query` over a line to `server`: one that is open, or a new one.
-fn dial(upstream: &Upstream, peer: Peer, query: &[u8]) -> io::Result<Line> {
-    match Lines::here()?.take(peer) {
+fn dial(upstream: &Upstream, peer: Peer, query: &[u8], now: Instant) -> io::Result<Line> {
+    match Lines::here()?.take(peer, now) {
         Some(line) => {
             line.send(query);
             Ok(line)
         }
-        None => fresh(upstream, peer.server, query),
+        None => fresh(upstream, peer.server, query, now),
     }
 }
 
-fn fresh(upstream: &Upstream, server: SocketAddr, query: &[u8]) -> io::Result<Line> {
-    let line = Lines::here()?.open(connected(&upstream.settings, server)?)?;
+fn fresh(upstream: &Upstream, server: SocketAddr, query: &[u8], now: Instant) -> io::Result<Line> {
+    let line = Lines::here()?.open(connected(&upstream.settings, server)?, now)?;
     line.send(query);
     Ok(line)
 }

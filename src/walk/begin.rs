@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::{Delegation, Denial, DenialKind, KnownSet, Security};
+use crate::cache::{About, Delegation, Denial, DenialKind, KnownSet, Security, Upward};
 use crate::time::Time;
 use crate::trace::{Event, GoalId, Known, Limit, Purpose, Source};
 use crate::wire::{Ede, Name, Question, RecordType, RrSet};
@@ -39,11 +39,12 @@ impl Walk {
         if let Purpose::StubPriming { zone } = self.goal(id).purpose.clone() {
             return self.begin_stub_priming(id, &zone, turn);
         }
-        let (mut look, mut seen) = look(&current, turn.around, turn.now);
+        let upward = turn.around.cache.upward(&current.name);
+        let (mut look, mut seen) = look(&current, &upward, turn.around, turn.now);
         if let Some(event) = seen.take() {
             self.note(turn, id, event.clone());
             if self.sets_aside(id, &event, turn) {
-                (look, seen) = remembered(&current, turn.around, turn.now);
+                (look, seen) = remembered(&current, upward.about(), turn.now);
             } else if let Event::FromCache { source, .. } = event {
                 self.goal(id).told.push((current.name.clone(), source));
             }
@@ -75,25 +76,28 @@ impl Walk {
             Look::Denial(DenialKind::NoData, denied) => self.finish(id, Found::NoData(denied), turn),
             // What could not be proved is asked for again for those who check for themselves.
             Look::Failed(failure) if !self.checking && failure.edes().iter().any(Ede::is_dnssec) => {
-                self.descend(id, &current, turn);
+                self.descend(id, &current, &upward, turn);
             }
             Look::Failed(failure) => self.fail(id, failure, turn),
             Look::Nothing => {
                 if !self.conclude_from_spans(id, &current, turn) {
-                    self.descend(id, &current, turn);
+                    self.descend(id, &current, &upward, turn);
                 }
             }
         }
     }
 
     /// Begins at the deepest known zone cut above the question.
-    fn descend(&mut self, id: GoalId, current: &Question, turn: &mut Turn<'_, '_>) {
+    fn descend(&mut self, id: GoalId, current: &Question, upward: &Upward<'_>, turn: &mut Turn<'_, '_>) {
         // RFC 4035 §3.1.4.1: the DS set of a zone is asked from its parent.
         let parent = (current.qtype == RecordType::DS).then(|| current.name.parent()).flatten();
         let above = self.goal(id).above.as_ref().filter(|zone| current.name.is_within(zone)).map(Name::parent);
         let parent = above.unwrap_or(parent);
         let place = parent.as_ref().unwrap_or(&current.name);
-        let known = turn.around.cache.deepest(place, turn.now);
+        let known = match &parent {
+            Some(parent) => turn.around.cache.deepest(parent, turn.now),
+            None => upward.deepest(turn.now),
+        };
         if self.take_route(id, place, known.as_deref(), turn) {
             return;
         }
@@ -242,18 +246,19 @@ impl Walk {
 }
 
 /// Asks the caches: the set itself, an alias, a denial, a failure.
-fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Event>) {
-    let (cache, name, qtype) = (around.cache, &question.name, question.qtype);
+fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time) -> (Look, Option<Event>) {
+    let (name, qtype) = (&question.name, question.qtype);
+    let about = upward.about();
     let seen = |known, name: &Name, rtype, stored: Time, expires: Time, source: &Source| {
         let (age_secs, left_secs) = (now.secs_since(stored).into(), expires.secs_since(now).into());
         Some(Event::FromCache { known, name: name.clone(), rtype, age_secs, left_secs, source: source.clone() })
     };
-    if let Some(known) = cache.set(name, qtype, now) {
+    if let Some(known) = about.set(qtype, now) {
         let event = seen(Known::Set, name, qtype, known.stored, known.expires, &known.from);
         let proof = known.proof.iter().map(|set| aged(set, known.stored, now)).collect();
         return (Look::Set(aged(&known.set, known.stored, now), proof), event);
     }
-    if let Some(denial) = cache.denial(name, qtype, now) {
+    if let Some(denial) = about.denial(qtype, now) {
         let known = if denial.kind == DenialKind::NxDomain { Known::NxDomain } else { Known::NoData };
         let event = seen(known, name, qtype, denial.stored, denial.expires, &denial.from);
         return (Look::Denial(denial.kind, denied(&denial, now)), event);
@@ -261,7 +266,7 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
     // What the zone below says of itself is nothing to the zone above, which has the say over DS.
     // An alias is but a part of the answer to ANY.
     if !matches!(qtype, RecordType::CNAME | RecordType::DS | RecordType::ANY)
-        && let Some(known) = cache.set(name, RecordType::CNAME, now)
+        && let Some(known) = about.set(RecordType::CNAME, now)
     {
         let set = aged(&known.set, known.stored, now);
         let target = set.targets().next();
@@ -271,7 +276,7 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
             return (Look::Alias(vec![set], target, proof), event);
         }
     }
-    if let Some((above, denial)) = no_tree(name, around, now) {
+    if let Some((above, denial)) = no_tree(name, upward, around, now) {
         let event = seen(Known::NoTree, &above, qtype, denial.stored, denial.expires, &denial.from);
         return (Look::Denial(DenialKind::NxDomain, denied(&denial, now)), event);
     }
@@ -279,7 +284,7 @@ fn look(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Ev
         let event = seen(Known::Alias, &dname.owner, RecordType::DNAME, known.stored, known.expires, &known.from);
         return (redirect(question, dname), event);
     }
-    remembered(question, around, now)
+    remembered(question, about, now)
 }
 
 /// A DNAME above `name` that is proved, as it stands in an answer `now` (RFC 6672 §3.1). Believed unproved, one forged
@@ -311,16 +316,13 @@ fn redirect(question: &Question, dname: RrSet) -> Look {
 ///
 /// Believed of what is proved, and by those who want it so: many servers deny names that have others below them
 /// (empty non-terminals), and one forged packet would take all of a subtree away.
-fn no_tree(name: &Name, around: &Around<'_>, now: Time) -> Option<(Name, Arc<Denial>)> {
+fn no_tree(name: &Name, upward: &Upward<'_>, around: &Around<'_>, now: Time) -> Option<(Name, Arc<Denial>)> {
     let settings = around.settings;
     let believed =
-        |denial: &Arc<Denial>| denial.security == Security::Secure || settings.minimisation == Minimisation::Strict;
+        |denial: &Denial| denial.security == Security::Secure || settings.minimisation == Minimisation::Strict;
     // What others say of the names above a zone with servers that the operator names does not concern that zone.
-    let most = settings.routes.own(name).map_or(1, Name::label_count);
-    (most..name.label_count()).rev().map(|count| name.suffix(count)).find_map(|above| {
-        let denial = around.cache.no_name(&above, now).filter(believed)?;
-        Some((above, denial))
-    })
+    let least = settings.routes.own(name).map_or(1, Name::label_count);
+    upward.no_name_above(least, believed, now)
 }
 
 /// A denial as it stands in an answer `now`.
@@ -330,8 +332,8 @@ fn denied(denial: &Denial, now: Time) -> Denied {
 }
 
 /// Asks the cache whether the question failed a moment ago (RFC 9520).
-fn remembered(question: &Question, around: &Around<'_>, now: Time) -> (Look, Option<Event>) {
-    let Some(failure) = around.cache.failure(question, now) else { return (Look::Nothing, None) };
+fn remembered(question: &Question, about: About<'_>, now: Time) -> (Look, Option<Event>) {
+    let Some(failure) = about.failure(question.qtype, now) else { return (Look::Nothing, None) };
     let event = Event::FromCache {
         known: Known::Failure,
         name: question.name.clone(),

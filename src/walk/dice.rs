@@ -3,6 +3,8 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::wire::Question;
+
 /// A cryptographically strong generator (it also chooses the case of names, which a forger must not guess).
 #[derive(Debug)]
 pub struct Dice(StdRng);
@@ -28,6 +30,11 @@ impl Dice {
     /// True in one of `n` throws.
     pub fn one_in(&mut self, n: u32) -> bool {
         self.0.random_range(0..n.max(1)) == 0
+    }
+
+    /// The question in a case that nobody can guess.
+    pub(super) fn mix_case(&mut self, question: &Question) -> Question {
+        Question { name: question.name.with_case(self.bits()), ..question.clone() }
     }
 
     /// 128 random bits.

@@ -231,7 +231,7 @@ impl Goal {
 
     /// Whether the servers see only a part of the question.
     pub(super) fn hides(&self, limits: &Limits) -> bool {
-        self.minimised.question(&self.current, limits).1
+        self.minimised.hides(&self.current, limits)
     }
 
     /// Whether it asks servers to do the looking up.

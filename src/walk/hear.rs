@@ -22,7 +22,7 @@ impl Walk {
             pending.late = true;
             let after_ms = u64::try_from((now - pending.sent).as_millis()).unwrap_or(u64::MAX);
             let event = Event::Late { ask: pending.id.0, server: pending.server.clone(), after_ms };
-            turn.ready.extend(&pending.followers);
+            turn.ready.extend_from_slice(&pending.followers);
             late.push((pending.goal, pending.server.addr, event));
             silent(turn, pending);
         }
@@ -47,7 +47,8 @@ impl Walk {
             self.note(turn, pending.goal, event);
         }
         // The last is taken first: who follows may then follow again.
-        turn.ready.extend(pending.followers.iter().chain([&pending.goal]));
+        turn.ready.extend_from_slice(&pending.followers);
+        turn.ready.push(pending.goal);
         match heard {
             Heard::Reply { reply, bytes, rtt, .. } => {
                 turn.around.servers.heard(pending.server.addr, rtt, turn.now);

@@ -52,6 +52,13 @@ impl Minimised {
         (Question::new(full.name.suffix(next), TYPE), true)
     }
 
+    /// Whether the next question is a minimised one.
+    #[must_use]
+    pub fn hides(&self, full: &Question, limits: &Limits) -> bool {
+        let total = full.name.label_count();
+        self.next_labels(total, limits) < total
+    }
+
     /// The minimised name turned out to be no zone cut: shows more.
     pub fn deeper(&mut self, full: &Question, limits: &Limits) {
         let total = full.name.label_count();

@@ -32,6 +32,8 @@ mod zone;
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::cache::{Cache, Delegation, Servers};
 use crate::dnssec;
 use crate::time::Time;
@@ -53,6 +55,8 @@ pub use private::Private;
 pub use route::{Route, Routes};
 pub use servers::Avoid;
 
+/// Most walks have no longer a story: two servers are asked.
+const MOST_ENTRIES: usize = 12;
 /// The goal that is the client's question.
 const CLIENT: GoalId = GoalId(0);
 
@@ -164,7 +168,7 @@ struct Turn<'t, 'a> {
     around: &'t mut Around<'a>,
     asks: Vec<Ask>,
     forget: Vec<AskId>,
-    ready: Vec<GoalId>,
+    ready: SmallVec<[GoalId; 8]>,
 }
 
 impl Walk {
@@ -173,11 +177,14 @@ impl Walk {
     pub fn new(question: Question, settings: &WalkSettings, now: Time) -> Self {
         let goal = Goal::new(question.clone(), Purpose::Client, 0, settings.minimisation);
         let begun = Event::Goal { name: question.name, qtype: question.qtype, purpose: Purpose::Client, parent: None };
+        // Room for the story of most walks.
+        let mut log = Vec::with_capacity(MOST_ENTRIES);
+        log.push(Entry::new(now, now, CLIENT, begun));
         Self {
             goals: vec![goal],
-            pending: Vec::new(),
+            pending: Vec::with_capacity(2),
             budget: Budget::new(&settings.limits, now),
-            log: vec![Entry::new(now, now, CLIENT, begun)],
+            log,
             started: now,
             next_ask: 0,
             out_of_reach: [false; 2],
@@ -217,7 +224,7 @@ impl Walk {
 
     /// Goes on as far as possible with what was heard; `None` begins the walk, or wakes it.
     pub fn step(&mut self, now: Time, heard: Option<Heard>, around: &mut Around<'_>) -> Step {
-        let mut turn = Turn { now, around, asks: Vec::new(), forget: Vec::new(), ready: Vec::new() };
+        let mut turn = Turn { now, around, asks: Vec::new(), forget: Vec::new(), ready: SmallVec::new() };
         if self.next_ask == 0 {
             turn.ready.push(CLIENT);
         }

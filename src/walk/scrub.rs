@@ -364,6 +364,9 @@ fn group(
     limits: &SetLimits,
     dropped: &mut Vec<Dropped>,
 ) -> Vec<(RecordType, Group)> {
+    if records.is_empty() {
+        return Vec::new();
+    }
     let mut order: Vec<(RecordType, Group)> = Vec::new();
     // Nearly all replies have few sets; only for the others is an index worth its price.
     let mut index: HashMap<(Name, RecordType), usize> = HashMap::new();

@@ -4,7 +4,7 @@
 
 use crate::dnssec;
 use crate::trace::Event;
-use crate::wire::{Ede, EdnsOption, Name, Question, RecordType, ResponseCode, ede, edns};
+use crate::wire::{Ede, Edns, EdnsOption, Name, Question, RecordType, ResponseCode, ede, edns};
 
 use super::outcome::Outcome;
 use super::{CLIENT, Turn, Walk};
@@ -26,7 +26,7 @@ fn asked(question: &Question) -> Option<(u16, bool)> {
 }
 
 /// RFC 8145 §4.2: the option that goes with a question for the keys of a zone that has trust anchors, and with no other.
-pub(super) fn key_tags(proofs: &dnssec::Settings, question: &Question) -> Option<EdnsOption> {
+fn key_tags(proofs: &dnssec::Settings, question: &Question) -> Option<EdnsOption> {
     if !proofs.key_tag_option || question.qtype != RecordType::DNSKEY {
         return None;
     }
@@ -58,6 +58,13 @@ impl Walk {
                 secure: false,
             };
         }
+    }
+}
+
+/// Adds to a query which keys of the root are trusted, where that is told.
+pub(super) fn tell_key_tags(edns: Option<&mut Edns>, proofs: &dnssec::Settings, question: &Question) {
+    if let Some(edns) = edns {
+        edns.options.extend(key_tags(proofs, question));
     }
 }
 

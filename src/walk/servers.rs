@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::cache::ServerState;
 use crate::trace::{Avoided, ChoiceWhy, ServerAt};
 
 use super::Dice;
@@ -19,20 +20,22 @@ const EXPLORE_ONE_IN: u32 = 20;
 pub(super) struct Candidate {
     /// The server.
     pub(super) server: ServerAt,
-    /// Smoothed round-trip time; `None` when it was not asked before.
-    pub(super) srtt: Option<Duration>,
-    /// How often in a row it was silent.
+    /// What is known of it.
+    pub(super) state: ServerState,
+    /// How often in a row it was silent, or would be.
     pub(super) silences: u8,
     /// How often it was tried for this question.
     pub(super) tries: u32,
     /// Whether it was silent so often that others come first.
     pub(super) rests: bool,
+    /// Whether it did not know the zone a while ago.
+    pub(super) lame: bool,
 }
 
 impl Candidate {
     /// What the round trip will probably cost. A server that was silent counts as slow.
     fn cost(&self) -> Duration {
-        let known = self.srtt.unwrap_or_default();
+        let known = self.state.srtt.unwrap_or_default();
         match self.silences {
             0 => known,
             n => known.max(BAND) + BAND * u32::from(n.min(8)),
@@ -44,29 +47,31 @@ impl Candidate {
 /// faster ones more often. Those that rest are asked when nobody else is left.
 pub(super) fn choose(candidates: &[Candidate], dice: &mut Dice) -> Option<(usize, ChoiceWhy)> {
     let all_rest = candidates.iter().all(|candidate| candidate.rests);
-    let awake = |at: &usize| all_rest || !candidates[*at].rests;
-    let least = (0..candidates.len()).filter(awake).map(|at| candidates[at].tries).min()?;
-    let fresh = |at: &usize| awake(at) && candidates[*at].tries == least;
-    let fresh: Vec<usize> = (0..candidates.len()).filter(fresh).collect();
+    let awake = || candidates.iter().enumerate().filter(move |(_, candidate)| all_rest || !candidate.rests);
+    let least = awake().map(|(_, candidate)| candidate.tries).min()?;
+    let fresh = || awake().filter(move |(_, candidate)| candidate.tries == least);
+    let count = fresh().count();
     if all_rest {
-        let at = fresh[dice.below(fresh.len())];
-        return Some((at, ChoiceWhy::Resting { silences: candidates[at].silences }));
+        let (at, candidate) = fresh().nth(dice.below(count))?;
+        return Some((at, ChoiceWhy::Resting { silences: candidate.silences }));
     }
-    if let [only] = fresh[..] {
-        let why = if candidates.len() == 1 { ChoiceWhy::Only } else { why_in_band(&candidates[only], 1) };
-        return Some((only, why));
+    if count == 1 {
+        let (only, candidate) = fresh().next()?;
+        return Some((only, if candidates.len() == 1 { ChoiceWhy::Only } else { why_in_band(candidate, 1) }));
     }
-    let best = fresh.iter().map(|at| candidates[*at].cost()).min()?;
-    let (band, rest): (Vec<usize>, Vec<usize>) = fresh.iter().partition(|at| candidates[**at].cost() <= best + BAND);
-    if !rest.is_empty() && dice.one_in(EXPLORE_ONE_IN) {
-        return Some((rest[dice.below(rest.len())], ChoiceWhy::Explored));
+    let best = fresh().map(|(_, candidate)| candidate.cost()).min()?;
+    let band = || fresh().filter(move |(_, candidate)| candidate.cost() <= best + BAND);
+    let in_band = band().count();
+    if in_band < count && dice.one_in(EXPLORE_ONE_IN) {
+        let mut rest = fresh().filter(|(_, candidate)| candidate.cost() > best + BAND);
+        return rest.nth(dice.below(count - in_band)).map(|(at, _)| (at, ChoiceWhy::Explored));
     }
     // A weight of 1/(cost + 10 ms): fast servers get most questions, slow ones stay measured.
-    let weights: Vec<usize> = band.iter().map(|at| weight(candidates[*at].cost())).collect();
-    let mut left = dice.below(weights.iter().sum());
-    for (at, weight) in band.iter().zip(&weights) {
-        if left < *weight {
-            return Some((*at, why_in_band(&candidates[*at], band.len())));
+    let mut left = dice.below(band().map(|(_, candidate)| weight(candidate.cost())).sum());
+    for (at, candidate) in band() {
+        let weight = weight(candidate.cost());
+        if left < weight {
+            return Some((at, why_in_band(candidate, in_band)));
         }
         left -= weight;
     }
@@ -79,7 +84,7 @@ fn weight(cost: Duration) -> usize {
 }
 
 fn why_in_band(candidate: &Candidate, band: usize) -> ChoiceWhy {
-    match candidate.srtt {
+    match candidate.state.srtt {
         Some(srtt) => ChoiceWhy::InBand { srtt_us: u64::try_from(srtt.as_micros()).unwrap_or(u64::MAX), band },
         None => ChoiceWhy::Unknown { band },
     }
@@ -130,7 +135,8 @@ mod tests {
 
     fn candidate(last: u8, srtt_ms: Option<u64>, silences: u8, tries: u32) -> Candidate {
         let server = ServerAt { name: None, addr: IpAddr::from([192, 0, 2, last]) };
-        Candidate { server, srtt: srtt_ms.map(Duration::from_millis), silences, tries, rests: false }
+        let state = ServerState { srtt: srtt_ms.map(Duration::from_millis), ..ServerState::default() };
+        Candidate { server, state, silences, tries, rests: false, lame: false }
     }
 
     fn shares(candidates: &[Candidate]) -> Vec<usize> {

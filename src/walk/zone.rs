@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::cache::{Cache, NameServer, ServerState, Support};
 use crate::time::Time;
 use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Wrong};
@@ -11,7 +13,7 @@ use crate::wire::{Name, Question, RecordType, edns};
 use super::ask::{Ask, AskId};
 use super::goal::{AtZone, Found, Goal, How, Pending, State};
 use super::outcome::Failure;
-use super::sentinel::key_tags;
+use super::sentinel::tell_key_tags;
 use super::servers::{Candidate, choose};
 use super::{CLIENT, Turn, Walk};
 
@@ -29,6 +31,9 @@ const TCP_MOST: Duration = Duration::from_secs(3);
 const NEVER_HEARD_MOST: Duration = Duration::from_millis(400);
 /// An address of a dead IP version comes behind one that was silent this often.
 const DEAD_FAMILY: u8 = 8;
+/// The addresses of one server: few have more.
+type Addresses = SmallVec<[IpAddr; 4]>;
+
 /// Sub-questions of one client query; each costs memory although the cache may answer it.
 const MAX_GOALS: usize = 128;
 
@@ -36,13 +41,14 @@ impl Walk {
     /// Asks one more server of the zone that a goal is at, unless a reply may still come in time.
     pub(super) fn ask_next(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
         let in_time = self.pending.iter().any(|pending| pending.serves(id) && !pending.late);
-        let limits = turn.around.settings.limits.clone();
+        let most = turn.around.settings.limits.queries_per_step;
         let Some(at) = self.goal(id).at() else { return };
-        if at.queries >= limits.queries_per_step {
+        if at.queries >= most {
             return self.over_limit(id, Limit::QueriesPerStep, turn);
         }
         if let Some((server, how)) = at.redo.take() {
-            return self.send(id, server, how, ChoiceWhy::Same, turn);
+            let state = turn.around.servers.state(server.addr, turn.now);
+            return self.send(id, (server, &state), how, ChoiceWhy::Same, turn);
         }
         if in_time {
             return;
@@ -74,7 +80,8 @@ impl Walk {
             let tcp = |server: &ServerAt| servers.state(server.addr, turn.now).tcp != Support::No;
             let Some(server) = at.silent_over_udp(tcp).filter(|_| !has_fallback) else { break };
             let how = How { transport: Transport::Tcp, edns: true, cookie: true, why: AskWhy::TcpAfterSilence };
-            self.send(id, server, how, ChoiceWhy::Same, turn);
+            let state = servers.state(server.addr, turn.now);
+            self.send(id, (server, &state), how, ChoiceWhy::Same, turn);
             asked += 1;
         }
         asked > 0
@@ -85,9 +92,9 @@ impl Walk {
         if self.join(id, turn) {
             return true;
         }
-        let candidates = self.candidates(id, turn);
+        let mut candidates = self.candidates(id, turn);
         let Some((chosen, choice)) = choose(&candidates, turn.around.dice) else { return false };
-        let Candidate { server, rests, tries, .. } = candidates[chosen].clone();
+        let Candidate { server, state, rests, tries, .. } = candidates.swap_remove(chosen);
         if let Some(at) = self.goal(id).at() {
             at.tried(&server).rested = rests;
         }
@@ -97,17 +104,17 @@ impl Walk {
         if last_try && hidden {
             self.goal(id).minimised.give_up();
         }
-        let edns = turn.around.servers.state(server.addr, turn.now).edns != Support::No || self.is_signed(id, turn);
+        let edns = state.edns != Support::No || self.is_signed(id, turn);
         let limits = &turn.around.settings.limits;
         let goal = self.goal(id);
-        let why = match goal.minimised.question(&goal.current, limits) {
+        let why = match goal.hides(limits) {
             _ if matches!(goal.purpose, Purpose::Priming | Purpose::StubPriming { .. }) => AskWhy::Priming,
-            (_, false) if goal.is_forwarded() => AskWhy::Forwarded,
-            (_, true) => AskWhy::Minimised,
-            (_, false) if last_try && hidden => AskWhy::FullAfterTrouble,
-            (_, false) => AskWhy::Full,
+            false if goal.is_forwarded() => AskWhy::Forwarded,
+            true => AskWhy::Minimised,
+            false if last_try && hidden => AskWhy::FullAfterTrouble,
+            false => AskWhy::Full,
         };
-        self.send(id, server, How { transport: Transport::Udp, edns, cookie: true, why }, choice, turn);
+        self.send(id, (server, &state), How { transport: Transport::Udp, edns, cookie: true, why }, choice, turn);
         true
     }
 
@@ -120,9 +127,13 @@ impl Walk {
     /// Waits for another goal's ask when that is the same minimised question to the same zone: look-ups of several
     /// name servers walk down the same path.
     fn join(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let limits = &turn.around.settings.limits;
+        if self.pending.is_empty() || !self.goal(id).hides(limits) {
+            return false;
+        }
         let goal = self.goal(id);
-        let (question, minimised) = goal.minimised.question(&goal.current, &turn.around.settings.limits);
-        let Some(zone) = goal.at().map(|at| at.cut.zone.clone()).filter(|_| minimised) else { return false };
+        let (question, _) = goal.minimised.question(&goal.current, limits);
+        let Some(zone) = goal.at().map(|at| at.cut.zone.clone()) else { return false };
         let same = |pending: &&mut Pending| {
             pending.minimised && !pending.late && pending.question == question && pending.zone == zone
         };
@@ -141,12 +152,12 @@ impl Walk {
         let limits = &settings.limits;
         let (cache, servers, now) = (turn.around.cache, turn.around.servers, turn.now);
         let pending = self.pending.iter().filter(|pending| pending.goal == id && !pending.late);
-        let waiting: Vec<IpAddr> = pending.map(|pending| pending.server.addr).collect();
+        let waiting: SmallVec<[IpAddr; 4]> = pending.map(|pending| pending.server.addr).collect();
         let out_of_reach = self.out_of_reach;
         let Some(at) = self.goal(id).at() else { return Vec::new() };
         let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
         let most_tries = if has_fallback { 1 } else { limits.tries_per_address };
-        let mut usable: Vec<(Candidate, bool)> = Vec::new();
+        let mut usable: Vec<Candidate> = Vec::with_capacity(at.cut.servers.len().min(limits.servers_per_zone));
         let mut avoided: Vec<(ServerAt, Avoided)> = Vec::new();
         for server in at.cut.servers.iter().take(limits.servers_per_zone) {
             let addrs = addresses(server, at, most_tries, cache, now);
@@ -155,7 +166,7 @@ impl Walk {
                 let in_time = waiting.contains(&addr);
                 let family = if addr.is_ipv4() { settings.ipv4 } else { settings.ipv6 };
                 let spent = at.is_spent(addr, most_tries);
-                let listed = usable.iter().any(|(candidate, _)| candidate.server.addr == addr);
+                let listed = usable.iter().any(|candidate| candidate.server.addr == addr);
                 if spent || listed || in_time || !family {
                     continue;
                 }
@@ -171,23 +182,32 @@ impl Walk {
                 let dead = out_of_reach[usize::from(addr.is_ipv6())] || servers.family_is_dead(addr);
                 let silences = if dead { state.silences.saturating_add(DEAD_FAMILY) } else { state.silences };
                 let rests = at.rests(addr).unwrap_or_else(|| state.resting(now));
-                usable.push((Candidate { server, srtt: state.srtt, silences, tries, rests }, lame));
+                usable.push(Candidate { server, state, silences, tries, rests, lame });
             }
         }
         for (server, why) in &avoided {
             at.problem(server, Wrong::Avoided { why: *why }, true);
         }
-        let zone = at.cut.zone.clone();
+        let cut = at.cut.clone();
         for (server, why) in avoided {
-            self.note(turn, id, Event::NotAsked { zone: zone.clone(), server, why });
+            self.note(turn, id, Event::NotAsked { zone: cut.zone.clone(), server, why });
         }
         // Servers that were lame a while ago are asked when there is nobody else.
-        let all_lame = usable.iter().all(|(_, lame)| *lame);
-        usable.into_iter().filter(|(_, lame)| all_lame || !lame).map(|(candidate, _)| candidate).collect()
+        if !usable.iter().all(|candidate| candidate.lame) {
+            usable.retain(|candidate| !candidate.lame);
+        }
+        usable
     }
 
-    /// Sends the next question to `server`.
-    fn send(&mut self, id: GoalId, server: ServerAt, how: How, choice: ChoiceWhy, turn: &mut Turn<'_, '_>) {
+    /// Sends the next question to a server, of which `state` is known.
+    fn send(
+        &mut self,
+        id: GoalId,
+        (server, state): (ServerAt, &ServerState),
+        how: How,
+        choice: ChoiceWhy,
+        turn: &mut Turn<'_, '_>,
+    ) {
         let settings = turn.around.settings;
         let validates = self.validates(turn);
         if let Err(limit) = self.budget.spend_query(&settings.limits, turn.now) {
@@ -204,13 +224,8 @@ impl Walk {
         let attempt = at.attempt(&server, how.transport);
         // Over TCP nobody off the path can forge, so the case need not carry entropy.
         let check_case = settings.case_randomisation && how.transport == Transport::Udp;
-        let mut sent = question.clone();
-        if check_case {
-            sent.name = question.name.with_case(turn.around.dice.bits());
-        }
-        let state = turn.around.servers.state(server.addr, turn.now);
-        let patience = patience(&state, how.transport);
-        let patience = if forwarded { patience.max(FORWARD_LEAST) } else { patience };
+        let sent = if check_case { turn.around.dice.mix_case(&question) } else { question.clone() };
+        let patience = patience(state, how.transport).max(if forwarded { FORWARD_LEAST } else { Duration::ZERO });
         let event = Event::Asked {
             ask: ask.0,
             zone: zone.clone(),
@@ -223,11 +238,9 @@ impl Walk {
             patience_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
         };
         self.note(turn, id, event);
-        let mut edns = turn.around.opt(&server, &state, how, attempt);
+        let mut edns = turn.around.opt(&server, state, how, attempt);
         let cookie = edns.as_ref().and_then(|edns| edns.option(edns::COOKIE)?.first_chunk().copied());
-        if let Some(edns) = edns.as_mut().filter(|_| validates) {
-            edns.options.extend(key_tags(&turn.around.settings.proofs, &question));
-        }
+        tell_key_tags(edns.as_mut().filter(|_| validates), &settings.proofs, &question);
         turn.asks.push(Ask {
             id: ask,
             server: (server.addr, port).into(),
@@ -241,8 +254,7 @@ impl Walk {
             check_case,
             give_up: patience + LISTEN_ON,
         });
-        let (sent, late_at) = (turn.now, turn.now + patience);
-        let pending = Pending {
+        self.pending.push(Pending {
             id: ask,
             goal: id,
             followers: Vec::new(),
@@ -253,11 +265,10 @@ impl Walk {
             forwarded,
             how,
             cookie,
-            sent,
-            late_at,
+            sent: turn.now,
+            late_at: turn.now + patience,
             late: false,
-        };
-        self.pending.push(pending);
+        });
     }
 
     /// Looks up addresses of servers that have none yet; true if that may help.
@@ -429,11 +440,13 @@ impl Walk {
 
 /// All addresses of one server of a zone: its glue, or what is known of its name; when none of them answers, what the
 /// zone of its name was delegated with.
-fn addresses(server: &NameServer, at: &AtZone, tries: u32, cache: &Cache, now: Time) -> Vec<IpAddr> {
-    let known = |rtype| cache.set(&server.name, rtype, now).map(|known| known.set.addresses().collect::<Vec<_>>());
-    let mut addrs = server.addrs.to_vec();
+fn addresses(server: &NameServer, at: &AtZone, tries: u32, cache: &Cache, now: Time) -> Addresses {
+    let mut addrs = Addresses::from_slice(&server.addrs);
     if addrs.is_empty() {
-        addrs.extend(known(RecordType::A).into_iter().chain(known(RecordType::AAAA)).flatten());
+        let about = cache.about(&server.name);
+        for known in [RecordType::A, RecordType::AAAA].into_iter().filter_map(|rtype| about.set(rtype, now)) {
+            addrs.extend(known.set.addresses());
+        }
     }
     addrs.extend(at.found.iter().filter(|(name, _)| *name == server.name).map(|(_, addr)| *addr));
     if addrs.iter().all(|addr| at.is_spent(*addr, tries)) {
@@ -444,7 +457,7 @@ fn addresses(server: &NameServer, at: &AtZone, tries: u32, cache: &Cache, now: T
 
 /// The addresses that a server's own zone, or one above it, was delegated with: as good as glue, and better than
 /// none when the zone itself names an address that does not work.
-fn glue_of_its_own_zone(cache: &Cache, server: &Name, now: Time) -> Vec<IpAddr> {
+fn glue_of_its_own_zone(cache: &Cache, server: &Name, now: Time) -> Addresses {
     /// Cuts above a name that are worth a look.
     const CUTS: usize = 4;
     let mut place = Some(server.clone());
@@ -452,11 +465,11 @@ fn glue_of_its_own_zone(cache: &Cache, server: &Name, now: Time) -> Vec<IpAddr> 
         let Some(cut) = place.and_then(|place| cache.deepest(&place, now)) else { break };
         let glue = cut.servers.iter().find(|known| known.name == *server && !known.addrs.is_empty());
         if let Some(glue) = glue {
-            return glue.addrs.to_vec();
+            return Addresses::from_slice(&glue.addrs);
         }
         place = cut.zone.parent();
     }
-    Vec::new()
+    Addresses::new()
 }
 
 fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event {

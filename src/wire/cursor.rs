@@ -56,8 +56,22 @@ impl<'a> Cursor<'a> {
     /// When the name is bad but its end is known, the cursor stands behind it, so that the record can be
     /// passed over; else it stands where it stood, and [`Cursor::skip_name`] would fail as well.
     pub(crate) fn name(&mut self) -> Result<Name, Fault> {
+        match self.whole_name() {
+            Ok((name, end)) => {
+                self.at = end;
+                Ok(name)
+            }
+            Err(fault) => {
+                self.skip_name()?;
+                Err(fault)
+            }
+        }
+    }
+
+    /// The name at the cursor, and where it ends.
+    fn whole_name(&self) -> Result<(Name, usize), Fault> {
         let start = self.at;
-        self.skip_name()?;
+        let mut end = None;
         let mut wire = SmallVec::<[u8; 40]>::new();
         // RFC 1035 §4.1.4: a pointer leads to a prior occurrence. Each must lead before the place from where the
         // last run of labels was read, which rules out loops.
@@ -65,6 +79,8 @@ impl<'a> Cursor<'a> {
         loop {
             let len = usize::from(*self.message.get(at).ok_or(Fault::Short)?);
             if len > MAX_LABEL {
+                // The first pointer ends the name where it stands.
+                end.get_or_insert(at + 2);
                 at = self.pointer(at, bound)?;
                 bound = at;
                 pointers += 1;
@@ -86,7 +102,7 @@ impl<'a> Cursor<'a> {
                 return Err(Fault::LongName);
             }
             if is_end {
-                return Ok(Name::from_checked(wire));
+                return Ok((Name::from_checked(wire), end.unwrap_or(at + 1)));
             }
         }
     }

@@ -144,17 +144,7 @@ impl<'b> Writer<'b> {
 
     /// Adds an OPT record to the additional section, limit or not; options beyond 65535 octets are left out.
     pub fn opt(&mut self, edns: &Edns) {
-        let Edns { version, udp_size, dnssec_ok, .. } = *edns;
-        let mut len = 0u16;
-        let fitting = edns.options.iter().take_while(|option| {
-            let longer = u16::try_from(option.data.len() + 4).ok().and_then(|more| len.checked_add(more));
-            longer.map(|longer| len = longer).is_some()
-        });
-        let fitting = fitting.count();
-        OptFields { udp_size, rcode_high: self.rcode.high(), version, dnssec_ok }.write(len, self.out);
-        for option in &edns.options[..fitting] {
-            write_option(option.code, [&option.data, &[]], self.out);
-        }
+        write_opt(edns, self.rcode.high(), self.out);
         self.counts[3] += 1;
     }
 
@@ -328,10 +318,28 @@ fn stands_at(mut at: usize, tail: &[u8], message: &[u8]) -> bool {
 
 /// Appends a query with one question and, if given, an OPT record. `flags` usually hold RD and CD alone.
 pub fn write_query(id: u16, question: &Question, flags: Flags, edns: Option<&Edns>, out: &mut Vec<u8>) {
-    let mut writer = Writer::new(id, flags.with_opcode(OpCode::Query), out);
-    writer.question(question);
-    if let Some(edns) = edns {
-        writer.opt(edns);
+    // A single name has nothing to be compressed by: no writer is needed.
+    for word in [id, flags.with_opcode(OpCode::Query).0, 1, 0, 0, u16::from(edns.is_some())] {
+        out.extend_from_slice(&word.to_be_bytes());
     }
-    writer.finish();
+    out.extend_from_slice(question.name.wire());
+    out.extend_from_slice(&u16::from(question.qtype).to_be_bytes());
+    out.extend_from_slice(&u16::from(question.class).to_be_bytes());
+    if let Some(edns) = edns {
+        write_opt(edns, 0, out);
+    }
+}
+
+fn write_opt(edns: &Edns, rcode_high: u8, out: &mut Vec<u8>) {
+    let Edns { version, udp_size, dnssec_ok, .. } = *edns;
+    let mut len = 0u16;
+    let fitting = edns.options.iter().take_while(|option| {
+        let longer = u16::try_from(option.data.len() + 4).ok().and_then(|more| len.checked_add(more));
+        longer.map(|longer| len = longer).is_some()
+    });
+    let fitting = fitting.count();
+    OptFields { udp_size, rcode_high, version, dnssec_ok }.write(len, out);
+    for option in &edns.options[..fitting] {
+        write_option(option.code, [&option.data, &[]], out);
+    }
 }
