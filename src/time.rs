@@ -76,6 +76,36 @@ impl Time {
     }
 }
 
+/// Year, month, day, hour, minute and second in UTC of a moment in seconds since 1970.
+#[must_use]
+pub const fn calendar(unix_secs: u64) -> [u64; 6] {
+    // Howard Hinnant's days to civil: years begin in March, so that a leap day is the last of its year.
+    let days = unix_secs / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + (month <= 2) as u64;
+    [year, month, day, unix_secs / 3600 % 24, unix_secs / 60 % 60, unix_secs % 60]
+}
+
+/// Seconds since 1970 of year, month, day, hour, minute and second in UTC; `None` when there is no such moment.
+#[must_use]
+pub fn unix_secs(moment: [u64; 6]) -> Option<u64> {
+    let [year, month, day, hour, minute, second] = moment;
+    if !(1970..10_000).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 {
+        return None;
+    }
+    let (year, from_march) = (year - u64::from(month <= 2), (month + 9) % 12);
+    let day_of_era = year % 400 * 365 + year % 400 / 4 - year % 400 / 100 + (153 * from_march + 2) / 5 + day - 1;
+    let minutes = ((year / 400 * 146_097 + day_of_era).checked_sub(719_468)? * 24 + hour) * 60;
+    let secs = minutes.checked_add(minute)?.checked_mul(60)?.checked_add(second)?;
+    // The thirtieth of February is another day, and so no such moment.
+    Some(secs).filter(|secs| calendar(*secs) == moment)
+}
+
 impl Add<Duration> for Time {
     type Output = Self;
 
@@ -109,5 +139,24 @@ mod tests {
                 assert!(shown == 0 || now.after_ttl(shown) == ends);
             }
         }
+    }
+
+    /// As `date -u +%s` has them.
+    #[test]
+    fn moments_are_those_of_the_calendar() {
+        for (moment, secs) in [
+            ([1970, 1, 1, 0, 0, 0], 0),
+            ([2000, 2, 29, 23, 59, 59], 951_868_799),
+            ([2026, 12, 1, 12, 0, 0], 1_796_126_400),
+            ([2100, 3, 1, 0, 0, 0], 4_107_542_400),
+            ([2106, 2, 7, 6, 28, 15], u32::MAX.into()),
+        ] {
+            assert_eq!((calendar(secs), unix_secs(moment)), (moment, Some(secs)));
+        }
+        for none in [[2026, 2, 29, 0, 0, 0], [2026, 13, 1, 0, 0, 0], [2026, 4, 31, 0, 0, 0], [2026, 1, 0, 0, 0, 0]] {
+            assert_eq!(unix_secs(none), None, "{none:?}");
+        }
+        assert_eq!((unix_secs([1969, 12, 31, 0, 0, 0]), unix_secs([2026, 1, 1, 24, 0, 0])), (None, None));
+        assert!((0..60_000).map(|day| day * 86_399).all(|secs| unix_secs(calendar(secs)) == Some(secs)));
     }
 }

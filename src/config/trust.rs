@@ -1,6 +1,7 @@
 //! The settings with which trust begins and ends: trust anchors and negative trust anchors.
 
 use crate::dnssec::Anchors;
+use crate::time::{calendar, unix_secs};
 use crate::wire::Name;
 
 use super::value::{Element, Setting};
@@ -84,60 +85,23 @@ fn moment_secs(text: &str) -> Option<u64> {
     };
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
-    let fits = year >= 1970 && (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day);
-    if !fits || hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let days = year_days(year) + (1..month).map(|month| month_days(year, month)).sum::<u64>() + day - 1;
-    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+    unix_secs([year, month, day, hour, minute, second])
 }
 
 /// A moment in the form that [`moment_secs`] reads.
 fn moment_text(secs: u64) -> String {
-    let (mut days, clock) = (secs / 86_400, secs % 86_400);
-    let (mut year, mut month) = (1970, 1);
-    while days >= year_days(year + 1) - year_days(year) {
-        days -= year_days(year + 1) - year_days(year);
-        year += 1;
-    }
-    while days >= month_days(year, month) {
-        days -= month_days(year, month);
-        month += 1;
-    }
-    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
-    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", days + 1)
-}
-
-/// Days from the beginning of 1970 to that of `year`.
-fn year_days(year: u64) -> u64 {
-    let leaps = |year: u64| year / 4 - year / 100 + year / 400;
-    (year - 1970) * 365 + leaps(year - 1) - leaps(1969)
-}
-
-fn month_days(year: u64, month: u64) -> u64 {
-    match month {
-        2 => 28 + u64::from(year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400)),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
+    let [year, month, day, hour, minute, second] = calendar(secs);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// As `date -u +%s` has them.
     #[test]
-    fn moments_are_those_of_the_calendar() {
-        for (text, secs) in [
-            ("1970-01-01T00:00:00Z", 0),
-            ("2000-02-29T23:59:59Z", 951_868_799),
-            ("2026-12-01T12:00:00Z", 1_796_126_400),
-            ("2100-03-01T00:00:00Z", 4_107_542_400),
-        ] {
-            assert_eq!(moment_secs(text), Some(secs), "{text}");
-            assert_eq!(moment_text(secs), text);
-        }
+    fn moments_are_whole_seconds_in_utc() {
+        assert_eq!(moment_secs("2026-12-01T12:00:00Z"), Some(1_796_126_400));
+        assert_eq!(moment_text(1_796_126_400), "2026-12-01T12:00:00Z");
         for none in ["2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-12-01", "2026-12-01T24:00:00Z", "x", ""] {
             assert_eq!(moment_secs(none), None, "{none}");
         }

@@ -8,6 +8,7 @@ use data_encoding::{BASE32HEX_NOPAD, BASE64, HEXUPPER};
 use super::super::cursor::Cursor;
 use super::super::{Fault, RecordType};
 use super::{Quoted, svcb, type_name};
+use crate::time::calendar;
 
 /// How one field of RDATA is shown.
 #[derive(Clone, Copy, Debug)]
@@ -209,25 +210,6 @@ fn bitmap(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Fault> {
 
 /// Seconds since 1970 as YYYYMMDDHHmmSS.
 fn moment(secs: u32, text: &mut String) -> fmt::Result {
-    let (mut days, secs) = (secs / 86_400, secs % 86_400);
-    let leap = |year: u32| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let (mut year, mut month) = (1970, 1);
-    // At most 136 years and 12 months: 32 bits end in 2106.
-    loop {
-        let in_year = if leap(year) { 366 } else { 365 };
-        if days < in_year {
-            break;
-        }
-        days -= in_year;
-        year += 1;
-    }
-    for in_month in [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < in_month {
-            break;
-        }
-        days -= in_month;
-        month += 1;
-    }
-    let (hour, minute, second) = (secs / 3600, secs / 60 % 60, secs % 60);
-    write!(text, "{year:04}{month:02}{:02}{hour:02}{minute:02}{second:02}", days + 1)
+    let [year, month, day, hour, minute, second] = calendar(secs.into());
+    write!(text, "{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
 }
