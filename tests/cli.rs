@@ -49,6 +49,13 @@ fn check_names_every_mistake_on_standard_error_and_ends_with_2() {
 fn misuse_ends_with_2_and_help_with_0() {
     assert_eq!(rootwalk(&["chekc"]).status.code(), Some(2));
     assert_eq!(rootwalk(&["check"]).status.code(), Some(2));
+    for command in ["serve", "lab"] {
+        let portless = rootwalk(&[command, "--listen", "127.0.0.1"]);
+        assert!(
+            portless.status.code() == Some(2) && text(&portless.stderr).contains("such as 127.0.0.1:53"),
+            "{portless:?}"
+        );
+    }
     assert_eq!(rootwalk(&["check", "/nonexistent.toml"]).status.code(), Some(2));
     let help = rootwalk(&["--help"]);
     assert_eq!(help.status.code(), Some(0));

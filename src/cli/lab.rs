@@ -24,12 +24,12 @@ pub(super) struct Stage {
     /// Use the lab of this folder (a lab.toml with zone files) instead of the one that is compiled in.
     #[arg(long, value_name = "DIR")]
     zones: Option<PathBuf>,
-    /// Write the trust anchor of the lab's root to this file, as DS and DNSKEY records (unbound, dig); a name that
+    /// Write the trust anchor of the lab's root to this file, as DS and DNSKEY records (unbound); a name that
     /// ends in `.keys` gets the form of BIND's bind.keys (delv, named).
     #[arg(long, value_name = "FILE")]
     trust_anchor_out: Option<PathBuf>,
     /// Let the resolver listen here, over UDP and TCP [default: 127.0.0.1:5300]; may be given several times.
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address)]
     listen: Vec<SocketAddr>,
     /// The port of all authoritative servers; 0 takes a free one [default: the port of lab.toml, 10053].
     #[arg(long, value_name = "PORT")]

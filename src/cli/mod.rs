@@ -9,6 +9,7 @@ mod trace;
 
 use std::ffi::OsString;
 use std::io::{self, StdoutLock};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,7 +36,7 @@ Examples:
   rootwalk lab                               an Internet of your own, and a resolver in it
   rootwalk trace www.example.com --lab       how one name is found there, step by step
   rootwalk trace example.org MX --json       the same in the Internet, as JSON
-  rootwalk fetch https://www.example.com/    how a page is fetched, from the first cache to the last octet
+  rootwalk fetch https://www.example.com/    how a page is fetched, step by step
   rootwalk serve --listen 127.0.0.1:5300     answer clients on this machine
   rootwalk check /etc/rootwalk.toml          say whether a configuration is right
 
@@ -120,6 +121,11 @@ pub fn main() -> ExitCode {
         Command::Fetch(fetch) => fetch.run(),
         Command::Check(check) => check.run(),
     }
+}
+
+/// An address to listen on.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "expected an address with a port, such as 127.0.0.1:53 or [::1]:53")
 }
 
 /// Writes to standard output and ends with `code`, or says why it cannot.

@@ -15,7 +15,7 @@ pub(super) struct Serve {
     #[command(flatten)]
     configuration: Configuration,
     /// Listen here, over UDP and TCP, instead of where the configuration says; may be given several times.
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = super::address)]
     listen: Vec<SocketAddr>,
 }
 

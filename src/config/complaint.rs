@@ -78,6 +78,16 @@ pub enum Problem {
         /// What may stand there.
         expected: String,
     },
+    /// A value in a list that the key cannot take.
+    #[error("`{key}` cannot hold {}: expected {expected}", plain(found))]
+    WrongEntry {
+        /// The key with its section.
+        key: String,
+        /// What stands there.
+        found: String,
+        /// What may stand there.
+        expected: String,
+    },
     /// Something else where a section must stand.
     #[error("`{section}` must be {expected}")]
     NotASection {

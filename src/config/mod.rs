@@ -82,8 +82,11 @@ pub fn load(sources: &Sources<'_>) -> Result<Settings, ConfigError> {
         },
     };
     if complaints.is_empty() {
+        // With variables or flags it may not be the file that is to be changed.
+        let alone = sources.variables.is_empty() && sources.assignments.is_empty();
+        let place = sources.file.filter(|_| alone).map_or(Place::Together, |path| Place::WholeFile(path.to_owned()));
         let problems = check(&settings).into_iter();
-        complaints = problems.map(|problem| Complaint { place: Place::Together, problem }).collect();
+        complaints = problems.map(|problem| Complaint { place: place.clone(), problem }).collect();
     }
     if complaints.is_empty() { Ok(settings) } else { Err(ConfigError(complaints)) }
 }

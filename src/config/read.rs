@@ -8,6 +8,7 @@ use super::complaint::{Found, nearest, not_a_section};
 use super::lists::{LISTS, ROOT_HINT, Written};
 use super::settings::{Given, Key, SECTIONS, Section};
 use super::tables::RootHint;
+use super::value::Culprit;
 use super::{Complaint, Problem, Settings};
 
 /// What an environment variable of ours starts with.
@@ -53,10 +54,17 @@ fn keys(section: &'static Section, table: &DeTable<'_>, text: &str, settings: &m
         match key(section, name.get_ref()) {
             Err(problem) => found.push((name.span().start, problem)),
             Ok(key) if (key.set)(settings, Given::Toml(value.get_ref())) => {}
-            Ok(key) => {
-                let written = text.get(value.span()).unwrap_or_default();
-                found.push((value.span().start, wrong(section, key, written)));
-            }
+            Ok(key) => match (key.culprit)(value.get_ref()) {
+                Some(Culprit { span, expected }) => {
+                    let entry = text.get(span.clone()).unwrap_or_default().to_owned();
+                    let key = format!("{}.{}", section.name, key.name);
+                    found.push((span.start, Problem::WrongEntry { key, found: entry, expected }));
+                }
+                None => {
+                    let written = text.get(value.span()).unwrap_or_default();
+                    found.push((value.span().start, wrong(section, key, written)));
+                }
+            },
         }
     }
     found

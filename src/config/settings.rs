@@ -14,7 +14,7 @@ use super::hosts::Hosts;
 use super::nets::{loopback_nets, mapped_net, private_nets};
 use super::tables::{BalancedHost, ForwardZone, RootHint, StubZone};
 use super::trust::{NegativeTrustAnchor, TrustAnchor};
-use super::value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, ServerAddress, Setting};
+use super::value::{Bytes, Culprit, Dns64Prefix, Hex, LocalRecord, Secret, ServerAddress, Setting};
 use crate::wire::Name;
 
 /// A value on its way into a setting.
@@ -43,6 +43,8 @@ pub(super) struct Key {
     pub(super) doc: &'static [&'static str],
     /// What may stand there, in words.
     pub(super) expected: fn() -> String,
+    /// In a list that cannot be taken, the first entry that is at fault.
+    pub(super) culprit: fn(&DeValue<'_>) -> Option<Culprit>,
     /// The words that may stand there, each with what it means.
     pub(super) words: fn() -> &'static [(&'static str, &'static str)],
     /// The default, as TOML.
@@ -104,6 +106,7 @@ macro_rules! settings {
                 name: stringify!($key),
                 doc: &[$($doc),*],
                 expected: || within::<$type>(&[$($range)?]),
+                culprit: <$type as Setting>::culprit,
                 words: <$type as Setting>::words,
                 default: || <$type as Setting>::show(&$Section::default().$key),
                 set: |settings, given| {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
 use ipnet::{IpNet, Ipv6Net};
 use toml::de::DeValue;
@@ -23,6 +24,11 @@ pub(super) trait Setting: Sized {
         &[]
     }
 
+    /// In a list that cannot be read, the first entry that is at fault.
+    fn culprit(_list: &DeValue<'_>) -> Option<Culprit> {
+        None
+    }
+
     /// Reads a TOML value; by default only a string will do, read as text.
     fn from_toml(value: &DeValue<'_>) -> Option<Self> {
         match value {
@@ -30,6 +36,14 @@ pub(super) trait Setting: Sized {
             _ => None,
         }
     }
+}
+
+/// The entry for whose sake a list cannot be read.
+pub(super) struct Culprit {
+    /// Where it stands in the file.
+    pub(super) span: Range<usize>,
+    /// What is expected there.
+    pub(super) expected: String,
 }
 
 /// The element of a setting that is a list.
@@ -206,7 +220,8 @@ impl LocalRecord {
 
 impl Setting for LocalRecord {
     fn expected() -> String {
-        "a record, such as \"nas.lan. 300 IN A 192.168.1.2\"".into()
+        "a record, such as \"nas.lan. 300 IN A 192.168.1.2\", and no wildcard, SOA, NS, DNAME or what signs a zone"
+            .into()
     }
 
     fn from_text(text: &str) -> Option<Self> {
@@ -276,6 +291,11 @@ impl<T: Element> Setting for Vec<T> {
         }
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         parts.map(T::from_text).collect()
+    }
+
+    fn culprit(list: &DeValue<'_>) -> Option<Culprit> {
+        let wrong = list.as_array()?.iter().find(|item| T::from_toml(item.get_ref()).is_none())?;
+        Some(Culprit { span: wrong.span(), expected: T::expected() })
     }
 
     fn from_toml(value: &DeValue<'_>) -> Option<Self> {
