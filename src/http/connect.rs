@@ -387,8 +387,8 @@ fn why<G: Guide>(race: Race<'_, G>, failed: [Option<Unconnected>; 2]) -> Unconne
         None => {}
     }
     let [v6, v4] = failed;
-    // A failure says more than that there is no such record.
-    let nothing = |why: &Unconnected| matches!(why, Unconnected::Dns { rcode: ResponseCode::NoError, .. });
+    // A failure says more than that there is no such record, and so does a sentence about one that was withheld.
+    let nothing = |why: &Unconnected| matches!(why, Unconnected::Dns { rcode: ResponseCode::NoError, ede: None });
     let unknown = Unconnected::Dns { rcode: ResponseCode::ServFail, ede: None };
     match v4 {
         Some(why) if v6.is_none() || !nothing(&why) => why,

@@ -73,6 +73,8 @@ impl Fault {
     /// What happened, in a few words.
     pub(super) const fn heading(self) -> &'static str {
         match self {
+            // RFC 8914 §4.16 to §4.19: what a resolver could give and does not.
+            Self::Dns { info_code: Some(15..=18), .. } => "The name is blocked here",
             Self::Dns { rcode: ResponseCode::NXDomain, .. } => "There is no such name",
             Self::Dns { rcode: ResponseCode::NoError, .. } => "The name has no address",
             Self::Dns { .. } | Self::Unasked => "The name cannot be resolved",
@@ -91,6 +93,10 @@ impl Fault {
     /// What whoever asked can do.
     pub(super) const fn advice(self) -> &'static str {
         match self {
+            Self::Dns { info_code: Some(15..=18), .. } => {
+                "The resolver keeps back what the name points to. The walk says by which rule; whoever runs the resolver \
+                 can change that."
+            }
             Self::Dns { rcode: ResponseCode::NXDomain, .. } => {
                 "Look at the spelling of the name. If it is right, its owner has taken it away or not made it yet."
             }

@@ -1,10 +1,11 @@
 //! The fields of one message that end at the next hop, and those that every hop adds (RFC 9110 §7.6).
 
 use axum::http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, MAX_FORWARDS, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    TE, TRANSFER_ENCODING, UPGRADE, VIA,
 };
-use axum::http::{HeaderMap, Version};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Version};
 
 /// Our name in Via and Proxy-Status.
 pub(super) const PSEUDONYM: &str = "rootwalk";
@@ -51,6 +52,19 @@ pub(super) fn add_via(headers: &mut HeaderMap, version: Version) {
     if let Ok(via) = HeaderValue::from_str(&format!("{version} {PSEUDONYM}")) {
         headers.append(VIA, via);
     }
+}
+
+/// Whether the next hop may get this request: OPTIONS and TRACE may say how many do (RFC 9110 §7.6.2), and that number
+/// goes down by one.
+pub(super) fn may_go_on(head: &mut Parts) -> bool {
+    if head.method != Method::OPTIONS && head.method != Method::TRACE {
+        return true;
+    }
+    let Some(left) = head.headers.get(MAX_FORWARDS).and_then(|left| left.to_str().ok()?.parse::<u32>().ok()) else {
+        return true;
+    };
+    head.headers.insert(MAX_FORWARDS, left.saturating_sub(1).into());
+    left > 0
 }
 
 /// Whether a message was here before (RFC 9110 §7.6.3).
@@ -120,6 +134,20 @@ mod tests {
         assert!(!was_here(&given));
         add_via(&mut given, Version::HTTP_11);
         assert!(was_here(&given));
+    }
+
+    #[test]
+    fn the_last_hop_is_the_one_that_was_named() {
+        for (method, given, goes, then) in [
+            ("OPTIONS", "0", false, "0"),
+            ("TRACE", "3", true, "2"),
+            ("OPTIONS", "x", true, "x"),
+            ("GET", "0", true, "0"),
+        ] {
+            let request = axum::http::Request::builder().method(method).header("max-forwards", given);
+            let (mut head, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!((may_go_on(&mut head), &head.headers[MAX_FORWARDS]), (goes, &HeaderValue::from_static(then)));
+        }
     }
 
     #[test]

@@ -137,6 +137,10 @@ pub(super) async fn forward(front: &Front, request: Request, client: Client<'_>)
     if hop::was_here(&head.headers) {
         return Err(Fault::Loop.problem("this request was here before, as its Via says", ""));
     }
+    if !hop::may_go_on(&mut head) {
+        let sentence = "the request goes no further than this proxy, as its Max-Forwards says";
+        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, sentence));
+    }
     // What carries a body cannot change the protocol: nobody could say where the body ends.
     let upgrade = hop::upgrade(&head.headers).filter(|_| body.is_end_stream());
     let upgraded = upgrade.is_some().then(|| head.extensions.remove::<OnUpgrade>()).flatten();

@@ -136,6 +136,9 @@ fn a_failure_of_dns_is_told_with_its_sentence_and_a_link_to_the_walk() {
     assert!(link.contains("/t/"), "{link}");
     let walk = curl(&["-H", "Accept: application/json", link]).json();
     assert_eq!((&walk["schema"], &walk["rcode"]), (&"rootwalk.trace/1".into(), &"SERVFAIL".into()));
+    let withheld = through(*LAB, &["-H", "Accept: text/html", "http://www.rebind.lab/"]);
+    assert!(withheld.text().contains("blocked here") && withheld.text().contains("withheld"), "{withheld:?}");
+    assert!(withheld.header("proxy-status").unwrap().contains("info-code=17"), "{withheld:?}");
     let page = through(*LAB, &["-H", "Accept: text/html", "http://nope.example.com/"]);
     assert!(page.status == 502 && page.text().contains("the name does not exist"), "{page:?}");
     assert!(page.text().contains("<h1>There is no such name</h1>") && page.text().contains("spelling"), "{page:?}");
