@@ -156,6 +156,10 @@ fn json(kind: &str, used: &mut Vec<String>) -> String {
     {
         return format!("array of {}", json(&inner, used));
     }
+    // Where a value lies is nothing to a reader.
+    if let Some(inner) = inner("Box<") {
+        return json(&inner, used);
+    }
     if let Some(inner) = inner("Option<") {
         return format!("{} or null", json(&inner, used));
     }
