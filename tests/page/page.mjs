@@ -5,6 +5,8 @@ import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const [base, only = ""] = process.argv.slice(2);
+// A machine that does other things besides is slow, and no failure.
+const PATIENCE = 120_000;
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] }).catch((error) => {
   console.error(`chromium is needed (Debian package chromium): ${error.message}`);
@@ -15,6 +17,7 @@ const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", arg
 async function fresh(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
   page.wrong = [];
   page.on("pageerror", (error) => page.wrong.push(error.message));
   page.on("console", (line) => {
@@ -41,7 +44,7 @@ async function walk(page, name, { type = "A", cold = true, cd = false } = {}) {
   await page.locator("[name=cd]").setChecked(cd);
   await page.focus("[name=name]");
   await page.keyboard.press("Enter");
-  await page.waitForSelector(".result", { timeout: 30_000 });
+  await page.waitForSelector(".result", { timeout: PATIENCE });
 }
 
 const texts = (page, selector) => page.$$eval(selector, (all) => all.map((each) => each.innerText.replace(/\s+/g, " ").trim()));
@@ -73,7 +76,7 @@ const tests = {
     await page.click(".go");
     await page.waitForSelector('.stop[data-zone="dead.lab."] .ask-row');
     assert.equal(await page.$(".result"), null, "the steps come before the outcome");
-    await page.waitForSelector(".result", { timeout: 30_000 });
+    await page.waitForSelector(".result", { timeout: PATIENCE });
     assert.deepEqual(await page.$$eval(".picture > .ladder > .stop.zone", (all) => all.map((each) => each.dataset.zone)), [".", "lab.", "dead.lab."]);
     assert.match(await text(page, ".result .why"), /no server of dead\.lab\. gave an answer: ns\d\.dead\.lab\. \(127\.53\.3\.\d\) failed/);
     assert.equal(await page.getAttribute(".stop.broken", "data-zone"), "dead.lab.");
@@ -158,8 +161,8 @@ const tests = {
     const name = '<script>alert(1)</script>."onmouseover=alert(2)><img/src=x>.example.com';
     await walk(page, name);
     await page.click("[data-view=past]");
-    await page.waitForSelector(".panel .row");
-    assert.ok((await text(page, ".panel .row .title")).includes("<script>"));
+    // Others look up names at the same time.
+    await page.waitForFunction(() => [...document.querySelectorAll(".panel .row .title")].some((row) => row.innerText.includes("<script>")));
     await page.reload();
     await page.waitForSelector("body[data-ready] .result");
     assert.ok((await text(page, "h1")).includes("<script>alert"));
@@ -282,7 +285,7 @@ const tests = {
         const row = page.locator(".panel .row").filter({ has: page.locator(".title").getByText(shown, { exact: true }) }).filter({ hasText: exhibit.what });
         await row.click();
         const outcome = row.locator(".outcome");
-        await outcome.filter({ hasText: /./ }).waitFor({ timeout: 30_000 });
+        await outcome.filter({ hasText: /./ }).waitFor({ timeout: PATIENCE });
         assert.equal((await outcome.innerText()).replace("✓", "").trim(), "as expected", exhibit.title);
       }
       return page;
@@ -360,7 +363,7 @@ const waiting = Object.entries(tests).filter(([name]) => name.includes(only)).so
 const lane = async () => {
   for (let next = waiting.shift(); next; next = waiting.shift()) await run(next);
 };
-await Promise.all(Array.from({ length: 4 }, lane));
+await Promise.all(Array.from({ length: 3 }, lane));
 if (process.env.SCREENSHOTS) await screenshots(process.env.SCREENSHOTS);
 await browser.close();
 process.exit(failed ? 1 : 0);
