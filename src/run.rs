@@ -293,6 +293,8 @@ impl Stop {
 }
 
 fn world(settings: &Settings) -> World {
+    let queries_per_server = settings.resolver.queries_per_server;
+    let upstream = UpstreamSettings { queries_per_server, ..UpstreamSettings::default() };
     let cache = &settings.cache;
     let ttls = TtlLimits {
         positive_max_secs: cache.max_ttl_secs,
@@ -306,7 +308,7 @@ fn world(settings: &Settings) -> World {
         cache: Cache::new(cache.size.0, rand::random(), ttls),
         servers: Servers::new(rand::random()),
         settings: walk_settings(settings),
-        upstream: Upstream::new(UpstreamSettings::default()),
+        upstream: Upstream::new(upstream),
         local: drive::Local::default(),
         clock: Clock::new(),
     }
@@ -324,6 +326,7 @@ fn walk_settings(settings: &Settings) -> WalkSettings {
         minimisation,
         case_randomisation: resolver.case_randomisation,
         cookies: resolver.cookies,
+        nsid: resolver.nsid,
         ipv4: resolver.ipv4,
         ipv6: resolver.ipv6,
         avoid: Avoid {
@@ -385,6 +388,7 @@ fn routes(settings: &Settings) -> Routes {
 }
 
 fn limits(limits: &config::Limits) -> Limits {
+    let (records, bytes, types_per_name) = (limits.records_per_set, limits.bytes_per_set, limits.types_per_name);
     Limits {
         queries: limits.queries,
         queries_per_step: limits.queries_per_step,
@@ -402,11 +406,7 @@ fn limits(limits: &config::Limits) -> Limits {
         minimise_count: limits.minimise_count,
         minimise_one_label: limits.minimise_one_label,
         bogus_retries: limits.bogus_retries,
-        sets: SetLimits {
-            records: limits.records_per_set,
-            bytes: limits.bytes_per_set,
-            types_per_name: limits.types_per_name,
-        },
+        sets: SetLimits { records, bytes, types_per_name },
         proofs: dnssec::Limits {
             validations: limits.validations,
             failed_validations: limits.failed_validations,
@@ -464,6 +464,7 @@ fn serve_settings(settings: &Settings) -> ServeSettings {
         walks: settings.resolver.walks,
         prefetch: settings.cache.prefetch.then_some(Due { uses: settings.cache.prefetch_hits, pause: REFRESH_PAUSE }),
         stale: stale_settings(&settings.cache),
+        discard_after: Duration::from_millis(server.discard_after_ms),
         // Without HTTP nobody can ask for them.
         past_bytes: if settings.http.listen.is_empty() { 0 } else { settings.http.past_size.0 },
     }

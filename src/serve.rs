@@ -57,6 +57,8 @@ pub struct ServeSettings {
     pub prefetch: Option<Due>,
     /// Whether answers are served after their time, and how.
     pub stale: Option<StaleSettings>,
+    /// After how long an answer is not sent to clients with many questions waiting; 0 is never.
+    pub discard_after: Duration,
     /// Octets for the traces of past walks.
     pub past_bytes: usize,
 }
@@ -180,6 +182,12 @@ impl Resolver {
         self.ready(question, form, &landed);
         if let Some(stale) = landed.stale() {
             trace.steps.push(Entry::new(world.clock.now(), flight.began, GoalId(0), Event::Stale { stale }));
+        }
+        let (now, limit) = (world.clock.now(), self.0.settings.discard_after);
+        if !limit.is_zero() && now - flight.began >= limit && matches!(why, Why::Asked) {
+            let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            let event = Event::Overdue { after_ms: ms(now - flight.began), most_ms: ms(limit) };
+            trace.steps.push(Entry::new(now, flight.began, GoalId(0), event));
         }
         for step in &trace.steps {
             tracing::trace!(question = %trace.title(), at_us = step.at_us, "{}", step.event);

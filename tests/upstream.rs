@@ -117,6 +117,7 @@ fn ports_and_ids_differ_from_query_to_query_and_keep_to_the_settings() {
             ports: 40000..=40999,
             avoid_ports: (40000..40900).collect(),
             sources: vec!["127.0.0.3".parse().unwrap(), "::1".parse().unwrap()],
+            ..UpstreamSettings::default()
         };
         let upstream = Upstream::new(settings);
         for _ in 0..50 {
@@ -428,4 +429,23 @@ fn exchanges_are_shared_between_runtimes() {
     }
     assert_eq!(count.load(Ordering::Relaxed), 1);
     server.join().unwrap();
+}
+
+#[test]
+fn no_more_queries_are_on_their_way_to_one_server_than_may_be() {
+    run(async {
+        let silent = udp_server(|_, _| Vec::new()).await;
+        let upstream = Upstream::new(UpstreamSettings { queries_per_server: 2, ..UpstreamSettings::default() });
+        let nth = |attempt| Ask { attempt, ..ask(silent, Transport::Udp) };
+        let [first, second, third] = [1, 2, 3].map(nth);
+        let crowded = |heard: &Heard| matches!(heard, Heard::Failed { why: Unreachable::Crowded, .. });
+        // All are polled in this order, so the third finds two before it.
+        let (one, two, three) =
+            tokio::join!(upstream.exchange(&first), upstream.exchange(&second), upstream.exchange(&third));
+        assert!(crowded(&three) && !crowded(&one) && !crowded(&two), "{three:?}");
+        // Another server is another matter, and what has ended counts no more.
+        let other = udp_server(|query, _| vec![reply(query, &[])]).await;
+        assert!(matches!(upstream.exchange(&ask(other, Transport::Udp)).await, Heard::Reply { .. }));
+        assert!(matches!(upstream.exchange(&third).await, Heard::Silence { .. }));
+    });
 }

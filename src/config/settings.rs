@@ -276,6 +276,12 @@ settings! {
         udp_size: u16 = 1232 => 512..=4096;
         /// Questions that are looked up at once; when there are more, clients are told to ask again.
         walks: usize = 10_000 => 1..=1_000_000;
+        /// Queries that may be on their way to one server at once. Beyond that another server of the zone is asked, or the
+        /// question fails: servers that have stopped answering must not have everything wait for them.
+        queries_per_server: usize = 2000 => 1..=1_000_000;
+        /// Ask servers for their identifier (RFC 5001), which traces show: of several machines behind one address it
+        /// says which has answered. Off, as nobody needs it who does not look into traces.
+        nsid: bool = false;
         /// Ask servers on loopback addresses; only a laboratory has any, elsewhere it is an attack.
         query_loopback: bool = false;
         /// Ask servers on addresses of private and link-local networks (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16,

@@ -8,7 +8,7 @@ use super::answer::{self, Draft};
 use super::fault::{self, Fault, Packet, Reaction};
 use super::zone::Zone;
 use crate::trace::Transport;
-use crate::wire::edns::COOKIE;
+use crate::wire::edns::{COOKIE, NSID};
 use crate::wire::{
     self, BadQuery, Edns, EdnsOption, Name, QueryView, Question, Record, ResponseCode, RrSet, Section, Writer, cookie,
 };
@@ -125,6 +125,9 @@ impl Server {
             draft = Draft::bare(ResponseCode::BADCOOKIE);
         }
         let options = cookie.iter().map(|cookie| EdnsOption { code: COOKIE, data: (*cookie).into() });
+        // RFC 5001 §2.2: only who asks is told.
+        let identity = edns.and_then(|edns| edns.option(NSID)).map(|_| self.name.to_string().into_bytes().into());
+        let options = options.chain(identity.map(|data| EdnsOption { code: NSID, data }));
         let form = Form {
             query,
             edns: edns.map(|edns| Edns { options: options.collect(), ..Edns::new(UDP_SIZE, edns.dnssec_ok()) }),

@@ -46,6 +46,7 @@ impl Event {
             Self::Asked { ask, .. }
             | Self::Dropped { ask, .. }
             | Self::Heard { ask, .. }
+            | Self::Identified { ask, .. }
             | Self::Ignored { ask, .. }
             | Self::Joined { ask, .. }
             | Self::LastResort { ask, .. }

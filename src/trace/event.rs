@@ -179,6 +179,13 @@ pub enum Event {
         /// How long ago, and why there is no better one.
         stale: Stale,
     },
+    /// The answer has come so late that clients with many questions waiting are not sent it over UDP (DNSBomb).
+    Overdue {
+        /// Milliseconds after the first client asked.
+        after_ms: u64,
+        /// Up to when it would have been sent to all, in milliseconds.
+        most_ms: u64,
+    },
     /// The client's question goes to the servers of a zone.
     Entered {
         /// The zone.
@@ -241,6 +248,15 @@ pub enum Event {
         cookie: bool,
         /// What it turned out to be.
         verdict: Verdict,
+    },
+    /// A server has said who it is (RFC 5001).
+    Identified {
+        /// In its reply to which ask.
+        ask: u32,
+        /// The server.
+        server: ServerAt,
+        /// What it calls itself: at most 64 octets, those that are not printable ASCII as `\\xHH`.
+        identity: String,
     },
     /// The patience with a server ran out; another one is asked, this one is still listened to.
     Late {

@@ -30,6 +30,7 @@ impl fmt::Display for Event {
             Self::Inferred { inferred } => write!(f, "{inferred}"),
             Self::Sentinel { tag, wanted, trusted } => sentinel(f, *tag, *wanted, *trusted),
             Self::Stale { stale } => write!(f, "the last known answer is served: {stale}"),
+            Self::Overdue { after_ms, most_ms } => overdue(f, *after_ms, *most_ms),
             Self::Entered { zone, servers } => write!(f, "go to the servers of {zone}: {}", List(servers)),
             Self::Asked { zone, server, name, qtype, transport, why, choice, .. } => {
                 let (qtype, over) = (type_name(*qtype), server.over(*transport));
@@ -43,6 +44,7 @@ impl fmt::Display for Event {
                 let cookie = if *cookie { ", with our cookie" } else { "" };
                 write!(f, "{server} after {}{late}{cookie}: {verdict}", Ms(*rtt_us))
             }
+            Self::Identified { server, identity, .. } => write!(f, "{server} calls itself \"{identity}\""),
             Self::Late { server, after_ms, .. } => {
                 write!(f, "{server} is silent for {after_ms} ms, and not waited for alone any more")
             }
@@ -76,6 +78,14 @@ impl fmt::Display for Event {
             }
         }
     }
+}
+
+fn overdue(f: &mut fmt::Formatter<'_>, after_ms: u64, most_ms: u64) -> fmt::Result {
+    write!(
+        f,
+        "known after {after_ms} ms: clients with many questions waiting are not sent over UDP what takes longer than "
+    )?;
+    write!(f, "{most_ms} ms, as all at once it would be a flood to whoever's address they use (discard_after_ms)")
 }
 
 /// What is to be resolved, and what for.

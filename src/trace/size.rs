@@ -39,6 +39,7 @@ fn heap(event: &Event) -> usize {
         Event::Asked { zone, server, name, .. } => zone.heap_bytes() + at(server) + name.heap_bytes(),
         Event::Joined { zone, name, .. } | Event::Cycle { name, zone } => zone.heap_bytes() + name.heap_bytes(),
         Event::Heard { server, verdict, .. } | Event::LastResort { server, verdict, .. } => at(server) + found(verdict),
+        Event::Identified { server, identity, .. } => at(server) + text(identity),
         Event::Late { server, .. } | Event::Ignored { server, .. } => at(server),
         Event::Lost { server, wrong, .. } => at(server) + fault(wrong),
         Event::Dropped { owner, .. } => owner.heap_bytes(),
@@ -59,6 +60,7 @@ fn heap(event: &Event) -> usize {
         | Event::Ready { .. }
         | Event::Refresh { .. }
         | Event::Stale { .. }
+        | Event::Overdue { .. }
         | Event::LimitReached { .. }
         | Event::Judged { .. } => 0,
     }

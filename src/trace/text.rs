@@ -186,6 +186,7 @@ impl<'a> Page<'a> {
             | Event::Late { ask, .. }
             | Event::Lost { ask, .. }
             | Event::LastResort { ask, .. }
+            | Event::Identified { ask, .. }
             | Event::Ignored { ask, .. } => {
                 self.begin(entry, Some((*ask, String::new())), tone)?;
                 writeln!(self.out, "{}", paint.tone(tone, &entry.event.to_string()))

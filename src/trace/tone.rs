@@ -40,6 +40,7 @@ impl Event {
             | Self::Withheld { .. }
             | Self::SetAside { .. }
             | Self::Stale { .. }
+            | Self::Overdue { .. }
             | Self::Late { .. }
             | Self::Ignored { .. }
             | Self::Dropped { .. }
@@ -48,6 +49,7 @@ impl Event {
             | Self::NoAddress { .. } => Tone::Odd,
             Self::Heard { .. }
             | Self::LastResort { .. }
+            | Self::Identified { .. }
             | Self::Proved { .. }
             | Self::Judged { judged: Judged::Secure } => Tone::Good,
             Self::Ended { .. }

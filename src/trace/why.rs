@@ -197,6 +197,8 @@ pub enum Unreachable {
     CaseMismatch,
     /// The reply over UDP had the right id and question, and not our cookie.
     NoCookie,
+    /// As many queries as may be are on their way to it already.
+    Crowded,
 }
 
 impl fmt::Display for Unreachable {
@@ -210,6 +212,7 @@ impl fmt::Display for Unreachable {
             Self::Garbage => "what it sent is no reply to the question",
             Self::CaseMismatch => "its reply did not keep the case of the question",
             Self::NoCookie => "its reply did not show our cookie",
+            Self::Crowded => "as many queries as may be are on their way to it already (queries_per_server)",
         })
     }
 }

@@ -1,5 +1,6 @@
 //! One exchange with one server. What to make of its outcome, and whom to ask next, the walk decides.
 
+mod crowd;
 mod flights;
 mod keyed;
 mod lines;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::trace::{Ignored, Transport, Unreachable};
 use crate::walk::ask::{Ask, Heard};
 use crate::wire::{Flags, Reply, write_query};
+use crowd::Crowd;
 use flights::{Flights, Role};
 use keyed::Peer;
 pub use matching::read as read_reply;
@@ -39,6 +41,8 @@ pub struct UpstreamSettings {
     /// Addresses of ours to send from; of several of one IP version, one is chosen anew for each query
     /// (RFC 5452 §9.2). The system chooses where there is none.
     pub sources: Vec<IpAddr>,
+    /// Queries that may be on their way to one server at once, at least 1; further ones are not sent.
+    pub queries_per_server: usize,
 }
 
 impl Default for UpstreamSettings {
@@ -48,6 +52,7 @@ impl Default for UpstreamSettings {
             // Multicast DNS, memcached (amplification filters drop it), RoCE (network cards take it for themselves).
             avoid_ports: vec![4791, 5353, 11211],
             sources: Vec::new(),
+            queries_per_server: 2000,
         }
     }
 }
@@ -60,6 +65,7 @@ pub struct Upstream {
     hasher: SipHasher13,
     settings: UpstreamSettings,
     flights: Flights,
+    crowd: Crowd,
 }
 
 /// What an exchange came to, before it belongs to an ask.
@@ -79,14 +85,16 @@ impl Upstream {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (id, (one, other)) = (NEXT.fetch_add(1, Ordering::Relaxed), rand::random());
         let hasher = SipHasher13::new_with_keys(one, other);
-        Self { id, hasher, settings, flights: Flights::new(rand::random()) }
+        let crowd = Crowd::new(settings.queries_per_server);
+        Self { id, hasher, settings, flights: Flights::new(rand::random()), crowd }
     }
 
     /// Another way with the same settings, which shares no exchange with this one.
     #[must_use]
     pub fn anew(&self) -> Self {
         let (settings, flights) = (self.settings.clone(), Flights::new(rand::random()));
-        Self { id: self.id, hasher: self.hasher, settings, flights }
+        let crowd = Crowd::new(settings.queries_per_server);
+        Self { id: self.id, hasher: self.hasher, settings, flights, crowd }
     }
 
     /// Sends the question once and waits for the reply to it until the time to give up.
@@ -106,7 +114,10 @@ impl Upstream {
         loop {
             match self.flights.role(key) {
                 Role::Lead(lead) => {
-                    let heard = self.send(ask, query, now, deadline).await;
+                    let heard = match self.crowd.join(ask.server.ip()) {
+                        Some(_on_its_way) => self.send(ask, query, now, deadline).await,
+                        None => Heard::Failed { ask: ask.id, why: Unreachable::Crowded, ignored: Vec::new() },
+                    };
                     lead.tell(&heard);
                     return heard;
                 }

@@ -138,8 +138,12 @@ mod tests {
 
     #[test]
     fn every_allowed_port_is_drawn_and_no_other() {
-        let settings =
-            UpstreamSettings { ports: 65531..=65535, avoid_ports: vec![65533, 53, 65535, 65533], sources: Vec::new() };
+        let settings = UpstreamSettings {
+            ports: 65531..=65535,
+            avoid_ports: vec![65533, 53, 65535, 65533],
+            sources: Vec::new(),
+            ..UpstreamSettings::default()
+        };
         let mut drawn: Vec<u16> = (0..400).map(|_| port(&settings)).collect();
         drawn.sort_unstable();
         drawn.dedup();

@@ -12,7 +12,7 @@ const COOKIE_TRIES: u32 = 3;
 
 impl Around<'_> {
     /// The OPT record that goes with a question, with a cookie where that may be: our part, and the server's where it
-    /// has given one. Nothing else stands in it.
+    /// has given one; and the question who it is, where that is wanted.
     pub(super) fn opt(&self, server: &ServerAt, state: &ServerState, how: How, attempt: u32) -> Option<Edns> {
         let mut edns = Edns::new(self.settings.udp_size, true);
         let mut data = self.servers.client_cookie(server.addr).to_vec();
@@ -28,6 +28,10 @@ impl Around<'_> {
         };
         if self.settings.cookies && how.cookie && with_cookie {
             edns.options.push(EdnsOption { code: edns::COOKIE, data: data.into() });
+        }
+        // RFC 5001 §2.1: empty in a query. A server that chokes on options gets this one no more than a cookie.
+        if self.settings.nsid && how.cookie {
+            edns.options.push(EdnsOption { code: edns::NSID, data: Box::default() });
         }
         how.edns.then_some(edns)
     }

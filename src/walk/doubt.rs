@@ -8,7 +8,6 @@ use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::goal::{Found, Pending, State};
-use super::minimise::Minimised;
 use super::scrub::Clean;
 use super::{CLIENT, Turn, Walk};
 
@@ -43,10 +42,7 @@ impl Walk {
                 let Question { name, qtype, .. } = self.goal(id).question.clone();
                 turn.around.cache.disbelieve(&name, qtype, turn.now);
                 let goal = self.goal(id);
-                goal.chain.clear();
-                goal.proof.clear();
-                goal.told.clear();
-                goal.state = State::Begin;
+                goal.restart(turn.around.settings.minimisation);
                 goal.waiters.push(CLIENT);
                 turn.ready.push(id);
             }
@@ -89,15 +85,7 @@ impl Walk {
     fn begin_anew(&mut self, turn: &mut Turn<'_, '_>) {
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
         self.forget_answer(proving.found(), turn);
-        let mode = turn.around.settings.minimisation;
-        let goal = self.goal(CLIENT);
-        goal.current = goal.question.clone();
-        goal.whole = None;
-        goal.chain.clear();
-        goal.proof.clear();
-        goal.told.clear();
-        goal.referrals = 0;
-        goal.minimised = Minimised::new(mode);
+        self.goal(CLIENT).restart(turn.around.settings.minimisation);
         turn.ready.push(CLIENT);
     }
 

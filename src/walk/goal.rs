@@ -221,6 +221,18 @@ impl Goal {
         }
     }
 
+    /// Forgets what was found, and looks for what was asked once more.
+    pub(super) fn restart(&mut self, mode: Minimisation) {
+        self.current = self.question.clone();
+        self.whole = None;
+        self.chain.clear();
+        self.proof.clear();
+        self.told.clear();
+        self.referrals = 0;
+        self.minimised = Minimised::new(mode);
+        self.state = State::Begin;
+    }
+
     /// Asks the servers above `zone` and nobody else.
     pub(super) fn ask_above(&mut self, zone: Option<Name>) {
         if zone.is_some() {

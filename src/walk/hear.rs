@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use crate::trace::{AskWhy, Event, Transport, Unreachable, Verdict, Wrong};
-use crate::wire::Name;
 use crate::wire::text::rcode_name;
+use crate::wire::{Edns, Name, Reply, edns};
 
 use super::ask::Heard;
 use super::goal::Pending;
+use super::scrub::{Clean, Dropped};
 use super::{Turn, Walk, cookies, judge, scrub};
 
 /// Bits of a name's mixed case that make a reply, with port and id, hard to forge.
@@ -62,20 +63,8 @@ impl Walk {
                 if pending.how.transport == Transport::Udp && guessed {
                     return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
                 }
-                let trusted = cookie || self.is_trusted(&pending, turn);
-                let routes = &turn.around.settings.routes;
-                let own = |name: &Name| routes.own(name) == routes.own(&pending.question.name);
-                // A minimised question asks where the zone cuts are, and not what aliases lead to.
-                let may_follow = |name: &Name| !pending.minimised && trusted && own(name);
-                let limits = &turn.around.settings.limits.sets;
-                let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, *reply, limits, &may_follow);
-                Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
-                clean.cookie_refused = pending.cookie.is_some() && !cookie;
-                let verdict = if pending.forwarded {
-                    judge::forwarder(&pending.zone, &pending.question, &clean)
-                } else {
-                    judge::reply(&pending.question, &clean)
-                };
+                let identity = reply.edns.as_ref().and_then(identity);
+                let (clean, verdict, dropped) = self.read(&pending, *reply, cookie, turn);
                 for gone in dropped {
                     let event = Event::Dropped { ask: ask.0, owner: gone.owner, rtype: gone.rtype, why: gone.why };
                     self.note(turn, pending.goal, event);
@@ -92,6 +81,10 @@ impl Walk {
                     verdict: shown(&verdict, &pending),
                 };
                 self.note(turn, pending.goal, event);
+                if let Some(identity) = identity {
+                    let event = Event::Identified { ask: ask.0, server: pending.server.clone(), identity };
+                    self.note(turn, pending.goal, event);
+                }
                 self.learn_server(&pending, &clean, &verdict, turn);
                 for follower in &pending.followers {
                     let theirs = Pending { goal: *follower, followers: Vec::new(), ..pending.clone() };
@@ -102,6 +95,31 @@ impl Walk {
             Heard::Silence { .. } => self.lost(&pending, Unreachable::Timeout, turn),
             Heard::Failed { why, .. } => self.lost(&pending, why, turn),
         }
+    }
+
+    /// What of a reply may be used, what it means, and what was dropped. `cookie` is whether it shows ours.
+    fn read(
+        &mut self,
+        pending: &Pending,
+        reply: Reply,
+        cookie: bool,
+        turn: &Turn<'_, '_>,
+    ) -> (Clean, Verdict, Vec<Dropped>) {
+        let settings = turn.around.settings;
+        let trusted = cookie || self.is_trusted(pending, turn);
+        let own = |name: &Name| settings.routes.own(name) == settings.routes.own(&pending.question.name);
+        // A minimised question asks where the zone cuts are, and not what aliases lead to.
+        let may_follow = |name: &Name| !pending.minimised && trusted && own(name);
+        let sets = &settings.limits.sets;
+        let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, reply, sets, &may_follow);
+        Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
+        clean.cookie_refused = pending.cookie.is_some() && !cookie;
+        let verdict = if pending.forwarded {
+            judge::forwarder(&pending.zone, &pending.question, &clean)
+        } else {
+            judge::reply(&pending.question, &clean)
+        };
+        (clean, verdict, dropped)
     }
 
     /// Whether a reply may be read on behind an alias: it is so hard to forge, or will be proved, that asking again would
@@ -134,7 +152,8 @@ impl Walk {
             Unreachable::NoCookie => return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNoCookie),
             _ => {}
         }
-        if !pending.late {
+        // What this machine did not send says nothing of the server.
+        if !pending.late && !matches!(why, Unreachable::Local | Unreachable::Crowded) {
             silent(turn, pending);
             self.reached(pending.server.addr, false);
         }
@@ -144,6 +163,13 @@ impl Walk {
             at.problem(&pending.server, wrong, out);
         }
     }
+}
+
+/// What a server calls itself (RFC 5001 §2.3: any octets), as far as it is fit to be shown.
+fn identity(edns: &Edns) -> Option<String> {
+    const MOST: usize = 64;
+    let octets = edns.option(edns::NSID).filter(|octets| !octets.is_empty())?;
+    Some(octets[..octets.len().min(MOST)].escape_ascii().to_string())
 }
 
 /// Remembers that nothing came from a server. That TCP leads nowhere says nothing of UDP, and the reverse.

@@ -5,7 +5,7 @@ use crate::dnssec::{Span, infer};
 use crate::trace::{self, Event, GoalId, Purpose, Shows};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
-use super::goal::{Denied, Found, State};
+use super::goal::{Denied, Found};
 use super::{CLIENT, Turn, Walk};
 
 /// Whether the answer to the client may be inferred.
@@ -90,15 +90,7 @@ impl Walk {
             return false;
         }
         self.inferring = Inferring::Refuted;
-        let mode = turn.around.settings.minimisation;
-        let goal = self.goal(CLIENT);
-        goal.current = goal.question.clone();
-        goal.whole = None;
-        goal.chain.clear();
-        goal.proof.clear();
-        goal.told.clear();
-        goal.minimised = super::minimise::Minimised::new(mode);
-        goal.state = State::Begin;
+        self.goal(CLIENT).restart(turn.around.settings.minimisation);
         turn.ready.push(CLIENT);
         true
     }

@@ -6,6 +6,9 @@ use crate::dnssec;
 use crate::time::Time;
 use crate::trace::Limit;
 
+/// Sub-questions of one client query; each costs memory although the cache may answer it.
+pub(super) const MAX_GOALS: usize = 128;
+
 /// What one client query may cost at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -71,6 +71,8 @@ pub struct WalkSettings {
     pub case_randomisation: bool,
     /// Whether servers are shown cookies (RFC 7873).
     pub cookies: bool,
+    /// Whether servers are asked for their identifier (RFC 5001).
+    pub nsid: bool,
     /// Whether servers are asked over IPv4.
     pub ipv4: bool,
     /// Whether servers are asked over IPv6.

@@ -10,13 +10,11 @@ use crate::trace::{Bogus, Event, GoalId, Insecure, Judged, Limit, Proof, Purpose
 use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::goal::{Found, Goal, State};
+use super::limits::MAX_GOALS;
 use super::outcome::Failure;
 use super::route::Routes;
 use super::scrub::synthesise;
 use super::{CLIENT, Turn, Walk};
-
-/// Sub-questions of one client query; each costs memory although the cache may answer it.
-const MAX_GOALS: usize = 128;
 
 /// What the client's question came to, as far as it is judged.
 #[derive(Debug)]

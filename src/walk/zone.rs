@@ -7,11 +7,14 @@ use smallvec::SmallVec;
 
 use crate::cache::{Cache, NameServer, ServerState, Support};
 use crate::time::Time;
-use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Wrong};
+use crate::trace::{
+    AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Unreachable, Wrong,
+};
 use crate::wire::{Name, Question, RecordType, edns};
 
 use super::ask::{Ask, AskId};
 use super::goal::{AtZone, Found, Goal, How, Pending, State};
+use super::limits::MAX_GOALS;
 use super::outcome::Failure;
 use super::sentinel::tell_key_tags;
 use super::servers::{Candidate, choose};
@@ -33,9 +36,6 @@ const NEVER_HEARD_MOST: Duration = Duration::from_millis(400);
 const DEAD_FAMILY: u8 = 8;
 /// The addresses of one server: few have more.
 type Addresses = SmallVec<[IpAddr; 4]>;
-
-/// Sub-questions of one client query; each costs memory although the cache may answer it.
-const MAX_GOALS: usize = 128;
 
 impl Walk {
     /// Asks one more server of the zone that a goal is at, unless a reply may still come in time.
@@ -407,19 +407,13 @@ impl Walk {
         if self.take_last_resort(id, turn) {
             return;
         }
-        for pending in self
-            .pending
-            .iter()
-            .filter(|pending| pending.goal == id)
-            .map(|pending| {
-                let how = crate::trace::Unreachable::Timeout;
-                (pending.server.clone(), Wrong::Unreachable { how, transport: pending.how.transport })
-            })
-            .collect::<Vec<_>>()
-        {
-            if let Some(at) = self.goal(id).at() {
-                at.problem(&pending.0, pending.1, false);
-            }
+        let silent = |pending: &Pending| {
+            let wrong = Wrong::Unreachable { how: Unreachable::Timeout, transport: pending.how.transport };
+            (pending.server.clone(), wrong)
+        };
+        let silent: Vec<_> = self.pending.iter().filter(|pending| pending.goal == id).map(silent).collect();
+        if let Some(at) = self.goal(id).at() {
+            silent.into_iter().for_each(|(server, wrong)| at.problem(&server, wrong, false));
         }
         if self.fall_back(id, turn) {
             return;

@@ -129,6 +129,7 @@ pub(crate) fn settings(root: impl IntoIterator<Item = (Name, Vec<IpAddr>)>, port
         minimisation: Minimisation::Relaxed,
         case_randomisation: true,
         cookies: true,
+        nsid: false,
         ipv4: true,
         ipv6: false,
         avoid: Avoid::default(),

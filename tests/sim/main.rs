@@ -315,3 +315,21 @@ fn a_second_question_costs_less() {
     let mail = Question::new("mail.example.com.".parse().expect("a name"), RecordType::A);
     assert_eq!(world.resolve(&mail).budget.queries(), 1, "the zone's servers are known");
 }
+
+/// RFC 5001: servers say who they are where they are asked for it, and in no other case.
+#[test]
+fn servers_say_who_they_are_when_asked() {
+    for nsid in [false, true] {
+        let mut world = World::new(&LAB, 1, 0.0, 0.0);
+        world.resolver.settings.nsid = nsid;
+        let ended = world.resolve(&Question::new("www.example.com.".parse().expect("a name"), RecordType::A));
+        let heard = ended.log.iter().filter(|entry| matches!(entry.event, Event::Heard { .. })).count();
+        let said = ended.log.iter().filter_map(|entry| match &entry.event {
+            Event::Identified { server, identity, .. } => Some((server.name.as_ref()?.to_string(), identity.clone())),
+            _ => None,
+        });
+        let said: Vec<_> = said.collect();
+        assert_eq!(said.len(), if nsid { heard } else { 0 }, "{}", story(&ended));
+        assert!(said.iter().all(|(name, identity)| name == identity), "{said:?}");
+    }
+}

@@ -1,0 +1,49 @@
+//! How many queries are on their way to each server.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use parking_lot::Mutex;
+
+/// The queries on their way, by server: a server that has stopped answering must not have all walks wait for it.
+pub(super) struct Crowd {
+    most: usize,
+    servers: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// One query on its way, until dropped.
+pub(super) struct OnItsWay<'c> {
+    crowd: &'c Crowd,
+    server: IpAddr,
+}
+
+impl Crowd {
+    /// Nobody yet; `most` may be on their way to one server.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, servers: Mutex::default() }
+    }
+
+    /// One more query to `server`, unless there are too many.
+    pub(super) fn join(&self, server: IpAddr) -> Option<OnItsWay<'_>> {
+        let mut servers = self.servers.lock();
+        let count = servers.entry(server).or_default();
+        // Never 0 here: an entry that could not be entered has others in it.
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(OnItsWay { crowd: self, server })
+    }
+}
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        let mut servers = self.crowd.servers.lock();
+        if let Some(count) = servers.get_mut(&self.server) {
+            *count -= 1;
+            if *count == 0 {
+                servers.remove(&self.server);
+            }
+        }
+    }
+}
