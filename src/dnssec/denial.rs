@@ -10,8 +10,9 @@ use super::nsec3::{Chain, Nsec3, Shown};
 use super::span::Span;
 use super::verify::{Bench, signer};
 
-/// Most sets of one zone in one proof that are looked at; a complete one has three.
-const MAX_SETS: usize = 8;
+/// Most sets of one zone in one proof that are looked at. A complete one has three; in front of it there may be as many
+/// aliases as are followed, each made by a wildcard of the same zone with a set of its own.
+const MAX_SETS: usize = 16;
 
 /// The NSEC and NSEC3 records of a zone whose signatures hold.
 pub(super) struct Checked<'a> {

@@ -77,7 +77,6 @@ pub(super) struct Chain<'a> {
     zone: &'a Name,
     limits: &'a Limits,
     spent: RefCell<&'a mut Spent>,
-    hashed: RefCell<Vec<(Name, Hash)>>,
 }
 
 /// What a chain shows of the names around a name that it does not have.
@@ -100,19 +99,13 @@ impl<'a> Chain<'a> {
         if let Some(first) = records.first().cloned() {
             records.retain(|record| record.iterations == first.iterations && record.salt == first.salt);
         }
-        Self { records, zone, limits, spent: RefCell::new(spent), hashed: RefCell::default() }
+        Self { records, zone, limits, spent: RefCell::new(spent) }
     }
 
     /// RFC 5155 §5.
     fn hash(&self, name: &Name) -> Result<Hash, Bogus> {
-        if let Some((_, hash)) = self.hashed.borrow().iter().find(|(known, _)| known == name) {
-            return Ok(*hash);
-        }
-        self.spent.borrow_mut().hash(self.limits, name)?;
         let (salt, iterations) = self.records.first().map_or((&[][..], 0), |first| (first.salt, first.iterations));
-        let hash = hash(name, salt, iterations);
-        self.hashed.borrow_mut().push((name.clone(), hash));
-        Ok(hash)
+        self.spent.borrow_mut().hash(self.limits, name, salt, iterations)
     }
 
     fn at(&self, name: &Name) -> Result<Option<&Nsec3<'a>>, Bogus> {
@@ -129,19 +122,19 @@ impl<'a> Chain<'a> {
     }
 
     /// RFC 5155 §8.3: the closest encloser, with the proof that the next closer name does not exist.
+    ///
+    /// From the zone down: a name that matches above one that is covered is the closest encloser, as nothing can be below
+    /// what does not exist. So a long name costs no more than what there is of it (CVE-2023-50868).
     fn around(&self, name: &Name) -> Result<Option<Around<'_, 'a>>, Bogus> {
         if self.records.is_empty() {
             return Ok(None);
         }
-        for count in (self.zone.label_count()..name.label_count()).rev() {
+        for count in self.zone.label_count()..name.label_count() {
             let encloser = name.suffix(count);
             let Some(record) = self.at(&encloser)? else { continue };
+            let Some(cover) = self.cover(&name.suffix(count + 1))? else { continue };
             // RFC 5155 §8.3: a cut or a DNAME cannot be the closest encloser of anything in this zone.
-            if record.types.ends_here() {
-                return Ok(None);
-            }
-            let cover = self.cover(&name.suffix(count + 1))?;
-            return Ok(cover.map(|cover| Around { encloser, cover }));
+            return Ok((!record.types.ends_here()).then_some(Around { encloser, cover }));
         }
         Ok(None)
     }

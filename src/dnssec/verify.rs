@@ -57,7 +57,8 @@ impl Bench<'_> {
         let mut closest = Bogus::SignatureMissing { owner: owner.clone(), rtype, zone: zone.clone() };
         let read = set.sigs.iter().filter_map(Rrsig::read);
         let ours = read.filter(|sig| sig.signer == *zone && self.accepts.verifies(sig.algorithm));
-        for sig in ours.take(self.limits.signatures_per_set).collect::<Vec<_>>() {
+        let mut tried = 0;
+        for sig in ours.collect::<Vec<_>>() {
             if let Err(unfit) = sig.accept(set, self.now_secs) {
                 closest = closer(closest, unfit);
                 continue;
@@ -69,6 +70,10 @@ impl Bench<'_> {
                 closest = closer(closest, unknown);
                 continue;
             }
+            if tried == self.limits.signatures_per_set {
+                break;
+            }
+            tried += 1;
             let data = sig.signed_data(set);
             for key in fitting {
                 let claim = Claim::new(sig.algorithm, key.public(), &data, sig.signature);

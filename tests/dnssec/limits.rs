@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use data_encoding::BASE32HEX_NOPAD;
 use rootwalk::dnssec::{
     Accepts, Anchor, Anchors, Cut, Ds, Fact, Judge, Known, Limits, Settings, Spent, Statement, Verdict, ZoneTrust,
     key_tag,
@@ -89,18 +90,25 @@ fn www() -> RrSet {
 }
 
 #[test]
-fn signatures_beyond_the_limit_are_not_looked_at() {
+fn signatures_beyond_the_limit_are_not_tried() {
     let signer = Signer::new("z.");
     let zone = Zone::new(&signer, &[signer.dnskey()], 0);
     let right = signer.rrsig(&www(), &signer.form());
+    let wrong = |nth: u8| {
+        let mut sig = right.clone();
+        *sig.last_mut().unwrap() ^= nth;
+        sig
+    };
+    // What names no key of the zone costs nothing.
+    let unknown = signer.rrsig(&www(), &crate::signer::Form { key_tag: signer.tag() ^ 1, ..signer.form() });
+    let limits = Limits { failed_validations: 100, ..Limits::default() };
     for (before, secure) in [(3, true), (4, false)] {
-        let other = |nth| crate::signer::Form { key_tag: signer.tag().wrapping_add(nth), ..signer.form() };
-        let mut sigs: Vec<Vec<u8>> = (1..=before).map(|nth| signer.rrsig(&www(), &other(nth))).collect();
-        sigs.push(right.clone());
+        let mut sigs = vec![unknown.clone(); 8];
+        sigs.extend((1..=before).map(wrong).chain([right.clone()]));
         let set = RrSet { sigs: sigs.iter().map(Vec::as_slice).collect(), ..www() };
-        let (verdict, spent) = zone.set(&set, &Limits::default());
+        let (verdict, spent) = zone.set(&set, &limits);
         assert_eq!(is_secure(&verdict), secure, "{before} before: {verdict:?}");
-        assert!(spent.validations <= 2, "what names no key costs nothing: {spent:?}");
+        assert_eq!(spent.validations, 5 + u32::from(secure && before > 3), "with that of the keys: {spent:?}");
     }
 }
 
@@ -189,6 +197,32 @@ fn hashes_cost_until_the_budget_is_spent() {
         }
     }
     panic!("nothing stops it: {spent:?}");
+}
+
+/// RFC 5155 §5, without salt and iterations.
+fn hash(name: &Name) -> Vec<u8> {
+    digest(&SHA1_FOR_LEGACY_USE_ONLY, name.to_lower().wire()).as_ref().to_vec()
+}
+
+/// However many labels a name has that is not there, its proof costs what there is of it: here nothing but the zone.
+#[test]
+fn long_names_cost_few_hashes() {
+    let signer = Signer::new("z.");
+    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    // One record, whose span is everything but the zone itself.
+    let apex = hash(&signer.zone);
+    let rdata = [&[1, 0, 0, 0, 0, 20][..], &apex, &[0, 1, 0x02]].concat();
+    let owner = format!("{}.z.", BASE32HEX_NOPAD.encode(&apex));
+    let proof = [signer.one(&owner, RecordType::NSEC3, &rdata)];
+    for labels in [1, 34, 120] {
+        let question = Question::new(format!("{}z.", "a.".repeat(labels)).parse().unwrap(), RecordType::A);
+        let statement = Statement::Denial { question: &question, no_name: true, soa: None, proof: &proof };
+        let mut spent = Spent::default();
+        let verdict = zone.judge(&statement, &Limits::default(), &mut spent);
+        assert!(is_secure(&verdict), "{labels}: {verdict:?}");
+        // The name, the zone, the name below it, the wildcard.
+        assert!(spent.nsec3_hashes <= 4, "{labels}: {spent:?}");
+    }
 }
 
 /// RFC 9276 §3.2: above the limit nothing is hashed at all, also where a delegation is denied (CVE-2026-1519).

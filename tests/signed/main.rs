@@ -5,9 +5,12 @@
 //! to each. The servers listen on port 53, so all of it runs in a network namespace that has nothing but a loopback interface.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
+mod change;
 #[path = "../common/evidence.rs"]
 mod evidence;
+mod judged;
 mod model;
+mod mutate;
 #[path = "../common/namespace.rs"]
 mod namespace;
 mod oracle;

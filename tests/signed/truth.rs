@@ -48,6 +48,11 @@ impl Data {
         Self { sets, names, opted_out }
     }
 
+    /// Whether the chain of NSEC or NSEC3 records has one for `name`.
+    pub(crate) fn has_record(&self, name: &Name) -> bool {
+        self.names.contains(name) && !self.opted_out.contains(name)
+    }
+
     fn at(&self, name: &Name, rtype: RecordType) -> Option<&RrSet> {
         self.sets.get(name)?.iter().find(|set| set.rtype == rtype)
     }
