@@ -22,10 +22,11 @@ impl Drop for Running {
 }
 
 impl Running {
-    /// Starts a lab on free ports and waits for its `ready`.
+    /// Starts a lab on free ports and waits for its `ready`. Without web origins: its records name the ports that those
+    /// got, and only one lab of a machine gets the ones that the zones name.
     pub(crate) fn lab(more: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
-        command.args(["lab", "--authority-port", "0", "--listen", "127.0.0.1:0"]).args(more).env_clear();
+        command.args(["lab", "--authority-port", "0", "--listen", "127.0.0.1:0", "--no-web"]).args(more).env_clear();
         let log = NamedTempFile::new().unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let mut first = String::new();
