@@ -141,7 +141,9 @@ impl Judge<'_> {
         let Status::Secure(keys) = &at.status else { return Ok(Below::Same) };
         let (cuts, asked) = self.known.cuts(name);
         let mut why = None;
-        for cut in &cuts {
+        // What is not the DS set of this name says nothing of it, whoever signed it.
+        let is_ours = |cut: &&Cut| cut.ds.as_ref().is_none_or(|ds| ds.rtype == RecordType::DS && ds.owner == *name);
+        for cut in cuts.iter().filter(is_ours) {
             let tried = match (&cut.ds, &cut.alias) {
                 (Some(ds), _) => self.signed(&at.zone, keys, ds),
                 (None, Some(alias)) => self.aliased(&at.zone, keys, alias, cut),
