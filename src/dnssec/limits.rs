@@ -31,8 +31,8 @@ impl Default for Limits {
         Self {
             // A name four zones deep needs 9 when nothing is known (the keys of each zone and a DS set for each but the
             // root, the set itself), and each alias into another signed zone up to 5 more, 6 with the proof of a
-            // wildcard: with 16, honest chains of aliases would fail. All of them together cost 3 ms with P-256 and 11
-            // ms with P-384, the dearest.
+            // wildcard: with 16, honest chains of aliases would fail. All of them together cost 3 ms at the 65 µs of a
+            // P-256 verification.
             validations: 48,
             failed_validations: 4,
             signatures_per_set: 4,
@@ -41,8 +41,8 @@ impl Default for Limits {
             nsec3_iterations: 50,
             // A proof takes as many as its closest encloser has labels below the zone, and two more: 34 for the reverse of
             // an IPv6 address, 3 for nearly all others, however long the name that is asked for (`Chain::around`). All
-            // of them with all iterations and the longest salt cost 2 ms, less than the signatures of one question:
-            // there is no need to pause in between, as those do who allow hundreds.
+            // of them with all iterations are 5,100 rounds of SHA-1, less work than the signatures of one question: there
+            // is no need to pause in between, as those do who allow hundreds.
             nsec3_hashes: 100,
         }
     }

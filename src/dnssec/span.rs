@@ -74,3 +74,22 @@ pub trait Spans {
     /// The parameters of the NSEC3 chain of `zone`, if it has one.
     fn chained(&self, zone: &Name) -> Option<Chained>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8198 §5.2: an opt-out span says nothing of the names inside it, so it is not kept; the same span without the
+    /// flag is.
+    #[test]
+    fn an_opt_out_span_is_left_alone() {
+        let zone: Name = "example.".parse().unwrap();
+        let span = |flags: u8| {
+            let rdata = [&[1, flags, 0, 0, 0, 20][..], &[7; 20]].concat();
+            let owner = "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example.".parse().unwrap();
+            Span::denial(&RrSet::new(owner, RecordType::NSEC3, 60, [&rdata[..]]), &zone, 60)
+        };
+        assert_eq!(span(1), None);
+        assert!(matches!(span(0), Some(Span { place: Place::Nsec3(..), .. })));
+    }
+}
