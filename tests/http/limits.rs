@@ -119,7 +119,8 @@ fn a_large_body_streams_in_constant_memory() {
     assert_eq!(fetch(), MEBIBYTES << 20);
     let before = lab.peak_kib();
     assert_eq!(fetch(), MEBIBYTES << 20);
-    let grown = lab.peak_kib() - before;
+    // The kernel counts pages for each thread and adds them up now and then, so that the peak may even be less.
+    let grown = lab.peak_kib().saturating_sub(before);
     assert!(grown < 8 << 10 && before < 128 << 10, "{before} KiB, and {grown} KiB more for {MEBIBYTES} MiB");
 }
 
