@@ -6,7 +6,7 @@
 //! single one are about 2^-60. What is added to the hash of one name takes different types to different keys for certain;
 //! of two names it makes a collision neither more nor less likely.
 
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
@@ -40,11 +40,15 @@ impl Key {
     pub(super) fn shard(self, shards: usize) -> usize {
         usize::try_from(self.shard & (shards as u64 - 1)).unwrap_or_default()
     }
-}
 
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.slot);
+    /// Where in the table of its shard it is looked for: the bits are a keyed hash already.
+    pub(super) const fn slot(self) -> u64 {
+        self.slot
+    }
+
+    #[cfg(test)]
+    pub(super) const fn for_test(shard: u64, slot: u64) -> Self {
+        Self { shard, slot }
     }
 }
 

@@ -19,6 +19,7 @@ mod rank;
 mod servers;
 mod sets;
 mod shard;
+mod slots;
 mod spans;
 #[cfg(test)]
 mod tests;

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use lru::LruCache;
 use smallvec::SmallVec;
 
 use super::facts::{Answer, Delegation, Denial, Failure, KnownZone};
 use super::held::HeldSet;
-use super::key::{BuildIdentity, Key};
+use super::key::Key;
+use super::slots::{Slots, per_slot};
 use crate::time::Time;
 
-/// What an entry takes besides its `Arc`: the node of the list (key, value, two links, and what the allocator adds) and its
-/// share of the table (17 octets per slot, 7/16 to 7/8 of the slots used).
-pub(super) const PER_ENTRY: usize = size_of::<Key>() + size_of::<Entry>() + 2 * size_of::<usize>() + 16 + 30;
+/// What an entry takes besides its `Arc`: its place, with the key and two links, and its share of the table.
+pub(super) const PER_ENTRY: usize = per_slot::<Entry>();
 /// The two counters of an `Arc` and what the allocator adds to its block.
 const PER_ARC: usize = 16 + 16;
 
@@ -22,7 +21,7 @@ const PER_ARC: usize = 16 + 16;
 /// longest time goes first, whatever it is.
 pub(super) enum Entry {
     Answer(u32, Arc<Answer>),
-    /// Most of what is kept: in the node itself.
+    /// Most of what is kept: in the place itself.
     Set(HeldSet),
     Denial(u32, Arc<Denial>),
     Delegation(u32, Arc<Delegation>),
@@ -30,7 +29,7 @@ pub(super) enum Entry {
     Zone(u32, Arc<KnownZone>),
 }
 
-const _: () = assert!(size_of::<Entry>() == 80, "a node with its key and links fits into 112 octets");
+const _: () = assert!(PER_ENTRY == 112, "80 octets for an entry, 24 for its key and links, 8 in the table");
 
 /// What can be kept.
 pub(super) trait Kept: Sized {
@@ -97,14 +96,14 @@ pub(super) type Gone = SmallVec<[Entry; 4]>;
 
 /// One shard. Its owner wraps it in a lock.
 pub(super) struct Shard {
-    entries: LruCache<Key, Entry, BuildIdentity>,
+    entries: Slots<Entry>,
     bytes: usize,
     limit_bytes: usize,
 }
 
 impl Shard {
     pub(super) fn new(limit_bytes: usize) -> Self {
-        Self { entries: LruCache::unbounded_with_hasher(BuildIdentity::default()), bytes: 0, limit_bytes }
+        Self { entries: Slots::new(), bytes: 0, limit_bytes }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -117,7 +116,7 @@ impl Shard {
 
     /// The thing under `key`, fresh or not; it becomes the most recently used.
     pub(super) fn get<K: Kept>(&mut self, key: &Key) -> Option<&Arc<K>> {
-        self.entries.get(key).and_then(K::from_entry)
+        self.entries.get(key).and_then(|entry| K::from_entry(entry))
     }
 
     /// The thing under `key`, fresh or not, without a trace in the order of use.
@@ -144,27 +143,24 @@ impl Shard {
     /// Puts `entry` in, and takes out what was not used for longest until the budget holds.
     pub(super) fn put(&mut self, key: Key, entry: Entry) -> Gone {
         let mut gone = Gone::new();
-        self.bytes += entry.cost();
-        let replaced = self.entries.put(key, entry);
-        self.leave(replaced, &mut gone);
-        while self.bytes > self.limit_bytes {
-            let Some((_, oldest)) = self.entries.pop_lru() else { break };
-            self.leave(Some(oldest), &mut gone);
+        let cost = entry.cost();
+        if let Some(replaced) = self.remove(&key) {
+            gone.push(replaced);
         }
+        while self.bytes + cost > self.limit_bytes {
+            let Some(oldest) = self.entries.pop_oldest() else { break };
+            self.bytes -= oldest.cost();
+            gone.push(oldest);
+        }
+        self.bytes += cost;
+        self.entries.insert(key, entry);
         gone
     }
 
     /// Takes out what is under `key`.
     pub(super) fn remove(&mut self, key: &Key) -> Option<Entry> {
-        let entry = self.entries.pop(key)?;
+        let entry = self.entries.remove(key)?;
         self.bytes -= entry.cost();
         Some(entry)
-    }
-
-    fn leave(&mut self, entry: Option<Entry>, gone: &mut Gone) {
-        if let Some(entry) = entry {
-            self.bytes -= entry.cost();
-            gone.push(entry);
-        }
     }
 }
