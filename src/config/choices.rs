@@ -1,6 +1,38 @@
 //! Settings that are a choice between words.
 
-use super::value::words;
+use std::fmt::Write as _;
+
+use super::value::Setting;
+
+/// Gives an enum whose variants are the words of a setting.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $(#[doc = $doc:literal] $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $(#[doc = $doc] $variant),* }
+
+        impl Setting for $name {
+            fn expected() -> String {
+                one_of(&[$($word),*])
+            }
+
+            fn from_text(text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
+            fn show(&self) -> String {
+                match self { $(Self::$variant => concat!("\"", $word, "\"").to_owned()),* }
+            }
+
+            fn words() -> &'static [(&'static str, &'static str)] {
+                &[$(($word, $doc)),*]
+            }
+        }
+    };
+}
 
 words! {
     /// How much of a name a server gets to see (RFC 9156).
@@ -66,4 +98,18 @@ words! {
         /// One JSON object in each line.
         Json = "json",
     }
+}
+
+/// `one of "a", "b" or "c"`.
+fn one_of(words: &[&str]) -> String {
+    let mut text = String::from("one of ");
+    for (nth, word) in words.iter().enumerate() {
+        let border = match nth {
+            0 => "",
+            _ if nth + 1 == words.len() => " or ",
+            _ => ", ",
+        };
+        let _ = write!(text, "{border}\"{word}\"");
+    }
+    text
 }

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use super::lists::LISTS;
 use super::read::PREFIX;
-use super::settings::{Key, SECTIONS, Section};
+use super::section::{Key, Section};
+use super::settings::SECTIONS;
 
 const HEAD: &str = "\
 # Configuration
 
-<!-- Made from src/config/settings.rs by `BLESS=1 cargo test --test config`; edit there. -->
+<!-- Made from src/config/settings/ by `BLESS=1 cargo test --test config`; edit there. -->
 
 `rootwalk serve` runs without a configuration. A file is TOML and is named with `--config FILE`; a key that does not
 exist, or a value that does not fit, is refused with its file, line, column and the nearest valid key.

@@ -1,7 +1,7 @@
 //! What the operator wants: a TOML file, overridden by the environment, overridden by flags.
 //!
 //! The root reads [`Settings`] once and hands plain values inward; no other module knows of files or variables.
-//! [`Settings`] and everything about a key (default, range, documentation) stand in one table, in `settings.rs`.
+//! [`Settings`] and everything about a key (default, range, documentation) stand in one table, in `settings/`.
 
 mod choices;
 mod complaint;
@@ -11,6 +11,7 @@ mod hosts;
 mod lists;
 mod nets;
 mod read;
+mod section;
 mod settings;
 mod tables;
 mod trust;
@@ -25,10 +26,12 @@ pub use choices::{AnyAnswer, Balance, LogFormat, LogLevel, Minimisation};
 pub use complaint::{Complaint, ConfigError, Place, Problem};
 pub use docs::reference;
 pub use hosts::Hosts;
-pub use settings::{Cache, Dnssec, Limits, Log, Resolver, Server, Settings};
+pub use settings::{
+    Cache, Dns64, Dnssec, Fetch, Http, Limits, Local, LocalRoot, Log, Proxy, Resolver, Server, Settings,
+};
 pub use tables::{BalancedHost, ForwardZone, RootHint, StubZone};
 pub use trust::{NegativeTrustAnchor, TrustAnchor};
-pub use value::{Bytes, Dns64Prefix, LocalRecord, ServerAddress};
+pub use value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, ServerAddress};
 
 /// Where settings come from; what stands later wins.
 #[derive(Clone, Debug, Default)]

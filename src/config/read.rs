@@ -6,7 +6,8 @@ use toml::de::DeTable;
 
 use super::complaint::{Found, nearest, not_a_section};
 use super::lists::{LISTS, ROOT_HINT, Written};
-use super::settings::{Given, Key, SECTIONS, Section};
+use super::section::{Given, Key, Section};
+use super::settings::SECTIONS;
 use super::tables::RootHint;
 use super::value::Culprit;
 use super::{Complaint, Problem, Settings};

@@ -1,14 +1,16 @@
 //! How one setting is read, from TOML or from plain text, and written back.
 
-use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+mod address;
+mod octets;
+mod records;
+
 use std::ops::Range;
 
-use ipnet::{IpNet, Ipv6Net};
 use toml::de::DeValue;
 
-use crate::wire::text::{parse_record, record_text};
-use crate::wire::{Name, Record, RecordType};
+pub use address::{Dns64Prefix, ServerAddress};
+pub use octets::{Bytes, Hex, Secret};
+pub use records::LocalRecord;
 
 /// The type of a setting: what may stand in the file, in a variable or behind `--set`.
 pub(super) trait Setting: Sized {
@@ -114,169 +116,6 @@ impl Setting for String {
     }
 }
 
-impl Setting for SocketAddr {
-    fn expected() -> String {
-        "an address with a port, such as \"127.0.0.1:53\" or \"[::1]:53\"".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
-    fn show(&self) -> String {
-        format!("\"{self}\"")
-    }
-}
-
-impl Element for SocketAddr {
-    const PLURAL: &'static str = "addresses with ports, such as [\"127.0.0.1:53\", \"[::1]:53\"]";
-}
-
-impl Setting for IpAddr {
-    fn expected() -> String {
-        "an IP address, such as \"192.0.2.1\" or \"2001:db8::1\"".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
-    fn show(&self) -> String {
-        format!("\"{self}\"")
-    }
-}
-
-impl Setting for IpNet {
-    fn expected() -> String {
-        "a network, such as \"192.0.2.0/24\"".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        // A lone address is the network of that address.
-        text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(Self::from))
-    }
-
-    fn show(&self) -> String {
-        format!("\"{self}\"")
-    }
-}
-
-impl Element for IpNet {
-    const PLURAL: &'static str = "networks, such as [\"127.0.0.0/8\", \"2001:db8::/32\"]";
-}
-
-impl Setting for Name {
-    fn expected() -> String {
-        "a domain name, such as \"ns.example.\"".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
-    fn show(&self) -> String {
-        toml::Value::from(self.to_string()).to_string()
-    }
-}
-
-/// The prefix of a translator from IPv6 to IPv4, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dns64Prefix(pub Option<Ipv6Net>);
-
-impl Setting for Dns64Prefix {
-    fn expected() -> String {
-        "an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits, such as \"64:ff9b::/96\", or an empty string".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        if text.is_empty() {
-            return Some(Self(None));
-        }
-        let net: Ipv6Net = text.parse().ok()?;
-        [32, 40, 48, 56, 64, 96].contains(&net.prefix_len()).then(|| Self(Some(net.trunc())))
-    }
-
-    fn show(&self) -> String {
-        self.0.map_or_else(|| "\"\"".to_owned(), |net| format!("\"{net}\""))
-    }
-}
-
-/// A record of the operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LocalRecord(pub Record);
-
-impl LocalRecord {
-    /// Types that mean something only where a zone is served or signed, or that stand for other names as well.
-    const REFUSED: [RecordType; 7] = [
-        RecordType::SOA,
-        RecordType::NS,
-        RecordType::DNAME,
-        RecordType::RRSIG,
-        RecordType::NSEC,
-        RecordType::NSEC3,
-        RecordType::NSEC3PARAM,
-    ];
-}
-
-impl Setting for LocalRecord {
-    fn expected() -> String {
-        "a record, such as \"nas.lan. 300 IN A 192.168.1.2\", and no wildcard, SOA, NS, DNAME or what signs a zone"
-            .into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        let record = parse_record(text).ok()?;
-        let is_wildcard = record.owner.labels().next() == Some(b"*");
-        (!is_wildcard && !Self::REFUSED.contains(&record.rtype)).then_some(Self(record))
-    }
-
-    fn show(&self) -> String {
-        toml::Value::from(record_text(&self.0).to_string()).to_string()
-    }
-}
-
-impl Element for LocalRecord {
-    const PLURAL: &'static str = "records, such as [\"nas.lan. 300 IN A 192.168.1.2\"], without wildcards, SOA, NS, DNAME \
-        and what signs a zone";
-}
-
-/// The address of a server, with a port where it is not the usual one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServerAddress {
-    /// The address.
-    pub addr: IpAddr,
-    /// The port; `None` is the port of all servers.
-    pub port: Option<u16>,
-}
-
-impl Setting for ServerAddress {
-    fn expected() -> String {
-        "an IP address, with a port if need be, such as \"192.0.2.1\" or \"[2001:db8::1]:5353\"".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        let plain = |addr| Self { addr, port: None };
-        let full = |server: SocketAddr| Self { addr: server.ip(), port: Some(server.port()) };
-        let server = text.parse().map(plain).or_else(|_| text.parse().map(full)).ok()?;
-        (server.port != Some(0)).then_some(server)
-    }
-
-    fn show(&self) -> String {
-        match self.port {
-            Some(port) => SocketAddr::new(self.addr, port).show(),
-            None => self.addr.show(),
-        }
-    }
-}
-
-impl Element for ServerAddress {
-    const PLURAL: &'static str = "IP addresses, with ports if need be, such as [\"192.0.2.1\", \"[2001:db8::1]:5353\"]";
-}
-
-impl Element for Name {
-    const PLURAL: &'static str = "domain names, such as [\"lan.\", \"corp.example.\"]";
-}
-
 impl<T: Element> Setting for Vec<T> {
     fn expected() -> String {
         format!("a list of {}", T::PLURAL)
@@ -307,135 +146,15 @@ impl<T: Element> Setting for Vec<T> {
     }
 }
 
-/// A number of octets: plain, or with a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Bytes(pub usize);
-
-impl Bytes {
-    const UNITS: [(&'static str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-}
-
-impl Setting for Bytes {
-    fn expected() -> String {
-        "a number of octets, or one with a unit, such as \"64 MiB\" (KiB, MiB, GiB)".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        let unit = Self::UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
-        let (digits, size) = unit.unwrap_or((text, 1));
-        digits.trim().parse::<usize>().ok()?.checked_mul(size).map(Self)
-    }
-
-    fn from_toml(value: &DeValue<'_>) -> Option<Self> {
-        match value {
-            DeValue::String(text) => Self::from_text(text),
-            number => usize::from_toml(number).map(Self),
-        }
-    }
-
-    fn show(&self) -> String {
-        let fits = Self::UNITS.iter().find(|(_, size)| self.0 > 0 && self.0.is_multiple_of(*size));
-        fits.map_or_else(|| self.0.to_string(), |(unit, size)| format!("\"{} {unit}\"", self.0 / size))
-    }
-}
-
-/// Octets, in hexadecimal digits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hex(pub Box<[u8]>);
-
-impl Setting for Hex {
-    fn expected() -> String {
-        "an even number of hexadecimal digits, such as \"c0ffee\"".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-        let octet = |pair: &[u8]| match pair {
-            [high, low] => Some(digit(high)? << 4 | digit(low)?),
-            _ => None,
-        };
-        text.as_bytes().chunks(2).map(octet).collect::<Option<_>>().map(Self)
-    }
-
-    fn show(&self) -> String {
-        let mut text = String::from("\"");
-        for octet in &self.0 {
-            let _ = write!(text, "{octet:02x}");
-        }
-        text + "\""
-    }
-}
-
-/// A secret of 128 bits, in hexadecimal digits, or none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Secret(pub Option<[u8; 16]>);
-
-impl Setting for Secret {
-    fn expected() -> String {
-        "32 hexadecimal digits, or nothing".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        match Hex::from_text(text)?.0 {
-            empty if empty.is_empty() => Some(Self(None)),
-            octets => <[u8; 16]>::try_from(&*octets).ok().map(|secret| Self(Some(secret))),
-        }
-    }
-
-    fn show(&self) -> String {
-        self.0.map_or_else(|| "\"\"".to_owned(), |secret| Hex(secret.into()).show())
-    }
-}
-
-/// Gives an enum whose variants are the words of a setting.
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $(#[doc = $doc:literal] $variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $(#[doc = $doc] $variant),* }
-
-        impl $crate::config::value::Setting for $name {
-            fn expected() -> String {
-                $crate::config::value::one_of(&[$($word),*])
-            }
-
-            fn from_text(text: &str) -> Option<Self> {
-                match text {
-                    $($word => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-
-            fn show(&self) -> String {
-                match self { $(Self::$variant => concat!("\"", $word, "\"").to_owned()),* }
-            }
-
-            fn words() -> &'static [(&'static str, &'static str)] {
-                &[$(($word, $doc)),*]
-            }
-        }
-    };
-}
-
-pub(super) use words;
-
-/// `one of "a", "b" or "c"`.
-pub(super) fn one_of(words: &[&str]) -> String {
-    let mut text = String::from("one of ");
-    for (nth, word) in words.iter().enumerate() {
-        let border = match nth {
-            0 => "",
-            _ if nth + 1 == words.len() => " or ",
-            _ => ", ",
-        };
-        let _ = write!(text, "{border}\"{word}\"");
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use ipnet::IpNet;
+
     use super::*;
+    use crate::wire::Name;
+    use crate::wire::text::record_text;
 
     fn again<T: Setting + PartialEq + std::fmt::Debug>(value: &T) {
         let document = format!("v = {}", value.show());

@@ -11,9 +11,8 @@ use ipnet::{IpNet, Ipv4Net};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
-use super::{
-    Listening, RunError, Staged, Stop, Story, answered_here, close, open, runtime, story, unix_secs, web, world_of_one,
-};
+use super::doors::{Front, Staged, Stop};
+use super::{Listening, RunError, Story, answered_here, runtime, story, unix_secs, web, world_of_one};
 use crate::config::{RootHint, Settings, TrustAnchor};
 use crate::drive;
 use crate::lab::serve::Servers;
@@ -69,15 +68,15 @@ pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Li
         settings.resolver.upstream_port = servers.port();
         // Whoever is in the lab may make tunnels to its origins.
         settings.proxy.connect_ports.extend(ports.map(|ports| ports.https));
-        let mut open = open(&settings, Staged { zoo: web::zoo(lab, ports), authorities })?;
+        let mut front = Front::open(&settings, Staged { zoo: web::zoo(lab, ports), authorities })?;
         let (end, ended) = oneshot::channel::<()>();
         let (web_end, web_ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
         let web_serving = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
-        ready(&Listening { web: ports, web_unusual: unusual.as_deref(), ..open.listening() });
-        open.wait(&mut stop).await;
+        ready(&Listening { web: ports, web_unusual: unusual.as_deref(), ..front.listening() });
+        front.wait(&mut stop).await;
         // The servers of the lab go last: the queries in hand still need them.
-        close(open).await;
+        front.close().await;
         drop((end, web_end));
         let _ = serving.await;
         if let Some(serving) = web_serving {

@@ -1,0 +1,93 @@
+//! All that speaks HTTP.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use ipnet::IpNet;
+
+use crate::config::choices::Balance;
+use crate::config::nets::loopback_nets;
+use crate::config::section::section;
+use crate::config::value::Bytes;
+use crate::wire::Name;
+
+/// Where HTTP is spoken unless configured otherwise.
+const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8053);
+
+section! {
+    /// The front door for HTTP: DNS over HTTP, its JSON form, traces. `server.allow` says who may come in.
+    http: Http {
+        /// Where to listen, HTTP/1.1 and HTTP/2 alike, without TLS; an empty list for nowhere.
+        listen: Vec<SocketAddr> = vec![HTTP];
+        /// Where to listen with TLS, which needs the two files below.
+        tls_listen: Vec<SocketAddr> = Vec::new();
+        /// A file with the certificate of this server and those that vouch for it, in this order, in PEM. The names
+        /// in it count as `hosts`. A SIGHUP has both files read again, for certificates that are renewed.
+        tls_certificate: String = String::new();
+        /// A file with the private key of that certificate, in PEM, without a password.
+        tls_key: String = String::new();
+        /// Names under which this server may be called, besides `localhost` and IP addresses; the name of a reverse
+        /// proxy in front of it, for example. Requests under other names are refused: a web page could have pointed
+        /// its own name here (DNS rebinding).
+        hosts: Vec<Name> = Vec::new();
+        /// Connections at once.
+        connections: usize = 512 => 1..=100_000;
+        /// Connections at once of one client: an IPv4 address or an IPv6 /64.
+        connections_per_client: usize = 128 => 1..=100_000;
+        /// Seconds that a connection may take for its next request, head complete (slow loris).
+        idle_secs: u64 = 30 => 1..=600;
+        /// Questions over HTTP that may wait for their answers at once.
+        waiting: usize = 1024 => 1..=1_000_000;
+        /// Traces and journeys that may be made at once; each does walks of its own.
+        traces: usize = 8 => 1..=1000;
+        /// Memory for the steps of past walks, so that the very answer that somebody has got can be explained: at some
+        /// 6 KiB for each they are the last 2,500 or so. A quarter more is for journeys to pages. 0 keeps none.
+        past_size: Bytes = Bytes(16 << 20) => Bytes(0)..=Bytes(1 << 40);
+        /// The networks whose clients may see what others have looked up, which is nobody else's business (RFC 9076):
+        /// the list of past walks and the live figures. All who are served may follow a link to one walk.
+        past_allow: Vec<IpNet> = loopback_nets();
+    }
+}
+
+section! {
+    /// The forward proxy: programs that are told to use `http.listen` as their proxy get pages through it, each name
+    /// resolved by this resolver. Over HTTP/1.1 alone.
+    proxy: Proxy {
+        /// Fetch pages for clients.
+        on: bool = true;
+        /// Networks that may be connected to although they are private, loopback, link-local or otherwise not of the
+        /// Internet. The proxy sees what its clients should not see: services of this machine, of its neighbours, the
+        /// metadata of a cloud. Judged on the address that is connected to, whatever the name.
+        allow: Vec<IpNet> = Vec::new();
+        /// Ports to which CONNECT makes tunnels.
+        connect_ports: Vec<u16> = vec![443];
+        /// Seconds that looking up and connecting may take together.
+        connect_secs: u64 = 10 => 1..=120;
+        /// Seconds that an origin may take until the head of its answer is there.
+        answer_secs: u64 = 120 => 1..=3600;
+        /// Seconds that a tunnel may stay without an octet moving.
+        tunnel_idle_secs: u64 = 600 => 10..=86_400;
+        /// Tunnels at once.
+        tunnels: usize = 512 => 1..=100_000;
+        /// How one of several addresses of a host is chosen. An address that cannot be connected to comes last for 10
+        /// seconds, longer each time; one that leaves DNS is used no more when its TTL is over. `[[balance]]` chooses
+        /// otherwise for some hosts.
+        balance: Balance = Balance::TwoChoices;
+        /// Connections to origins that may wait for their next request.
+        pooled: usize = 128 => 0..=10_000;
+    }
+}
+
+section! {
+    /// Pages that are fetched to show how: `rootwalk fetch` and `/api/journey`. What `proxy` says of addresses, time to
+    /// connect and choice holds here too.
+    fetch: Fetch {
+        /// A file with certificate authorities, in PEM, that are trusted besides those of the system.
+        ca: String = String::new();
+        /// Redirects that are followed; browsers follow as many.
+        redirects: usize = 20 => 0..=100;
+        /// Seconds that a whole journey may take, so that an origin cannot keep its place for ever.
+        secs: u64 = 60 => 1..=3600;
+        /// Octets of an answer that are read: they are counted, not kept, and somebody has to pay for them.
+        body_size: Bytes = Bytes(64 << 20) => Bytes(0)..=Bytes(1 << 40);
+    }
+}

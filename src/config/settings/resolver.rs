@@ -1,0 +1,80 @@
+//! How answers are looked up, and what is in them beyond what servers say.
+
+use ipnet::IpNet;
+
+use crate::config::choices::Minimisation;
+use crate::config::nets::{mapped_net, private_nets};
+use crate::config::section::section;
+use crate::config::value::{Dns64Prefix, LocalRecord};
+use crate::wire::Name;
+
+section! {
+    /// How answers are looked up.
+    resolver: Resolver {
+        /// Ask servers over IPv4.
+        ipv4: bool = true;
+        /// Ask servers over IPv6.
+        ipv6: bool = true;
+        /// The port on which authoritative servers are asked; only a laboratory has another than 53.
+        upstream_port: u16 = 53 => 1..=u16::MAX;
+        /// Tell a server no more of the name than it needs (RFC 9156).
+        qname_minimisation: Minimisation = Minimisation::Relaxed;
+        /// Ask with random upper and lower case and insist on getting the same case back, which makes answers
+        /// harder to forge (the 0x20 trick).
+        case_randomisation: bool = true;
+        /// Show servers a cookie (RFC 7873): for one that shows it back nobody else can speak.
+        cookies: bool = true;
+        /// Octets of the largest answer that servers may send over UDP (RFC 9715).
+        udp_size: u16 = 1232 => 512..=4096;
+        /// Questions that are looked up at once; when there are more, clients are told to ask again.
+        walks: usize = 10_000 => 1..=1_000_000;
+        /// Queries that may be on their way to one server at once. Beyond that another server of the zone is asked, or the
+        /// question fails: servers that have stopped answering must not have everything wait for them.
+        queries_per_server: usize = 2000 => 1..=1_000_000;
+        /// Ask servers for their identifier (RFC 5001), which traces show: of several machines behind one address it
+        /// says which has answered. Off, as nobody needs it who does not look into traces.
+        nsid: bool = false;
+        /// Ask servers on loopback addresses; only a laboratory has any, elsewhere it is an attack.
+        query_loopback: bool = false;
+        /// Ask servers on addresses of private and link-local networks (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16,
+        /// 100.64.0.0/10, 169.254.0.0/16, fc00::/7, fe80::/10). On the Internet a name server there is an attack or
+        /// a mistake; a network with a root or with delegations of its own switches it on.
+        query_private: bool = false;
+        /// Networks whose addresses are never asked as name servers, on top of the two switches above.
+        do_not_query: Vec<IpNet> = Vec::new();
+        /// Networks to which no name on the Internet may lead: addresses in them are taken out of answers, with EDE
+        /// 17 (Filtered), so that a web page cannot be rebound to a machine of this network (DNS rebinding). A
+        /// network with bits of IPv4 counts for the forms in which IPv6 carries such an address too, and the address
+        /// hints of HTTPS and SVCB records count as well. Empty switches it off. Lists of mail senders that answer
+        /// from 127.0.0.0/8 have to be private domains.
+        private_addresses: Vec<IpNet> = private_nets();
+        /// Names that may have such addresses, with all names below them.
+        private_domains: Vec<Name> = Vec::new();
+    }
+}
+
+section! {
+    /// IPv6 addresses made for servers that have IPv4 alone, in networks with a translator (DNS64, RFC 6147).
+    dns64: Dns64 {
+        /// The prefix of the translator, such as `64:ff9b::/96`, of 32, 40, 48, 56, 64 or 96 bits; empty is off.
+        /// A client that sets CD, to check for itself, gets nothing that is made.
+        prefix: Dns64Prefix = Dns64Prefix(None);
+        /// Networks whose AAAA records count as if they were not there (RFC 6147 §5.1.4).
+        exclude: Vec<IpNet> = mapped_net();
+        /// Names, with all below them, whose AAAA records are passed over where there are A records.
+        ignore_aaaa: Vec<Name> = Vec::new();
+    }
+}
+
+section! {
+    /// Records of your own. A name that has any is answered from them alone (NODATA for the types that it lacks);
+    /// all other names are looked up, those above and below it included.
+    local: Local {
+        /// Records as they stand in a zone file, such as `"nas.lan. 300 IN A 192.168.1.2"`; TTL (3600) and class may
+        /// be left out. An alias (CNAME) may lead to a name on the Internet.
+        records: Vec<LocalRecord> = Vec::new();
+        /// A hosts file, such as `/etc/hosts`, that is read at the start: each line has an address and its names.
+        /// Addresses are found by name and names by address. Empty is none.
+        hosts: String = String::new();
+    }
+}

@@ -1,0 +1,72 @@
+//! How clients are met and served, as the front doors take it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::world::{local_data, routed_zones};
+use crate::cache::Due;
+use crate::config::{self, Settings};
+use crate::listen::ListenSettings;
+use crate::policy::PolicySettings;
+use crate::serve::{ServeSettings, StaleSettings};
+use crate::walk::stale::StaleLimits;
+
+/// An answer whose refresh has failed is not tried again for this long (RFC 8767 §5).
+const REFRESH_PAUSE: Duration = Duration::from_secs(30);
+
+pub(super) fn serve_settings(settings: &Settings) -> ServeSettings {
+    let server = &settings.server;
+    let said = |text: &String| (!text.is_empty()).then(|| text.as_str().into());
+    let policy = PolicySettings {
+        allow: server.allow.clone(),
+        locally_served_zones: server.locally_served_zones,
+        any: server.any == config::AnyAnswer::Full,
+        local: Arc::new(local_data(settings)),
+        routed_zones: routed_zones(settings),
+        identity: said(&server.identity),
+        version: said(&server.version),
+    };
+    let (nsid, cookie_secret) = (server.nsid.0.clone(), server.cookie_secret.0.unwrap_or_else(rand::random));
+    ServeSettings {
+        policy,
+        udp_size: server.udp_size,
+        ede: server.ede,
+        nsid,
+        cookie_secret,
+        walks: settings.resolver.walks,
+        prefetch: settings.cache.prefetch.then_some(Due { uses: settings.cache.prefetch_hits, pause: REFRESH_PAUSE }),
+        stale: stale_settings(&settings.cache),
+        discard_after: Duration::from_millis(server.discard_after_ms),
+        // Without HTTP nobody can ask for them.
+        past_bytes: if settings.http.listen.is_empty() { 0 } else { settings.http.past_size.0 },
+    }
+}
+
+fn stale_settings(cache: &config::Cache) -> Option<StaleSettings> {
+    let limits = StaleLimits {
+        max: Duration::from_secs(cache.max_stale_secs.into()),
+        reply_ttl_secs: cache.stale_reply_ttl_secs,
+    };
+    (cache.max_stale_secs > 0).then(|| StaleSettings {
+        limits,
+        client_timeout: Duration::from_millis(cache.stale_client_timeout_ms),
+        recheck_secs: cache.stale_recheck_secs,
+    })
+}
+
+pub(super) fn listen_settings(settings: &Settings) -> ListenSettings {
+    let server = &settings.server;
+    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    ListenSettings {
+        addresses: server.listen.clone(),
+        workers: if server.threads == 0 { processors() } else { server.threads },
+        waiting: server.waiting,
+        waiting_per_client: server.waiting_per_client,
+        discard_after: Duration::from_millis(server.discard_after_ms),
+        tcp_connections: server.tcp_connections,
+        tcp_per_client: server.tcp_per_client,
+        tcp_idle: Duration::from_secs(server.tcp_idle_secs),
+        tcp_pipeline: server.tcp_pipeline,
+        ..ListenSettings::default()
+    }
+}
