@@ -39,7 +39,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("lab/sign", Edge, &["lab", "wire"]),
     ("lab/web", Edge, &["lab", "wire"]),
     ("sys", Edge, &[]),
-    ("upstream", Edge, &["sys", "walk", "trace", "wire", "time"]),
+    ("upstream", Edge, &["sys", "walk", "cache", "trace", "wire", "time"]),
     ("drive", Edge, &["upstream", "walk", "cache", "trace", "wire", "time"]),
     ("upkeep", Edge, &["drive", "lab", "walk", "dnssec", "trace", "wire", "time"]),
     ("listen", Edge, &["sys", "trace", "wire", "time"]),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rootwalk::cache::Guesses;
 use rootwalk::trace::{Ignored, Transport, Unreachable};
 use rootwalk::upstream::{Upstream, UpstreamSettings};
 use rootwalk::walk::ask::{Ask, AskId, Heard};
@@ -237,9 +238,11 @@ fn a_flood_of_guesses_is_ignored_and_only_some_of_it_listed() {
             let wrong = |nth: u8| reply(query, &[(1, query[1] ^ nth)]);
             (1..=40).map(wrong).collect()
         });
-        let heard = upstream().exchange(&ask(server.await, Transport::Udp)).await;
+        let guesses = Guesses::default();
+        let upstream = upstream().watched(guesses.clone());
+        let heard = upstream.exchange(&ask(server.await, Transport::Udp)).await;
         let Heard::Silence { ask: AskId(1), ignored } = heard else { panic!("{heard:?}") };
-        assert_eq!(ignored.len(), 16);
+        assert_eq!((ignored.len(), guesses.count()), (16, 40), "all of them are counted, at once");
         assert!(ignored.iter().all(|packet| matches!(packet, Ignored::WrongId { .. })));
     });
 }

@@ -26,6 +26,7 @@ pub(super) enum Store {
     Delegations = 5,
     Failures = 6,
     Zones = 7,
+    Glue = 8,
 }
 
 /// A keyed hash; equal keys mean equal subjects (see the head of this file).

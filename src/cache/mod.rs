@@ -12,6 +12,7 @@ mod cookies;
 mod denials;
 mod doubt;
 mod facts;
+mod glue;
 mod held;
 mod key;
 mod pace;
@@ -41,6 +42,7 @@ pub use crate::trace::NameServer;
 pub use about::{About, Upward};
 pub use cookies::Cookies;
 pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, Put};
+pub use glue::Guesses;
 pub use held::Plain;
 pub use rank::{Rank, Security};
 pub use servers::{ServerState, Servers, Support};
@@ -66,6 +68,7 @@ pub struct Cache {
     ttls: TtlLimits,
     informants: Informants,
     spans: SpanStore,
+    guesses: Guesses,
     /// Most octets that one entry may take.
     entry_limit_bytes: usize,
 }
@@ -94,7 +97,8 @@ impl Cache {
         let shards = (0..count).map(|_| Padded(Mutex::new(Shard::new(shard_bytes)))).collect();
         let hasher = SipHasher13::new_with_keys(key.0, key.1);
         let informants = Informants::new((limit_bytes / BYTES_PER_INFORMANT).clamp(16, 4096).next_power_of_two());
-        Self { shards, hasher, ttls, informants, spans, entry_limit_bytes: shard_bytes / 2 }
+        let guesses = Guesses::default();
+        Self { shards, hasher, ttls, informants, spans, guesses, entry_limit_bytes: shard_bytes / 2 }
     }
 
     /// The bounds on TTLs, which hold for what is served as well as for what is kept.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::facts::{Answer, Delegation, Denial, Failure, KnownZone};
+use super::glue::Glue;
 use super::held::HeldSet;
 use super::key::Key;
 use super::slots::{Slots, per_slot};
@@ -27,6 +28,7 @@ pub(super) enum Entry {
     Delegation(u32, Arc<Delegation>),
     Failure(u32, Arc<Failure>),
     Zone(u32, Arc<KnownZone>),
+    Glue(u32, Arc<Glue>),
 }
 
 const _: () = assert!(PER_ENTRY == 112, "80 octets for an entry, 24 for its key and links, 8 in the table");
@@ -66,6 +68,7 @@ kept!(Denial, Denial);
 kept!(Delegation, Delegation);
 kept!(Failure, Failure);
 kept!(KnownZone, Zone);
+kept!(Glue, Glue);
 
 impl Entry {
     /// The set that it is, if it is one.
@@ -86,7 +89,8 @@ impl Entry {
             | Self::Denial(cost, _)
             | Self::Delegation(cost, _)
             | Self::Failure(cost, _)
-            | Self::Zone(cost, _) => *cost as usize,
+            | Self::Zone(cost, _)
+            | Self::Glue(cost, _) => *cost as usize,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{trust, unix_secs};
-use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
+use crate::cache::{Cache, Delegation, Guesses, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::dnssec;
 use crate::drive::{self, Clock, World};
@@ -22,7 +22,7 @@ use crate::wire::Name;
 pub(super) fn world(settings: &Settings) -> World {
     let queries_per_server = settings.resolver.queries_per_server;
     let upstream = UpstreamSettings { queries_per_server, ..UpstreamSettings::default() };
-    let cache = &settings.cache;
+    let (cache, guesses) = (&settings.cache, Guesses::default());
     let ttls = TtlLimits {
         positive_max_secs: cache.max_ttl_secs,
         positive_min_secs: cache.min_ttl_secs,
@@ -32,10 +32,10 @@ pub(super) fn world(settings: &Settings) -> World {
         delegation_max_secs: cache.max_delegation_ttl_secs,
     };
     World {
-        cache: Cache::new(cache.size.0, rand::random(), ttls),
+        cache: Cache::new(cache.size.0, rand::random(), ttls).watched(guesses.clone()),
         servers: Servers::new(rand::random()),
         settings: walk_settings(settings),
-        upstream: Upstream::new(upstream),
+        upstream: Upstream::new(upstream).watched(guesses),
         local: drive::Local::default(),
         clock: Clock::new(),
     }

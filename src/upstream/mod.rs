@@ -18,6 +18,7 @@ use rand::RngExt;
 use siphasher::sip128::SipHasher13;
 use tokio::time::{Instant, timeout_at};
 
+use crate::cache::Guesses;
 use crate::trace::{Ignored, Transport, Unreachable};
 use crate::walk::ask::{Ask, Heard};
 use crate::wire::{Flags, Reply, write_query};
@@ -66,6 +67,8 @@ pub struct Upstream {
     settings: UpstreamSettings,
     flights: Flights,
     crowd: Crowd,
+    /// Those who want to know at once that somebody guesses.
+    guesses: Guesses,
 }
 
 /// What an exchange came to, before it belongs to an ask.
@@ -86,7 +89,14 @@ impl Upstream {
         let (id, (one, other)) = (NEXT.fetch_add(1, Ordering::Relaxed), rand::random());
         let hasher = SipHasher13::new_with_keys(one, other);
         let crowd = Crowd::new(settings.queries_per_server);
-        Self { id, hasher, settings, flights: Flights::new(rand::random()), crowd }
+        Self { id, hasher, settings, flights: Flights::new(rand::random()), crowd, guesses: Guesses::default() }
+    }
+
+    /// The same, which notes guesses here as soon as they come.
+    #[must_use]
+    pub fn watched(mut self, guesses: Guesses) -> Self {
+        self.guesses = guesses;
+        self
     }
 
     /// Another way with the same settings, which shares no exchange with this one.
@@ -94,7 +104,7 @@ impl Upstream {
     pub fn anew(&self) -> Self {
         let (settings, flights) = (self.settings.clone(), Flights::new(rand::random()));
         let crowd = Crowd::new(settings.queries_per_server);
-        Self { id: self.id, hasher: self.hasher, settings, flights, crowd }
+        Self { id: self.id, hasher: self.hasher, settings, flights, crowd, guesses: self.guesses.clone() }
     }
 
     /// Sends the question once and waits for the reply to it until the time to give up.

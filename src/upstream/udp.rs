@@ -66,7 +66,10 @@ pub(super) async fn exchange(
                 }
                 // The network has doubled the reply to the query before.
                 Ok((_, Err(Ignored::WrongId { got, .. }))) if Some(got) == line.last_id() => {}
-                Ok((_, Err(other))) => note(ignored, other),
+                Ok((_, Err(other))) => {
+                    upstream.guesses.note();
+                    note(ignored, other);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(unreachable(&error)),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::trace::{AskWhy, Event, Transport, Unreachable, Verdict, Wrong};
+use crate::trace::{AskWhy, Event, Ignored, Transport, Unreachable, Verdict, Wrong};
 use crate::wire::text::rcode_name;
 use crate::wire::{Edns, Name, Reply, edns};
 
@@ -43,6 +43,10 @@ impl Walk {
         let Some(at) = self.pending.iter().position(|pending| pending.id == ask) else { return };
         let pending = self.pending.swap_remove(at);
         let near_misses = ignored.len();
+        // Right but for the case or a cookie it came from the server, which knows no better.
+        if ignored.iter().any(|what| !matches!(what, Ignored::WrongCase | Ignored::NoCookie)) {
+            turn.around.cache.guessed();
+        }
         for what in ignored {
             let event = Event::Ignored { ask: ask.0, server: pending.server.clone(), what };
             self.note(turn, pending.goal, event);

@@ -83,6 +83,10 @@ impl Walk {
         }
         self.leave(id, turn);
         let (kept, _) = turn.around.cache.put_delegation(delegation, turn.now);
+        // What servers that the operator names say of others is between them and him.
+        if self.goal(id).at().is_some_and(|at| at.route.is_none()) {
+            turn.around.cache.put_glue(&kept, turn.now);
+        }
         if !self.take_address(id, &kept, turn) {
             self.enter(id, kept, turn);
         }

@@ -432,14 +432,17 @@ impl Walk {
     }
 }
 
-/// All addresses of one server of a zone: its glue, or what is known of its name; when none of them answers, what the
-/// zone of its name was delegated with.
+/// All addresses of one server of a zone: its glue, or what is known of its name, or what referrals to other zones agree on;
+/// when none of them answers, what the zone of its name was delegated with.
 fn addresses(server: &NameServer, at: &AtZone, tries: u32, cache: &Cache, now: Time) -> Addresses {
     let mut addrs = Addresses::from_slice(&server.addrs);
     if addrs.is_empty() {
         let about = cache.about(&server.name);
         for known in [RecordType::A, RecordType::AAAA].into_iter().filter_map(|rtype| about.set(rtype, now)) {
             addrs.extend(known.set.addresses());
+        }
+        if addrs.is_empty() {
+            addrs.extend(cache.glue(&server.name, now));
         }
     }
     addrs.extend(at.found.iter().filter(|(name, _)| *name == server.name).map(|(_, addr)| *addr));
