@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::doubt::denial_keys;
 use super::held::HeldSet;
 use super::key::{Hashed, Store};
 use super::{Cache, Delegation, Denial, Failure, KnownSet};
@@ -96,8 +97,11 @@ impl About<'_> {
     /// As [`Cache::denial`].
     #[must_use]
     pub fn denial(&self, rtype: RecordType, now: Time) -> Option<Arc<Denial>> {
-        let no_data = || self.cache.fresh(&self.hashed.key(rtype, Store::NoData), now);
-        self.cache.fresh(&self.hashed.name_key(Store::NoName), now).or_else(no_data)
+        let keys = denial_keys(self.hashed, rtype);
+        // All of a name lies in one shard.
+        let mut shard = self.cache.shard(&keys[0]).lock();
+        let fresh = |key| shard.get(key).filter(|denial: &&Arc<Denial>| denial.expires > now).cloned();
+        keys.iter().find_map(fresh)
     }
 
     /// As [`Cache::failure`].

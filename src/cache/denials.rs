@@ -51,7 +51,7 @@ impl Cache {
             let is_better = held.security == Security::Secure || held.rank > Rank::AuthAnswer;
             (held.expires > now && is_better).then_some(held.rank)
         };
-        if let Some(better) = self.with_set(&set, better) {
+        if let Some(better) = self.look_at_set(&set, better) {
             return Put::KeptBetter(better);
         }
         self.outdate(&set, |old| old.is_needed(now));

@@ -3,6 +3,7 @@
 //! What comes in is kept before it is judged, and may turn out to be bogus. What was good when its time ended is not lost
 //! to it: it stays behind what came until that is found good, so that there is something to serve (RFC 8767).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Cache;
@@ -43,7 +44,7 @@ impl Cache {
             return keys.iter().for_each(|key| self.outdate(key, |old| old.expires > now));
         }
         let same = |held: &HeldSet| (held.expires > now && held.is(set)).then(|| held.known(&set.owner, set.rtype));
-        let Some(known) = self.with_set(&key, same) else { return };
+        let Some(known) = self.look_at_set(&key, same) else { return };
         let until = now.after_ttl(set.ttl_secs);
         let expired = known.expires;
         let mut judged = KnownSet { security, expires: expired.min(until), ..known };
@@ -96,12 +97,16 @@ impl Cache {
 
     /// Removes what was said against a name and type, unless it is over and was good.
     pub(super) fn outdate_denials(&self, hashed: Hashed, rtype: RecordType, now: Time) {
-        for key in denial_keys(hashed, rtype) {
-            let is_over = |known: &Denial| known.security > Security::Unchecked && known.expires <= now;
-            if self.get::<Denial>(&key).is_some_and(|known| !is_over(&known)) {
-                self.remove(&key);
-            }
-        }
+        let keys = denial_keys(hashed, rtype);
+        // All of a name lies in one shard.
+        let mut shard = self.shard(&keys[0]).lock();
+        let is_over = |known: &Arc<Denial>| known.security > Security::Unchecked && known.expires <= now;
+        let gone = keys.map(|key| match shard.peek(&key).is_some_and(|known| !is_over(known)) {
+            true => shard.remove(&key),
+            false => None,
+        });
+        drop(shard);
+        drop(gone);
     }
 
     /// Puts a set under `key`, unless it is too large or `allow` forbids to replace what is there. What is there and
@@ -112,14 +117,17 @@ impl Cache {
             return Put::TooLarge(held.cost());
         }
         let mut shard = self.shard(&key).lock();
-        if let Some(Err(kept_old)) = shard.set(&key).map(allow) {
-            return kept_old;
-        }
-        let before = (held.security == Security::Unchecked).then(|| take_judged(&mut shard, &key)).flatten();
-        if let Some(before) = before {
-            held.put_before(before);
-        }
-        let gone = shard.put(key, Entry::Set(held));
+        let gone = match shard.peek_set(&key).map(allow) {
+            None => shard.add(key, Entry::Set(held)),
+            Some(Err(kept_old)) => return kept_old,
+            Some(Ok(())) => {
+                let before = (held.security == Security::Unchecked).then(|| take_judged(&mut shard, &key)).flatten();
+                if let Some(before) = before {
+                    held.put_before(before);
+                }
+                shard.put(key, Entry::Set(held))
+            }
+        };
         drop(shard);
         drop(gone);
         Put::Stored

@@ -5,13 +5,14 @@
 //! answer is written from it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::Cache;
-use super::facts::{AnswerKey, KnownSet, PER_BLOCK, sets_heap};
+use super::facts::{Answer, AnswerKey, KnownSet, PER_BLOCK, sets_heap};
 use super::key::{Hashed, Store};
 use super::rank::{Rank, Security};
 use super::shard::PER_ENTRY;
@@ -244,10 +245,7 @@ impl Cache {
     pub fn plain(&self, key: &AnswerKey<'_>, now: Time, due: Option<Due>) -> Option<Plain> {
         let at = Hashed::new(key.qname_wire, &self.hasher).filed(key.qtype, Store::Sets, 0);
         let mut shard = self.shard(&at).lock();
-        // One look in eight moves it to the front of the order of use: what is used often stays there all the same, and two
-        // threads hardly ever write to the same links.
-        let held = if now.micros().is_multiple_of(8) { shard.set(&at) } else { shard.peek_set(&at) };
-        held.and_then(|held| held.plain(key.checking_disabled, now, due))
+        shard.set(&at).and_then(|held| held.plain(key.checking_disabled, now, due))
     }
 
     /// Notes that `set` is the whole answer to the question for it, under `key`, so that no answer need be kept beside it:
@@ -255,25 +253,30 @@ impl Cache {
     /// False when it is not the one that is known; then the answer has to be kept.
     pub fn mark_plain(&self, key: &AnswerKey<'_>, set: &RrSet, secure: bool, now: Time) -> bool {
         let hashed = Hashed::new(key.qname_wire, &self.hasher);
+        let at = hashed.filed(key.qtype, Store::Sets, 0);
+        // All of a name lies in one shard.
+        let mut shard = self.shard(&at).lock();
         let mark = |held: &HeldSet| {
             let is_it = held.expires > now && held.is(set) && secure == (held.security == Security::Secure);
-            (is_it && held.mark_plain(key.checking_disabled)).then_some(())
+            is_it && held.mark_plain(key.checking_disabled)
         };
-        let marked = self.with_set(&hashed.filed(key.qtype, Store::Sets, 0), mark).is_some();
-        if marked {
-            if !key.checking_disabled {
-                self.remove(&hashed.filed(key.qtype, Store::Failures, 0));
-            }
-            self.remove(&key.filed(hashed));
-            self.forget(&AnswerKey { dnssec_ok: !key.dnssec_ok, ..*key }.filed(hashed), now);
+        if !shard.peek_set(&at).is_some_and(mark) {
+            return false;
         }
-        marked
+        let failure = (!key.checking_disabled).then(|| hashed.filed(key.qtype, Store::Failures, 0));
+        let gone = [failure.and_then(|failure| shard.remove(&failure)), shard.remove(&key.filed(hashed))];
+        let other = AnswerKey { dnssec_ok: !key.dnssec_ok, ..*key }.filed(hashed);
+        let is_over = |answer: &Arc<Answer>| answer.is_stopgap() || answer.expires <= now;
+        let older = shard.peek(&other).is_some_and(is_over).then(|| shard.remove(&other));
+        drop(shard);
+        drop((gone, older));
+        true
     }
 
     /// The set for `key` is not the whole answer any more.
     pub fn unmark_plain(&self, key: &AnswerKey<'_>) {
         let at = Hashed::new(key.qname_wire, &self.hasher).filed(key.qtype, Store::Sets, 0);
-        self.with_set(&at, |held| Some(held.plain_for.fetch_and(!bit(key.checking_disabled), Relaxed)));
+        self.look_at_set(&at, |held| Some(held.plain_for.fetch_and(!bit(key.checking_disabled), Relaxed)));
     }
 
     /// The same source, in memory that others share.

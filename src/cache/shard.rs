@@ -1,4 +1,4 @@
-//! One shard: a map in order of use, with a budget of bytes.
+//! One shard: a map with a budget of bytes, from which goes what is not used.
 
 use std::sync::Arc;
 
@@ -11,15 +11,14 @@ use super::key::Key;
 use super::slots::{Slots, per_slot};
 use crate::time::Time;
 
-/// What an entry takes besides its `Arc`: its place, with the key and two links, and its share of the table.
+/// What an entry takes besides its `Arc`: its place, with the key, and its share of the table.
 pub(super) const PER_ENTRY: usize = per_slot::<Entry>();
 /// The two counters of an `Arc` and what the allocator adds to its block.
 const PER_ARC: usize = 16 + 16;
 
 /// A thing that is kept, of any kind, with its cost in octets.
 ///
-/// One type for all stores, so that they share one budget and one order of use: what was not used for the
-/// longest time goes first, whatever it is.
+/// One type for all stores, so that they share one budget: what is not used goes first, whatever it is.
 pub(super) enum Entry {
     Answer(u32, Arc<Answer>),
     /// Most of what is kept: in the place itself.
@@ -31,7 +30,7 @@ pub(super) enum Entry {
     Glue(u32, Arc<Glue>),
 }
 
-const _: () = assert!(PER_ENTRY == 112, "80 octets for an entry, 24 for its key and links, 8 in the table");
+const _: () = assert!(PER_ENTRY == 104, "80 octets for an entry, 16 for its key, 8 in the table");
 
 /// What can be kept.
 pub(super) trait Kept: Sized {
@@ -118,17 +117,17 @@ impl Shard {
         self.entries.len()
     }
 
-    /// The thing under `key`, fresh or not; it becomes the most recently used.
+    /// The thing under `key`, fresh or not; it is used by that.
     pub(super) fn get<K: Kept>(&mut self, key: &Key) -> Option<&Arc<K>> {
-        self.entries.get(key).and_then(|entry| K::from_entry(entry))
+        self.entries.get(key).and_then(K::from_entry)
     }
 
-    /// The thing under `key`, fresh or not, without a trace in the order of use.
+    /// The thing under `key`, fresh or not, without using it.
     pub(super) fn peek<K: Kept>(&self, key: &Key) -> Option<&Arc<K>> {
         self.entries.peek(key).and_then(K::from_entry)
     }
 
-    /// The set under `key`, fresh or not; it becomes the most recently used.
+    /// The set under `key`, fresh or not; it is used by that.
     pub(super) fn set(&mut self, key: &Key) -> Option<&HeldSet> {
         match self.entries.get(key)? {
             Entry::Set(held) => Some(held),
@@ -136,7 +135,7 @@ impl Shard {
         }
     }
 
-    /// As [`Self::set`], without a trace in the order of use.
+    /// As [`Self::set`], without using it.
     pub(super) fn peek_set(&self, key: &Key) -> Option<&HeldSet> {
         match self.entries.peek(key)? {
             Entry::Set(held) => Some(held),
@@ -144,17 +143,22 @@ impl Shard {
         }
     }
 
-    /// Puts `entry` in, and takes out what was not used for longest until the budget holds.
+    /// Puts `entry` in, and takes out what was not used until the budget holds.
     pub(super) fn put(&mut self, key: Key, entry: Entry) -> Gone {
+        let replaced = self.remove(&key);
+        let mut gone = self.add(key, entry);
+        gone.extend(replaced);
+        gone
+    }
+
+    /// As [`Self::put`], under a `key` that nothing is under.
+    pub(super) fn add(&mut self, key: Key, entry: Entry) -> Gone {
         let mut gone = Gone::new();
         let cost = entry.cost();
-        if let Some(replaced) = self.remove(&key) {
-            gone.push(replaced);
-        }
         while self.bytes + cost > self.limit_bytes {
-            let Some(oldest) = self.entries.pop_oldest() else { break };
-            self.bytes -= oldest.cost();
-            gone.push(oldest);
+            let Some(unused) = self.entries.pop_unused() else { break };
+            self.bytes -= unused.cost();
+            gone.push(unused);
         }
         self.bytes += cost;
         self.entries.insert(key, entry);

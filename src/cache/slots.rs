@@ -1,18 +1,19 @@
-//! Things under their keys, in the order of use.
+//! Things under their keys; what is not used goes first.
 //!
-//! What is full makes room for each thing that comes, and what was not used for longest lies in memory that the processor
-//! has long forgotten. So a thing lies in a place of its own that is never freed: what comes takes the place of what has just
-//! gone. The table holds the numbers of places and nothing else, and the links stand beside the key, so that to unlink the
-//! oldest touches what its removal needs of the next one.
+//! What is full makes room for each thing that comes, and what lies there for longest lies in memory that the processor has
+//! long forgotten. So things lie one behind the other in places that are never freed, and a hand goes round: it takes out
+//! what was not used since it came by, and what comes takes that place. Whoever uses a thing sets a bit and moves nothing;
+//! the next thing to go stands beside the last one, and nothing points to it but the table, which holds the numbers of
+//! places alone.
 
 use hashbrown::HashTable;
 
 use super::key::Key;
 
-/// Places that are made at a time: they never move, and 50 KiB leave no more than a page of the allocator's block unused.
+/// Places that are made at a time: they never move, and fill a block of the allocator.
 const CHUNK: usize = 512;
-/// The number of no place.
-const NONE: u32 = u32::MAX;
+/// Places with one word of bits.
+const WORD: usize = u64::BITS as usize;
 /// The share that a place has in the table: 5 octets for a slot, of which 7/16 to 7/8 are in use.
 const IN_TABLE: usize = 8;
 
@@ -24,194 +25,192 @@ pub(super) const fn per_slot<V>() -> usize {
 #[repr(C)]
 struct Slot<V> {
     key: Key,
-    newer: u32,
-    older: u32,
-    /// Nothing when it is free; then `older` is the next free one.
+    /// Nothing when it is free.
     value: Option<V>,
 }
 
-/// Things under their keys, in the order of use.
+/// Things under their keys.
 pub(super) struct Slots<V> {
     table: HashTable<u32>,
     chunks: Vec<Vec<Slot<V>>>,
-    newest: u32,
-    oldest: u32,
-    free: u32,
+    /// A bit for each place: whether what is there was used since the hand came by.
+    used: Vec<u64>,
+    free: Vec<u32>,
+    /// The place that is looked at next when room is made.
+    hand: usize,
 }
 
 impl<V> Slots<V> {
     pub(super) fn new() -> Self {
-        Self { table: HashTable::new(), chunks: Vec::new(), newest: NONE, oldest: NONE, free: NONE }
+        Self { table: HashTable::new(), chunks: Vec::new(), used: Vec::new(), free: Vec::new(), hand: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// What is under `key`; it becomes the most recently used.
-    pub(super) fn get(&mut self, key: &Key) -> Option<&mut V> {
+    /// What is under `key`, which is used by that.
+    pub(super) fn get(&mut self, key: &Key) -> Option<&V> {
         let at = self.find(key)?;
-        if self.newest != at {
-            self.unlink(at);
-            self.link(at);
+        let (word, bit) = bit(at);
+        // Read first: a line that is only read stays with every processor.
+        if self.used[word] & bit == 0 {
+            self.used[word] |= bit;
         }
-        self.slot_mut(at).value.as_mut()
+        slot(&self.chunks, at).value.as_ref()
     }
 
-    /// What is under `key`, without a trace in the order of use.
+    /// What is under `key`, without using it.
     pub(super) fn peek(&self, key: &Key) -> Option<&V> {
-        self.slot(self.find(key)?).value.as_ref()
+        slot(&self.chunks, self.find(key)?).value.as_ref()
     }
 
-    /// Puts `value` under a `key` that nothing is under; it becomes the most recently used.
+    /// Puts `value` under a `key` that nothing is under.
     pub(super) fn insert(&mut self, key: Key, value: V) {
-        let at = self.place(key, value);
-        self.link(at);
+        let at = self.place(Slot { key, value: Some(value) });
         let Self { table, chunks, .. } = self;
-        table.insert_unique(key.slot(), at, |other| place_in(chunks, *other).key.slot());
+        table.insert_unique(key.slot(), at, |other| slot(chunks, *other).key.slot());
     }
 
     /// Takes out what is under `key`.
     pub(super) fn remove(&mut self, key: &Key) -> Option<V> {
         let Self { table, chunks, .. } = self;
-        let entry = table.find_entry(key.slot(), |at| place_in(chunks, *at).key == *key).ok()?;
+        let entry = table.find_entry(key.slot(), |at| slot(chunks, *at).key == *key).ok()?;
         let (at, _) = entry.remove();
         self.vacate(at)
     }
 
-    /// Takes out what was not used for longest.
-    pub(super) fn pop_oldest(&mut self) -> Option<V> {
-        let at = self.oldest;
-        if at == NONE {
-            return None;
+    /// Takes out something that was not used for a while.
+    pub(super) fn pop_unused(&mut self) -> Option<V> {
+        while !self.table.is_empty() {
+            let at = self.next_unused();
+            let Slot { key, value } = slot(&self.chunks, at);
+            if value.is_none() {
+                continue;
+            }
+            if let Ok(entry) = self.table.find_entry(key.slot(), |other| *other == at) {
+                entry.remove();
+            }
+            return self.vacate(at);
         }
-        let slot = self.slot(at).key.slot();
-        if let Ok(entry) = self.table.find_entry(slot, |other| *other == at) {
-            entry.remove();
-        }
-        self.vacate(at)
+        None
     }
 
     fn find(&self, key: &Key) -> Option<u32> {
-        self.table.find(key.slot(), |at| self.slot(*at).key == *key).copied()
+        self.table.find(key.slot(), |at| slot(&self.chunks, *at).key == *key).copied()
     }
 
-    fn slot(&self, at: u32) -> &Slot<V> {
-        place_in(&self.chunks, at)
+    /// The next place whose bit is not set; those that the hand passes over are cleared, a word at a time.
+    fn next_unused(&mut self) -> u32 {
+        let places = self.places();
+        loop {
+            let (word, first) = (self.hand / WORD, self.hand % WORD);
+            let passed = (self.used[word] >> first).trailing_ones() as usize;
+            if passed > 0 {
+                self.used[word] &= !(u64::MAX >> (WORD - passed) << first);
+            }
+            let at = self.hand + passed;
+            let is_unused = first + passed < WORD && at < places;
+            self.hand = if is_unused { at + 1 } else { at };
+            if self.hand >= places {
+                self.hand = 0;
+            }
+            if is_unused {
+                return u32::try_from(at).unwrap_or_default();
+            }
+        }
     }
 
-    fn slot_mut(&mut self, at: u32) -> &mut Slot<V> {
-        &mut self.chunks[at as usize / CHUNK][at as usize % CHUNK]
+    fn places(&self) -> usize {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
     }
 
-    /// A place for a thing: the one that was freed last, or a new one.
-    fn place(&mut self, key: Key, value: V) -> u32 {
-        let slot = Slot { key, newer: NONE, older: NONE, value: Some(value) };
-        if self.free != NONE {
-            let at = self.free;
-            let place = self.slot_mut(at);
-            let next = place.older;
-            *place = slot;
-            self.free = next;
+    /// A place for a thing: one that is free, or a new one.
+    fn place(&mut self, thing: Slot<V>) -> u32 {
+        if let Some(at) = self.free.pop() {
+            self.chunks[at as usize / CHUNK][at as usize % CHUNK] = thing;
             return at;
         }
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+        let at = self.places();
+        if at.is_multiple_of(WORD) {
+            self.used.push(0);
+        }
+        if at.is_multiple_of(CHUNK) {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
-        let before = (self.chunks.len() - 1) * CHUNK;
-        let Some(chunk) = self.chunks.last_mut() else { return NONE };
-        chunk.push(slot);
-        u32::try_from(before + chunk.len() - 1).unwrap_or(NONE)
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.push(thing);
+        }
+        u32::try_from(at).unwrap_or_default()
     }
 
     fn vacate(&mut self, at: u32) -> Option<V> {
-        self.unlink(at);
-        let free = std::mem::replace(&mut self.free, at);
-        let place = self.slot_mut(at);
-        place.older = free;
-        place.value.take()
-    }
-
-    fn link(&mut self, at: u32) {
-        let second = std::mem::replace(&mut self.newest, at);
-        let place = self.slot_mut(at);
-        (place.newer, place.older) = (NONE, second);
-        match second {
-            NONE => self.oldest = at,
-            second => self.slot_mut(second).newer = at,
-        }
-    }
-
-    fn unlink(&mut self, at: u32) {
-        let Slot { newer, older, .. } = *self.slot(at);
-        match newer {
-            NONE => self.newest = older,
-            newer => self.slot_mut(newer).older = older,
-        }
-        match older {
-            NONE => self.oldest = newer,
-            older => self.slot_mut(older).newer = newer,
-        }
+        let (word, bit) = bit(at);
+        self.used[word] &= !bit;
+        self.free.push(at);
+        self.chunks[at as usize / CHUNK][at as usize % CHUNK].value.take()
     }
 }
 
-fn place_in<V>(chunks: &[Vec<Slot<V>>], at: u32) -> &Slot<V> {
+fn slot<V>(chunks: &[Vec<Slot<V>>], at: u32) -> &Slot<V> {
     &chunks[at as usize / CHUNK][at as usize % CHUNK]
+}
+
+/// The bit of a place: which word, and where in it.
+fn bit(at: u32) -> (usize, u64) {
+    (at as usize / WORD, 1 << (at as usize % WORD))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
+    use std::collections::HashMap;
 
     use super::*;
 
-    /// The same by the plainest means: the newest in front.
-    #[derive(Default)]
-    struct Plain(VecDeque<(Key, u32)>);
-
-    impl Plain {
-        fn take(&mut self, key: &Key) -> Option<u32> {
-            let at = self.0.iter().position(|(known, _)| known == key)?;
-            self.0.remove(at).map(|(_, value)| value)
-        }
-
-        fn get(&mut self, key: &Key) -> Option<u32> {
-            let value = self.take(key)?;
-            self.0.push_front((*key, value));
-            Some(value)
-        }
-
-        fn peek(&self, key: &Key) -> Option<u32> {
-            self.0.iter().find(|(known, _)| known == key).map(|(_, value)| *value)
-        }
-    }
-
     #[test]
-    fn any_row_of_calls_comes_to_the_same_as_by_the_plainest_means() {
+    fn any_row_of_calls_comes_to_the_same_as_in_a_map() {
         // Keys that collide in the table as well as keys that do not.
         let keys: Vec<Key> = (0..1500).map(|nth| Key::for_test(nth, nth % 700)).collect();
-        let (mut slots, mut plain, mut seed) = (Slots::new(), Plain::default(), 7_u64);
+        let (mut slots, mut map, mut seed) = (Slots::new(), HashMap::new(), 7_u64);
         for turn in 0..60_000_u32 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let chance = usize::try_from(seed >> 33).expect("31 bits");
-            let key = &keys[chance % keys.len()];
+            let nth = chance % keys.len();
             match chance / keys.len() % 8 {
-                0..4 if plain.peek(key).is_none() => {
-                    slots.insert(*key, turn);
-                    plain.0.push_front((*key, turn));
+                0..4 if !map.contains_key(&nth) => {
+                    slots.insert(keys[nth], (nth, turn));
+                    map.insert(nth, (nth, turn));
                 }
-                4 => assert_eq!(slots.remove(key), plain.take(key)),
-                5 => assert_eq!(slots.pop_oldest(), plain.0.pop_back().map(|(_, value)| value)),
-                6 => assert_eq!(slots.get(key).copied(), plain.get(key)),
-                _ => assert_eq!(slots.peek(key).copied(), plain.peek(key)),
+                4 => assert_eq!(slots.remove(&keys[nth]), map.remove(&nth)),
+                5 => match slots.pop_unused() {
+                    Some(gone) => assert_eq!(map.remove(&gone.0), Some(gone)),
+                    None => assert!(map.is_empty()),
+                },
+                6 => assert_eq!(slots.get(&keys[nth]), map.get(&nth)),
+                _ => assert_eq!(slots.peek(&keys[nth]), map.get(&nth)),
             }
-            assert_eq!(slots.len(), plain.0.len());
+            assert_eq!(slots.len(), map.len());
         }
         assert!(slots.chunks.len() > 1, "more than one chunk was needed");
-        while let Some((_, value)) = plain.0.pop_back() {
-            assert_eq!(slots.pop_oldest(), Some(value));
+        while let Some((nth, _)) = slots.pop_unused() {
+            map.remove(&nth);
         }
-        assert!(slots.pop_oldest().is_none() && slots.len() == 0);
+        assert!(map.is_empty() && slots.len() == 0);
+    }
+
+    #[test]
+    fn what_is_used_stays_until_the_hand_comes_by_again() {
+        for count in [1, 63, 64, 65, 128, 700] {
+            let mut slots = Slots::new();
+            let key = |nth: u64| Key::for_test(nth, nth);
+            (0..count).for_each(|nth| slots.insert(key(nth), nth));
+            let is_used = |nth: &u64| !nth.is_multiple_of(3) || (64..130).contains(nth);
+            (0..count).filter(is_used).for_each(|nth| assert_eq!(slots.get(&key(nth)), Some(&nth)));
+            (0..count).for_each(|nth| assert_eq!(slots.peek(&key(nth)), Some(&nth), "a look is no use"));
+            let gone: Vec<u64> = std::iter::from_fn(|| slots.pop_unused()).collect();
+            let want: Vec<u64> = (0..count).filter(|nth| !is_used(nth)).chain((0..count).filter(is_used)).collect();
+            assert_eq!(gone, want, "of {count}");
+        }
     }
 
     #[test]
@@ -220,9 +219,9 @@ mod tests {
         for nth in 0..10_000 {
             slots.insert(Key::for_test(nth, nth), nth);
             if slots.len() > 100 {
-                slots.pop_oldest();
+                slots.pop_unused();
             }
         }
-        assert_eq!(slots.chunks.iter().map(Vec::len).sum::<usize>(), 101);
+        assert_eq!(slots.places(), 101);
     }
 }
