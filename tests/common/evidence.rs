@@ -1,6 +1,13 @@
-//! Records as what they say.
+//! Records as what they say, and a judge of it that asks for what it needs.
 
-use rootwalk::wire::{Rdatas, Record, RrSet};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use rootwalk::dnssec::{Cut, Fact, Judge, Known, Limits, Settings, Spent, Statement, Verdict, ZoneTrust};
+use rootwalk::trace::Proof;
+use rootwalk::wire::{Name, Question, Rdatas, Record, RecordType, RrSet};
 
 /// Records as sets with their signatures.
 pub(crate) fn sets(records: &[Record]) -> Vec<RrSet> {
@@ -19,4 +26,119 @@ pub(crate) fn sets(records: &[Record]) -> Vec<RrSet> {
         }
     }
     sets
+}
+
+/// What somebody says who is asked for the keys or the DS set of a zone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) answer: Option<RrSet>,
+    /// The first alias that came instead.
+    pub(crate) alias: Option<RrSet>,
+    /// NSEC and NSEC3 sets that came instead.
+    pub(crate) proof: Vec<RrSet>,
+}
+
+/// Whoever is asked; `None` when nobody answers.
+type Asked<'a> = dyn Fn(&Question) -> Option<Heard> + 'a;
+
+/// What has been asked for so far, and whom to ask for the rest.
+pub(crate) struct Facts<'a> {
+    ask: Box<Asked<'a>>,
+    /// What came without being asked for.
+    referrals: HashMap<Name, Cut>,
+    cuts: HashMap<Name, Cut>,
+    keys: HashMap<Name, Option<RrSet>>,
+    zones: RefCell<HashMap<Name, Arc<ZoneTrust>>>,
+}
+
+impl fmt::Debug for Facts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Facts").field("cuts", &self.cuts).finish_non_exhaustive()
+    }
+}
+
+impl Known for Facts<'_> {
+    fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
+        self.zones.borrow().get(zone).cloned()
+    }
+
+    fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {
+        let both = [self.cuts.get(name), self.referrals.get(name)];
+        (both.into_iter().flatten().cloned().collect(), self.cuts.contains_key(name))
+    }
+
+    fn told(&self) -> &[RrSet] {
+        &[]
+    }
+
+    fn own_zone(&self, _: &Name) -> Option<Name> {
+        None
+    }
+
+    fn keys(&self, zone: &Name) -> Fact<RrSet> {
+        match self.keys.get(zone) {
+            None => Fact::Unknown,
+            Some(None) => Fact::Missing,
+            Some(Some(set)) => Fact::Is(set.clone()),
+        }
+    }
+
+    fn proved_secs(&self, _: &RrSet) -> Option<u32> {
+        None
+    }
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(ask: impl Fn(&Question) -> Option<Heard> + 'a) -> Self {
+        Self {
+            ask: Box::new(ask),
+            referrals: HashMap::new(),
+            cuts: HashMap::new(),
+            keys: HashMap::new(),
+            zones: RefCell::default(),
+        }
+    }
+
+    /// Takes a zone for proved.
+    pub(crate) fn trust(&mut self, trust: Arc<ZoneTrust>) {
+        self.zones.borrow_mut().insert(trust.zone.clone(), trust);
+    }
+
+    /// Takes what a referral to `zone` brought along.
+    pub(crate) fn refer(&mut self, zone: Name, proof: Vec<RrSet>) {
+        self.referrals.insert(zone, Cut { proof, ..Cut::default() });
+    }
+
+    fn fetch(&mut self, question: &Question) {
+        let (name, heard) = (question.name.clone(), (self.ask)(question));
+        let again = match question.qtype {
+            RecordType::DNSKEY => self.keys.insert(name, heard.and_then(|heard| heard.answer)).is_some(),
+            RecordType::DS => {
+                let Heard { answer: ds, alias, proof } = heard.unwrap_or_default();
+                self.cuts.insert(name, Cut { ds, alias, proof }).is_some()
+            }
+            other => panic!("nobody needs {other}"),
+        };
+        assert!(!again, "asked twice for {question}");
+    }
+
+    /// The verdict at a moment, whatever has to be asked for it, and what was proved.
+    pub(crate) fn judge(
+        &mut self,
+        (settings, limits): (&Settings, &Limits),
+        now_secs: u32,
+        statement: &Statement<'_>,
+        spent: &mut Spent,
+    ) -> (Verdict, Vec<Proof>) {
+        loop {
+            let mut judge = Judge::new(settings, limits, self, now_secs, spent);
+            let verdict = judge.judge(statement);
+            let (learned, notes, _) = judge.into_learned();
+            self.zones.borrow_mut().extend(learned.into_iter().map(|trust| (trust.zone.clone(), trust)));
+            match verdict {
+                Verdict::Needs(question) => self.fetch(&question),
+                verdict => return (verdict, notes),
+            }
+        }
+    }
 }

@@ -1,57 +1,27 @@
 //! What a zone that means harm can make us compute, and proofs that are short on purpose.
 
-use std::sync::Arc;
-
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use data_encoding::BASE32HEX_NOPAD;
-use rootwalk::dnssec::{
-    Accepts, Anchor, Anchors, Cut, Ds, Fact, Judge, Known, Limits, Settings, Spent, Statement, Verdict, ZoneTrust,
-    key_tag,
-};
+use rootwalk::dnssec::{Anchor, Anchors, Ds, Limits, Settings, Spent, Statement, Verdict};
 use rootwalk::trace::{Bogus, Insecure, Limit};
 use rootwalk::wire::{Name, Question, RecordType, RrSet};
 
-use crate::signer::{ED25519, Signer};
+use crate::evidence::{Facts, Heard};
+use crate::signer::{ED25519, Form, Signer, with_tag};
 use crate::world::NOW_UNIX_SECS;
 
 /// One zone with a trust anchor, and nothing else in the world.
 #[derive(Debug)]
-struct Zone {
-    keys: RrSet,
-    anchors: Anchors,
-}
-
-impl Known for Zone {
-    fn zone(&self, _: &Name) -> Option<Arc<ZoneTrust>> {
-        None
-    }
-
-    fn cuts(&self, _: &Name) -> (Vec<Cut>, bool) {
-        (Vec::new(), true)
-    }
-
-    fn told(&self) -> &[RrSet] {
-        &[]
-    }
-
-    fn own_zone(&self, _: &Name) -> Option<Name> {
-        None
-    }
-
-    fn keys(&self, _: &Name) -> Fact<RrSet> {
-        Fact::Is(self.keys.clone())
-    }
-
-    fn proved_secs(&self, _: &RrSet) -> Option<u32> {
-        None
-    }
+pub(crate) struct Zone {
+    pub(crate) keys: RrSet,
+    pub(crate) anchors: Anchors,
 }
 
 impl Zone {
     /// With these keys, signed by the key of `signer`, which its last anchor names.
-    fn new(signer: &Signer, keys: &[Vec<u8>], wrong_anchors: usize) -> Self {
+    pub(crate) fn new(signer: &Signer, keys: &[Vec<u8>], wrong_anchors: usize) -> Self {
         let set = RrSet::new(signer.zone.clone(), RecordType::DNSKEY, 300, keys.iter().map(Vec::as_slice));
-        let data = [signer.zone.wire(), &signer.dnskey()].concat();
+        let data = [signer.zone.wire(), &signer.dnskey].concat();
         let mut anchors = Anchors::default();
         for nth in 0..=wrong_anchors {
             let mut hash = digest(&SHA256, &data).as_ref().to_vec();
@@ -61,19 +31,31 @@ impl Zone {
         Self { keys: signer.sign(set), anchors }
     }
 
-    fn judge(&self, statement: &Statement<'_>, limits: &Limits, spent: &mut Spent) -> Verdict {
-        let accepts = Accepts::default();
-        let settings = Settings { anchors: self.anchors.clone(), accepts, ..Settings::default() };
-        Judge::new(&settings, limits, self, NOW_UNIX_SECS, spent).judge(statement)
+    pub(crate) fn judge(&self, statement: &Statement<'_>, limits: &Limits, spent: &mut Spent) -> Verdict {
+        self.judge_at(NOW_UNIX_SECS, statement, limits, spent)
     }
 
-    fn set(&self, set: &RrSet, limits: &Limits) -> (Verdict, Spent) {
+    /// The same at another moment.
+    pub(crate) fn at(&self, now_secs: u32, statement: &Statement<'_>) -> Verdict {
+        self.judge_at(now_secs, statement, &Limits::default(), &mut Spent::default())
+    }
+
+    fn judge_at(&self, now_secs: u32, statement: &Statement<'_>, limits: &Limits, spent: &mut Spent) -> Verdict {
+        let settings = Settings { anchors: self.anchors.clone(), ..Settings::default() };
+        let keys = |question: &Question| {
+            let answer = (question.qtype == RecordType::DNSKEY).then(|| self.keys.clone());
+            Some(Heard { answer, ..Heard::default() })
+        };
+        Facts::new(keys).judge((&settings, limits), now_secs, statement, spent).0
+    }
+
+    pub(crate) fn set(&self, set: &RrSet, limits: &Limits) -> (Verdict, Spent) {
         let mut spent = Spent::default();
         (self.judge(&Statement::Set { set, proof: &[] }, limits, &mut spent), spent)
     }
 }
 
-fn is_secure(verdict: &Verdict) -> bool {
+pub(crate) fn is_secure(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Secure { .. })
 }
 
@@ -91,8 +73,8 @@ fn www() -> RrSet {
 
 #[test]
 fn signatures_beyond_the_limit_are_not_tried() {
-    let signer = Signer::new("z.");
-    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    let signer = Signer::new("z.", NOW_UNIX_SECS);
+    let zone = Zone::new(&signer, std::slice::from_ref(&signer.dnskey), 0);
     let right = signer.rrsig(&www(), &signer.form());
     let wrong = |nth: u8| {
         let mut sig = right.clone();
@@ -100,7 +82,7 @@ fn signatures_beyond_the_limit_are_not_tried() {
         sig
     };
     // What names no key of the zone costs nothing.
-    let unknown = signer.rrsig(&www(), &crate::signer::Form { key_tag: signer.tag() ^ 1, ..signer.form() });
+    let unknown = signer.rrsig(&www(), &Form { key_tag: signer.tag() ^ 1, ..signer.form() });
     let limits = Limits { failed_validations: 100, ..Limits::default() };
     for (before, secure) in [(3, true), (4, false)] {
         let mut sigs = vec![unknown.clone(); 8];
@@ -112,49 +94,40 @@ fn signatures_beyond_the_limit_are_not_tried() {
     }
 }
 
-/// A key with the tag of another one: the last two octets of the data make up for the rest.
-fn with_tag(tag: u16, salt: u8) -> Vec<u8> {
-    let mut rdata = [&[1, 1, 3, ED25519][..], &[salt; 32]].concat();
-    for last in 0..=u16::MAX {
-        rdata[34..].copy_from_slice(&last.to_be_bytes());
-        if key_tag(&rdata) == tag {
-            return rdata;
-        }
-    }
-    panic!("no such key");
-}
-
 #[test]
 fn keys_with_one_tag_beyond_the_limit_are_not_tried() {
-    let signer = Signer::new("z.");
+    let signer = Signer::new("z.", NOW_UNIX_SECS);
     let set = signer.sign(www());
     for (before, secure) in [(1, true), (2, false)] {
-        let mut keys: Vec<Vec<u8>> = (1..=before).map(|salt| with_tag(signer.tag(), salt)).collect();
-        keys.push(signer.dnskey());
+        let any = (0..=u8::MAX).map(|salt| [&signer.dnskey[..4], &[salt; 32]].concat());
+        let same = any.filter_map(|key| with_tag(&key, signer.tag()));
+        let mut keys: Vec<Vec<u8>> = same.take(before).collect();
+        keys.push(signer.dnskey.clone());
         // The anchor is the key itself, so that its digest need not be searched for among them.
         let mut zone = Zone::new(&signer, &keys, 0);
-        let text = format!("z. DNSKEY 257 3 15 {}", data_encoding::BASE64.encode(&signer.dnskey()[4..]));
+        let text = format!("z. DNSKEY 257 3 15 {}", data_encoding::BASE64.encode(&signer.dnskey[4..]));
         zone.anchors = text.parse().unwrap();
         let (verdict, spent) = zone.set(&set, &Limits::default());
         assert_eq!(is_secure(&verdict), secure, "{before} before: {verdict:?}");
-        assert_eq!(spent.failed_validations, u32::from(before));
+        assert_eq!(spent.failed_validations, u32::try_from(before).unwrap());
     }
 }
 
 #[test]
 fn ds_records_beyond_the_limit_are_not_looked_at() {
-    let signer = Signer::new("z.");
+    let signer = Signer::new("z.", NOW_UNIX_SECS);
     let set = signer.sign(www());
     for (before, secure) in [(7, true), (8, false)] {
-        let (verdict, _) = Zone::new(&signer, &[signer.dnskey()], before).set(&set, &Limits::default());
+        let (verdict, _) =
+            Zone::new(&signer, std::slice::from_ref(&signer.dnskey), before).set(&set, &Limits::default());
         assert_eq!(is_secure(&verdict), secure, "{before} before: {verdict:?}");
     }
 }
 
 #[test]
 fn signatures_cost_until_the_budget_is_spent() {
-    let signer = Signer::new("z.");
-    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    let signer = Signer::new("z.", NOW_UNIX_SECS);
+    let zone = Zone::new(&signer, std::slice::from_ref(&signer.dnskey), 0);
     let (limits, mut spent) = (Limits::default(), Spent::default());
     let mut judge = |nth: u32| {
         let set = signer.one(&format!("{nth}.z."), RecordType::A, &nth.to_be_bytes());
@@ -180,8 +153,8 @@ fn nsec3(signer: &Signer, iterations: u16) -> RrSet {
 /// CVE-2023-50868: long names, each label of which has to be hashed to find what encloses the name.
 #[test]
 fn hashes_cost_until_the_budget_is_spent() {
-    let signer = Signer::new("z.");
-    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    let signer = Signer::new("z.", NOW_UNIX_SECS);
+    let zone = Zone::new(&signer, std::slice::from_ref(&signer.dnskey), 0);
     let limits = Limits { validations: 1000, ..Limits::default() };
     let proof = [nsec3(&signer, limits.nsec3_iterations)];
     let mut spent = Spent::default();
@@ -207,8 +180,8 @@ fn hash(name: &Name) -> Vec<u8> {
 /// However many labels a name has that is not there, its proof costs what there is of it: here nothing but the zone.
 #[test]
 fn long_names_cost_few_hashes() {
-    let signer = Signer::new("z.");
-    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    let signer = Signer::new("z.", NOW_UNIX_SECS);
+    let zone = Zone::new(&signer, std::slice::from_ref(&signer.dnskey), 0);
     // One record, whose span is everything but the zone itself.
     let apex = hash(&signer.zone);
     let rdata = [&[1, 0, 0, 0, 0, 20][..], &apex, &[0, 1, 0x02]].concat();
@@ -228,8 +201,8 @@ fn long_names_cost_few_hashes() {
 /// RFC 9276 §3.2: above the limit nothing is hashed at all, also where a delegation is denied (CVE-2026-1519).
 #[test]
 fn too_many_iterations_cost_nothing() {
-    let signer = Signer::new("z.");
-    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    let signer = Signer::new("z.", NOW_UNIX_SECS);
+    let zone = Zone::new(&signer, std::slice::from_ref(&signer.dnskey), 0);
     let proof = [nsec3(&signer, 51)];
     for (qtype, no_name) in [(RecordType::A, true), (RecordType::DS, false)] {
         let question = Question::new("nope.z.".parse().unwrap(), qtype);
@@ -245,8 +218,8 @@ fn too_many_iterations_cost_nothing() {
 #[test]
 fn compact_denials_of_rfc_9824() {
     const NXNAME: u16 = 128;
-    let signer = Signer::new("z.");
-    let zone = Zone::new(&signer, &[signer.dnskey()], 0);
+    let signer = Signer::new("z.", NOW_UNIX_SECS);
+    let zone = Zone::new(&signer, std::slice::from_ref(&signer.dnskey), 0);
     let (a, txt) = (RecordType::A, RecordType::TXT);
     let verdict = |nsec: &RrSet, name: &str, qtype, no_name| {
         let question = Question::new(name.parse().unwrap(), qtype);

@@ -1,9 +1,12 @@
 //! The judge of signatures against zones that another library signed: what is right is proved, what is wrong is not.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
+mod edges;
 #[path = "../common/evidence.rs"]
 mod evidence;
+mod keys;
 mod limits;
+#[path = "../common/signer.rs"]
 mod signer;
 mod vectors;
 mod world;
@@ -13,7 +16,7 @@ use rootwalk::dnssec::{Spent, Statement, Verdict};
 use rootwalk::lab::Needs;
 use rootwalk::wire::{Name, Question, Rdatas, RecordType, ResponseCode, RrSet};
 
-use world::{Denial, Evidence, Facts, gather, judge_all, lab};
+use world::{Denial, Evidence, facts, gather, judge, judge_all, lab};
 
 fn name(text: &str) -> Name {
     text.parse().unwrap()
@@ -55,9 +58,9 @@ fn the_zoo() {
 #[test]
 fn keytrap_costs_four_verifications() {
     let evidence = gather(&Question::new(name("www.keytrap.lab."), RecordType::A));
-    let (mut facts, mut spent) = (Facts::default(), Spent::default());
+    let (mut facts, mut spent) = (facts(), Spent::default());
     let (set, proof) = &evidence.sets[0];
-    let (verdict, _) = facts.judge(&Statement::Set { set, proof }, &mut spent);
+    let (verdict, _) = judge(&mut facts, &Statement::Set { set, proof }, &mut spent);
     assert!(matches!(verdict, Verdict::Bogus(_)), "{verdict:?}");
     assert_eq!(spent.failed_validations, 4);
     assert!(spent.validations < 12, "{spent:?}");
@@ -172,7 +175,7 @@ proptest! {
         let harmless = nth > sets && matches!(verdict, Verdict::Secure { .. }) && {
             let mut less = bad.denial.clone().unwrap();
             less.proof.remove(nth - sets - 1);
-            matches!(Facts::default().judge(&less.statement(), &mut Spent::default()).0, Verdict::Secure { .. })
+            matches!(judge(&mut facts(), &less.statement(), &mut Spent::default()).0, Verdict::Secure { .. })
         };
         prop_assert!(harmless || !matches!(verdict, Verdict::Secure { .. }), "{question} {change:?}: {notes:#?}");
     }
@@ -185,7 +188,7 @@ proptest! {
         let Some((soa, mut proof)) = proof_of(&question) else { return Ok(()) };
         proof.extend(proof_of(&claimed).into_iter().flat_map(|(_, proof)| proof));
         let denial = Denial { question: claimed.clone(), no_name, soa, proof };
-        let (verdict, notes) = Facts::default().judge(&denial.statement(), &mut Spent::default());
+        let (verdict, notes) = judge(&mut facts(), &denial.statement(), &mut Spent::default());
         let (rcode, answer) = lab().truth(&claimed);
         let holds = match no_name {
             true => rcode == ResponseCode::NXDomain && answer.is_empty(),

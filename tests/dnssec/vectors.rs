@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use rootwalk::dnssec::{
-    Accepts, Anchors, Cut, Fact, Judge, Key, Known, Limits, Settings, Spent, Statement, Status, Verdict, ZoneTrust,
-};
+use rootwalk::dnssec::{Accepts, Anchors, Key, Limits, Settings, Spent, Statement, Status, Verdict, ZoneTrust};
 use rootwalk::wire::text::{parse_record, parse_type};
-use rootwalk::wire::{Name, Question, Record, RecordType, RrSet};
+use rootwalk::wire::{Question, Record, RecordType, RrSet};
 
-use crate::evidence::sets;
+use crate::evidence::{Facts, Heard, sets};
 
 /// One example: the question, what the reply says, and what that comes to.
 struct Vector {
@@ -36,39 +34,6 @@ fn vectors(text: &str) -> Vec<Vector> {
     all.into_iter().map(vector).collect()
 }
 
-/// The zone of the examples is known, with its keys.
-#[derive(Debug)]
-struct Given {
-    zone: Option<Arc<ZoneTrust>>,
-    keys: RrSet,
-}
-
-impl Known for Given {
-    fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
-        self.zone.clone().filter(|known| known.zone == *zone)
-    }
-
-    fn cuts(&self, _: &Name) -> (Vec<Cut>, bool) {
-        (Vec::new(), true)
-    }
-
-    fn told(&self) -> &[RrSet] {
-        &[]
-    }
-
-    fn own_zone(&self, _: &Name) -> Option<Name> {
-        None
-    }
-
-    fn keys(&self, _: &Name) -> Fact<RrSet> {
-        Fact::Is(self.keys.clone())
-    }
-
-    fn proved_secs(&self, _: &RrSet) -> Option<u32> {
-        None
-    }
-}
-
 fn check(text: &str, anchor: &str, now_secs: u32) {
     let mut vectors = vectors(text);
     let keys = vectors.remove(0);
@@ -76,7 +41,10 @@ fn check(text: &str, anchor: &str, now_secs: u32) {
     let trusted = keys.expected == ["trusted"];
     let status = Status::Secure(keys.sets[0].rdatas.iter().filter_map(Key::read).collect());
     let trust = Arc::new(ZoneTrust { zone, status, ttl_secs: 3600 });
-    let given = Given { zone: trusted.then_some(trust), keys: keys.sets[0].clone() };
+    let ask = |question: &Question| {
+        let answer = (question.qtype == RecordType::DNSKEY).then(|| keys.sets[0].clone());
+        Some(Heard { answer, ..Heard::default() })
+    };
     let accepts = Accepts { sha1: true, rsa_min_bits: 512 };
     let settings = Settings { anchors: anchor.parse::<Anchors>().unwrap(), accepts, ..Settings::default() };
     assert!(!vectors.is_empty());
@@ -89,9 +57,11 @@ fn check(text: &str, anchor: &str, now_secs: u32) {
             true => Statement::Denial { question, no_name: expected[0] == "no-name", soa, proof: &proof },
             false => Statement::Set { set: &sets[0], proof: &proof },
         };
-        let (limits, mut spent) = (Limits::default(), Spent::default());
-        let mut judge = Judge::new(&settings, &limits, &given, now_secs, &mut spent);
-        let verdict = judge.judge(&statement);
+        let mut facts = Facts::new(ask);
+        if trusted {
+            facts.trust(Arc::clone(&trust));
+        }
+        let verdict = facts.judge((&settings, &Limits::default()), now_secs, &statement, &mut Spent::default()).0;
         let told = match &verdict {
             Verdict::Secure { .. } | Verdict::NoData { .. } => "secure",
             Verdict::Insecure(_) => "insecure",

@@ -1,18 +1,17 @@
 //! The lab asked without a walk: the servers of each zone by name, and a judge that gets what it needs from them.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use rootwalk::dnssec::{
-    Accepts, Anchors, Cut, Fact, Judge, Known, Limits, NegativeAnchors, Settings, Spent, Statement, Verdict, ZoneTrust,
-};
+use rootwalk::dnssec::{Accepts, Anchors, Limits, NegativeAnchors, Settings, Spent, Statement, Verdict};
 use rootwalk::lab::{Lab, Reaction};
 use rootwalk::trace::{Insecure, Proof, Transport};
 use rootwalk::walk::limits::SetLimits;
 use rootwalk::walk::scrub::{self, Clean};
 use rootwalk::wire::{Edns, Flags, Name, Question, RecordType, Reply, ResponseCode, RrSet, text, write_query};
+
+use crate::evidence::{Facts, Heard};
 
 /// A Saturday in November 2026.
 pub(crate) const NOW_UNIX_SECS: u32 = 1_795_219_200;
@@ -71,79 +70,17 @@ pub(crate) fn ask(question: &Question) -> Option<(Name, Clean)> {
     Some((zone.clone(), scrub::reply(zone, question, reply, &SetLimits::default(), &|_| true).0))
 }
 
-/// What has been asked for so far.
-#[derive(Debug, Default)]
-pub(crate) struct Facts {
-    cuts: HashMap<Name, Cut>,
-    keys: HashMap<Name, Option<RrSet>>,
-    zones: RefCell<HashMap<Name, Arc<ZoneTrust>>>,
+/// What the servers of the lab have been asked for so far.
+pub(crate) fn facts() -> Facts<'static> {
+    Facts::new(|question| {
+        let clean = ask(question)?.1;
+        Some(Heard { answer: clean.answer, alias: None, proof: clean.proof })
+    })
 }
 
-impl Known for Facts {
-    fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
-        self.zones.borrow().get(zone).cloned()
-    }
-
-    fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {
-        let cut = self.cuts.get(name);
-        (cut.cloned().into_iter().collect(), cut.is_some())
-    }
-
-    fn told(&self) -> &[RrSet] {
-        &[]
-    }
-
-    fn own_zone(&self, _: &Name) -> Option<Name> {
-        None
-    }
-
-    fn keys(&self, zone: &Name) -> Fact<RrSet> {
-        match self.keys.get(zone) {
-            None => Fact::Unknown,
-            Some(None) => Fact::Missing,
-            Some(Some(set)) => Fact::Is(set.clone()),
-        }
-    }
-
-    fn proved_secs(&self, _: &RrSet) -> Option<u32> {
-        None
-    }
-}
-
-impl Facts {
-    fn fetch(&mut self, question: &Question) {
-        let clean = ask(question).map(|(_, clean)| clean);
-        match question.qtype {
-            RecordType::DNSKEY => {
-                self.keys.insert(question.name.clone(), clean.and_then(|clean| clean.answer));
-            }
-            RecordType::DS => {
-                let cut =
-                    clean.map(|clean| Cut { ds: clean.answer, alias: None, proof: clean.proof }).unwrap_or_default();
-                let again = self.cuts.insert(question.name.clone(), cut);
-                assert!(again.is_none(), "asked twice for {question}");
-            }
-            other => panic!("nobody needs {other}"),
-        }
-    }
-
-    /// The verdict on a statement, whatever has to be asked for it; and what was proved.
-    pub(crate) fn judge(&mut self, statement: &Statement<'_>, spent: &mut Spent) -> (Verdict, Vec<Proof>) {
-        let (settings, limits) = (settings(), Limits::default());
-        for _ in 0..64 {
-            let mut judge = Judge::new(&settings, &limits, self, NOW_UNIX_SECS, spent);
-            let verdict = judge.judge(statement);
-            let (learned, notes, _) = judge.into_learned();
-            let mut zones = self.zones.borrow_mut();
-            zones.extend(learned.into_iter().map(|trust| (trust.zone.clone(), trust)));
-            drop(zones);
-            match verdict {
-                Verdict::Needs(question) => self.fetch(&question),
-                verdict => return (verdict, notes),
-            }
-        }
-        panic!("the judge is never content");
-    }
+/// The verdict on a statement, and what was proved.
+pub(crate) fn judge(facts: &mut Facts<'_>, statement: &Statement<'_>, spent: &mut Spent) -> (Verdict, Vec<Proof>) {
+    facts.judge((&settings(), &Limits::default()), NOW_UNIX_SECS, statement, spent)
 }
 
 /// What an answer is made of, as its servers give it.
@@ -203,13 +140,13 @@ pub(crate) fn gather(question: &Question) -> Evidence {
 
 /// The verdict on all of it: the worst of the single ones.
 pub(crate) fn judge_all(evidence: &Evidence) -> (Verdict, Vec<Proof>) {
-    let (mut facts, mut spent) = (Facts::default(), Spent::default());
+    let (mut facts, mut spent) = (facts(), Spent::default());
     let sets = evidence.sets.iter().map(|(set, proof)| Statement::Set { set, proof });
     let statements: Vec<Statement<'_>> = sets.chain(evidence.denial.as_ref().map(Denial::statement)).collect();
     let mut insecure: Option<Insecure> = None;
     let (mut least_secs, mut all) = (u32::MAX, Vec::new());
     for statement in &statements {
-        let (verdict, notes) = facts.judge(statement, &mut spent);
+        let (verdict, notes) = judge(&mut facts, statement, &mut spent);
         all.extend(notes);
         match verdict {
             Verdict::Secure { ttl_secs } => least_secs = least_secs.min(ttl_secs),

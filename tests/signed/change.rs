@@ -1,14 +1,11 @@
 //! The changes.
 
-use std::collections::HashMap;
-
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedMutRandom as _, IndexedRandom as _, SliceRandom as _};
-use rootwalk::walk::scrub::Clean;
 use rootwalk::wire::{Name, Question, RecordType, RrSet};
 
-use crate::judged::{Said, Servers};
+use crate::judged::{Chain, Said};
 use crate::mutate::{other_question, pack};
 
 /// Another moment: days before, days after, and half the circle of serial numbers away.
@@ -200,39 +197,31 @@ pub(crate) fn said(said: &mut Said, pool: &[Said], dice: &mut StdRng) -> &'stati
 }
 
 /// Changes what is said of the keys of a zone on the way to a statement, and says what.
-pub(crate) fn chain(
-    servers: &Servers<'_>,
-    pool: &[Said],
-    said: &Said,
-    instead: &mut HashMap<(Name, u16), Clean>,
-    dice: &mut StdRng,
-) -> &'static str {
+pub(crate) fn chain(chain: &mut Chain<'_, '_>, pool: &[Said], said: &Said, dice: &mut StdRng) -> &'static str {
+    let world = chain.servers.world;
     let (name, rtype) = said.about();
-    let mut zones = vec![servers.world.zone_of(name, rtype)];
-    while let Some(parent) = servers.world.zones[*zones.last().unwrap()].parent {
-        zones.push(parent);
-    }
-    let zone = &servers.world.zones[*zones.choose(dice).unwrap()].name;
+    let zones = world.above(world.zone_of(name, rtype));
+    let zone = &world.zones[*zones.choose(dice).unwrap()].name;
     let of_keys = zone.is_root() || dice.random();
     let question = Question::new(zone.clone(), if of_keys { RecordType::DNSKEY } else { RecordType::DS });
-    let mut clean = servers.ask(&question);
+    let mut heard = chain.servers.hear(&question);
     let what = match dice.random_range(0..6) {
         0 => {
-            clean.answer = None;
+            heard.answer = None;
             if of_keys { "no keys" } else { "no DS records" }
         }
         1 if !of_keys => {
-            clean.answer = None;
-            proof(&mut clean.proof, pool, dice);
+            heard.answer = None;
+            proof(&mut heard.proof, pool, dice);
             "no DS records, with another proof"
         }
         2 => {
-            let other = servers.world.zones.choose(dice).unwrap().name.clone();
-            let other = servers.ask(&Question::new(other, question.qtype)).answer;
-            clean.answer = other.map(|set| if dice.random() { RrSet { owner: zone.clone(), ..set } } else { set });
+            let other = world.zones.choose(dice).unwrap().name.clone();
+            let other = chain.servers.hear(&Question::new(other, question.qtype)).answer;
+            heard.answer = other.map(|set| if dice.random() { RrSet { owner: zone.clone(), ..set } } else { set });
             "the keys of another zone"
         }
-        _ => match &mut clean.answer {
+        _ => match &mut heard.answer {
             Some(one) => {
                 set(one, pool, dice);
                 if of_keys { "the keys" } else { "the DS records" }
@@ -240,6 +229,6 @@ pub(crate) fn chain(
             None => "nothing",
         },
     };
-    instead.insert((zone.clone(), u16::from(question.qtype)), clean);
+    chain.replace(zone, question.qtype, heard);
     what
 }

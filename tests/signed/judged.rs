@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use rootwalk::dnssec::{Anchors, Cut, Fact, Judge, Known, Limits, Settings, Spent, Statement, Verdict, ZoneTrust};
+use rootwalk::dnssec::{Anchors, Limits, Settings, Spent, Statement, Verdict};
 use rootwalk::walk::limits::SetLimits;
 use rootwalk::walk::scrub::{self, Clean};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
+use crate::evidence::{Facts, Heard};
 use crate::peers::ask;
 use crate::world::{World, address};
 
@@ -59,7 +59,7 @@ impl<'w> Servers<'w> {
     }
 
     /// What the right server says.
-    pub(crate) fn ask(&self, question: &Question) -> Clean {
+    fn ask(&self, question: &Question) -> Clean {
         let key = (question.name.clone(), u16::from(question.qtype));
         if let Some(known) = self.heard.borrow().get(&key) {
             return known.clone();
@@ -69,6 +69,12 @@ impl<'w> Servers<'w> {
         let clean = scrub::reply(&zone.name, question, reply, &SetLimits::default(), &|_| false).0;
         self.heard.borrow_mut().insert(key, clean.clone());
         clean
+    }
+
+    /// What the right server says of the keys or the DS set of a zone.
+    pub(crate) fn hear(&self, question: &Question) -> Heard {
+        let Clean { answer, chain, proof, .. } = self.ask(question);
+        Heard { answer, alias: chain.into_iter().next(), proof }
     }
 
     /// The first thing that the right server says.
@@ -84,84 +90,31 @@ impl<'w> Servers<'w> {
     }
 }
 
-/// What was asked for so far.
-pub(crate) struct Facts<'s, 'w> {
-    servers: &'s Servers<'w>,
-    /// What somebody says in the place of the right server.
-    pub(crate) instead: HashMap<(Name, u16), Clean>,
-    cuts: HashMap<Name, Cut>,
-    keys: HashMap<Name, Option<RrSet>>,
-    zones: RefCell<HashMap<Name, Arc<ZoneTrust>>>,
+/// What was asked for so far, of the right servers, but for what somebody says in their place.
+pub(crate) struct Chain<'s, 'w> {
+    pub(crate) servers: &'s Servers<'w>,
+    pub(crate) instead: HashMap<(Name, u16), Heard>,
 }
 
-impl std::fmt::Debug for Facts<'_, '_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Facts").field("cuts", &self.cuts).finish_non_exhaustive()
-    }
-}
-
-impl Known for Facts<'_, '_> {
-    fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
-        self.zones.borrow().get(zone).cloned()
-    }
-
-    fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {
-        let cut = self.cuts.get(name);
-        (cut.cloned().into_iter().collect(), cut.is_some())
-    }
-
-    fn told(&self) -> &[RrSet] {
-        &[]
-    }
-
-    fn own_zone(&self, _: &Name) -> Option<Name> {
-        None
-    }
-
-    fn keys(&self, zone: &Name) -> Fact<RrSet> {
-        match self.keys.get(zone) {
-            None => Fact::Unknown,
-            Some(None) => Fact::Missing,
-            Some(Some(set)) => Fact::Is(set.clone()),
-        }
-    }
-
-    fn proved_secs(&self, _: &RrSet) -> Option<u32> {
-        None
-    }
-}
-
-impl<'s, 'w> Facts<'s, 'w> {
+impl<'s, 'w> Chain<'s, 'w> {
     pub(crate) fn new(servers: &'s Servers<'w>) -> Self {
-        Self { servers, instead: HashMap::new(), cuts: HashMap::new(), keys: HashMap::new(), zones: RefCell::default() }
+        Self { servers, instead: HashMap::new() }
     }
 
-    fn fetch(&mut self, question: &Question) {
+    /// What is said of the keys or the DS set of a zone.
+    pub(crate) fn hear(&self, question: &Question) -> Heard {
         let key = (question.name.clone(), u16::from(question.qtype));
-        let clean = self.instead.get(&key).cloned().unwrap_or_else(|| self.servers.ask(question));
-        let name = question.name.clone();
-        match question.qtype {
-            RecordType::DNSKEY => drop(self.keys.insert(name, clean.answer)),
-            _ => {
-                let alias = clean.chain.first().cloned();
-                self.cuts.insert(name, Cut { ds: clean.answer, alias, proof: clean.proof });
-            }
-        }
+        self.instead.get(&key).cloned().unwrap_or_else(|| self.servers.hear(question))
+    }
+
+    /// Puts something in the place of what the right server says.
+    pub(crate) fn replace(&mut self, zone: &Name, qtype: RecordType, heard: Heard) {
+        self.instead.insert((zone.clone(), u16::from(qtype)), heard);
     }
 
     /// The verdict at a moment, whatever has to be asked for it.
-    pub(crate) fn judge(&mut self, said: &Said, now_secs: u32, spent: &mut Spent) -> Verdict {
-        let limits = Limits::default();
-        for _ in 0..200 {
-            let mut judge = Judge::new(&self.servers.settings, &limits, self, now_secs, spent);
-            let verdict = judge.judge(&said.statement());
-            let learned = judge.into_learned().0;
-            self.zones.borrow_mut().extend(learned.into_iter().map(|trust| (trust.zone.clone(), trust)));
-            match verdict {
-                Verdict::Needs(question) => self.fetch(&question),
-                verdict => return verdict,
-            }
-        }
-        panic!("the judge is never content: {said:?}");
+    pub(crate) fn judge(&self, said: &Said, now_secs: u32, spent: &mut Spent) -> Verdict {
+        let mut facts = Facts::new(|question| Some(self.hear(question)));
+        facts.judge((&self.servers.settings, &Limits::default()), now_secs, &said.statement(), spent).0
     }
 }

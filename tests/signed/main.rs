@@ -1,12 +1,15 @@
 //! Random Internets signed by BIND, served by it: this program and Unbound say the same of every name, and whatever is
-//! changed in what their servers say is found out or does no harm.
+//! changed in what their servers say, or is made up by those who have keys of their own, is found out or does no harm.
 //!
 //! `SIGNED_SEEDS=1,2,3` names the worlds that are tried instead of the usual ones, `SIGNED_CASES=50000` how many changes
-//! to each. The servers listen on port 53, so all of it runs in a network namespace that has nothing but a loopback interface.
+//! and attacks to each. The servers listen on port 53, so all of it runs in a network namespace that has nothing but a loopback interface.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
+mod attack;
 mod change;
+mod denials;
 #[path = "../common/evidence.rs"]
+#[expect(dead_code, reason = "here nothing is taken for proved")]
 mod evidence;
 mod judged;
 mod model;
@@ -16,8 +19,12 @@ mod namespace;
 mod oracle;
 #[path = "../common/peers.rs"]
 mod peers;
+mod pens;
 mod records;
 mod sign;
+#[expect(dead_code, reason = "here the keys are those of BIND")]
+#[path = "../common/signer.rs"]
+mod signer;
 mod truth;
 mod world;
 

@@ -17,7 +17,8 @@ fn run(folder: &Path, program: &str, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn keygen(folder: &Path, zone: &str, algorithm: u8, is_ksk: bool) -> String {
+/// Makes a key and returns the name of its files.
+pub(crate) fn keygen(folder: &Path, zone: &str, algorithm: u8, is_ksk: bool) -> String {
     let number = algorithm.to_string();
     let mut args = vec!["-q", "-a", &number];
     if matches!(algorithm, 8 | 10) {

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
+use crate::denials::Denials;
 use crate::model::{Denial, Ds, Signing};
 use crate::peers::Said;
 use crate::world::World;
@@ -23,6 +24,8 @@ pub(crate) enum Surety {
 /// The sets of one zone by owner.
 pub(crate) struct Data {
     pub(crate) sets: HashMap<Name, Vec<RrSet>>,
+    /// Its NSEC and NSEC3 records.
+    pub(crate) denials: Denials,
     /// All names that there are, those with nothing but others below them included.
     names: HashSet<Name>,
     /// Names of which the NSEC3 chain has nothing: unsigned cuts in an opt-out zone, and what only leads to such.
@@ -31,6 +34,7 @@ pub(crate) struct Data {
 
 impl Data {
     pub(crate) fn new(zone: &Name, all: Vec<RrSet>, signing: Option<&Signing>) -> Self {
+        let denials = Denials::new(&all, signing);
         let mut sets: HashMap<Name, Vec<RrSet>> = HashMap::new();
         for set in all.into_iter().filter(|set| set.rtype != RecordType::NSEC3) {
             sets.entry(set.owner.clone()).or_default().push(set);
@@ -45,7 +49,7 @@ impl Data {
         let recorded = sets.keys().filter(|name| !below_cut(name) && (!is_cut(name) || has(name, RecordType::DS)));
         let recorded: HashSet<Name> = recorded.flat_map(|name| -> Vec<Name> { above(name) }).collect();
         let opted_out = names.iter().filter(|name| opts_out && !recorded.contains(*name)).cloned().collect();
-        Self { sets, names, opted_out }
+        Self { sets, denials, names, opted_out }
     }
 
     /// Whether the chain of NSEC or NSEC3 records has one for `name`.
@@ -53,7 +57,7 @@ impl Data {
         self.names.contains(name) && !self.opted_out.contains(name)
     }
 
-    fn at(&self, name: &Name, rtype: RecordType) -> Option<&RrSet> {
+    pub(crate) fn at(&self, name: &Name, rtype: RecordType) -> Option<&RrSet> {
         self.sets.get(name)?.iter().find(|set| set.rtype == rtype)
     }
 }

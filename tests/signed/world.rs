@@ -85,6 +85,11 @@ impl World {
         holding.max_by_key(|at| self.zones[*at].name.label_count()).unwrap()
     }
 
+    /// A zone and those above it, from the bottom up.
+    pub(crate) fn above(&self, at: usize) -> Vec<usize> {
+        std::iter::successors(Some(at), |at| self.zones[*at].parent).collect()
+    }
+
     /// Every name of every zone, with its types; those of hashes are none (RFC 5155 section 7.2.8).
     pub(crate) fn names(&self) -> BTreeMap<Name, Vec<RecordType>> {
         let mut names: BTreeMap<Name, Vec<RecordType>> = BTreeMap::new();

@@ -1,0 +1,213 @@
+//! Keys, and what names them: algorithms beside each other, keys and signatures of the wrong length, keys that sign no
+//! zones; and cuts that the parent has no record of.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use num_bigint::BigUint;
+use rootwalk::dnssec::{Anchor, Anchors, Ds, Limits, Settings, Spent, Statement, Verdict, key_tag};
+use rootwalk::trace::{Bogus, Insecure};
+use rootwalk::wire::{Name, Question, RecordType, RrSet};
+
+use crate::edges::{Kind, PLAIN, chain, zone};
+use crate::evidence::{Facts, Heard};
+use crate::limits::{Zone, is_secure};
+use crate::signer::{Form, Pair, Signer};
+use crate::world::NOW_UNIX_SECS;
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+/// Somebody with a key of P-256.
+fn p256(zone: &str) -> Signer {
+    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref()).unwrap();
+    let dnskey = [&[1, 0, 3, 13][..], &pair.public_key().as_ref()[1..]].concat();
+    Signer { zone: name(zone), now_secs: NOW_UNIX_SECS, dnskey, pair: Pair::Ecdsa(pair) }
+}
+
+/// Somebody with an RSA key whose private half is one: the message is the signature, and so is anything that is the same
+/// number. No such key proves anything.
+fn rsa_of_one(zone: &str, octets: usize, exponent: &[u8]) -> Signer {
+    let modulus = vec![0xff; octets];
+    let dnskey = [&[1, 1, 3, 8, u8::try_from(exponent.len()).unwrap()][..], exponent, &modulus].concat();
+    let pair = Pair::Rsa { modulus: BigUint::from_bytes_be(&modulus), private: BigUint::from(1_u8) };
+    Signer { zone: name(zone), now_secs: NOW_UNIX_SECS, dnskey, pair }
+}
+
+fn ds(signer: &Signer, dnskey: &[u8]) -> Anchor {
+    let digest = digest(&SHA256, &[signer.zone.wire(), dnskey].concat());
+    Anchor::Ds(Ds::new(key_tag(dnskey), dnskey[3], 2, digest.as_ref()))
+}
+
+/// A zone with these keys, signed by those, and with an anchor for each of the latter.
+fn zone_of(keys: &[&[u8]], signers: &[&Signer]) -> Zone {
+    let zone = signers[0].zone.clone();
+    let set = RrSet::new(zone.clone(), RecordType::DNSKEY, 300, keys.iter().copied());
+    let sigs: Vec<Vec<u8>> = signers.iter().map(|signer| signer.rrsig(&set, &signer.form())).collect();
+    let mut anchors = Anchors::default();
+    signers.iter().for_each(|signer| anchors.add(zone.clone(), ds(signer, &signer.dnskey)));
+    Zone { keys: RrSet { sigs: sigs.iter().map(Vec::as_slice).collect(), ..set }, anchors }
+}
+
+fn www() -> RrSet {
+    RrSet::new(name("www.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]])
+}
+
+fn judged(zone: &Zone, set: &RrSet) -> Verdict {
+    zone.set(set, &Limits::default()).0
+}
+
+/// RFC 6840 §5.11: one algorithm is enough, whichever, on the keys and on the data; RFC 4035 §2.2 binds signers alone.
+/// RFC 4034 §2.1.1: the SEP flag means nothing to a validator.
+#[test]
+fn one_of_several_algorithms_is_enough() {
+    let (one, two) = (Signer::new("z.", NOW_UNIX_SECS), p256("z."));
+    let keys = [&one.dnskey[..], &two.dnskey];
+    for signers in [&[&one, &two][..], &[&one], &[&two]] {
+        let zone = zone_of(&keys, signers);
+        for data in [&one, &two] {
+            assert!(is_secure(&judged(&zone, &data.sign(www()))));
+        }
+        let both = [one.rrsig(&www(), &one.form()), two.rrsig(&www(), &two.form())];
+        // A broken one beside a good one does no harm (RFC 6840 §5.4).
+        for broken in 0..2 {
+            let mut sigs = both.clone();
+            *sigs[broken].last_mut().unwrap() ^= 1;
+            let set = RrSet { sigs: sigs.iter().map(Vec::as_slice).collect(), ..www() };
+            assert!(is_secure(&judged(&zone, &set)));
+        }
+    }
+    // The anchor names a key whose signature over the keys is missing.
+    let mut zone = zone_of(&keys, &[&one]);
+    zone.anchors = Anchors::default();
+    zone.anchors.add(name("z."), ds(&two, &two.dnskey));
+    assert!(matches!(judged(&zone, &one.sign(www())), Verdict::Bogus(_)));
+}
+
+/// RFC 4034 §2.1.1, §2.1.2, RFC 5011 §2.1: a key that the parent names and that signs no zones leads to nothing, and is
+/// passed over beside another.
+#[test]
+fn an_entry_point_must_sign_zones() {
+    for (flags, protocol) in [(0_u16, 3), (1, 3), (0x0180, 3), (0x0181, 3), (0x0101, 0), (0x0101, 4)] {
+        let (mut wrong, right) = (Signer::new("z.", NOW_UNIX_SECS), Signer::new("z.", NOW_UNIX_SECS));
+        wrong.dnskey = [&flags.to_be_bytes()[..], &[protocol], &wrong.dnskey[3..]].concat();
+        let keys = [&wrong.dnskey[..], &right.dnskey];
+        let alone = judged(&zone_of(&keys, &[&wrong]), &wrong.sign(www()));
+        assert!(matches!(alone, Verdict::Bogus(Bogus::NotZoneKey { .. })), "{flags:#x} {protocol}: {alone:?}");
+        let zone = zone_of(&keys, &[&wrong, &right]);
+        assert!(is_secure(&judged(&zone, &right.sign(www()))), "{flags:#x} {protocol}");
+        assert!(matches!(judged(&zone, &wrong.sign(www())), Verdict::Bogus(Bogus::KeyUnknown { .. })));
+    }
+}
+
+/// RFC 6605 §4, RFC 8080 §3: keys and signatures have one length, and what has another one is no key and no signature.
+#[test]
+fn lengths_that_are_none() {
+    for signer in [Signer::new("z.", NOW_UNIX_SECS), p256("z.")] {
+        let good = signer.sign(www());
+        let head = good.sigs.iter().next().unwrap().len() - 64;
+        let own = zone_of(&[&signer.dnskey], &[&signer]);
+        assert!(is_secure(&judged(&own, &good)));
+        for octets in [0, 1, 32, 63, 65, 96, 128] {
+            // What is missing is cut off, what is too much is there twice.
+            let again = |all: &[u8], head: usize| -> Vec<u8> {
+                all[..head].iter().chain(all[head..].iter().cycle().take(octets)).copied().collect()
+            };
+            let sig = again(good.sigs.iter().next().unwrap(), head);
+            let set = RrSet { sigs: [&sig[..]].into_iter().collect(), ..good.clone() };
+            assert!(matches!(judged(&own, &set), Verdict::Bogus(_)), "a signature of {octets} octets");
+            if octets + 4 == signer.dnskey.len() {
+                continue;
+            }
+            let damaged = Signer { dnskey: again(&signer.dnskey, 4), ..damageable(&signer) };
+            let keys = [&damaged.dnskey[..], &signer.dnskey];
+            assert!(is_secure(&judged(&zone_of(&keys, &[&signer]), &good)), "beside a key of {octets} octets");
+            let verdict = judged(&zone_of(&keys, &[&damaged]), &damaged.sign(www()));
+            assert!(matches!(verdict, Verdict::Bogus(_)), "a key of {octets} octets: {verdict:?}");
+        }
+    }
+}
+
+/// Another key of the same algorithm: with what is no key it does not matter which.
+fn damageable(signer: &Signer) -> Signer {
+    if signer.dnskey[3] == 13 { p256("z.") } else { Signer::new("z.", NOW_UNIX_SECS) }
+}
+
+/// RFC 3110 §2, RFC 5702 §2.1: an exponent of one or of nothing makes everybody a signer, a modulus of nothing is none, and
+/// what is longer than 4096 bits is not computed.
+#[test]
+fn rsa_keys_at_the_edges() {
+    for octets in [0, 1, 63, 64, 128, 256, 512, 513, 1000] {
+        for exponent in [&[][..], &[0], &[1], &[0, 0, 1], &[2], &[0xff; 255]] {
+            if octets < 64 {
+                let dnskey = [&[1, 1, 3, 8, 1, 3][..], &vec![0xff; octets]].concat();
+                let signer = Signer { dnskey, ..rsa_of_one("z.", 128, &[1]) };
+                assert!(!is_secure(&judged(&zone_of(&[&signer.dnskey], &[&signer]), &signer.sign(www()))));
+                continue;
+            }
+            let signer = rsa_of_one("z.", octets, exponent);
+            let verdict = judged(&zone_of(&[&signer.dnskey], &[&signer]), &signer.sign(www()));
+            assert!(!is_secure(&verdict), "{octets} octets, exponent {exponent:?}: {verdict:?}");
+        }
+    }
+}
+
+/// RFC 5155 §7.1, erratum 3441: of an unsigned cut in an opt-out span the empty names above it have no record either, and
+/// some servers prove nothing about those. What came with the referral to the cut shows all of it.
+#[test]
+fn an_unsigned_cut_below_an_empty_name_without_record() {
+    const OPT_OUT: Kind = Kind { flags: 1, ..PLAIN };
+    let (signer, zone) = zone("z.");
+    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
+    let apex: &[(&str, &[u16])] = &[("z.", &[2, 6])];
+    let (mut out, not) = (chain(&signer, apex, OPT_OUT), chain(&signer, apex, PLAIN));
+    let judged = |proof: Option<&[RrSet]>| {
+        let ask = |question: &Question| {
+            let answer = (question.qtype == RecordType::DNSKEY).then(|| zone.keys.clone());
+            Some(Heard { answer, ..Heard::default() })
+        };
+        let mut facts = Facts::new(ask);
+        if let Some(proof) = proof {
+            facts.refer(name("cut.empty.z."), proof.to_vec());
+        }
+        let set = RrSet { owner: name("www.cut.empty.z."), ..www() };
+        let statement = Statement::Set { set: &set, proof: &[] };
+        facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
+    };
+    let opted_out = judged(Some(&out));
+    assert!(matches!(&opted_out, Verdict::Insecure(Insecure::OptOut { .. })), "{opted_out:?}");
+    // Without the referral, without opt-out, and by somebody else's hand.
+    let forged = chain(&Signer::new("z.", NOW_UNIX_SECS), apex, OPT_OUT);
+    for proof in [None, Some(&not[..]), Some(&forged)] {
+        let verdict = judged(proof);
+        assert!(matches!(verdict, Verdict::Bogus(_)), "{verdict:?}");
+    }
+    out[0].sigs = signer.sign_as(out[0].clone(), &Form { labels: Some(1), ..signer.form() }).sigs;
+    assert!(matches!(judged(Some(&out)), Verdict::Bogus(_)), "made from a wildcard");
+}
+
+/// RFC 5155 §8.6, §8.9: the DS set of a name in an opt-out span is not there, and whether the name is delegated cannot be
+/// told; outside of such a span it is the parent's to say, and the child says nothing.
+#[test]
+fn ds_sets_under_opt_out() {
+    const OPT_OUT: Kind = Kind { flags: 1, ..PLAIN };
+    let (signer, zone) = zone("z.");
+    let asked = |asked: &str, proof: &[RrSet]| {
+        let question = Question::new(name(asked), RecordType::DS);
+        let statement = Statement::Denial { question: &question, no_name: false, soa: None, proof };
+        zone.judge(&statement, &Limits::default(), &mut Spent::default())
+    };
+    let names: &[(&str, &[u16])] = &[("z.", &[2, 6]), ("signed.z.", &[2, 43]), ("www.z.", &[1])];
+    let (out, not) = (chain(&signer, names, OPT_OUT), chain(&signer, names, PLAIN));
+    assert!(matches!(asked("cut.z.", &out), Verdict::Insecure(Insecure::OptOut { .. })));
+    assert!(matches!(asked("a.b.z.", &out), Verdict::Insecure(Insecure::OptOut { .. })));
+    assert!(matches!(asked("cut.z.", &not), Verdict::Bogus(_)));
+    for chain in [&out, &not] {
+        assert!(is_secure(&asked("www.z.", chain)));
+        assert!(matches!(asked("signed.z.", chain), Verdict::Bogus(_)));
+        // At the apex of the zone that speaks.
+        assert!(!is_secure(&asked("z.", chain)));
+    }
+}
