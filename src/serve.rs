@@ -147,7 +147,7 @@ impl Resolver {
 
     /// Answers a client that does not desire recursion from what is known (RFC 1034 §4.3.1), or refuses.
     fn answer_from_cache(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) {
-        let question = query.question();
+        let question = query.question_sought();
         let Some(outcome) = known(&question, query.flags().cd(), &self.0.world) else {
             let why = "recursion was not desired, and the answer is not in the cache";
             return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
@@ -205,7 +205,7 @@ impl Resolver {
 
     /// Fetches an answer anew that is about to end; who asked has been served.
     fn fetch_anew(&self, query: &QueryView<'_>, left: Duration) {
-        let (question, form) = (query.question(), Form::of(query));
+        let (question, form) = (query.question_sought(), Form::of(query));
         // Nobody waits for it, so it gets a task of its own. Too many walks: those for which somebody waits come first.
         drop(self.board(&question, form, Why::Refresh(left)));
     }
@@ -274,14 +274,14 @@ impl Responder for Resolver {
             answer_bad(bytes, ResponseCode::FormErr, self.0.settings.udp_size, None, out);
             return Now::Sent;
         }
-        if query.qclass() == DNSClass::IN
+        if query.class_sought() == DNSClass::IN
             && admits(peer.client.ip(), policy)
             && self.answer_known(&query, now, peer, out)
         {
             self.0.counts.one(Count::Hit);
             return Now::Sent;
         }
-        match judge(&query.question(), peer.client.ip(), policy) {
+        match judge(&query.question_sought(), peer.client.ip(), policy) {
             Verdict::Answer(local) => self.answer_locally(&query, &local, peer, out),
             Verdict::Refuse(why) => self.refuse(&query, why, true, peer, out),
             Verdict::Resolve if !query.flags().rd() => self.answer_from_cache(&query, now, peer, out),
@@ -298,7 +298,7 @@ impl Responder for Resolver {
         let resolver = self.clone();
         async move {
             let query = QueryView::read(&bytes).ok()?;
-            let question = query.question();
+            let question = query.question_sought();
             let began = resolver.0.world.clock.now();
             let ready = resolver.found(&question, Form::of(&query)).await;
             let (mut out, now) = (Vec::with_capacity(512), resolver.0.world.clock.now());

@@ -10,7 +10,8 @@ use crate::listen::{Now, Peer, Transport};
 use crate::policy::LocalAnswer;
 use crate::time::Time;
 use crate::wire::{
-    BadQuery, Ede, Extras, PlainAnswer, QueryView, ResponseCode, Sections, Template, answer_bad, cookie, ede, edns,
+    BadQuery, DNSClass, Ede, Extras, PlainAnswer, QueryView, ResponseCode, Sections, Template, answer_bad, cookie, ede,
+    edns,
 };
 
 impl Resolver {
@@ -72,7 +73,8 @@ impl Resolver {
             answer: &local.answer,
             authority: &local.authority,
             additional: &[],
-            aa: local.authoritative,
+            // RFC 1034 §3.7.1: nobody speaks with authority for all classes.
+            aa: local.authoritative && query.qclass() != DNSClass::ANY,
             no_recursion: local.no_recursion,
         };
         let template = Template::build(&query.question(), local.rcode, &sections, query.dnssec_ok());

@@ -388,6 +388,11 @@ pub enum Event {
         /// What.
         proof: Proof,
     },
+    /// What a cache knew is bogus, so that the servers are asked for it: it may be better by now.
+    AskedAnew {
+        /// What is wrong.
+        reason: Bogus,
+    },
     /// What a server said is bogus, so that another one is asked.
     Doubted {
         /// For which zone it was asked.

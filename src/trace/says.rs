@@ -68,6 +68,7 @@ impl fmt::Display for Event {
             Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
             Self::LimitReached { limit, value } => write!(f, "limit reached: {value} {limit}"),
             Self::Proved { proof } => write!(f, "{proof}"),
+            Self::AskedAnew { reason } => write!(f, "what the cache knew is set aside, and asked for anew: {reason}"),
             Self::Doubted { server, zone, reason } => {
                 write!(f, "{server} is not believed, and another server of {zone} asked: {reason}")
             }

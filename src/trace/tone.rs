@@ -45,6 +45,7 @@ impl Event {
             | Self::Ignored { .. }
             | Self::Dropped { .. }
             | Self::FellBack { .. }
+            | Self::AskedAnew { .. }
             | Self::Doubted { .. }
             | Self::NoAddress { .. } => Tone::Odd,
             Self::Heard { .. }

@@ -46,7 +46,9 @@ impl Walk {
             if self.sets_aside(id, &event, turn) {
                 (look, seen) = remembered(&current, upward.about(), turn.now);
             } else if let Event::FromCache { source, .. } = event {
-                self.goal(id).told.push((current.name.clone(), source));
+                let goal = self.goal(id);
+                goal.told.push((current.name.clone(), source));
+                goal.recalled = true;
             }
         }
         if let Some(event) = seen {
@@ -78,7 +80,12 @@ impl Walk {
             Look::Failed(failure) if !self.checking && failure.edes().iter().any(Ede::is_dnssec) => {
                 self.descend(id, &current, &upward, turn);
             }
-            Look::Failed(failure) => self.fail(id, failure, turn),
+            Look::Failed(failure) => {
+                // RFC 9520 has nobody asked again; what was proved since needs nobody.
+                if !self.conclude_from_spans(id, &current, turn) {
+                    self.fail(id, failure, turn);
+                }
+            }
             Look::Nothing => {
                 if !self.conclude_from_spans(id, &current, turn) {
                     self.descend(id, &current, &upward, turn);

@@ -21,21 +21,33 @@ pub(super) struct Doubted {
 }
 
 impl Walk {
-    /// Asks another server for what is bogus; false when nobody else can be asked.
+    /// Asks for what is bogus once more: whoever answers, when the cache had it, else another server; false when nobody
+    /// can be asked.
     pub(super) fn ask_elsewhere(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
         let most = turn.around.settings.limits.bogus_retries as usize;
         if self.doubted.len() >= most || matches!(reason, Bogus::TooCostly { .. }) {
             return false;
         }
         let Some((subject, informant)) = self.culprit(reason, turn) else { return false };
-        if !self.is_anybody_else(&informant, turn) {
+        // RFC 4035 §4.7: what was kept for a client that checks for itself, CD set, must not keep others from what the
+        // servers say by now.
+        let recalled = match &subject {
+            Subject::Client => self.goals[0].recalled,
+            Subject::Proof(id) => self.goal(*id).recalled,
+            Subject::Cached(_) => true,
+        };
+        if recalled && self.recalls < most {
+            self.recalls += 1;
+            self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
+        } else if self.is_anybody_else(&informant, turn) {
+            let server = ServerAt { name: informant.name, addr: informant.addr };
+            let (zone, because) = (informant.zone, reason.clone());
+            self.note(turn, CLIENT, Event::Doubted { zone: zone.clone(), server: server.clone(), reason: because });
+            self.doubted.push(Doubted { zone, server });
+            self.bogus.get_or_insert_with(|| reason.clone());
+        } else {
             return false;
         }
-        let server = ServerAt { name: informant.name, addr: informant.addr };
-        let (zone, because) = (informant.zone, reason.clone());
-        self.note(turn, CLIENT, Event::Doubted { zone: zone.clone(), server: server.clone(), reason: because });
-        self.doubted.push(Doubted { zone, server });
-        self.bogus.get_or_insert_with(|| reason.clone());
         match subject {
             Subject::Client => self.begin_anew(turn),
             Subject::Proof(id) => {

@@ -39,6 +39,8 @@ pub(super) struct Goal {
     pub(super) whole: Option<Name>,
     /// Who said what this goal has found, with the name that was asked.
     pub(super) told: Vec<(Name, Source)>,
+    /// Whether some of it is from the cache: said at another time, perhaps to a client that checks for itself.
+    pub(super) recalled: bool,
     /// Whether servers had to be asked: what the caches answer costs nobody anything.
     pub(super) entered: bool,
     /// Whether the glue of a referral was enough: it is looked up in earnest when nobody answers there.
@@ -212,6 +214,7 @@ impl Goal {
             proof: Vec::new(),
             whole: None,
             told: Vec::new(),
+            recalled: false,
             entered: false,
             by_glue: false,
             referrals: 0,
@@ -228,6 +231,7 @@ impl Goal {
         self.chain.clear();
         self.proof.clear();
         self.told.clear();
+        self.recalled = false;
         self.referrals = 0;
         self.minimised = Minimised::new(mode);
         self.state = State::Begin;

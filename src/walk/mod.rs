@@ -156,6 +156,8 @@ pub struct Walk {
     zones: Vec<Arc<dnssec::ZoneTrust>>,
     /// Servers that said what turned out to be bogus.
     doubted: Vec<doubt::Doubted>,
+    /// How often what the cache knew was set aside because it was bogus.
+    recalls: usize,
     /// What was bogus first.
     bogus: Option<Bogus>,
     /// Whether all of the answer was proved.
@@ -198,6 +200,7 @@ impl Walk {
             checking: true,
             zones: Vec::new(),
             doubted: Vec::new(),
+            recalls: 0,
             bogus: None,
             secure: false,
             insecure: None,

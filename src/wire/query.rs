@@ -140,6 +140,22 @@ impl<'a> QueryView<'a> {
         Question { name: self.qname(), qtype: self.qtype(), class: self.qclass() }
     }
 
+    /// The class in which the answer is looked for. A server answers a question for any class from those that it knows,
+    /// never with authority (RFC 1034 §3.7.1); a resolver knows IN.
+    #[must_use]
+    pub fn class_sought(&self) -> DNSClass {
+        match self.qclass() {
+            DNSClass::ANY => DNSClass::IN,
+            class => class,
+        }
+    }
+
+    /// The question in the class in which its answer is looked for.
+    #[must_use]
+    pub fn question_sought(&self) -> Question {
+        Question { class: self.class_sought(), ..self.question() }
+    }
+
     /// The octets of name, type and class.
     #[must_use]
     pub const fn question_bytes(&self) -> &'a [u8] {

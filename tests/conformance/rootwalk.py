@@ -106,7 +106,8 @@ def config(f):
         validate=f.validation,
         # many scenarios were signed when SHA-1 still counted, and keys of 512 bits
         sha1=True,
-        aggressive=f.aggressive_nsec,
+        # the default, on, unless a scenario wants it off
+        aggressive=False if option(f, "aggressive-nsec") == "no" else None,
         rsa_min_bits=512,
         trust_anchors=f.trust_anchors or None,
         negative_trust_anchors=f.domain_insecure or None)

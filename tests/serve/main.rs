@@ -8,7 +8,7 @@ mod stale;
 use std::time::Duration;
 
 use mock::{Mock, Mood, Query, next_second, on_a_worker, secs};
-use rootwalk::wire::ResponseCode;
+use rootwalk::wire::{DNSClass, ResponseCode};
 use tokio::task::spawn_local;
 
 #[test]
@@ -36,6 +36,24 @@ fn a_herd_of_equal_queries_is_one_walk() {
 
 fn off() -> rootwalk::config::Minimisation {
     rootwalk::config::Minimisation::Off
+}
+
+/// RFC 1034 §3.7.1: "Since a particular name server may not know all of the classes available in the domain system, it
+/// can never know if it is authoritative for all classes. Hence responses to QCLASS=* queries can never be authoritative."
+#[test]
+fn any_class_is_answered_from_the_one_that_is_looked_up_and_never_with_authority() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 300)).await;
+        let resolver = mock.resolver(|settings| settings.server.locally_served_zones = true);
+        for (class, at_once) in [(DNSClass::ANY, false), (DNSClass::ANY, true), (DNSClass::IN, true)] {
+            let got = Query { class, ..Query::of("www.example") }.ask(&resolver).await;
+            assert_eq!((got.rcode, got.addresses.len(), got.aa), (ResponseCode::NoError, 1, false));
+            assert_eq!((got.class, got.at_once), (class, at_once));
+            assert_eq!(Query { class, ..Query::of("localhost") }.ask(&resolver).await.aa, class == DNSClass::IN);
+        }
+        let other = Query { class: DNSClass::HS, ..Query::of("www.example") }.ask(&resolver).await;
+        assert_eq!(other.rcode, ResponseCode::Refused);
+    });
 }
 
 #[test]

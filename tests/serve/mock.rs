@@ -12,8 +12,8 @@ use rootwalk::listen::{Now, Peer, Responder, Transport};
 use rootwalk::run;
 use rootwalk::serve::Resolver;
 use rootwalk::wire::{
-    Edns, Extras, Flags, Name, QueryView, Question, RecordType, Reply, ResponseCode, RrSet, Sections, Template,
-    write_query,
+    DNSClass, Edns, Extras, Flags, Name, QueryView, Question, RecordType, Reply, ResponseCode, RrSet, Sections,
+    Template, write_query,
 };
 use tokio::net::UdpSocket;
 use tokio::task::{LocalSet, spawn_local};
@@ -124,6 +124,9 @@ pub(crate) struct Got {
     pub(crate) edes: Vec<(u16, String)>,
     /// Whether it was there at once.
     pub(crate) at_once: bool,
+    /// Whether it is authoritative, and for which class.
+    pub(crate) aa: bool,
+    pub(crate) class: DNSClass,
 }
 
 impl Got {
@@ -138,16 +141,17 @@ pub(crate) struct Query<'a> {
     pub(crate) name: &'a str,
     pub(crate) rd: bool,
     pub(crate) dnssec_ok: bool,
+    pub(crate) class: DNSClass,
 }
 
 impl<'a> Query<'a> {
     pub(crate) fn of(name: &'a str) -> Self {
-        Self { name, rd: true, dnssec_ok: false }
+        Self { name, rd: true, dnssec_ok: false, class: DNSClass::IN }
     }
 
     /// Asks as a front door does.
     pub(crate) async fn ask(self, resolver: &Resolver) -> Got {
-        let question = Question::new(self.name.parse().unwrap(), RecordType::A);
+        let question = Question { class: self.class, ..Question::new(self.name.parse().unwrap(), RecordType::A) };
         let (mut query, mut answer) = (Vec::new(), Vec::new());
         let flags = Flags::default().with_rd(self.rd);
         write_query(7, &question, flags, Some(&Edns::new(1232, self.dnssec_ok)), &mut query);
@@ -167,11 +171,12 @@ impl<'a> Query<'a> {
 
 fn read(answer: &[u8], at_once: bool) -> Got {
     let reply = Reply::read(answer).unwrap();
+    let (aa, class) = (reply.flags.aa(), reply.question.map_or(DNSClass::NONE, |question| question.class));
     let addresses = reply.answer.iter().map(|record| (record.rdata[3], record.ttl_secs)).collect();
     let options = reply.edns.map(|edns| edns.options).unwrap_or_default();
     let edes = options.iter().filter_map(|option| rootwalk::wire::Ede::from_option(&option.data));
     let edes = edes.map(|ede| (ede.code, ede.text.to_string())).collect();
-    Got { rcode: reply.rcode, addresses, edes, at_once }
+    Got { rcode: reply.rcode, addresses, edes, at_once, aa, class }
 }
 
 /// Waits for the beginning of a second: TTLs count in whole ones.

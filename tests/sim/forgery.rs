@@ -141,6 +141,30 @@ fn what_nobody_checked_is_checked_before_it_is_served() {
     }
 }
 
+/// Nor does it keep them from what the servers say by now (RFC 4035 §4.7): be it the answer, the keys or the DS set that
+/// somebody has brought in while the servers lied.
+#[test]
+fn what_nobody_checked_keeps_nobody_from_the_truth() {
+    let asked = Question::new(name("www.example.com."), RecordType::A);
+    let zone = name("example.com.");
+    for (brought, liars) in [
+        (asked.clone(), "example.com."),
+        (Question::new(zone.clone(), RecordType::DNSKEY), "example.com."),
+        (Question::new(zone, RecordType::DS), "com."),
+    ] {
+        for forgery in [Forgery::OtherAddresses, Forgery::BrokenSignatures, Forgery::Invents] {
+            let mut world = World::new(&LAB, 5, 0.0, 0.0);
+            let liars = servers().into_iter().filter(|(zone, _)| *zone == name(liars)).flat_map(|(_, addrs)| addrs);
+            liars.for_each(|liar| world.set_forger(liar, forgery));
+            world.resolve_unchecked(&brought);
+            world.end_forgeries();
+            let ended = world.resolve(&asked);
+            assert!(ended.outcome.secure, "{brought:?} {forgery:?}\n{}", story(&ended));
+            assert_eq!(ended.outcome.answer.iter().map(bare).collect::<Vec<_>>(), truth(&asked).1);
+        }
+    }
+}
+
 /// What was proved stays although somebody brings in other data unchecked; served past its time, it has AD for as long as
 /// its signatures hold.
 #[test]

@@ -91,6 +91,11 @@ impl<'l> World<'l> {
         self.weather.forgers.insert(addr, forgery);
     }
 
+    /// From now on nobody lies any more.
+    pub(crate) fn end_forgeries(&mut self) {
+        self.weather.forgers.clear();
+    }
+
     /// From now on every path has this round trip, and this share of the packets is lost.
     pub(crate) fn set_weather(&mut self, rtt_ms: u64, loss: f64) {
         self.weather.delays_ms.values_mut().for_each(|delay_ms| *delay_ms = rtt_ms);
