@@ -7,6 +7,7 @@ pub mod http;
 pub mod listen;
 pub mod serve;
 
+mod keyed;
 pub mod time;
 pub mod wire;
 

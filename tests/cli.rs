@@ -5,8 +5,13 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
+
+#[path = "common/running.rs"]
+mod running;
+
+use running::{Process, Running};
 
 fn rootwalk(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
@@ -63,32 +68,12 @@ fn misuse_ends_with_2_and_help_with_0() {
     assert!(!text(&help.stdout).contains('\u{1b}'), "colours are for terminals");
 }
 
-/// A program that runs until it is told to stop; killed when a test ends otherwise.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// A lab on free ports.
+fn lab(more: &[&str]) -> Running {
+    Running::start(&[&["--authority-port", "0"], more].concat())
 }
 
-impl Running {
-    /// Starts a lab on free ports and waits for its `ready`; returns the address of its resolver as well.
-    fn lab(more: &[&str]) -> (Self, SocketAddr) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
-        let free = ["lab", "--authority-port", "0", "--listen", "127.0.0.1:0"];
-        command.args(free).args(more).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut running = Self(command.spawn().unwrap());
-        let mut first = String::new();
-        BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        assert_eq!(first, "ready\n");
-        let words = BufReader::new(running.0.stderr.as_mut().unwrap()).lines().map_while(Result::ok);
-        let listens = words.filter_map(|line| line.strip_prefix("The resolver listens on ").map(str::to_owned)).next();
-        let address = listens.unwrap().trim_end_matches(". Try:").parse().unwrap();
-        (running, address)
-    }
-
+impl Process {
     fn signal(&self, name: &str) {
         let pid = self.0.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
@@ -110,13 +95,13 @@ fn ask(server: SocketAddr) -> Vec<u8> {
 #[test]
 fn the_lab_says_ready_when_it_answers_and_ends_well_when_told_to() {
     for signal in ["INT", "TERM"] {
-        let (mut lab, address) = Running::lab(&[]);
-        let answer = ask(address);
+        let mut lab = lab(&[]);
+        let answer = ask(lab.resolver);
         // NOERROR, one answer, and at the end the address that the zone gives.
         assert_eq!((answer[3] & 15, &answer[6..8]), (0, &[0, 1][..]));
         assert_eq!(answer[answer.len() - 4..], [127, 53, 80, 10]);
-        lab.signal(signal);
-        assert_eq!(lab.0.wait().unwrap().code(), Some(0));
+        lab.process.signal(signal);
+        assert_eq!(lab.process.0.wait().unwrap().code(), Some(0));
     }
 }
 
@@ -134,7 +119,7 @@ fn the_service_manager_hears_that_it_answers_and_that_it_ends() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
     command.args(["serve", "--listen", "127.0.0.1:0", "--set", "http.listen="]).env_clear();
     let spawned = command.env("NOTIFY_SOCKET", &path).stderr(Stdio::piped()).spawn();
-    let mut serve = Running(spawned.unwrap());
+    let mut serve = Process(spawned.unwrap());
     assert_eq!(told(), "READY=1");
     let log = BufReader::new(serve.0.stderr.take().unwrap()).lines().map_while(Result::ok);
     let before: Vec<String> = log.take_while(|line| !line.ends_with(" ready")).collect();
@@ -153,18 +138,18 @@ fn the_service_manager_hears_that_it_answers_and_that_it_ends() {
 
 #[test]
 fn a_query_in_hand_is_finished_before_the_end() {
-    let (mut lab, address) = Running::lab(&[]);
+    let mut lab = lab(&[]);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     // Its server takes 400 ms for each reply.
     let query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x04slow\x03lab\x00\x00\x01\x00\x01";
-    socket.send_to(query, address).unwrap();
+    socket.send_to(query, lab.resolver).unwrap();
     std::thread::sleep(Duration::from_millis(100));
-    lab.signal("TERM");
+    lab.process.signal("TERM");
     let mut answer = [0; 512];
     let len = socket.recv(&mut answer).unwrap();
     assert_eq!((answer[3] & 15, &answer[6..8]), (0, &[0, 1][..]), "{:?}", &answer[..len]);
-    assert_eq!(lab.0.wait().unwrap().code(), Some(0));
+    assert_eq!(lab.process.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]
@@ -194,6 +179,10 @@ fn a_trace_tells_the_walk_and_its_json_has_the_schema() {
     let document: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(document["schema"], "rootwalk.trace/1");
     assert_eq!(rootwalk(&["trace", "www.example.com", "NOTYPE", "--lab"]).status.code(), Some(2));
+    let address = rootwalk(&["trace", "127.53.80.10", "--lab"]);
+    assert!(text(&address.stdout).contains("10.80.53.127.in-addr.arpa. PTR: NOERROR"), "{}", text(&address.stdout));
+    let url = rootwalk(&["trace", "http://www.example.com/", "--lab"]);
+    assert!(url.status.code() == Some(2) && text(&url.stderr).contains("rootwalk fetch"), "{}", text(&url.stderr));
     let failed = rootwalk(&["trace", "www.refused.lab", "--lab"]);
     assert_eq!(failed.status.code(), Some(1));
 }
@@ -212,8 +201,7 @@ fn the_trust_anchor_is_written_in_the_form_of_its_reader() {
     let folder = tempfile::tempdir().unwrap();
     let (records, keys) = (folder.path().join("root.anchor"), folder.path().join("bind.keys"));
     for path in [&records, &keys] {
-        let (lab, _) = Running::lab(&["--trust-anchor-out", path.to_str().unwrap()]);
-        drop(lab);
+        drop(lab(&["--trust-anchor-out", path.to_str().unwrap()]));
     }
     let records = std::fs::read_to_string(records).unwrap();
     let lines: Vec<&str> = records.lines().collect();

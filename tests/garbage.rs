@@ -1,31 +1,25 @@
 //! Garbage on every socket of a whole resolver, which goes on answering.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use socket2::{Domain, Socket, Type};
 
+#[path = "common/running.rs"]
+mod running;
+
+use running::Running;
+
 /// `www.example.com. A` with RD, which is in no cache at first.
 const QUERY: &[u8] = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x03com\x00\x00\x01\x00\x01";
-
-/// A lab with its resolver; killed when the test ends.
-struct Running(Child);
 
 /// A port that is free on the addresses of the lab's servers, as far as one can know.
 fn free_port() -> u16 {
     UdpSocket::bind("127.53.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 impl Running {
@@ -35,23 +29,14 @@ impl Running {
 
     /// A lab whose servers have this port.
     fn lab_at(port: u16) -> (Self, SocketAddr) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
-        let port = port.to_string();
-        command.args(["lab", "--authority-port", &port, "--listen", "127.0.0.1:0", "--set", "log.level=error"]);
-        let log = tempfile::NamedTempFile::new().unwrap();
-        command.env_clear().stdout(Stdio::piped()).stderr(log.reopen().unwrap());
-        let mut running = Self(command.spawn().unwrap());
-        let mut first = String::new();
-        BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        assert_eq!(first, "ready\n");
-        let said = std::fs::read_to_string(log.path()).unwrap();
-        let (_, address) = said.split_once("The resolver listens on ").unwrap();
-        (running, address.split_once(". Try:").unwrap().0.parse().unwrap())
+        let lab = Self::start(&["--authority-port", &port.to_string(), "--set", "log.level=error"]);
+        let at = lab.resolver;
+        (lab, at)
     }
 
     /// The process lives and answers over both transports.
     fn is_well(&mut self, at: SocketAddr) {
-        assert!(self.0.try_wait().unwrap().is_none(), "the process has ended");
+        assert!(self.process.0.try_wait().unwrap().is_none(), "the process has ended");
         let socket = udp(at);
         let mut answer = [0; 1500];
         // A datagram may be lost when the socket's buffer is full of garbage; three in a row are not.

@@ -24,11 +24,12 @@ use Layer::{Edge, Pure, Root, Words};
 /// Every module, its layer and what it may import. A file belongs to the longest entry that its path begins with.
 const MODULES: &[(&str, Layer, &[&str])] = &[
     ("time", Words, &[]),
+    ("keyed", Words, &[]),
     ("wire", Words, &["time"]),
     ("trace", Words, &["wire", "time"]),
     ("policy", Pure, &["wire"]),
     ("dnssec", Pure, &["trace", "wire"]),
-    ("cache", Pure, &["dnssec", "trace", "wire", "time"]),
+    ("cache", Pure, &["dnssec", "trace", "wire", "time", "keyed"]),
     ("walk", Pure, &["cache", "dnssec", "trace", "wire", "time"]),
     ("journey", Pure, &["trace", "wire", "time"]),
     ("lab", Pure, &["trace", "wire"]),
@@ -39,7 +40,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("lab/sign", Edge, &["lab", "wire"]),
     ("lab/web", Edge, &["lab", "wire"]),
     ("sys", Edge, &[]),
-    ("upstream", Edge, &["sys", "walk", "cache", "trace", "wire", "time"]),
+    ("upstream", Edge, &["sys", "walk", "cache", "trace", "wire", "time", "keyed"]),
     ("drive", Edge, &["upstream", "walk", "cache", "trace", "wire", "time"]),
     ("upkeep", Edge, &["drive", "lab", "walk", "dnssec", "trace", "wire", "time"]),
     ("listen", Edge, &["sys", "trace", "wire", "time"]),

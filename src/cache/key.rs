@@ -6,8 +6,6 @@
 //! single one are about 2^-60. What is added to the hash of one name takes different types to different keys for certain;
 //! of two names it makes a collision neither more nor less likely.
 
-use std::hash::{BuildHasherDefault, Hasher};
-
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 
@@ -52,30 +50,6 @@ impl Key {
         Self { shard, slot }
     }
 }
-
-/// Hands the bits of a [`Key`] through: they are a keyed hash already.
-#[derive(Default)]
-pub(super) struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, octets: &[u8]) {
-        // Not used by `Key`; any other key type still gets a hash that depends on all octets.
-        for octet in octets {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*octet);
-        }
-    }
-
-    fn write_u64(&mut self, bits: u64) {
-        self.0 = bits;
-    }
-}
-
-/// Builds [`Identity`].
-pub(super) type BuildIdentity = BuildHasherDefault<Identity>;
 
 /// A name, hashed: it can be filed in every store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

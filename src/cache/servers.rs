@@ -14,8 +14,8 @@ use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
 use super::cookies::{self, Cookies};
-use super::key::BuildIdentity;
 use super::pace::{FirstReplies, LIFE_SECS, Pace, UNKNOWN, patience};
+use crate::keyed::BuildKeyed;
 use crate::time::Time;
 use crate::wire::{Name, cookie};
 
@@ -93,7 +93,7 @@ pub struct Servers {
     failures: [AtomicU32; 2],
     /// The round trips of first replies.
     first: FirstReplies,
-    shards: Box<[Mutex<LruCache<Key, Record, BuildIdentity>>]>,
+    shards: Box<[Mutex<LruCache<Key, Record, BuildKeyed>>]>,
     hasher: SipHasher13,
     /// What our cookies are made with.
     cookie_key: (u64, u64),
@@ -111,7 +111,7 @@ impl Servers {
     pub fn new(key: (u64, u64)) -> Self {
         let room = NonZeroUsize::new(MAX_SERVERS / SHARDS).unwrap_or(NonZeroUsize::MIN);
         let shard = |_| {
-            let mut shard = LruCache::unbounded_with_hasher(BuildIdentity::default());
+            let mut shard = LruCache::unbounded_with_hasher(BuildKeyed::default());
             shard.resize(room);
             Mutex::new(shard)
         };
@@ -245,7 +245,7 @@ impl Servers {
         Key { hash, addr }
     }
 
-    fn shard(&self, key: &Key) -> &Mutex<LruCache<Key, Record, BuildIdentity>> {
+    fn shard(&self, key: &Key) -> &Mutex<LruCache<Key, Record, BuildKeyed>> {
         // The map uses the low bits and the highest seven.
         &self.shards[(key.hash >> 48) as usize % SHARDS]
     }

@@ -14,16 +14,32 @@ use crate::wire::{Name, Question, RecordType};
 /// What may be typed after `trace`.
 #[derive(Debug, Args)]
 pub(super) struct Tell {
-    /// The name to look up.
-    name: Name,
-    /// The type of record.
-    #[arg(value_name = "TYPE", default_value = "A", value_parser = record_type)]
-    qtype: RecordType,
+    /// The name to look up; of an address the name that it has (PTR).
+    #[arg(value_parser = name)]
+    name: Typed,
+    /// The type of record [default: A].
+    #[arg(value_name = "TYPE", value_parser = record_type)]
+    qtype: Option<RecordType>,
     /// Print the trace as JSON (docs/trace.md describes it).
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     surroundings: Surroundings,
+}
+
+/// What was typed as a name: that, and the type that it stands for by itself.
+#[derive(Clone, Debug)]
+struct Typed(Name, RecordType);
+
+fn name(text: &str) -> Result<Typed, String> {
+    if text.contains("://") {
+        return Err("this is a URL, to which `rootwalk fetch` shows the way".to_owned());
+    }
+    let (name, rtype) = match text.parse() {
+        Ok(address) => (Name::reverse(address), RecordType::PTR),
+        Err(_) => (text.parse(), RecordType::A),
+    };
+    Ok(Typed(name.map_err(|why| why.to_string())?, rtype))
 }
 
 fn record_type(text: &str) -> Result<RecordType, &'static str> {
@@ -32,7 +48,8 @@ fn record_type(text: &str) -> Result<RecordType, &'static str> {
 
 impl Tell {
     pub(super) fn run(self) -> ExitCode {
-        let question = Question::new(self.name, self.qtype);
+        let Typed(name, usual) = self.name;
+        let question = Question::new(name, self.qtype.unwrap_or(usual));
         let (lab, settings) = match self.surroundings.load() {
             Ok(loaded) => loaded,
             Err(code) => return code,

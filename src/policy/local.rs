@@ -50,7 +50,7 @@ impl LocalData {
                     IpAddr::V6(v6) => add(name, RecordType::AAAA, HOSTS_TTL_SECS, v6.octets().into()),
                 }
             }
-            let reverse = reverse_name(*addr);
+            let reverse = Name::reverse(*addr).ok();
             if let (Some(reverse), Some(first)) = (reverse.filter(|name| !known.contains(name)), names.first()) {
                 add(&reverse, RecordType::PTR, HOSTS_TTL_SECS, first.wire().into());
                 known.push(reverse);
@@ -110,21 +110,6 @@ impl LocalData {
         let leads_out = !answer.is_empty();
         (answer, leads_out.then_some(name))
     }
-}
-
-/// The name at which the PTR record of an address stands (RFC 1035 §3.5, RFC 3596 §2.5).
-fn reverse_name(addr: IpAddr) -> Option<Name> {
-    let text = match addr {
-        IpAddr::V4(v4) => {
-            let [a, b, c, d] = v4.octets();
-            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
-        }
-        IpAddr::V6(v6) => {
-            let bits = u128::from(v6);
-            (0..32).map(|nth| format!("{:x}.", bits >> (4 * nth) & 15)).collect::<String>() + "ip6.arpa"
-        }
-    };
-    text.parse().ok()
 }
 
 #[cfg(test)]

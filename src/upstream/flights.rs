@@ -10,7 +10,8 @@ use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
-use super::keyed::{Map, mapped};
+use super::peer::mapped;
+use crate::keyed::Map;
 use crate::trace::Transport;
 use crate::walk::ask::{Ask, Heard};
 use crate::wire::HEADER;

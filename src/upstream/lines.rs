@@ -23,7 +23,8 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until};
 
-use super::keyed::{Map, Peer};
+use super::peer::Peer;
+use crate::keyed::Map;
 use crate::sys;
 
 /// How long a port is in use: who scans for open ports needs a minute for all of them.

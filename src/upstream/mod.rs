@@ -2,9 +2,9 @@
 
 mod crowd;
 mod flights;
-mod keyed;
 mod lines;
 mod matching;
+mod peer;
 mod tcp;
 mod udp;
 
@@ -24,8 +24,8 @@ use crate::walk::ask::{Ask, Heard};
 use crate::wire::{Flags, Reply, write_query};
 use crowd::Crowd;
 use flights::{Flights, Role};
-use keyed::Peer;
 pub use matching::read as read_reply;
+use peer::Peer;
 
 /// Packets that are described in one outcome; more than this are ignored without a word.
 const MOST_IGNORED: usize = 16;

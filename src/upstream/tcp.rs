@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, timeout_at};
 
-use super::keyed::Peer;
+use super::peer::Peer;
 use super::{Answered, Outcome, Upstream, UpstreamSettings, matching, note, source, unreachable};
 use crate::trace::{Ignored, Unreachable};
 use crate::walk::ask::Ask;

@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::Instant;
 
-use super::keyed::Peer;
 use super::lines::{Come, Line, Lines};
+use super::peer::Peer;
 use super::{Answered, Outcome, Upstream, UpstreamSettings, matching, note, source, unreachable};
 use crate::trace::{Ignored, Unreachable};
 use crate::walk::ask::Ask;

@@ -222,8 +222,7 @@ impl Dns64 {
         if question.qtype != RecordType::PTR {
             return None;
         }
-        let [a, b, c, d] = self.extract(reversed(&question.name)?)?.octets();
-        format!("{d}.{c}.{b}.{a}.in-addr.arpa").parse().ok()
+        Name::reverse(self.extract(reversed(&question.name)?)?.into()).ok()
     }
 }
 
@@ -343,8 +342,8 @@ mod tests {
     fn reverse_names_lead_to_the_address_inside() {
         let synthesis = Synthesis { dns64: Some(dns64("64:ff9b::", 96)), ..Synthesis::default() };
         let nibbles = |addr: &str| {
-            let bits = u128::from(addr.parse::<Ipv6Addr>().expect("an address"));
-            (0..32).map(|nth| format!("{:x}.", bits >> (4 * nth) & 15)).collect::<String>() + "IP6.arpa"
+            let name = Name::reverse(addr.parse().expect("an address")).expect("a name");
+            name.to_string().replace("ip6", "IP6")
         };
         let inside = question(&nibbles("64:ff9b::192.0.2.33"), RecordType::PTR);
         let detour = synthesis.enter(&inside);

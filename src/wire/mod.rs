@@ -16,6 +16,7 @@ mod query;
 mod rdata;
 mod record;
 mod reply;
+mod reverse;
 mod template;
 pub mod text;
 mod writer;

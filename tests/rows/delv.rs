@@ -4,7 +4,7 @@ use std::process::Command;
 
 use rootwalk::lab::Needs;
 
-use super::dig::Running;
+use super::running::Running;
 use super::{LAB, typed};
 
 /// Questions beside those of the rows: both sides of cuts, denials of every kind, wildcards, aliases.

@@ -1,47 +1,14 @@
 //! The lab as a user starts it, and `dig` as a user runs it.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use tempfile::NamedTempFile;
-
-/// A running lab; killed when the test ends.
-pub(crate) struct Running {
-    child: Child,
-    log: NamedTempFile,
-    /// Where its resolver listens.
-    pub(crate) resolver: SocketAddr,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use super::running::Running;
 
 impl Running {
-    /// Starts a lab on free ports and waits for its `ready`. Without web origins: its records name the ports that those
-    /// got, and only one lab of a machine gets the ones that the zones name.
+    /// A lab on free ports. Without web origins: its records name the ports that those got, and only one lab of a machine
+    /// gets the ones that the zones name.
     pub(crate) fn lab(more: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
-        command.args(["lab", "--authority-port", "0", "--listen", "127.0.0.1:0", "--no-web"]).args(more).env_clear();
-        let log = NamedTempFile::new().unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
-        let mut first = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        assert_eq!(first, "ready\n");
-        let mut running = Self { child, log, resolver: ([127, 0, 0, 1], 0).into() };
-        let said = running.log();
-        let (_, address) = said.split_once("The resolver listens on ").unwrap();
-        running.resolver = address.split_once(". Try:").unwrap().0.parse().unwrap();
-        running
-    }
-
-    /// What it has written to standard error.
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.log.path()).unwrap()
+        Self::start(&[&["--authority-port", "0", "--no-web"], more].concat())
     }
 
     /// What `dig` makes of one query.

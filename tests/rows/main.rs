@@ -4,6 +4,8 @@
 mod delv;
 mod dig;
 mod messages;
+#[path = "../common/running.rs"]
+mod running;
 mod shared;
 
 use std::sync::{LazyLock, Mutex};
@@ -14,7 +16,8 @@ use rootwalk::trace::Trace;
 use rootwalk::wire::text::{rcode_name, set_lines, type_name};
 use rootwalk::wire::{Question, ResponseCode};
 
-use dig::{Dug, Running, record};
+use dig::{Dug, record};
+use running::Running;
 
 static LAB: LazyLock<Lab> = LazyLock::new(|| Lab::embedded(run::unix_secs()).unwrap());
 

@@ -1,6 +1,6 @@
 //! Queries of every kind, as `dig` can send them, and what comes back.
 
-use super::dig::Running;
+use super::running::Running;
 
 #[test]
 fn signatures_come_to_those_who_ask_for_them() {

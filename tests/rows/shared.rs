@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use super::dig::Running;
+use super::running::Running;
 
 /// One query over UDP and its answer; `None` when nothing comes.
 pub(crate) fn exchange(server: SocketAddr, query: &[u8]) -> Option<Vec<u8>> {

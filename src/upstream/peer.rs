@@ -1,12 +1,9 @@
-//! Keys that are keyed hashes already, so that a map need not hash them again.
+//! Servers as keys, whose hash nobody can foresee.
 
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use siphasher::sip128::SipHasher13;
-
-/// A map by such keys.
-pub(super) type Map<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<Keyed>>;
 
 /// A server, as it is reached under some settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,25 +35,5 @@ pub(super) fn mapped(ip: IpAddr) -> [u8; 16] {
     match ip {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
         IpAddr::V6(v6) => v6.octets(),
-    }
-}
-
-/// Hands the bits of such a key through.
-#[derive(Default)]
-pub(super) struct Keyed(u64);
-
-impl Hasher for Keyed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, octets: &[u8]) {
-        for octet in octets {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*octet);
-        }
-    }
-
-    fn write_u64(&mut self, bits: u64) {
-        self.0 = bits;
     }
 }
