@@ -193,7 +193,8 @@ fn records_of_the_operator_and_a_hosts_file_are_read() {
     assert_eq!((settings.hosts.entries.len(), settings.hosts.dropped.len()), (1, 1));
     assert_eq!(settings.dns64.prefix.0.unwrap().to_string(), "2001:db8:64::/96");
     let wrong = |text: &str| Given::file(text).complaints().join("\n");
-    assert!(wrong("[local]\nhosts = \"/nonexistent\"").contains("/nonexistent: cannot be read"));
+    let hosts = wrong("[local]\nhosts = \"/nonexistent\"");
+    assert!(hosts.starts_with("/nonexistent: `local.hosts` names this file, which cannot be read"), "{hosts}");
     assert!(wrong("[local]\nrecords = [\"a CNAME b\", \"A TXT x\"]").contains("an alias stands alone"));
     assert!(wrong("[local]\nrecords = [\"*.a A 192.0.2.1\"]").contains("and no wildcard"));
     assert!(wrong("[dns64]\nprefix = \"64:ff9b::/95\"").contains("an IPv6 prefix of 32, 40"));
@@ -212,6 +213,8 @@ fn a_host_may_be_balanced_in_its_own_way() {
 fn what_is_not_toml_is_said_with_its_place() {
     let complaints = Given::file("[server]\nthreads = \n").complaints();
     assert!(complaints[0].starts_with("rootwalk.toml:2:11: "), "{complaints:?}");
+    let twice = Given::file("[server]\nthreads = 1\nthreads = 2\n").complaints();
+    assert_eq!(twice, ["rootwalk.toml:3:1: `threads` stands here a second time"]);
     assert!(Given::file("server = 3\n").complaints()[0].contains("must be a section"));
     assert!(Given::file("listen = []\n").complaints()[0].contains("did you mean `server.listen`?"));
     let missing = config::load(&Sources { file: Some(Path::new("/nonexistent.toml")), ..Sources::default() });

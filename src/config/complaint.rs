@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::value::Culprit;
 use crate::wire::Name;
 
 /// Everything that was found wrong, in the order of the file; never empty.
@@ -47,6 +49,9 @@ pub enum Problem {
     /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(std::io::Error),
+    /// The hosts file cannot be read.
+    #[error("`local.hosts` names this file, which cannot be read: {0}")]
+    NoHosts(std::io::Error),
     /// The text is not TOML.
     #[error("{0}")]
     Syntax(String),
@@ -150,6 +155,26 @@ impl Complaint {
 
 pub(super) fn not_a_section(section: &str, expected: &'static str) -> Problem {
     Problem::NotASection { section: section.to_owned(), expected }
+}
+
+/// What is wrong with a value that `key` cannot take: the `culprit` among its entries, or all of it.
+pub(super) fn unfit(
+    key: String,
+    (span, text): (Range<usize>, &str),
+    culprit: Option<Culprit>,
+    expected: fn() -> String,
+) -> (usize, Problem) {
+    let at = |span: Range<usize>| (span.start, text.get(span).unwrap_or_default().to_owned());
+    match culprit {
+        Some(Culprit { span, expected }) => {
+            let (start, found) = at(span);
+            (start, Problem::WrongEntry { key, found, expected })
+        }
+        None => {
+            let (start, found) = at(span);
+            (start, Problem::WrongValue { key, found, expected: expected() })
+        }
+    }
 }
 
 /// The entry of `valid` that is nearest to `given`, when it is near enough to have been meant.

@@ -6,10 +6,10 @@ use toml::de::DeValue;
 
 use super::Problem;
 use super::choices::Balance;
-use super::complaint::{Found, nearest, not_a_section};
+use super::complaint::{Found, nearest, not_a_section, unfit};
 use super::settings::Settings;
 use super::tables::{BalancedHost, ForwardZone, RootHint, StubZone};
-use super::value::{ServerAddress, Setting};
+use super::value::{Culprit, ServerAddress, Setting};
 use crate::wire::Name;
 
 /// The array of tables that replaces the compiled-in hints.
@@ -23,6 +23,8 @@ pub(super) struct Field {
     pub(super) doc: &'static str,
     /// What may stand there, in words.
     pub(super) expected: fn() -> String,
+    /// In a list that cannot be taken, the first entry that is at fault.
+    culprit: fn(&DeValue<'_>) -> Option<Culprit>,
     /// The default as TOML; `None` when the key must be there.
     pub(super) default: Option<&'static str>,
 }
@@ -57,12 +59,14 @@ const ZONE: Field = Field {
     name: "zone",
     doc: "The zone; `\".\"` is everything. The deepest zone above a name decides.",
     expected: Name::expected,
+    culprit: Name::culprit,
     default: None,
 };
 const FALLBACK: Field = Field {
     name: "fallback",
     doc: "When none of the servers gives an answer, look the name up from the root. Names of a private zone leak then.",
     expected: bool::expected,
+    culprit: bool::culprit,
     default: Some("false"),
 };
 
@@ -75,8 +79,20 @@ pub(super) const LISTS: &[List] = &[
             "Internet are compiled in; one `[[root_hint]]` in the file replaces them all.",
         ],
         fields: &[
-            Field { name: "name", doc: "The name of the server.", expected: Name::expected, default: None },
-            Field { name: "address", doc: "One of its addresses.", expected: IpAddr::expected, default: None },
+            Field {
+                name: "name",
+                doc: "The name of the server.",
+                expected: Name::expected,
+                culprit: Name::culprit,
+                default: None,
+            },
+            Field {
+                name: "address",
+                doc: "One of its addresses.",
+                expected: IpAddr::expected,
+                culprit: IpAddr::culprit,
+                default: None,
+            },
         ],
         example: "[[root_hint]]\nname = \"a.root-servers.net.\"\naddress = \"198.41.0.4\"\n",
         variable: Some("ROOTWALK_ROOT_HINT=a.root.=192.0.2.1,b.root.=2001:db8::1"),
@@ -106,6 +122,7 @@ pub(super) const LISTS: &[List] = &[
                 name: "servers",
                 doc: "The resolvers; more than `limits.servers_per_zone` are not used.",
                 expected: Vec::<ServerAddress>::expected,
+                culprit: Vec::<ServerAddress>::culprit,
                 default: None,
             },
             FALLBACK,
@@ -136,12 +153,14 @@ pub(super) const LISTS: &[List] = &[
                 name: "servers",
                 doc: "The authoritative servers; more than `limits.servers_per_zone` are not used.",
                 expected: Vec::<ServerAddress>::expected,
+                culprit: Vec::<ServerAddress>::culprit,
                 default: None,
             },
             Field {
                 name: "prime",
                 doc: "Ask these servers for the zone's own list of servers first, and use that while it lasts.",
                 expected: bool::expected,
+                culprit: bool::culprit,
                 default: Some("false"),
             },
             FALLBACK,
@@ -166,12 +185,14 @@ pub(super) const LISTS: &[List] = &[
                 name: "host",
                 doc: "The host; names below it are meant as well. The deepest one counts.",
                 expected: Name::expected,
+                culprit: Name::culprit,
                 default: None,
             },
             Field {
                 name: "policy",
                 doc: "How one of its addresses is chosen; `proxy.balance` explains the words.",
                 expected: Balance::expected,
+                culprit: Balance::culprit,
                 default: None,
             },
         ],
@@ -219,10 +240,8 @@ fn tables<T: Clone>(
                 continue;
             };
             if !set(&mut item, given, value.get_ref()) {
-                let written = text.get(value.span()).unwrap_or_default().to_owned();
-                let key = format!("{}.{given}", list.name);
-                let problem = Problem::WrongValue { key, found: written, expected: (field.expected)() };
-                found.push((value.span().start, problem));
+                let culprit = (field.culprit)(value.get_ref());
+                found.push(unfit(format!("{}.{given}", list.name), (value.span(), text), culprit, field.expected));
             }
         }
         // A key that is misspelt is not missing as well.

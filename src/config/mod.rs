@@ -79,7 +79,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Settings, ConfigError> {
             Ok(text) => Hosts::read(&text),
             Err(error) => {
                 let place = Place::WholeFile(path.into());
-                complaints.push(Complaint { place, problem: Problem::Unreadable(error) });
+                complaints.push(Complaint { place, problem: Problem::NoHosts(error) });
                 hosts
             }
         },

@@ -4,12 +4,11 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::complaint::{Found, nearest, not_a_section};
+use super::complaint::{Found, nearest, not_a_section, unfit};
 use super::lists::{LISTS, ROOT_HINT, Written};
 use super::section::{Given, Key, Section};
 use super::settings::SECTIONS;
 use super::tables::RootHint;
-use super::value::Culprit;
 use super::{Complaint, Problem, Settings};
 
 /// What an environment variable of ours starts with.
@@ -19,8 +18,10 @@ pub(super) const PREFIX: &str = "ROOTWALK_";
 pub(super) fn file(path: &Path, text: &str, settings: &mut Settings) -> Vec<Complaint> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let syntax = |error: toml::de::Error| {
-        let offset = error.span().map_or(0, |span| span.start);
-        (offset, Problem::Syntax(error.message().to_owned()))
+        let span = error.span().unwrap_or_default();
+        let named = Some(error.message()).filter(|message| *message == "duplicate key").and(text.get(span.clone()));
+        let again = |key: &str| format!("`{key}` stands here a second time");
+        (span.start, Problem::Syntax(named.map_or_else(|| error.message().to_owned(), again)))
     };
     let mut found: Found = errors.into_iter().map(syntax).collect();
     if found.is_empty() {
@@ -55,17 +56,10 @@ fn keys(section: &'static Section, table: &DeTable<'_>, text: &str, settings: &m
         match key(section, name.get_ref()) {
             Err(problem) => found.push((name.span().start, problem)),
             Ok(key) if (key.set)(settings, Given::Toml(value.get_ref())) => {}
-            Ok(key) => match (key.culprit)(value.get_ref()) {
-                Some(Culprit { span, expected }) => {
-                    let entry = text.get(span.clone()).unwrap_or_default().to_owned();
-                    let key = format!("{}.{}", section.name, key.name);
-                    found.push((span.start, Problem::WrongEntry { key, found: entry, expected }));
-                }
-                None => {
-                    let written = text.get(value.span()).unwrap_or_default();
-                    found.push((value.span().start, wrong(section, key, written)));
-                }
-            },
+            Ok(key) => {
+                let name = format!("{}.{}", section.name, key.name);
+                found.push(unfit(name, (value.span(), text), (key.culprit)(value.get_ref()), key.expected));
+            }
         }
     }
     found
