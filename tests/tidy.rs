@@ -55,6 +55,15 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
 
 const EVERYTHING: &[&str] = &["*"];
 
+/// Folders inside of which imports point one way as well: each part may name those before it.
+const ORDERS: &[(&str, &[&str])] = &[(
+    "http",
+    &[
+        "html", "hop", "here", "local", "strict", "watch", "tls", "fault", "problem", "places", "guard", "stream",
+        "origin", "doh", "json", "traces", "proxy", "journey", "page", "mod", "routes", "bind", "worker",
+    ],
+)];
+
 /// What the words and the pure half must not touch, and what they take instead.
 const IMPURE: &[(&str, &str)] = &[
     ("Instant", "a clock: take `now: Time`"),
@@ -154,11 +163,16 @@ fn verdict(rule: &str, broken: &[String]) {
 
 /// The top-level modules named behind `crate::` in a line, braces included.
 fn imports(line: &str) -> Vec<String> {
+    named(line, "crate::")
+}
+
+/// What is named behind `prefix` in a line, braces included.
+fn named(line: &str, prefix: &str) -> Vec<String> {
     let word = |text: &str| text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
     let mut found = Vec::new();
-    for (at, _) in line.match_indices("crate::") {
-        let rest = &line[at + "crate::".len()..];
-        if line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+    for (at, _) in line.match_indices(prefix) {
+        let rest = &line[at + prefix.len()..];
+        if line[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':')) {
             continue;
         }
         match rest.strip_prefix('{') {
@@ -192,6 +206,34 @@ fn imports_point_one_way() {
         }
     }
     verdict("imports point one way: root, edge, pure, words (MODULES in tests/tidy.rs)", &broken);
+}
+
+#[test]
+fn imports_inside_of_a_folder_point_one_way() {
+    let mut broken = Vec::new();
+    for (folder, order) in ORDERS {
+        for source in sources() {
+            let Some(inside) = source.module().and_then(|module| module.strip_prefix(folder)?.strip_prefix('/')) else {
+                continue;
+            };
+            let part = inside.split('/').next().unwrap();
+            let Some(own) = order.iter().position(|name| *name == part) else {
+                broken.push(format!("{}: not among ORDERS of tests/tidy.rs; give {part} a place", source.path));
+                continue;
+            };
+            // From a file of the folder `super` is the folder; from one further down it is one of its parts.
+            let beside = if inside.contains('/') { None } else { Some("super::") };
+            let prefixes = [Some(format!("crate::{folder}::")), beside.map(str::to_owned)];
+            for (number, line) in source.code().filter(|_| part != "mod") {
+                for import in prefixes.iter().flatten().flat_map(|prefix| named(line, prefix)) {
+                    if order.iter().position(|name| *name == import).is_some_and(|other| other > own) {
+                        broken.push(format!("{}:{number}: {part} must not import {import}", source.path));
+                    }
+                }
+            }
+        }
+    }
+    verdict("imports inside of a folder point one way, too (ORDERS in tests/tidy.rs)", &broken);
 }
 
 #[test]
@@ -336,6 +378,8 @@ fn these_checks_see_what_they_look_for() {
     assert_eq!(imports("use crate::walk::{self, Ask};"), ["walk"]);
     assert_eq!(imports("    let x = crate::time::Time::ZERO + crate::wire::f();"), ["time", "wire"]);
     assert_eq!(imports("use crate::{cache::Cache, wire};"), ["cache", "wire"]);
+    assert_eq!(named("use super::{HttpSettings, doh, page::Past};", "super::"), ["HttpSettings", "doh", "page"]);
+    assert!(named("use super::super::routes::Front;", "super::") == ["super"]);
     assert!(imports("pub(crate) fn f() {}").is_empty() && imports("$crate::x").len() == 1);
     assert_eq!(entry("lab/serve").unwrap().0, "lab/serve");
     assert_eq!(entry("lab/zone").unwrap().0, "lab");

@@ -11,9 +11,10 @@ use data_encoding::BASE64URL_NOPAD;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use super::places::Places;
 use super::problem::Problem;
-use super::routes::Front;
 use crate::listen::{Now, Peer, Responder};
+use crate::serve::Resolver;
 use crate::wire::{HEADER, RecordType};
 
 const MESSAGE: &str = "application/dns-message";
@@ -22,9 +23,19 @@ const LONGEST: usize = 65_535;
 /// No walk takes this long; whoever waits longer is not going to be answered.
 const PATIENCE: Duration = Duration::from_secs(65);
 
+/// The resolver, as it is asked over HTTP.
+#[derive(Clone, Debug)]
+pub(super) struct Dns {
+    pub(super) resolver: Resolver,
+    /// For questions whose answer takes time.
+    pub(super) waiting: Places,
+    /// How long a body may take.
+    pub(super) idle: Duration,
+}
+
 /// `GET /dns-query?dns=…`, the message in base64url without padding.
 pub(super) async fn get(
-    State(front): State<Front>,
+    State(dns): State<Dns>,
     Extension(peer): Extension<Peer>,
     uri: Uri,
 ) -> Result<Response, Problem> {
@@ -37,12 +48,12 @@ pub(super) async fn get(
     let Ok(query) = BASE64URL_NOPAD.decode(text.as_bytes()) else {
         return Err(Problem::bad_request("the parameter dns is not base64url"));
     };
-    respond(&front, query, peer).await
+    respond(&dns, query, peer).await
 }
 
 /// `POST /dns-query`, the message as body.
 pub(super) async fn post(
-    State(front): State<Front>,
+    State(dns): State<Dns>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
@@ -52,32 +63,33 @@ pub(super) async fn post(
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/dns-message"));
     }
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "a DNS message has at most 65535 octets");
-    let query = timeout(front.settings.idle, to_bytes(body, LONGEST)).await;
+    let query = timeout(dns.idle, to_bytes(body, LONGEST)).await;
     let query = query.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body took too long"))?;
-    respond(&front, query.map_err(|_| too_large())?.into(), peer).await
+    respond(&dns, query.map_err(|_| too_large())?.into(), peer).await
 }
 
-async fn respond(front: &Front, query: Vec<u8>, peer: Peer) -> Result<Response, Problem> {
-    let answer = resolve(front, query, peer).await?;
+async fn respond(dns: &Dns, query: Vec<u8>, peer: Peer) -> Result<Response, Problem> {
+    let answer = dns.resolve(query, peer).await?;
     let headers = [(CONTENT_TYPE, HeaderValue::from_static(MESSAGE)), (CACHE_CONTROL, keep_for(&answer))];
     // RFC 8484 §4.2.1: whatever the DNS says, the exchange over HTTP went well.
     Ok((headers, answer).into_response())
 }
 
-/// The answer to a DNS message, found as for any other client.
-pub(super) async fn resolve(front: &Front, query: Vec<u8>, peer: Peer) -> Result<Vec<u8>, Problem> {
-    let mut answer = Vec::with_capacity(512);
-    match front.resolver.answer_now(&query, &peer, &mut answer) {
-        Now::Sent => Ok(answer),
-        Now::Drop => Err(Problem::bad_request("this is no DNS query")),
-        Now::Later => {
-            let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many questions wait for their answers");
-            let _place = front.waiting.try_acquire().map_err(|_| busy())?;
-            let late = || Problem::new(StatusCode::GATEWAY_TIMEOUT, "the answer took too long");
-            // A walk stays on its thread, and goes on for others when this client leaves.
-            let resolver = front.resolver.clone();
-            let answer = spawn_local(async move { resolver.answer_later(query, peer).await });
-            timeout(PATIENCE, answer).await.ok().and_then(Result::ok).flatten().ok_or_else(late)
+impl Dns {
+    /// The answer to a DNS message, found as for any other client.
+    pub(super) async fn resolve(&self, query: Vec<u8>, peer: Peer) -> Result<Vec<u8>, Problem> {
+        let mut answer = Vec::with_capacity(512);
+        match self.resolver.answer_now(&query, &peer, &mut answer) {
+            Now::Sent => Ok(answer),
+            Now::Drop => Err(Problem::bad_request("this is no DNS query")),
+            Now::Later => {
+                let _place = self.waiting.take()?;
+                let late = || Problem::new(StatusCode::GATEWAY_TIMEOUT, "the answer took too long");
+                // A walk stays on its thread, and goes on for others when this client leaves.
+                let resolver = self.resolver.clone();
+                let answer = spawn_local(async move { resolver.answer_later(query, peer).await });
+                timeout(PATIENCE, answer).await.ok().and_then(Result::ok).flatten().ok_or_else(late)
+            }
         }
     }
 }

@@ -1,13 +1,11 @@
 //! What goes wrong between here and an origin: the word of RFC 9209 §2.3 for programs, and for people a heading and
 //! what can be done about it.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use axum::http::StatusCode;
 
 use super::hop::{PSEUDONYM, quoted};
-use super::problem::Problem;
 use crate::wire::ResponseCode;
 use crate::wire::text::rcode_name;
 
@@ -60,7 +58,8 @@ impl Fault {
         }
     }
 
-    const fn status(self) -> StatusCode {
+    /// What the client gets.
+    pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::Prohibited | Self::Denied => StatusCode::FORBIDDEN,
             Self::Silent | Self::Unanswered => StatusCode::GATEWAY_TIMEOUT,
@@ -123,11 +122,6 @@ impl Fault {
             Self::Denied => "If the port is right, whoever runs the proxy can list it in proxy.connect_ports.",
             Self::Loop => "Two proxies pass it to each other; the settings of one of them have to change.",
         }
-    }
-
-    /// The problem that the client gets to see; `details` are for its Proxy-Status.
-    pub(super) fn problem(self, sentence: impl Into<Cow<'static, str>>, details: &str) -> Problem {
-        Problem::new(self.status(), sentence).with_fault(self, details)
     }
 
     /// Proxy-Status (RFC 9209 §2).

@@ -9,9 +9,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::doh;
+use super::doh::{Dns, keep_for};
 use super::problem::Problem;
-use super::routes::Front;
 use crate::listen::Peer;
 use crate::wire::text::{parse_type, rdata_text};
 use crate::wire::{Edns, Flags, Name, Question, Record, RecordType, Reply, write_query};
@@ -79,7 +78,7 @@ struct SaidError {
 
 /// `GET /resolve?name=…`.
 pub(super) async fn resolve(
-    State(front): State<Front>,
+    State(dns): State<Dns>,
     Extension(peer): Extension<Peer>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -90,12 +89,12 @@ pub(super) async fn resolve(
     let flags = Flags::default().with_rd(true).with_cd(flag("cd", asked.cd.as_deref())?);
     let mut query = Vec::with_capacity(64);
     write_query(0, &question, flags, Some(&Edns::new(ROOM, dnssec_ok)), &mut query);
-    let answer = doh::resolve(&front, query, peer).await?;
+    let answer = dns.resolve(query, peer).await?;
     let unreadable = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be read");
     let reply = Reply::read(&answer).map_err(unreadable)?;
     let body = serde_json::to_vec(&said(&question, &reply)).unwrap_or_default();
     let json = HeaderValue::from_static("application/json");
-    Ok(([(CONTENT_TYPE, json), (CACHE_CONTROL, doh::keep_for(&answer))], body).into_response())
+    Ok(([(CONTENT_TYPE, json), (CACHE_CONTROL, keep_for(&answer))], body).into_response())
 }
 
 /// The question that two parameters mean.

@@ -1,31 +1,37 @@
 //! The HTTP front door: DNS over HTTP (RFC 8484), its JSON form, traces as they happen, and the forward proxy.
 //!
-//! One thread with a runtime of its own serves HTTP/1.1 and HTTP/2 on the same port, with TLS (`tls`) and without.
-//! `strict` watches the octets for what could be read in two ways. Requests for others go to `proxy`, which resolves,
-//! judges the address (`targets`), connects to that very address (`connect`, `race`) and passes on; `journey` does the
-//! same for itself and writes down how. All others pass `guard`: under which name this server is called, and on behalf
-//! of which web page. `routes` knows who answers what.
+//! One thread with a runtime of its own serves HTTP/1.1 and HTTP/2 on the same port, with TLS (`tls`) and without; `bind`
+//! opens the doors, `worker` lives with each connection. `strict` watches the octets for what could be read in two ways.
+//! `routes` knows who answers what, and hands each part what it works with and no more:
+//!
+//! * `proxy` takes requests for others. `origin` is the way there: it resolves, judges the address, connects to that very
+//!   address and keeps connections for later.
+//! * `journey` goes the same way for itself and writes down how.
+//! * `doh` and `json` answer questions, `traces` tells how an answer was found, as it happens (`stream`), and `page` shows
+//!   all of it. They pass `guard` first: under which name this server is called, and on behalf of which web page.
+//!
+//! Imports point one way here too; `tests/tidy.rs` has the order.
 
-mod balance;
 mod bind;
-mod connect;
 mod doh;
 mod fault;
 mod guard;
 mod here;
 mod hop;
+mod html;
 mod journey;
 mod json;
+mod local;
+mod origin;
 mod page;
-mod pool;
+mod places;
 mod problem;
 mod proxy;
-mod race;
 mod routes;
+mod stream;
 mod strict;
-mod targets;
-mod tell;
 mod tls;
+mod traces;
 mod watch;
 mod worker;
 
@@ -36,9 +42,9 @@ use ipnet::IpNet;
 
 use crate::wire::Name;
 
-pub use balance::Policy;
 pub use bind::{BindError, Doors};
 pub use journey::{FetchSettings, Wanted, fetch, url};
+pub use origin::{Policy, ProxySettings};
 pub use page::{Exhibit, Visit};
 pub use tls::{Certificate, CertificateError};
 pub use worker::Open;
@@ -99,48 +105,6 @@ impl Default for HttpSettings {
             proxy: ProxySettings::default(),
             fetch: FetchSettings::default(),
             drain: Duration::from_secs(1),
-        }
-    }
-}
-
-/// How others' pages are fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProxySettings {
-    /// Whether they are.
-    pub on: bool,
-    /// Private, loopback and other special addresses that may be connected to all the same (SSRF).
-    pub allow: Vec<IpNet>,
-    /// Ports to which CONNECT makes tunnels.
-    pub connect_ports: Vec<u16>,
-    /// How long looking up and connecting may take together.
-    pub connect: Duration,
-    /// How long an origin may take until the head of its answer is there.
-    pub answer: Duration,
-    /// How long a tunnel may stay without an octet moving.
-    pub tunnel_idle: Duration,
-    /// Tunnels at once.
-    pub tunnels: usize,
-    /// Connections to origins that may wait for their next request.
-    pub pooled: usize,
-    /// How one of several addresses of a host is chosen.
-    pub balance: Policy,
-    /// The same for hosts at and below a name; the deepest name counts.
-    pub balance_hosts: Vec<(Name, Policy)>,
-}
-
-impl Default for ProxySettings {
-    fn default() -> Self {
-        Self {
-            on: true,
-            allow: Vec::new(),
-            connect_ports: vec![443],
-            connect: Duration::from_secs(10),
-            answer: Duration::from_secs(120),
-            tunnel_idle: Duration::from_secs(600),
-            tunnels: 512,
-            pooled: 128,
-            balance: Policy::TwoChoices,
-            balance_hosts: Vec::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::fault::Fault;
-use super::page::Html;
+use super::html::Html;
 
 /// Nothing of a page may run, load or be framed.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
@@ -46,6 +46,11 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(status: StatusCode, sentence: impl Into<Cow<'static, str>>) -> Self {
         Self { status, sentence: sentence.into(), fault: None, trace: None }
+    }
+
+    /// Something went wrong on the way to an origin; `details` are for Proxy-Status (RFC 9209).
+    pub(super) fn of(fault: Fault, sentence: impl Into<Cow<'static, str>>, details: &str) -> Self {
+        Self::new(fault.status(), sentence).with_fault(fault, details)
     }
 
     /// Says of which kind it is; `details` are for Proxy-Status (RFC 9209).

@@ -11,7 +11,7 @@ use axum::extract::Request;
 use axum::http::header::{CONNECTION, HOST, HeaderName, HeaderValue, UPGRADE};
 use axum::http::request::Parts;
 use axum::http::uri::{Authority, Scheme, Uri};
-use axum::http::{HeaderMap, StatusCode, Version};
+use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::response::Response;
 use hyper::body::Body as _;
 use hyper::client::conn::http1;
@@ -22,18 +22,21 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
-use super::ProxySettings;
-use super::balance::{Busy, HostPort, Policy, Wish};
-use super::connect::{Client, Connected, Host, Link, Services, Unconnected, Way, connect};
+use super::doh::Dns;
 use super::fault::Fault;
+use super::here::Here;
 use super::hop::{self, PSEUDONYM, quoted};
-use super::page::InUrl;
-use super::pool::{Key, Origin, Pool};
+use super::html::InUrl;
+use super::origin::{
+    Answer, Busy, Connected, Guide, Host, HostPort, Key, Link, Origin, Origins, Pool, Services, Unconnected, Way, Wish,
+    is_web_port,
+};
+use super::places::Places;
 use super::problem::Problem;
-use super::routes::Front;
 use super::watch::{Activity, Watched};
 use crate::journey::{Attempt, AttemptEnd, Spoken};
-use crate::wire::{Question, RecordType};
+use crate::listen::Peer;
+use crate::wire::{Edns, Flags, Question, RecordType, Reply, ResponseCode, write_query};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// What goes through tunnels to 443 as far as anybody knows.
@@ -75,42 +78,71 @@ impl Target {
     }
 }
 
-/// How one of the addresses of a host is chosen: as the deepest name above it says, or as for all.
-pub(super) fn policy(host: &Host, settings: &ProxySettings) -> Policy {
-    let Host::Name(name) = host else { return settings.balance };
-    let above = settings.balance_hosts.iter().filter(|(host, _)| name.is_within(host));
-    above.max_by_key(|(host, _)| host.label_count()).map_or(settings.balance, |(_, policy)| *policy)
+/// What the proxy works with.
+#[derive(Debug)]
+pub(super) struct Proxy {
+    pub(super) dns: Dns,
+    pub(super) origins: Arc<Origins>,
+    pub(super) tunnels: Places,
 }
 
-/// Whether a web server may be there: below 1024 other things listen, and some of them take a request for a command.
-pub(super) const fn is_web_port(port: u16) -> bool {
-    matches!(port, 80 | 443 | 1024..)
+/// Who asks: as any client of the resolver would.
+#[derive(Clone, Copy)]
+pub(super) struct Client<'a> {
+    pub(super) dns: &'a Dns,
+    pub(super) peer: Peer,
+    /// Where it has reached this server.
+    pub(super) here: &'a Here,
+}
+
+impl Guide for Client<'_> {
+    async fn find(&self, question: Question) -> Result<Answer, Problem> {
+        let mut query = Vec::with_capacity(64);
+        write_query(0, &question, Flags::default().with_rd(true), Some(&Edns::new(1232, false)), &mut query);
+        let answer = self.dns.resolve(query, self.peer).await?;
+        let Ok(reply) = Reply::read(&answer) else {
+            return Ok(Answer { rcode: ResponseCode::ServFail, records: Vec::new(), ede: None });
+        };
+        let ede = reply.edns.iter().flat_map(Edns::edes).next();
+        Ok(Answer { rcode: reply.rcode, records: reply.answer, ede })
+    }
+}
+
+impl Proxy {
+    /// Passes one request on.
+    pub(super) async fn pass(&self, request: Request, peer: Peer, here: &Here) -> Result<Response, Problem> {
+        let client = Client { dns: &self.dns, peer, here };
+        match *request.method() {
+            Method::CONNECT => tunnel(self, request, client).await,
+            _ => forward(self, request, client).await,
+        }
+    }
 }
 
 /// Makes a tunnel to the target of a CONNECT.
-pub(super) async fn tunnel(front: &Front, mut request: Request, client: Client<'_>) -> Result<Response, Problem> {
+async fn tunnel(proxy: &Proxy, mut request: Request, client: Client<'_>) -> Result<Response, Problem> {
     let authority = request.uri().authority().ok_or_else(|| Problem::bad_request("CONNECT needs a host and a port"))?;
     let target = Target::of(authority, None)?;
-    let proxy = &front.settings.proxy;
-    if !proxy.connect_ports.contains(&target.port) {
+    let settings = &proxy.origins.settings;
+    if !settings.connect_ports.contains(&target.port) {
         let sentence =
             format!("there are no tunnels to port {}; proxy.connect_ports lists those there are", target.port);
-        return Err(Fault::Denied.problem(sentence, ""));
+        return Err(Problem::of(Fault::Denied, sentence, ""));
     }
-    let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many tunnels are open");
-    let place = Arc::clone(&front.tunnels).try_acquire_owned().map_err(|_| busy())?;
+    let place = proxy.tunnels.take()?;
     let (name, url) = (target.name(), target.authority.to_string());
-    let wish = Wish { policy: policy(&target.host, proxy), url: &url, client: client.peer.client.ip() };
+    let wish = Wish { policy: proxy.origins.policy(&target.host), url: &url, client: client.peer.client.ip() };
     // A browser behind a proxy leaves HTTPS records to the proxy, and what goes to 443 is https. Whatever they say,
     // the other end proves to the client who it is.
-    let spoken = Spoken { alpn: TUNNELLED, ports: |listed, port| listed.contains(&port), listed: &proxy.connect_ports };
+    let spoken =
+        Spoken { alpn: TUNNELLED, ports: |listed, port| listed.contains(&port), listed: &settings.connect_ports };
     let services = if target.port == 443 { Services::Followed(spoken) } else { Services::Ignored };
     let way = Way { name: &name, wish, pooled: false, services, origin: Instant::now() };
-    let connected = open(front, &target, way, client).await?;
+    let connected = open(proxy, &target, way, client).await?;
     let status = next_hop(&connected);
     let Connected { link, busy, .. } = connected;
     let Link::Fresh(origin) = link else { return Err(Problem::bad_request("a tunnel needs a connection of its own")) };
-    let (upgraded, idle) = (hyper::upgrade::on(&mut request), proxy.tunnel_idle);
+    let (upgraded, idle) = (hyper::upgrade::on(&mut request), settings.tunnel_idle);
     spawn_local(async move {
         let (_place, _busy) = (place, busy);
         if let Ok(upgraded) = upgraded.await {
@@ -123,7 +155,7 @@ pub(super) async fn tunnel(front: &Front, mut request: Request, client: Client<'
 }
 
 /// Fetches the target of a request in absolute form.
-pub(super) async fn forward(front: &Front, request: Request, client: Client<'_>) -> Result<Response, Problem> {
+async fn forward(proxy: &Proxy, request: Request, client: Client<'_>) -> Result<Response, Problem> {
     let (mut head, body) = request.into_parts();
     if head.uri.scheme() != Some(&Scheme::HTTP) {
         return Err(Problem::bad_request("only http is fetched here; https goes through a tunnel (CONNECT)"));
@@ -132,10 +164,10 @@ pub(super) async fn forward(front: &Front, request: Request, client: Client<'_>)
     let target = Target::of(authority, Some(80))?;
     if !is_web_port(target.port) {
         let sentence = format!("port {} is not a port for HTTP", target.port);
-        return Err(Fault::Denied.problem(sentence, ""));
+        return Err(Problem::of(Fault::Denied, sentence, ""));
     }
     if hop::was_here(&head.headers) {
-        return Err(Fault::Loop.problem("this request was here before, as its Via says", ""));
+        return Err(Problem::of(Fault::Loop, "this request was here before, as its Via says", ""));
     }
     if !hop::may_go_on(&mut head) {
         let sentence = "the request goes no further than this proxy, as its Max-Forwards says";
@@ -145,8 +177,8 @@ pub(super) async fn forward(front: &Front, request: Request, client: Client<'_>)
     let upgrade = hop::upgrade(&head.headers).filter(|_| body.is_end_stream());
     let upgraded = upgrade.is_some().then(|| head.extensions.remove::<OnUpgrade>()).flatten();
     outbound(&mut head, &target, upgrade.as_ref())?;
-    let (response, status) = exchange(front, &target, Request::from_parts(head, body), client).await?;
-    inbound(front, response, upgraded, &status)
+    let (response, status) = exchange(proxy, &target, Request::from_parts(head, body), client).await?;
+    inbound(proxy, response, upgraded, &status)
 }
 
 /// Makes the head of a request ready for the origin.
@@ -170,19 +202,18 @@ fn outbound(head: &mut Parts, target: &Target, upgrade: Option<&HeaderValue>) ->
 
 /// Sends the request on a connection that waits, or on a new one, and waits for the head of the answer.
 async fn exchange(
-    front: &Front,
+    proxy: &Proxy,
     target: &Target,
     mut request: Request,
     client: Client<'_>,
 ) -> Result<(hyper::Response<hyper::body::Incoming>, String), Problem> {
     let (name, url) = (target.name(), format!("{}{}", target.authority, request.uri()));
-    let policy = policy(&target.host, &front.settings.proxy);
-    let wish = Wish { policy, url: &url, client: client.peer.client.ip() };
+    let wish = Wish { policy: proxy.origins.policy(&target.host), url: &url, client: client.peer.client.ip() };
     loop {
         // RFC 9460 §9.5 would have us change http to https where there is an HTTPS record. That is for the client to
         // do: it asked for http, and would take the answer for one that anybody could have changed.
         let way = Way { name: &name, wish, pooled: true, services: Services::Ignored, origin: Instant::now() };
-        let connected = open(front, target, way, client).await?;
+        let connected = open(proxy, target, way, client).await?;
         let status = next_hop(&connected);
         let Connected { link, busy, address, good_until, .. } = connected;
         let (mut origin, was_pooled) = match link {
@@ -190,11 +221,11 @@ async fn exchange(
             Link::Fresh(stream) => (handshake(stream, address).await?, false),
         };
         let begun = Instant::now();
-        match timeout(front.settings.proxy.answer, origin.sender.try_send_request(request)).await {
+        match timeout(proxy.origins.settings.answer, origin.sender.try_send_request(request)).await {
             Ok(Ok(response)) => {
                 busy.answered(begun.elapsed());
                 origin.good_until = good_until.min(Instant::now() + POOLED);
-                spawn_local(give_back(Arc::clone(&front.pool), (name, address), origin, busy));
+                spawn_local(give_back(Arc::clone(&proxy.origins.pool), (name, address), origin, busy));
                 return Ok((response, status));
             }
             Ok(Err(mut failed)) => match failed.take_message() {
@@ -204,7 +235,7 @@ async fn exchange(
             },
             Err(_) => {
                 let sentence = format!("{} at {} did not answer in time", target.authority, address);
-                return Err(Fault::Unanswered.problem(sentence, ""));
+                return Err(Problem::of(Fault::Unanswered, sentence, ""));
             }
         }
     }
@@ -220,12 +251,12 @@ fn broken(why: &hyper::Error, target: &Target, address: SocketAddr) -> Problem {
     } else {
         (Fault::Terminated, "closed the connection without an answer")
     };
-    fault.problem(format!("{} at {address} {what}", target.authority), &why.to_string())
+    Problem::of(fault, format!("{} at {address} {what}", target.authority), &why.to_string())
 }
 
 /// Makes the answer of an origin ready for the client.
 fn inbound(
-    front: &Front,
+    proxy: &Proxy,
     mut response: hyper::Response<hyper::body::Incoming>,
     upgraded: Option<OnUpgrade>,
     status: &str,
@@ -243,13 +274,11 @@ fn inbound(
         return Ok(Response::from_parts(head, Body::new(body)));
     }
     let (Some(client), Some(protocol)) = (upgraded, protocol) else {
-        return Err(Fault::NoUpgrade.problem("the server changed to a protocol that nobody asked for", ""));
+        return Err(Problem::of(Fault::NoUpgrade, "the server changed to a protocol that nobody asked for", ""));
     };
     head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(UPGRADE, protocol);
-    let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many tunnels are open");
-    let place = Arc::clone(&front.tunnels).try_acquire_owned().map_err(|_| busy())?;
-    let idle = front.settings.proxy.tunnel_idle;
+    let (place, idle) = (proxy.tunnels.take()?, proxy.origins.settings.tunnel_idle);
     spawn_local(async move {
         let _place = place;
         if let (Ok(client), Ok(origin)) = (client.await, origin.await) {
@@ -260,8 +289,8 @@ fn inbound(
 }
 
 /// A connection to the target, or the problem that the client gets to see.
-async fn open(front: &Front, target: &Target, way: Way<'_>, client: Client<'_>) -> Result<Connected, Problem> {
-    let opened = connect(front, &client, &target.host, way).await;
+async fn open(proxy: &Proxy, target: &Target, way: Way<'_>, client: Client<'_>) -> Result<Connected, Problem> {
+    let opened = proxy.origins.connect(&client, &target.host, way).await;
     let connected = opened.map_err(|why| problem(why, target, client))?;
     tracing::debug!(target = %target.authority, address = %connected.address, attempts = ?connected.attempts, "connected");
     if let Link::Fresh(stream) = &connected.link {
@@ -272,7 +301,7 @@ async fn open(front: &Front, target: &Target, way: Way<'_>, client: Client<'_>) 
 
 async fn handshake(stream: TcpStream, address: SocketAddr) -> Result<Origin, Problem> {
     let failed = |why: hyper::Error| {
-        Fault::Terminated.problem(format!("{address} closed the connection at once"), &why.to_string())
+        Problem::of(Fault::Terminated, format!("{address} closed the connection at once"), &why.to_string())
     };
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     // How it ends is told to whoever waits for an answer on it.
@@ -312,17 +341,17 @@ async fn carry(
 
 /// What the client is told when there is no connection.
 fn problem(why: Unconnected, target: &Target, client: Client<'_>) -> Problem {
-    let Client { front, here, .. } = client;
+    let Client { dns, here, .. } = client;
     let (fault, sentence) = why.told(target.authority.host());
     let problem = match why {
         Unconnected::Resolver(problem) => problem.with_fault(fault, ""),
-        _ => fault.problem(sentence.clone(), &sentence),
+        _ => Problem::of(fault, sentence.clone(), &sentence),
     };
     match &target.host {
         Host::Name(name) => {
             // The walk that has led here, and not another one; what policy answers is told without a walk.
             let question = Question::new(name.clone(), RecordType::A);
-            match front.resolver.past().newest(|kept| kept.told.answers(&question)) {
+            match dns.resolver.past().newest(|kept| kept.told.answers(&question)) {
                 Some(kept) => problem.with_trace(format!("{here}/t/{}", kept.id)),
                 None => problem.with_trace(format!("{here}/trace/{}?type=A", InUrl(&name.to_string()))),
             }

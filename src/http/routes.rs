@@ -8,58 +8,39 @@ use axum::http::header::{ACCEPT, CONNECTION, HOST, HeaderValue, UPGRADE};
 use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use tokio::sync::Semaphore;
 use tower_service::Service as _;
 
-use super::balance::Balance;
-use super::connect::Client;
+use super::doh::Dns;
 use super::here::Here;
-use super::journey::{self, Trust};
-use super::pool::Pool;
+use super::journey::{Journeys, Traveller, Trust};
+use super::origin::Origins;
+use super::page::Past;
+use super::places::Places;
 use super::problem::Problem;
-use super::{HttpSettings, doh, guard, json, page, proxy, tell};
-use crate::journey::Journey;
+use super::proxy::Proxy;
+use super::traces::Traces;
+use super::{HttpSettings, doh, guard, journey, json, page, traces};
 use crate::listen::Peer;
 use crate::serve::{Resolver, Ring};
 
-/// What all requests share.
+/// Everything that answers requests.
 #[derive(Clone, Debug)]
 pub(super) struct Front {
-    pub(super) resolver: Resolver,
+    resolver: Resolver,
     pub(super) settings: Arc<HttpSettings>,
-    /// Places for questions whose answer takes time.
-    pub(super) waiting: Arc<Semaphore>,
-    /// Places for traces.
-    pub(super) traces: Arc<Semaphore>,
-    /// Places for tunnels.
-    pub(super) tunnels: Arc<Semaphore>,
-    /// The journeys of the past.
-    pub(super) journeys: Arc<Ring<Journey>>,
-    /// Connections to origins.
-    pub(super) pool: Arc<Pool>,
-    /// How busy their addresses are.
-    pub(super) balance: Arc<Balance>,
-    /// Whom to believe about origins.
-    pub(super) trust: Arc<Trust>,
+    proxy: Arc<Proxy>,
     routes: Router,
 }
 
 impl Front {
     pub(super) fn new(resolver: Resolver, settings: HttpSettings) -> Self {
-        let mut front = Self {
-            resolver,
-            waiting: Arc::new(Semaphore::new(settings.waiting)),
-            traces: Arc::new(Semaphore::new(settings.traces)),
-            tunnels: Arc::new(Semaphore::new(settings.proxy.tunnels)),
-            journeys: Arc::new(Ring::new(settings.journey_bytes)),
-            pool: Arc::new(Pool::new(settings.proxy.pooled)),
-            balance: Arc::new(Balance::new()),
-            trust: Arc::new(Trust::new(settings.fetch.authorities.clone())),
-            settings: Arc::new(settings),
-            routes: Router::new(),
-        };
-        front.routes = routes(&front);
-        front
+        let waiting = Places::new(settings.waiting, "too many questions wait for their answers");
+        let dns = Dns { resolver: resolver.clone(), waiting, idle: settings.idle };
+        let origins = Arc::new(Origins::new(settings.proxy.clone()));
+        let tunnels = Places::new(settings.proxy.tunnels, "too many tunnels are open");
+        let proxy = Arc::new(Proxy { dns: dns.clone(), origins: Arc::clone(&origins), tunnels });
+        let routes = routes(dns, origins, &settings);
+        Self { resolver, settings: Arc::new(settings), proxy, routes }
     }
 
     /// Answers one request, whatever it is.
@@ -96,11 +77,7 @@ impl Front {
             if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
                 return Err(Problem::bad_request("the request has no Host"));
             }
-            let client = Client { front: self, peer, here };
-            return match *request.method() {
-                Method::CONNECT => proxy::tunnel(self, request, client).await,
-                _ => proxy::forward(self, request, client).await,
-            };
+            return self.proxy.pass(request, peer, here).await;
         }
         let (head, body) = request.into_parts();
         let called = guard::judge(&head, &self.settings.hosts)?;
@@ -118,26 +95,42 @@ impl Front {
     }
 }
 
-fn routes(front: &Front) -> Router {
-    let not_allowed =
-        || async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this resource; see Allow") };
-    let only = |method: MethodRouter<Front>| method.fallback(not_allowed);
+/// All that this server has itself: each part of it knows what it works with, and no more.
+fn routes(dns: Dns, origins: Arc<Origins>, settings: &HttpSettings) -> Router {
+    let resolver = dns.resolver.clone();
+    let places = Places::new(settings.traces, "too many traces and journeys are being made; try again in a moment");
+    let trust = Trust::new(settings.fetch.authorities.clone());
+    let traveller = Traveller { resolver: resolver.clone(), origins, trust, settings: settings.fetch.clone() };
+    let past = Ring::new(settings.journey_bytes);
+    let journeys = Arc::new(Journeys { traveller, places: places.clone(), past });
+    let allow = settings.past_allow.clone();
+    let past = Past { resolver: resolver.clone(), journeys: Arc::clone(&journeys), allow };
     Router::new()
-        .route("/", only(get(page::index)))
         .route("/dns-query", only(get(doh::get).post(doh::post)))
         .route("/resolve", only(get(json::resolve)))
-        .route("/api/trace", only(get(tell::trace)))
-        .route("/trace", only(get(page::ask)))
+        .with_state(dns)
+        .route("/api/trace", only(get(traces::trace)))
         .route("/trace/{*name}", only(get(page::trace)))
         .route("/t/{id}", only(get(page::kept)))
+        .with_state(Traces { resolver, places })
+        .route("/api/journey", only(get(journey::journey)))
         .route("/journey", only(get(page::journey)))
         .route("/j/{id}", only(get(page::travelled)))
+        .with_state(journeys)
         .route("/past", only(get(page::past)))
         .route("/live", only(get(page::live)))
         .route("/metrics", only(get(page::metrics)))
+        .with_state(Arc::new(past))
         .route("/zoo", only(get(page::zoo)))
+        .with_state(settings.zoo.as_slice().into())
+        .route("/", only(get(page::index)))
+        .route("/trace", only(get(page::ask)))
         .route("/page/{file}", only(get(page::asset)))
-        .route("/api/journey", only(get(journey::journey)))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing here; / lists what there is") })
-        .with_state(front.clone())
+}
+
+/// A resource that has these methods and no others.
+fn only<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
+    let sentence = "this method is not for this resource; see Allow";
+    methods.fallback(move || async move { Problem::new(StatusCode::METHOD_NOT_ALLOWED, sentence) })
 }

@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use super::HttpSettings;
 use super::bind::Doors;
 use super::here::Here;
+use super::local::Local;
 use super::routes::Front;
 use super::strict::Strict;
 use super::watch::{Activity, Held, Watched};
@@ -203,15 +204,5 @@ where
                 }
             }
         }
-    }
-}
-
-/// Runs what a connection needs on this thread.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Local;
-
-impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
-    fn execute(&self, future: F) {
-        spawn_local(future);
     }
 }

@@ -40,9 +40,9 @@ pub(super) fn authorities(settings: &Settings, more: &[PathBuf]) -> Result<Vec<C
 /// # Errors
 /// When such a file is no good, or the system does not give what is needed.
 pub fn fetch(settings: &Settings, wanted: Wanted, authorities: &[PathBuf]) -> Result<Journey, RunError> {
-    let mut http = web::settings(settings);
-    http.fetch.authorities = self::authorities(settings, authorities)?;
-    Ok(LocalSet::new().block_on(&runtime()?, fetch_page(resolver(settings), http, wanted)))
+    let (mut how, proxy) = (web::fetch_settings(settings), web::proxy_settings(settings));
+    how.authorities = self::authorities(settings, authorities)?;
+    Ok(LocalSet::new().block_on(&runtime()?, fetch_page(resolver(settings), how, proxy, wanted)))
 }
 
 /// As [`fetch`], in the lab, whose servers run for as long as it takes: name servers on a port of their own, web
@@ -66,14 +66,14 @@ pub fn fetch_lab(lab: &Lab, settings: &Settings, wanted: Wanted, authorities: &[
         let servers = Servers::bind(Arc::new(authority), 0).await?;
         let mut settings = settings.clone();
         settings.resolver.upstream_port = servers.port();
-        let mut http = web::settings(&settings);
-        http.fetch.authorities = self::authorities(&settings, authorities)?;
-        http.fetch.authorities.extend(origins.as_ref().map(|origins| origins.ca().clone()));
+        let (mut how, proxy) = (web::fetch_settings(&settings), web::proxy_settings(&settings));
+        how.authorities = self::authorities(&settings, authorities)?;
+        how.authorities.extend(origins.as_ref().map(|origins| origins.ca().clone()));
         let (end, ended) = oneshot::channel::<()>();
         let (web_end, web_ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
         let web = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
-        let journey = fetch_page(resolver(&settings), http, wanted).await;
+        let journey = fetch_page(resolver(&settings), how, proxy, wanted).await;
         drop((end, web_end));
         let _ = serving.await;
         if let Some(web) = web {

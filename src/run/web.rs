@@ -82,7 +82,8 @@ impl Renewal {
     }
 }
 
-fn proxy_settings(settings: &Settings) -> ProxySettings {
+/// How others' pages are fetched.
+pub(super) fn proxy_settings(settings: &Settings) -> ProxySettings {
     let proxy = &settings.proxy;
     ProxySettings {
         on: proxy.on,
@@ -152,7 +153,7 @@ fn visit(row: &lab::Visit, ports: Ports) -> Exhibit {
 }
 
 /// Without the authorities, which stand in files.
-fn fetch_settings(settings: &Settings) -> FetchSettings {
+pub(super) fn fetch_settings(settings: &Settings) -> FetchSettings {
     let fetch = &settings.fetch;
     FetchSettings {
         authorities: Vec::new(),

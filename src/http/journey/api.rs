@@ -2,82 +2,99 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::Deserialize;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::task::spawn_local;
+use serde::{Deserialize, Serialize};
 
-use super::super::json::flag;
-use super::super::page::{Document, keep};
-use super::super::problem::{Problem, liked};
-use super::super::routes::Front;
-use super::super::tell::{Story, Task, event, pretty, typed};
+use super::follow::Traveller;
 use super::scout::Teller;
-use super::{Wanted, follow, url};
+use super::{Wanted, url};
+use crate::http::json::flag;
+use crate::http::places::Places;
+use crate::http::problem::Problem;
+use crate::http::stream::{Listener, Task, Told, tell};
 use crate::journey::{Journey, Look, waterfall};
 use crate::listen::Peer;
-use crate::serve::Kept;
+use crate::serve::{Id, Kept, Ring};
 
 /// Columns of the waterfall where nobody says how wide the terminal is.
 const WIDTH: usize = 120;
 
+/// Journeys for clients, and those of the past.
+#[derive(Debug)]
+pub(in crate::http) struct Journeys {
+    pub(in crate::http) traveller: Traveller,
+    pub(in crate::http) places: Places,
+    pub(in crate::http) past: Ring<Journey>,
+}
+
 /// What may stand behind the question mark.
 #[derive(Debug, Deserialize)]
-pub(in super::super) struct Asked {
+pub(in crate::http) struct Asked {
     url: String,
     cold: Option<String>,
 }
 
 /// `GET /api/journey?url=…`.
-pub(in super::super) async fn journey(
-    State(front): State<Front>,
+pub(in crate::http) async fn journey(
+    State(journeys): State<Arc<Journeys>>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let form = liked(&headers, &["application/json", "text/event-stream", "text/plain"]);
-    let (steps, told) = unbounded_channel();
-    let task = begin(&front, peer, &headers, asked, (form == Some("text/event-stream")).then_some(steps))?;
-    Ok(match form {
-        Some("text/event-stream") => {
-            let last = |kept: &Arc<Kept<Journey>>| event("journey", &Document::new(kept));
-            typed("text/event-stream", Body::new(Story::new(told, task, last)))
-        }
-        Some("text/plain") => {
-            let look = Look { width: WIDTH, unicode: true, colours: false };
-            typed("text/plain; charset=utf-8", waterfall(&task.end().await?.told, &look))
-        }
-        _ => typed("application/json", pretty(&Document::new(&*task.end().await?))),
-    })
+    tell(&headers, |listener| journeys.begin(peer, &headers, asked, listener)).await
 }
 
-/// Begins a journey, whose steps go to `steps`.
-pub(in super::super) fn begin(
-    front: &Front,
-    peer: Peer,
-    headers: &HeaderMap,
-    asked: Result<Query<Asked>, QueryRejection>,
-    steps: Option<UnboundedSender<Bytes>>,
-) -> Result<Task<Arc<Kept<Journey>>>, Problem> {
-    // A link on a page from elsewhere could make this machine ask for what that page chooses; following links is
-    // fine where it only shows something.
-    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site") {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other sites may not have pages fetched here"));
+impl Journeys {
+    /// Begins a journey, whose steps go to `listener`.
+    pub(in crate::http) fn begin(
+        self: &Arc<Self>,
+        peer: Peer,
+        headers: &HeaderMap,
+        asked: Result<Query<Asked>, QueryRejection>,
+        listener: Listener,
+    ) -> Result<Task<Kept<Journey>>, Problem> {
+        // A link on a page from elsewhere could make this machine ask for what that page chooses; following links is
+        // fine where it only shows something.
+        if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site") {
+            return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other sites may not have pages fetched here"));
+        }
+        let missing = |_| Problem::bad_request("the query must have a parameter url, each but once");
+        let Query(asked) = asked.map_err(missing)?;
+        let (url, cold) = (url(&asked.url).map_err(Problem::bad_request)?, flag("cold", asked.cold.as_deref())?);
+        let (place, journeys) = (self.places.take()?, Arc::clone(self));
+        Ok(Task::new(async move {
+            let _place = place;
+            let teller = Teller(listener);
+            journeys.keep(journeys.traveller.follow(Wanted { url, cold }, peer.client.ip(), &teller).await)
+        }))
     }
-    let Query(asked) = asked.map_err(|_| Problem::bad_request("the query must have a parameter url, each but once"))?;
-    let wanted =
-        Wanted { url: url(&asked.url).map_err(Problem::bad_request)?, cold: flag("cold", asked.cold.as_deref())? };
-    let busy =
-        || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many journeys are under way; try again in a moment");
-    let place = front.traces.clone().try_acquire_owned().map_err(|_| busy())?;
-    let front = front.clone();
-    Ok(Task(spawn_local(async move {
-        let _place = place;
-        let journey = follow::follow(&front, wanted, peer.client.ip(), &Teller(steps)).await;
-        keep(&front, journey)
-    })))
+
+    /// Keeps a journey; its memory is taken to be what its document takes.
+    fn keep(&self, journey: Journey) -> Arc<Kept<Journey>> {
+        let bytes = serde_json::to_vec(&journey).map_or(usize::MAX / 2, |text| text.len());
+        self.past.keep(journey, bytes)
+    }
+}
+
+impl Told for Kept<Journey> {
+    const EVENT: &'static str = "journey";
+
+    fn document(&self) -> impl Serialize {
+        Document { journey: &self.told, id: self.id }
+    }
+
+    fn text(&self) -> String {
+        waterfall(&self.told, &Look { width: WIDTH, unicode: true, colours: false })
+    }
+}
+
+/// A journey as it is kept: the document of docs/journey.md and the name of its link.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    journey: &'a Journey,
+    id: Id,
 }

@@ -19,8 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::{JoinHandle, spawn_local};
 use url::{Position, Url};
 
-use super::super::worker::Local;
 use super::scout::Scout;
+use crate::http::local::Local;
 use crate::journey::{Body, End, Request, Response, ServerTiming, server_timing};
 
 /// Octets of the largest head of an answer.

@@ -10,68 +10,77 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use url::{Host as UrlHost, Url};
 
-use super::super::balance::Wish;
-use super::super::connect::{Connected, Host, Link, Services, Unconnected, Way, connect};
-use super::super::proxy::{is_web_port, policy};
-use super::super::routes::Front;
-use super::Wanted;
 use super::exchange::{Carried, Counted, exchange};
 use super::scout::{Scout, Teller};
 use super::tls::shake_hands;
+use super::{FetchSettings, Trust, Wanted};
+use crate::http::origin::{Connected, Host, Link, Origins, Services, Unconnected, Way, Wish, is_web_port};
 use crate::journey::{CacheLook, CacheName, End, Hop, Journey, Race, SCHEMA, Spoken, Tcp};
+use crate::serve::Resolver;
 
 /// Protocols over TLS, the better one first.
 const ALPN: &[&str] = &["h2", "http/1.1"];
 
-/// Fetches a page for `client`. Whatever happens, what was seen until then is in the document.
-pub(super) async fn follow(front: &Front, wanted: Wanted, client: IpAddr, teller: &Teller) -> Journey {
-    #[expect(clippy::disallowed_methods, reason = "people want to know on which day it was")]
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let (origin, settings) = (Instant::now(), &front.settings.fetch);
-    let deadline = origin + settings.time;
-    let mut journey = Journey {
-        schema: SCHEMA,
-        url: wanted.url.to_string(),
-        began: u64::try_from(since.as_millis()).unwrap_or(0),
-        time_us: 0,
-        hops: Vec::new(),
-    };
-    let mut url = wanted.url;
-    url.set_fragment(None);
-    loop {
-        let resolver = if wanted.cold { front.resolver.forgotten() } else { front.resolver.clone() };
-        let nth = journey.hops.len();
-        let begun_us = u64::try_from(origin.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let hop = RefCell::new(Hop::new(url.to_string(), begun_us));
-        let scout = Scout { resolver, client, origin, nth, hop: &hop, teller };
-        scout.tell("hop", url.as_str());
-        let late = |_| {
-            let why = format!("the journey took longer than {} s", settings.time.as_secs());
-            Err(End::Failed { error: "http_response_timeout", why })
+/// What a journey takes along.
+#[derive(Debug)]
+pub(in crate::http) struct Traveller {
+    pub(in crate::http) resolver: Resolver,
+    pub(in crate::http) origins: Arc<Origins>,
+    pub(in crate::http) trust: Trust,
+    pub(in crate::http) settings: FetchSettings,
+}
+
+impl Traveller {
+    /// Fetches a page for `client`. Whatever happens, what was seen until then is in the document.
+    pub(super) async fn follow(&self, wanted: Wanted, client: IpAddr, teller: &Teller) -> Journey {
+        #[expect(clippy::disallowed_methods, reason = "people want to know on which day it was")]
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let (origin, settings) = (Instant::now(), &self.settings);
+        let deadline = origin + settings.time;
+        let mut journey = Journey {
+            schema: SCHEMA,
+            url: wanted.url.to_string(),
+            began: u64::try_from(since.as_millis()).unwrap_or(0),
+            time_us: 0,
+            hops: Vec::new(),
         };
-        let ended = timeout_at(deadline, go(front, &url, &scout)).await.unwrap_or_else(late);
-        let mut end = ended.unwrap_or_else(|end| end);
-        let next = match &end {
-            End::Redirect { to } | End::Upgrade { to } => Url::parse(to).ok(),
-            End::Page | End::Failed { .. } => None,
-        };
-        if let Some(next) = &next {
-            let seen = journey.hops.iter().map(|hop| hop.url.as_str()).chain([url.as_str()]);
-            if let Some(why) = stop(next, seen, settings.redirects) {
-                end = End::Failed { error: "too_many_redirects", why };
+        let mut url = wanted.url;
+        url.set_fragment(None);
+        loop {
+            let resolver = if wanted.cold { self.resolver.forgotten() } else { self.resolver.clone() };
+            let nth = journey.hops.len();
+            let begun_us = u64::try_from(origin.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let hop = RefCell::new(Hop::new(url.to_string(), begun_us));
+            let scout = Scout { resolver, client, origin, nth, hop: &hop, teller };
+            scout.tell("hop", url.as_str());
+            let late = |_| {
+                let why = format!("the journey took longer than {} s", settings.time.as_secs());
+                Err(End::Failed { error: "http_response_timeout", why })
+            };
+            let ended = timeout_at(deadline, go(self, &url, &scout)).await.unwrap_or_else(late);
+            let mut end = ended.unwrap_or_else(|end| end);
+            let next = match &end {
+                End::Redirect { to } | End::Upgrade { to } => Url::parse(to).ok(),
+                End::Page | End::Failed { .. } => None,
+            };
+            if let Some(next) = &next {
+                let seen = journey.hops.iter().map(|hop| hop.url.as_str()).chain([url.as_str()]);
+                if let Some(why) = stop(next, seen, settings.redirects) {
+                    end = End::Failed { error: "too_many_redirects", why };
+                }
             }
-        }
-        let now = scout.now();
-        scout.tell("end", &end);
-        let goes_on = !matches!(end, End::Failed { .. });
-        let mut hop = hop.into_inner();
-        (hop.time_us, hop.end) = (now - begun_us, Some(end));
-        journey.hops.push(hop);
-        match next {
-            Some(next) if goes_on => url = next,
-            _ => {
-                journey.time_us = now;
-                return journey;
+            let now = scout.now();
+            scout.tell("end", &end);
+            let goes_on = !matches!(end, End::Failed { .. });
+            let mut hop = hop.into_inner();
+            (hop.time_us, hop.end) = (now - begun_us, Some(end));
+            journey.hops.push(hop);
+            match next {
+                Some(next) if goes_on => url = next,
+                _ => {
+                    journey.time_us = now;
+                    return journey;
+                }
             }
         }
     }
@@ -87,7 +96,7 @@ fn stop<'a>(next: &Url, seen: impl Iterator<Item = &'a str> + Clone, most: usize
 }
 
 /// The way to one URL.
-async fn go(front: &Front, url: &Url, scout: &Scout<'_>) -> Result<End, End> {
+async fn go(traveller: &Traveller, url: &Url, scout: &Scout<'_>) -> Result<End, End> {
     let failed = |error, why| End::Failed { error, why };
     let denied = |why: String| failed("http_request_denied", why);
     let secure = url.scheme() == "https";
@@ -106,7 +115,7 @@ async fn go(front: &Front, url: &Url, scout: &Scout<'_>) -> Result<End, End> {
         return Err(denied(format!("port {port} is not a port for HTTP")));
     }
     let text = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
-    let connected = reach(front, &host, &text, (url, port, secure), scout).await?;
+    let connected = reach(traveller, &host, &text, (url, port, secure), scout).await?;
     let Some(connected) = connected else {
         let mut better = url.clone();
         let changed = better.set_scheme("https").is_ok();
@@ -118,7 +127,7 @@ async fn go(front: &Front, url: &Url, scout: &Scout<'_>) -> Result<End, End> {
     let _ = stream.set_nodelay(true);
     let stream = Counted { stream, carried: Arc::clone(&carried) };
     let begun = Instant::now();
-    let done = speak(front, stream, (url, &text, secure), alpn, scout).await;
+    let done = speak(traveller, stream, (url, &text, secure), alpn, scout).await;
     if let Some(tcp) = &mut scout.hop.borrow_mut().tcp {
         tcp.sent_bytes = carried.sent.load(Ordering::Relaxed);
         tcp.received_bytes = carried.received.load(Ordering::Relaxed);
@@ -130,17 +139,17 @@ async fn go(front: &Front, url: &Url, scout: &Scout<'_>) -> Result<End, End> {
 
 /// A connection to the host; `None` when it wants https.
 async fn reach(
-    front: &Front,
+    traveller: &Traveller,
     host: &Host,
     text: &str,
     (url, port, secure): (&Url, u16, bool),
     scout: &Scout<'_>,
 ) -> Result<Option<Connected>, End> {
     let name = (text.to_ascii_lowercase(), port);
-    let policy = policy(host, &front.settings.proxy);
+    let policy = traveller.origins.policy(host);
     scout.hop.borrow_mut().race = Some(Race { policy: policy.word(), attempts: Vec::new() });
     // A journey makes a connection of its own, to show how; whether the proxy would have had to is told.
-    let (cache, key, found) = (CacheName::Connections, format!("{text}:{port}"), front.pool.has(&name));
+    let (cache, key, found) = (CacheName::Connections, format!("{text}:{port}"), traveller.origins.pool.has(&name));
     scout.looked(CacheLook { cache, key, found, age_secs: None, left_secs: None });
     let spoken = Spoken { alpn: ALPN, ports: |_, port| is_web_port(port), listed: &[] };
     let services = match (secure, port) {
@@ -150,7 +159,7 @@ async fn reach(
     };
     let wish = Wish { policy, url: url.as_str(), client: scout.client };
     let way = Way { name: &name, wish, pooled: false, services, origin: scout.origin };
-    let connected = match connect(front, scout, host, way).await {
+    let connected = match traveller.origins.connect(scout, host, way).await {
         Ok(connected) => connected,
         Err(Unconnected::Upgrade) => return Ok(None),
         Err(why) => {
@@ -175,18 +184,18 @@ fn tcp(connected: &Connected) -> Option<Tcp> {
 
 /// TLS where it is wanted, then HTTP.
 async fn speak(
-    front: &Front,
+    traveller: &Traveller,
     stream: Counted<TcpStream>,
     (url, host, secure): (&Url, &str, bool),
     alpn: Vec<String>,
     scout: &Scout<'_>,
 ) -> Result<(), End> {
-    let most = front.settings.fetch.body_bytes;
+    let most = traveller.settings.body_bytes;
     if !secure {
         return exchange(stream, false, url, most, scout).await;
     }
     let offered = if alpn.is_empty() { ALPN.iter().map(|alpn| (*alpn).to_owned()).collect() } else { alpn };
-    let stream = shake_hands(stream, host, &offered, &front.trust, scout).await?;
+    let stream = shake_hands(stream, host, &offered, &traveller.trust, scout).await?;
     let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     exchange(stream, two, url, most, scout).await
 }

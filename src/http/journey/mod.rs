@@ -11,17 +11,18 @@ mod scout;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
-use super::HttpSettings;
-use super::routes::Front;
+use super::origin::{Origins, ProxySettings};
 use crate::journey::Journey;
 use crate::serve::Resolver;
 
-pub(super) use api::{Asked, begin, journey};
+pub(super) use api::{Asked, Journeys, journey};
+pub(super) use follow::Traveller;
 pub(super) use tls::Trust;
 
 /// How pages are fetched; what `ProxySettings` say of addresses, choice and time to connect holds here too.
@@ -53,9 +54,10 @@ pub struct Wanted {
 }
 
 /// Fetches a page from this machine, for whoever has this program. Has to run inside of a `LocalSet`.
-pub async fn fetch(resolver: Resolver, settings: HttpSettings, wanted: Wanted) -> Journey {
-    let front = Front::new(resolver, settings);
-    follow::follow(&front, wanted, IpAddr::V4(Ipv4Addr::LOCALHOST), &scout::Teller::default()).await
+pub async fn fetch(resolver: Resolver, settings: FetchSettings, proxy: ProxySettings, wanted: Wanted) -> Journey {
+    let (origins, trust) = (Arc::new(Origins::new(proxy)), Trust::new(settings.authorities.clone()));
+    let traveller = Traveller { resolver, origins, trust, settings };
+    traveller.follow(wanted, IpAddr::V4(Ipv4Addr::LOCALHOST), &scout::Teller::default()).await
 }
 
 /// Reads what was typed: a URL, or a host without a scheme as browsers take it.

@@ -3,15 +3,13 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 
-use axum::body::Bytes;
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
-use super::super::connect::{Answer, Guide};
-use super::super::problem::Problem;
-use super::super::tell::event;
+use crate::http::origin::{Answer, Guide};
+use crate::http::problem::Problem;
+use crate::http::stream::{Listener, event};
 use crate::journey::{Attempt, CacheLook, CacheName, Hop, Lookup, Plan};
 use crate::serve::{Knowledge, Resolver};
 use crate::trace::{Event, Known, Trace};
@@ -20,7 +18,7 @@ use crate::wire::{DNSClass, Question, Record, RecordType, RrSet};
 
 /// Tells whoever listens what happens, as it happens.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Teller(pub(super) Option<UnboundedSender<Bytes>>);
+pub(super) struct Teller(pub(super) Listener);
 
 /// What is noted on the way to one URL.
 pub(super) struct Scout<'a> {

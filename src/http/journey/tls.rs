@@ -22,13 +22,13 @@ const MOST_CERTIFICATES: usize = 10;
 
 /// Whom to believe: the authorities of the system, and those of the settings. Read when first needed.
 #[derive(Debug)]
-pub(in super::super) struct Trust {
+pub(in crate::http) struct Trust {
     authorities: Vec<CertificateDer<'static>>,
     verifier: OnceLock<Result<Arc<WebPkiServerVerifier>, String>>,
 }
 
 impl Trust {
-    pub(in super::super) fn new(authorities: Vec<CertificateDer<'static>>) -> Self {
+    pub(in crate::http) fn new(authorities: Vec<CertificateDer<'static>>) -> Self {
         Self { authorities, verifier: OnceLock::new() }
     }
 

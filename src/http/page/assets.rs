@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::response::Response;
 
-use super::super::problem::Problem;
+use crate::http::problem::Problem;
 use axum::http::StatusCode;
 
 const CSS: &str = "text/css; charset=utf-8";

@@ -1,28 +1,28 @@
 //! `/live` and `/metrics`: what the program is doing, in numbers.
 
 use std::fmt::{self, Display};
+use std::sync::Arc;
 
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::super::problem::Problem;
-use super::super::routes::Front;
-use super::super::tell::pretty;
-use super::html::{Html, Ms};
-use super::past::may_see;
+use super::past::Past;
 use super::{Form, answer, shell};
+use crate::http::html::{Html, Ms};
+use crate::http::problem::Problem;
+use crate::http::stream::pretty;
 use crate::listen::Peer;
 use crate::serve::Figures;
 
 /// `GET /live`.
 pub(in crate::http) async fn live(
-    State(front): State<Front>,
+    State(past): State<Arc<Past>>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    may_see(&front, peer)?;
-    let (figures, form) = (front.resolver.figures(), Form::of(&headers));
+    past.may_be_seen(peer)?;
+    let (figures, form) = (past.resolver.figures(), Form::of(&headers));
     Ok(match form {
         Form::Json => answer(form.media_type(), pretty(&figures)),
         Form::Text => answer(form.media_type(), Metrics(&figures).to_string()),
@@ -32,11 +32,11 @@ pub(in crate::http) async fn live(
 
 /// `GET /metrics`, as Prometheus reads it.
 pub(in crate::http) async fn metrics(
-    State(front): State<Front>,
+    State(past): State<Arc<Past>>,
     Extension(peer): Extension<Peer>,
 ) -> Result<Response, Problem> {
-    may_see(&front, peer)?;
-    Ok(answer("text/plain; version=0.0.4; charset=utf-8", Metrics(&front.resolver.figures()).to_string()))
+    past.may_be_seen(peer)?;
+    Ok(answer("text/plain; version=0.0.4; charset=utf-8", Metrics(&past.resolver.figures()).to_string()))
 }
 
 /// The exposition format of Prometheus.

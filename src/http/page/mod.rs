@@ -4,7 +4,6 @@
 //! can be read as it is. Where JavaScript runs, the modules in `assets` draw it; they get the JSON of the same addresses.
 
 mod assets;
-mod html;
 mod live;
 mod past;
 mod told;
@@ -21,15 +20,15 @@ use axum::http::header::{
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::html::Html;
 use super::problem::{Problem, liked};
 use crate::serve::{Kept, Ring};
 
 pub(super) use assets::asset;
-pub(super) use html::{Html, InUrl};
 pub(super) use live::{live, metrics};
-pub(super) use past::past;
+pub(super) use past::{Past, past};
 pub(super) use told::{ask, kept, trace};
-pub(super) use travelled::{Document, journey, keep, travelled};
+pub(super) use travelled::{journey, travelled};
 pub(super) use zoo::zoo;
 
 pub use zoo::{Exhibit, Visit};

@@ -2,26 +2,37 @@
 
 use std::cmp::Reverse;
 use std::fmt::{self, Display};
+use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::super::problem::Problem;
-use super::super::routes::Front;
-use super::super::tell::pretty;
-use super::html::{Html, Ms};
 use super::{Form, answer, shell};
+use crate::http::html::{Html, Ms};
+use crate::http::journey::Journeys;
+use crate::http::problem::Problem;
+use crate::http::stream::pretty;
 use crate::journey::{End, Journey};
 use crate::listen::Peer;
-use crate::serve::{Id, Kept, Occasion, Walked};
+use crate::serve::{Id, Kept, Occasion, Resolver, Walked};
 use crate::trace::{Event, Judged};
 use crate::wire::text::type_name;
 
 /// Rows in one answer unless asked for otherwise, and at most.
 const ROWS: (usize, usize) = (100, 1000);
+
+/// What was done for others.
+#[derive(Debug)]
+pub(in crate::http) struct Past {
+    pub(in crate::http) resolver: Resolver,
+    pub(in crate::http) journeys: Arc<Journeys>,
+    /// Networks whose clients may see it.
+    pub(in crate::http) allow: Vec<IpNet>,
+}
 
 /// What may stand behind the question mark; what is empty is no wish.
 #[derive(Debug, Default, Deserialize)]
@@ -86,12 +97,12 @@ enum What<'a> {
 
 /// `GET /past`.
 pub(in crate::http) async fn past(
-    State(front): State<Front>,
+    State(past): State<Arc<Past>>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     search: Result<Query<Search>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    may_see(&front, peer)?;
+    past.may_be_seen(peer)?;
     let Query(search) = search.map_err(|_| Problem::bad_request("each parameter may be given but once"))?;
     let number = |given: &Option<String>| match given.as_deref().map(str::trim) {
         None | Some("") => Ok(None),
@@ -99,7 +110,7 @@ pub(in crate::http) async fn past(
     };
     let least_us = number(&search.slow_ms)?.unwrap_or(0).saturating_mul(1000);
     let limit = number(&search.limit)?.map_or(ROWS.0, |limit| usize::try_from(limit).unwrap_or(ROWS.1).min(ROWS.1));
-    let (walks, journeys) = (front.resolver.past(), &front.journeys);
+    let (walks, journeys) = (past.resolver.past(), &past.journeys.past);
     let (all_walks, all_journeys) = (walks.all(), journeys.all());
     let of_walks = all_walks.iter().map(|kept| Row::of_walk(kept));
     let mut rows: Vec<Row<'_>> = of_walks.chain(all_journeys.iter().map(|kept| Row::of_journey(kept))).collect();
@@ -115,12 +126,14 @@ pub(in crate::http) async fn past(
     })
 }
 
-/// What others have looked up is for those who run this server (`http.past_allow`).
-pub(super) fn may_see(front: &Front, peer: Peer) -> Result<(), Problem> {
-    let client = peer.client.ip().to_canonical();
-    let sentence = "what others have looked up is not shown to clients of this network (http.past_allow)";
-    let allowed = front.settings.past_allow.iter().any(|net| net.contains(&client));
-    if allowed { Ok(()) } else { Err(Problem::new(StatusCode::FORBIDDEN, sentence)) }
+impl Past {
+    /// What others have looked up is for those who run this server (`http.past_allow`).
+    pub(super) fn may_be_seen(&self, peer: Peer) -> Result<(), Problem> {
+        let client = peer.client.ip().to_canonical();
+        let sentence = "what others have looked up is not shown to clients of this network (http.past_allow)";
+        let allowed = self.allow.iter().any(|net| net.contains(&client));
+        if allowed { Ok(()) } else { Err(Problem::new(StatusCode::FORBIDDEN, sentence)) }
+    }
 }
 
 impl<'a> Row<'a> {

@@ -8,16 +8,16 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::here::Here;
-use super::super::json::{flag, question};
-use super::super::problem::Problem;
-use super::super::routes::Front;
-use super::super::tell::{self, Document, pretty};
-use super::html::{Html, InUrl, Ms};
 use super::{Form, answer, find, shell};
+use crate::http::here::Here;
+use crate::http::html::{Html, InUrl, Ms};
+use crate::http::json::{flag, question};
+use crate::http::problem::Problem;
+use crate::http::stream::{Told as _, pretty};
+use crate::http::traces::Traces;
 use crate::listen::Peer;
 use crate::serve::{Kept, Knowledge, Occasion, Walked};
-use crate::trace::{Event, Judged, Paint, Tone, Trace};
+use crate::trace::{Event, Judged, Tone, Trace};
 
 /// What may stand behind the question mark.
 #[derive(Debug, Deserialize)]
@@ -58,7 +58,7 @@ pub(in crate::http) async fn ask(asked: Result<Query<Typed>, QueryRejection>) ->
 
 /// `GET /trace/NAME?type=…`.
 pub(in crate::http) async fn trace(
-    State(front): State<Front>,
+    State(traces): State<Traces>,
     (Extension(peer), Extension(here)): (Extension<Peer>, Extension<Here>),
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -68,14 +68,14 @@ pub(in crate::http) async fn trace(
     let question = question(&name, how.qtype.as_deref())?;
     let from = if flag("cold", how.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
     let unchecked = flag("cd", how.cd.as_deref())?;
-    let kept = tell::walk(&front, question, peer, (from, unchecked), None)?.end().await?;
+    let kept = traces.walk(question, peer, (from, unchecked), None)?.end().await?;
     let proofs = flag("do", how.proofs.as_deref())?;
     Ok(told(&kept, Form::of(&headers), proofs, &here))
 }
 
 /// `GET /t/ID`, and `/t/ID.json` and so on where a form cannot be wished for otherwise.
 pub(in crate::http) async fn kept(
-    State(front): State<Front>,
+    State(traces): State<Traces>,
     Extension(here): Extension<Here>,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -83,7 +83,7 @@ pub(in crate::http) async fn kept(
 ) -> Result<Response, Problem> {
     let Query(how) = how.map_err(|_| Problem::bad_request("each parameter may be given but once"))?;
     let proofs = flag("do", how.proofs.as_deref())?;
-    let (kept, suffix) = find(front.resolver.past(), &name, "walk")?;
+    let (kept, suffix) = find(traces.resolver.past(), &name, "walk")?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "a walk can be had as .json, .txt, .mmd and .svg");
     Ok(match suffix {
         Some("mmd") => answer(Form::Text.media_type(), kept.told.trace.to_mermaid()),
@@ -95,9 +95,9 @@ pub(in crate::http) async fn kept(
 fn told(kept: &Kept<Walked>, form: Form, proofs: bool, here: &Here) -> Response {
     let trace = &kept.told.trace;
     match form {
-        Form::Json => answer(form.media_type(), pretty(&Document::new(kept))),
+        Form::Json => answer(form.media_type(), pretty(&kept.document())),
         Form::Text => {
-            let text = trace.to_text(Paint::Plain);
+            let text = kept.text();
             answer(form.media_type(), format!("{text}  link      {here}/t/{}\n", kept.id))
         }
         Form::Html => answer(form.media_type(), shell(&trace.title(), &kept.id.to_string(), Told { kept, proofs })),

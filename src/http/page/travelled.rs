@@ -7,58 +7,36 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::Serialize;
 
-use super::super::here::Here;
-use super::super::journey::{Asked, begin};
-use super::super::problem::Problem;
-use super::super::routes::Front;
-use super::super::tell::pretty;
-use super::html::Html;
 use super::{Form, answer, find, shell};
+use crate::http::here::Here;
+use crate::http::html::Html;
+use crate::http::journey::{Asked, Journeys};
+use crate::http::problem::Problem;
+use crate::http::stream::{Told as _, pretty};
 use crate::journey::{Journey, Look, har, waterfall};
 use crate::listen::Peer;
 use crate::serve::{Id, Kept};
 
-/// A journey as it is kept: the document of docs/journey.md and the name of its link.
-#[derive(Serialize)]
-pub(in crate::http) struct Document<'a> {
-    #[serde(flatten)]
-    journey: &'a Journey,
-    id: Id,
-}
-
-impl<'a> Document<'a> {
-    pub(in crate::http) fn new(kept: &'a Kept<Journey>) -> Self {
-        Self { journey: &kept.told, id: kept.id }
-    }
-}
-
-/// Keeps a journey; its memory is taken to be what its document takes.
-pub(in crate::http) fn keep(front: &Front, journey: Journey) -> Arc<Kept<Journey>> {
-    let bytes = serde_json::to_vec(&journey).map_or(usize::MAX / 2, |text| text.len());
-    front.journeys.keep(journey, bytes)
-}
-
 /// `GET /journey?url=…`.
 pub(in crate::http) async fn journey(
-    State(front): State<Front>,
+    State(journeys): State<Arc<Journeys>>,
     (Extension(peer), Extension(here)): (Extension<Peer>, Extension<Here>),
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let kept = begin(&front, peer, &headers, asked, None)?.end().await?;
+    let kept = journeys.begin(peer, &headers, asked, None)?.end().await?;
     Ok(told(&kept, Form::of(&headers), &here))
 }
 
 /// `GET /j/ID`, and `/j/ID.json` and so on where a form cannot be wished for otherwise.
 pub(in crate::http) async fn travelled(
-    State(front): State<Front>,
+    State(journeys): State<Arc<Journeys>>,
     Extension(here): Extension<Here>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (kept, suffix) = find(&front.journeys, &name, "journey")?;
+    let (kept, suffix) = find(&journeys.past, &name, "journey")?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "a journey can be had as .json, .txt and .har");
     Ok(match suffix {
         Some("har") => answer(Form::Json.media_type(), pretty(&har(&kept.told))),
@@ -69,7 +47,7 @@ pub(in crate::http) async fn travelled(
 fn told(kept: &Kept<Journey>, form: Form, here: &Here) -> Response {
     let text = || waterfall(&kept.told, &Look { width: 110, unicode: true, colours: false });
     match form {
-        Form::Json => answer(form.media_type(), pretty(&Document::new(kept))),
+        Form::Json => answer(form.media_type(), pretty(&kept.document())),
         Form::Text => answer(form.media_type(), format!("{}\n{here}/j/{}\n", text(), kept.id)),
         Form::Html => {
             let page = Told { url: &kept.told.url, text: &text(), id: kept.id };

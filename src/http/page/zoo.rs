@@ -1,16 +1,16 @@
 //! `/zoo`: what there is to see in a lab, and what to expect.
 
 use std::fmt::{self, Display};
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::super::routes::Front;
-use super::super::tell::pretty;
-use super::html::{Html, InUrl};
 use super::{Form, answer, shell};
+use crate::http::html::{Html, InUrl};
+use crate::http::stream::pretty;
 
 /// A question to a lab, and what to expect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,10 +50,10 @@ pub struct Visit {
 }
 
 /// `GET /zoo`.
-pub(in crate::http) async fn zoo(State(front): State<Front>, headers: HeaderMap) -> Response {
-    let (zoo, form) = (&front.settings.zoo, Form::of(&headers));
+pub(in crate::http) async fn zoo(State(zoo): State<Arc<[Exhibit]>>, headers: HeaderMap) -> Response {
+    let (zoo, form) = (&*zoo, Form::of(&headers));
     match form {
-        Form::Json => answer(form.media_type(), pretty(zoo)),
+        Form::Json => answer(form.media_type(), pretty(&zoo)),
         Form::Text => answer(form.media_type(), zoo.iter().map(Exhibit::to_string).collect::<String>()),
         Form::Html => answer(form.media_type(), shell("The zoo", "", Listed(zoo))),
     }

@@ -10,18 +10,15 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
+use super::Origins;
 use super::balance::{Busy, HostPort, Wish};
-use super::doh;
-use super::fault::Fault;
-use super::here::Here;
 use super::pool::Origin;
-use super::problem::Problem;
 use super::race::Race;
-use super::routes::Front;
+use crate::http::fault::Fault;
+use crate::http::problem::Problem;
 use crate::journey::{Attempt, AttemptEnd, Endpoint, Plan, Spoken, plan};
-use crate::listen::Peer;
 use crate::wire::text::rcode_name;
-use crate::wire::{Ede, Edns, Flags, Name, Question, Record, RecordType, Reply, ResponseCode, write_query};
+use crate::wire::{Ede, Name, Question, Record, RecordType, ResponseCode};
 
 /// How long the first addresses wait for better ones: IPv4 for IPv6 (RFC 8305 §3), both for HTTPS records.
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
@@ -33,7 +30,7 @@ const MOST_ALIASES: usize = 8;
 
 /// What a URL names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Host {
+pub(in crate::http) enum Host {
     /// An address.
     Address(IpAddr),
     /// A name that has addresses.
@@ -42,25 +39,25 @@ pub(super) enum Host {
 
 /// Where to, for whom and how chosen.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Way<'a> {
-    pub(super) name: &'a HostPort,
-    pub(super) wish: Wish<'a>,
+pub(in crate::http) struct Way<'a> {
+    pub(in crate::http) name: &'a HostPort,
+    pub(in crate::http) wish: Wish<'a>,
     /// Whether a connection that waits in the pool will do.
-    pub(super) pooled: bool,
-    pub(super) services: Services<'a>,
+    pub(in crate::http) pooled: bool,
+    pub(in crate::http) services: Services<'a>,
     /// From when on moments are counted.
-    pub(super) origin: Instant,
+    pub(in crate::http) origin: Instant,
 }
 
 impl Way<'_> {
-    pub(super) fn since(&self, moment: Instant) -> u64 {
+    pub(in crate::http) fn since(&self, moment: Instant) -> u64 {
         u64::try_from((moment - self.origin).as_micros()).unwrap_or(u64::MAX)
     }
 }
 
 /// What HTTPS records mean for this connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Services<'a> {
+pub(in crate::http) enum Services<'a> {
     /// Nothing: they describe https.
     Ignored,
     /// They say where to connect.
@@ -70,7 +67,7 @@ pub(super) enum Services<'a> {
 }
 
 /// Who asks, and who is told what happens meanwhile.
-pub(super) trait Guide {
+pub(in crate::http) trait Guide {
     /// The answer to one question.
     fn find(&self, question: Question) -> impl Future<Output = Result<Answer, Problem>>;
 
@@ -83,68 +80,46 @@ pub(super) trait Guide {
 
 /// What DNS says.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) rcode: ResponseCode,
-    pub(super) records: Vec<Record>,
-    pub(super) ede: Option<Ede>,
+pub(in crate::http) struct Answer {
+    pub(in crate::http) rcode: ResponseCode,
+    pub(in crate::http) records: Vec<Record>,
+    pub(in crate::http) ede: Option<Ede>,
 }
 
 impl Answer {
     /// The addresses, each with the least life of all records in the answer: an alias on the way may end first.
-    pub(super) fn addresses(&self) -> Vec<(IpAddr, u32)> {
+    pub(in crate::http) fn addresses(&self) -> Vec<(IpAddr, u32)> {
         let least = self.records.iter().map(|record| record.ttl_secs).min().unwrap_or(0);
         self.records.iter().filter_map(|record| Some((record.address()?, least))).collect()
     }
 }
 
-/// Who asks: as any client of the resolver would.
-#[derive(Clone, Copy)]
-pub(super) struct Client<'a> {
-    pub(super) front: &'a Front,
-    pub(super) peer: Peer,
-    /// Where it has reached this server.
-    pub(super) here: &'a Here,
-}
-
-impl Guide for Client<'_> {
-    async fn find(&self, question: Question) -> Result<Answer, Problem> {
-        let mut query = Vec::with_capacity(64);
-        write_query(0, &question, Flags::default().with_rd(true), Some(&Edns::new(1232, false)), &mut query);
-        let answer = doh::resolve(self.front, query, self.peer).await?;
-        let Ok(reply) = Reply::read(&answer) else {
-            return Ok(Answer { rcode: ResponseCode::ServFail, records: Vec::new(), ede: None });
-        };
-        let ede = reply.edns.iter().flat_map(Edns::edes).next();
-        Ok(Answer { rcode: reply.rcode, records: reply.answer, ede })
-    }
-}
-
 /// A connection that was just made, or one that waited.
 #[derive(Debug)]
-pub(super) enum Link {
+pub(in crate::http) enum Link {
     Fresh(TcpStream),
     Idle(Origin),
 }
 
 /// A connection, and what it took.
 #[derive(Debug)]
-pub(super) struct Connected {
-    pub(super) link: Link,
+pub(in crate::http) struct Connected {
+    pub(in crate::http) link: Link,
     /// Counts the request at its address.
-    pub(super) busy: Busy,
-    pub(super) address: SocketAddr,
+    pub(in crate::http) busy: Busy,
+    pub(in crate::http) address: SocketAddr,
     /// Everything that was tried, and which of that won.
-    pub(super) attempts: Vec<Attempt>,
-    pub(super) nth: usize,
+    pub(in crate::http) attempts: Vec<Attempt>,
+    pub(in crate::http) nth: usize,
     /// The protocols that the HTTPS record of this endpoint names; empty where there is none.
-    pub(super) alpn: Vec<String>,
+    pub(in crate::http) alpn: Vec<String>,
     /// When the records say that the address has to be looked up again.
-    pub(super) good_until: Instant,
+    pub(in crate::http) good_until: Instant,
 }
 
 /// Why there is no connection.
 #[derive(Debug)]
-pub(super) enum Unconnected {
+pub(in crate::http) enum Unconnected {
     /// The name has no addresses, or nobody can say which.
     Dns { rcode: ResponseCode, ede: Option<Ede> },
     /// The resolver could not be asked.
@@ -161,7 +136,7 @@ pub(super) enum Unconnected {
 
 impl Unconnected {
     /// What kind of fault it is, and the sentence.
-    pub(super) fn told(&self, host: &str) -> (Fault, String) {
+    pub(in crate::http) fn told(&self, host: &str) -> (Fault, String) {
         let tried = |attempts: &[Attempt]| attempts.iter().map(Attempt::told).collect::<Vec<_>>().join("; ");
         match self {
             Self::Resolver(problem) => (Fault::Unasked, problem.sentence.clone().into_owned()),
@@ -182,54 +157,56 @@ impl Unconnected {
     }
 }
 
-/// Looks the host up and connects to the first address that answers.
-pub(super) async fn connect<G: Guide>(
-    front: &Front,
-    guide: &G,
-    host: &Host,
-    way: Way<'_>,
-) -> Result<Connected, Unconnected> {
-    let mut race = Race::new(front, guide, way);
-    let mut looking = match host {
-        Host::Address(address) => {
-            race.only(*address);
-            Looking { guide, way, open: Vec::new(), aliases: Vec::new(), failed: [None, None], first_at: None }
-        }
-        Host::Name(name) => {
-            race.prepend(vec![Endpoint::host(name, way.name.1)]);
-            Looking::at(name, guide, way)
-        }
-    };
-    loop {
-        let (candidates, deadline) = (race.candidates(), race.deadline);
-        let more = !candidates.is_empty();
-        let may_start = more && looking.is_ready(candidates.iter().any(|candidate| candidate.address.is_ipv6()));
-        if looking.open.is_empty() && !more && !race.is_running() {
-            return Err(why(race, looking.failed));
-        }
-        // A timer that is due already would still take a millisecond.
-        if may_start && race.next_at() <= Instant::now() {
-            match race.start(candidates) {
-                Some(won) => return Ok(won),
-                None => continue,
+impl Origins {
+    /// Looks the host up and connects to the first address that answers.
+    pub(in crate::http) async fn connect<G: Guide>(
+        &self,
+        guide: &G,
+        host: &Host,
+        way: Way<'_>,
+    ) -> Result<Connected, Unconnected> {
+        let mut race = Race::new(self, guide, way);
+        let mut looking = match host {
+            Host::Address(address) => {
+                race.only(*address);
+                Looking { guide, way, open: Vec::new(), aliases: Vec::new(), failed: [None, None], first_at: None }
             }
-        }
-        let next_at = if may_start { race.next_at() } else { looking.ready_at() };
-        tokio::select! {
-            (want, answer) = next(&mut looking.open), if !looking.open.is_empty() => {
-                if looking.take(want, answer, &mut race) {
-                    return Err(Unconnected::Upgrade);
+            Host::Name(name) => {
+                race.prepend(vec![Endpoint::host(name, way.name.1)]);
+                Looking::at(name, guide, way)
+            }
+        };
+        loop {
+            let (candidates, deadline) = (race.candidates(), race.deadline);
+            let more = !candidates.is_empty();
+            let may_start = more && looking.is_ready(candidates.iter().any(|candidate| candidate.address.is_ipv6()));
+            if looking.open.is_empty() && !more && !race.is_running() {
+                return Err(why(race, looking.failed));
+            }
+            // A timer that is due already would still take a millisecond.
+            if may_start && race.next_at() <= Instant::now() {
+                match race.start(candidates) {
+                    Some(won) => return Ok(won),
+                    None => continue,
                 }
             }
-            won = race.step(), if race.is_running() => {
-                if let Some(won) = won {
-                    return Ok(won);
+            let next_at = if may_start { race.next_at() } else { looking.ready_at() };
+            tokio::select! {
+                (want, answer) = next(&mut looking.open), if !looking.open.is_empty() => {
+                    if looking.take(want, answer, &mut race) {
+                        return Err(Unconnected::Upgrade);
+                    }
                 }
-            }
-            () = sleep_until(next_at), if more => {}
-            () = sleep_until(deadline) => {
-                race.end(&AttemptEnd::Silent);
-                return Err(Unconnected::Late(race.attempts));
+                won = race.step(), if race.is_running() => {
+                    if let Some(won) = won {
+                        return Ok(won);
+                    }
+                }
+                () = sleep_until(next_at), if more => {}
+                () = sleep_until(deadline) => {
+                    race.end(&AttemptEnd::Silent);
+                    return Err(Unconnected::Late(race.attempts));
+                }
             }
         }
     }
@@ -397,7 +374,7 @@ fn why<G: Guide>(race: Race<'_, G>, failed: [Option<Unconnected>; 2]) -> Unconne
 }
 
 /// The sentence for a failure of DNS.
-pub(super) fn dns_sentence(rcode: ResponseCode, ede: Option<&Ede>) -> String {
+pub(in crate::http) fn dns_sentence(rcode: ResponseCode, ede: Option<&Ede>) -> String {
     match (rcode, ede) {
         (_, Some(ede)) if !ede.text.is_empty() => format!("{}: {}", rcode_name(rcode), ede.text),
         (ResponseCode::NoError, _) => "the name exists but has no address".to_owned(),

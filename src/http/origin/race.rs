@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::Origins;
 use super::balance::HostPort;
 use super::connect::{Connected, Guide, Link, Way};
-use super::routes::Front;
 use super::targets::judge;
 use crate::journey::{Attempt, AttemptEnd, AttemptWhy, Endpoint, FoundBy};
 use crate::wire::{Name, RecordType};
@@ -28,20 +28,20 @@ struct Addresses {
 }
 
 /// An address that may be tried.
-pub(super) struct Candidate {
-    pub(super) address: SocketAddr,
+pub(in crate::http) struct Candidate {
+    pub(in crate::http) address: SocketAddr,
     ttl_secs: u32,
     host: Option<Name>,
     found_by: FoundBy,
 }
 
 /// Addresses on the way to a connection.
-pub(super) struct Race<'a, G> {
-    front: &'a Front,
+pub(in crate::http) struct Race<'a, G> {
+    origins: &'a Origins,
     guide: &'a G,
     way: Way<'a>,
     begun: Instant,
-    pub(super) deadline: Instant,
+    pub(in crate::http) deadline: Instant,
     next_at: Instant,
     next_why: AttemptWhy,
     /// The best first; the host itself is the last.
@@ -52,18 +52,18 @@ pub(super) struct Race<'a, G> {
     running: JoinSet<(usize, io::Result<TcpStream>)>,
     /// When an attempt has to have its address looked up again, for each of `attempts`.
     lives: Vec<u32>,
-    pub(super) attempts: Vec<Attempt>,
+    pub(in crate::http) attempts: Vec<Attempt>,
 }
 
 impl<'a, G: Guide> Race<'a, G> {
-    pub(super) fn new(front: &'a Front, guide: &'a G, way: Way<'a>) -> Self {
+    pub(in crate::http) fn new(origins: &'a Origins, guide: &'a G, way: Way<'a>) -> Self {
         let now = Instant::now();
         Self {
-            front,
+            origins,
             guide,
             way,
             begun: now,
-            deadline: now + front.settings.proxy.connect,
+            deadline: now + origins.settings.connect,
             next_at: now,
             next_why: AttemptWhy::First,
             endpoints: Vec::new(),
@@ -77,13 +77,13 @@ impl<'a, G: Guide> Race<'a, G> {
     }
 
     /// The URL names an address, and nothing else is tried.
-    pub(super) fn only(&mut self, address: IpAddr) {
+    pub(in crate::http) fn only(&mut self, address: IpAddr) {
         self.literal = Some(address);
         self.refuse(address, self.way.name.1, None, FoundBy::Url);
     }
 
     /// Endpoints that come before those there are.
-    pub(super) fn prepend(&mut self, endpoints: Vec<Endpoint>) {
+    pub(in crate::http) fn prepend(&mut self, endpoints: Vec<Endpoint>) {
         for endpoint in &endpoints {
             let (host, port) = (Some(&endpoint.target), endpoint.port);
             endpoint.hints.iter().for_each(|hint| self.refuse(*hint, port, host, FoundBy::Hint));
@@ -92,8 +92,8 @@ impl<'a, G: Guide> Race<'a, G> {
     }
 
     /// The addresses of one family that a name has, in the order of the policy.
-    pub(super) fn offer(&mut self, name: &Name, rtype: RecordType, mut found: Vec<(IpAddr, u32)>) {
-        let (balance, key) = (&self.front.balance, self.key(Some(name)));
+    pub(in crate::http) fn offer(&mut self, name: &Name, rtype: RecordType, mut found: Vec<(IpAddr, u32)>) {
+        let (balance, key) = (&self.origins.balance, self.key(Some(name)));
         balance.order(&key, &mut found, &self.way.wish, rand::random(), Instant::now());
         found.truncate(MOST_ADDRESSES);
         let ports: Vec<u16> = self.endpoints.iter().filter(|end| end.target == *name).map(|end| end.port).collect();
@@ -114,7 +114,7 @@ impl<'a, G: Guide> Race<'a, G> {
 
     /// Notes an address that is not connected to, once.
     fn refuse(&mut self, address: IpAddr, port: u16, host: Option<&Name>, found_by: FoundBy) {
-        let Err(why) = judge(address, &self.front.settings.proxy.allow) else { return };
+        let Err(why) = judge(address, &self.origins.settings.allow) else { return };
         let (address, end) = (SocketAddr::new(address, port), AttemptEnd::Prohibited { why: why.to_string() });
         if self.attempts.iter().all(|attempt| attempt.address != address) {
             let now = self.way.since(Instant::now());
@@ -136,7 +136,7 @@ impl<'a, G: Guide> Race<'a, G> {
 
     fn failed(&self, nth: usize) {
         let attempt = &self.attempts[nth];
-        self.front.balance.failed(&self.key(attempt.host.as_ref()), attempt.address.ip(), Instant::now());
+        self.origins.balance.failed(&self.key(attempt.host.as_ref()), attempt.address.ip(), Instant::now());
     }
 
     fn note(&mut self, attempt: Attempt, ttl_secs: u32) {
@@ -154,7 +154,7 @@ impl<'a, G: Guide> Race<'a, G> {
 
     /// What there is to try, in order and without what was tried: endpoint by endpoint the families in turn, IPv6
     /// first (RFC 8305 §4).
-    pub(super) fn candidates(&self) -> Vec<Candidate> {
+    pub(in crate::http) fn candidates(&self) -> Vec<Candidate> {
         let mut all = Vec::new();
         if let Some(address) = self.literal {
             let address = SocketAddr::new(address, self.way.name.1);
@@ -183,25 +183,25 @@ impl<'a, G: Guide> Race<'a, G> {
             }
         }
         let tried = |address: &SocketAddr| self.attempts.iter().any(|attempt| attempt.address == *address);
-        let allowed = |ip: IpAddr| judge(ip, &self.front.settings.proxy.allow).is_ok();
+        let allowed = |ip: IpAddr| judge(ip, &self.origins.settings.allow).is_ok();
         all.retain(|candidate| !tried(&candidate.address) && allowed(candidate.address.ip()));
         all
     }
 
-    pub(super) fn is_running(&self) -> bool {
+    pub(in crate::http) fn is_running(&self) -> bool {
         !self.running.is_empty()
     }
 
-    pub(super) fn next_at(&self) -> Instant {
+    pub(in crate::http) fn next_at(&self) -> Instant {
         self.next_at
     }
 
     /// Begins the next attempt, at the first of `candidates`, unless a connection to that address waits already. What
     /// failed a moment ago comes last, whatever its family.
-    pub(super) fn start(&mut self, mut candidates: Vec<Candidate>) -> Option<Connected> {
+    pub(in crate::http) fn start(&mut self, mut candidates: Vec<Candidate>) -> Option<Connected> {
         let now = Instant::now();
         let aside = |candidate: &Candidate| {
-            self.front.balance.is_aside(&self.key(candidate.host.as_ref()), candidate.address.ip(), now)
+            self.origins.balance.is_aside(&self.key(candidate.host.as_ref()), candidate.address.ip(), now)
         };
         candidates.sort_by_cached_key(aside);
         let Candidate { address, ttl_secs, host, found_by } = candidates.into_iter().next()?;
@@ -210,7 +210,7 @@ impl<'a, G: Guide> Race<'a, G> {
         let attempt = Attempt { address, host, found_by, why: self.next_why, begun_us, ended_us: None, end: None };
         self.note(attempt, ttl_secs);
         if self.way.pooled
-            && let Some(origin) = self.front.pool.take(&(self.way.name.clone(), address))
+            && let Some(origin) = self.origins.pool.take(&(self.way.name.clone(), address))
         {
             self.finish(nth, AttemptEnd::Reused);
             return Some(self.won(nth, Link::Idle(origin)));
@@ -225,7 +225,7 @@ impl<'a, G: Guide> Race<'a, G> {
     }
 
     /// Waits until an attempt ends; `Some` when it brought a connection.
-    pub(super) async fn step(&mut self) -> Option<Connected> {
+    pub(in crate::http) async fn step(&mut self) -> Option<Connected> {
         let Some(Ok((nth, result))) = self.running.join_next().await else { return None };
         match result {
             Ok(stream) => {
@@ -245,7 +245,7 @@ impl<'a, G: Guide> Race<'a, G> {
     fn won(&mut self, nth: usize, link: Link) -> Connected {
         self.end(&AttemptEnd::Overtaken);
         let (address, life) = (self.attempts[nth].address, Duration::from_secs(self.lives[nth].into()));
-        let busy = self.front.balance.begin(&self.key(self.attempts[nth].host.as_ref()), address.ip());
+        let busy = self.origins.balance.begin(&self.key(self.attempts[nth].host.as_ref()), address.ip());
         let host = self.attempts[nth].host.as_ref();
         let endpoint = self.endpoints.iter().find(|end| Some(&end.target) == host && end.port == address.port());
         let alpn = endpoint.map(|endpoint| endpoint.alpn.clone()).unwrap_or_default();
@@ -255,7 +255,7 @@ impl<'a, G: Guide> Race<'a, G> {
 
     /// Ends what still goes on. An address that was silent for longer than it was alone is set aside: the next
     /// request need not wait for it as well.
-    pub(super) fn end(&mut self, end: &AttemptEnd) {
+    pub(in crate::http) fn end(&mut self, end: &AttemptEnd) {
         self.running.abort_all();
         let (now, alone_us) = (Instant::now(), u64::try_from(ATTEMPT_DELAY.as_micros()).unwrap_or(u64::MAX));
         for nth in 0..self.attempts.len() {

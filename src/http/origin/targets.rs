@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 /// Why an address is not connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Prohibited(pub(super) &'static str);
+pub(in crate::http) struct Prohibited(pub(in crate::http) &'static str);
 
 impl std::fmt::Display for Prohibited {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -19,7 +19,7 @@ impl std::fmt::Display for Prohibited {
 }
 
 /// Whether the proxy may connect to `address`; `listed` are the exceptions.
-pub(super) fn judge(address: IpAddr, listed: &[IpNet]) -> Result<(), Prohibited> {
+pub(in crate::http) fn judge(address: IpAddr, listed: &[IpNet]) -> Result<(), Prohibited> {
     let address = address.to_canonical();
     if listed.iter().any(|net| net.contains(&address)) {
         return Ok(());

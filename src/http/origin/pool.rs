@@ -17,19 +17,19 @@ use super::balance::HostPort;
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// Where a request goes: the host as it was called, and the address that was chosen.
-pub(super) type Key = (HostPort, SocketAddr);
+pub(in crate::http) type Key = (HostPort, SocketAddr);
 
 /// A connection to an origin.
 #[derive(Debug)]
-pub(super) struct Origin {
-    pub(super) sender: SendRequest<Body>,
+pub(in crate::http) struct Origin {
+    pub(in crate::http) sender: SendRequest<Body>,
     /// No new request goes out on it after this: the name may have another address by then.
-    pub(super) good_until: Instant,
+    pub(in crate::http) good_until: Instant,
 }
 
 /// The idle connections. Each belongs to one origin, so that nothing goes to another address than was judged.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(in crate::http) struct Pool {
     idle: Mutex<Idle>,
     most: usize,
 }
@@ -42,12 +42,12 @@ struct Idle {
 }
 
 impl Pool {
-    pub(super) fn new(most: usize) -> Self {
+    pub(in crate::http) fn new(most: usize) -> Self {
         Self { idle: Mutex::default(), most }
     }
 
     /// The connection to an origin that was used last, if there is one that is still good.
-    pub(super) fn take(&self, key: &Key) -> Option<Origin> {
+    pub(in crate::http) fn take(&self, key: &Key) -> Option<Origin> {
         let (mut idle, now) = (self.idle.lock(), Instant::now());
         let origins = idle.origins.get_mut(key)?;
         let found = loop {
@@ -64,12 +64,12 @@ impl Pool {
     }
 
     /// Whether a connection to `host` waits, at any of its addresses.
-    pub(super) fn has(&self, host: &HostPort) -> bool {
+    pub(in crate::http) fn has(&self, host: &HostPort) -> bool {
         self.idle.lock().origins.keys().any(|(name, _)| name == host)
     }
 
     /// Keeps a connection for the next request.
-    pub(super) fn put(self: &Arc<Self>, key: Key, origin: Origin) {
+    pub(in crate::http) fn put(self: &Arc<Self>, key: Key, origin: Origin) {
         let mut idle = self.idle.lock();
         if origin.good_until > Instant::now() && idle.origins.values().map(Vec::len).sum::<usize>() < self.most {
             idle.origins.entry(key).or_default().push(origin);

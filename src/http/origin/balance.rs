@@ -43,7 +43,7 @@ pub enum Policy {
 
 impl Policy {
     /// The word that `proxy.balance` has for it.
-    pub(super) const fn word(self) -> &'static str {
+    pub(in crate::http) const fn word(self) -> &'static str {
         match self {
             Self::RoundRobin => "round_robin",
             Self::LeastConnections => "least_connections",
@@ -56,19 +56,19 @@ impl Policy {
 }
 
 /// A host as it was called, in lower case, and the port.
-pub(super) type HostPort = (String, u16);
+pub(in crate::http) type HostPort = (String, u16);
 
 /// What a choice may depend on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wish<'a> {
-    pub(super) policy: Policy,
-    pub(super) url: &'a str,
-    pub(super) client: IpAddr,
+pub(in crate::http) struct Wish<'a> {
+    pub(in crate::http) policy: Policy,
+    pub(in crate::http) url: &'a str,
+    pub(in crate::http) client: IpAddr,
 }
 
 /// What is known of the addresses of hosts.
 #[derive(Debug)]
-pub(super) struct Balance {
+pub(in crate::http) struct Balance {
     hosts: Mutex<LruCache<HostPort, Host>>,
 }
 
@@ -89,12 +89,19 @@ struct Seen {
 }
 
 impl Balance {
-    pub(super) fn new() -> Self {
+    pub(in crate::http) fn new() -> Self {
         Self { hosts: Mutex::new(LruCache::new(HOSTS)) }
     }
 
     /// Puts the addresses of one family into the order in which they are to be tried. `dice` is chance.
-    pub(super) fn order(&self, host: &HostPort, found: &mut [(IpAddr, u32)], wish: &Wish<'_>, dice: u64, now: Instant) {
+    pub(in crate::http) fn order(
+        &self,
+        host: &HostPort,
+        found: &mut [(IpAddr, u32)],
+        wish: &Wish<'_>,
+        dice: u64,
+        now: Instant,
+    ) {
         let Some(family) = found.first().map(|(address, _)| usize::from(address.is_ipv6())) else { return };
         let mut hosts = self.hosts.lock();
         let known = hosts.get_or_insert_mut(host.clone(), Host::default);
@@ -134,14 +141,14 @@ impl Balance {
     }
 
     /// Whether `address` failed a moment ago.
-    pub(super) fn is_aside(&self, host: &HostPort, address: IpAddr, now: Instant) -> bool {
+    pub(in crate::http) fn is_aside(&self, host: &HostPort, address: IpAddr, now: Instant) -> bool {
         let hosts = self.hosts.lock();
         let seen = hosts.peek(host).and_then(|host| host.addresses.get(&address));
         seen.is_some_and(|seen| seen.aside_until.is_some_and(|until| until > now))
     }
 
     /// A request goes to `address` from now on.
-    pub(super) fn begin(self: &Arc<Self>, host: &HostPort, address: IpAddr) -> Busy {
+    pub(in crate::http) fn begin(self: &Arc<Self>, host: &HostPort, address: IpAddr) -> Busy {
         self.change(host, address, |seen| {
             seen.in_hand += 1;
             (seen.failures, seen.aside_until) = (0, None);
@@ -150,7 +157,7 @@ impl Balance {
     }
 
     /// `address` could not be connected to.
-    pub(super) fn failed(&self, host: &HostPort, address: IpAddr, now: Instant) {
+    pub(in crate::http) fn failed(&self, host: &HostPort, address: IpAddr, now: Instant) {
         self.change(host, address, |seen| {
             seen.aside_until = Some(now + SET_ASIDE * 2_u32.pow(seen.failures.min(DOUBLINGS)));
             seen.failures += 1;
@@ -179,7 +186,7 @@ fn hash(what: &(impl Hash + ?Sized), address: &IpAddr) -> u64 {
 
 /// A request in hand at one address.
 #[derive(Debug)]
-pub(super) struct Busy {
+pub(in crate::http) struct Busy {
     balance: Arc<Balance>,
     host: HostPort,
     address: IpAddr,
@@ -187,7 +194,7 @@ pub(super) struct Busy {
 
 impl Busy {
     /// The answer began after this time.
-    pub(super) fn answered(&self, after: Duration) {
+    pub(in crate::http) fn answered(&self, after: Duration) {
         self.balance.change(&self.host, self.address, |seen| {
             let newest = after.as_secs_f64();
             seen.secs = if seen.secs == 0.0 { newest } else { seen.secs + (newest - seen.secs) * NEWEST };

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Text inside HTML, in an element or in a quoted attribute: whatever it holds, it stays text.
-pub(in crate::http) struct Html<T>(pub(in crate::http) T);
+pub(super) struct Html<T>(pub(super) T);
 
 impl<T: fmt::Display> fmt::Display for Html<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,7 +28,7 @@ impl fmt::Write for Escaped<'_, '_> {
 }
 
 /// Text inside a path or a query of a URL.
-pub(in crate::http) struct InUrl<'a>(pub(in crate::http) &'a str);
+pub(super) struct InUrl<'a>(pub(super) &'a str);
 
 impl fmt::Display for InUrl<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,93 @@
+//! The way to an origin: which addresses it has, which of them may be connected to, and which of those is tried first.
+//!
+//! `connect` asks the resolver for addresses, `targets` judges each, `balance` puts them in order, `race` tries them, and
+//! `pool` keeps connections that wait for their next request.
+
+mod balance;
+mod connect;
+mod pool;
+mod race;
+mod targets;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::wire::Name;
+
+pub(super) use balance::{Busy, HostPort, Wish};
+pub(super) use connect::{Answer, Connected, Guide, Host, Link, Services, Unconnected, Way};
+pub(super) use pool::{Key, Origin, Pool};
+
+use balance::Balance;
+
+pub use balance::Policy;
+
+/// How others' pages are fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxySettings {
+    /// Whether they are.
+    pub on: bool,
+    /// Private, loopback and other special addresses that may be connected to all the same (SSRF).
+    pub allow: Vec<IpNet>,
+    /// Ports to which CONNECT makes tunnels.
+    pub connect_ports: Vec<u16>,
+    /// How long looking up and connecting may take together.
+    pub connect: Duration,
+    /// How long an origin may take until the head of its answer is there.
+    pub answer: Duration,
+    /// How long a tunnel may stay without an octet moving.
+    pub tunnel_idle: Duration,
+    /// Tunnels at once.
+    pub tunnels: usize,
+    /// Connections to origins that may wait for their next request.
+    pub pooled: usize,
+    /// How one of several addresses of a host is chosen.
+    pub balance: Policy,
+    /// The same for hosts at and below a name; the deepest name counts.
+    pub balance_hosts: Vec<(Name, Policy)>,
+}
+
+impl Default for ProxySettings {
+    fn default() -> Self {
+        Self {
+            on: true,
+            allow: Vec::new(),
+            connect_ports: vec![443],
+            connect: Duration::from_secs(10),
+            answer: Duration::from_secs(120),
+            tunnel_idle: Duration::from_secs(600),
+            tunnels: 512,
+            pooled: 128,
+            balance: Policy::TwoChoices,
+            balance_hosts: Vec::new(),
+        }
+    }
+}
+
+/// Connections to origins, and what is known of their addresses.
+#[derive(Debug)]
+pub(super) struct Origins {
+    pub(super) settings: ProxySettings,
+    pub(super) pool: Arc<Pool>,
+    balance: Arc<Balance>,
+}
+
+impl Origins {
+    pub(super) fn new(settings: ProxySettings) -> Self {
+        Self { pool: Arc::new(Pool::new(settings.pooled)), balance: Arc::new(Balance::new()), settings }
+    }
+
+    /// How one of the addresses of a host is chosen: as the deepest name above it says, or as for all.
+    pub(super) fn policy(&self, host: &Host) -> Policy {
+        let Host::Name(name) = host else { return self.settings.balance };
+        let above = self.settings.balance_hosts.iter().filter(|(host, _)| name.is_within(host));
+        above.max_by_key(|(host, _)| host.label_count()).map_or(self.settings.balance, |(_, policy)| *policy)
+    }
+}
+
+/// Whether a web server may be there: below 1024 other things listen, and some of them take a request for a command.
+pub(super) const fn is_web_port(port: u16) -> bool {
+    matches!(port, 80 | 443 | 1024..)
+}

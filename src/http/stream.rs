@@ -1,0 +1,111 @@
+//! What takes a while and can be watched meanwhile: as a document, as text, or as events while it happens.
+
+use std::convert::Infallible;
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Frame;
+use serde::Serialize;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{JoinHandle, spawn_local};
+
+use super::problem::{Problem, liked};
+
+/// What comes of such work.
+pub(super) trait Told {
+    /// The name of the event that brings it.
+    const EVENT: &'static str;
+
+    /// All of it, for programs.
+    fn document(&self) -> impl Serialize;
+
+    /// All of it, for people.
+    fn text(&self) -> String;
+}
+
+/// Whoever listens to the steps, if anybody does.
+pub(super) type Listener = Option<UnboundedSender<Bytes>>;
+
+/// Has the work done that `begin` begins, and answers in the form that the client wishes for.
+pub(super) async fn tell<T: Told + Send + Sync + 'static>(
+    headers: &HeaderMap,
+    begin: impl FnOnce(Listener) -> Result<Task<T>, Problem>,
+) -> Result<Response, Problem> {
+    Ok(match liked(headers, &["application/json", "text/event-stream", "text/plain"]) {
+        Some("text/event-stream") => {
+            let (steps, told) = unbounded_channel();
+            typed("text/event-stream", Body::new(Story { told, task: Some(begin(Some(steps))?) }))
+        }
+        Some("text/plain") => typed("text/plain; charset=utf-8", begin(None)?.end().await?.text()),
+        _ => typed("application/json", pretty(&begin(None)?.end().await?.document())),
+    })
+}
+
+fn typed(media_type: &'static str, body: impl Into<Body>) -> Response {
+    let fresh = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    ([(CONTENT_TYPE, HeaderValue::from_static(media_type)), fresh], body.into()).into_response()
+}
+
+pub(super) fn pretty(document: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(document).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+/// One event of the stream. JSON has no line breaks of its own, so one `data` line holds it whatever a name says.
+pub(super) fn event(kind: &str, data: &impl Serialize) -> Bytes {
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("event: {kind}\ndata: {data}\n\n").into()
+}
+
+/// Work that ends when nobody waits for it any more.
+pub(super) struct Task<T>(JoinHandle<Arc<T>>);
+
+impl<T: 'static> Task<T> {
+    pub(super) fn new(work: impl Future<Output = Arc<T>> + 'static) -> Self {
+        Self(spawn_local(work))
+    }
+
+    pub(super) async fn end(mut self) -> Result<Arc<T>, Problem> {
+        let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the walk came to no end");
+        (&mut self.0).await.map_err(failed)
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The stream of events: the steps, then the whole document. A slow reader lets them pile up, but no more of them
+/// than the limits of the work allow.
+struct Story<T> {
+    told: UnboundedReceiver<Bytes>,
+    task: Option<Task<T>>,
+}
+
+impl<T: Told + 'static> hyper::body::Body for Story<T> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(step) = ready!(self.told.poll_recv(context)) {
+            return Poll::Ready(Some(Ok(Frame::data(step))));
+        }
+        // The channel is closed: the work has ended, and every step was told.
+        let Some(task) = &mut self.task else { return Poll::Ready(None) };
+        let ended = ready!(Pin::new(&mut task.0).poll(context));
+        self.task = None;
+        Poll::Ready(ended.ok().map(|told| Ok(Frame::data(event(T::EVENT, &told.document())))))
+    }
+}

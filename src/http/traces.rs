@@ -1,0 +1,95 @@
+//! `/api/trace`: how an answer is found, as a document or as it happens.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::json::{flag, question};
+use super::places::Places;
+use super::problem::Problem;
+use super::stream::{Listener, Task, Told, event, tell};
+use crate::listen::Peer;
+use crate::serve::{Id, Kept, Knowledge, Occasion, Resolver, Walked};
+use crate::trace::{Paint, Trace};
+use crate::wire::Question;
+
+/// Walks that somebody watches.
+#[derive(Clone, Debug)]
+pub(super) struct Traces {
+    pub(super) resolver: Resolver,
+    pub(super) places: Places,
+}
+
+/// What may stand behind the question mark.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    name: String,
+    #[serde(rename = "type")]
+    qtype: Option<String>,
+    cold: Option<String>,
+    cd: Option<String>,
+}
+
+/// `GET /api/trace?name=…`.
+pub(super) async fn trace(
+    State(traces): State<Traces>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(asked) =
+        asked.map_err(|_| Problem::bad_request("the query must have a parameter name, each but once"))?;
+    let question = question(&asked.name, asked.qtype.as_deref())?;
+    let from = if flag("cold", asked.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
+    let how = (from, flag("cd", asked.cd.as_deref())?);
+    tell(&headers, |listener| traces.walk(question, peer, how, listener)).await
+}
+
+impl Traces {
+    /// Begins a walk, whose steps go to `listener`.
+    pub(super) fn walk(
+        &self,
+        question: Question,
+        peer: Peer,
+        how: (Knowledge, bool),
+        listener: Listener,
+    ) -> Result<Task<Kept<Walked>>, Problem> {
+        let (place, resolver) = (self.places.take()?, self.resolver.clone());
+        Ok(Task::new(async move {
+            let _place = place;
+            let mut watch = |entry: &_| {
+                if let Some(listener) = &listener {
+                    // Nobody listens any more: then the walk is about to be dropped.
+                    let _ = listener.send(event("step", entry));
+                }
+            };
+            resolver.trace(question, peer.client.ip(), how, &mut watch).await
+        }))
+    }
+}
+
+impl Told for Kept<Walked> {
+    const EVENT: &'static str = "trace";
+
+    fn document(&self) -> impl Serialize {
+        let Walked { unix_ms, occasion, unchecked, trace } = &self.told;
+        Document { trace, id: self.id, unix_ms: *unix_ms, occasion: *occasion, checking_disabled: *unchecked }
+    }
+
+    fn text(&self) -> String {
+        self.told.trace.to_text(Paint::Plain)
+    }
+}
+
+/// A trace as it is kept: the document of docs/trace.md, and what is known of the occasion.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    trace: &'a Trace,
+    id: Id,
+    unix_ms: u64,
+    occasion: Occasion,
+    checking_disabled: bool,
+}
