@@ -40,9 +40,9 @@ impl Key {
         usize::try_from(self.shard & (shards as u64 - 1)).unwrap_or_default()
     }
 
-    /// Where in the table of its shard it is looked for: the bits are a keyed hash already.
-    pub(super) const fn slot(self) -> u64 {
-        self.slot
+    /// What the table of its shard knows of it; the bits are a keyed hash already.
+    pub(super) const fn print(self) -> u32 {
+        (self.slot >> 32) as u32
     }
 
     #[cfg(test)]

@@ -30,7 +30,7 @@ pub(super) enum Entry {
     Glue(u32, Arc<Glue>),
 }
 
-const _: () = assert!(PER_ENTRY == 104, "80 octets for an entry, 16 for its key, 8 in the table");
+const _: () = assert!(PER_ENTRY == 110, "80 octets for an entry, 16 for its key, 14 in the table");
 
 /// What can be kept.
 pub(super) trait Kept: Sized {

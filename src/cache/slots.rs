@@ -14,8 +14,8 @@ use super::key::Key;
 const CHUNK: usize = 512;
 /// Places with one word of bits.
 const WORD: usize = u64::BITS as usize;
-/// The share that a place has in the table: 5 octets for a slot, of which 7/16 to 7/8 are in use.
-const IN_TABLE: usize = 8;
+/// The share that a place has in the table: 9 octets for a slot, of which 7/16 to 7/8 are in use.
+const IN_TABLE: usize = 14;
 
 /// Octets that one thing takes, besides what it points to.
 pub(super) const fn per_slot<V>() -> usize {
@@ -29,9 +29,24 @@ struct Slot<V> {
     value: Option<V>,
 }
 
+/// Where something is. The table by itself tells two keys apart by seven bits: with the print of the key beside the number of
+/// the place, hardly anybody who looks for what is not there has to look at a place, and a table that grows looks at none.
+#[derive(Clone, Copy)]
+struct Ref {
+    at: u32,
+    print: u32,
+}
+
+impl Ref {
+    /// The table takes the low bits and the highest seven.
+    fn hash(print: u32) -> u64 {
+        u64::from(print) << 32 | u64::from(print)
+    }
+}
+
 /// Things under their keys.
 pub(super) struct Slots<V> {
-    table: HashTable<u32>,
+    table: HashTable<Ref>,
     chunks: Vec<Vec<Slot<V>>>,
     /// A bit for each place: whether what is there was used since the hand came by.
     used: Vec<u64>,
@@ -68,15 +83,16 @@ impl<V> Slots<V> {
     /// Puts `value` under a `key` that nothing is under.
     pub(super) fn insert(&mut self, key: Key, value: V) {
         let at = self.place(Slot { key, value: Some(value) });
-        let Self { table, chunks, .. } = self;
-        table.insert_unique(key.slot(), at, |other| slot(chunks, *other).key.slot());
+        let print = key.print();
+        self.table.insert_unique(Ref::hash(print), Ref { at, print }, |other| Ref::hash(other.print));
     }
 
     /// Takes out what is under `key`.
     pub(super) fn remove(&mut self, key: &Key) -> Option<V> {
         let Self { table, chunks, .. } = self;
-        let entry = table.find_entry(key.slot(), |at| slot(chunks, *at).key == *key).ok()?;
-        let (at, _) = entry.remove();
+        let print = key.print();
+        let is_it = |found: &Ref| found.print == print && slot(chunks, found.at).key == *key;
+        let (Ref { at, .. }, _) = table.find_entry(Ref::hash(print), is_it).ok()?.remove();
         self.vacate(at)
     }
 
@@ -88,7 +104,7 @@ impl<V> Slots<V> {
             if value.is_none() {
                 continue;
             }
-            if let Ok(entry) = self.table.find_entry(key.slot(), |other| *other == at) {
+            if let Ok(entry) = self.table.find_entry(Ref::hash(key.print()), |other| other.at == at) {
                 entry.remove();
             }
             return self.vacate(at);
@@ -97,7 +113,9 @@ impl<V> Slots<V> {
     }
 
     fn find(&self, key: &Key) -> Option<u32> {
-        self.table.find(key.slot(), |at| slot(&self.chunks, *at).key == *key).copied()
+        let print = key.print();
+        let is_it = |found: &Ref| found.print == print && slot(&self.chunks, found.at).key == *key;
+        self.table.find(Ref::hash(print), is_it).map(|found| found.at)
     }
 
     /// The next place whose bit is not set; those that the hand passes over are cleared, a word at a time.
