@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use rootwalk::config::{self, Balance, BalancedHost, Bytes, Minimisation, Settings, Sources};
+use rootwalk::trace::Limit;
+use rootwalk::walk::limits::Limits;
 
 struct Given {
     folder: tempfile::TempDir,
@@ -348,6 +350,20 @@ fn every_documented_key_takes_its_default_from_all_three_sources() {
 }
 
 /// That a default is taken would not be noticed if nothing were: each variable must be able to be wrong.
+#[test]
+fn what_a_trace_says_of_a_limit_is_where_it_is_set() {
+    let (documented, limits) = (documented(), Limits::default());
+    let fixed = Limit::ALL.iter().filter(|limit| limit.key().is_none()).count();
+    assert_eq!(fixed, 1);
+    for (limit, key) in Limit::ALL.iter().filter_map(|limit| Some((limit, limit.key()?))) {
+        let setting = documented.iter().find(|setting| setting.section == "limits" && setting.key == key);
+        let setting = setting.unwrap_or_else(|| panic!("limits.{key} is no setting"));
+        let number: String = setting.default.chars().filter(char::is_ascii_digit).collect();
+        assert_eq!(number, limits.value(*limit).to_string(), "{key}");
+        assert!(limit.to_string().ends_with(&format!("(limits.{key})")));
+    }
+}
+
 #[test]
 fn every_documented_variable_is_one() {
     for Documented { section, key, variable, .. } in documented() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use rootwalk::trace::{DropWhy, Verdict};
+use rootwalk::trace::{DropWhy, Limit, Verdict};
 use rootwalk::walk::judge;
 use rootwalk::walk::limits::SetLimits;
 use rootwalk::walk::scrub::{self, Clean, Dropped};
@@ -220,7 +220,10 @@ fn types_beyond_the_limit_are_dropped_and_reported() {
         let question = Question::new(crowded.clone(), RecordType::Unknown(asked));
         let (clean, dropped) = scrub::reply(&zone, &question, reply, &limits, &|_| true);
         assert_eq!((clean.answer.is_some(), clean.spoilt), (asked == 65_290, asked != 65_290));
-        let beyond = dropped.iter().filter(|gone| gone.why == DropWhy::TooManyTypes).map(|gone| &gone.owner);
+        let beyond = dropped
+            .iter()
+            .filter(|gone| matches!(gone.why, DropWhy::OverLimit { limit: Limit::TypesPerName, value: 100 }))
+            .map(|gone| &gone.owner);
         assert_eq!(beyond.collect::<Vec<_>>(), vec![&crowded; 80]);
     }
 }

@@ -41,6 +41,8 @@ const PLAIN: &[(&str, &str)] = &[
     ("Name", "string"),
     ("IpAddr", "string"),
     ("IpNet", "string"),
+    // In words.
+    ("Fault", "string"),
     ("SocketAddr", "string"),
     ("RecordType", "string"),
 ];

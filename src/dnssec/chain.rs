@@ -287,7 +287,8 @@ fn concerns_ds(why: &Bogus) -> bool {
         | Bogus::NotYetValid { rtype, .. }
         | Bogus::ExpiredBeforeValid { rtype, .. }
         | Bogus::SignatureUnfit { rtype, .. }
-        | Bogus::KeyUnknown { rtype, .. } => *rtype == RecordType::DS,
+        | Bogus::KeyUnknown { rtype, .. }
+        | Bogus::NotFound { rtype, .. } => *rtype == RecordType::DS,
         _ => false,
     }
 }

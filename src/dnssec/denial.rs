@@ -114,7 +114,10 @@ impl<'a> Checked<'a> {
     {
         let too_many = self.nsec3s.iter().find(|record| record.iterations > limits.nsec3_iterations);
         match too_many {
-            Some(record) => Err(Insecure::Iterations { zone: self.zone.clone(), iterations: record.iterations }),
+            Some(record) => {
+                let (zone, most) = (self.zone.clone(), limits.nsec3_iterations);
+                Err(Insecure::Iterations { zone, iterations: record.iterations, most })
+            }
             None => Ok(Chain::new(self.nsec3s.clone(), self.zone, limits, spent)),
         }
     }

@@ -78,27 +78,21 @@ impl Spent {
         self.tried.iter().find(|(known, _)| known == claim).map(|(_, held)| *held)
     }
 
-    /// Notes whether a signature over the set at `owner` holds.
-    pub(super) fn note(&mut self, limits: &Limits, owner: &Name, claim: &Claim, holds: bool) -> Result<(), Bogus> {
+    /// Notes whether a signature holds.
+    pub(super) fn note(&mut self, claim: &Claim, holds: bool) {
         self.tried.push((claim.clone(), holds));
-        if holds { Ok(()) } else { self.fail(limits, owner) }
+        self.failed_validations += u32::from(!holds);
     }
 
     /// Takes one verification out of the budget, for a set at `owner`.
     pub(super) fn validate(&mut self, limits: &Limits, owner: &Name) -> Result<(), Bogus> {
+        if self.failed_validations >= limits.failed_validations {
+            return Err(over(Limit::FailedValidations, limits.failed_validations, owner));
+        }
         if self.validations >= limits.validations {
             return Err(over(Limit::Validations, limits.validations, owner));
         }
         self.validations += 1;
-        Ok(())
-    }
-
-    /// Notes that a verification failed; the last that may fail is the end.
-    fn fail(&mut self, limits: &Limits, owner: &Name) -> Result<(), Bogus> {
-        self.failed_validations += 1;
-        if self.failed_validations >= limits.failed_validations {
-            return Err(over(Limit::FailedValidations, limits.failed_validations, owner));
-        }
         Ok(())
     }
 

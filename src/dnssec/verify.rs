@@ -1,6 +1,6 @@
 //! Whether the signatures over a set hold, and which keys of a zone are trusted.
 
-use crate::trace::{Bogus, Insecure, Proof};
+use crate::trace::{Bogus, Insecure, Limit, Proof};
 use crate::wire::{Name, RecordType, RrSet};
 
 use super::key::{Ds, Key};
@@ -64,14 +64,17 @@ impl Bench<'_> {
                 continue;
             }
             let named = |key: &&Key| key.tag == sig.tag && key.algorithm == sig.algorithm && key.signs_zones();
-            let fitting: Vec<&Key> = keys.iter().filter(named).take(self.limits.keys_per_tag).collect();
+            let most_keys = self.limits.keys_per_tag;
+            let mut fitting: Vec<&Key> = keys.iter().filter(named).take(most_keys + 1).collect();
+            let more_keys = fitting.len() > most_keys;
+            fitting.truncate(most_keys);
             if fitting.is_empty() {
                 let unknown = Bogus::KeyUnknown { owner: owner.clone(), rtype, zone: zone.clone(), key_tag: sig.tag };
                 closest = closer(closest, unknown);
                 continue;
             }
             if tried == self.limits.signatures_per_set {
-                break;
+                return Err(not_found(set, Limit::SignaturesPerSet, tried));
             }
             tried += 1;
             let data = sig.signed_data(set);
@@ -82,7 +85,8 @@ impl Bench<'_> {
                 }
             }
             let (zone, key_tag, algorithm) = (zone.clone(), sig.tag, sig.algorithm);
-            closest = Bogus::SignatureWrong { owner: owner.clone(), rtype, zone, key_tag, algorithm };
+            let wrong = Bogus::SignatureWrong { owner: owner.clone(), rtype, zone, key_tag, algorithm };
+            closest = closer(closest, if more_keys { not_found(set, Limit::KeysPerTag, most_keys) } else { wrong });
         }
         Err(closest)
     }
@@ -112,7 +116,7 @@ impl Bench<'_> {
         if holds && is_shared {
             claim.holds();
         }
-        self.spent.note(self.limits, &set.owner, claim, holds)?;
+        self.spent.note(claim, holds);
         Ok(holds)
     }
 
@@ -161,6 +165,14 @@ impl Bench<'_> {
                     Err(why) => failed = Some(failed.map_or(why.clone(), |known| closer(known, why))),
                 }
             }
+        }
+        if anchors.len() > self.limits.ds_per_zone {
+            return Err(not_found(set, Limit::DsPerZone, self.limits.ds_per_zone));
+        }
+        let most_keys = self.limits.keys_per_tag;
+        let has_more = |ds: &Ds| all.iter().filter(|key| ds.may_name(key)).nth(most_keys).is_some();
+        if failed.is_none() && anchors.iter().any(|anchor| matches!(anchor, Anchor::Ds(ds) if has_more(ds))) {
+            return Err(not_found(set, Limit::KeysPerTag, most_keys));
         }
         let key_tags = || anchors.iter().map(Anchor::tag).collect();
         Err(failed.unwrap_or_else(|| Bogus::KeyMissing { zone: zone.clone(), key_tags: key_tags() }))
@@ -212,9 +224,15 @@ impl Unusable {
     }
 }
 
+/// What signs `set` may be among what was not tried.
+fn not_found(set: &RrSet, limit: Limit, value: usize) -> Bogus {
+    Bogus::NotFound { owner: set.owner.clone(), rtype: set.rtype, limit, value }
+}
+
 /// Of two reasons the one that says more: a signature that was there and tried over one that was not.
 fn closer(known: Bogus, new: Bogus) -> Bogus {
     let weight = |why: &Bogus| match why {
+        Bogus::NotFound { .. } => 5,
         Bogus::SignatureWrong { .. } => 4,
         Bogus::Expired { .. } | Bogus::NotYetValid { .. } | Bogus::ExpiredBeforeValid { .. } => 3,
         Bogus::KeyUnknown { .. } => 2,

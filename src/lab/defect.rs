@@ -1,5 +1,5 @@
 //! What is deliberately wrong with signed zones, applied after signing. The two defects that concern the data before
-//! signing (`bogus`) and the parent (`no_key`, `unknown_algorithm`) are made by the signer.
+//! signing (`bogus`) and the parent (`no_key`, `unknown_algorithm`) are made by the signer, as are decoys that it signs.
 
 use super::settings::Defect;
 use super::zone::Zone;
@@ -9,6 +9,12 @@ use crate::wire::{Rdatas, RecordType, RrSet};
 pub(super) fn apply(defect: Defect, zone: &mut Zone) {
     match defect {
         Defect::Bogus | Defect::NoKey | Defect::UnknownAlgorithm => {}
+        Defect::Decoys { signatures, .. } => zone.each_set_mut(|set| {
+            if set.rtype == RecordType::A {
+                let decoys = wrong_signatures(set, usize::from(signatures));
+                set.sigs = decoys.iter().chain(set.sigs.iter()).collect();
+            }
+        }),
         Defect::NoSignatures => zone.each_set_mut(|set| {
             if set.rtype != RecordType::DNSKEY {
                 set.sigs = Rdatas::default();
@@ -18,34 +24,28 @@ pub(super) fn apply(defect: Defect, zone: &mut Zone) {
             zone.nsec3 = None;
             zone.nodes.values_mut().for_each(|node| node.sets.retain(|set| set.rtype != RecordType::NSEC));
         }
-        Defect::KeyTrap { keys, signatures } => zone.each_set_mut(|set| {
-            if set.rtype == RecordType::DNSKEY {
-                set.rdatas = colliding_keys(set, usize::from(keys));
+        Defect::KeyTrap { signatures, .. } => zone.each_set_mut(|set| {
+            if set.rtype != RecordType::DNSKEY {
+                set.sigs = wrong_signatures(set, usize::from(signatures));
             }
-            set.sigs = wrong_signatures(set, usize::from(signatures));
         }),
     }
 }
 
-/// The first key of a set and others with the same tag.
+/// An RSA key with the tag of another; number 0 is that key.
 ///
 /// RFC 4034 appendix B: the tag is a sum over 16-bit words, so words of the modulus can change places without
 /// changing it.
-fn colliding_keys(set: &RrSet, count: usize) -> Rdatas {
-    // Flags, protocol and algorithm take 4 octets, exponent and its length (RFC 3110 §2) 4 more.
-    const MODULUS: usize = 8;
-    let Some(real) = set.rdatas.iter().next() else { return Rdatas::default() };
-    let swapped = (1..count).map(|nth| {
-        let mut key = real.to_vec();
-        let (this, next) = (MODULUS + 2 * nth, MODULUS + 2 * nth + 2);
-        if key.len() > next + 1 {
-            key.swap(this, next);
-            key.swap(this + 1, next + 1);
-        }
-        key
-    });
-    let all: Vec<Vec<u8>> = std::iter::once(real.to_vec()).chain(swapped).collect();
-    all.iter().map(Vec::as_slice).collect()
+pub(super) fn with_same_tag(public: &[u8], nth: usize) -> Vec<u8> {
+    // The exponent and its length (RFC 3110 §2).
+    const EXPONENT: usize = 4;
+    let mut key = public.to_vec();
+    let (this, next) = (EXPONENT + 2 * nth, EXPONENT + 2 * nth + 2);
+    if nth > 0 && key.len() > next + 1 {
+        key.swap(this, next);
+        key.swap(this + 1, next + 1);
+    }
+    key
 }
 
 /// So many signatures like the first of the set, none of which fits.

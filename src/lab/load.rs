@@ -162,9 +162,9 @@ fn delegate_securely(drafts: &mut BTreeMap<Name, Draft<'_>>) -> Result<(), LabEr
         let Some(parent) = above.and_then(|above| drafts.get(above)) else { continue };
         let cut = parent.records.iter().find(|record| record.rtype() == Rtype::NS && *record.owner() == owner);
         let Some(ttl) = cut.filter(|_| parent.signer.is_some()).map(DomainRecord::ttl) else { continue };
-        let ds = signer.ds(ttl)?;
+        let ds = signer.ds_set(ttl)?;
         if let Some(parent) = above.and_then(|above| drafts.get_mut(above)) {
-            parent.records.push(ds);
+            parent.records.extend(ds);
         }
     }
     Ok(())

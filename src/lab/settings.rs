@@ -114,11 +114,23 @@ pub(super) enum Defect {
     NoDenial,
     /// The DS at the parent names an algorithm that nobody has defined.
     UnknownAlgorithm,
-    /// Many keys with one tag, many signatures, and none of them fits (KeyTrap, CVE-2023-50387).
+    /// Many keys with one tag, many signatures over each set but theirs, and none of them fits (KeyTrap, CVE-2023-50387).
     KeyTrap {
         /// How many keys share the tag, the real one included.
         keys: u8,
-        /// How many signatures each set carries.
+        /// How many signatures each of the other sets carries.
+        signatures: u8,
+    },
+    /// What leads to nothing stands before what leads on.
+    Decoys {
+        /// So many DS records with the tag of the key and another digest.
+        #[serde(default)]
+        ds: u8,
+        /// So many keys with the tag of the one that signs; they have to be of RSA.
+        #[serde(default)]
+        keys: u8,
+        /// So many signatures over each A set that do not fit.
+        #[serde(default)]
         signatures: u8,
     },
 }

@@ -19,6 +19,7 @@ use domain::rdata::nsec3::Nsec3Salt;
 use domain::rdata::{A, Dnskey, Ds, Nsec3param, ZoneRecordData};
 
 use super::LabError;
+use super::defect::with_same_tag;
 use super::files::Files;
 use super::master::{ZoneOwner, owner_of};
 use super::settings::{Algorithm, Defect, Denial, SignSettings};
@@ -55,7 +56,24 @@ impl Signer {
         Ok(Self { name: name.clone(), entry_key: key(KSK)?, zone_key, settings: settings.clone(), apex })
     }
 
-    /// The DS record for the parent (RFC 4034 §5).
+    /// The DS records for the parent.
+    pub(super) fn ds_set(&self, ttl: Ttl) -> Result<Vec<ParsedRecord>, LabError> {
+        let real = self.ds(ttl)?;
+        let decoys = match self.settings.defect {
+            Some(Defect::Decoys { ds, .. }) => ds,
+            _ => 0,
+        };
+        let decoy = |nth: u8| {
+            let ZoneRecordData::Ds(real) = real.data() else { return None };
+            let mut digest = vec![0; real.digest().len()];
+            digest.iter_mut().last().into_iter().for_each(|last| *last = nth);
+            let ds = Ds::new(real.key_tag(), real.algorithm(), real.digest_type(), Bytes::from(digest)).ok()?;
+            Some(record(&self.apex, ttl, ZoneRecordData::Ds(ds)))
+        };
+        Ok((0..decoys).filter_map(decoy).chain([real.clone()]).collect())
+    }
+
+    /// The DS record of the zone's key (RFC 4034 §5).
     pub(super) fn ds(&self, ttl: Ttl) -> Result<ParsedRecord, LabError> {
         let foreign;
         let mut dnskey = self.entry_key.dnskey();
@@ -117,11 +135,28 @@ impl Signer {
     fn key_set(&self, ttl: Ttl, inception: Timestamp, expiration: Timestamp) -> Result<Vec<ParsedRecord>, LabError> {
         let keys = std::iter::once(&self.entry_key).chain(&self.zone_key);
         let mut set = keys.map(|key| self.dnskey(key, ttl)).collect::<Result<Vec<_>, _>>()?;
+        match self.settings.defect {
+            Some(Defect::Decoys { keys, .. }) => drop(set.splice(0..0, self.decoy_keys(keys, ttl)?)),
+            Some(Defect::KeyTrap { keys, .. }) => set.extend(self.decoy_keys(keys.saturating_sub(1), ttl)?),
+            _ => {}
+        }
         let rrset = Rrset::new_from_owned(&set).map_err(|error| self.sign_error(&error.to_string()))?;
         let signature = sign_rrset(&self.entry_key, &rrset, inception, expiration);
         let signature = signature.map_err(|error| self.sign_error(&error.to_string()))?;
         set.push(DomainRecord::from_record(signature));
         Ok(set)
+    }
+
+    /// Keys with the tag of the one that the DS record names.
+    fn decoy_keys(&self, count: u8, ttl: Ttl) -> Result<Vec<ParsedRecord>, LabError> {
+        let real = self.entry_key.dnskey();
+        let decoy = |nth: u8| {
+            let public = Bytes::from(with_same_tag(real.public_key(), usize::from(nth)));
+            let key = Dnskey::new(real.flags(), real.protocol(), real.algorithm(), public);
+            let key = key.map_err(|_| self.key_error("it is too long"))?;
+            Ok(record(&self.apex, ttl, ZoneRecordData::Dnskey(key)))
+        };
+        (1..=count).map(decoy).collect()
     }
 
     /// How the signer is to deny; NSEC3 records are put among the sorted `records` here.
@@ -297,8 +332,7 @@ mod tests {
                 let good = set.sigs.iter().filter(|sig| fits(set, sig, &keys)).count();
                 let expected = match defect {
                     Some(Defect::Bogus) => usize::from(set.rtype != RecordType::A),
-                    Some(Defect::NoSignatures) => usize::from(set.rtype == RecordType::DNSKEY),
-                    Some(Defect::KeyTrap { .. }) => 0,
+                    Some(Defect::NoSignatures | Defect::KeyTrap { .. }) => usize::from(set.rtype == RecordType::DNSKEY),
                     _ => 1,
                 };
                 assert_eq!(good, expected, "{} {}", set.owner, set.rtype);
@@ -324,11 +358,12 @@ mod tests {
         each_signed_zone(|settings, zone| {
             let sign = settings.sign.as_ref().unwrap();
             let Some(Defect::KeyTrap { keys, signatures }) = sign.defect else { return };
+            let soa = zone.set(&zone.apex, RecordType::SOA).unwrap();
             let (set, found) = (zone.set(&zone.apex, RecordType::DNSKEY).unwrap(), dnskeys(zone));
             let tags: BTreeSet<u16> = found.iter().map(Dnskey::key_tag).collect();
             let different: BTreeSet<&[u8]> = set.rdatas.iter().collect();
             assert_eq!((tags.len(), different.len(), found.len()), (1, usize::from(keys), usize::from(keys)));
-            assert_eq!(set.sigs.len(), usize::from(signatures));
+            assert_eq!(soa.sigs.len(), usize::from(signatures));
             traps += 1;
         });
         assert_eq!(traps, 1);
@@ -342,12 +377,16 @@ mod tests {
         for (settings, zone) in &all {
             let ds = ds_sets.iter().find(|set| set.owner == zone.apex);
             assert_eq!(ds.is_some(), settings.sign.is_some() && !zone.apex.is_root(), "{}", zone.apex);
-            let Some(ds) = ds.and_then(|set| set.rdatas.iter().next()) else { continue };
+            let Some(ds) = ds else { continue };
             let defect = settings.sign.as_ref().and_then(|sign| sign.defect);
             let keys = dnskeys(zone);
-            let named =
-                keys.iter().any(|key| ds_digest(&zone.apex, key) == ds[4..] && key.algorithm().to_int() == ds[2]);
-            assert_eq!(named, !matches!(defect, Some(Defect::NoKey | Defect::UnknownAlgorithm)), "{}", zone.apex);
+            let fits = |ds: &[u8], key| ds_digest(&zone.apex, key) == ds[4..] && key.algorithm().to_int() == ds[2];
+            let named = ds.rdatas.iter().filter(|ds| keys.iter().any(|key| fits(ds, key))).count();
+            let expected = usize::from(!matches!(defect, Some(Defect::NoKey | Defect::UnknownAlgorithm)));
+            assert_eq!(named, expected, "{}", zone.apex);
+            if let Some(Defect::Decoys { ds: decoys, .. }) = defect {
+                assert_eq!(ds.rdatas.len(), 1 + usize::from(decoys), "{}", zone.apex);
+            }
         }
     }
 }

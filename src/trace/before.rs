@@ -44,6 +44,7 @@ impl Event {
     fn ask(&mut self) -> Option<&mut u32> {
         match self {
             Self::Asked { ask, .. }
+            | Self::Damaged { ask, .. }
             | Self::Dropped { ask, .. }
             | Self::Heard { ask, .. }
             | Self::Identified { ask, .. }

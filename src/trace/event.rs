@@ -11,10 +11,11 @@ use serde::{Serialize, Serializer};
 use crate::wire::{Ede, Name, RecordType};
 
 use super::inferred::Inferred;
+use super::limit::Limit;
 use super::proof::{Bogus, Judged, Proof};
 use super::source::{Known, NameServer, ServerAt, Source};
 use super::stale::Stale;
-use super::why::{AskWhy, Avoided, ChoiceWhy, DetourWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Wrong};
+use super::why::{AskWhy, Avoided, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Wrong};
 use super::words::{counted, type_text};
 
 /// The number of a goal inside its walk; 0 is the client's question.
@@ -305,6 +306,13 @@ pub enum Event {
         rtype: RecordType,
         /// Why.
         why: DropWhy,
+    },
+    /// A part of a reply was left out, as it could not be read.
+    Damaged {
+        /// The ask.
+        ask: u32,
+        /// What is wrong.
+        how: Broken,
     },
     /// The walk goes to another name than the one that was asked.
     Detour {

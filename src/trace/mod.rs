@@ -9,6 +9,7 @@ mod entry;
 mod event;
 mod fold;
 mod inferred;
+mod limit;
 mod mermaid;
 mod proof;
 mod report;
@@ -27,6 +28,7 @@ pub use entry::Entry;
 pub use event::{Event, GoalId, Purpose, Verdict};
 pub use fold::Line;
 pub use inferred::{Inferred, Shows};
+pub use limit::Limit;
 pub use proof::{Bogus, Insecure, Judged, Proof};
 pub use report::{Cost, SCHEMA, Told, Trace};
 pub use source::{Informant, Known, NameServer, ServerAt, Source};
@@ -34,5 +36,5 @@ pub use stale::{Stale, StaleWhy};
 pub use text::Paint;
 pub use tone::Tone;
 pub use why::{
-    AskWhy, Avoided, ChoiceWhy, DetourWhy, DropWhy, Ignored, Limit, RouteKind, Transport, Unreachable, Wrong,
+    AskWhy, Avoided, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Unreachable, Wrong,
 };

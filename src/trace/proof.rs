@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, RecordType, ede};
 
+use super::limit::Limit;
 use super::source::ServerAt;
-use super::why::Limit;
 use super::words::{List, Span, type_text};
 
 /// What validation came to (RFC 4035 §4.3).
@@ -180,6 +180,8 @@ pub enum Insecure {
         zone: Name,
         /// How many.
         iterations: u16,
+        /// How many are computed at most.
+        most: u16,
     },
     /// The configuration says not to validate there (RFC 7646).
     NegativeAnchor {
@@ -245,8 +247,9 @@ impl fmt::Display for Insecure {
             Self::Digest { zone, digests } => {
                 write!(f, "the DS records of {zone} have digests that are not verified here: {}", List(digests))
             }
-            Self::Iterations { zone, iterations } => {
-                write!(f, "the NSEC3 records of {zone} ask for {iterations} iterations, more than are computed here")
+            Self::Iterations { zone, iterations, most } => {
+                let limit = Limit::Nsec3Iterations;
+                write!(f, "the NSEC3 records of {zone} ask for {iterations}, and the limit is {most} {limit}")
             }
             Self::NegativeAnchor { zone, left_secs, look_secs, because } => {
                 write!(f, "the configuration says not to validate {zone} for {} more", Span(*left_secs))?;
@@ -383,6 +386,18 @@ pub enum Bogus {
         /// The zone.
         zone: Name,
     },
+    /// Nothing that signs the set was found up to a limit, and there is more that was not tried (KeyTrap).
+    NotFound {
+        /// The owner.
+        owner: Name,
+        /// The type.
+        #[serde(rename = "type", serialize_with = "type_text")]
+        rtype: RecordType,
+        /// The limit.
+        limit: Limit,
+        /// Its value.
+        value: usize,
+    },
     /// Proving it would cost too much (KeyTrap, CVE-2023-50387).
     TooCostly {
         /// The limit.
@@ -402,6 +417,7 @@ impl Bogus {
             Self::SignatureWrong { .. }
             | Self::SignatureUnfit { .. }
             | Self::NotAZone { .. }
+            | Self::NotFound { .. }
             | Self::TooCostly { .. } => ede::DNSSEC_BOGUS,
             Self::Expired { .. } => ede::SIGNATURE_EXPIRED,
             Self::NotYetValid { .. } => ede::SIGNATURE_NOT_YET_VALID,
@@ -453,6 +469,13 @@ impl fmt::Display for Bogus {
             }
             Self::DenialMissing { name, rtype, zone } => {
                 write!(f, "{zone} is signed, but does not prove that there is no {}", set(name, rtype))
+            }
+            Self::NotFound { owner, rtype, limit, value } => {
+                write!(
+                    f,
+                    "nothing signs {} up to the limit of {value} {limit}, and no more are tried",
+                    set(owner, rtype)
+                )
             }
             Self::TooCostly { limit, value, owner } => {
                 write!(f, "given up at the limit of {value} {limit}, at {owner}")

@@ -54,6 +54,7 @@ impl fmt::Display for Event {
             }
             Self::Ignored { server, what, .. } => write!(f, "ignored from {server}: {what}"),
             Self::Dropped { owner, rtype, why, .. } => write!(f, "dropped {owner} {}: {why}", type_name(*rtype)),
+            Self::Damaged { how, .. } => write!(f, "{how}"),
             Self::Detour { .. }
             | Self::Dns64 { .. }
             | Self::Routed { .. }

@@ -62,6 +62,7 @@ fn heap(event: &Event) -> usize {
         | Event::Stale { .. }
         | Event::Overdue { .. }
         | Event::LimitReached { .. }
+        | Event::Damaged { .. }
         | Event::Judged { .. } => 0,
     }
 }

@@ -187,7 +187,8 @@ impl<'a> Page<'a> {
             | Event::Lost { ask, .. }
             | Event::LastResort { ask, .. }
             | Event::Identified { ask, .. }
-            | Event::Ignored { ask, .. } => {
+            | Event::Ignored { ask, .. }
+            | Event::Damaged { ask, .. } => {
                 self.begin(entry, Some((*ask, String::new())), tone)?;
                 writeln!(self.out, "{}", paint.tone(tone, &entry.event.to_string()))
             }

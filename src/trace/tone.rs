@@ -33,6 +33,7 @@ impl Event {
             Self::Entered { .. } | Self::Asked { .. } | Self::Joined { .. } | Self::Routed { .. } => Tone::Asked,
             Self::Heard { verdict: Verdict::Wrong(_) | Verdict::AliasLoop { .. } | Verdict::TooLong, .. } => Tone::Bad,
             Self::Ended { edes, .. } if edes.is_empty() => Tone::Good,
+            Self::LimitReached { limit, .. } if limit.is_cut() => Tone::Odd,
             Self::NotAsked { .. }
             | Self::Proved { proof: Proof::Insecure { .. } }
             | Self::Judged { judged: Judged::Insecure }
@@ -43,6 +44,7 @@ impl Event {
             | Self::Overdue { .. }
             | Self::Late { .. }
             | Self::Ignored { .. }
+            | Self::Damaged { .. }
             | Self::Dropped { .. }
             | Self::FellBack { .. }
             | Self::AskedAnew { .. }

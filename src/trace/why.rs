@@ -6,9 +6,10 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::wire::text::type_name;
-use crate::wire::{Name, RecordType};
+use crate::wire::{Fault, Name, RecordType};
 
-use super::words::{Ms, type_text};
+use super::limit::Limit;
+use super::words::{Ms, counted, type_text, words};
 
 /// How a question travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -219,7 +220,7 @@ impl fmt::Display for Unreachable {
 
 /// Why a record in a reply was not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum DropWhy {
     /// The owner lies outside the zone that was asked (RFC 2181 §5.4.1).
     OutOfBailiwick,
@@ -237,17 +238,26 @@ pub enum DropWhy {
     OtherClass,
     /// A referral that does not lead strictly down towards the question.
     NotDown,
-    /// A set larger than the limits allow.
-    TooLarge,
-    /// The name has more types in this reply than the limits allow (CVE-2024-1737).
-    TooManyTypes,
+    /// Its set, or the name with its types, is larger than the limits allow (CVE-2024-1737).
+    OverLimit {
+        /// Which.
+        limit: Limit,
+        /// Its value.
+        value: usize,
+    },
     /// The data cannot be read.
-    Damaged,
+    Damaged {
+        /// What is wrong with it.
+        #[serde(serialize_with = "words")]
+        fault: Fault,
+    },
 }
 
 impl fmt::Display for DropWhy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::OverLimit { limit, value } => return write!(f, "beyond the limit of {value} {limit}"),
+            Self::Damaged { fault } => return write!(f, "its data cannot be read: {fault}"),
             Self::OutOfBailiwick => "outside the zone that was asked",
             Self::NotAsked => "not what was asked",
             Self::NotNeeded => "not needed for this kind of reply",
@@ -256,10 +266,49 @@ impl fmt::Display for DropWhy {
             Self::ExtraCname => "a name has one CNAME or other data, not both",
             Self::OtherClass => "another class than IN",
             Self::NotDown => "a referral must lead down towards the question",
-            Self::TooLarge => "larger than the limits allow",
-            Self::TooManyTypes => "one type more for this name than the limits allow",
-            Self::Damaged => "its data cannot be read",
         })
+    }
+}
+
+/// What of a reply could not be used, apart from records that have a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Broken {
+    /// A record whose owner or type cannot be read.
+    Record {
+        /// What is wrong with it.
+        #[serde(serialize_with = "words")]
+        fault: Fault,
+    },
+    /// The message ends before the records that its header promises.
+    CutShort {
+        /// How many are missing in the section in which it ends.
+        missing: usize,
+    },
+    /// More records or octets than are read of one message.
+    TooMuch {
+        /// How many records were read.
+        records: usize,
+    },
+    /// Octets follow after the last record.
+    Trailing {
+        /// How many.
+        octets: usize,
+    },
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record { fault } => write!(f, "a record cannot be read: {fault}"),
+            Self::CutShort { missing } => {
+                write!(f, "the reply ends {} too early", counted(*missing, "record", "records"))
+            }
+            Self::TooMuch { records } => write!(f, "the reply is too large; only {records} records of it are read"),
+            Self::Trailing { octets } => {
+                write!(f, "{} after the end of the reply", counted(*octets, "octet", "octets"))
+            }
+        }
     }
 }
 
@@ -329,52 +378,6 @@ impl fmt::Display for Avoided {
             Self::Private => f.write_str("a private address, and query_private is off"),
             Self::Listed { net } => write!(f, "do_not_query lists {net}"),
         }
-    }
-}
-
-/// The limit that ended a walk or a part of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Limit {
-    /// Queries sent for one client query.
-    Queries,
-    /// Queries sent to the servers of one zone for one question.
-    QueriesPerStep,
-    /// Bytes received for one client query.
-    Bytes,
-    /// Wall clock time for one client query.
-    Time,
-    /// Links in a chain of CNAME and DNAME records.
-    CnameLinks,
-    /// Name server look-ups nested in one another.
-    Depth,
-    /// Referrals followed for one question.
-    Referrals,
-    /// Name servers of one zone whose address could not be found.
-    FailedServerLookups,
-    /// Signatures verified for one client query (KeyTrap).
-    Validations,
-    /// Signatures that did not hold (KeyTrap).
-    FailedValidations,
-    /// NSEC3 hashes computed for one client query (CVE-2023-50868).
-    Nsec3Hashes,
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Queries => "queries for one question",
-            Self::QueriesPerStep => "queries to one zone",
-            Self::Bytes => "bytes received for one question",
-            Self::Time => "milliseconds for one question",
-            Self::CnameLinks => "links in a chain of aliases",
-            Self::Depth => "nested look-ups of name servers",
-            Self::Referrals => "referrals for one question",
-            Self::FailedServerLookups => "failed look-ups of a zone's name servers",
-            Self::Validations => "signatures verified for one question",
-            Self::FailedValidations => "signatures that do not hold",
-            Self::Nsec3Hashes => "NSEC3 hashes for one question",
-        })
     }
 }
 

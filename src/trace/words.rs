@@ -53,6 +53,11 @@ pub(super) fn type_text<S: Serializer>(rtype: &RecordType, serializer: S) -> Res
     serializer.collect_str(&type_name(*rtype))
 }
 
+/// For serde: what the thing says of itself.
+pub(super) fn words<T: fmt::Display, S: Serializer>(thing: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(thing)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

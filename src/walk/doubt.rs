@@ -193,6 +193,7 @@ fn proof_of(reason: &Bogus) -> Option<Question> {
         | Bogus::ExpiredBeforeValid { owner, rtype, .. }
         | Bogus::SignatureUnfit { owner, rtype, .. }
         | Bogus::KeyUnknown { owner, rtype, .. }
+        | Bogus::NotFound { owner, rtype, .. }
         | Bogus::DenialMissing { name: owner, rtype, .. } => {
             let of_zones = matches!(*rtype, RecordType::DNSKEY | RecordType::DS);
             of_zones.then(|| Question::new(owner.clone(), *rtype))
@@ -211,6 +212,7 @@ fn subject(reason: &Bogus) -> Option<&Name> {
         | Bogus::ExpiredBeforeValid { owner, .. }
         | Bogus::SignatureUnfit { owner, .. }
         | Bogus::KeyUnknown { owner, .. }
+        | Bogus::NotFound { owner, .. }
         | Bogus::DenialMissing { name: owner, .. } => Some(owner),
         _ => None,
     }

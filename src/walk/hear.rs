@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::trace::{AskWhy, Event, Ignored, Transport, Unreachable, Verdict, Wrong};
+use crate::trace::{AskWhy, Broken, Event, Ignored, Transport, Unreachable, Verdict, Wrong};
 use crate::wire::text::rcode_name;
 use crate::wire::{Edns, Name, Reply, edns};
 
@@ -68,6 +68,7 @@ impl Walk {
                     return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
                 }
                 let identity = reply.edns.as_ref().and_then(identity);
+                let broken: Vec<Broken> = reply.damage.iter().filter_map(scrub::broken).collect();
                 let (clean, verdict, dropped) = self.read(&pending, *reply, cookie, turn);
                 for gone in dropped {
                     let event = Event::Dropped { ask: ask.0, owner: gone.owner, rtype: gone.rtype, why: gone.why };
@@ -85,6 +86,9 @@ impl Walk {
                     verdict: shown(&verdict, &pending),
                 };
                 self.note(turn, pending.goal, event);
+                for how in broken {
+                    self.note(turn, pending.goal, Event::Damaged { ask: ask.0, how });
+                }
                 if let Some(identity) = identity {
                     let event = Event::Identified { ask: ask.0, server: pending.server.clone(), identity };
                     self.note(turn, pending.goal, event);

@@ -13,6 +13,7 @@ use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 use super::goal::{Denied, Found, Pending};
 use super::outcome::Failure;
 use super::scrub::Clean;
+use super::zone::limit_event;
 use super::{Turn, Walk};
 
 impl Walk {
@@ -80,6 +81,12 @@ impl Walk {
         self.goal(id).referrals += 1;
         if self.goal(id).referrals > limits.referrals {
             return self.over_limit(id, Limit::Referrals, turn);
+        }
+        if referral.ns.rdatas.len() > limits.servers_per_zone {
+            self.note(turn, id, limit_event(Limit::ServersPerZone, limits));
+        }
+        if delegation.servers.iter().any(|server| clean.addresses_of(&server.name).count() > server.addrs.len()) {
+            self.note(turn, id, limit_event(Limit::AddressesPerServer, limits));
         }
         self.leave(id, turn);
         let (kept, _) = turn.around.cache.put_delegation(delegation, turn.now);
@@ -210,10 +217,8 @@ pub(super) fn delegation(
     turn: &Turn<'_, '_>,
 ) -> Delegation {
     let limits = &turn.around.settings.limits;
-    let glue = |name: &Name| -> SmallVec<[IpAddr; 2]> {
-        let named = clean.glue.iter().filter(|(owner, _)| owner == name).map(|(_, addr)| *addr);
-        named.take(limits.addresses_per_server).collect()
-    };
+    let glue =
+        |name: &Name| -> SmallVec<[IpAddr; 2]> { clean.addresses_of(name).take(limits.addresses_per_server).collect() };
     let servers: Vec<NameServer> =
         ns.targets().take(limits.servers_per_zone).map(|name| NameServer { addrs: glue(&name), name }).collect();
     Delegation {

@@ -224,7 +224,7 @@ impl Walk {
                 }
                 turn.ready.push(other);
             }
-            None if self.goals.len() >= MAX_GOALS => self.over_limit(CLIENT, Limit::Depth, turn),
+            None if self.goals.len() >= MAX_GOALS => self.over_limit(CLIENT, Limit::Goals, turn),
             None => {
                 self.open(question, Purpose::Proof, CLIENT, turn);
             }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::trace::DropWhy;
+use crate::trace::{Broken, DropWhy, Limit};
 use crate::wire::{DNSClass, Damage, Name, Question, Rdatas, Record, RecordType, Reply, ResponseCode, RrSet, Section};
 
 use super::limits::SetLimits;
@@ -109,9 +109,8 @@ pub fn reply(
         qtype => take(&mut answer, &end, qtype),
     };
     let cut = |damage: &Damage| matches!(damage, Damage::CutShort { section: Section::Answer, .. });
-    let unusable = |gone: &Dropped| {
-        gone.owner == end && matches!(gone.why, DropWhy::TooLarge | DropWhy::TooManyTypes | DropWhy::Damaged)
-    };
+    let unusable =
+        |gone: &Dropped| gone.owner == end && matches!(gone.why, DropWhy::OverLimit { .. } | DropWhy::Damaged { .. });
     let spoilt = found.is_none() && chain.is_empty() && (dropped.iter().any(unusable) || reply.damage.iter().any(cut));
     let leftover = if chain.is_empty() || found.is_some() { DropWhy::NotAsked } else { DropWhy::BehindAlias };
     dropped.extend(answer.iter().map(|set| gone(set, leftover)));
@@ -140,6 +139,11 @@ pub fn reply(
 }
 
 impl Clean {
+    /// The addresses that came along for a name server.
+    pub(super) fn addresses_of(&self, name: &Name) -> impl Iterator<Item = IpAddr> {
+        self.glue.iter().filter(move |(owner, _)| owner == name).map(|(_, addr)| *addr)
+    }
+
     fn take_authority(&mut self, zone: &Name, asked: &Question, sets: Vec<RrSet>, dropped: &mut Vec<Dropped>) {
         // Behind an alias the authority section speaks of other names than the one asked, the proof of a
         // wildcard excepted.
@@ -303,12 +307,23 @@ fn take(sets: &mut Vec<RrSet>, owner: &Name, rtype: RecordType) -> Option<RrSet>
 /// The records that could not be read.
 fn damaged(damage: &[Damage]) -> Vec<Dropped> {
     let record = |damage: &Damage| match damage {
-        Damage::Record { owner: Some(owner), rtype: Some(rtype), .. } => {
-            Some(Dropped { owner: owner.clone(), rtype: *rtype, why: DropWhy::Damaged })
+        Damage::Record { owner: Some(owner), rtype: Some(rtype), why: fault, .. } => {
+            Some(Dropped { owner: owner.clone(), rtype: *rtype, why: DropWhy::Damaged { fault: *fault } })
         }
         _ => None,
     };
     damage.iter().filter_map(record).collect()
+}
+
+/// What else could not be read.
+pub(super) fn broken(damage: &Damage) -> Option<Broken> {
+    match damage {
+        Damage::Record { owner: Some(_), rtype: Some(_), .. } => None,
+        Damage::Record { why: fault, .. } => Some(Broken::Record { fault: *fault }),
+        Damage::CutShort { missing, .. } => Some(Broken::CutShort { missing: *missing }),
+        Damage::TooMuch { records } => Some(Broken::TooMuch { records: *records }),
+        Damage::Trailing { octets } => Some(Broken::Trailing { octets: *octets }),
+    }
 }
 
 fn gone(set: &RrSet, why: DropWhy) -> Dropped {
@@ -340,10 +355,13 @@ fn sets(
         let nth =
             if crowded { types.entry(group.owner.clone()).and_modify(|types| *types += 1).or_insert(1) } else { &1 };
         let octets: usize = group.rdatas.iter().map(|rdata| rdata.len()).sum();
-        if *nth > limits.types_per_name {
-            dropped.push(Dropped { owner: group.owner, rtype, why: DropWhy::TooManyTypes });
-        } else if group.rdatas.len() > limits.records || octets > limits.bytes {
-            dropped.push(Dropped { owner: group.owner, rtype, why: DropWhy::TooLarge });
+        let over = [
+            (Limit::TypesPerName, *nth, limits.types_per_name),
+            (Limit::RecordsPerSet, group.rdatas.len(), limits.records),
+            (Limit::BytesPerSet, octets, limits.bytes),
+        ];
+        if let Some((limit, _, value)) = over.into_iter().find(|(_, count, most)| count > most) {
+            dropped.push(Dropped { owner: group.owner, rtype, why: DropWhy::OverLimit { limit, value } });
         } else if group.rdatas.is_empty() {
             // A signature without what it signs proves nothing.
             dropped.push(Dropped { owner: group.owner, rtype: RecordType::RRSIG, why: DropWhy::NotAsked });

@@ -292,8 +292,9 @@ impl Walk {
         if names.is_empty() {
             return false;
         }
-        if depth >= limits.depth || self.goals.len() >= MAX_GOALS {
-            self.note(turn, id, limit_event(Limit::Depth, &limits));
+        let reached = [(depth >= limits.depth, Limit::Depth), (self.goals.len() >= MAX_GOALS, Limit::Goals)];
+        if let Some((_, limit)) = reached.into_iter().find(|(is_reached, _)| *is_reached) {
+            self.note(turn, id, limit_event(limit, &limits));
             return false;
         }
         self.note(turn, id, Event::NoAddress { zone: cut.zone.clone(), servers: names.clone() });
@@ -469,7 +470,7 @@ fn glue_of_its_own_zone(cache: &Cache, server: &Name, now: Time) -> Addresses {
     Addresses::new()
 }
 
-fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event {
+pub(super) fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event {
     Event::LimitReached { limit, value: limits.value(limit) }
 }
 

@@ -123,7 +123,7 @@ pub(crate) fn gather(question: &Question) -> Evidence {
         }
         if let Some(answer) = clean.answer {
             // RFC 6672 §5.3.1: a CNAME made from a DNAME is not signed.
-            if clean.chain.is_empty() {
+            if !made {
                 evidence.sets.push((answer, clean.proof));
             }
             return evidence;
