@@ -77,6 +77,12 @@ impl LocalData {
         Some(LocalAnswer { rcode: ResponseCode::NoError, answer, edes, authoritative: true, ..LocalAnswer::default() })
     }
 
+    /// Whether the name has records here.
+    #[must_use]
+    pub fn has(&self, name: &Name) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The names whose aliases lead out of here: the aliases, and where they lead.
     #[must_use]
     pub fn ways_out(&self) -> BTreeMap<Name, (Vec<RrSet>, Name)> {

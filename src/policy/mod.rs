@@ -7,6 +7,7 @@ mod chaos;
 mod local;
 mod special;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub struct PolicySettings {
     pub any: bool,
     /// Records of the operator.
     pub local: Arc<LocalData>,
+    /// Names that are said not to exist, with all below them that have no records in `local`.
+    pub blocked: BTreeSet<Name>,
     /// Zones for which the operator names servers: special or not, those are asked.
     pub routed_zones: Vec<Name>,
     /// What `id.server` says; `None` refuses the question.
@@ -101,6 +104,9 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
     if let Some(answer) = settings.local.answer(question) {
         return Verdict::Answer(answer);
     }
+    if let Some(answer) = blocked(&question.name, settings) {
+        return Verdict::Answer(answer);
+    }
     // That everything is forwarded says nothing about special names; that one zone is, does.
     let is_routed = |zone: &Name| !zone.is_root() && question.name.is_within(zone);
     if settings.locally_served_zones
@@ -113,6 +119,19 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
         return Verdict::Answer(minimal_any(question));
     }
     Verdict::Resolve
+}
+
+/// The denial of a name that the operator has taken out, or that lies below one.
+fn blocked(name: &Name, settings: &PolicySettings) -> Option<LocalAnswer> {
+    /// Clients notice within minutes that a name is not blocked any more.
+    const TTL_SECS: u32 = 300;
+    if settings.blocked.is_empty() || settings.local.has(name) {
+        return None;
+    }
+    let zone = (0..=name.label_count()).map(|count| name.suffix(count)).find(|zone| settings.blocked.contains(zone))?;
+    let soa = RrSet { ttl_secs: TTL_SECS, ..special::soa(&zone) };
+    let why = Ede::new(ede::BLOCKED, format!("{zone} is blocked in the configuration"));
+    Some(LocalAnswer { authority: vec![soa], ..LocalAnswer::error(ResponseCode::NXDomain, why) })
 }
 
 /// Types that no record in a zone can have (RFC 6895 §3.1), ANY excepted.
@@ -150,6 +169,7 @@ mod tests {
             locally_served_zones: true,
             any: false,
             local: Arc::default(),
+            blocked: ["ads.example", "tracker.example.net"].map(|name| name.parse().unwrap()).into(),
             routed_zones: vec![Name::root(), "home.arpa".parse().unwrap()],
             identity: Some("lab".into()),
             version: None,
@@ -177,6 +197,25 @@ mod tests {
     fn a_special_zone_with_servers_of_its_own_is_looked_up() {
         assert_eq!(ask("nas.home.arpa", RecordType::A, DNSClass::IN), Verdict::Resolve);
         assert!(matches!(ask("printer.local", RecordType::A, DNSClass::IN), Verdict::Answer(_)));
+    }
+
+    /// RFC 8914 §4.16: "The server is unable to respond to the request because the domain is on a blocklist due to an
+    /// internal security policy imposed by the operator of the server resolving or forwarding the query."
+    #[test]
+    fn what_is_blocked_does_not_exist_nor_does_anything_below_it() {
+        for name in ["ads.example", "Www.ADS.example", "a.b.tracker.example.net"] {
+            let Verdict::Answer(answer) = ask(name, RecordType::A, DNSClass::IN) else { panic!("{name}") };
+            assert_eq!((answer.rcode, answer.edes[0].code), (ResponseCode::NXDomain, ede::BLOCKED), "{name}");
+            assert!(name.parse::<Name>().unwrap().is_within(&answer.authority[0].owner));
+        }
+        for name in ["example", "example.net", "bads.example", "ads.example.net"] {
+            assert_eq!(ask(name, RecordType::A, DNSClass::IN), Verdict::Resolve, "{name}");
+        }
+        let records = [crate::wire::text::parse_record("good.ads.example A 192.0.2.1").unwrap()];
+        let own = PolicySettings { local: Arc::new(LocalData::new(&records, &[])), ..settings() };
+        let question = Question::new("good.ads.example".parse().unwrap(), RecordType::A);
+        let Verdict::Answer(answer) = judge(&question, "127.0.0.1".parse().unwrap(), &own) else { panic!() };
+        assert_eq!(answer.answer.len(), 1);
     }
 
     #[test]

@@ -161,7 +161,7 @@ fn loopback(zone: &Name) -> Name {
 }
 
 /// RFC 6303 §3: the SOA record that each locally served zone has, so that a "no" can be cached.
-fn soa(zone: &Name) -> RrSet {
+pub(super) fn soa(zone: &Name) -> RrSet {
     const TIMERS: [u32; 5] = [1, 3600, 1200, 604_800, TTL_SECS];
     let mut rdata = zone.wire().to_vec();
     rdata.extend_from_slice(b"\x06nobody\x07invalid\x00");

@@ -22,6 +22,7 @@ pub(super) fn serve_settings(settings: &Settings) -> ServeSettings {
         locally_served_zones: server.locally_served_zones,
         any: server.any == config::AnyAnswer::Full,
         local: Arc::new(local_data(settings)),
+        blocked: settings.local.blocked.iter().cloned().collect(),
         routed_zones: routed_zones(settings),
         identity: said(&server.identity),
         version: said(&server.version),

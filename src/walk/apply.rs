@@ -1,7 +1,7 @@
 //! What follows from a reply: verdicts become state.
 
 use crate::trace::{AskWhy, Event, GoalId, Purpose, Transport, Verdict, Wrong};
-use crate::wire::Name;
+use crate::wire::{Name, Question, RecordType};
 
 use super::goal::{Denied, Found, How, LastResort, Pending};
 use super::learn::source;
@@ -128,12 +128,26 @@ impl Walk {
     /// The name or the type does not exist.
     pub(super) fn denied(&mut self, pending: &Pending, clean: Clean, nxdomain: bool, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
+        if self.is_childs_word(pending, &clean) {
+            return self.ask_anew(id, turn);
+        }
         let soa = self.learn_denial(pending, &clean, nxdomain, turn);
         self.goal(id).told.push((pending.question.name.clone(), source(pending)));
         let denied = Denied { soa, proof: clean.proof };
         if self.extend_chain(id, clean.chain, Vec::new(), turn) {
             self.finish(id, if nxdomain { Found::NxDomain(denied) } else { Found::NoData(denied) }, turn);
         }
+    }
+
+    /// Whether a denial of a DS set is that of the zone below, which knows nothing of it (RFC 4035 §3.1.4.1): it has the
+    /// SOA record of the very name. That is so where a server has a zone and the one two steps above, but not the one
+    /// between them, as the servers of the root have root-servers.net. The one between is then looked for label by label.
+    fn is_childs_word(&mut self, pending: &Pending, clean: &Clean) -> bool {
+        let Question { name, qtype, .. } = &pending.question;
+        let of_child = *qtype == RecordType::DS && clean.soa.as_ref().is_some_and(|soa| soa.owner == *name);
+        let goal = self.goal(pending.goal);
+        let zone = goal.at().map(|at| at.cut.zone.clone()).filter(|zone| zone.label_count() + 1 < name.label_count());
+        of_child && !goal.is_forwarded() && zone.is_some_and(|zone| goal.minimised.resume(&zone))
     }
 
     /// The name is an alias: goes on with the target.

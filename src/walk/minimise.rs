@@ -66,6 +66,15 @@ impl Minimised {
         self.steps += 1;
     }
 
+    /// Shows one label after the other below `zone`, whose servers have seen everything; false when it did so before.
+    pub fn resume(&mut self, zone: &Name) -> bool {
+        let resumes = self.mode == Minimisation::Off && self.steps == 0;
+        if resumes {
+            (self.mode, self.shown, self.steps) = (Minimisation::Relaxed, zone.label_count(), 1);
+        }
+        resumes
+    }
+
     /// Shows everything from now on.
     pub fn give_up(&mut self) {
         self.mode = Minimisation::Off;

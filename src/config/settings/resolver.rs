@@ -76,5 +76,8 @@ section! {
         /// A hosts file, such as `/etc/hosts`, that is read at the start: each line has an address and its names.
         /// Addresses are found by name and names by address. Empty is none.
         hosts: String = String::new();
+        /// Names that are said not to exist, with all names below them that have no records above: NXDOMAIN with EDE 15
+        /// (Blocked). It is the name that is asked for that counts, not one that its aliases lead to.
+        blocked: Vec<Name> = Vec::new();
     }
 }
