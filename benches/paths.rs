@@ -2,6 +2,9 @@
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on should stop")]
 
 #[expect(dead_code, reason = "of the simulator a benchmark needs the calm part")]
+#[path = "../tests/sim/oddity.rs"]
+mod oddity;
+#[expect(dead_code, reason = "of the simulator a benchmark needs the calm part")]
 #[path = "../tests/common/resolver.rs"]
 mod resolver;
 #[expect(dead_code, reason = "of the simulator a benchmark needs the calm part")]

@@ -3,6 +3,9 @@
 #![expect(unsafe_code, reason = "an allocator that counts has to implement an unsafe trait")]
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
+#[expect(dead_code, reason = "of the simulator a count of allocations needs the calm part")]
+#[path = "sim/oddity.rs"]
+mod oddity;
 #[expect(dead_code, reason = "of the simulator this needs the calm part")]
 #[path = "common/resolver.rs"]
 mod resolver;

@@ -57,6 +57,8 @@ pub struct ServerState {
     pub edns: Support,
     /// Whether it answers over TCP (RFC 7766).
     pub tcp: Support,
+    /// Whether it answers over UDP; `No` when TCP alone has brought an answer.
+    pub udp: Support,
     /// What it has to do with cookies (RFC 7873).
     pub cookies: Cookies,
     /// Zones for which it was found lame.
@@ -195,6 +197,11 @@ impl Servers {
         self.update(addr, |record| record.tcp = Seen::new(true, now));
     }
 
+    /// It answered over TCP, after nothing had come over UDP; or something did come over UDP.
+    pub fn udp_works(&self, addr: IpAddr, works: bool, now: Time) {
+        self.update(addr, |record| record.udp = Seen::new(works, now));
+    }
+
     /// It could not be reached over TCP.
     pub fn tcp_broken(&self, addr: IpAddr, now: Time) {
         self.update(addr, |record| record.tcp = Seen::new(false, now));
@@ -277,6 +284,7 @@ struct Record {
     /// How often in a row it refused EDNS.
     edns_refusals: u8,
     tcp: Seen,
+    udp: Seen,
     cookies: cookies::Seen,
     lame: SmallVec<[(Name, Time); 0]>,
 }
@@ -296,6 +304,7 @@ impl Record {
             rests_until: pace.rests_until.filter(|until| *until > now),
             edns: self.edns.at(now),
             tcp: self.tcp.at(now),
+            udp: self.udp.at(now),
             cookies: self.cookies.at(now),
             lame: if self.lame.is_empty() { SmallVec::new() } else { lame.map(|(zone, _)| zone.clone()).collect() },
             first: None,

@@ -109,7 +109,7 @@ fn found(verdict: &Verdict) -> usize {
 fn fault(wrong: &Wrong) -> usize {
     match wrong {
         Wrong::Rcode { rcode } => text(rcode),
-        Wrong::UpwardReferral { to } => to.heap_bytes(),
+        Wrong::UpwardReferral { to } | Wrong::OtherZone { serves: to } => to.heap_bytes(),
         _ => 0,
     }
 }

@@ -46,6 +46,8 @@ pub enum AskWhy {
     TcpAfterNearMiss,
     /// It stayed silent over UDP.
     TcpAfterSilence,
+    /// It was silent over UDP a while ago, and answered over TCP.
+    TcpAsBefore,
     /// The server did not understand EDNS (RFC 6891 §7).
     WithoutEdns,
     /// The server wants to be shown the cookie that it has just given (RFC 7873 §5.3).
@@ -71,6 +73,7 @@ impl fmt::Display for AskWhy {
             Self::TcpAfterTruncation => "again over TCP, as the answer over UDP was truncated",
             Self::TcpAfterNearMiss => "again over TCP, as a reply over UDP almost matched",
             Self::TcpAfterSilence => "again over TCP, as nothing came over UDP",
+            Self::TcpAsBefore => "over TCP at once, as nothing came over UDP a while ago",
             Self::WithoutEdns => "again without EDNS, which the server does not understand",
             Self::FreshCookie => "again with the cookie that the server has just given",
             Self::TcpAfterBadCookie => "again over TCP, as the server does not accept its own cookie",
@@ -198,6 +201,8 @@ pub enum Unreachable {
     CaseMismatch,
     /// The reply over UDP had the right id and question, and not our cookie.
     NoCookie,
+    /// Many packets came over UDP that were almost its reply.
+    NearMisses,
     /// As many queries as may be are on their way to it already.
     Crowded,
 }
@@ -213,6 +218,7 @@ impl fmt::Display for Unreachable {
             Self::Garbage => "what it sent is no reply to the question",
             Self::CaseMismatch => "its reply did not keep the case of the question",
             Self::NoCookie => "its reply did not show our cookie",
+            Self::NearMisses => "many packets came that were almost its reply: somebody guesses",
             Self::Crowded => "as many queries as may be are on their way to it already (queries_per_server)",
         })
     }
@@ -401,13 +407,18 @@ pub enum Wrong {
         /// The zone to which it referred.
         to: Name,
     },
+    /// It denies what it was asked in the name of a zone above: it does not serve the zone (lame delegation).
+    OtherZone {
+        /// The zone that it serves.
+        serves: Name,
+    },
     /// It answers from somebody else's data: RA without AA.
     Recursive,
     /// It was asked to do the looking up, and refers to others.
     NotRecursive,
     /// Neither an answer nor a referral nor a denial.
     Empty,
-    /// A denial of the type without the SOA record that belongs to it (RFC 2308 §2.2).
+    /// A denial of the type, or without authority of the name, that lacks the SOA record which belongs to it (RFC 2308 §2).
     Bare,
     /// The answer was there, but damaged or beyond the limits.
     Unusable,
@@ -437,10 +448,11 @@ impl fmt::Display for Wrong {
             Self::UpwardReferral { to } => {
                 write!(f, "is lame: it refers to {to} instead of answering for its zone")
             }
+            Self::OtherZone { serves } => write!(f, "is lame: it denies in the name of {serves}"),
             Self::Recursive => f.write_str("is lame: it answers without authority, from recursion"),
             Self::NotRecursive => f.write_str("is no forwarder: it refers to others instead of looking the name up"),
             Self::Empty => f.write_str("is lame: it gave neither an answer nor a referral"),
-            Self::Bare => f.write_str("denied the type and gave no SOA record"),
+            Self::Bare => f.write_str("gave a denial without a SOA record"),
             Self::Unusable => f.write_str("gave an answer that cannot be used"),
             Self::Truncated => f.write_str("truncated its answer and gave no whole one"),
             Self::Avoided { why } => write!(f, "is not asked: {why}"),

@@ -35,6 +35,7 @@ pub(super) async fn exchange(
     ignored: &mut Vec<Ignored>,
 ) -> Outcome {
     let peer = upstream.peer(ask.server);
+    let mut misses = 0;
     let mut line = dial(upstream, peer, query, now).map_err(|error| unreachable(&error))?;
     loop {
         let sent = match line.come(deadline).await {
@@ -69,6 +70,11 @@ pub(super) async fn exchange(
                 Ok((_, Err(other))) => {
                     upstream.guesses.note();
                     note(ignored, other);
+                    misses += 1;
+                    // Somebody guesses, and the reply may be lost among his packets.
+                    if misses >= ask.near_misses {
+                        return Err(Unreachable::NearMisses);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

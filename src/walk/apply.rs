@@ -37,9 +37,7 @@ impl Walk {
                 self.again(pending, pending.how.transport, AskWhy::WithoutEdns);
             }
             // A minimised question shows where the zone cuts are and nothing else.
-            Verdict::Answer { .. } | Verdict::NoData | Verdict::Wrong(Wrong::Bare) if pending.minimised => {
-                self.deeper(id, turn);
-            }
+            ref verdict if pending.minimised && judge::shows_no_cut(verdict, &clean) => self.deeper(id, turn),
             Verdict::Wrong(wrong) => self.wrong(pending, wrong, clean, turn),
             Verdict::Referral { .. } => self.refer(pending, &clean, turn),
             Verdict::NxDomain if pending.minimised && self.goal(id).minimised.believes_denial() => {
@@ -84,28 +82,21 @@ impl Walk {
             return self.again(pending, pending.how.transport, AskWhy::FullAfterTrouble);
         }
         let Some(at) = self.goal(pending.goal).at() else { return };
-        if matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::Recursive | Wrong::Empty) {
+        if matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::OtherZone { .. } | Wrong::Recursive | Wrong::Empty) {
             turn.around.servers.lame(pending.server.addr, &at.cut.zone, now);
         }
+        at.tried(&pending.server).complains = clean.complains() && pending.how.edns;
+        let verdict = judge::last_resort(&wrong, &clean);
         // Two servers that agree are believed (RFC 2308 §2.2).
-        let agreed = wrong == Wrong::Bare && at.problems.iter().any(|(_, known)| *known == Wrong::Bare);
-        if let Some(verdict) = judge::last_resort(&wrong, &clean) {
+        let said_before = at.last_resort.as_ref().is_some_and(|last| Some(&last.verdict) == verdict.as_ref());
+        let agreed = wrong == Wrong::Bare && said_before && at.problems.iter().any(|(_, known)| *known == Wrong::Bare);
+        if let Some(verdict) = verdict {
             at.last_resort.get_or_insert_with(|| Box::new(LastResort { pending: pending.clone(), clean, verdict }));
         }
         at.problem(&pending.server, wrong, true);
         if agreed {
             self.take_last_resort(pending.goal, turn);
         }
-    }
-
-    /// Takes a faulty reply for want of a better one; false if there is none.
-    pub(super) fn take_last_resort(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
-        let Some(last) = self.goal(id).at().and_then(|at| at.last_resort.take()) else { return false };
-        let LastResort { pending, clean, verdict } = *last;
-        let event = Event::LastResort { ask: pending.id.0, server: pending.server.clone(), verdict: verdict.clone() };
-        self.note(turn, id, event);
-        self.apply(&pending, clean, verdict, turn);
-        true
     }
 
     /// The whole answer came.

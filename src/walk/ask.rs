@@ -32,6 +32,8 @@ pub struct Ask {
     pub cd: bool,
     /// Whether a reply must repeat the case of the question.
     pub check_case: bool,
+    /// How many packets over UDP that are almost the reply end the listening, at least 1.
+    pub near_misses: usize,
     /// How long to listen at most.
     pub give_up: Duration,
 }

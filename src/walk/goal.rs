@@ -147,6 +147,17 @@ pub(super) struct Tried {
     pub(super) out: bool,
     /// Whether it was silent so often before that it gets one try (RFC 9520 §3.2).
     pub(super) rested: bool,
+    /// Whether it complained of a query with EDNS, and of nothing that could be left out of that.
+    pub(super) complains: bool,
+    /// Whether its replies over UDP do not keep the case of the question.
+    pub(super) loses_case: bool,
+}
+
+impl Tried {
+    fn new(server: ServerAt) -> Self {
+        let (over_tcp, out, rested, complains, loses_case) = Default::default();
+        Self { server, times: 0, over_tcp, out, rested, complains, loses_case }
+    }
 }
 
 /// In which way a server is asked.
@@ -286,7 +297,7 @@ impl AtZone {
     /// The record of what was tried with a server.
     pub(super) fn tried(&mut self, server: &ServerAt) -> &mut Tried {
         let at = self.tried.iter().position(|tried| tried.server.addr == server.addr).unwrap_or_else(|| {
-            self.tried.push(Tried { server: server.clone(), times: 0, over_tcp: false, out: false, rested: false });
+            self.tried.push(Tried::new(server.clone()));
             self.tried.len() - 1
         });
         &mut self.tried[at]
@@ -325,6 +336,19 @@ impl AtZone {
             |tried: &&Tried| tried.times > 0 && !tried.over_tcp && !tried.out && !tried.rested && may_be(&tried.server);
         let silent = self.tried.iter().find(silent);
         silent.map(|tried| tried.server.clone())
+    }
+
+    /// Whether it makes sense to mix the case of a question: a server that loses it, and did not do TCP when it was asked for
+    /// that reason, is asked as others are who mix nothing.
+    pub(super) fn keeps_case(&mut self, server: &ServerAt) -> bool {
+        !self.tried(server).loses_case
+    }
+
+    /// A server that complained of a query with EDNS and was not asked without, if there is one.
+    pub(super) fn complaining(&mut self) -> Option<ServerAt> {
+        let tried = self.tried.iter_mut().find(|tried| tried.complains)?;
+        tried.complains = false;
+        Some(tried.server.clone())
     }
 
     /// Another question goes to the same zone: everybody who is not out has all tries again.

@@ -83,7 +83,7 @@ impl Walk {
                     aa: clean.aa,
                     late: pending.late,
                     cookie,
-                    verdict: shown(&verdict, &pending),
+                    verdict: shown(&verdict, &pending, &clean),
                 };
                 self.note(turn, pending.goal, event);
                 for how in broken {
@@ -123,9 +123,16 @@ impl Walk {
         Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
         clean.cookie_refused = pending.cookie.is_some() && !cookie;
         let verdict = if pending.forwarded {
-            judge::forwarder(&pending.zone, &pending.question, &clean)
+            judge::forwarder(&pending.question, &clean)
         } else {
             judge::reply(&pending.question, &clean)
+        };
+        // It was asked without.
+        let verdict = match verdict {
+            Verdict::Wrong(Wrong::NoEdns) if !pending.how.edns => {
+                Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(clean.rcode).into_owned() })
+            }
+            verdict => verdict,
         };
         (clean, verdict, dropped)
     }
@@ -156,7 +163,12 @@ impl Walk {
             self.note(turn, pending.goal, event);
         }
         match why {
-            Unreachable::CaseMismatch => return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss),
+            Unreachable::CaseMismatch | Unreachable::NearMisses => {
+                if let Some(at) = self.goal(pending.goal).at() {
+                    at.tried(&pending.server).loses_case |= why == Unreachable::CaseMismatch;
+                }
+                return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
+            }
             Unreachable::NoCookie => return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNoCookie),
             _ => {}
         }
@@ -165,8 +177,13 @@ impl Walk {
             silent(turn, pending);
             self.reached(pending.server.addr, false);
         }
-        // Silence may be loss and is tried again; a refusal would be repeated.
-        let out = why != Unreachable::Timeout || pending.how.transport == Transport::Tcp;
+        // Silence may be loss and is tried again; a refusal would be repeated. Who does without TCP is not lost because
+        // somebody guesses: the next query leaves from another port.
+        let transport = pending.how.transport;
+        let out = match transport {
+            Transport::Udp => why != Unreachable::Timeout,
+            Transport::Tcp => pending.how.why != AskWhy::TcpAfterNearMiss,
+        };
         if let Some(at) = self.goal(pending.goal).at() {
             at.problem(&pending.server, wrong, out);
         }
@@ -190,9 +207,6 @@ fn silent(turn: &Turn<'_, '_>, pending: &Pending) {
 }
 
 /// What the trace shows: a minimised question that found no cut says so.
-fn shown(verdict: &Verdict, pending: &Pending) -> Verdict {
-    match verdict {
-        Verdict::Answer { .. } | Verdict::NoData | Verdict::Wrong(Wrong::Bare) if pending.minimised => Verdict::Deeper,
-        other => other.clone(),
-    }
+fn shown(verdict: &Verdict, pending: &Pending, clean: &Clean) -> Verdict {
+    if pending.minimised && judge::shows_no_cut(verdict, clean) { Verdict::Deeper } else { verdict.clone() }
 }

@@ -10,7 +10,7 @@ use crate::dnssec;
 use crate::trace::{AskWhy, GoalId, Limit, Purpose, Source, Transport, Verdict};
 use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
-use super::goal::{Denied, Found, Pending};
+use super::goal::{Denied, Found, How, Pending};
 use super::outcome::Failure;
 use super::scrub::Clean;
 use super::zone::limit_event;
@@ -161,7 +161,18 @@ impl Walk {
         if pending.how.transport == Transport::Tcp {
             servers.tcp_works(pending.server.addr, turn.now);
         }
-        if pending.how.edns && clean.edns {
+        match pending.how {
+            How { transport: Transport::Tcp, why: AskWhy::TcpAfterSilence, .. } => {
+                servers.udp_works(pending.server.addr, false, turn.now);
+            }
+            // It is not silent but slow, or packets get lost.
+            How { transport: Transport::Udp, .. } if pending.late => {
+                servers.udp_works(pending.server.addr, true, turn.now);
+            }
+            _ => {}
+        }
+        // Who complains of a query may have sent its OPT record back unread.
+        if pending.how.edns && clean.edns && !clean.complains() {
             servers.edns_works(pending.server.addr, turn.now);
         }
         if pending.how.why == AskWhy::WithoutCookie && !matches!(verdict, Verdict::Wrong(_)) {

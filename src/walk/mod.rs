@@ -24,6 +24,7 @@ mod local_root;
 mod private;
 mod prove;
 mod refresh;
+mod resort;
 mod route;
 mod sentinel;
 mod servers;

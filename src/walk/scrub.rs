@@ -26,7 +26,7 @@ pub struct Clean {
     pub aa: bool,
     /// Recursion available.
     pub ra: bool,
-    /// Truncated.
+    /// Truncated: it says so, or ends within its answer or authority section.
     pub tc: bool,
     /// Whether the reply had an OPT record.
     pub edns: bool,
@@ -52,6 +52,10 @@ pub struct Clean {
     pub glue: Vec<(Name, IpAddr)>,
     /// The owner of an NS set that does not lead down.
     pub sideways: Option<Name>,
+    /// The same, when it lies above the zone that was asked.
+    pub upward: Option<Name>,
+    /// The zone above the one that was asked in whose name the reply denies.
+    pub above: Option<Name>,
 }
 
 /// Where the aliases of one reply lead.
@@ -98,8 +102,11 @@ pub fn reply(
     let mut dropped = damaged(&reply.damage);
     let any_sig = asked.qtype == RecordType::RRSIG;
     let mut answer = sets(zone, reply.answer, any_sig, limits, &mut dropped);
-    let above = reply.authority.iter().find(|record| record.rtype == RecordType::NS && zone.is_below(&record.owner));
-    let above = above.map(|record| record.owner.clone());
+    let above = |rtype| {
+        let above = reply.authority.iter().find(|record| record.rtype == rtype && zone.is_below(&record.owner));
+        above.map(|record| record.owner.clone())
+    };
+    let (upward, above) = (above(RecordType::NS), above(RecordType::SOA));
     let authority = sets(zone, reply.authority, false, limits, &mut dropped);
     let (mut chain, end, chain_end) = follow(asked, &mut answer, &mut dropped, may_follow);
     let own = end == asked.name || asked.qtype != RecordType::CNAME && may_follow(&end);
@@ -108,17 +115,20 @@ pub fn reply(
         RecordType::ANY => take_all(&mut answer, &end, &mut chain),
         qtype => take(&mut answer, &end, qtype),
     };
-    let cut = |damage: &Damage| matches!(damage, Damage::CutShort { section: Section::Answer, .. });
+    // RFC 2181 §9: of a set that was cut nobody knows how much is missing. What is additional may be.
+    let cut =
+        |damage: &Damage| matches!(damage, Damage::CutShort { section: Section::Answer | Section::Authority, .. });
+    let is_cut = reply.damage.iter().any(cut);
     let unusable =
         |gone: &Dropped| gone.owner == end && matches!(gone.why, DropWhy::OverLimit { .. } | DropWhy::Damaged { .. });
-    let spoilt = found.is_none() && chain.is_empty() && (dropped.iter().any(unusable) || reply.damage.iter().any(cut));
+    let spoilt = found.is_none() && chain.is_empty() && dropped.iter().any(unusable);
     let leftover = if chain.is_empty() || found.is_some() { DropWhy::NotAsked } else { DropWhy::BehindAlias };
     dropped.extend(answer.iter().map(|set| gone(set, leftover)));
     let mut clean = Clean {
         rcode: reply.rcode,
         aa: reply.flags.aa(),
         ra: reply.flags.ra(),
-        tc: reply.flags.tc(),
+        tc: reply.flags.tc() || is_cut,
         edns: reply.edns.is_some(),
         cookie_refused: false,
         chain,
@@ -130,7 +140,9 @@ pub fn reply(
         proof: Vec::new(),
         referral: None,
         glue: Vec::new(),
-        sideways: above,
+        sideways: upward.clone(),
+        upward,
+        above,
     };
     clean.take_authority(zone, asked, authority, &mut dropped);
     clean.take_ds(asked, &mut dropped);
@@ -142,6 +154,12 @@ impl Clean {
     /// The addresses that came along for a name server.
     pub(super) fn addresses_of(&self, name: &Name) -> impl Iterator<Item = IpAddr> {
         self.glue.iter().filter(move |(owner, _)| owner == name).map(|(_, addr)| *addr)
+    }
+
+    /// Whether the server says that it does not understand the query.
+    #[must_use]
+    pub fn complains(&self) -> bool {
+        matches!(self.rcode, ResponseCode::FormErr | ResponseCode::NotImp | ResponseCode::BADVERS)
     }
 
     fn take_authority(&mut self, zone: &Name, asked: &Question, sets: Vec<RrSet>, dropped: &mut Vec<Dropped>) {

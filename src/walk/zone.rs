@@ -7,9 +7,7 @@ use smallvec::SmallVec;
 
 use crate::cache::{Cache, NameServer, ServerState, Support};
 use crate::time::Time;
-use crate::trace::{
-    AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Unreachable, Wrong,
-};
+use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Wrong};
 use crate::wire::{Name, Question, RecordType, edns};
 
 use super::ask::{Ask, AskId};
@@ -26,8 +24,9 @@ const LISTEN_ON: Duration = Duration::from_millis(1200);
 const TCP_LEAST: Duration = Duration::from_millis(1000);
 /// The least patience with a forwarder: it may have to ask several servers itself, and then be as slow as all of them.
 const FORWARD_LEAST: Duration = Duration::from_millis(1500);
-/// Servers that are asked over TCP at once when all were silent over UDP.
-const TCP_AT_ONCE: usize = 3;
+/// Packets that are almost the reply, after which it is not waited for any more but asked for over TCP: in a flood of guesses
+/// the socket has no room for it.
+const MOST_GUESSES: usize = 16;
 /// The longest patience over TCP.
 const TCP_MOST: Duration = Duration::from_secs(3);
 /// The longest patience with a server that has never answered: its replies still count when they are late.
@@ -63,28 +62,9 @@ impl Walk {
         if self.look_up_servers(id, turn) {
             return;
         }
-        if self.goal(id).at().is_some_and(|at| at.waits.is_empty()) && !self.ask_silent(id, turn) {
-            self.no_server_left(id, turn);
+        if self.goal(id).at().is_some_and(|at| at.waits.is_empty()) {
+            self.resort(id, turn);
         }
-    }
-
-    /// Asks servers that were silent over UDP once more, over TCP; false if there is none. Several at once: where all are
-    /// dead nobody waits for one after the other, and where packets get lost the first connection that stands counts.
-    fn ask_silent(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
-        let mut asked = 0;
-        while asked < TCP_AT_ONCE {
-            let Some(at) = self.goal(id).at() else { break };
-            // Where there is a fallback, it comes sooner than what may only be slow.
-            let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
-            let servers = turn.around.servers;
-            let tcp = |server: &ServerAt| servers.state(server.addr, turn.now).tcp != Support::No;
-            let Some(server) = at.silent_over_udp(tcp).filter(|_| !has_fallback) else { break };
-            let how = How { transport: Transport::Tcp, edns: true, cookie: true, why: AskWhy::TcpAfterSilence };
-            let state = servers.state(server.addr, turn.now);
-            self.send(id, (server, &state), how, ChoiceWhy::Same, turn);
-            asked += 1;
-        }
-        asked > 0
     }
 
     /// Asks the best server that may still be asked; false if there is none.
@@ -114,7 +94,12 @@ impl Walk {
             false if last_try && hidden => AskWhy::FullAfterTrouble,
             false => AskWhy::Full,
         };
-        self.send(id, (server, &state), How { transport: Transport::Udp, edns, cookie: true, why }, choice, turn);
+        // Nobody waits three times in vain for who is known to answer over TCP alone.
+        let (transport, why) = match (state.udp, state.tcp) {
+            (Support::No, Support::Yes) => (Transport::Tcp, AskWhy::TcpAsBefore),
+            _ => (Transport::Udp, why),
+        };
+        self.send(id, (server, &state), How { transport, edns, cookie: true, why }, choice, turn);
         true
     }
 
@@ -200,7 +185,7 @@ impl Walk {
     }
 
     /// Sends the next question to a server, of which `state` is known.
-    fn send(
+    pub(super) fn send(
         &mut self,
         id: GoalId,
         (server, state): (ServerAt, &ServerState),
@@ -213,8 +198,7 @@ impl Walk {
         if let Err(limit) = self.budget.spend_query(&settings.limits, turn.now) {
             return self.over_limit(CLIENT, limit, turn);
         }
-        let ask = AskId(self.next_ask);
-        self.next_ask += 1;
+        let ask = self.next_id();
         let goal = self.goal(id);
         let (question, minimised) = goal.minimised.question(&goal.current, &settings.limits);
         let forwarded = goal.is_forwarded();
@@ -223,7 +207,7 @@ impl Walk {
         let port = at.route.as_ref().and_then(|route| route.port(server.addr)).unwrap_or(settings.port);
         let attempt = at.attempt(&server, how.transport);
         // Over TCP nobody off the path can forge, so the case need not carry entropy.
-        let check_case = settings.case_randomisation && how.transport == Transport::Udp;
+        let check_case = settings.case_randomisation && how.transport == Transport::Udp && at.keeps_case(&server);
         let sent = if check_case { turn.around.dice.mix_case(&question) } else { question.clone() };
         let patience = patience(state, how.transport).max(if forwarded { FORWARD_LEAST } else { Duration::ZERO });
         let event = Event::Asked {
@@ -252,6 +236,7 @@ impl Walk {
             // RFC 6840 §5.9: who checks by himself, or whose client does, wants to see what fails the check of others.
             cd: forwarded && (!self.checking || validates),
             check_case,
+            near_misses: settings.limits.near_misses.max(MOST_GUESSES),
             give_up: patience + LISTEN_ON,
         });
         self.pending.push(Pending {
@@ -269,6 +254,11 @@ impl Walk {
             late_at: turn.now + patience,
             late: false,
         });
+    }
+
+    fn next_id(&mut self) -> AskId {
+        self.next_ask += 1;
+        AskId(self.next_ask - 1)
     }
 
     /// Looks up addresses of servers that have none yet; true if that may help.
@@ -401,35 +391,6 @@ impl Walk {
         let known = at.found.iter().any(|(server, _)| *server == name);
         at.failed_lookups += u32::from(paid && found.is_empty() && !other_family && !known);
         at.found.extend(found.into_iter().map(|addr| (name.clone(), addr)));
-    }
-
-    /// Nobody is left to ask: says who was at fault.
-    fn no_server_left(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
-        if self.take_last_resort(id, turn) {
-            return;
-        }
-        let silent = |pending: &Pending| {
-            let wrong = Wrong::Unreachable { how: Unreachable::Timeout, transport: pending.how.transport };
-            (pending.server.clone(), wrong)
-        };
-        let silent: Vec<_> = self.pending.iter().filter(|pending| pending.goal == id).map(silent).collect();
-        if let Some(at) = self.goal(id).at() {
-            silent.into_iter().for_each(|(server, wrong)| at.problem(&server, wrong, false));
-        }
-        if self.fall_back(id, turn) {
-            return;
-        }
-        let Some(at) = self.goal(id).at() else { return };
-        let zone = at.cut.zone.clone();
-        let failure = match at.cycle.take() {
-            _ if !at.problems.is_empty() => Failure::Servers { zone, problems: std::mem::take(&mut at.problems) },
-            Some((name, zone)) => Failure::Cycle { name, zone },
-            None => {
-                let servers = at.cut.servers.iter().map(|server| server.name.clone()).collect();
-                Failure::NoAddress { zone, servers }
-            }
-        };
-        self.fail(id, failure, turn);
     }
 }
 

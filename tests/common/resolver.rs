@@ -153,11 +153,14 @@ pub(crate) fn query_bytes(ask: &Ask, id: u16) -> Vec<u8> {
     query
 }
 
+/// Packets that a socket has room for, by the usual 212,992 octets of Linux.
+const ROOM: usize = 256;
+
 /// What upstream would make of `packets` that come after an ask with this id, over a path with this round trip.
 pub(crate) fn listen(ask: &Ask, id: u16, packets: Vec<Packet>, path: Duration) -> (Duration, Heard) {
     let round_trips = if ask.transport == Transport::Tcp { 2 } else { 1 };
     let mut ignored = Vec::new();
-    for mut packet in packets {
+    for mut packet in packets.into_iter().take(ROOM) {
         let rtt = path * round_trips + packet.delay;
         if rtt > ask.give_up {
             continue;
@@ -172,7 +175,12 @@ pub(crate) fn listen(ask: &Ask, id: u16, packets: Vec<Packet>, path: Duration) -
                 ignored.push(what);
                 return (rtt, Heard::Failed { ask: ask.id, why, ignored });
             }
-            Err(why) => ignored.push(why),
+            Err(why) => {
+                ignored.push(why);
+                if ask.transport == Transport::Udp && ignored.len() >= ask.near_misses {
+                    return (rtt, Heard::Failed { ask: ask.id, why: Unreachable::NearMisses, ignored });
+                }
+            }
         }
     }
     if ask.transport == Transport::Tcp && !ignored.is_empty() {

@@ -91,6 +91,8 @@ pub(crate) struct Said {
     pub(crate) question: Option<Question>,
     pub(crate) records: Vec<(Section, Record)>,
     pub(crate) raw: Option<Vec<u8>>,
+    /// Octets that are missing at the end.
+    pub(crate) cut: usize,
 }
 
 impl Said {
@@ -105,6 +107,7 @@ impl Said {
             question: None,
             records: Vec::new(),
             raw: None,
+            cut: 0,
         }
     }
 }
@@ -228,6 +231,7 @@ impl Server {
             "no-edns" => said.edns = false,
             "wrong-id" => said.wrong_id = true,
             "lower-case" => said.lower_case = true,
+            "cut" => said.cut = rest.parse().unwrap(),
             "question" => said.question = Some(question(rest)),
             "answer" => said.records.push((Section::Answer, record(rest))),
             "authority" => said.records.push((Section::Authority, record(rest))),

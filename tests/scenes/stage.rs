@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rootwalk::lab::{Lab, Packet, Reaction};
 use rootwalk::time::Time;
-use rootwalk::trace::Transport;
-use rootwalk::walk::WalkSettings;
+use rootwalk::trace::{RouteKind, Transport};
 use rootwalk::walk::ask::{Ask, Heard};
 use rootwalk::walk::minimise::Minimisation;
+use rootwalk::walk::{Route, WalkSettings};
 use rootwalk::wire::{Edns, Name, Writer};
 
 use super::resolver::{self, listen, query_bytes, refused};
@@ -106,6 +107,8 @@ impl Stage {
                     let (name, addr) = value.split_once(' ').expect("a name and an address");
                     hints.entry(super::script::name(name)).or_default().push(addr.parse().expect("an address"));
                 }
+                "forward" => settings.routes.0.push(route(RouteKind::Forward, value)),
+                "stub" => settings.routes.0.push(route(RouteKind::Stub, value)),
                 "case" => settings.case_randomisation = value == "on",
                 "cookies" => settings.cookies = value == "on",
                 "ipv4" => settings.ipv4 = value == "on",
@@ -161,6 +164,15 @@ impl Stage {
     }
 }
 
+/// A zone, its servers, and what else is said of them.
+fn route(kind: RouteKind, text: &str) -> Arc<Route> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let servers: Vec<(IpAddr, Option<u16>)> =
+        words.iter().filter_map(|word| Some((word.parse().ok()?, None))).collect();
+    let route = Route::new(kind, super::script::name(words[0]), &servers);
+    Arc::new(Route { prime: words.contains(&"prime"), fallback: words.contains(&"fallback"), ..route })
+}
+
 impl Said {
     fn packet(&self, ask: &Ask) -> Packet {
         let mut bytes = Vec::new();
@@ -179,6 +191,7 @@ impl Said {
             writer.opt(&Edns { version: 0, udp_size: 1232, dnssec_ok: true, options: Vec::new() });
         }
         writer.finish();
+        bytes.truncate(bytes.len() - self.cut);
         Packet { delay: Duration::from_millis(self.delay_ms), bytes: self.raw.clone().unwrap_or(bytes) }
     }
 }

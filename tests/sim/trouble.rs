@@ -12,6 +12,8 @@ use rootwalk::wire::{
     DNSClass, Flags, Name, Question, Record, RecordType, Reply, ResponseCode, RrSet, Section, Writer,
 };
 
+use super::oddity::{ODDITIES, Oddity};
+
 /// The address to which liars lead: nobody is there, and nothing about it may be kept.
 pub(crate) const TRAP: [u8; 4] = [6, 6, 6, 6];
 
@@ -59,6 +61,8 @@ pub(crate) enum Trouble {
     Empty,
     /// Answers as a resolver does: RA and no AA.
     Recursive,
+    /// What is odd in a way of its own: the data is right.
+    Odd(Oddity),
 }
 
 const TROUBLES: [Trouble; 23] = [
@@ -90,7 +94,8 @@ const TROUBLES: [Trouble; 23] = [
 impl Trouble {
     /// One of them.
     pub(crate) fn any(rng: &mut StdRng) -> Self {
-        TROUBLES[rng.random_range(0..TROUBLES.len())]
+        let nth = rng.random_range(0..TROUBLES.len() + ODDITIES.len());
+        TROUBLES.get(nth).copied().unwrap_or_else(|| Self::Odd(ODDITIES[nth - TROUBLES.len()]))
     }
 }
 
@@ -113,6 +118,9 @@ fn points(owner: Name, rtype: RecordType, to: &Name) -> Record {
 
 /// Spoils the packets of a server that is asked `ask` under `id`.
 pub(crate) fn spoil(trouble: Trouble, ask: &Ask, id: u16, packets: &mut Vec<Packet>) {
+    if let Trouble::Odd(oddity) = trouble {
+        return oddity.spoil(ask, id, packets);
+    }
     let udp = ask.transport == Transport::Udp;
     let says = |rcode| vec![message(id, Flags::default(), rcode, &ask.question, &[])];
     match trouble {
@@ -274,7 +282,13 @@ fn guess(id: u16, question: &Question) -> Packet {
     message(id, Flags::default().with_aa(true), ResponseCode::NoError, question, &[(Section::Answer, set)])
 }
 
-fn message(id: u16, flags: Flags, rcode: ResponseCode, question: &Question, sets: &[(Section, RrSet)]) -> Packet {
+pub(crate) fn message(
+    id: u16,
+    flags: Flags,
+    rcode: ResponseCode,
+    question: &Question,
+    sets: &[(Section, RrSet)],
+) -> Packet {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(id, flags.with_qr(true).with_rcode(rcode), &mut bytes);
     writer.question(question);

@@ -13,6 +13,7 @@ use rootwalk::walk::Walk;
 use rootwalk::walk::ask::{Ask, Heard};
 use rootwalk::wire::{Question, Record, RecordType, Reply, text};
 
+use super::oddity::Oddity;
 use super::resolver::{Ended, Resolver, listen, query_bytes, refused, settings};
 use super::trouble::{self, Forgery, Trouble, forge};
 
@@ -102,6 +103,12 @@ impl<'l> World<'l> {
         self.weather.loss = loss;
     }
 
+    /// The same with servers that are all odd in one way.
+    pub(crate) fn with_oddity(mut self, oddity: Oddity) -> Self {
+        self.weather.troubles.values_mut().for_each(|trouble| *trouble = Trouble::Odd(oddity));
+        self
+    }
+
     /// Resolves one question and moves the time on.
     pub(crate) fn resolve(&mut self, question: &Question) -> Ended {
         let Self { resolver, weather } = self;
@@ -128,12 +135,14 @@ impl Weather<'_> {
         let nth = self.counts.entry((addr, transport)).or_default();
         *nth += 1;
         let trouble = self.troubles.get(&addr).copied().unwrap_or(Trouble::None);
+        if matches!(trouble, Trouble::Odd(oddity) if oddity.refuses(transport)) {
+            return refused(ask, path);
+        }
         let reaction = self.lab.authority().react(addr, transport, &query_bytes(ask, id), *nth - 1);
         let mut packets = match reaction {
             None | Some(Reaction::Refused) => return refused(ask, path),
             Some(Reaction::Packets(packets)) => packets,
         };
-        trouble::spoil(trouble, ask, id, &mut packets);
         if let Some(forgery) = self.forgers.get(&addr) {
             let asked = &ask.question.name;
             packets.iter_mut().for_each(|packet| trouble::rewrite(packet, |reply| forge(*forgery, asked, reply)));
@@ -141,6 +150,8 @@ impl Weather<'_> {
         if self.twins {
             packets.iter_mut().for_each(|packet| trouble::rewrite(packet, twin_glue));
         }
+        // Last, as it may make what cannot be read and written again.
+        trouble::spoil(trouble, ask, id, &mut packets);
         let loss = if transport == Transport::Udp { self.loss } else { 0.0 };
         packets.retain(|_| !self.rng.random_bool(loss));
         listen(ask, id, packets, path)

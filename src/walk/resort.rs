@@ -1,0 +1,92 @@
+//! What is left when no server of a zone has given an answer that could be used: other ways to ask them, and replies with a
+//! fault for want of a better one.
+
+use crate::cache::Support;
+use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, ServerAt, Transport, Unreachable, Wrong};
+
+use super::goal::{AtZone, How, LastResort, Pending};
+use super::outcome::Failure;
+use super::{Turn, Walk};
+
+/// Servers that are asked over TCP at once when all were silent over UDP.
+const TCP_AT_ONCE: usize = 3;
+
+impl Walk {
+    /// Nobody is left who could be asked as others are.
+    pub(super) fn resort(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        if !self.ask_silent(id, turn) && !self.ask_plainly(id, turn) {
+            self.no_server_left(id, turn);
+        }
+    }
+
+    /// Asks servers that were silent over UDP once more, over TCP; false if there is none. Several at once: where all are
+    /// dead nobody waits for one after the other, and where packets get lost the first connection that stands counts.
+    fn ask_silent(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let mut asked = 0;
+        while asked < TCP_AT_ONCE {
+            let Some(at) = self.goal(id).at() else { break };
+            // Where there is a fallback, it comes sooner than what may only be slow.
+            let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
+            let servers = turn.around.servers;
+            let tcp = |server: &ServerAt| servers.state(server.addr, turn.now).tcp != Support::No;
+            let Some(server) = at.silent_over_udp(tcp).filter(|_| !has_fallback) else { break };
+            let how = How { transport: Transport::Tcp, edns: true, cookie: true, why: AskWhy::TcpAfterSilence };
+            let state = servers.state(server.addr, turn.now);
+            self.send(id, (server, &state), how, ChoiceWhy::Same, turn);
+            asked += 1;
+        }
+        asked > 0
+    }
+
+    /// Asks a server that has complained of a query with EDNS, in a reply with EDNS, without; false if there is none. Some
+    /// that do not know it send all of the query back (RFC 8906 §8.2.1); in a signed zone there is none of them.
+    fn ask_plainly(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        if self.validates(turn) && self.is_signed(id, turn) {
+            return false;
+        }
+        let Some(server) = self.goal(id).at().and_then(AtZone::complaining) else { return false };
+        let state = turn.around.servers.state(server.addr, turn.now);
+        let how = How { transport: Transport::Udp, edns: false, cookie: false, why: AskWhy::WithoutEdns };
+        self.send(id, (server, &state), how, ChoiceWhy::Same, turn);
+        true
+    }
+
+    /// Takes a faulty reply for want of a better one; false if there is none.
+    pub(super) fn take_last_resort(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let Some(last) = self.goal(id).at().and_then(|at| at.last_resort.take()) else { return false };
+        let LastResort { pending, clean, verdict } = *last;
+        let event = Event::LastResort { ask: pending.id.0, server: pending.server.clone(), verdict: verdict.clone() };
+        self.note(turn, id, event);
+        self.apply(&pending, clean, verdict, turn);
+        true
+    }
+
+    /// Nobody is left to ask: says who was at fault.
+    fn no_server_left(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        if self.take_last_resort(id, turn) {
+            return;
+        }
+        let silent = |pending: &Pending| {
+            let wrong = Wrong::Unreachable { how: Unreachable::Timeout, transport: pending.how.transport };
+            (pending.server.clone(), wrong)
+        };
+        let silent: Vec<_> = self.pending.iter().filter(|pending| pending.goal == id).map(silent).collect();
+        if let Some(at) = self.goal(id).at() {
+            silent.into_iter().for_each(|(server, wrong)| at.problem(&server, wrong, false));
+        }
+        if self.fall_back(id, turn) {
+            return;
+        }
+        let Some(at) = self.goal(id).at() else { return };
+        let zone = at.cut.zone.clone();
+        let failure = match at.cycle.take() {
+            _ if !at.problems.is_empty() => Failure::Servers { zone, problems: std::mem::take(&mut at.problems) },
+            Some((name, zone)) => Failure::Cycle { name, zone },
+            None => {
+                let servers = at.cut.servers.iter().map(|server| server.name.clone()).collect();
+                Failure::NoAddress { zone, servers }
+            }
+        };
+        self.fail(id, failure, turn);
+    }
+}

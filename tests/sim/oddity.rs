@@ -1,0 +1,183 @@
+//! Servers that are odd and do not lie: what they say is right, and not said as others say it. Whoever reads with care gets
+//! the answer from most of them, and from none of them a false one.
+
+use rootwalk::lab::Packet;
+use rootwalk::trace::Transport;
+use rootwalk::walk::ask::Ask;
+use rootwalk::wire::{Flags, Record, RecordType, Reply, ResponseCode, rcode};
+
+use super::resolver::query_bytes;
+use super::trouble::{message, rewrite};
+
+/// In which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Oddity {
+    /// FORMERR without OPT to every query with EDNS; in order without.
+    NoEdns,
+    /// Sends queries with EDNS back with FORMERR, their OPT record in it (RFC 8906 §8.2.1).
+    EchoesEdns,
+    /// BADVERS to every query with EDNS, whatever its version.
+    BadVersion,
+    /// A response code that is none for a server, and for each question another one.
+    StrangeCode,
+    /// Never sets AA.
+    NeverAa,
+    /// Sets AA, in referrals too.
+    AlwaysAa,
+    /// Sets RA, with AA where it has authority.
+    SaysRa,
+    /// TC over UDP, with the whole answer in it.
+    TruncatesWhole,
+    /// UDP packets end within a record, without TC.
+    CutsShort,
+    /// UDP packets of more than 512 octets get lost.
+    SmallOnly,
+    /// Nothing listens on TCP.
+    UdpOnly,
+    /// Nothing comes over UDP.
+    TcpOnly,
+    /// Octets behind the message.
+    Trailing,
+    /// No question in the reply.
+    NoQuestion,
+    /// The question twice.
+    TwoQuestions,
+    /// Sends queries back as they are.
+    Echoes,
+    /// The records of each section in reverse order.
+    Backwards,
+    /// Each record twice.
+    Twice,
+    /// All TTLs are 0.
+    ZeroTtl,
+    /// All TTLs have the top bit set (RFC 2181 §8).
+    NegativeTtl,
+    /// Owners and targets in capital letters.
+    Capitals,
+    /// Referrals without glue.
+    NoGlue,
+    /// The SOA record is left out.
+    NoSoa,
+    /// Class CHAOS for half of the records, beside the right ones.
+    OtherClass,
+}
+
+pub(crate) const ODDITIES: [Oddity; 24] = [
+    Oddity::NoEdns,
+    Oddity::EchoesEdns,
+    Oddity::BadVersion,
+    Oddity::StrangeCode,
+    Oddity::NeverAa,
+    Oddity::AlwaysAa,
+    Oddity::SaysRa,
+    Oddity::TruncatesWhole,
+    Oddity::CutsShort,
+    Oddity::SmallOnly,
+    Oddity::UdpOnly,
+    Oddity::TcpOnly,
+    Oddity::Trailing,
+    Oddity::NoQuestion,
+    Oddity::TwoQuestions,
+    Oddity::Echoes,
+    Oddity::Backwards,
+    Oddity::Twice,
+    Oddity::ZeroTtl,
+    Oddity::NegativeTtl,
+    Oddity::Capitals,
+    Oddity::NoGlue,
+    Oddity::NoSoa,
+    Oddity::OtherClass,
+];
+
+impl Oddity {
+    /// Whether nobody listens at all over a transport.
+    pub(crate) fn refuses(self, transport: Transport) -> bool {
+        self == Self::UdpOnly && transport == Transport::Tcp
+    }
+
+    /// Whether the answer can be had where all servers are like this, when nothing has to be proved. From some there is
+    /// none; others take so long to be understood that an Internet of them is not seen through in the time for one walk.
+    pub(crate) fn answers(self) -> bool {
+        let nothing =
+            matches!(self, Self::StrangeCode | Self::NoQuestion | Self::TwoQuestions | Self::Echoes | Self::NoGlue);
+        !nothing && !matches!(self, Self::BadVersion | Self::TcpOnly)
+    }
+
+    /// Makes the packets odd that answer `ask` under `id`.
+    pub(super) fn spoil(self, ask: &Ask, id: u16, packets: &mut Vec<Packet>) {
+        let udp = ask.transport == Transport::Udp;
+        let says = |code| vec![message(id, Flags::default(), code, &ask.question, &[])];
+        let all = |packets: &mut Vec<Packet>, change: &dyn Fn(&mut Reply)| {
+            packets.iter_mut().for_each(|packet| rewrite(packet, change));
+        };
+        match self {
+            Self::NoEdns if ask.edns.is_some() => *packets = says(ResponseCode::FormErr),
+            Self::EchoesEdns | Self::BadVersion if ask.edns.is_some() => {
+                let code = if self == Self::EchoesEdns { ResponseCode::FormErr } else { ResponseCode::BADVERS };
+                all(packets, &|reply| {
+                    reply.rcode = code;
+                    (reply.answer, reply.authority, reply.additional) = Default::default();
+                    reply.edns.clone_from(&ask.edns);
+                });
+                if self == Self::BadVersion {
+                    all(packets, &|reply| reply.edns.iter_mut().for_each(|edns| edns.options.clear()));
+                }
+            }
+            // What does not know EDNS does not send it.
+            Self::NoEdns | Self::EchoesEdns | Self::BadVersion => all(packets, &|reply| reply.edns = None),
+            Self::StrangeCode => {
+                let codes = [9, 11, 12, 15, 10, 16, 22];
+                let nth = ask.question.name.wire().len() % codes.len();
+                all(packets, &|reply| reply.rcode = rcode(codes[nth]));
+            }
+            Self::NeverAa => all(packets, &|reply| reply.flags = reply.flags.with_aa(false)),
+            Self::AlwaysAa => all(packets, &|reply| reply.flags = reply.flags.with_aa(true)),
+            Self::SaysRa => all(packets, &|reply| reply.flags = reply.flags.with_ra(true)),
+            Self::TruncatesWhole if udp => all(packets, &|reply| reply.flags = reply.flags.with_tc(true)),
+            Self::CutsShort if udp => packets.iter_mut().for_each(cut_short),
+            Self::SmallOnly if udp => packets.retain(|packet| packet.bytes.len() <= 512),
+            Self::TcpOnly if udp => packets.clear(),
+            Self::Trailing => packets.iter_mut().for_each(|packet| packet.bytes.extend([0xff; 7])),
+            Self::NoQuestion => all(packets, &|reply| reply.question = None),
+            Self::TwoQuestions => packets.iter_mut().for_each(|packet| packet.bytes[5] = 2),
+            Self::Echoes => packets.iter_mut().for_each(|packet| packet.bytes = query_bytes(ask, id)),
+            Self::OtherClass => all(packets, &|reply| add_foreign(&mut reply.answer)),
+            _ => all(packets, &|reply| self.rearrange(reply)),
+        }
+    }
+
+    fn rearrange(self, reply: &mut Reply) {
+        let sections = [&mut reply.answer, &mut reply.authority, &mut reply.additional];
+        match self {
+            Self::Backwards => sections.into_iter().for_each(|records| records.reverse()),
+            Self::Twice => sections.into_iter().for_each(|records| records.extend(records.clone())),
+            Self::ZeroTtl => sections.into_iter().flatten().for_each(|record| record.ttl_secs = 0),
+            Self::NegativeTtl => sections.into_iter().flatten().for_each(|record| record.ttl_secs |= 1 << 31),
+            Self::Capitals => sections.into_iter().flatten().for_each(|record| {
+                record.owner = record.owner.with_case(u128::MAX);
+            }),
+            Self::NoGlue => reply.additional.clear(),
+            Self::NoSoa => reply
+                .authority
+                .retain(|record| record.rtype != RecordType::SOA && record.covers() != Some(RecordType::SOA)),
+            _ => {}
+        }
+    }
+}
+
+/// Takes the end off a packet that has any records, in the middle of one of those that matter.
+fn cut_short(packet: &mut Packet) {
+    let Ok(reply) = Reply::read(&packet.bytes) else { return };
+    if reply.answer.is_empty() && reply.authority.is_empty() {
+        return;
+    }
+    rewrite(packet, |reply| (reply.additional, reply.edns) = (Vec::new(), None));
+    packet.bytes.truncate(packet.bytes.len() - 3);
+}
+
+fn add_foreign(records: &mut Vec<Record>) {
+    let foreign =
+        |record: &Record| Record { class: 3.into(), rdata: vec![6; record.rdata.len()].into(), ..record.clone() };
+    let more: Vec<Record> = records.iter().filter(|record| record.rtype == RecordType::A).map(foreign).collect();
+    records.splice(0..0, more);
+}
