@@ -93,6 +93,7 @@ pub(super) fn sha1(first: &[u8], second: &[u8]) -> [u8; 20] {
 #[cfg(test)]
 mod tests {
     use data_encoding::BASE64;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -106,5 +107,21 @@ mod tests {
         assert!(!lax.is_weak(8, &short) && lax.is_weak(10, &short));
         let long = |octets| [&[3, 1, 0, 1][..], &vec![0xff; octets]].concat();
         assert!(!usual.is_weak(8, &long(128)) && usual.is_weak(8, &long(127)) && !usual.is_weak(8, &[]));
+    }
+
+    proptest! {
+        /// No key and no signature, of whatever octets, stops the program, and what chance has made holds for nothing.
+        #[test]
+        fn what_is_no_key_proves_nothing(
+            algorithm in 0..20_u8,
+            public in proptest::collection::vec(prop_oneof![Just(0), Just(0xff), any::<u8>()], 0..600),
+            signature in proptest::collection::vec(prop_oneof![Just(0), Just(0xff), any::<u8>()], 0..600),
+            octets in proptest::sample::select(vec![0_usize, 32, 64, 96, 256, 600]),
+        ) {
+            let cut = |all: &[u8]| all[..all.len().min(octets)].to_vec();
+            let lax = Accepts { sha1: true, rsa_min_bits: 512 };
+            prop_assert!(!lax.holds(algorithm, &public, b"data", &signature));
+            prop_assert!(!lax.holds(algorithm, &cut(&public), b"data", &cut(&signature)));
+        }
     }
 }

@@ -9,20 +9,37 @@ const NXNAME: u16 = 128;
 
 /// The types at a name (RFC 4034 §4.1.2).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Types<'a>(pub(super) &'a [u8]);
+pub(super) struct Types<'a>(&'a [u8]);
 
-impl Types<'_> {
+impl<'a> Types<'a> {
+    /// Reads a bitmap. In which order its windows stand decides nothing; of one that is cut short, too long or there
+    /// twice nobody can tell what it denies, and such a record shows nothing.
+    pub(super) fn read(bitmap: &'a [u8]) -> Option<Self> {
+        let (mut rest, mut seen) = (bitmap, [false; 256]);
+        while let [number, length @ 0..=32, tail @ ..] = rest {
+            rest = tail.get(usize::from(*length)..)?;
+            if std::mem::replace(&mut seen[usize::from(*number)], true) {
+                return None;
+            }
+        }
+        rest.is_empty().then_some(Self(bitmap))
+    }
+
+    /// The numbers of the windows, each with its bits.
+    fn windows(&self) -> impl Iterator<Item = (u8, &'a [u8])> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let [number, length, tail @ ..] = rest else { return None };
+            let (bits, tail) = tail.split_at_checked(usize::from(*length))?;
+            rest = tail;
+            Some((*number, bits))
+        })
+    }
+
     pub(super) fn has(&self, rtype: u16) -> bool {
         let [window, bit] = rtype.to_be_bytes();
-        let mut rest = self.0;
-        while let [number, length, tail @ ..] = rest {
-            let Some((bits, tail)) = tail.split_at_checked(usize::from(*length)) else { return false };
-            if *number == window {
-                return bits.get(usize::from(bit / 8)).is_some_and(|octet| octet >> (7 - bit % 8) & 1 == 1);
-            }
-            rest = tail;
-        }
-        false
+        let bits = self.windows().find(|(number, _)| *number == window).map(|(_, bits)| bits);
+        bits.and_then(|bits| bits.get(usize::from(bit / 8))).is_some_and(|octet| octet >> (7 - bit % 8) & 1 == 1)
     }
 
     pub(super) fn is(&self, rtype: RecordType) -> bool {
@@ -32,21 +49,14 @@ impl Types<'_> {
     /// Whether there is anything but what every name of a signed zone has, or what says that there is nothing (RFC 9824
     /// §3.1).
     fn has_data(&self) -> bool {
-        let mut rest = self.0;
-        while let [number, length, tail @ ..] = rest {
-            let Some((bits, tail)) = tail.split_at_checked(usize::from(*length)) else { return true };
-            let always = |nth| match (*number, nth) {
-                // RRSIG and NSEC; NXNAME.
-                (0, 5) => 0b11,
-                (0, 16) => 0b1000_0000,
-                _ => 0,
-            };
-            if bits.iter().enumerate().any(|(nth, octet)| octet & !always(nth) != 0) {
-                return true;
-            }
-            rest = tail;
-        }
-        false
+        let always = |number, nth| match (number, nth) {
+            // RRSIG and NSEC; NXNAME.
+            (0, 5) => 0b11,
+            (0, 16) => 0b1000_0000,
+            _ => 0,
+        };
+        self.windows()
+            .any(|(number, bits)| bits.iter().enumerate().any(|(nth, octet)| octet & !always(number, nth) != 0))
     }
 
     /// A zone cut as its parent sees it.
@@ -93,7 +103,8 @@ impl<'a> Nsec<'a> {
         let next = Name::from_wire(next).ok()?;
         let is_last = next == *zone;
         let inside = set.owner.is_within(zone) && next.is_within(zone) && (is_last || set.owner < next);
-        inside.then_some(Self { owner: &set.owner, next, types: Types(types), is_last })
+        let types = Types::read(types)?;
+        inside.then_some(Self { owner: &set.owner, next, types, is_last })
     }
 
     /// RFC 9824 §3.1, RFC 4470: the next name is the first that there can be, so that nothing lies between.
@@ -176,6 +187,10 @@ pub(super) fn no_closer(nsecs: &[Nsec<'_>], name: &Name, encloser: &Name) -> boo
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
     use super::*;
 
     /// An NSEC record with the types A and NSEC.
@@ -195,6 +210,40 @@ mod tests {
         for one in &both {
             let one = std::slice::from_ref(one);
             assert!(!no_data(one, &name, RecordType::A) && !no_name(one, &name), "{one:?}");
+        }
+    }
+
+    proptest! {
+        /// RFC 4034 §4.1.2: a type is there if its bit is, wherever its window stands; and what is no bitmap is none.
+        #[test]
+        fn bitmaps_are_read_in_any_order(
+            types in proptest::collection::btree_set(prop_oneof![0..300_u16, any::<u16>()], 0..12),
+            order in any::<u64>(),
+            asked in prop_oneof![0..300_u16, any::<u16>()],
+        ) {
+            let mut windows: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
+            for rtype in &types {
+                let [window, bit] = rtype.to_be_bytes();
+                let bits = windows.entry(window).or_default();
+                bits.resize(bits.len().max(usize::from(bit / 8) + 1), 0);
+                bits[usize::from(bit / 8)] |= 0x80 >> (bit % 8);
+            }
+            let mut windows: Vec<Vec<u8>> =
+                windows.into_iter().map(|(number, bits)| [&[number, u8::try_from(bits.len()).unwrap()][..], &bits].concat()).collect();
+            windows.sort_by_key(|window| (u64::from(window[0]) + 1).wrapping_mul(order | 1));
+            let bitmap = windows.concat();
+            let read = Types::read(&bitmap).unwrap();
+            for rtype in types.iter().chain([&asked]) {
+                prop_assert_eq!(read.has(*rtype), types.contains(rtype), "{}", rtype);
+            }
+            let always = BTreeSet::from([46, 47, NXNAME]);
+            prop_assert_eq!(read.has_data(), !types.is_subset(&always));
+            if let Some(first) = windows.first() {
+                prop_assert!(Types::read(&bitmap[..bitmap.len() - 1]).is_none(), "cut short");
+                prop_assert!(Types::read(&[&bitmap[..], first].concat()).is_none(), "a window twice");
+                let wide = [&[first[0], 33][..], &[0xff; 33]].concat();
+                prop_assert!(Types::read(&wide).is_none(), "a window of 33 octets");
+            }
         }
     }
 }

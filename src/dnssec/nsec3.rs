@@ -43,13 +43,14 @@ impl<'a> Nsec3<'a> {
         let label = set.owner.labels().next()?.to_ascii_uppercase();
         let hash = BASE32HEX_NOPAD.decode(&label).ok()?.try_into().ok()?;
         let inside = set.owner.is_below(zone) && set.owner.label_count() == zone.label_count() + 1;
+        let types = Types::read(types)?;
         (*flags <= OPT_OUT && inside).then_some(Self {
             hash,
             next: next.try_into().ok()?,
             opt_out: *flags == OPT_OUT,
             iterations: u16::from_be_bytes([*high, *low]),
             salt,
-            types: Types(types),
+            types,
         })
     }
 

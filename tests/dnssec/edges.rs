@@ -15,7 +15,7 @@ const NS: u16 = 2;
 const SOA: u16 = 6;
 const DNAME: u16 = 39;
 
-fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn zone(apex: &str) -> (Signer, Zone) {
 }
 
 /// What becomes of the statement that there is no such name, or no such type.
-fn denied(zone: &Zone, name: Name, qtype: RecordType, no_name: bool, proof: &[RrSet]) -> Verdict {
+pub(crate) fn denied(zone: &Zone, name: Name, qtype: RecordType, no_name: bool, proof: &[RrSet]) -> Verdict {
     let question = Question::new(name, qtype);
     let statement = Statement::Denial { question: &question, no_name, soa: None, proof };
     zone.judge(&statement, &Limits::default(), &mut Spent::default())

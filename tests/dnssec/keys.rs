@@ -7,17 +7,13 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use num_bigint::BigUint;
 use rootwalk::dnssec::{Anchor, Anchors, Ds, Limits, Settings, Spent, Statement, Verdict, key_tag};
 use rootwalk::trace::{Bogus, Insecure};
-use rootwalk::wire::{Name, Question, RecordType, RrSet};
+use rootwalk::wire::{Question, RecordType, RrSet};
 
-use crate::edges::{Kind, PLAIN, chain, zone};
+use crate::edges::{Kind, PLAIN, chain, name, zone};
 use crate::evidence::{Facts, Heard};
 use crate::limits::{Zone, is_secure};
 use crate::signer::{Form, Pair, Signer};
 use crate::world::NOW_UNIX_SECS;
-
-fn name(text: &str) -> Name {
-    text.parse().unwrap()
-}
 
 /// Somebody with a key of P-256.
 fn p256(zone: &str) -> Signer {

@@ -2,11 +2,12 @@
 //! changed in what their servers say, or is made up by those who have keys of their own, is found out or does no harm.
 //!
 //! `SIGNED_SEEDS=1,2,3` names the worlds that are tried instead of the usual ones, `SIGNED_CASES=50000` how many changes
-//! and attacks to each. The servers listen on port 53, so all of it runs in a network namespace that has nothing but a loopback interface.
+//! and attacks to each, `SIGNED_DELV=2000` how many questions of each are put to `delv`. The servers listen on port 53, so all of it runs in a network namespace that has nothing but a loopback interface.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod attack;
 mod change;
+mod delv;
 mod denials;
 #[path = "../common/evidence.rs"]
 #[expect(dead_code, reason = "here nothing is taken for proved")]

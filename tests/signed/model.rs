@@ -85,15 +85,24 @@ pub(crate) fn zones(seed: u64) -> Vec<Zone> {
     let mut zones = vec![zone(Name::root(), None, &[], &mut dice)];
     for nth in 0..3 {
         let name = records::label(&mut dice, &format!("z{nth}"), &Name::root());
-        let tld = zone(name, Some(0), &zones, &mut dice);
+        let mut tld = zone(name, Some(0), &zones, &mut dice);
+        // Whatever chance makes of the rest: each world has all three kinds of denial, and an unsigned cut below each.
+        if let Some(signing) = &mut tld.signing {
+            signing.denial = match (nth, signing.denial.clone()) {
+                (0, _) => Denial::Nsec,
+                (_, Denial::Nsec) => Denial::Nsec3 { iterations: 0, salt: "-".into(), opt_out: nth == 2 },
+                (_, Denial::Nsec3 { iterations, salt, .. }) => Denial::Nsec3 { iterations, salt, opt_out: nth == 2 },
+            };
+        }
         zones.push(tld);
         let tld = zones.len() - 1;
-        for nth in 0..dice.random_range(2..=4) {
+        for nth in 0..dice.random_range(3..=4) {
             // Some cuts lie below names that have nothing but them.
             let above = zones[tld].name.clone();
             let above = if dice.random_bool(0.2) { records::label(&mut dice, "zent", &above) } else { above };
             let name = records::label(&mut dice, &format!("z{nth}"), &above);
-            let child = zone(name, Some(tld), &zones, &mut dice);
+            let mut child = zone(name, Some(tld), &zones, &mut dice);
+            child.signing = child.signing.filter(|_| nth > 0);
             zones.push(child);
             let child = zones.len() - 1;
             if dice.random_bool(0.4) {

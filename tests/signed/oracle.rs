@@ -1,4 +1,4 @@
-//! Name by name, this program and Unbound say the same.
+//! Name by name, this program and Unbound say the same, and `delv` of some of them.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use rootwalk::wire::{Name, Question, RecordType, ResponseCode};
 use crate::peers::{Said, both};
 use crate::truth::Found;
 use crate::world::World;
-use crate::{namespace, seeds};
+use crate::{delv, namespace, seeds};
 
 /// Asked whether or not the name has such data.
 const TYPES: &[RecordType] = &[
@@ -124,7 +124,9 @@ fn compare(seed: u64, wrong: &mut Vec<String>) {
     let questions = questions(&world, seed);
     let (mut known, mut different) = (0, 0);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut said = Vec::new();
     for (question, ours, theirs) in both(&questions, here.addr, there.addr) {
+        said.push((question.clone(), ours.clone()));
         let truth = world.truth(&question);
         known += usize::from(truth.is_some());
         let truth = truth.unwrap_or_else(|| ours.clone());
@@ -150,6 +152,7 @@ fn compare(seed: u64, wrong: &mut Vec<String>) {
         there.program.cpu(),
     );
     counts.iter().for_each(|(why, count)| println!("{count:4}  {why}"));
+    delv::compare(&world, seed, here.addr, &said, wrong);
 }
 
 #[test]

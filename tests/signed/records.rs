@@ -57,7 +57,7 @@ pub(crate) fn names(zone: &Name, dice: &mut StdRng) -> Vec<Name> {
         let deep = (0..depth).try_fold(above, |name, _| name.prepend(&any_label(dice)));
         names.extend(deep.ok().filter(|name| name.wire().len() < 230));
     }
-    for _ in 0..dice.random_range(0..3) {
+    for _ in 0..dice.random_range(1..3) {
         let above = names.choose(dice).unwrap();
         names.extend(above.prepend(b"*").ok());
     }

@@ -176,35 +176,45 @@ impl World {
         (0..name.label_count()).any(|count| data.opted_out.contains(&name.suffix(count)))
     }
 
+    /// The names to which a question leads, from alias to alias, each with its zone.
+    fn way(&self, question: &Question) -> Vec<(usize, Name)> {
+        let mut way: Vec<(usize, Name)> = Vec::new();
+        let mut next = Some(question.name.clone());
+        while let Some(name) = next.filter(|_| way.len() < 10) {
+            let at = self.zone_of(&name, question.qtype);
+            next = match self.find(at, &name, question.qtype) {
+                Found::Set { set, .. } => leads_to(set, &name, question.qtype),
+                Found::NoData { .. } | Found::NoName => None,
+            };
+            way.push((at, name));
+        }
+        way
+    }
+
+    /// The zones to which a question leads.
+    pub(crate) fn zones_on_the_way(&self, question: &Question) -> Vec<usize> {
+        self.way(question).into_iter().map(|(at, _)| at).collect()
+    }
+
     /// Whether the last of the aliases from the question leads to a wildcard without records, or to a name for which
     /// one stands.
     pub(crate) fn ends_at_empty_wildcard(&self, question: &Question) -> bool {
-        let (mut name, qtype) = (question.name.clone(), question.qtype);
-        for _ in 0..10 {
-            let at = self.zone_of(&name, qtype);
-            let set = match self.find(at, &name, qtype) {
-                Found::Set { set, .. } => set,
-                Found::NoData { expanded: false } => {
-                    return name.labels().next() == Some(b"*") && !self.data[at].sets.contains_key(&name);
-                }
-                Found::NoData { expanded: true } => {
-                    let is_empty = |count| {
-                        let source = name.suffix(count).prepend(b"*");
-                        source.is_ok_and(|source| {
-                            self.data[at].names.contains(&source) && !self.data[at].sets.contains_key(&source)
-                        })
-                    };
-                    return (self.zones[at].name.label_count()..name.label_count()).any(is_empty);
-                }
-                Found::NoName => return false,
-            };
-            let Some(target) = set.targets().next().filter(|_| set.rtype != qtype) else { return false };
-            name = match set.rtype {
-                RecordType::DNAME => name.replace_tail(&set.owner, &target).unwrap_or(target),
-                _ => target,
-            };
+        let (at, name) = self.way(question).pop().unwrap();
+        match self.find(at, &name, question.qtype) {
+            Found::NoData { expanded: false } => {
+                name.labels().next() == Some(b"*") && !self.data[at].sets.contains_key(&name)
+            }
+            Found::NoData { expanded: true } => {
+                let is_empty = |count| {
+                    let source = name.suffix(count).prepend(b"*");
+                    source.is_ok_and(|source| {
+                        self.data[at].names.contains(&source) && !self.data[at].sets.contains_key(&source)
+                    })
+                };
+                (self.zones[at].name.label_count()..name.label_count()).any(is_empty)
+            }
+            Found::Set { .. } | Found::NoName => false,
         }
-        false
     }
 
     fn said(&self, rcode: ResponseCode, surety: Surety, lines: Vec<String>) -> Said {
@@ -212,5 +222,16 @@ impl World {
             Surety::Bogus => Said::new(ResponseCode::ServFail, false, Vec::new()),
             surety => Said::new(rcode, surety == Surety::Secure, lines),
         }
+    }
+}
+
+/// Where a set leads who asks for another type. Below a DNAME every name is an alias, also for who asks for DNAME (RFC 6672
+/// section 3.1).
+fn leads_to(set: &RrSet, name: &Name, qtype: RecordType) -> Option<Name> {
+    let target = set.targets().next()?;
+    match set.rtype {
+        RecordType::DNAME if set.owner != *name => name.replace_tail(&set.owner, &target).ok(),
+        RecordType::CNAME if qtype != RecordType::CNAME => Some(target),
+        _ => None,
     }
 }

@@ -1,0 +1,122 @@
+//! Which side of a zone cut has the say, and what a denial needs: each record alone, by NSEC and by NSEC3.
+
+use rootwalk::dnssec::{Limits, Settings, Spent, Statement, Verdict};
+use rootwalk::trace::Insecure;
+use rootwalk::wire::{Question, RecordType, RrSet};
+
+use crate::edges::{PLAIN, chain, denied, name, zone};
+use crate::evidence::{Facts, Heard};
+use crate::limits::{Zone, is_secure};
+use crate::signer::Signer;
+use crate::world::NOW_UNIX_SECS;
+
+const A: u16 = 1;
+const NS: u16 = 2;
+const CNAME: u16 = 5;
+const SOA: u16 = 6;
+const DNAME: u16 = 39;
+const DS: u16 = 43;
+
+/// The record at `owner` with these types, by NSEC up to `next` and by NSEC3.
+fn both(signer: &Signer, owner: &str, next: &str, types: &[u16]) -> [RrSet; 2] {
+    let hashed = chain(signer, &[(owner, types)], PLAIN).remove(0);
+    [signer.nsec(owner, next, types), hashed]
+}
+
+/// What becomes of an unsigned set below `cut.z.` when this is all that is said of its DS set.
+fn below_cut(zone: &Zone, proof: &RrSet) -> Verdict {
+    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
+    let ask = |question: &Question| match question.qtype {
+        RecordType::DNSKEY => Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() }),
+        _ if question.name == name("cut.z.") => Some(Heard { proof: vec![proof.clone()], ..Heard::default() }),
+        _ => None,
+    };
+    let set = RrSet::new(name("www.cut.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
+    let statement = Statement::Set { set: &set, proof: &[] };
+    Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
+}
+
+/// RFC 4035 §5.2, RFC 5155 §8.9, RFC 6840 §4.4: a cut is unsigned when its parent has an NS set there and no DS set; a
+/// record with the SOA bit is the child's, and without the NS bit there is no cut.
+#[test]
+fn an_unsigned_cut_has_ns_and_neither_ds_nor_soa() {
+    let (signer, zone) = zone("z.");
+    for rest in [&[][..], &[A], &[46, 47], &[A, 16, 28]] {
+        for (types, unsigned) in [
+            (&[NS][..], true),
+            (&[NS, DS], false),
+            (&[NS, SOA], false),
+            (&[], false),
+            (&[SOA], false),
+            (&[CNAME], false),
+        ] {
+            for record in both(&signer, "cut.z.", "x.z.", &[types, rest].concat()) {
+                let verdict = below_cut(&zone, &record);
+                let insecure = matches!(&verdict, Verdict::Insecure(Insecure::Unsigned { .. }));
+                assert_eq!(insecure, unsigned, "{types:?} {rest:?} by {:?}: {verdict:?}", record.rtype);
+                assert!(insecure || matches!(verdict, Verdict::Bogus(_)), "{verdict:?}");
+            }
+        }
+    }
+    // Somebody else's, of the same name.
+    let child = Signer::new("cut.z.", NOW_UNIX_SECS);
+    for record in both(&child, "cut.z.", "x.cut.z.", &[NS]) {
+        assert!(matches!(below_cut(&zone, &record), Verdict::Bogus(_)));
+    }
+}
+
+/// RFC 6840 §4.1, RFC 6672 §5.3.4.1: of what lies below a cut or a DNAME its record says nothing, and at a cut it says of the
+/// DS set alone.
+#[test]
+fn a_zone_ends_at_its_cuts() {
+    let (signer, zone) = zone("z.");
+    let apex = &[NS, SOA][..];
+    for (types, ends) in [(&[NS][..], true), (&[NS, DS], true), (&[DNAME], true), (&[A], false)] {
+        let by_name = [signer.nsec("cut.z.", "z.", types), signer.nsec("z.", "cut.z.", apex)];
+        let by_hash = chain(&signer, &[("z.", apex), ("cut.z.", types)], PLAIN);
+        for proof in [&by_name[..], &by_hash] {
+            for no_name in [true, false] {
+                let verdict = denied(&zone, name("a.cut.z."), RecordType::A, no_name, proof);
+                assert_eq!(matches!(verdict, Verdict::Secure { .. }), !ends && no_name, "{types:?}: {verdict:?}");
+            }
+            let is_cut = types.contains(&NS);
+            let of = |qtype| is_secure(&denied(&zone, name("cut.z."), qtype, false, proof));
+            assert_eq!(of(RecordType::MX), !is_cut, "{types:?}");
+            assert_eq!(of(RecordType::DS), !types.contains(&DS), "{types:?}");
+            // The apex is the parent's for DS alone.
+            assert!(!is_secure(&denied(&zone, name("z."), RecordType::DS, false, proof)));
+            assert!(is_secure(&denied(&zone, name("z."), RecordType::MX, false, proof)));
+        }
+    }
+}
+
+/// RFC 4035 §5.4, RFC 5155 §8.4 to §8.7: a denial needs every one of its parts, an alias is no lack of data, and a record that
+/// a wildcard has made is no part of any.
+#[test]
+fn denials_need_all_their_parts() {
+    let (signer, zone) = zone("z.");
+    let names: &[(&str, &[u16])] = &[("z.", &[NS, SOA]), ("alias.z.", &[CNAME]), ("b.z.", &[A]), ("k.z.", &[A])];
+    let next = names.iter().cycle().skip(1);
+    let by_name: Vec<RrSet> =
+        names.iter().zip(next).map(|((owner, types), (next, _))| signer.nsec(owner, next, types)).collect();
+    for chain in [by_name.clone(), chain(&signer, names, PLAIN)] {
+        let tried = |asked: &str, no_name, proof: &[RrSet]| {
+            is_secure(&denied(&zone, name(asked), RecordType::MX, no_name, proof))
+        };
+        assert!(tried("c.z.", true, &chain) && tried("b.z.", false, &chain) && tried("x.c.z.", true, &chain));
+        assert!(!tried("b.z.", true, &chain) && !tried("c.z.", false, &chain) && !tried("alias.z.", false, &chain));
+        // No part alone, nor all but one of those that are needed.
+        assert!(chain.iter().all(|one| !tried("c.z.", true, std::slice::from_ref(one))));
+        let without = |nth: usize| [&chain[..nth], &chain[nth + 1..]].concat();
+        let needed = (0..chain.len()).filter(|nth| !tried("c.z.", true, &without(*nth))).count();
+        assert!((2..=3).contains(&needed), "{needed}");
+    }
+    let made = |owner: &str| RrSet { owner: name(owner), ..signer.nsec("*.z.", "z.", &[A]) };
+    let apex = signer.nsec("z.", "*.z.", &[NS, SOA]);
+    for owner in ["b.z.", "a.z.", "\\000.z."] {
+        for no_name in [true, false] {
+            let verdict = denied(&zone, name("b.z."), RecordType::MX, no_name, &[made(owner), apex.clone()]);
+            assert!(matches!(verdict, Verdict::Bogus(_)), "{owner}: {verdict:?}");
+        }
+    }
+}
