@@ -155,7 +155,7 @@ pub(crate) struct Said {
     pub(crate) rcode: ResponseCode,
     pub(crate) secure: bool,
     pub(crate) answer: Vec<String>,
-    edes: Vec<String>,
+    pub(crate) edes: Vec<String>,
 }
 
 impl Said {

@@ -1,6 +1,7 @@
 //! Name by name, this program and Unbound say the same, and `delv` of some of them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -8,7 +9,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rootwalk::wire::text::type_name;
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode};
 
-use crate::peers::{Said, both};
+use crate::peers::{Said, ask, both};
 use crate::truth::Found;
 use crate::world::World;
 use crate::{delv, namespace, seeds};
@@ -125,7 +126,12 @@ fn compare(seed: u64, wrong: &mut Vec<String>) {
     let (mut known, mut different) = (0, 0);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut said = Vec::new();
-    for (question, ours, theirs) in both(&questions, here.addr, there.addr) {
+    for (question, mut ours, theirs) in both(&questions, here.addr, there.addr) {
+        // A machine with too much to do is no reason to be wrong: the question is asked again when that is forgotten.
+        if ours.edes.iter().any(|ede| ede.contains("milliseconds for one question")) {
+            std::thread::sleep(Duration::from_secs(6));
+            ours = ask(here.addr, &question).as_ref().map(Said::of).expect("an answer");
+        }
         said.push((question.clone(), ours.clone()));
         let truth = world.truth(&question);
         known += usize::from(truth.is_some());
