@@ -120,3 +120,47 @@ fn denials_need_all_their_parts() {
         }
     }
 }
+
+/// A zone speaks of itself: an NSEC record that leads out of it (CVE-2026-13321) or backwards, an NSEC3 record that does not
+/// stand right below it (CVE-2026-10723), and a DS set that a wildcard has made show nothing, whoever has signed them.
+#[test]
+fn records_out_of_place_show_nothing() {
+    let (signer, zone) = zone("z.");
+    let apex = || signer.nsec("z.", "a.z.", &[NS, SOA]);
+    let tried = |proof: &[RrSet]| denied(&zone, name("m.z."), RecordType::A, true, proof);
+    assert!(is_secure(&tried(&[apex(), signer.nsec("k.z.", "n.z.", &[A])])));
+    for (owner, next) in [("k.z.", "n.zz."), ("k.z.", "zz."), ("k.z.", "."), ("k.z.", "b.z."), ("a.y.", "n.z.")] {
+        let verdict = tried(&[apex(), signer.nsec(owner, next, &[A])]);
+        assert!(matches!(verdict, Verdict::Bogus(_)), "{owner} {next}: {verdict:?}");
+    }
+    // The wildcard is denied as well, by the only other record.
+    let right = chain(&signer, &[("z.", &[NS, SOA])], PLAIN).remove(0);
+    assert!(is_secure(&tried(std::slice::from_ref(&right))));
+    let label = right.owner.labels().next().unwrap();
+    for above in ["b.z.", ".", "y."] {
+        let owner = name(above).prepend(label).unwrap();
+        let moved = signer.sign(RrSet { owner, ..right.clone() });
+        assert!(!is_secure(&tried(&[moved])), "{above}");
+    }
+    let ds = signer.one("*.z.", RecordType::DS, &[0, 1, 15, 99, 0]);
+    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
+    let judged = |ds: RrSet| {
+        let ask = |question: &Question| match question.qtype {
+            RecordType::DNSKEY => Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() }),
+            _ => Some(Heard { answer: Some(ds.clone()), ..Heard::default() }),
+        };
+        let set = RrSet::new(name("cut.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
+        let statement = Statement::Set { set: &set, proof: &[] };
+        Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
+    };
+    let own = RrSet { owner: name("cut.z."), ..ds.clone() };
+    assert!(matches!(judged(own), Verdict::Bogus(_)));
+    let real = signer.one("cut.z.", RecordType::DS, &[0, 1, 15, 99, 0]);
+    assert!(matches!(judged(real.clone()), Verdict::Insecure(Insecure::Digest { .. })));
+    // That of another name.
+    assert!(matches!(
+        judged(RrSet { owner: name("cut.z."), ..signer.one("cut2.z.", RecordType::DS, &[0, 1, 15, 99, 0]) }),
+        Verdict::Bogus(_)
+    ));
+    assert!(matches!(judged(signer.one("cut2.z.", RecordType::DS, &[0, 1, 15, 99, 0])), Verdict::Bogus(_)));
+}
