@@ -61,8 +61,8 @@ impl Time {
 
     /// The moment at which something ends that is learned at this one and is good for `ttl_secs`.
     ///
-    /// TTLs are counted in whole seconds of the clock, as whoever compares two answers does it: a record with less than a
-    /// second left shows TTL 0 and is over, and what is made of several records ends with the first of them and not
+    /// TTLs are counted in whole seconds of the clock, as whoever compares two answers does it: a record with less than
+    /// a second left shows TTL 0 and is over, and what is made of several records ends with the first of them and not
     /// part of a second later.
     #[must_use]
     pub const fn after_ttl(self, ttl_secs: u32) -> Self {

@@ -56,8 +56,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Allocations of one walk through three zones that are not known, validation and the lab's own servers included. When a
-/// change makes fewer, the number goes down with it.
+/// Allocations of one walk through three zones that are not known, validation and the lab's own servers included. When
+/// a change makes fewer, the number goes down with it.
 const WALK: u64 = 483;
 
 #[test]

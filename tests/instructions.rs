@@ -1,7 +1,7 @@
 //! What a hit costs in instructions, which repeat exactly where times do not: callgrind counts them.
 //!
-//! The count is that of this (unoptimised) build and toolchain; it is here to show what a change does to the hot path, not how
-//! fast the program is (docs/performance.md).
+//! The count is that of this (unoptimised) build and toolchain; it is here to show what a change does to the hot path,
+//! not how fast the program is (docs/performance.md).
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 use std::process::Command;

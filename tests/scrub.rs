@@ -191,8 +191,8 @@ proptest! {
     }
 }
 
-/// Sets of a name with many types, in the order in which they came: those up to the limit are used, whatever else stands
-/// between them, and each of the others is reported.
+/// Sets of a name with many types, in the order in which they came: those up to the limit are used, whatever else
+/// stands between them, and each of the others is reported.
 #[test]
 fn types_beyond_the_limit_are_dropped_and_reported() {
     let limits = SetLimits { types_per_name: 20, ..SetLimits::default() };

@@ -1,14 +1,14 @@
 //! The HTTP front door: DNS over HTTP (RFC 8484), its JSON form, traces as they happen, and the forward proxy.
 //!
-//! One thread with a runtime of its own serves HTTP/1.1 and HTTP/2 on the same port, with TLS (`tls`) and without; `bind`
-//! opens the doors, `worker` lives with each connection. `strict` watches the octets for what could be read in two ways.
-//! `routes` knows who answers what, and hands each part what it works with and no more:
+//! One thread with a runtime of its own serves HTTP/1.1 and HTTP/2 on the same port, with TLS (`tls`) and without;
+//! `bind` opens the doors, `worker` lives with each connection. `strict` watches the octets for what could be read in
+//! two ways. `routes` knows who answers what, and hands each part what it works with and no more:
 //!
-//! * `proxy` takes requests for others. `origin` is the way there: it resolves, judges the address, connects to that very
-//!   address and keeps connections for later.
+//! * `proxy` takes requests for others. `origin` is the way there: it resolves, judges the address, connects to that
+//!   very address and keeps connections for later.
 //! * `journey` goes the same way for itself and writes down how.
-//! * `doh` and `json` answer questions, `traces` tells how an answer was found, as it happens (`stream`), and `page` shows
-//!   all of it. They pass `guard` first: under which name this server is called, and on behalf of which web page.
+//! * `doh` and `json` answer questions, `traces` tells how an answer was found, as it happens (`stream`), and `page`
+//!   shows all of it. They pass `guard` first: under which name this server is called, and on behalf of which web page.
 //!
 //! Imports point one way here too; `tests/tidy.rs` has the order.
 

@@ -211,7 +211,7 @@ impl Attempt {
             return format!("{} is being tried", self.address);
         };
         match end {
-            AttemptEnd::Prohibited { why } => format!("{}: {why}", self.address),
+            AttemptEnd::Prohibited { why } => format!("{} is {why}", self.address),
             end => format!("{} {end} after {} ms", self.address, (ended_us - self.begun_us) / 1000),
         }
     }

@@ -161,8 +161,8 @@ pub(super) fn deliver(
     sent.into_iter().map(|bytes| Packet { delay, bytes }).collect()
 }
 
-/// Makes the largest message there is of one: its header and question, a record whose data is a chain of labels that each
-/// point to the one before, and as many records as fit whose owner is the end of that chain.
+/// Makes the largest message there is of one: its header and question, a record whose data is a chain of labels that
+/// each point to the one before, and as many records as fit whose owner is the end of that chain.
 fn swell(bytes: &mut Vec<u8>, question: &Question) {
     const CHAIN: [u8; 2] = [0xff, 0x00];
     bytes.truncate(HEADER + question.name.wire().len() + 4);

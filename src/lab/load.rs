@@ -5,21 +5,19 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use domain::base::iana::Rtype;
-use domain::base::{Record as DomainRecord, Ttl};
-
 use super::authority::{Authority, Server};
 use super::files::Files;
 use super::master;
 use super::origin::Web;
 use super::settings::{ServerSettings, Settings, ZoneSettings};
-use super::sign::{self, Signer};
+use super::sign::Signer;
 use super::zone::Zone;
 use super::{Lab, LabError, TrustAnchor, defect};
-use crate::wire::text::{ParsedRecord, plain};
-use crate::wire::{Name, Record};
+use crate::wire::{Name, Record, RecordType};
 
 const SETTINGS: &str = "lab.toml";
+/// The TTL of the root's key in a trust anchor, where it means nothing.
+const ANCHOR_TTL_SECS: u32 = 3600;
 
 /// Loads and signs everything.
 pub(super) fn load(files: &Files, now_unix_secs: u32) -> Result<Lab, LabError> {
@@ -74,7 +72,7 @@ fn finish(source: &Source) -> Result<(Zones, Option<TrustAnchor>), Refusal> {
     let mut drafts = read(&source.files, source)?;
     delegate_securely(&mut drafts)?;
     let root = source.signers.get(&Name::root());
-    let trust_anchor = root.map(trust_anchor).transpose()?.flatten();
+    let trust_anchor = root.map(trust_anchor).transpose()?;
     let mut finished = Zones::new();
     for (name, draft) in drafts {
         finished.insert(name.clone(), Arc::new(draft.finish(&name, source.now_unix_secs)?));
@@ -115,7 +113,7 @@ impl fmt::Debug for Source {
 /// A zone between reading and signing.
 struct Draft<'a> {
     settings: &'a ZoneSettings,
-    records: Vec<ParsedRecord>,
+    records: Vec<Record>,
     signer: Option<&'a Signer>,
 }
 
@@ -158,11 +156,10 @@ fn delegate_securely(drafts: &mut BTreeMap<Name, Draft<'_>>) -> Result<(), LabEr
     for name in names.iter().filter(|name| !name.is_root()) {
         let above = names.iter().filter(|zone| name.is_below(zone)).max_by_key(|zone| zone.label_count());
         let Some(signer) = drafts.get(name).and_then(|draft| draft.signer) else { continue };
-        let owner = master::owner_of(name)?;
         let Some(parent) = above.and_then(|above| drafts.get(above)) else { continue };
-        let cut = parent.records.iter().find(|record| record.rtype() == Rtype::NS && *record.owner() == owner);
-        let Some(ttl) = cut.filter(|_| parent.signer.is_some()).map(DomainRecord::ttl) else { continue };
-        let ds = signer.ds_set(ttl)?;
+        let cut = parent.records.iter().find(|record| record.rtype == RecordType::NS && record.owner == *name);
+        let Some(cut) = cut.filter(|_| parent.signer.is_some()) else { continue };
+        let ds = signer.ds_set(cut.ttl_secs)?;
         if let Some(parent) = above.and_then(|above| drafts.get_mut(above)) {
             parent.records.extend(ds);
         }
@@ -171,16 +168,12 @@ fn delegate_securely(drafts: &mut BTreeMap<Name, Draft<'_>>) -> Result<(), LabEr
 }
 
 impl Draft<'_> {
-    fn finish(mut self, name: &Name, now_unix_secs: u32) -> Result<Zone, LabError> {
+    fn finish(self, name: &Name, now_unix_secs: u32) -> Result<Zone, LabError> {
         let records = match self.signer {
-            Some(signer) => signer.sign(self.records, now_unix_secs)?,
-            None => {
-                sign::unify_ttls(&mut self.records);
-                self.records
-            }
+            Some(signer) => signer.sign(&self.records, now_unix_secs)?,
+            None => self.records,
         };
-        let wire: Vec<Record> = records.iter().filter_map(plain).collect();
-        let mut zone = Zone::new(name, &wire);
+        let mut zone = Zone::new(name, &records);
         if let Some(defect) = self.settings.sign.as_ref().and_then(|sign| sign.defect) {
             defect::apply(defect, &mut zone);
         }
@@ -188,10 +181,8 @@ impl Draft<'_> {
     }
 }
 
-fn trust_anchor(signer: &Signer) -> Result<Option<TrustAnchor>, LabError> {
-    let (ds, dnskey) = (signer.ds(Ttl::HOUR)?, signer.entry_dnskey(Ttl::HOUR)?);
-    let both = plain(&ds).zip(plain(&dnskey));
-    Ok(both.map(|(ds, dnskey)| TrustAnchor { ds, dnskey }))
+fn trust_anchor(signer: &Signer) -> Result<TrustAnchor, LabError> {
+    Ok(TrustAnchor { ds: signer.ds(ANCHOR_TTL_SECS)?, dnskey: signer.entry_dnskey(ANCHOR_TTL_SECS)? })
 }
 
 fn hints(servers: &[ServerSettings]) -> Vec<(Name, Vec<IpAddr>)> {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use domain::base::Name as Owner;
-use domain::base::iana::{Class, Rtype};
+use domain::base::iana::Class;
 use domain::base::name::FlattenInto;
 use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
 
 use super::LabError;
 use super::files::Files;
-use crate::wire::text::{ParsedRecord, is_whole, parse_record, plain};
-use crate::wire::{Name, Record, RrSet};
+use crate::wire::text::{is_whole, parse_record, plain, type_name};
+use crate::wire::{Name, Record, RecordType, RrSet};
 
 /// How deep `$INCLUDE` may nest; answers the file that includes itself.
 const MAX_INCLUDES: usize = 8;
@@ -20,8 +20,9 @@ const MAX_INCLUDES: usize = 8;
 const UNCLOSED: &str = "expected a `)`: this `(` is never closed";
 const GLUED: &str = "expected a blank between the directive and this `\"`";
 
-/// An owner name as the signer of the `domain` crate knows it.
-pub(super) type ZoneOwner = Owner<Bytes>;
+/// An owner name as the parser knows it.
+type ZoneOwner = Owner<Bytes>;
+
 /// A place in a master file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -40,13 +41,13 @@ impl Place {
 }
 
 /// The records of a zone, in the order of the file.
-pub(super) fn read_zone(files: &Files, path: &str, apex: &Name) -> Result<Vec<ParsedRecord>, LabError> {
+pub(super) fn read_zone(files: &Files, path: &str, apex: &Name) -> Result<Vec<Record>, LabError> {
     let origin = owner_of(apex)?;
     let mut reading = Reading { files, apex, records: Vec::new(), seen: BTreeMap::new() };
     reading.file(path, &origin, "", 0)?;
     let whole = Place { file: files.display(path), line: 1, column: 1, added: 0 };
-    let has = |rtype| reading.seen.get(apex).is_some_and(|types: &Vec<Rtype>| types.contains(&rtype));
-    for (rtype, name) in [(Rtype::SOA, "a SOA"), (Rtype::NS, "an NS")] {
+    let has = |rtype| reading.seen.get(apex).is_some_and(|types: &Vec<RecordType>| types.contains(&rtype));
+    for (rtype, name) in [(RecordType::SOA, "a SOA"), (RecordType::NS, "an NS")] {
         if !has(rtype) {
             return Err(whole.error("", format!("the zone {apex} needs {name} record at {apex}")));
         }
@@ -112,8 +113,8 @@ pub(super) fn sets(records: &[Record]) -> Vec<RrSet> {
     groups.into_iter().map(set).collect()
 }
 
-/// A name in the signer's form.
-pub(super) fn owner_of(name: &Name) -> Result<ZoneOwner, LabError> {
+/// A name in the parser's form.
+fn owner_of(name: &Name) -> Result<ZoneOwner, LabError> {
     let owner = Owner::from_octets(Bytes::copy_from_slice(name.wire()));
     owner.map_err(|_| LabError::Name { name: name.clone() })
 }
@@ -121,9 +122,9 @@ pub(super) fn owner_of(name: &Name) -> Result<ZoneOwner, LabError> {
 struct Reading<'a> {
     files: &'a Files,
     apex: &'a Name,
-    records: Vec<ParsedRecord>,
+    records: Vec<Record>,
     /// The types at each owner, to find what may not stand together.
-    seen: BTreeMap<Name, Vec<Rtype>>,
+    seen: BTreeMap<Name, Vec<RecordType>>,
 }
 
 impl Reading<'_> {
@@ -167,32 +168,28 @@ impl Reading<'_> {
     }
 
     fn record(&mut self, record: ScannedRecord) -> Result<(), String> {
-        let record: ParsedRecord = record.flatten_into();
-        let wire = plain(&record).ok_or("expected a domain name: two dots in a row, or too long")?;
-        if !is_whole(&wire) {
-            return Err(format!(
-                "expected {rtype} data; is there a name with two dots in a row?",
-                rtype = record.rtype()
-            ));
+        let record = plain(&record.flatten_into()).ok_or("expected a domain name: two dots in a row, or too long")?;
+        let (rtype, owner, shown) = (record.rtype, &record.owner, type_name(record.rtype));
+        if !is_whole(&record) {
+            return Err(format!("expected {shown} data; is there a name with two dots in a row?"));
         }
-        if !wire.owner.is_within(self.apex) {
-            return Err(format!("{} does not lie in the zone {}", wire.owner, self.apex));
+        if !owner.is_within(self.apex) {
+            return Err(format!("{owner} does not lie in the zone {}", self.apex));
         }
-        let rtype = record.rtype();
-        if matches!(rtype, Rtype::RRSIG | Rtype::NSEC | Rtype::NSEC3 | Rtype::NSEC3PARAM) {
-            return Err(format!("{rtype} records are made when the zone is signed; leave them out"));
+        if matches!(rtype, RecordType::RRSIG | RecordType::NSEC | RecordType::NSEC3 | RecordType::NSEC3PARAM) {
+            return Err(format!("{shown} records are made when the zone is signed; leave them out"));
         }
-        let types = self.seen.entry(wire.owner.clone()).or_default();
-        let is_apex = wire.owner == *self.apex;
+        let types = self.seen.entry(owner.clone()).or_default();
+        let is_apex = owner == self.apex;
         match rtype {
-            Rtype::SOA if !is_apex => return Err(format!("a SOA record belongs to {}, nowhere else", self.apex)),
-            Rtype::SOA if types.contains(&rtype) => return Err("the zone has a second SOA record".to_owned()),
+            RecordType::SOA if !is_apex => return Err(format!("a SOA record belongs to {}, nowhere else", self.apex)),
+            RecordType::SOA if types.contains(&rtype) => return Err("the zone has a second SOA record".to_owned()),
             // RFC 1034 §3.6.2: nothing stands beside a CNAME. RFC 2181 §10.1: nor another CNAME.
-            Rtype::CNAME if !types.is_empty() => {
-                return Err(format!("a CNAME stands alone, but {} has {} too", wire.owner, types[0]));
+            RecordType::CNAME if !types.is_empty() => {
+                return Err(format!("a CNAME stands alone, but {owner} has {} too", type_name(types[0])));
             }
-            _ if types.contains(&Rtype::CNAME) => {
-                return Err(format!("a CNAME stands alone, but {} has {rtype} too", wire.owner));
+            _ if types.contains(&RecordType::CNAME) => {
+                return Err(format!("a CNAME stands alone, but {owner} has {shown} too"));
             }
             _ => {}
         }

@@ -215,8 +215,8 @@ impl Lab {
         self.web.as_ref()
     }
 
-    /// The servers where the web origins have `port` for TLS in place of the one of `lab.toml`: the records that name it
-    /// (RFC 9460) are signed anew with the other.
+    /// The servers where the web origins have `port` for TLS in place of the one of `lab.toml`: the records that name
+    /// it (RFC 9460) are signed anew with the other.
     ///
     /// # Errors
     /// When a file of the lab's folder is gone or was damaged since it was loaded.

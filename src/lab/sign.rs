@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use domain::base::iana::{DigestAlgorithm, Nsec3HashAlgorithm, Rtype, SecurityAlgorithm};
-use domain::base::{CanonicalOrd, Record as DomainRecord, Ttl};
+use domain::base::{CanonicalOrd, Name as Owner, Record as DomainRecord, Ttl};
 use domain::crypto::common::{DigestBuilder, DigestType};
 use domain::crypto::sign::{GenerateParams, KeyPair, SecretKeyBytes, generate};
 use domain::dnssec::sign::SigningConfig;
@@ -21,10 +21,9 @@ use domain::rdata::{A, Dnskey, Ds, Nsec3param, ZoneRecordData};
 use super::LabError;
 use super::defect::with_same_tag;
 use super::files::Files;
-use super::master::{ZoneOwner, owner_of};
 use super::settings::{Algorithm, Defect, Denial, SignSettings};
-use crate::wire::Name;
-use crate::wire::text::ParsedRecord;
+use crate::wire::text::{ParsedRecord, parsed, plain};
+use crate::wire::{Name, Record};
 
 /// Zone key and secure entry point (RFC 4034 §2.1.1).
 const KSK: u16 = 257;
@@ -32,6 +31,9 @@ const KSK: u16 = 257;
 const ZSK: u16 = 256;
 /// An algorithm number that IANA has not assigned.
 const UNKNOWN_ALGORITHM: u8 = 123;
+
+/// An owner name as the signer knows it.
+type ZoneOwner = Owner<Bytes>;
 
 /// The keys of a zone and the way it is signed.
 pub(super) struct Signer {
@@ -47,7 +49,8 @@ pub(super) struct Signer {
 impl Signer {
     /// Makes the keys of a zone.
     pub(super) fn new(name: &Name, settings: &SignSettings) -> Result<Self, LabError> {
-        let apex = owner_of(name)?;
+        let apex = Owner::from_octets(Bytes::copy_from_slice(name.wire()));
+        let apex = apex.map_err(|_| LabError::Name { name: name.clone() })?;
         let key = |flags| {
             let pair = key_pair(settings.algorithm, flags).map_err(|why| LabError::Key { zone: name.clone(), why })?;
             Ok::<_, LabError>(SigningKey::new(apex.clone(), flags, pair))
@@ -57,24 +60,24 @@ impl Signer {
     }
 
     /// The DS records for the parent.
-    pub(super) fn ds_set(&self, ttl: Ttl) -> Result<Vec<ParsedRecord>, LabError> {
-        let real = self.ds(ttl)?;
+    pub(super) fn ds_set(&self, ttl_secs: u32) -> Result<Vec<Record>, LabError> {
+        let real = self.ds(ttl_secs)?;
         let decoys = match self.settings.defect {
             Some(Defect::Decoys { ds, .. }) => ds,
             _ => 0,
         };
         let decoy = |nth: u8| {
-            let ZoneRecordData::Ds(real) = real.data() else { return None };
-            let mut digest = vec![0; real.digest().len()];
-            digest.iter_mut().last().into_iter().for_each(|last| *last = nth);
-            let ds = Ds::new(real.key_tag(), real.algorithm(), real.digest_type(), Bytes::from(digest)).ok()?;
-            Some(record(&self.apex, ttl, ZoneRecordData::Ds(ds)))
+            // RFC 4034 §5.1: tag, algorithm and type of the digest come before it.
+            let mut rdata = real.rdata.clone();
+            rdata.iter_mut().skip(4).for_each(|octet| *octet = 0);
+            rdata.iter_mut().last().into_iter().for_each(|last| *last = nth);
+            Record { rdata, ..real.clone() }
         };
-        Ok((0..decoys).filter_map(decoy).chain([real.clone()]).collect())
+        Ok((0..decoys).map(decoy).chain([real.clone()]).collect())
     }
 
     /// The DS record of the zone's key (RFC 4034 §5).
-    pub(super) fn ds(&self, ttl: Ttl) -> Result<ParsedRecord, LabError> {
+    pub(super) fn ds(&self, ttl_secs: u32) -> Result<Record, LabError> {
         let foreign;
         let mut dnskey = self.entry_key.dnskey();
         if self.settings.defect == Some(Defect::NoKey) {
@@ -88,15 +91,14 @@ impl Signer {
         };
         let ds = Ds::new(dnskey.key_tag(), algorithm, DigestAlgorithm::SHA256, digest);
         let ds = ds.map_err(|_| self.key_error("its digest is too long"))?;
-        Ok(record(&self.apex, ttl, ZoneRecordData::Ds(ds)))
+        self.ours(&record(&self.apex, Ttl::from_secs(ttl_secs), ZoneRecordData::Ds(ds)))
     }
 
     /// The records of the signed zone. `now` is in seconds since 1970.
-    pub(super) fn sign(
-        &self,
-        mut records: Vec<ParsedRecord>,
-        now_unix_secs: u32,
-    ) -> Result<Vec<ParsedRecord>, LabError> {
+    pub(super) fn sign(&self, records: &[Record], now_unix_secs: u32) -> Result<Vec<Record>, LabError> {
+        let read =
+            |record| parsed(record).ok_or_else(|| self.sign_error("the signer does not know one of its records"));
+        let mut records = records.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let ttl = soa_ttl(&records);
         unify_ttls(&mut records);
         if self.settings.defect == Some(Defect::Bogus) {
@@ -114,12 +116,17 @@ impl Signer {
         if self.settings.defect == Some(Defect::Bogus) {
             records.iter_mut().for_each(move_address);
         }
-        Ok(records)
+        records.iter().map(|record| self.ours(record)).collect()
     }
 
     /// The DNSKEY record that the DS record names.
-    pub(super) fn entry_dnskey(&self, ttl: Ttl) -> Result<ParsedRecord, LabError> {
-        self.dnskey(&self.entry_key, ttl)
+    pub(super) fn entry_dnskey(&self, ttl_secs: u32) -> Result<Record, LabError> {
+        self.ours(&self.dnskey(&self.entry_key, Ttl::from_secs(ttl_secs))?)
+    }
+
+    /// A record of the signer in our own form.
+    fn ours(&self, record: &ParsedRecord) -> Result<Record, LabError> {
+        plain(record).ok_or_else(|| self.sign_error("a name is out of bounds"))
     }
 
     fn dnskey(&self, key: &SigningKey<Bytes, KeyPair>, ttl: Ttl) -> Result<ParsedRecord, LabError> {
@@ -238,7 +245,7 @@ fn soa_ttl(records: &[ParsedRecord]) -> Ttl {
 }
 
 /// RFC 2181 §5.2: the records of a set have one TTL, the least of those given. The signer insists on it.
-pub(super) fn unify_ttls(records: &mut [ParsedRecord]) {
+fn unify_ttls(records: &mut [ParsedRecord]) {
     records.sort_by(|a, b| {
         CanonicalOrd::canonical_cmp(a.owner(), b.owner()).then(a.rtype().cmp(&b.rtype())).then(a.ttl().cmp(&b.ttl()))
     });

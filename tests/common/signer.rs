@@ -157,8 +157,8 @@ pub(crate) fn bitmap(types: &[u16]) -> Vec<u8> {
     [&[0, u8::try_from(length).unwrap()], &bits[..length]].concat()
 }
 
-/// The same public key with another tag, if the flags can make up for the rest: most of their bits mean nothing (RFC 4034
-/// §2.1.1), and all of them count (appendix B).
+/// The same public key with another tag, if the flags can make up for the rest: most of their bits mean nothing (RFC
+/// 4034 §2.1.1), and all of them count (appendix B).
 pub(crate) fn with_tag(dnskey: &[u8], tag: u16) -> Option<Vec<u8>> {
     let with_flags = |flags: u16| [&flags.to_be_bytes(), &dnskey[2..]].concat();
     let wanted = tag.wrapping_sub(key_tag(&with_flags(0)));

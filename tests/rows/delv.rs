@@ -84,7 +84,8 @@ fn delv_says_the_same() {
     for question in &all {
         let (here, ours) = judged_here(&lab, question);
         let (there, theirs) = judged_by_delv(&lab, keys, question);
-        // RFC 5155 §9.2: AD must not be set for what falls into an opt-out span; delv sees a valid signature and no more.
+        // RFC 5155 §9.2: AD must not be set for what falls into an opt-out span; delv sees a valid signature and no
+        // more.
         let opt_out = ["nope.com. A", "nope.opt-out.lab. A", "unsigned.opt-out.lab. DS"].contains(&question.as_str());
         let same = if opt_out { (here, there) == (Security::Insecure, Security::Secure) } else { here == there };
         assert!(same, "{question}: {here:?} here, {there:?} by delv\n{ours}\n{theirs}");

@@ -5,8 +5,8 @@ use std::process::Command;
 use super::running::Running;
 
 impl Running {
-    /// A lab on free ports. Without web origins: its records name the ports that those got, and only one lab of a machine
-    /// gets the ones that the zones name.
+    /// A lab on free ports. Without web origins: its records name the ports that those got, and only one lab of a
+    /// machine gets the ones that the zones name.
     pub(crate) fn lab(more: &[&str]) -> Self {
         Self::start(&[&["--authority-port", "0", "--no-web"], more].concat())
     }

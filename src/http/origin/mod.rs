@@ -1,7 +1,7 @@
 //! The way to an origin: which addresses it has, which of them may be connected to, and which of those is tried first.
 //!
-//! `connect` asks the resolver for addresses, `targets` judges each, `balance` puts them in order, `race` tries them, and
-//! `pool` keeps connections that wait for their next request.
+//! `connect` asks the resolver for addresses, `targets` judges each, `balance` puts them in order, `race` tries them,
+//! and `pool` keeps connections that wait for their next request.
 
 mod balance;
 mod connect;

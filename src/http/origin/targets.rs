@@ -14,7 +14,7 @@ pub(in crate::http) struct Prohibited(pub(in crate::http) &'static str);
 
 impl std::fmt::Display for Prohibited {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} is not connected to; proxy.allow lists exceptions", self.0)
+        write!(f, "{}; proxy.allow lists exceptions", self.0)
     }
 }
 

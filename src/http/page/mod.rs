@@ -1,7 +1,8 @@
 //! The page: a look-up to be watched while it happens, past ones, and what the program is doing.
 //!
-//! Each address gives the same content in the form that is wished for: text for a terminal, JSON for a program, and HTML that
-//! can be read as it is. Where JavaScript runs, the modules in `assets` draw it; they get the JSON of the same addresses.
+//! Each address gives the same content in the form that is wished for: text for a terminal, JSON for a program, and
+//! HTML that can be read as it is. Where JavaScript runs, the modules in `assets` draw it; they get the JSON of the
+//! same addresses.
 
 mod assets;
 mod live;
@@ -98,8 +99,8 @@ impl Form {
     }
 }
 
-/// What is kept under a name such as `86d0dba09a89.txt`, and the end of that name; `what` it is stands in the sentence when
-/// it is gone.
+/// What is kept under a name such as `86d0dba09a89.txt`, and the end of that name; `what` it is stands in the sentence
+/// when it is gone.
 fn find<'a, T>(ring: &Ring<T>, name: &'a str, what: &str) -> Result<(Arc<Kept<T>>, Option<&'a str>), Problem> {
     let (id, suffix) = name.split_once('.').map_or((name, None), |(id, suffix)| (id, Some(suffix)));
     let kept = id.parse().ok().and_then(|id| ring.get(id)).ok_or_else(|| {

@@ -97,7 +97,8 @@ impl Origins {
         let (ca_pem, ca_der) = (ca.pem(), ca.der());
         let mut bound = Self { ports, ca_pem, ca: ca_der, doors: Vec::new(), silent: Vec::new(), unusual: None };
         let mut sockets = Sockets::bind(web, &mut bound.ports)?;
-        // URLs without a port lead to the lab as well, where that is allowed. A lab beside another one leaves them to it.
+        // URLs without a port lead to the lab as well, where that is allowed. A lab beside another one leaves them to
+        // it.
         let usual = if bound.ports == (Ports { http: web.port, https: web.tls_port }) {
             Sockets::bind(web, &mut { USUAL }).map_err(|error| not_usual(&error))
         } else {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use domain::base::iana::{Class, Rtype};
 use domain::base::name::FlattenInto;
 use domain::base::rdata::{ComposeRecordData, ParseRecordData};
-use domain::base::{Name as Owner, ParsedName, Record as DomainRecord};
+use domain::base::{Name as Owner, ParsedName, Record as DomainRecord, Ttl};
 use domain::dep::octseq::Parser;
 use domain::rdata::ZoneRecordData;
 use domain::zonefile::inplace::{Entry, Zonefile};
@@ -54,6 +54,17 @@ pub(crate) fn plain(read: &ParsedRecord) -> Option<Record> {
         ttl_secs: read.ttl().as_secs(),
         rdata: rdata.into(),
     })
+}
+
+/// The reverse of [`plain`]; `None` for a type that the crate does not know.
+pub(crate) fn parsed(record: &Record) -> Option<ParsedRecord> {
+    let owner = Owner::from_octets(Bytes::copy_from_slice(record.owner.wire())).ok()?;
+    let rdata = Bytes::copy_from_slice(&record.rdata);
+    let data = ZoneRecordData::<_, ParsedName<_>>::parse_rdata(
+        Rtype::from_int(record.rtype.into()),
+        &mut Parser::from_ref(&rdata),
+    );
+    Some(ParsedRecord::new(owner, Class::IN, Ttl::from_secs(record.ttl_secs), data.ok()??.flatten_into()))
 }
 
 /// Whether there are parentheses outside of quotes and comments.
