@@ -132,7 +132,8 @@ pub fn trace(settings: &Settings, question: Question) -> Result<Story, RunError>
     Ok(story(LocalSet::new().block_on(&runtime()?, drive::walk(question, &world))))
 }
 
-/// What one walk needs: as [`world`], and the local copy of the root if it is in a file, as nobody waits for a transfer.
+/// What one walk needs: as [`world`], and the local copy of the root if it is in a file, as nobody waits for a
+/// transfer.
 fn world_of_one(settings: &Settings) -> World {
     let world = world(settings);
     RootKeeper::new(trust::upkeep(settings).root).read(&world);
@@ -172,4 +173,34 @@ pub fn check(settings: &Settings) -> Result<Vec<String>, RunError> {
     fetch::authorities(settings, &[])?;
     let root = RootKeeper::new(trust::upkeep(settings).root).reading(&world(settings));
     Ok(trust::report(settings, root, unix_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clients::listen_settings;
+    use super::*;
+    use crate::cache::TtlLimits;
+    use crate::http::{FetchSettings, HttpSettings, ProxySettings};
+    use crate::listen::ListenSettings;
+    use crate::walk::limits::Limits;
+
+    /// Tests of the parts use their own defaults: what they show holds for the program because those are its defaults
+    /// too.
+    #[test]
+    fn the_parts_have_the_defaults_of_the_configuration() {
+        let settings = Settings::default();
+        let world = world(&settings);
+        assert_eq!(world.settings.limits, Limits::default());
+        assert_eq!(*world.cache.ttl_limits(), TtlLimits::default());
+        let listen = listen_settings(&settings);
+        let (addresses, workers) = (listen.addresses.clone(), listen.workers);
+        assert_eq!(listen, ListenSettings { addresses, workers, ..ListenSettings::default() });
+        assert_eq!(web::proxy_settings(&settings), ProxySettings::default());
+        assert_eq!(web::fetch_settings(&settings), FetchSettings::default());
+        let of = |http: &HttpSettings| {
+            let per_client = (http.connections, http.connections_per_client);
+            (per_client, http.idle, http.waiting, http.traces, http.journey_bytes)
+        };
+        assert_eq!(of(&web::settings(&settings)), of(&HttpSettings::default()));
+    }
 }

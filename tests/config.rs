@@ -231,6 +231,8 @@ fn values_that_do_not_go_together_are_refused() {
     assert!(
         wrong("[dnssec]\ntrust_anchors = []").contains("`dnssec.validate` is on and `dnssec.trust_anchors` is empty")
     );
+    let cut = wrong("[dnssec]\ntrust_anchors = [\". DS 20326 8 2 E06D44\"]");
+    assert!(cut.contains("cannot hold \". DS 20326 8 2 E06D44\": expected a DS or DNSKEY record"), "{cut}");
     assert!(assigned(&["dnssec.trust_anchors=", "dnssec.validate=false"]).is_ok());
     assert!(wrong("[cache]\nmin_ttl_secs = 60\nmax_ttl_secs = 30").contains("`cache.min_ttl_secs` is greater"));
     assert!(wrong("[cache]\nmin_negative_ttl_secs = 3601").contains("`cache.min_negative_ttl_secs` is greater"));
@@ -317,8 +319,8 @@ fn documented() -> Vec<Documented> {
             let (key, default) = setting.split_once(" = ").unwrap();
             let (key, default, variable) = (key.to_owned(), default.to_owned(), String::new());
             keys.push(Documented { section: section.clone(), key, default, variable });
-        } else if let Some((_, variable)) = line.split_once(" Variable: `")
-            && let Some(last) = keys.last_mut()
+        } else if let Some((_, variable)) = line.split_once("Variable: `")
+            && let Some(last) = keys.last_mut().filter(|last| last.variable.is_empty())
         {
             last.variable = variable.trim_end_matches("`.").to_owned();
         }

@@ -23,7 +23,7 @@ impl Setting for TrustAnchor {
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        text.parse::<Anchors>().ok().map(|_| Self(text.to_owned()))
+        text.parse::<Anchors>().ok().filter(Anchors::are_whole).map(|_| Self(text.to_owned()))
     }
 
     fn show(&self) -> String {

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 
 use crate::wire::Name;
 
+use super::algorithm::Accepts;
 use super::key::{Ds, Key};
 
 /// A key that is trusted because somebody says so.
@@ -132,6 +133,25 @@ impl Anchors {
         tags
     }
 
+    /// Whether every digest is as long as those of its type are: one that was cut short fits no key.
+    #[must_use]
+    pub fn are_whole(&self) -> bool {
+        let is_whole = |anchor: &Anchor| !matches!(anchor, Anchor::Ds(ds) if !ds.is_whole());
+        self.list().iter().flat_map(|(_, anchors)| anchors).all(is_whole)
+    }
+
+    /// The zones of whose anchors none can be used: what they vouch for counts as unsigned (RFC 4035 §5.2).
+    #[must_use]
+    pub fn unusable(&self, accepts: Accepts) -> Vec<Name> {
+        let is_usable = |anchor: &Anchor| {
+            let compares = !matches!(anchor, Anchor::Ds(ds) if !accepts.compares(ds.digest_type));
+            compares && accepts.verifies(anchor.algorithm())
+        };
+        let list = self.list();
+        let idle = list.iter().filter(|(_, anchors)| !anchors.iter().any(is_usable));
+        idle.map(|(zone, _)| zone.clone()).collect()
+    }
+
     /// Whether there are none: then nothing can be proved.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -198,6 +218,9 @@ mod tests {
         assert_eq!(". DS 1 300 2 AA".parse::<Anchors>(), Err(AnchorError::Number));
         assert_eq!(". DS 1 8 2 XY".parse::<Anchors>(), Err(AnchorError::Data));
         assert_eq!("".parse::<Anchors>(), Err(AnchorError::Form));
+        let whole = |text: &str| text.parse::<Anchors>().unwrap().are_whole();
+        let cut = &Anchors::ROOT[0][..Anchors::ROOT[0].len() - 2];
+        assert!(whole(Anchors::ROOT[0]) && whole(". DS 1 8 9 AA") && !whole(cut) && !whole(". DS 1 8 9"));
     }
 
     #[test]

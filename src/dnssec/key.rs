@@ -128,6 +128,17 @@ impl Ds {
         Self { tag, algorithm, digest_type, digest: digest.into() }
     }
 
+    /// Whether the digest is as long as those of its type are.
+    pub(super) fn is_whole(&self) -> bool {
+        match self.digest_type {
+            // RFC 4034 §5.1.4, RFC 4509 §2.2, RFC 6605 §2.
+            1 => self.digest.len() == 20,
+            2 => self.digest.len() == 32,
+            4 => self.digest.len() == 48,
+            _ => !self.digest.is_empty(),
+        }
+    }
+
     /// Whether this names `key` of `zone` by tag and algorithm, its digest not yet looked at.
     pub(super) fn may_name(&self, key: &Key) -> bool {
         self.tag == key.tag && self.algorithm == key.algorithm

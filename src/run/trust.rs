@@ -21,11 +21,10 @@ pub(super) fn proofs(settings: &Dnssec, now_secs: u32) -> dnssec::Settings {
         let left_secs = u32::try_from(left_secs(given, settings, now_secs).min(NEGATIVE_MOST_SECS)).ok()?;
         Some(NegativeAnchor { zone: given.zone.clone(), until_secs: now_secs.wrapping_add(left_secs) })
     });
-    let accepts = Accepts { sha1: settings.sha1, rsa_min_bits: settings.rsa_min_bits };
     dnssec::Settings {
         anchors,
         negative: NegativeAnchors::new(negative, settings.negative_trust_anchor_look_secs, now_secs),
-        accepts,
+        accepts: accepts(settings),
         aggressive: settings.aggressive,
         sentinel: settings.root_key_sentinel,
         key_tag_option: settings.key_tag_option,
@@ -68,7 +67,7 @@ pub(super) fn report(settings: &Settings, root: Option<u32>, now_secs: u32) -> V
     lines
 }
 
-/// What the operator should know of negative trust anchors.
+/// What the operator should know of trust anchors, negative ones too.
 pub(super) fn warnings(settings: &Dnssec, now_secs: u32) -> Vec<String> {
     let warning = |given: &NegativeTrustAnchor| match left_secs(given, settings, now_secs) {
         0 => Some(format!("the negative trust anchor for {} has ended; it may be taken out", given.zone)),
@@ -77,7 +76,14 @@ pub(super) fn warnings(settings: &Dnssec, now_secs: u32) -> Vec<String> {
         }
         _ => None,
     };
-    settings.negative_trust_anchors.iter().filter_map(warning).collect()
+    let idle = proofs(settings, now_secs).anchors.unusable(accepts(settings)).into_iter().map(|zone| {
+        format!("no trust anchor of {zone} has an algorithm and a digest that count here: nothing there is validated")
+    });
+    settings.negative_trust_anchors.iter().filter_map(warning).chain(idle).collect()
+}
+
+fn accepts(settings: &Dnssec) -> Accepts {
+    Accepts { sha1: settings.sha1, rsa_min_bits: settings.rsa_min_bits }
 }
 
 /// Seconds for which the operator wants a negative trust anchor.
@@ -91,8 +97,22 @@ fn left_secs(given: &NegativeTrustAnchor, settings: &Dnssec, now_secs: u32) -> u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TrustAnchor;
     use crate::trace::Insecure;
     use crate::wire::Name;
+
+    #[test]
+    fn anchors_that_prove_nothing_are_told() {
+        let with = |anchor: &str| {
+            let trust_anchors = vec![TrustAnchor(anchor.to_owned())];
+            warnings(&Dnssec { trust_anchors, ..Dnssec::default() }, 0)
+        };
+        assert!(warnings(&Dnssec::default(), 0).is_empty());
+        for odd in [". DS 20326 9 2 00", ". DS 20326 8 9 00", "example. DS 1 5 2 00"] {
+            assert!(with(odd)[0].starts_with("no trust anchor of "), "{odd}");
+        }
+        assert!(with(". DS 20326 8 2 00").is_empty());
+    }
 
     #[test]
     fn negative_anchors_end() {
