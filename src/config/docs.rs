@@ -18,8 +18,8 @@ exist, or a value that does not fit, is refused with its file, line, column and 
 
 What stands in the environment overrides the file, what stands on the command line overrides both: each key can be given
 as a variable (`ROOTWALK_SERVER_THREADS=2`) or as a flag (`--set server.threads=2`). There strings have no quotes, and a
-list is written with commas (`--set server.allow=127.0.0.0/8,::1`; nothing behind the sign is an empty list) or as in the
-file (`--set 'server.allow=[\"127.0.0.0/8\", \"::1\"]'`).
+list is written with commas (`--set server.allow=127.0.0.0/8,::1`; nothing behind the sign is an empty list) or as in
+the file (`--set 'server.allow=[\"127.0.0.0/8\", \"::1\"]'`).
 ";
 
 /// The reference of all keys, as Markdown.
@@ -36,7 +36,8 @@ pub fn reference() -> String {
         let _ = writeln!(page, "\n## [[{}]]\n\n{}", list.name, prose(list.doc));
         for field in list.fields {
             let default = field.default.map_or("required".to_owned(), |default| format!("`{default}` by default"));
-            let _ = writeln!(page, "\n* `{}` ({default}): {} Takes {}.", field.name, field.doc, (field.expected)());
+            let text = format!("* `{}` ({default}): {} Takes {}.", field.name, field.doc, (field.expected)());
+            let _ = writeln!(page, "\n{}", filled(&text, "  "));
         }
         let where_else = list.variable.map_or("Only in the file.".to_owned(), |text| format!("Variable: `{text}`."));
         let _ = write!(page, "\n```toml\n{}```\n\n{where_else}\n", list.example);
@@ -50,12 +51,40 @@ fn entry(section: &Section, key: &Key) -> String {
     let mut text = format!("\n### `{} = {default}`\n\n{}\n", key.name, prose(key.doc));
     for (nth, (word, meaning)) in (key.words)().iter().enumerate() {
         let border = if nth == 0 { "\n" } else { "" };
-        let _ = writeln!(text, "{border}* `\"{word}\"`: {}", meaning.trim());
+        let _ = writeln!(text, "{border}{}", filled(&format!("* `\"{word}\"`: {}", meaning.trim()), "  "));
     }
-    let _ = writeln!(text, "\nTakes {expected}. Variable: `{variable}`.");
+    let _ = writeln!(text, "\n{}", filled(&format!("Takes {expected}. Variable:{UNBROKEN}`{variable}`."), ""));
     text
 }
 
 fn prose(lines: &[&str]) -> String {
-    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n")
+    filled(&lines.join(" "), "")
+}
+
+/// Columns of the page.
+const WIDTH: usize = 120;
+/// A space at which no line ends.
+const UNBROKEN: char = '\u{a0}';
+
+/// Text in lines that fit the page, each but the first after `indent`. What stands in backticks is not broken.
+fn filled(text: &str, indent: &str) -> String {
+    let (mut out, mut column, mut in_code) = (String::new(), 0, false);
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let width = word.chars().count();
+        match column {
+            0 => {}
+            _ if !in_code && column + 1 + width > WIDTH => {
+                out = out + "\n" + indent;
+                column = indent.len();
+            }
+            _ => {
+                out.push(' ');
+                column += 1;
+            }
+        }
+        out += word;
+        column += width;
+        in_code ^= word.matches('`').count() % 2 == 1;
+    }
+    out.replace(UNBROKEN, " ")
 }

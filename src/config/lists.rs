@@ -212,8 +212,8 @@ fn read<T: Setting>(value: &DeValue<'_>, into: &mut T) -> bool {
     T::from_toml(value).map(|value| *into = value).is_some()
 }
 
-/// Reads all tables of a list into `into`, or none of them when there is a mistake. Each begins as `blank`; `set` is given
-/// known keys only and says whether the value fits.
+/// Reads all tables of a list into `into`, or none of them when there is a mistake. Each begins as `blank`; `set` is
+/// given known keys only and says whether the value fits.
 fn tables<T: Clone>(
     list: &'static List,
     written: &Written<'_>,

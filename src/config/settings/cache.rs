@@ -13,7 +13,8 @@ section! {
         min_ttl_secs: u32 = 0 => 0..=86_400;
         /// Records are kept at most this many seconds (RFC 8767 §4).
         max_ttl_secs: u32 = 86_400 => 0..=604_800;
-        /// "There is no such name" and "no such type" are kept at least this many seconds, where a SOA record came along.
+        /// "There is no such name" and "no such type" are kept at least this many seconds, where a SOA record came
+        /// along.
         min_negative_ttl_secs: u32 = 0 => 0..=86_400;
         /// "There is no such name" and "no such type" are kept at most this many seconds (RFC 2308 §5).
         max_negative_ttl_secs: u32 = 3600 => 0..=86_400;
@@ -24,12 +25,12 @@ section! {
         /// Fetch an answer anew when it is asked for in the last tenth of its life and was asked for before, so that
         /// nobody has to wait for what is asked often.
         prefetch: bool = true;
-        /// That is done from this many questions on that the cache has answered; 1 also fetches for nobody what was asked
-        /// twice and never again.
+        /// That is done from this many questions on that the cache has answered; 1 also fetches for nobody what was
+        /// asked twice and never again.
         prefetch_hits: u8 = 2 => 1..=100;
-        /// For this many seconds after its time an answer is served when no new one can be had, when that takes too long,
-        /// or when the new one is bogus and the old one was not, with EDE 3 (Stale Answer) or 19 (Stale NXDOMAIN Answer)
-        /// and, for what is bogus, its reason; 0 never (RFC 8767). AD is set while the signatures over it hold.
+        /// For this many seconds after its time an answer is served when no new one can be had, when that takes too
+        /// long, or when the new one is bogus and the old one was not, with EDE 3 (Stale Answer) or 19 (Stale NXDOMAIN
+        /// Answer) and, for what is bogus, its reason; 0 never (RFC 8767). AD is set while the signatures over it hold.
         max_stale_secs: u32 = 86_400 => 0..=604_800;
         /// The TTL that clients see in such an answer (RFC 8767 §4).
         stale_reply_ttl_secs: u32 = 30 => 1..=3600;

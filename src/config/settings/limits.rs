@@ -35,8 +35,8 @@ section! {
         minimise_count: u32 = 10 => 1..=128;
         /// How many of those are longer by one label only (RFC 9156 §2.3).
         minimise_one_label: u32 = 4 => 0..=128;
-        /// Servers in whose place another one of the zone is asked because what they said was bogus: one secondary may have
-        /// old signatures, or none, or somebody may forge; each costs about what the question has cost so far.
+        /// Servers in whose place another one of the zone is asked because what they said was bogus: one secondary may
+        /// have old signatures, or none, or somebody may forge; each costs about what the question has cost so far.
         bogus_retries: u32 = 3 => 0..=10;
         /// Records of one set; a set that has more is not used (CVE-2024-1737, CVE-2024-25590).
         records_per_set: usize = 256 => 1..=1000;
@@ -57,8 +57,8 @@ section! {
         ds_per_zone: usize = 8 => 1..=100;
         /// NSEC3 iterations above which a denial is not proved but taken as insecure (RFC 9276 §3.2).
         nsec3_iterations: u16 = 50 => 0..=2500;
-        /// NSEC3 hashes computed (CVE-2023-50868). A proof takes one for each label of the closest name that exists, and
-        /// two more: 34 for the reverse of an IPv6 address.
+        /// NSEC3 hashes computed (CVE-2023-50868). A proof takes one for each label of the closest name that exists,
+        /// and two more: 34 for the reverse of an IPv6 address.
         nsec3_hashes: u32 = 100 => 1..=100_000;
     }
 }

@@ -28,8 +28,8 @@ section! {
         udp_size: u16 = 1232 => 512..=4096;
         /// Questions that are looked up at once; when there are more, clients are told to ask again.
         walks: usize = 10_000 => 1..=1_000_000;
-        /// Queries that may be on their way to one server at once. Beyond that another server of the zone is asked, or the
-        /// question fails: servers that have stopped answering must not have everything wait for them.
+        /// Queries that may be on their way to one server at once. Beyond that another server of the zone is asked, or
+        /// the question fails: servers that have stopped answering must not have everything wait for them.
         queries_per_server: usize = 2000 => 1..=1_000_000;
         /// Ask servers for their identifier (RFC 5001), which traces show: of several machines behind one address it
         /// says which has answered. Off, as nobody needs it who does not look into traces.

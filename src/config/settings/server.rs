@@ -26,8 +26,8 @@ section! {
         identity: String = String::new();
         /// What `version.server` and `version.bind` in class CHAOS say; empty refuses the question.
         version: String = String::new();
-        /// What an answer says when it is asked for the identifier of its server (NSID, RFC 5001), in hexadecimal digits;
-        /// empty says nothing.
+        /// What an answer says when it is asked for the identifier of its server (NSID, RFC 5001), in hexadecimal
+        /// digits; empty says nothing.
         nsid: Hex = Hex::default();
         /// What the cookies for clients are made with (RFC 9018), 32 hexadecimal digits; servers behind one address
         /// must have the same. Empty draws one at each start.
@@ -37,8 +37,8 @@ section! {
         /// DNS64, which is found by it (RFC 8880), and the reverse zones of private, shared, loopback, link-local and
         /// documentation addresses (RFC 6303, 7793). Laboratories that delegate such names switch it off.
         locally_served_zones: bool = true;
-        /// What is told about ANY. Full answers come from the servers of the zone and are validated; they are large, and
-        /// some servers give one of their sets.
+        /// What is told about ANY. Full answers come from the servers of the zone and are validated; they are large,
+        /// and some servers give one of their sets.
         any: AnyAnswer = AnyAnswer::Minimal;
         /// Tell clients why something went wrong, in a sentence (RFC 8914).
         ede: bool = true;
@@ -49,8 +49,8 @@ section! {
         waiting: usize = 4096 => 16..=1_000_000;
         /// As above, of one client: an IPv4 address or an IPv6 /64 (DNSBomb).
         waiting_per_client: usize = 500 => 1..=1_000_000;
-        /// Milliseconds after which an answer over UDP is dropped when its client, an address that may be forged, has more
-        /// than ten questions waiting (DNSBomb); 0 drops none.
+        /// Milliseconds after which an answer over UDP is dropped when its client, an address that may be forged, has
+        /// more than ten questions waiting (DNSBomb); 0 drops none.
         discard_after_ms: u64 = 1900 => 0..=60_000;
         /// TCP connections at once (RFC 7766 §6.2.2).
         tcp_connections: usize = 512 => 1..=100_000;

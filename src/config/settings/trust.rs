@@ -24,8 +24,8 @@ section! {
         negative_trust_anchor_secs: u32 = 86_400 => 60..=604_800;
         /// Seconds between two looks whether what lies below a negative trust anchor validates again: the SOA record of
         /// its name, and up to 8 of the questions that it has let through since the last look. When all of them do, it
-        /// is lifted before its end (RFC 7646 §2), and what was let through is gone from the cache as much later as that.
-        /// 0 keeps each until its end, for one that somebody wants to look at in peace.
+        /// is lifted before its end (RFC 7646 §2), and what was let through is gone from the cache as much later as
+        /// that. 0 keeps each until its end, for one that somebody wants to look at in peace.
         negative_trust_anchor_look_secs: u32 = 300 => 0..=86_400;
         /// Answer from what was proved for other questions: an NSEC or NSEC3 record that shows that there is nothing
         /// between two names answers for all names between them, so that a flood of random names costs the servers of
@@ -33,21 +33,21 @@ section! {
         aggressive: bool = true;
         /// A file in which the state of the trust anchors is kept, so that they follow their zones when keys are rolled
         /// over: a new key is trusted after 30 days in which the old ones have signed it, a revoked one is not any more
-        /// (RFC 5011). The folder must be there and be writable. Empty follows nothing: the anchors are those above, and
-        /// new ones come with new versions of this program or of this file. That is the default because no folder is
-        /// writable everywhere, and both keys of the root are known long before they are used.
+        /// (RFC 5011). The folder must be there and be writable. Empty follows nothing: the anchors are those above,
+        /// and new ones come with new versions of this program or of this file. That is the default because no folder
+        /// is writable everywhere, and both keys of the root are known long before they are used.
         anchor_file: String = String::new();
         /// Answer questions for `root-key-sentinel-is-ta-NUMBER` and `root-key-sentinel-not-ta-NUMBER` with SERVFAIL
         /// where that key of the root is not, or is, trusted here, so that users can find out before a rollover
         /// (RFC 8509, which wants this on).
         root_key_sentinel: bool = true;
         /// Tell the zones of trust anchors once a day which keys are trusted here, by a question such as `_ta-4f66`
-        /// (RFC 8145). It helps those who roll over the key of the root when many resolvers do it; off, because it sends
-        /// what nobody has asked for.
+        /// (RFC 8145). It helps those who roll over the key of the root when many resolvers do it; off, because it
+        /// sends what nobody has asked for.
         key_tag_signal: bool = false;
-        /// Tell the same to the servers of those zones in the questions for their keys that are asked anyway (the EDNS option
-        /// edns-key-tag, RFC 8145 §4). Off for the same reason, and because some of what stands before servers drops
-        /// packets with options that it does not know.
+        /// Tell the same to the servers of those zones in the questions for their keys that are asked anyway (the EDNS
+        /// option edns-key-tag, RFC 8145 §4). Off for the same reason, and because some of what stands before servers
+        /// drops packets with options that it does not know.
         key_tag_option: bool = false;
         /// Let signatures and DS records with SHA-1 count; otherwise zones that have no others are treated as
         /// unsigned, as RFC 9905 allows.
@@ -61,10 +61,10 @@ section! {
 
 section! {
     /// A copy of the root zone in this process, in which each walk begins: no question for a name under a top-level
-    /// domain that does not exist leaves this machine, and a root out of reach is not missed (RFC 8806). It is used only
-    /// while its ZONEMD record fits and is signed by the root (RFC 8976), and until the time in its SOA record is over;
-    /// otherwise walks begin at the servers of the root, as they do by default: most resolvers ask them too seldom to
-    /// gain anything from 2 MB that are fetched twice a day.
+    /// domain that does not exist leaves this machine, and a root out of reach is not missed (RFC 8806). It is used
+    /// only while its ZONEMD record fits and is signed by the root (RFC 8976), and until the time in its SOA record is
+    /// over; otherwise walks begin at the servers of the root, as they do by default: most resolvers ask them too
+    /// seldom to gain anything from 2 MB that are fetched twice a day.
     local_root: LocalRoot {
         /// A master file of the root zone. Without servers something else renews it, such as a job that fetches
         /// <https://www.internic.net/domain/root.zone>, and it is read again when its date has changed, as often as its
