@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::wire::text::type_name;
 use crate::wire::{Name, RecordType};
 
-use super::words::type_text;
+use super::words::{List, type_text};
 
 /// What was concluded, and from which records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,7 +59,6 @@ impl fmt::Display for Inferred {
             Shows::NoData => write!(f, " show that {name} has no {} records", type_name(self.rtype))?,
             Shows::Wildcard => write!(f, " leave {name} to a wildcard that is known")?,
         }
-        write!(f, ", for {left_secs} s more; nobody is asked:")?;
-        self.owners.iter().try_for_each(|owner| write!(f, " {owner}"))
+        write!(f, ", for {left_secs} s more, so nobody is asked: {}", List(&self.owners))
     }
 }

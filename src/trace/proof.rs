@@ -30,7 +30,7 @@ impl fmt::Display for Judged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Secure => f.write_str("secure: everything in the answer is proved"),
-            Self::Insecure => f.write_str("insecure: some of the answer cannot be proved, and need not be"),
+            Self::Insecure => f.write_str("insecure: not all of the answer can be proved, and it need not be"),
             Self::Bogus { reason } => write!(f, "bogus: {reason}"),
         }
     }
@@ -114,8 +114,11 @@ impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Keys { zone, key_tag, algorithm, anchor, keys } => {
-                let by = if *anchor { "a trust anchor" } else { "the DS set at its parent" };
-                write!(f, "{by} names key {key_tag} (algorithm {algorithm}) of {zone}, which signs ")?;
+                match anchor {
+                    true => f.write_str("a trust anchor")?,
+                    false => write!(f, "the DS set of {zone}")?,
+                }
+                write!(f, " names key {key_tag} of {zone} (algorithm {algorithm}), which signs ")?;
                 if *keys == 1 { f.write_str("itself") } else { write!(f, "all {keys} keys there") }
             }
             Self::Signature { owner, rtype, zone, key_tag, left_secs, .. } => {
@@ -238,7 +241,10 @@ impl fmt::Display for Insecure {
         match self {
             Self::Unsigned { zone, parent } => write!(f, "{parent} proves that its delegation of {zone} is unsigned"),
             Self::OptOut { name, zone } => {
-                write!(f, "{name} falls into a span in which {zone} does not sign what it delegates")
+                write!(
+                    f,
+                    "{name} falls into an opt-out span of {zone}, which proves nothing of unsigned delegations in it"
+                )
             }
             Self::Algorithm { zone, algorithms } => {
                 write!(f, "{zone} is signed with algorithms that are not verified here: {}", List(algorithms))

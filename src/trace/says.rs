@@ -62,8 +62,7 @@ impl fmt::Display for Event {
             | Self::NotAsked { .. }
             | Self::Withheld { .. } => decided(self, f),
             Self::NoAddress { zone, servers } => {
-                write!(f, "no address is known for the servers of {zone}; look up")?;
-                servers.iter().try_for_each(|name| write!(f, " {name}"))
+                write!(f, "no address is known for the servers of {zone}; look up {}", List(servers))
             }
             Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
             Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),

@@ -110,6 +110,8 @@ pub enum ChoiceWhy {
         /// How often in a row.
         silences: u8,
     },
+    /// It is the copy of the root in this process (RFC 8806).
+    Copy,
     /// The same server once more, for the reason that the ask gives.
     Same,
 }
@@ -126,6 +128,7 @@ impl fmt::Display for ChoiceWhy {
             Self::Resting { silences } => {
                 write!(f, "once, although it was silent {silences} times in a row: so were all others")
             }
+            Self::Copy => f.write_str("it is at hand"),
             Self::Same => f.write_str("the same server again"),
         }
     }

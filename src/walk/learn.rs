@@ -125,7 +125,7 @@ impl Walk {
             Some(set) => self.finish(id, Found::Answer(set), turn),
             None => {
                 let zone = clean.referral.as_ref().map_or_else(Name::root, |referral| referral.ns.owner.clone());
-                self.fail(id, Failure::NoAddress { zone, servers: vec![question.name] }, turn);
+                self.fail(id, Failure::NoAddress { zone, servers: vec![question.name], limit: None }, turn);
             }
         }
     }

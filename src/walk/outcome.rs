@@ -77,6 +77,8 @@ pub enum Failure {
         zone: Name,
         /// Its servers.
         servers: Vec<Name>,
+        /// The limit at which no more of them were looked up, with its value.
+        limit: Option<(Limit, u64)>,
     },
     /// The address of a server depends on itself (TsuNAME).
     Cycle {
@@ -165,9 +167,11 @@ impl fmt::Display for Failure {
                     more => write!(f, "; and {more} more"),
                 }
             }
-            Self::NoAddress { zone, servers } => {
+            Self::NoAddress { zone, servers, limit } => {
                 write!(f, "no usable address is known for the servers of {zone}:")?;
-                servers.iter().take(NAMED).try_for_each(|name| write!(f, " {name}"))
+                servers.iter().take(NAMED).try_for_each(|name| write!(f, " {name}"))?;
+                let Some((limit, value)) = limit else { return Ok(()) };
+                write!(f, "; given up at the limit of {value} {limit}")
             }
             Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
             Self::OutOfBudget { limit, value } => write!(f, "given up at the limit of {value} {limit}"),

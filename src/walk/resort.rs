@@ -2,7 +2,7 @@
 //! fault for want of a better one.
 
 use crate::cache::Support;
-use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, ServerAt, Transport, Unreachable, Wrong};
+use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, ServerAt, Transport, Unreachable, Wrong};
 
 use super::goal::{AtZone, How, LastResort, Pending};
 use super::outcome::Failure;
@@ -77,14 +77,16 @@ impl Walk {
         if self.fall_back(id, turn) {
             return;
         }
+        let limits = &turn.around.settings.limits;
         let Some(at) = self.goal(id).at() else { return };
         let zone = at.cut.zone.clone();
+        let over = (at.failed_lookups >= limits.failed_server_lookups).then_some(Limit::FailedServerLookups);
         let failure = match at.cycle.take() {
             _ if !at.problems.is_empty() => Failure::Servers { zone, problems: std::mem::take(&mut at.problems) },
             Some((name, zone)) => Failure::Cycle { name, zone },
             None => {
                 let servers = at.cut.servers.iter().map(|server| server.name.clone()).collect();
-                Failure::NoAddress { zone, servers }
+                Failure::NoAddress { zone, servers, limit: over.map(|limit| (limit, limits.value(limit))) }
             }
         };
         self.fail(id, failure, turn);

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::cache::{Cache, NameServer, ServerState, Support};
 use crate::time::Time;
-use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Wrong};
+use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, ServerAt, Transport, Wrong};
 use crate::wire::{Name, Question, RecordType, edns};
 
 use super::ask::{Ask, AskId};
@@ -75,9 +75,10 @@ impl Walk {
         let mut candidates = self.candidates(id, turn);
         let Some((chosen, choice)) = choose(&candidates, turn.around.dice) else { return false };
         let Candidate { server, state, rests, tries, .. } = candidates.swap_remove(chosen);
-        if let Some(at) = self.goal(id).at() {
-            at.tried(&server).rested = rests;
-        }
+        let Some(at) = self.goal(id).at() else { return false };
+        at.tried(&server).rested = rests;
+        let is_copy = at.route.as_ref().is_some_and(|route| route.kind == RouteKind::LocalRoot);
+        let choice = if is_copy { ChoiceWhy::Copy } else { choice };
         // Some servers are silent about parts of a name (RFC 9156 §2.3): the last try is with the whole of it.
         let last_try = tries > 0 && tries + 1 >= turn.around.settings.limits.tries_per_address;
         let hidden = self.goal(id).hides(&turn.around.settings.limits);

@@ -1,6 +1,7 @@
 //! Every row of the lab by real `dig`, over UDP and TCP, and what its trace must name.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod chain;
 mod delv;
 mod dig;
 mod messages;

@@ -5,6 +5,7 @@ mod local_root;
 mod negative;
 mod renewal;
 mod signed_root;
+mod tags;
 mod zonemd;
 
 use std::fs;
