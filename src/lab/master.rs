@@ -10,13 +10,13 @@ use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
 
 use super::LabError;
 use super::files::Files;
-use crate::wire::text::{is_whole, parse_record, plain, type_name};
+use crate::wire::text::{is_whole, odd_quote, parse_record, plain, type_name};
 use crate::wire::{Name, Record, RecordType, RrSet};
 
 /// How deep `$INCLUDE` may nest; answers the file that includes itself.
 const MAX_INCLUDES: usize = 8;
 
-/// On these two the parser would panic, so they are looked for before.
+/// On these the parser would panic, so they are looked for before.
 const UNCLOSED: &str = "expected a `)`: this `(` is never closed";
 const GLUED: &str = "expected a blank between the directive and this `\"`";
 
@@ -64,11 +64,8 @@ pub fn read_records(name: &str, text: &str, apex: &Name) -> Result<Vec<Record>, 
     let wrong = |(line, column), what: &str| {
         Place { file: name.to_owned(), line, column, added: 0 }.error(text, what.to_owned())
     };
-    if let Some(place) = unclosed(text) {
-        return Err(wrong(place, UNCLOSED));
-    }
-    if let Some(place) = glued(text) {
-        return Err(wrong(place, GLUED));
+    if let Some((place, what)) = unreadable(text) {
+        return Err(wrong(place, what));
     }
     let mut zonefile = Zonefile::from(text);
     zonefile.set_origin(owner_of(apex)?);
@@ -133,11 +130,8 @@ impl Reading<'_> {
         let text = format!("{ttl}{}\n", self.files.read(path)?);
         let added = ttl.lines().count();
         let file = self.files.display(path);
-        if let Some((line, column)) = unclosed(&text) {
-            return Err(Place { file, line, column, added }.error(&text, UNCLOSED.to_owned()));
-        }
-        if let Some((line, column)) = glued(&text) {
-            return Err(Place { file, line, column, added }.error(&text, GLUED.to_owned()));
+        if let Some(((line, column), what)) = unreadable(&text) {
+            return Err(Place { file, line, column, added }.error(&text, what.to_owned()));
         }
         let mut zonefile = Zonefile::from(&*text);
         zonefile.set_origin(origin.clone());
@@ -259,6 +253,13 @@ fn end_of_record(text: &str, entry: &Place, line: usize, column: usize) -> Place
     let Some(before) = before else { return Place { line, column, ..entry.clone() } };
     let field = before.trim_end().rfind([' ', '\t']).map_or(0, |blank| blank + 1);
     Place { line: line - 1, column: before[..field].chars().count() + 1, ..entry.clone() }
+}
+
+/// Line and column of what the parser would panic at, and what is wrong there.
+fn unreadable(text: &str) -> Option<((usize, usize), &'static str)> {
+    let odd = |(nth, line)| odd_quote(line).map(|(column, what)| ((nth + 1, column), what));
+    let closed = unclosed(text).map(|place| (place, UNCLOSED));
+    closed.or_else(|| glued(text).map(|place| (place, GLUED))).or_else(|| text.lines().enumerate().find_map(odd))
 }
 
 /// Line and column of the first `"` that follows a directive without a blank (RFC 1035 §5.1: `$INCLUDE<blank>`): the

@@ -24,6 +24,9 @@ pub fn parse_record(line: &str) -> Result<Record, String> {
     if line.contains(['\n', '\r', '\0']) || has_parentheses(line) {
         return Err("a record stands on one line, without parentheses".to_owned());
     }
+    if let Some((_, what)) = odd_quote(line) {
+        return Err(what.to_owned());
+    }
     if line.starts_with([' ', '\t', '$', ';']) || line.is_empty() {
         return Err("a record begins with its name".to_owned());
     }
@@ -65,6 +68,28 @@ pub(crate) fn parsed(record: &Record) -> Option<ParsedRecord> {
         &mut Parser::from_ref(&rdata),
     );
     Some(ParsedRecord::new(owner, Class::IN, Ttl::from_secs(record.ttl_secs), data.ok()??.flatten_into()))
+}
+
+/// The column of a quote at which the parser panics, or reads on behind the end of the line, and what is wrong with it.
+pub(crate) fn odd_quote(line: &str) -> Option<(usize, &'static str)> {
+    const OPEN: &str = "expected another `\"`: this one is not closed on its line";
+    const FOLLOWED: &str = "expected a blank behind the `\"` before this";
+    let (mut opened, mut closed, mut escaped) = (None, false, false);
+    for (column, symbol) in (1..).zip(line.chars()) {
+        if closed && !matches!(symbol, ' ' | '\t' | '\r' | ';' | '(' | ')' | '"') {
+            return Some((column, FOLLOWED));
+        }
+        closed = false;
+        match symbol {
+            _ if escaped => {}
+            '"' if opened.is_some() => (opened, closed) = (None, true),
+            '"' => opened = Some(column),
+            ';' if opened.is_none() => return None,
+            _ => {}
+        }
+        escaped = symbol == '\\' && !escaped;
+    }
+    opened.map(|column| (column, OPEN))
 }
 
 /// Whether there are parentheses outside of quotes and comments.
@@ -118,7 +143,7 @@ mod tests {
     fn what_is_no_record_is_refused_without_panic() {
         let lines = "|host.lan|host.lan A|host.lan A 192.0.2|host.lan CH A 192.0.2.1|a..lan A 192.0.2.1|\
             a.lan CNAME b..c|a.lan TXT (x|a.lan TXT x)|$ORIGIN x.|$INCLUDE x|; a.lan A 192.0.2.1| a.lan A 192.0.2.1|\
-            a.lan TXT \"x|a.lan WHAT x|a.lan A 192.0.2.1 x|a.lan A 192.0.2.1\nb.lan A 192.0.2.1";
+            a.lan TXT \"x|a.lan SOA \"x\"y. z. 1 2 3 4 5|a.lan WHAT x|a.lan A 192.0.2.1 x|a.lan A 192.0.2.1\nb.lan A 192.0.2.1";
         for line in lines.split('|') {
             assert!(parse_record(line).is_err(), "{line:?}: {:?}", parse_record(line));
         }
