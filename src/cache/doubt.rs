@@ -117,17 +117,14 @@ impl Cache {
             return Put::TooLarge(held.cost());
         }
         let mut shard = self.shard(&key).lock();
-        let gone = match shard.peek_set(&key).map(allow) {
-            None => shard.add(key, Entry::Set(held)),
-            Some(Err(kept_old)) => return kept_old,
-            Some(Ok(())) => {
-                let before = (held.security == Security::Unchecked).then(|| take_judged(&mut shard, &key)).flatten();
-                if let Some(before) = before {
-                    held.put_before(before);
-                }
-                shard.put(key, Entry::Set(held))
-            }
-        };
+        if let Some(Err(kept_old)) = shard.peek_set(&key).map(allow) {
+            return kept_old;
+        }
+        let before = (held.security == Security::Unchecked).then(|| take_judged(&mut shard, &key)).flatten();
+        if let Some(before) = before {
+            held.put_before(before);
+        }
+        let gone = shard.put(key, Entry::Set(held));
         drop(shard);
         drop(gone);
         Put::Stored

@@ -6,6 +6,8 @@
 //! single one are about 2^-60. What is added to the hash of one name takes different types to different keys for certain;
 //! of two names it makes a collision neither more nor less likely.
 
+use std::hash::{Hash, Hasher};
+
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 
@@ -39,15 +41,11 @@ impl Key {
     pub(super) fn shard(self, shards: usize) -> usize {
         usize::try_from(self.shard & (shards as u64 - 1)).unwrap_or_default()
     }
+}
 
-    /// What the table of its shard knows of it; the bits are a keyed hash already.
-    pub(super) const fn print(self) -> u32 {
-        (self.slot >> 32) as u32
-    }
-
-    #[cfg(test)]
-    pub(super) const fn for_test(shard: u64, slot: u64) -> Self {
-        Self { shard, slot }
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.slot);
     }
 }
 

@@ -20,7 +20,6 @@ mod rank;
 mod servers;
 mod sets;
 mod shard;
-mod slots;
 mod spans;
 #[cfg(test)]
 mod tests;

@@ -52,12 +52,12 @@ impl Cache {
         })
     }
 
-    /// What `look` finds in the set under `key`, fresh or not, which is used by that.
+    /// What `look` finds in the set under `key`, fresh or not; it becomes the most recently used.
     pub(super) fn with_set<T>(&self, key: &Key, look: impl FnOnce(&HeldSet) -> Option<T>) -> Option<T> {
         self.shard(key).lock().set(key).and_then(look)
     }
 
-    /// As [`Self::with_set`], without using it.
+    /// As [`Self::with_set`], without a trace in the order of use.
     pub(super) fn look_at_set<T>(&self, key: &Key, look: impl FnOnce(&HeldSet) -> Option<T>) -> Option<T> {
         self.shard(key).lock().peek_set(key).and_then(look)
     }

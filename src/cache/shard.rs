@@ -1,27 +1,30 @@
-//! One shard: a map with a budget of bytes, from which goes what is not used.
+//! One shard: a map in order of use, with a budget of bytes.
 
 use std::sync::Arc;
 
+use lru::LruCache;
 use smallvec::SmallVec;
 
 use super::facts::{Answer, Delegation, Denial, Failure, KnownZone};
 use super::glue::Glue;
 use super::held::HeldSet;
 use super::key::Key;
-use super::slots::{Slots, per_slot};
+use crate::keyed::BuildKeyed;
 use crate::time::Time;
 
-/// What an entry takes besides its `Arc`: its place, with the key, and its share of the table.
-pub(super) const PER_ENTRY: usize = per_slot::<Entry>();
+/// What an entry takes besides its `Arc`: the node of the list (key, value, two links, and what the allocator adds) and its
+/// share of the table (17 octets per slot, 7/16 to 7/8 of the slots used).
+pub(super) const PER_ENTRY: usize = size_of::<Key>() + size_of::<Entry>() + 2 * size_of::<usize>() + 16 + 30;
 /// The two counters of an `Arc` and what the allocator adds to its block.
 const PER_ARC: usize = 16 + 16;
 
 /// A thing that is kept, of any kind, with its cost in octets.
 ///
-/// One type for all stores, so that they share one budget: what is not used goes first, whatever it is.
+/// One type for all stores, so that they share one budget and one order of use: what was not used for the
+/// longest time goes first, whatever it is.
 pub(super) enum Entry {
     Answer(u32, Arc<Answer>),
-    /// Most of what is kept: in the place itself.
+    /// Most of what is kept: in the node itself.
     Set(HeldSet),
     Denial(u32, Arc<Denial>),
     Delegation(u32, Arc<Delegation>),
@@ -30,7 +33,7 @@ pub(super) enum Entry {
     Glue(u32, Arc<Glue>),
 }
 
-const _: () = assert!(PER_ENTRY == 110, "80 octets for an entry, 16 for its key, 14 in the table");
+const _: () = assert!(size_of::<Entry>() == 80, "a node with its key and links fits into 112 octets");
 
 /// What can be kept.
 pub(super) trait Kept: Sized {
@@ -99,14 +102,14 @@ pub(super) type Gone = SmallVec<[Entry; 4]>;
 
 /// One shard. Its owner wraps it in a lock.
 pub(super) struct Shard {
-    entries: Slots<Entry>,
+    entries: LruCache<Key, Entry, BuildKeyed>,
     bytes: usize,
     limit_bytes: usize,
 }
 
 impl Shard {
     pub(super) fn new(limit_bytes: usize) -> Self {
-        Self { entries: Slots::new(), bytes: 0, limit_bytes }
+        Self { entries: LruCache::unbounded_with_hasher(BuildKeyed::default()), bytes: 0, limit_bytes }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -117,17 +120,17 @@ impl Shard {
         self.entries.len()
     }
 
-    /// The thing under `key`, fresh or not; it is used by that.
+    /// The thing under `key`, fresh or not; it becomes the most recently used.
     pub(super) fn get<K: Kept>(&mut self, key: &Key) -> Option<&Arc<K>> {
         self.entries.get(key).and_then(K::from_entry)
     }
 
-    /// The thing under `key`, fresh or not, without using it.
+    /// The thing under `key`, fresh or not, without a trace in the order of use.
     pub(super) fn peek<K: Kept>(&self, key: &Key) -> Option<&Arc<K>> {
         self.entries.peek(key).and_then(K::from_entry)
     }
 
-    /// The set under `key`, fresh or not; it is used by that.
+    /// The set under `key`, fresh or not; it becomes the most recently used.
     pub(super) fn set(&mut self, key: &Key) -> Option<&HeldSet> {
         match self.entries.get(key)? {
             Entry::Set(held) => Some(held),
@@ -135,7 +138,7 @@ impl Shard {
         }
     }
 
-    /// As [`Self::set`], without using it.
+    /// As [`Self::set`], without a trace in the order of use.
     pub(super) fn peek_set(&self, key: &Key) -> Option<&HeldSet> {
         match self.entries.peek(key)? {
             Entry::Set(held) => Some(held),
@@ -143,32 +146,30 @@ impl Shard {
         }
     }
 
-    /// Puts `entry` in, and takes out what was not used until the budget holds.
+    /// Puts `entry` in, and takes out what was not used for longest until the budget holds.
     pub(super) fn put(&mut self, key: Key, entry: Entry) -> Gone {
-        let replaced = self.remove(&key);
-        let mut gone = self.add(key, entry);
-        gone.extend(replaced);
-        gone
-    }
-
-    /// As [`Self::put`], under a `key` that nothing is under.
-    pub(super) fn add(&mut self, key: Key, entry: Entry) -> Gone {
         let mut gone = Gone::new();
-        let cost = entry.cost();
-        while self.bytes + cost > self.limit_bytes {
-            let Some(unused) = self.entries.pop_unused() else { break };
-            self.bytes -= unused.cost();
-            gone.push(unused);
+        self.bytes += entry.cost();
+        let replaced = self.entries.put(key, entry);
+        self.leave(replaced, &mut gone);
+        while self.bytes > self.limit_bytes {
+            let Some((_, oldest)) = self.entries.pop_lru() else { break };
+            self.leave(Some(oldest), &mut gone);
         }
-        self.bytes += cost;
-        self.entries.insert(key, entry);
         gone
     }
 
     /// Takes out what is under `key`.
     pub(super) fn remove(&mut self, key: &Key) -> Option<Entry> {
-        let entry = self.entries.remove(key)?;
+        let entry = self.entries.pop(key)?;
         self.bytes -= entry.cost();
         Some(entry)
+    }
+
+    fn leave(&mut self, entry: Option<Entry>, gone: &mut Gone) {
+        if let Some(entry) = entry {
+            self.bytes -= entry.cost();
+            gone.push(entry);
+        }
     }
 }

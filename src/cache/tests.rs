@@ -239,7 +239,7 @@ fn a_cut_that_expired_takes_its_children_along() {
 }
 
 #[test]
-fn what_is_not_used_goes_first() {
+fn the_least_recently_used_goes_first() {
     let cache = Cache::new(200_000, (1, 2), TtlLimits::default());
     let (www, now) = (name("www.example"), Time::ZERO);
     store(cache.put_set(a_set(&www, 60, 1), Rank::AuthAnswer, Source::Local, now));
