@@ -5,7 +5,8 @@
   benches/kit.py --table FILE...     medians of what was measured before, nothing is run
 
 Needs root, two processors, the kit, its peers, and a release build (ROOTWALK names the program; target/release otherwise).
-What the kit lacks is added here: many names through a small cache, two workers, overload, 20 ms on the signed world.
+What the kit lacks is added here: many names through a small cache, two workers, overload, 20 ms on the signed world, the
+tail that an echo has at 1,000 questions a second.
 """
 
 import argparse, importlib.util, json, os, re, statistics, subprocess, sys, tempfile, time
@@ -21,7 +22,7 @@ def options():
     ap.add_argument("--out", default="/tmp/bench-results/rootwalk.jsonl")
     ap.add_argument(
         "--only",
-        default="hot,zipf,tcp-hot,mem,cold,startup,rtt20,loss10,loss30,hot2,names,overload,cold-dnssec,rtt20-dnssec",
+        default="hot,zipf,tcp-hot,mem,cold,floor,startup,rtt20,loss10,loss30,hot2,names,overload,cold-dnssec,rtt20-dnssec",
     )
     ap.add_argument("--table", nargs="+", metavar="FILE", help="print the medians of these files and run nothing")
     a = ap.parse_args()
@@ -150,6 +151,12 @@ def extra(K):
             finally:
                 s.start = start
 
+        def sc_floor(s, peer, rep):
+            """1,000 questions a second to somebody who only sends packets back: what the machine itself adds to the tail."""
+            r = s.start(peer)
+            s.rec(peer, "floor", rep, s.load(r, "cold-small", "-Q", 1000, "-t", 10000))
+            r.stop()
+
         def sc_hot1(s, peer, rep):
             s.hotrun(peer, rep, "hot1", 1, s.a.both)
 
@@ -173,6 +180,7 @@ def inside(o, K):
         "names": small,
         "overload": ours,
         "hot2": ours + echo,
+        "floor": echo,
         "rtt20-dnssec": others,
     }
     for sc in o.only.split(","):

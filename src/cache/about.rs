@@ -87,6 +87,24 @@ impl<'a> Upward<'a> {
 }
 
 impl About<'_> {
+    /// Whether there is nothing at all, fresh or not, that a question for `rtype` could find at the name: no set, no alias, no
+    /// denial, no failure. One look for all of them waits for memory once.
+    #[must_use]
+    pub fn is_new(&self, rtype: RecordType) -> bool {
+        let key = |rtype, store| self.hashed.key(rtype, store);
+        let [no_name, no_data] = denial_keys(self.hashed, rtype);
+        let keys = [
+            key(rtype, Store::Sets),
+            no_name,
+            no_data,
+            key(RecordType::CNAME, Store::Sets),
+            key(rtype, Store::Failures),
+        ];
+        // All of a name lies in one shard.
+        let shard = self.cache.shard(&keys[0]).lock();
+        !keys.iter().any(|key| shard.has(key))
+    }
+
     /// As [`Cache::set`].
     #[must_use]
     pub fn set(&self, rtype: RecordType, now: Time) -> Option<KnownSet> {

@@ -130,6 +130,11 @@ impl Shard {
         self.entries.peek(key).and_then(K::from_entry)
     }
 
+    /// Whether there is something under `key`, fresh or not.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.entries.peek(key).is_some()
+    }
+
     /// The set under `key`, fresh or not; it becomes the most recently used.
     pub(super) fn set(&mut self, key: &Key) -> Option<&HeldSet> {
         match self.entries.get(key)? {

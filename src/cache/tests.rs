@@ -252,6 +252,28 @@ fn the_least_recently_used_goes_first() {
     assert!((150_000..=200_000).contains(&cache.bytes()), "{}", cache.bytes());
 }
 
+#[test]
+fn a_name_is_new_until_something_is_known_of_it() {
+    let (www, now) = (name("www.example"), Time::ZERO);
+    let question = Question::new(www.clone(), RecordType::A);
+    let alias = || RrSet::new(www.clone(), RecordType::CNAME, 60, [&b"\x01x\x00"[..]]);
+    let denial = |kind| Denial::heard(kind, None, [], Source::Local);
+    let kinds: [&dyn Fn(&Cache); 5] = [
+        &|cache| store(cache.put_set(a_set(&www, 60, 1), Rank::AuthAnswer, Source::Local, now)),
+        &|cache| store(cache.put_set(alias(), Rank::AuthAnswer, Source::Local, now)),
+        &|cache| store(cache.put_denial(&www, RecordType::AAAA, denial(DenialKind::NxDomain), now).1),
+        &|cache| store(cache.put_denial(&www, RecordType::A, denial(DenialKind::NoData), now).1),
+        &|cache| drop(cache.put_failure(&question, ResponseCode::ServFail, [], now)),
+    ];
+    for (nth, put) in kinds.into_iter().enumerate() {
+        let cache = cache();
+        assert!(cache.about(&www).is_new(RecordType::A));
+        put(&cache);
+        assert!(!cache.about(&www).is_new(RecordType::A), "kind {nth}");
+        assert!(cache.about(&name("example")).is_new(RecordType::A));
+    }
+}
+
 /// Names of up to four labels over a small alphabet, so that they meet.
 fn some_name() -> impl Strategy<Value = Name> {
     vec(prop::sample::select(&["a", "b", "c", "B"][..]), 0..4)

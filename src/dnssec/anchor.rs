@@ -119,7 +119,7 @@ impl Anchors {
     /// Whether `zone` itself has an anchor.
     #[must_use]
     pub fn names(&self, zone: &Name) -> bool {
-        self.list().iter().any(|(anchored, _)| anchored == zone)
+        self.0.read().iter().any(|(anchored, _)| anchored == zone)
     }
 
     /// The tags of the keys that are anchors of `zone`, least first.
@@ -155,7 +155,7 @@ impl Anchors {
     /// Whether there are none: then nothing can be proved.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.list().is_empty()
+        self.0.read().is_empty()
     }
 }
 

@@ -256,23 +256,26 @@ impl Walk {
 fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time) -> (Look, Option<Event>) {
     let (name, qtype) = (&question.name, question.qtype);
     let about = upward.about();
+    // Most names for which a walk begins were never asked for.
+    let is_new = about.is_new(qtype);
     let seen = |known, name: &Name, rtype, stored: Time, expires: Time, source: &Source| {
         let (age_secs, left_secs) = (now.secs_since(stored).into(), expires.secs_since(now).into());
         Some(Event::FromCache { known, name: name.clone(), rtype, age_secs, left_secs, source: source.clone() })
     };
-    if let Some(known) = about.set(qtype, now) {
+    if !is_new && let Some(known) = about.set(qtype, now) {
         let event = seen(Known::Set, name, qtype, known.stored, known.expires, &known.from);
         let proof = known.proof.iter().map(|set| aged(set, known.stored, now)).collect();
         return (Look::Set(aged(&known.set, known.stored, now), proof), event);
     }
-    if let Some(denial) = about.denial(qtype, now) {
+    if !is_new && let Some(denial) = about.denial(qtype, now) {
         let known = if denial.kind == DenialKind::NxDomain { Known::NxDomain } else { Known::NoData };
         let event = seen(known, name, qtype, denial.stored, denial.expires, &denial.from);
         return (Look::Denial(denial.kind, denied(&denial, now)), event);
     }
     // What the zone below says of itself is nothing to the zone above, which has the say over DS.
     // An alias is but a part of the answer to ANY.
-    if !matches!(qtype, RecordType::CNAME | RecordType::DS | RecordType::ANY)
+    if !is_new
+        && !matches!(qtype, RecordType::CNAME | RecordType::DS | RecordType::ANY)
         && let Some(known) = about.set(RecordType::CNAME, now)
     {
         let set = aged(&known.set, known.stored, now);
@@ -291,7 +294,7 @@ fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time
         let event = seen(Known::Alias, &dname.owner, RecordType::DNAME, known.stored, known.expires, &known.from);
         return (redirect(question, dname), event);
     }
-    remembered(question, about, now)
+    if is_new { (Look::Nothing, None) } else { remembered(question, about, now) }
 }
 
 /// A DNAME above `name` that is proved, as it stands in an answer `now` (RFC 6672 §3.1). Believed unproved, one forged
