@@ -1,11 +1,10 @@
 //! What was proved and says something of more than one question (RFC 8198), in the order of each zone.
 //!
 //! The other stores are looked up by the hash of a name; here the record *before* a name is wanted. So these stand in
-//! an ordered map of their own, with a share of the memory of their own: what was not used for longest goes first.
+//! an ordered map for each zone, with a share of the memory of their own: what was not used for longest goes first.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use lru::LruCache;
@@ -19,19 +18,19 @@ use crate::wire::{Name, RrSet};
 /// 12,000 records with RSA signatures: all of the root and of a few zones under attack.
 pub(super) const SHARE: usize = 8;
 
-/// What an entry takes besides the octets of its names and its set: its slot in the map and in the order of use, the
-/// counters of the `Arc`, and what the allocator adds.
-const PER_SPAN: usize = size_of::<Slot>() + size_of::<Held>() + 192;
+/// What an entry takes besides the octets of its names and its set: its place in the map of its zone and its slot in the
+/// order of use, the counters of the `Arc`, and what the allocator adds.
+const PER_SPAN: usize = size_of::<Slot>() + size_of::<Place>() + size_of::<Held>() + 192;
 
 /// A zone and what a set in it is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Slot {
     zone: Name,
     place: Place,
 }
 
-/// A slot that the map and the order of use share.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A slot that what is held and the order of use share.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Shared(Arc<Slot>);
 
 impl Borrow<Slot> for Shared {
@@ -41,6 +40,7 @@ impl Borrow<Slot> for Shared {
 }
 
 struct Held {
+    slot: Shared,
     set: RrSet,
     stored: Time,
     expires: Time,
@@ -54,7 +54,8 @@ pub(super) struct SpanStore {
 }
 
 struct Shelf {
-    spans: BTreeMap<Shared, Held>,
+    /// Those of each zone, in its order. Most zones that are asked about have none, and one look shows that.
+    zones: HashMap<Name, BTreeMap<Place, Held>>,
     order: LruCache<Shared, ()>,
     bytes: usize,
 }
@@ -62,7 +63,7 @@ struct Shelf {
 impl SpanStore {
     /// A store that holds at most `limit_bytes`.
     pub(super) fn new(limit_bytes: usize) -> Self {
-        let shelf = Shelf { spans: BTreeMap::new(), order: LruCache::unbounded(), bytes: 0 };
+        let shelf = Shelf { zones: HashMap::new(), order: LruCache::unbounded(), bytes: 0 };
         Self { shelf: Mutex::new(shelf), limit_bytes }
     }
 
@@ -75,13 +76,17 @@ impl SpanStore {
         }
         let names = zone.heap_bytes() + set.owner.heap_bytes();
         let cost = PER_SPAN + names + set.heap_bytes();
-        let slot = Shared(Arc::new(Slot { zone: zone.to_lower(), place }));
+        let slot = Shared(Arc::new(Slot { zone: zone.to_lower(), place: place.clone() }));
         let mut shelf = self.shelf.lock();
         shelf.drop_other_chains(&slot.0);
         shelf.remove(&slot.0);
         shelf.bytes += cost;
         shelf.order.put(slot.clone(), ());
-        shelf.spans.insert(slot, Held { set, stored: now, expires, cost });
+        shelf
+            .zones
+            .entry(slot.0.zone.clone())
+            .or_default()
+            .insert(place, Held { slot, set, stored: now, expires, cost });
         while shelf.bytes > self.limit_bytes {
             let Some((oldest, ())) = shelf.order.pop_lru() else { break };
             shelf.remove(&oldest.0);
@@ -93,7 +98,7 @@ impl SpanStore {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.shelf.lock().spans.len()
+        self.shelf.lock().zones.values().map(BTreeMap::len).sum()
     }
 
     /// What holds at `now`.
@@ -104,46 +109,45 @@ impl SpanStore {
 
 impl Shelf {
     fn remove(&mut self, slot: &Slot) {
-        if let Some(held) = self.spans.remove(slot) {
-            self.bytes -= held.cost;
+        if let Some(spans) = self.zones.get_mut(&slot.zone) {
+            self.bytes -= spans.remove(&slot.place).map_or(0, |held| held.cost);
+            if spans.is_empty() {
+                self.zones.remove(&slot.zone);
+            }
         }
         self.order.pop(slot);
     }
 
     /// A zone has one chain of NSEC3 records; when it is made anew with other parameters, the old one is of no use.
     fn drop_other_chains(&mut self, new: &Slot) {
-        let Place::Nsec3(chained, _) = &new.place else { return };
-        let old = |slot: &Slot| matches!(&slot.place, Place::Nsec3(other, _) if other != chained);
-        let first = self.first_hashed(&new.zone).is_some_and(|slot| old(&slot.0));
-        let last = self.last(&Slot { zone: new.zone.clone(), place: last_of(&new.place) });
-        if !first && !last.is_some_and(|(slot, _)| old(&slot.0)) {
+        let Place::Nsec3(new_chain, _) = &new.place else { return };
+        if self.chain(&new.zone).is_none_or(|chain| chain == new_chain) {
             return;
         }
-        let from = Slot { zone: new.zone.clone(), place: Place::Soa };
-        let zone =
-            self.spans.range::<Slot, _>(&from..).map(|(slot, _)| slot).take_while(|slot| slot.0.zone == new.zone);
-        for slot in zone.filter(|slot| old(&slot.0)).cloned().collect::<Vec<_>>() {
+        let all = self.zones.get(&new.zone).into_iter().flat_map(BTreeMap::iter);
+        let hashed = all.filter(|(place, _)| matches!(place, Place::Nsec3(..)));
+        for slot in hashed.map(|(_, held)| held.slot.clone()).collect::<Vec<_>>() {
             self.remove(&slot.0);
         }
     }
 
-    fn first_hashed(&self, zone: &Name) -> Option<&Shared> {
-        let least = Chained { iterations: 0, salt: Box::default() };
-        let from = Slot { zone: zone.clone(), place: Place::Nsec3(least, [0; 20]) };
-        self.spans.range::<Slot, _>(&from..).next().map(|(slot, _)| slot).filter(|slot| slot.0.zone == *zone)
+    /// The chain of NSEC3 records of a zone, if something of it is known.
+    fn chain(&self, zone: &Name) -> Option<&Chained> {
+        match self.zones.get(zone)?.last_key_value()? {
+            (Place::Nsec3(chained, _), _) => Some(chained),
+            _ => None,
+        }
     }
 
-    /// The last span at or before `slot`, of the same zone and kind.
-    fn last(&self, slot: &Slot) -> Option<(Shared, &Held)> {
-        let upto = (Bound::Unbounded, Bound::Included(slot));
-        let (found, held) = self.spans.range::<Slot, _>(upto).next_back()?;
-        let same = found.0.zone == slot.zone && is_same_kind(&found.0.place, &slot.place);
-        same.then(|| (found.clone(), held))
+    /// The last span of `zone` at or before `place`, of the same kind.
+    fn last(&self, zone: &Name, place: &Place) -> Option<&Held> {
+        let (found, held) = self.zones.get(zone)?.range(..=place).next_back()?;
+        is_same_kind(found, place).then_some(held)
     }
 
     /// The set of a slot as it may be used now; what is over goes.
     fn fresh(&mut self, slot: &Shared, now: Time) -> Option<RrSet> {
-        let held = self.spans.get(&*slot.0)?;
+        let held = self.zones.get(&slot.0.zone)?.get(&slot.0.place)?;
         if held.expires <= now {
             self.remove(&slot.0);
             return None;
@@ -179,29 +183,23 @@ pub(super) struct SpansAt<'s> {
 
 impl Spans for SpansAt<'_> {
     fn at(&self, zone: &Name, place: &Place) -> Option<RrSet> {
-        let slot = Slot { zone: zone.clone(), place: place.clone() };
         let mut shelf = self.store.shelf.lock();
-        let shared = shelf.spans.get_key_value(&slot).map(|(shared, _)| shared.clone())?;
-        shelf.fresh(&shared, self.now)
+        let slot = shelf.zones.get(zone)?.get(place)?.slot.clone();
+        shelf.fresh(&slot, self.now)
     }
 
     fn at_or_before(&self, zone: &Name, place: &Place) -> Option<RrSet> {
-        let mut slot = Slot { zone: zone.clone(), place: place.clone() };
         let mut shelf = self.store.shelf.lock();
-        let mut found = shelf.last(&slot).map(|(found, _)| found);
-        if found.is_none() && matches!(place, Place::Nsec3(..)) {
-            slot.place = last_of(place);
-            found = shelf.last(&slot).map(|(found, _)| found);
-        }
-        shelf.fresh(&found?, self.now)
+        let found = shelf.last(zone, place).or_else(|| match place {
+            Place::Nsec3(..) => shelf.last(zone, &last_of(place)),
+            _ => None,
+        });
+        let slot = found?.slot.clone();
+        shelf.fresh(&slot, self.now)
     }
 
     fn chained(&self, zone: &Name) -> Option<Chained> {
-        let shelf = self.store.shelf.lock();
-        match &shelf.first_hashed(zone)?.0.place {
-            Place::Nsec3(chained, _) => Some(chained.clone()),
-            _ => None,
-        }
+        self.store.shelf.lock().chain(zone).cloned()
     }
 }
 
