@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
+use smallvec::SmallVec;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cache::{Cache, Servers};
@@ -53,7 +54,7 @@ impl Clock {
     }
 
     /// The same moment as the runtime counts time.
-    fn instant(&self, time: Time) -> Instant {
+    pub(crate) fn instant(&self, time: Time) -> Instant {
         (self.origin + (time - Time::ZERO)).into()
     }
 
@@ -112,6 +113,8 @@ impl World {
 }
 
 type Exchange<'a> = Pin<Box<dyn Future<Output = Heard> + 'a>>;
+/// Those under way, with the asks to which they belong.
+type Exchanges<'a> = SmallVec<[(AskId, Exchange<'a>); 2]>;
 
 /// Walks from the root, or from what is known, to the answer; returns the story as well.
 pub async fn walk(question: Question, world: &World) -> (Outcome, Trace) {
@@ -162,17 +165,18 @@ async fn carry_out(
         steps.iter().for_each(&mut *watch);
     }
     let mut walk = begin(asked.clone(), started);
-    let mut outcome = to_its_end(&mut walk, world, watch).await;
+    let mut outcome = to_its_end(&mut walk, started, world, watch).await;
     match steps.is_empty() {
         true => steps = walk.take_log(),
         false => steps.extend(walk.take_log()),
     }
     if let Some(next) = synthesis.next(asked, &outcome, walk.is_checked()) {
-        let before = Before::new(&steps, started, world.clock.now());
-        let mut second = Box::new(begin(next, world.clock.now()).on_budget(walk.budget()));
+        let now = world.clock.now();
+        let before = Before::new(&steps, started, now);
+        let mut second = Box::new(begin(next, now).on_budget(walk.budget()));
         let mut shown = |entry: &Entry| watch(&entry.behind(&before));
         // In a box, as few questions need it.
-        let other = Box::pin(to_its_end(&mut second, world, &mut shown)).await;
+        let other = Box::pin(to_its_end(&mut second, now, world, &mut shown)).await;
         walk = *second;
         steps.extend(walk.take_log().iter().map(|entry| entry.behind(&before)));
         let (joined, event) = synthesis.join(asked, *outcome, *other);
@@ -191,17 +195,17 @@ async fn carry_out(
     (outcome, trace)
 }
 
-/// One walk.
-async fn to_its_end(walk: &mut Walk, world: &World, watch: &mut dyn FnMut(&Entry)) -> Box<Outcome> {
+/// One walk, which has just `begun`.
+async fn to_its_end(walk: &mut Walk, begun: Time, world: &World, watch: &mut dyn FnMut(&Entry)) -> Box<Outcome> {
     // A walk takes seconds at most: it needs one look at the calendar.
     let unix_secs = unix_secs();
-    let mut exchanges: Vec<(AskId, Exchange<'_>)> = Vec::new();
-    let (mut heard, mut shown) = (None, 0);
+    let mut exchanges = Exchanges::new();
+    let (mut now, mut heard, mut shown) = (begun, None, 0);
     // One timer for the whole walk: to move it costs less than to make a new one.
-    let timer = sleep_until(Instant::now());
+    let timer = sleep_until(world.clock.instant(now));
     tokio::pin!(timer);
     loop {
-        let step = around(world, unix_secs, |around| walk.step(world.clock.now(), heard.take(), around));
+        let step = around(world, unix_secs, |around| walk.step(now, heard.take(), around));
         walk.log()[shown..].iter().for_each(&mut *watch);
         shown = walk.log().len();
         match step {
@@ -218,6 +222,7 @@ async fn to_its_end(walk: &mut Walk, world: &World, watch: &mut dyn FnMut(&Entry
                     heard = next(&mut exchanges) => Some(heard),
                     () = &mut timer => None,
                 };
+                now = world.clock.now();
             }
         }
     }
@@ -275,7 +280,7 @@ pub fn unix_secs() -> u32 {
 }
 
 /// The first of the exchanges that comes to an end; it is taken out of the list.
-async fn next(exchanges: &mut Vec<(AskId, Exchange<'_>)>) -> Heard {
+async fn next(exchanges: &mut Exchanges<'_>) -> Heard {
     poll_fn(|context| {
         for at in 0..exchanges.len() {
             if let Poll::Ready(heard) = exchanges[at].1.as_mut().poll(context) {

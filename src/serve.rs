@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use crate::cache::Due;
 use crate::drive::{World, known, refresh, walk, walk_unchecked};
@@ -140,7 +140,7 @@ impl Resolver {
             (refresh.is_some_and(|due| answer.used(now, due)), answer.expires)
         };
         if is_due {
-            self.fetch_anew(query, expires - now);
+            self.fetch_anew(query, expires - now, now);
         }
         true
     }
@@ -157,9 +157,9 @@ impl Resolver {
     }
 
     /// The walk for `question`: the one under way, or a new one; `None` when there are too many.
-    fn board(&self, question: &Question, form: Form, why: Why) -> Option<Passenger> {
+    fn board(&self, question: &Question, form: Form, why: Why, now: Time) -> Option<Passenger> {
         let asked = Asked { question: question.clone(), checking_disabled: form.checking_disabled() };
-        match self.0.flights.board(&asked, self.0.world.clock.now()) {
+        match self.0.flights.board(&asked, now) {
             Boarding::Joined(flight) => Some(Passenger::new(flight, None)),
             Boarding::Full => None,
             Boarding::First(flight) => {
@@ -170,20 +170,21 @@ impl Resolver {
     }
 
     async fn fly(self, asked: Asked, form: Form, why: Why, flight: Arc<Flight>) {
-        let ticket = Ticket { resolver: &self, asked: &asked, flight: &flight };
+        let ticket = Ticket { resolver: &self, flight: &flight };
         let (question, world, unchecked) = (&asked.question, &self.0.world, asked.checking_disabled);
         let (outcome, mut trace) = match why {
             Why::Asked if unchecked => walk_unchecked(question.clone(), world).await,
             Why::Asked => walk(question.clone(), world).await,
             Why::Refresh(left) => refresh(question.clone(), left, unchecked, world).await,
         };
-        let landed = Arc::new(Landed::new(outcome, world.clock.now()));
+        let now = world.clock.now();
+        let landed = Arc::new(Landed::new(outcome, now));
         // Kept also when nobody waits any more.
         self.ready(question, form, &landed);
         if let Some(stale) = landed.stale() {
-            trace.steps.push(Entry::new(world.clock.now(), flight.began, GoalId(0), Event::Stale { stale }));
+            trace.steps.push(Entry::new(now, flight.began, GoalId(0), Event::Stale { stale }));
         }
-        let (now, limit) = (world.clock.now(), self.0.settings.discard_after);
+        let limit = self.0.settings.discard_after;
         if !limit.is_zero() && now - flight.began >= limit && matches!(why, Why::Asked) {
             let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
             let event = Event::Overdue { after_ms: ms(now - flight.began), most_ms: ms(limit) };
@@ -204,27 +205,27 @@ impl Resolver {
     }
 
     /// Fetches an answer anew that is about to end; who asked has been served.
-    fn fetch_anew(&self, query: &QueryView<'_>, left: Duration) {
+    fn fetch_anew(&self, query: &QueryView<'_>, left: Duration, now: Time) {
         let (question, form) = (query.question_sought(), Form::of(query));
         // Nobody waits for it, so it gets a task of its own. Too many walks: those for which somebody waits come first.
-        drop(self.board(&question, form, Why::Refresh(left)));
+        drop(self.board(&question, form, Why::Refresh(left), now));
     }
 
-    /// The answer for a client: what the walk brings, or what is still known when that takes too long.
-    async fn found(&self, question: &Question, form: Form) -> Ready {
-        let Some(mut passenger) = self.board(question, form, Why::Asked) else {
+    /// The answer for a client who asks `now`: what the walk brings, or what is still known when that takes too long.
+    async fn found(&self, question: &Question, form: Form, now: Time) -> Ready {
+        let Some(mut passenger) = self.board(question, form, Why::Asked, now) else {
             let busy = Outcome::failed(Failure::Busy { walks: self.0.settings.walks });
-            return self.ready(question, form, &Landed::new(busy, self.0.world.clock.now()));
+            return self.ready(question, form, &Landed::new(busy, now));
         };
         let Some(settings) = &self.0.settings.stale else {
             return self.ready(question, form, &*passenger.landed().await);
         };
         // Counted from the beginning of the walk: who joins late has no longer to wait.
-        let patience = passenger.flight.began + settings.client_timeout - self.0.world.clock.now();
+        let patient_until = passenger.flight.began + settings.client_timeout;
         // The timer of the runtime takes a millisecond for nothing at all, in which a server nearby has answered.
-        let landed = match patience.is_zero() {
+        let landed = match patient_until <= now {
             true => passenger.landed_already(),
-            false => timeout(patience, passenger.landed()).await.ok(),
+            false => timeout_at(self.0.world.clock.instant(patient_until), passenger.landed()).await.ok(),
         };
         if let Some(landed) = landed {
             return self.ready(question, form, &landed);
@@ -243,14 +244,13 @@ impl Resolver {
 /// However a flight ends, those who wait are told and the next question begins anew.
 struct Ticket<'a> {
     resolver: &'a Resolver,
-    asked: &'a Asked,
     flight: &'a Flight,
 }
 
 impl Ticket<'_> {
     fn land(self, landed: Arc<Landed>) {
         let ticket = ManuallyDrop::new(self);
-        ticket.resolver.0.flights.land(ticket.asked, ticket.flight, landed);
+        ticket.resolver.0.flights.land(ticket.flight, landed);
     }
 }
 
@@ -258,7 +258,7 @@ impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         let inner = &self.resolver.0;
         let landed = Landed::new(Outcome::abandoned(), inner.world.clock.now());
-        inner.flights.land(self.asked, self.flight, Arc::new(landed));
+        inner.flights.land(self.flight, Arc::new(landed));
     }
 }
 
@@ -300,7 +300,7 @@ impl Responder for Resolver {
             let query = QueryView::read(&bytes).ok()?;
             let question = query.question_sought();
             let began = resolver.0.world.clock.now();
-            let ready = resolver.found(&question, Form::of(&query)).await;
+            let ready = resolver.found(&question, Form::of(&query), began).await;
             let (mut out, now) = (Vec::with_capacity(512), resolver.0.world.clock.now());
             resolver.0.counts.waited(now - began);
             resolver.send(&query, &ready, now, &peer, &mut out);

@@ -44,7 +44,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("drive", Edge, &["upstream", "walk", "cache", "trace", "wire", "time"]),
     ("upkeep", Edge, &["drive", "lab", "walk", "dnssec", "trace", "wire", "time"]),
     ("listen", Edge, &["sys", "trace", "wire", "time"]),
-    ("serve", Edge, &["listen", "drive", "policy", "walk", "cache", "trace", "wire", "time"]),
+    ("serve", Edge, &["listen", "drive", "policy", "walk", "cache", "trace", "wire", "time", "keyed"]),
     ("http", Edge, &["journey", "serve", "listen", "trace", "wire"]),
     ("config", Root, &["dnssec", "walk", "wire", "time"]),
     ("cli", Root, EVERYTHING),

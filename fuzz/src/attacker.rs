@@ -142,7 +142,7 @@ fn packet(ask: &Ask, id: u16, words: &mut Words<'_>) -> Packet {
         }
     }
     if bits & 32 == 0 {
-        writer.opt(&Edns { version: 0, udp_size: 1232, dnssec_ok: true, options: Vec::new() });
+        writer.opt(&Edns::new(1232, true));
     }
     writer.finish();
     let delay = Duration::from_millis(words.one(&[0, 0, 0, 600]));

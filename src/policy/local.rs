@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::wire::{Ede, Name, Question, Record, RecordType, ResponseCode, RrSet, ede};
+use crate::wire::{Ede, Name, Octets, Question, Record, RecordType, ResponseCode, RrSet, ede};
 
 use super::LocalAnswer;
 
@@ -20,7 +20,7 @@ const MAX_ALIASES: usize = 8;
 pub struct LocalData(BTreeMap<Name, Vec<RrSet>>);
 
 /// The least TTL and the data of a set.
-type Members = (u32, Vec<Box<[u8]>>);
+type Members = (u32, Vec<Octets>);
 
 impl LocalData {
     /// The records, and A, AAAA and PTR records made from hosts: the first name of an address is its PTR, unless an
@@ -28,7 +28,7 @@ impl LocalData {
     #[must_use]
     pub fn new(records: &[Record], hosts: &[(IpAddr, Vec<Name>)]) -> Self {
         let mut groups: BTreeMap<(Name, u16), Members> = BTreeMap::new();
-        let mut add = |owner: &Name, rtype: RecordType, ttl_secs: u32, rdata: Box<[u8]>| {
+        let mut add = |owner: &Name, rtype: RecordType, ttl_secs: u32, rdata: Octets| {
             let (ttl, rdatas) = groups.entry((owner.clone(), rtype.into())).or_insert((ttl_secs, Vec::new()));
             *ttl = ttl_secs.min(*ttl);
             if !rdatas.contains(&rdata) {

@@ -1,31 +1,45 @@
 //! Walks under way, shared by all who ask the same question.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use siphasher::sip128::SipHasher13;
+use smallvec::SmallVec;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 use super::landed::Landed;
+use crate::keyed::Map;
 use crate::time::Time;
 use crate::wire::Question;
 
 /// The walks under way, no more than a given number.
-#[derive(Debug)]
 pub(super) struct Flights {
-    open: Mutex<HashMap<Asked, Arc<Flight>>>,
+    open: Mutex<Map<Key, Arc<Flight>>>,
     most: usize,
+    hasher: SipHasher13,
 }
 
 /// What one walk answers: those who check for themselves (CD) have a walk of their own, so that nothing unproved gets to
 /// the others (RFC 4035 §3.2.2).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) question: Question,
     pub(super) checking_disabled: bool,
+}
+
+/// A keyed hash of what was asked: equal keys mean equal questions, as in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key(u64, u64);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
 }
 
 /// One walk that several clients may wait for.
@@ -33,6 +47,7 @@ pub(super) struct Asked {
 pub(super) struct Flight {
     /// When it began.
     pub(super) began: Time,
+    key: Key,
     landed: OnceLock<Arc<Landed>>,
     signal: Notify,
 }
@@ -59,35 +74,53 @@ pub(super) enum Boarding {
 
 impl Flights {
     pub(super) fn new(most: usize) -> Self {
-        Self { open: Mutex::default(), most }
+        let (one, other) = rand::random();
+        Self { open: Mutex::default(), most, hasher: SipHasher13::new_with_keys(one, other) }
+    }
+
+    fn key(&self, asked: &Asked) -> Key {
+        let Asked { question: Question { name, qtype, class }, checking_disabled } = asked;
+        let mut subject: SmallVec<[u8; 264]> = SmallVec::from_slice(name.wire());
+        subject.make_ascii_lowercase();
+        subject.extend_from_slice(&u16::from(*qtype).to_be_bytes());
+        subject.extend_from_slice(&u16::from(*class).to_be_bytes());
+        subject.push(u8::from(*checking_disabled));
+        let hash = self.hasher.hash(&subject);
+        Key(hash.h1, hash.h2)
     }
 
     /// The flight for `asked`: the one that is under way, or a new one.
     pub(super) fn board(&self, asked: &Asked, now: Time) -> Boarding {
+        let key = self.key(asked);
         let mut open = self.open.lock();
         let is_full = open.len() >= self.most;
-        match open.entry(asked.clone()) {
+        match open.entry(key) {
             Entry::Occupied(flight) => Boarding::Joined(Arc::clone(flight.get())),
             Entry::Vacant(_) if is_full => Boarding::Full,
             Entry::Vacant(place) => {
-                let flight = Arc::new(Flight { began: now, landed: OnceLock::new(), signal: Notify::new() });
+                let flight = Arc::new(Flight { began: now, key, landed: OnceLock::new(), signal: Notify::new() });
                 Boarding::First(Arc::clone(place.insert(flight)))
             }
         }
     }
 
-    /// Ends the flight for `asked`: those who wait are told, and the next one who asks begins anew. What it brought
-    /// is `landed`, unless something was brought before.
-    pub(super) fn land(&self, asked: &Asked, flight: &Flight, landed: Arc<Landed>) {
+    /// Ends a flight: those who wait are told, and the next one who asks begins anew. What it brought is `landed`,
+    /// unless something was brought before.
+    pub(super) fn land(&self, flight: &Flight, landed: Arc<Landed>) {
+        if let Entry::Occupied(open) = self.open.lock().entry(flight.key)
+            // Another one may have begun since.
+            && std::ptr::eq(&**open.get(), flight)
         {
-            let mut open = self.open.lock();
-            if let Some(other) = open.remove(asked).filter(|other| !std::ptr::eq(&**other, flight)) {
-                // Another one has begun since.
-                open.insert(asked.clone(), other);
-            }
+            open.remove();
         }
         flight.landed.get_or_init(|| landed);
         flight.signal.notify_waiters();
+    }
+}
+
+impl fmt::Debug for Flights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flights").field("most", &self.most).finish_non_exhaustive()
     }
 }
 

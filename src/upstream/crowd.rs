@@ -1,20 +1,22 @@
 //! How many queries are on their way to each server.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::hash_map::Entry;
 
 use parking_lot::Mutex;
+
+use super::peer::Peer;
+use crate::keyed::Map;
 
 /// The queries on their way, by server: a server that has stopped answering must not have all walks wait for it.
 pub(super) struct Crowd {
     most: usize,
-    servers: Mutex<HashMap<IpAddr, usize>>,
+    servers: Mutex<Map<Peer, usize>>,
 }
 
 /// One query on its way, until dropped.
 pub(super) struct OnItsWay<'c> {
     crowd: &'c Crowd,
-    server: IpAddr,
+    server: Peer,
 }
 
 impl Crowd {
@@ -24,7 +26,7 @@ impl Crowd {
     }
 
     /// One more query to `server`, unless there are too many.
-    pub(super) fn join(&self, server: IpAddr) -> Option<OnItsWay<'_>> {
+    pub(super) fn join(&self, server: Peer) -> Option<OnItsWay<'_>> {
         let mut servers = self.servers.lock();
         let count = servers.entry(server).or_default();
         // Never 0 here: an entry that could not be entered has others in it.
@@ -39,10 +41,10 @@ impl Crowd {
 impl Drop for OnItsWay<'_> {
     fn drop(&mut self) {
         let mut servers = self.crowd.servers.lock();
-        if let Some(count) = servers.get_mut(&self.server) {
-            *count -= 1;
-            if *count == 0 {
-                servers.remove(&self.server);
+        if let Entry::Occupied(mut count) = servers.entry(self.server) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
             }
         }
     }

@@ -120,12 +120,12 @@ impl Upstream {
         let mut query = Vec::with_capacity(128);
         let flags = Flags::default().with_rd(ask.rd).with_cd(ask.cd);
         write_query(0, &ask.question, flags, ask.edns.as_ref(), &mut query);
-        let key = self.flights.key(ask, &query);
+        let (key, peer) = (self.flights.key(ask, &query), Peer::new(ask.server, self.id, &self.hasher));
         loop {
             match self.flights.role(key) {
                 Role::Lead(lead) => {
-                    let heard = match self.crowd.join(ask.server.ip()) {
-                        Some(_on_its_way) => self.send(ask, query, now, deadline).await,
+                    let heard = match self.crowd.join(peer) {
+                        Some(_on_its_way) => self.send(ask, peer, query, (now, deadline)).await,
                         None => Heard::Failed { ask: ask.id, why: Unreachable::Crowded, ignored: Vec::new() },
                     };
                     lead.tell(&heard);
@@ -141,18 +141,15 @@ impl Upstream {
         }
     }
 
-    fn peer(&self, server: SocketAddr) -> Peer {
-        Peer::new(server, self.id, &self.hasher)
-    }
-
-    async fn send(&self, ask: &Ask, mut query: Vec<u8>, now: Instant, deadline: Instant) -> Heard {
+    async fn send(&self, ask: &Ask, peer: Peer, mut query: Vec<u8>, (now, deadline): (Instant, Instant)) -> Heard {
         // The thread's generator is a ChaCha stream cipher seeded by the system: ids cannot be told from earlier ids.
         let id: u16 = rand::rng().random();
         query[..2].copy_from_slice(&id.to_be_bytes());
         let mut ignored = Vec::new();
         let outcome = match ask.transport {
-            Transport::Udp => udp::exchange(self, ask, id, &query, (now, deadline), &mut ignored).await,
-            Transport::Tcp => tcp::exchange(self, ask, id, &query, deadline, &mut ignored).await,
+            Transport::Udp => udp::exchange(self, ask, (peer, id), &query, (now, deadline), &mut ignored).await,
+            // In a box: it is large and rare, and what is begun for UDP need not have room for it.
+            Transport::Tcp => Box::pin(tcp::exchange(self, ask, (peer, id), &query, deadline, &mut ignored)).await,
         };
         let ask = ask.id;
         match outcome {

@@ -41,12 +41,11 @@ thread_local! {
 pub(super) async fn exchange(
     upstream: &Upstream,
     ask: &Ask,
-    id: u16,
+    (peer, id): (Peer, u16),
     query: &[u8],
     deadline: Instant,
     ignored: &mut Vec<Ignored>,
 ) -> Outcome {
-    let peer = upstream.peer(ask.server);
     let talk = async {
         // Length and message in one write, so that they leave in one segment (RFC 7766 §8).
         let len = u16::try_from(query.len()).map_err(|_| Unreachable::Local)?;

@@ -29,12 +29,11 @@ thread_local! {
 pub(super) async fn exchange(
     upstream: &Upstream,
     ask: &Ask,
-    id: u16,
+    (peer, id): (Peer, u16),
     query: &[u8],
     (now, deadline): (Instant, Instant),
     ignored: &mut Vec<Ignored>,
 ) -> Outcome {
-    let peer = upstream.peer(ask.server);
     let mut misses = 0;
     let mut line = dial(upstream, peer, query, now).map_err(|error| unreachable(&error))?;
     loop {

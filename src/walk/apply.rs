@@ -4,7 +4,6 @@ use crate::trace::{AskWhy, Event, GoalId, Purpose, Transport, Verdict, Wrong};
 use crate::wire::{Name, Question, RecordType};
 
 use super::goal::{Denied, Found, How, LastResort, Pending};
-use super::learn::source;
 use super::outcome::Failure;
 use super::scrub::Clean;
 use super::{Turn, Walk, judge};
@@ -103,7 +102,7 @@ impl Walk {
     pub(super) fn answered(&mut self, pending: &Pending, clean: Clean, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
         let Some(answer) = clean.answer.clone() else { return };
-        self.goal(id).told.push((pending.question.name.clone(), source(pending)));
+        self.goal(id).told.push((pending.question.name.clone(), pending.source()));
         self.learn_answer(pending, &clean, turn);
         match self.goal(id).purpose {
             Purpose::Priming => self.learn_root(pending, &answer, &clean, turn),
@@ -123,7 +122,7 @@ impl Walk {
             return self.ask_anew(id, turn);
         }
         let soa = self.learn_denial(pending, &clean, nxdomain, turn);
-        self.goal(id).told.push((pending.question.name.clone(), source(pending)));
+        self.goal(id).told.push((pending.question.name.clone(), pending.source()));
         let denied = Denied { soa, proof: clean.proof };
         if self.extend_chain(id, clean.chain, Vec::new(), turn) {
             self.finish(id, if nxdomain { Found::NxDomain(denied) } else { Found::NoData(denied) }, turn);
@@ -145,7 +144,7 @@ impl Walk {
     pub(super) fn aliased(&mut self, pending: &Pending, clean: Clean, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
         self.learn_answer(pending, &clean, turn);
-        self.goal(id).told.push((pending.question.name.clone(), source(pending)));
+        self.goal(id).told.push((pending.question.name.clone(), pending.source()));
         let end = clean.end.clone();
         if self.extend_chain(id, clean.chain, clean.proof, turn) {
             self.leave(id, turn);

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::trace::{Ignored, Transport, Unreachable};
 use crate::wire::{Edns, Question, Reply};
 
@@ -37,6 +39,9 @@ pub struct Ask {
     /// How long to listen at most.
     pub give_up: Duration,
 }
+
+/// What one step of a walk has to ask: nearly always one thing.
+pub type Asks = SmallVec<[Ask; 1]>;
 
 /// What came of an ask.
 #[derive(Clone, Debug)]

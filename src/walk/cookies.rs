@@ -2,7 +2,7 @@
 
 use crate::cache::{Cookies, ServerState};
 use crate::trace::{AskWhy, ServerAt, Transport, Verdict, Wrong};
-use crate::wire::{Edns, EdnsOption, cookie, edns};
+use crate::wire::{Edns, EdnsOption, Octets, cookie, edns};
 
 use super::goal::{How, Pending};
 use super::{Around, Turn, Walk};
@@ -15,23 +15,23 @@ impl Around<'_> {
     /// has given one; and the question who it is, where that is wanted.
     pub(super) fn opt(&self, server: &ServerAt, state: &ServerState, how: How, attempt: u32) -> Option<Edns> {
         let mut edns = Edns::new(self.settings.udp_size, true);
-        let mut data = self.servers.client_cookie(server.addr).to_vec();
+        let mut data = Octets::from(self.servers.client_cookie(server.addr));
         // Some servers, or what stands before them, do not answer questions with options that they do not know.
         let may_be_dropped = attempt >= COOKIE_TRIES && state.srtt.is_none();
         let with_cookie = match &state.cookies {
             Cookies::Refused => false,
             Cookies::Given(theirs) => {
-                data.extend_from_slice(theirs);
+                data = [&data[..], theirs].concat().into();
                 true
             }
             Cookies::Unknown => !may_be_dropped,
         };
         if self.settings.cookies && how.cookie && with_cookie {
-            edns.options.push(EdnsOption { code: edns::COOKIE, data: data.into() });
+            edns.options.push(EdnsOption { code: edns::COOKIE, data });
         }
         // RFC 5001 §2.1: empty in a query. A server that chokes on options gets this one no more than a cookie.
         if self.settings.nsid && how.cookie {
-            edns.options.push(EdnsOption { code: edns::NSID, data: Box::default() });
+            edns.options.push(EdnsOption { code: edns::NSID, data: Octets::default() });
         }
         how.edns.then_some(edns)
     }

@@ -1,7 +1,10 @@
 //! The goals of a walk: the client's question and the sub-questions that it needs, in a table.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::cache::Delegation;
 use crate::time::Time;
@@ -38,7 +41,7 @@ pub(super) struct Goal {
     /// The whole name, while it is being proved that a part of it does not exist.
     pub(super) whole: Option<Name>,
     /// Who said what this goal has found, with the name that was asked.
-    pub(super) told: Vec<(Name, Source)>,
+    pub(super) told: SmallVec<[(Name, Source); 1]>,
     /// Whether some of it is from the cache: said at another time, perhaps to a client that checks for itself.
     pub(super) recalled: bool,
     /// Whether servers had to be asked: what the caches answer costs nobody anything.
@@ -102,7 +105,7 @@ pub(super) struct AtZone {
     /// Queries sent to them.
     pub(super) queries: u32,
     /// What was tried so far.
-    pub(super) tried: Vec<Tried>,
+    pub(super) tried: SmallVec<[Tried; 2]>,
     /// Address look-ups that are awaited, with the server's name.
     pub(super) waits: Vec<(GoalId, Name)>,
     /// Names of servers whose address was looked up, or is.
@@ -202,9 +205,17 @@ pub(super) struct Pending {
     pub(super) late_at: Time,
     /// Whether that moment has passed.
     pub(super) late: bool,
+    /// Who says what comes of it.
+    pub(super) source: OnceCell<Source>,
 }
 
 impl Pending {
+    /// Who says what comes of it; all that is kept of one reply shares the value.
+    pub(super) fn source(&self) -> Source {
+        let source = || Source::server(self.zone.clone(), self.server.addr, self.server.name.clone());
+        self.source.get_or_init(source).clone()
+    }
+
     /// Whether a goal waits for it.
     pub(super) fn serves(&self, goal: GoalId) -> bool {
         self.goal == goal || self.followers.contains(&goal)
@@ -224,7 +235,7 @@ impl Goal {
             chain: Vec::new(),
             proof: Vec::new(),
             whole: None,
-            told: Vec::new(),
+            told: SmallVec::new(),
             recalled: false,
             entered: false,
             by_glue: false,
@@ -281,7 +292,7 @@ impl AtZone {
         Self {
             cut,
             queries: 0,
-            tried: Vec::new(),
+            tried: SmallVec::new(),
             waits: Vec::new(),
             looked_up: Vec::new(),
             failed_lookups: 0,

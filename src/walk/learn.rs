@@ -34,7 +34,7 @@ impl Walk {
         if pending.question.qtype == RecordType::ANY {
             return;
         }
-        let source = source(pending);
+        let source = pending.source();
         let cache = turn.around.cache;
         let rank = if clean.aa { Rank::AuthAnswer } else { Rank::NonAuthAnswer };
         let proof = |set: &RrSet| if dnssec::is_expanded(set) { clean.proof.clone().into() } else { Box::default() };
@@ -57,7 +57,7 @@ impl Walk {
         turn: &mut Turn<'_, '_>,
     ) -> Option<RrSet> {
         self.learn_answer(pending, clean, turn);
-        let from = source(pending);
+        let from = pending.source();
         let kind = if nxdomain { DenialKind::NxDomain } else { DenialKind::NoData };
         let denial = Denial::heard(kind, clean.soa.clone(), clean.proof.clone(), from);
         let (denial, _) = turn.around.cache.put_denial(&clean.end, pending.question.qtype, denial, turn.now);
@@ -71,7 +71,7 @@ impl Walk {
         if self.goal(id).above.as_ref().is_some_and(|zone| referral.ns.owner.is_within(zone)) {
             return self.take_glue(id, clean, turn);
         }
-        let from = source(pending);
+        let from = pending.source();
         let mut delegation = delegation(&referral.ns, referral.ds.clone(), clean, from, turn);
         // What a zone says of the zones below it is worth no longer than its own delegation ("phoenix" domains).
         if let Some(at) = self.goal(id).at().filter(|at| !at.cut.zone.is_root()) {
@@ -133,7 +133,7 @@ impl Walk {
     /// Keeps the root's own list of its servers (RFC 9609 §4.2); addresses that it lacks are taken from
     /// the hints.
     pub(super) fn learn_root(&mut self, pending: &Pending, ns: &RrSet, clean: &Clean, turn: &mut Turn<'_, '_>) {
-        let from = source(pending);
+        let from = pending.source();
         let mut root = delegation(ns, None, clean, from, turn);
         let servers = Arc::make_mut(&mut root.servers);
         for server in servers.iter_mut().filter(|server| server.addrs.is_empty()) {
@@ -201,10 +201,6 @@ impl Walk {
             }
         }
     }
-}
-
-pub(super) fn source(pending: &Pending) -> Source {
-    Source::server(pending.zone.clone(), pending.server.addr, pending.server.name.clone())
 }
 
 /// Those of `addrs` that answer the question, as a set that is not kept.

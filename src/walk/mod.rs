@@ -42,7 +42,7 @@ use crate::trace::{Bogus, Entry, Event, GoalId, Insecure, Limit, Purpose};
 use crate::wire::text::rcode_name;
 use crate::wire::{Name, Question, ResponseCode, RrSet};
 
-use ask::{Ask, AskId, Heard};
+use ask::{AskId, Asks, Heard};
 use goal::{Denied, Found, Goal, Pending, State};
 use infer::Inferring;
 use limits::{Budget, Limits};
@@ -115,6 +115,7 @@ pub struct Around<'a> {
 
 /// What is to be done next.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once for each step, and a box is the allocation that is saved")]
 pub enum Step {
     /// The walk is over.
     Done(Box<Outcome>),
@@ -122,7 +123,7 @@ pub enum Step {
     /// at the latest.
     Wait {
         /// New asks.
-        asks: Vec<Ask>,
+        asks: Asks,
         /// Asks whose replies are of no use any more.
         forget: Vec<AskId>,
         /// When to step again although nothing was heard.
@@ -171,7 +172,7 @@ pub struct Walk {
 struct Turn<'t, 'a> {
     now: Time,
     around: &'t mut Around<'a>,
-    asks: Vec<Ask>,
+    asks: Asks,
     forget: Vec<AskId>,
     ready: SmallVec<[GoalId; 8]>,
 }
@@ -230,7 +231,7 @@ impl Walk {
 
     /// Goes on as far as possible with what was heard; `None` begins the walk, or wakes it.
     pub fn step(&mut self, now: Time, heard: Option<Heard>, around: &mut Around<'_>) -> Step {
-        let mut turn = Turn { now, around, asks: Vec::new(), forget: Vec::new(), ready: SmallVec::new() };
+        let mut turn = Turn { now, around, asks: Asks::new(), forget: Vec::new(), ready: SmallVec::new() };
         if self.next_ask == 0 {
             turn.ready.push(CLIENT);
         }
@@ -300,16 +301,17 @@ impl Walk {
 
     /// Whether somebody still waits for a goal: look-ups for a zone that was left are not continued.
     fn is_wanted(&self, id: GoalId) -> bool {
-        let mut wanted = vec![id];
+        let mut wanted = SmallVec::<[GoalId; 8]>::from_slice(&[id]);
         while let Some(id) = wanted.pop() {
             let goal = &self.goals[id.0 as usize];
             if !matches!(goal.purpose, Purpose::ServerAddress { .. }) {
                 return true;
             }
-            wanted.extend(goal.waiters.iter().filter(|waiter| match &self.goals[waiter.0 as usize].state {
+            let waits = |waiter: &&GoalId| match &self.goals[waiter.0 as usize].state {
                 State::At(at) => at.waits.iter().any(|(awaited, _)| *awaited == id),
                 _ => false,
-            }));
+            };
+            wanted.extend(goal.waiters.iter().filter(waits).copied());
         }
         false
     }

@@ -4,8 +4,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
+
 use crate::trace::{Broken, DropWhy, Limit};
-use crate::wire::{DNSClass, Damage, Name, Question, Rdatas, Record, RecordType, Reply, ResponseCode, RrSet, Section};
+use crate::wire::{
+    DNSClass, Damage, Name, Octets, Question, Rdatas, Record, RecordType, Reply, ResponseCode, RrSet, Section,
+};
 
 use super::limits::SetLimits;
 
@@ -212,13 +216,16 @@ impl Clean {
         // its servers (priming, RFC 9609 §4): in both cases as glue, never as an answer.
         let primed = self.answer.as_ref().filter(|_| asked.qtype == RecordType::NS);
         let servers = self.referral.as_ref().map(|referral| &referral.ns).or(primed);
-        let names: Vec<Name> = servers.map(|ns| ns.targets().collect()).unwrap_or_default();
+        let is_server = |name: &Name| {
+            servers.is_some_and(|ns| ns.rdatas.iter().any(|server| name.wire().eq_ignore_ascii_case(server)))
+        };
+        let mut glue = Vec::with_capacity(if servers.is_some() { records.len() } else { 0 });
         for record in records {
             let why = match record.address() {
                 _ if record.class != DNSClass::IN => DropWhy::OtherClass,
                 _ if !record.owner.is_within(zone) => DropWhy::OutOfBailiwick,
-                Some(addr) if names.contains(&record.owner) => {
-                    self.glue.push((record.owner, addr));
+                Some(addr) if is_server(&record.owner) => {
+                    glue.push((record.owner, addr));
                     continue;
                 }
                 // Signatures over glue do not exist; those over other additional data go with it, unsaid.
@@ -227,6 +234,7 @@ impl Clean {
             };
             dropped.push(Dropped { owner: record.owner, rtype: record.rtype, why });
         }
+        self.glue = glue;
     }
 }
 
@@ -352,8 +360,8 @@ fn gone(set: &RrSet, why: DropWhy) -> Dropped {
 struct Group {
     owner: Name,
     ttl_secs: u32,
-    rdatas: Vec<Box<[u8]>>,
-    sigs: Vec<Box<[u8]>>,
+    rdatas: SmallVec<[Octets; 2]>,
+    sigs: SmallVec<[Octets; 2]>,
 }
 
 /// The sets of one section that keep the limits. Records outside `zone` or class IN are dropped. With `plain_sigs`
@@ -423,7 +431,8 @@ fn group(
         let at = known.unwrap_or_else(|| {
             let next = order.len();
             let mut open = |owner: Name| {
-                order.push((rtype, Group { owner, ttl_secs: u32::MAX, rdatas: Vec::new(), sigs: Vec::new() }));
+                order
+                    .push((rtype, Group { owner, ttl_secs: u32::MAX, rdatas: SmallVec::new(), sigs: SmallVec::new() }));
                 next
             };
             if next < UNINDEXED {

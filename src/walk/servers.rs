@@ -4,22 +4,31 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use smallvec::SmallVec;
 
-use crate::cache::ServerState;
-use crate::trace::{Avoided, ChoiceWhy, ServerAt};
+use crate::cache::{Cache, NameServer, ServerState};
+use crate::time::Time;
+use crate::trace::{Avoided, ChoiceWhy};
+use crate::wire::{Name, RecordType};
 
 use super::Dice;
+use super::goal::AtZone;
 
 /// Servers whose round-trip time is within this of the best share the questions (as Unbound does).
 const BAND: Duration = Duration::from_millis(400);
 /// One in this many choices looks outside the band, to notice servers that have become better.
 const EXPLORE_ONE_IN: u32 = 20;
 
+/// The addresses of one server: few have more.
+pub(super) type Addresses = SmallVec<[IpAddr; 4]>;
+
 /// A server that may be asked.
 #[derive(Clone, Debug)]
-pub(super) struct Candidate {
-    /// The server.
-    pub(super) server: ServerAt,
+pub(super) struct Candidate<'a> {
+    /// Its name, where it is known.
+    pub(super) name: Option<&'a Name>,
+    /// Its address.
+    pub(super) addr: IpAddr,
     /// What is known of it.
     pub(super) state: ServerState,
     /// How often in a row it was silent, or would be.
@@ -32,7 +41,7 @@ pub(super) struct Candidate {
     pub(super) lame: bool,
 }
 
-impl Candidate {
+impl Candidate<'_> {
     /// What the round trip will probably cost. A server that was silent counts as slow.
     fn cost(&self) -> Duration {
         let known = self.state.srtt.unwrap_or_default();
@@ -45,7 +54,7 @@ impl Candidate {
 
 /// Picks one of `candidates`: those tried least, among them at random inside the band of the best, the
 /// faster ones more often. Those that rest are asked when nobody else is left.
-pub(super) fn choose(candidates: &[Candidate], dice: &mut Dice) -> Option<(usize, ChoiceWhy)> {
+pub(super) fn choose(candidates: &[Candidate<'_>], dice: &mut Dice) -> Option<(usize, ChoiceWhy)> {
     let all_rest = candidates.iter().all(|candidate| candidate.rests);
     let awake = || candidates.iter().enumerate().filter(move |(_, candidate)| all_rest || !candidate.rests);
     let least = awake().map(|(_, candidate)| candidate.tries).min()?;
@@ -83,11 +92,58 @@ fn weight(cost: Duration) -> usize {
     1_000_000 / (millis + 10)
 }
 
-fn why_in_band(candidate: &Candidate, band: usize) -> ChoiceWhy {
+fn why_in_band(candidate: &Candidate<'_>, band: usize) -> ChoiceWhy {
     match candidate.state.srtt {
         Some(srtt) => ChoiceWhy::InBand { srtt_us: u64::try_from(srtt.as_micros()).unwrap_or(u64::MAX), band },
         None => ChoiceWhy::Unknown { band },
     }
+}
+
+/// All addresses of one server of a zone, gathered in `room` if need be: its glue, or what is known of its name, or what
+/// referrals to other zones agree on; when none of them answers, what the zone of its name was delegated with.
+pub(super) fn addresses<'a>(
+    server: &'a NameServer,
+    at: &AtZone,
+    tries: u32,
+    (cache, now): (&Cache, Time),
+    room: &'a mut Addresses,
+) -> &'a [IpAddr] {
+    if at.found.is_empty() && server.addrs.iter().any(|addr| !at.is_spent(*addr, tries)) {
+        return &server.addrs;
+    }
+    let addrs = room;
+    addrs.extend_from_slice(&server.addrs);
+    if addrs.is_empty() {
+        let about = cache.about(&server.name);
+        for known in [RecordType::A, RecordType::AAAA].into_iter().filter_map(|rtype| about.set(rtype, now)) {
+            addrs.extend(known.set.addresses());
+        }
+        if addrs.is_empty() {
+            addrs.extend(cache.glue(&server.name, now));
+        }
+    }
+    addrs.extend(at.found.iter().filter(|(name, _)| *name == server.name).map(|(_, addr)| *addr));
+    if addrs.iter().all(|addr| at.is_spent(*addr, tries)) {
+        addrs.extend(glue_of_its_own_zone(cache, &server.name, now));
+    }
+    addrs
+}
+
+/// The addresses that a server's own zone, or one above it, was delegated with: as good as glue, and better than
+/// none when the zone itself names an address that does not work.
+fn glue_of_its_own_zone(cache: &Cache, server: &Name, now: Time) -> Addresses {
+    /// Cuts above a name that are worth a look.
+    const CUTS: usize = 4;
+    let mut place = Some(server.clone());
+    for _ in 0..CUTS {
+        let Some(cut) = place.and_then(|place| cache.deepest(&place, now)) else { break };
+        let glue = cut.servers.iter().find(|known| known.name == *server && !known.addrs.is_empty());
+        if let Some(glue) = glue {
+            return Addresses::from_slice(&glue.addrs);
+        }
+        place = cut.zone.parent();
+    }
+    Addresses::new()
 }
 
 /// Which addresses are not asked, whoever names them as a server's.
@@ -133,13 +189,20 @@ impl Avoid {
 mod tests {
     use super::*;
 
-    fn candidate(last: u8, srtt_ms: Option<u64>, silences: u8, tries: u32) -> Candidate {
-        let server = ServerAt { name: None, addr: IpAddr::from([192, 0, 2, last]) };
+    fn candidate(last: u8, srtt_ms: Option<u64>, silences: u8, tries: u32) -> Candidate<'static> {
         let state = ServerState { srtt: srtt_ms.map(Duration::from_millis), ..ServerState::default() };
-        Candidate { server, state, silences, tries, rests: false, lame: false }
+        Candidate {
+            name: None,
+            addr: IpAddr::from([192, 0, 2, last]),
+            state,
+            silences,
+            tries,
+            rests: false,
+            lame: false,
+        }
     }
 
-    fn shares(candidates: &[Candidate]) -> Vec<usize> {
+    fn shares(candidates: &[Candidate<'_>]) -> Vec<usize> {
         let mut dice = Dice::seeded(7);
         let mut shares = vec![0; candidates.len()];
         for _ in 0..10_000 {

@@ -1,21 +1,22 @@
 //! Asking the servers of one zone: whom, in which way, and what to do when none is left.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::cache::{Cache, NameServer, ServerState, Support};
-use crate::time::Time;
+use crate::cache::{NameServer, ServerState, Support};
 use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, ServerAt, Transport, Wrong};
 use crate::wire::{Name, Question, RecordType, edns};
 
 use super::ask::{Ask, AskId};
-use super::goal::{AtZone, Found, Goal, How, Pending, State};
+use super::goal::{Found, Goal, How, Pending, State};
 use super::limits::MAX_GOALS;
 use super::outcome::Failure;
 use super::sentinel::tell_key_tags;
-use super::servers::{Candidate, choose};
+use super::servers::{Addresses, Candidate, addresses, choose};
 use super::{CLIENT, Turn, Walk};
 
 /// Listening goes on for this long after the patience has run out, as a late reply is still of use.
@@ -33,8 +34,6 @@ const TCP_MOST: Duration = Duration::from_secs(3);
 const NEVER_HEARD_MOST: Duration = Duration::from_millis(400);
 /// An address of a dead IP version comes behind one that was silent this often.
 const DEAD_FAMILY: u8 = 8;
-/// The addresses of one server: few have more.
-type Addresses = SmallVec<[IpAddr; 4]>;
 
 impl Walk {
     /// Asks one more server of the zone that a goal is at, unless a reply may still come in time.
@@ -72,9 +71,11 @@ impl Walk {
         if self.join(id, turn) {
             return true;
         }
-        let mut candidates = self.candidates(id, turn);
+        let Some(cut) = self.goal(id).at().map(|at| Arc::clone(&at.cut)) else { return false };
+        let mut candidates = self.candidates(id, &cut.servers, turn);
         let Some((chosen, choice)) = choose(&candidates, turn.around.dice) else { return false };
-        let Candidate { server, state, rests, tries, .. } = candidates.swap_remove(chosen);
+        let Candidate { name, addr, state, rests, tries, .. } = candidates.swap_remove(chosen);
+        let server = ServerAt { name: name.cloned(), addr };
         let Some(at) = self.goal(id).at() else { return false };
         at.tried(&server).rested = rests;
         let is_copy = at.route.as_ref().is_some_and(|route| route.kind == RouteKind::LocalRoot);
@@ -133,50 +134,51 @@ impl Walk {
     }
 
     /// The addresses of the zone's servers that may still be asked.
-    fn candidates(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> Vec<Candidate> {
+    fn candidates<'a>(&mut self, id: GoalId, servers: &'a [NameServer], turn: &Turn<'_, '_>) -> Vec<Candidate<'a>> {
         let settings = turn.around.settings;
         let limits = &settings.limits;
-        let (cache, servers, now) = (turn.around.cache, turn.around.servers, turn.now);
+        let (cache, known, now) = (turn.around.cache, turn.around.servers, turn.now);
         let pending = self.pending.iter().filter(|pending| pending.goal == id && !pending.late);
         let waiting: SmallVec<[IpAddr; 4]> = pending.map(|pending| pending.server.addr).collect();
         let out_of_reach = self.out_of_reach;
         let Some(at) = self.goal(id).at() else { return Vec::new() };
         let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
         let most_tries = if has_fallback { 1 } else { limits.tries_per_address };
-        let mut usable: Vec<Candidate> = Vec::with_capacity(at.cut.servers.len().min(limits.servers_per_zone));
+        let mut usable: Vec<Candidate<'_>> = Vec::with_capacity(servers.len().min(limits.servers_per_zone));
         let mut avoided: Vec<(ServerAt, Avoided)> = Vec::new();
-        for server in at.cut.servers.iter().take(limits.servers_per_zone) {
-            let addrs = addresses(server, at, most_tries, cache, now);
-            for addr in addrs.into_iter().take(limits.addresses_per_server) {
+        for server in servers.iter().take(limits.servers_per_zone) {
+            let mut room = Addresses::new();
+            let addrs = addresses(server, at, most_tries, (cache, now), &mut room);
+            for addr in addrs.iter().copied().take(limits.addresses_per_server) {
                 let tries = at.tries(addr);
                 let in_time = waiting.contains(&addr);
                 let family = if addr.is_ipv4() { settings.ipv4 } else { settings.ipv6 };
                 let spent = at.is_spent(addr, most_tries);
-                let listed = usable.iter().any(|candidate| candidate.server.addr == addr);
+                let listed = usable.iter().any(|candidate| candidate.addr == addr);
                 if spent || listed || in_time || !family {
                     continue;
                 }
-                let server = ServerAt { name: at.route.is_none().then(|| server.name.clone()), addr };
+                let name = at.route.is_none().then_some(&server.name);
                 let inside = |why: &Avoided| *why == Avoided::Private && settings.routes.cover(&at.cut.zone);
                 if let Some(why) = settings.avoid.why(addr, at.route.is_some()).filter(|why| !inside(why)) {
-                    avoided.push((server, why));
+                    avoided.push((ServerAt { name: name.cloned(), addr }, why));
                     continue;
                 }
-                let state = servers.state(addr, now);
+                let state = known.state(addr, now);
                 let lame = state.lame_for(&at.cut.zone);
                 // A dead IPv6 must not cost a walk more than one patience.
-                let dead = out_of_reach[usize::from(addr.is_ipv6())] || servers.family_is_dead(addr);
+                let dead = out_of_reach[usize::from(addr.is_ipv6())] || known.family_is_dead(addr);
                 let silences = if dead { state.silences.saturating_add(DEAD_FAMILY) } else { state.silences };
                 let rests = at.rests(addr).unwrap_or_else(|| state.resting(now));
-                usable.push(Candidate { server, state, silences, tries, rests, lame });
+                usable.push(Candidate { name, addr, state, silences, tries, rests, lame });
             }
         }
         for (server, why) in &avoided {
             at.problem(server, Wrong::Avoided { why: *why }, true);
         }
-        let cut = at.cut.clone();
         for (server, why) in avoided {
-            self.note(turn, id, Event::NotAsked { zone: cut.zone.clone(), server, why });
+            let Some(zone) = self.goal(id).at().map(|at| at.cut.zone.clone()) else { break };
+            self.note(turn, id, Event::NotAsked { zone, server, why });
         }
         // Servers that were lame a while ago are asked when there is nobody else.
         if !usable.iter().all(|candidate| candidate.lame) {
@@ -194,8 +196,7 @@ impl Walk {
         choice: ChoiceWhy,
         turn: &mut Turn<'_, '_>,
     ) {
-        let settings = turn.around.settings;
-        let validates = self.validates(turn);
+        let (settings, validates) = (turn.around.settings, self.validates(turn));
         if let Err(limit) = self.budget.spend_query(&settings.limits, turn.now) {
             return self.over_limit(CLIENT, limit, turn);
         }
@@ -254,6 +255,7 @@ impl Walk {
             sent: turn.now,
             late_at: turn.now + patience,
             late: false,
+            source: OnceCell::new(),
         });
     }
 
@@ -393,43 +395,6 @@ impl Walk {
         at.failed_lookups += u32::from(paid && found.is_empty() && !other_family && !known);
         at.found.extend(found.into_iter().map(|addr| (name.clone(), addr)));
     }
-}
-
-/// All addresses of one server of a zone: its glue, or what is known of its name, or what referrals to other zones agree on;
-/// when none of them answers, what the zone of its name was delegated with.
-fn addresses(server: &NameServer, at: &AtZone, tries: u32, cache: &Cache, now: Time) -> Addresses {
-    let mut addrs = Addresses::from_slice(&server.addrs);
-    if addrs.is_empty() {
-        let about = cache.about(&server.name);
-        for known in [RecordType::A, RecordType::AAAA].into_iter().filter_map(|rtype| about.set(rtype, now)) {
-            addrs.extend(known.set.addresses());
-        }
-        if addrs.is_empty() {
-            addrs.extend(cache.glue(&server.name, now));
-        }
-    }
-    addrs.extend(at.found.iter().filter(|(name, _)| *name == server.name).map(|(_, addr)| *addr));
-    if addrs.iter().all(|addr| at.is_spent(*addr, tries)) {
-        addrs.extend(glue_of_its_own_zone(cache, &server.name, now));
-    }
-    addrs
-}
-
-/// The addresses that a server's own zone, or one above it, was delegated with: as good as glue, and better than
-/// none when the zone itself names an address that does not work.
-fn glue_of_its_own_zone(cache: &Cache, server: &Name, now: Time) -> Addresses {
-    /// Cuts above a name that are worth a look.
-    const CUTS: usize = 4;
-    let mut place = Some(server.clone());
-    for _ in 0..CUTS {
-        let Some(cut) = place.and_then(|place| cache.deepest(&place, now)) else { break };
-        let glue = cut.servers.iter().find(|known| known.name == *server && !known.addrs.is_empty());
-        if let Some(glue) = glue {
-            return Addresses::from_slice(&glue.addrs);
-        }
-        place = cut.zone.parent();
-    }
-    Addresses::new()
 }
 
 pub(super) fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event {

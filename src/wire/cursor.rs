@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::name::{MAX_LABEL, MAX_WIRE};
+use super::octets::Octets;
 use super::{Fault, Name};
 
 /// Most pointers followed in one name. A name has at most 127 labels and an honest pointer saves at least one.
@@ -51,12 +52,13 @@ impl<'a> Cursor<'a> {
         Ok(Self { message, at: self.at })
     }
 
-    /// A name, which may be compressed.
+    /// A name, which may be compressed. `hops` is how many pointers may still be followed in this message, each of which
+    /// is taken from it.
     ///
     /// When the name is bad but its end is known, the cursor stands behind it, so that the record can be
     /// passed over; else it stands where it stood, and [`Cursor::skip_name`] would fail as well.
-    pub(crate) fn name(&mut self) -> Result<Name, Fault> {
-        match self.whole_name() {
+    pub(crate) fn name(&mut self, hops: &mut usize) -> Result<Name, Fault> {
+        match self.whole_name(hops) {
             Ok((name, end)) => {
                 self.at = end;
                 Ok(name)
@@ -69,42 +71,43 @@ impl<'a> Cursor<'a> {
     }
 
     /// The name at the cursor, and where it ends.
-    fn whole_name(&self) -> Result<(Name, usize), Fault> {
+    fn whole_name(&self, hops: &mut usize) -> Result<(Name, usize), Fault> {
         let start = self.at;
         let mut end = None;
-        let mut wire = SmallVec::<[u8; 40]>::new();
+        // Each run of labels between two pointers is taken in one piece.
+        let (mut runs, mut len) = (SmallVec::<[&[u8]; 4]>::new(), 0);
         // RFC 1035 §4.1.4: a pointer leads to a prior occurrence. Each must lead before the place from where the
         // last run of labels was read, which rules out loops.
         let (mut at, mut bound, mut pointers) = (start, start, 0);
         loop {
-            let len = usize::from(*self.message.get(at).ok_or(Fault::Short)?);
-            if len > MAX_LABEL {
-                // The first pointer ends the name where it stands.
-                end.get_or_insert(at + 2);
-                at = self.pointer(at, bound)?;
-                bound = at;
-                pointers += 1;
-                if pointers > MAX_POINTERS {
-                    return Err(Fault::Pointers);
-                }
-                continue;
-            }
-            // A run of labels is copied in one go.
             let begin = at;
-            let mut label = len;
+            let mut label = self.octet(at)?;
             while (1..=MAX_LABEL).contains(&label) && at - begin <= MAX_WIRE {
                 at += label + 1;
-                label = usize::from(*self.message.get(at).ok_or(Fault::Short)?);
+                label = self.octet(at)?;
             }
             let is_end = label == 0;
-            wire.extend_from_slice(self.message.get(begin..at + usize::from(is_end)).ok_or(Fault::Short)?);
-            if wire.len() > MAX_WIRE {
+            let run = self.message.get(begin..at + usize::from(is_end)).ok_or(Fault::Short)?;
+            len += run.len();
+            if len > MAX_WIRE {
                 return Err(Fault::LongName);
             }
-            if is_end {
-                return Ok((Name::from_checked(wire), end.unwrap_or(at + 1)));
+            if !run.is_empty() {
+                runs.push(run);
             }
+            if is_end {
+                return Ok((Name::from_checked(Octets::joined(runs, len)), end.unwrap_or(at + 1)));
+            }
+            // The first pointer ends the name where it stands.
+            end.get_or_insert(at + 2);
+            (at, pointers) = (self.pointer(at, bound)?, pointers + 1);
+            bound = at;
+            *hops = hops.checked_sub(1).filter(|_| pointers <= MAX_POINTERS).ok_or(Fault::Pointers)?;
         }
+    }
+
+    fn octet(&self, at: usize) -> Result<usize, Fault> {
+        self.message.get(at).copied().map(usize::from).ok_or(Fault::Short)
     }
 
     fn pointer(&self, at: usize, bound: usize) -> Result<usize, Fault> {

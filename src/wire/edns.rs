@@ -1,6 +1,8 @@
 //! EDNS: the OPT pseudo record (RFC 6891 §6.1).
 
-use super::{Ede, Fault};
+use smallvec::SmallVec;
+
+use super::{Ede, Fault, Octets};
 
 /// Option code of the name server identifier (RFC 5001).
 pub const NSID: u16 = 3;
@@ -26,7 +28,7 @@ pub struct Edns {
     /// DNSSEC OK (RFC 3225).
     pub dnssec_ok: bool,
     /// The options, in their order.
-    pub options: Vec<EdnsOption>,
+    pub options: SmallVec<[EdnsOption; 1]>,
 }
 
 /// One EDNS option.
@@ -35,14 +37,14 @@ pub struct EdnsOption {
     /// The code of the IANA registry.
     pub code: u16,
     /// The data.
-    pub data: Box<[u8]>,
+    pub data: Octets,
 }
 
 impl Edns {
     /// EDNS version 0 without options.
     #[must_use]
-    pub const fn new(udp_size: u16, dnssec_ok: bool) -> Self {
-        Self { version: 0, udp_size, dnssec_ok, options: Vec::new() }
+    pub fn new(udp_size: u16, dnssec_ok: bool) -> Self {
+        Self { version: 0, udp_size, dnssec_ok, options: SmallVec::new() }
     }
 
     /// The data of the first option with this code.

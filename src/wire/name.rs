@@ -8,26 +8,22 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
+use super::octets::Octets;
+
 /// Longest name in wire form, with its length octets and the root (RFC 1035 §2.3.4).
 pub(super) const MAX_WIRE: usize = 255;
-/// Most labels: each has a length octet and one more, the root has one octet.
-const MAX_LABELS: usize = MAX_WIRE / 2;
 /// Longest label (RFC 1035 §2.3.4).
 pub(super) const MAX_LABEL: usize = 63;
+/// A name that is being built.
+type Building = SmallVec<[u8; 256]>;
 
 /// An absolute domain name.
 ///
 /// Case is preserved; equality, order and hash ignore the case of ASCII letters (RFC 4343).
 /// The order is the canonical one of RFC 4034 §6.1.
+#[derive(Clone)]
 pub struct Name {
-    wire: SmallVec<[u8; 40]>,
-}
-
-impl Clone for Name {
-    fn clone(&self) -> Self {
-        // The derived one copies octet by octet.
-        Self { wire: SmallVec::from_slice(&self.wire) }
-    }
+    wire: Octets,
 }
 
 /// Why bytes or text are not a name.
@@ -54,7 +50,7 @@ impl Name {
     /// The root, `.`.
     #[must_use]
     pub fn root() -> Self {
-        Self { wire: SmallVec::from_slice(&[0]) }
+        Self { wire: Octets::from(&[0][..]) }
     }
 
     /// Takes a complete uncompressed wire name; `wire` must hold it and nothing else.
@@ -79,11 +75,11 @@ impl Name {
         if at != wire.len() {
             return Err(NameError::Short);
         }
-        Ok(Self { wire: SmallVec::from_slice(wire) })
+        Ok(Self { wire: Octets::from(wire) })
     }
 
     /// Takes wire bytes that a reader has checked: labels of at most 63 octets, the root at the end, 255 in all.
-    pub(super) fn from_checked(wire: SmallVec<[u8; 40]>) -> Self {
+    pub(super) fn from_checked(wire: Octets) -> Self {
         debug_assert!(Self::from_wire(&wire).is_ok());
         Self { wire }
     }
@@ -93,7 +89,7 @@ impl Name {
     /// # Errors
     /// When a label is empty or too long, or the whole is too long.
     pub fn from_labels<'a>(labels: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, NameError> {
-        let mut wire = SmallVec::new();
+        let mut wire = Building::new();
         for label in labels {
             push_label(&mut wire, label)?;
         }
@@ -118,16 +114,14 @@ impl Name {
         Labels { rest: &self.wire }
     }
 
-    /// Where each label begins, leftmost first, in room that the caller has: the rightmost is the one to begin with
-    /// when names are compared.
-    fn label_starts<'a>(&self, room: &'a mut [u8; MAX_LABELS]) -> &'a [u8] {
-        let (mut at, mut count) = (0, 0);
-        while self.wire[usize::from(at)] != 0 {
-            room[count] = at;
-            at += self.wire[usize::from(at)] + 1;
-            count += 1;
+    /// Where each label begins, leftmost first: the rightmost is the one to begin with when names are compared.
+    fn label_starts(&self) -> SmallVec<[u8; 16]> {
+        let (mut at, mut starts) = (0, SmallVec::new());
+        while let Some(length @ 1..) = self.wire.get(usize::from(at)) {
+            starts.push(at);
+            at += length + 1;
         }
-        &room[..count]
+        starts
     }
 
     /// The label that begins at `at`.
@@ -146,7 +140,7 @@ impl Name {
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         let first = usize::from(self.wire[0]);
-        (first != 0).then(|| Self { wire: SmallVec::from_slice(&self.wire[first + 1..]) })
+        (first != 0).then(|| Self { wire: Octets::from(&self.wire[first + 1..]) })
     }
 
     /// The rightmost `count` labels; the whole name when it has no more than that.
@@ -156,21 +150,19 @@ impl Name {
         for _ in count..self.label_count() {
             rest = &rest[usize::from(rest[0]) + 1..];
         }
-        Self { wire: SmallVec::from_slice(rest) }
+        Self { wire: Octets::from(rest) }
     }
 
     /// Whether this name is `zone` or lies below it.
     #[must_use]
     pub fn is_within(&self, zone: &Self) -> bool {
-        let (Some(skip), want) = (self.wire.len().checked_sub(zone.wire.len()), &zone.wire) else {
-            return false;
-        };
+        let Some(skip) = self.wire.len().checked_sub(zone.wire.len()) else { return false };
         // The tail must begin at a label border, else `badexample.com` were within `example.com`.
         let mut at = 0;
         while at < skip {
             at += usize::from(self.wire[at]) + 1;
         }
-        at == skip && self.wire[skip..].eq_ignore_ascii_case(want)
+        at == skip && is_same(&self.wire[skip..], &zone.wire)
     }
 
     /// Whether this name lies below `zone` and is not `zone` itself.
@@ -182,8 +174,7 @@ impl Name {
     /// How many labels, counted from the root, both names have in common.
     #[must_use]
     pub fn common_labels(&self, other: &Self) -> usize {
-        let (mut mine, mut theirs) = ([0; MAX_LABELS], [0; MAX_LABELS]);
-        let (mine, theirs) = (self.label_starts(&mut mine), other.label_starts(&mut theirs));
+        let (mine, theirs) = (self.label_starts(), other.label_starts());
         let pairs = mine.iter().rev().zip(theirs.iter().rev());
         pairs.take_while(|(a, b)| self.label_at(**a).eq_ignore_ascii_case(other.label_at(**b))).count()
     }
@@ -216,13 +207,13 @@ impl Name {
     /// Whether both names are the same octet for octet, case included.
     #[must_use]
     pub fn eq_case(&self, other: &Self) -> bool {
-        self.wire == other.wire
+        self.wire[..] == other.wire[..]
     }
 
     /// Octets on the heap that this value owns.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        if self.wire.spilled() { self.wire.capacity() } else { 0 }
+        self.wire.heap_bytes()
     }
 
     /// The name with the case of each letter chosen by a bit of `bits`, which is used in a circle (the
@@ -267,10 +258,16 @@ impl Default for Name {
     }
 }
 
+/// The wire form.
+impl From<Name> for Octets {
+    fn from(name: Name) -> Self {
+        name.wire
+    }
+}
+
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
-        // Length octets are at most 63 and therefore no letters: ignoring case is safe on wire bytes.
-        self.wire.eq_ignore_ascii_case(&other.wire)
+        is_same(&self.wire, &other.wire)
     }
 }
 
@@ -295,11 +292,13 @@ impl PartialOrd for Name {
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
         // RFC 4034 §6.1: label by label from the right, as lower-case octets, absent before present.
-        let (mut mine, mut theirs) = ([0; MAX_LABELS], [0; MAX_LABELS]);
-        let (mine, theirs) = (self.label_starts(&mut mine), other.label_starts(&mut theirs));
+        let (mine, theirs) = (self.label_starts(), other.label_starts());
         for (a, b) in mine.iter().rev().zip(theirs.iter().rev()) {
-            let (a, b) = (self.label_at(*a).iter(), other.label_at(*b).iter());
-            match a.map(u8::to_ascii_lowercase).cmp(b.map(u8::to_ascii_lowercase)) {
+            let (a, b) = (self.label_at(*a), other.label_at(*b));
+            if a == b {
+                continue;
+            }
+            match a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase)) {
                 Ordering::Equal => {}
                 unequal => return unequal,
             }
@@ -349,7 +348,7 @@ impl FromStr for Name {
         if text == "." {
             return Ok(Self::root());
         }
-        let mut wire = SmallVec::new();
+        let mut wire = Building::new();
         let mut label: SmallVec<[u8; 64]> = SmallVec::new();
         let mut octets = text.bytes();
         let mut ended = false;
@@ -385,7 +384,13 @@ fn unescape(octets: &mut impl Iterator<Item = u8>) -> Result<u8, NameError> {
     u8::try_from(value).map_err(|_| NameError::BadEscape)
 }
 
-fn push_label(wire: &mut SmallVec<[u8; 40]>, label: &[u8]) -> Result<(), NameError> {
+/// Whether wire bytes are the same but for the case of letters. Length octets are at most 63 and therefore no letters.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    // Nearly always the case is the same as well, and that is seen many octets at a time.
+    one == other || one.eq_ignore_ascii_case(other)
+}
+
+fn push_label(wire: &mut Building, label: &[u8]) -> Result<(), NameError> {
     if label.is_empty() {
         return Err(NameError::EmptyLabel);
     }
@@ -395,9 +400,9 @@ fn push_label(wire: &mut SmallVec<[u8; 40]>, label: &[u8]) -> Result<(), NameErr
     if wire.len() < MAX_WIRE { Ok(()) } else { Err(NameError::LongName) }
 }
 
-fn finish(mut wire: SmallVec<[u8; 40]>) -> Result<Name, NameError> {
+fn finish(mut wire: Building) -> Result<Name, NameError> {
     wire.push(0);
-    if wire.len() <= MAX_WIRE { Ok(Name { wire }) } else { Err(NameError::LongName) }
+    if wire.len() <= MAX_WIRE { Ok(Name { wire: Octets::from(&wire[..]) }) } else { Err(NameError::LongName) }
 }
 
 #[cfg(test)]

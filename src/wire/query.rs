@@ -116,7 +116,7 @@ impl<'a> QueryView<'a> {
         &self.question[..self.question.len() - 4]
     }
 
-    /// The name asked for. Allocates when it is longer than 40 octets.
+    /// The name asked for. Allocates when it is longer than 46 octets.
     #[must_use]
     pub fn qname(&self) -> Name {
         Name::from_checked(self.qname_wire().into())

@@ -1,5 +1,7 @@
 //! Where names lie inside the data of records, and reading that data without its compression.
 
+use smallvec::SmallVec;
+
 use super::cursor::Cursor;
 use super::{Fault, RecordType};
 
@@ -64,24 +66,33 @@ pub(crate) fn is_data(rtype: RecordType) -> bool {
     !matches!(u16::from(rtype), 0 | 41 | 128..=255)
 }
 
-/// Reads the data at the cursor, `len` octets of it, with every name decompressed.
-pub(crate) fn read(message: Cursor<'_>, len: usize, rtype: RecordType) -> Result<Box<[u8]>, Fault> {
+/// Reads the data at the cursor, `len` octets of it, with every name decompressed by following at most `hops` pointers.
+pub(crate) fn read(
+    message: Cursor<'_>,
+    len: usize,
+    rtype: RecordType,
+    hops: &mut usize,
+) -> Result<super::Octets, Fault> {
     let mut cursor = message.window(len)?;
     let parts = layout(rtype);
     if let [Octets(expected)] = *parts {
         return if len == expected {
-            cursor.take(len).map(Box::from)
+            cursor.take(len).map(Into::into)
         } else {
             Err(Fault::Length { expected, found: len })
         };
     }
     if parts == [Rest] {
-        return cursor.take(len).map(Box::from);
+        return cursor.take(len).map(Into::into);
     }
-    let mut data = Vec::with_capacity(len + 32);
+    if parts == [Name] {
+        let name = cursor.name(hops)?;
+        return if cursor.rest().is_empty() { Ok(name.into()) } else { Err(Fault::Surplus(cursor.rest().len())) };
+    }
+    let mut data = SmallVec::<[u8; 512]>::new();
     for part in parts {
         match *part {
-            Name => data.extend_from_slice(cursor.name()?.wire()),
+            Name => data.extend_from_slice(cursor.name(hops)?.wire()),
             Octets(count) => data.extend_from_slice(cursor.take(count)?),
             Text => {
                 let count = usize::from(*cursor.rest().first().ok_or(Fault::Short)?);
@@ -92,7 +103,7 @@ pub(crate) fn read(message: Cursor<'_>, len: usize, rtype: RecordType) -> Result
     }
     match cursor.rest().len() {
         // Decompression may have made the data too long for its own length field.
-        0 if u16::try_from(data.len()).is_ok() => Ok(data.into()),
+        0 if u16::try_from(data.len()).is_ok() => Ok(data[..].into()),
         0 => Err(Fault::LongData),
         surplus => Err(Fault::Surplus(surplus)),
     }

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use smallvec::SmallVec;
 
 use super::text::{class_name, type_name};
-use super::{DNSClass, Name, RecordType};
+use super::{DNSClass, Name, Octets, RecordType};
 
 /// What is asked: a name, a type and a class (RFC 1035 §4.1.2).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +63,7 @@ pub struct Record {
     /// Time to live in seconds; a value with the top bit set was read as 0 (RFC 2181 §8).
     pub ttl_secs: u32,
     /// The data, uncompressed (RFC 3597 §4).
-    pub rdata: Box<[u8]>,
+    pub rdata: Octets,
 }
 
 impl Record {

@@ -63,13 +63,15 @@ impl Reply {
         let word = |nth: usize| u16::from_be_bytes([header[2 * nth], header[2 * nth + 1]]);
         let mut cursor = Cursor::new(bytes, HEADER);
         let flags = Flags(word(1));
+        let mut hops = bytes.len();
         let question = match word(2) {
             0 => None,
-            1 => Some(read_question(&mut cursor).map_err(|_| Unreadable::Question)?),
+            1 => Some(read_question(&mut cursor, &mut hops).map_err(|_| Unreadable::Question)?),
             // RFC 9619 §4: a message with QDCOUNT above 1 is malformed.
             _ => return Err(Unreadable::Questions),
         };
-        let mut reader = Reader { cursor, rcode_high: 0, edns: None, records: 0, expanded: 0, damage: Vec::new() };
+        let mut reader =
+            Reader { cursor, hops, rcode_high: 0, edns: None, records: 0, expanded: 0, damage: Vec::new() };
         let mut sections = [const { Vec::new() }; 3];
         for (nth, section) in Section::ALL.into_iter().enumerate() {
             if !reader.section(section, word(3 + nth), &mut sections[nth]) {
@@ -89,8 +91,8 @@ impl Reply {
     }
 }
 
-fn read_question(cursor: &mut Cursor<'_>) -> Result<Question, Fault> {
-    let name = cursor.name()?;
+fn read_question(cursor: &mut Cursor<'_>, hops: &mut usize) -> Result<Question, Fault> {
+    let name = cursor.name(hops)?;
     let qtype = RecordType::from(cursor.u16()?);
     let class = DNSClass::from(cursor.u16()?);
     Ok(Question { name, qtype, class })
@@ -98,6 +100,9 @@ fn read_question(cursor: &mut Cursor<'_>) -> Result<Question, Fault> {
 
 struct Reader<'a> {
     cursor: Cursor<'a>,
+    /// Pointers that may still be followed: no more than the message has octets, so that names which are chains of them
+    /// cost no more than others do. Honest servers need one or two for each name.
+    hops: usize,
     rcode_high: u8,
     edns: Option<Edns>,
     records: usize,
@@ -140,7 +145,7 @@ impl<'a> Reader<'a> {
     /// Passes over one record.
     fn head(&mut self) -> Result<Head<'a>, Fault> {
         let mut cursor = self.cursor;
-        let owner = cursor.name();
+        let owner = cursor.name(&mut self.hops);
         if owner.is_err() {
             // The owner may be bad and its end known all the same.
             cursor = self.cursor;
@@ -162,7 +167,7 @@ impl<'a> Reader<'a> {
             Err(why) => Err(*why),
             Ok(owner) if rtype == RecordType::OPT => self.opt(section, owner, class, ttl, data, len).map(|()| None),
             Ok(_) if !rdata::is_data(rtype) => Err(Fault::MetaType),
-            Ok(_) => rdata::read(data, len, rtype).map(Some),
+            Ok(_) => rdata::read(data, len, rtype, &mut self.hops).map(Some),
         };
         match (outcome, owner) {
             (Ok(Some(rdata)), Ok(owner)) => {
@@ -198,7 +203,7 @@ impl<'a> Reader<'a> {
         }
         let OptFields { udp_size, rcode_high, version, dnssec_ok } = OptFields::read(class, ttl);
         self.rcode_high = rcode_high;
-        let edns = self.edns.insert(Edns { version, udp_size, dnssec_ok, options: Vec::new() });
+        let edns = self.edns.insert(Edns { version, ..Edns::new(udp_size, dnssec_ok) });
         for option in options(data.window(len)?.rest()) {
             let (code, data) = option?;
             if edns.options.len() == MAX_OPTIONS {

@@ -120,7 +120,7 @@ impl World {
 /// What a resolver says to a question with DO and RD: over UDP, and over TCP when that is truncated.
 pub(crate) fn ask(resolver: SocketAddr, question: &Question) -> Option<Reply> {
     let mut query = Vec::new();
-    let edns = Edns { version: 0, udp_size: 1232, dnssec_ok: true, options: Vec::new() };
+    let edns = Edns::new(1232, true);
     write_query(4711, question, Flags::default().with_rd(true), Some(&edns), &mut query);
     let reply = over_udp(resolver, &query)?;
     if reply.flags.tc() { over_tcp(resolver, &query) } else { Some(reply) }

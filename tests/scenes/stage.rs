@@ -188,7 +188,7 @@ impl Said {
             writer.record(*section, record).expect("there is room");
         }
         if self.edns && ask.edns.is_some() {
-            writer.opt(&Edns { version: 0, udp_size: 1232, dnssec_ok: true, options: Vec::new() });
+            writer.opt(&Edns::new(1232, true));
         }
         writer.finish();
         bytes.truncate(bytes.len() - self.cut);

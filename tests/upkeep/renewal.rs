@@ -63,7 +63,7 @@ impl Primary {
                 message.extend([0, 1]);
                 message.extend(record.ttl_secs.to_be_bytes());
                 message.extend(u16::try_from(record.rdata.len()).unwrap().to_be_bytes());
-                message.extend(&record.rdata);
+                message.extend_from_slice(&record.rdata);
             }
             let length = u16::try_from(message.len()).unwrap().to_be_bytes();
             stream.write_all(&[&length[..], &message].concat()).await.unwrap();

@@ -66,6 +66,36 @@ fn pointers_lead_backwards_to_labels() {
     }
 }
 
+/// A record of type A whose owner is a pointer.
+fn address_at(owner: usize) -> Vec<u8> {
+    let pointer = u16::try_from(owner).expect("short") | 0xc000;
+    [&pointer.to_be_bytes()[..], &[0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 1]].concat()
+}
+
+#[test]
+fn no_more_pointers_are_followed_than_a_message_has_octets() {
+    // The data of the first record is a chain of labels, each with a pointer to the one before; the others begin at its end.
+    const LINKS: usize = 120;
+    const RECORDS: u8 = 250;
+    let chain = |nth: usize| 31 + 4 * nth;
+    let link = |nth: usize| {
+        let before = if nth == 0 { 12 } else { chain(nth - 1) };
+        [&[1, b'a'][..], &(u16::try_from(before).expect("short") | 0xc000).to_be_bytes()].concat()
+    };
+    let links: Vec<u8> = (0..LINKS).flat_map(link).collect();
+    let len = u16::try_from(links.len()).expect("short").to_be_bytes();
+    let first = [&[0xc0, 12, 0xff, 0, 0, 1, 0, 0, 0, 9][..], &len, &links].concat();
+    let reply = |owner: usize| {
+        response([RECORDS + 1, 0, 0], &[first.clone(), address_at(owner).repeat(RECORDS.into())].concat())
+    };
+    let bomb = reply(chain(LINKS - 1));
+    let octets = 19 + first.len() + 16 * usize::from(RECORDS);
+    assert_eq!(bomb.answer.len(), 1 + (octets - 1) / (LINKS + 1), "the first ones are good");
+    assert_eq!(faults(&bomb), vec![Fault::Pointers; usize::from(RECORDS) + 1 - bomb.answer.len()]);
+    // Short chains, as servers make them, are followed for each record.
+    assert_eq!((reply(chain(8)).answer.len(), faults(&reply(chain(8)))), (usize::from(RECORDS) + 1, vec![]));
+}
+
 #[test]
 fn names_end_at_255_octets() {
     let bytes = |octets| query(&wire_of(octets), [0; 3], &[]);
@@ -154,7 +184,7 @@ fn a_response_may_fill_its_room_to_the_last_octet() {
     let sections = Sections { answer: &sets, ..Sections::default() };
     let template = Template::build(&question, ResponseCode::NoError, &sections, false);
     let option = EdnsOption { code: 65001, data: [1].into() };
-    let asked = Edns { options: vec![option], ..Edns::new(4096, false) };
+    let asked = Edns { options: [option].into(), ..Edns::new(4096, false) };
     let mut bytes = Vec::new();
     write_query(7, &question, Flags::default(), Some(&asked), &mut bytes);
     let query = QueryView::read(&bytes).expect("a good query");

@@ -149,7 +149,7 @@ pub(super) fn edns() -> impl Strategy<Value = Edns> {
     // Codes that hickory-proto does not decode: it refuses the whole message over a bad client subnet.
     let option = (10..=20_u16, octets(0..9)).prop_map(|(code, data)| EdnsOption { code, data: data.into() });
     (512..=u16::MAX, any::<bool>(), vec(option, 0..4))
-        .prop_map(|(udp_size, dnssec_ok, options)| Edns { options, ..Edns::new(udp_size, dnssec_ok) })
+        .prop_map(|(udp_size, dnssec_ok, options)| Edns { options: options.into(), ..Edns::new(udp_size, dnssec_ok) })
 }
 
 /// A reply in its parts.

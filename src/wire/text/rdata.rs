@@ -140,7 +140,8 @@ fn field(show: Show, cursor: &mut Cursor<'_>, text: &mut String) -> Result<(), F
         U32 => write!(text, "{}", cursor.u32()?),
         V4 => write!(text, "{}", Ipv4Addr::from(cursor.array()?)),
         V6 => write!(text, "{}", Ipv6Addr::from(cursor.array()?)),
-        Name => write!(text, "{}", cursor.name()?),
+        // What is kept has no pointers in it.
+        Name => write!(text, "{}", cursor.name(&mut 0)?),
         Type => write!(text, "{}", type_name(RecordType::from(cursor.u16()?))),
         Moment => moment(cursor.u32()?, text),
         Text => write!(text, "{}", Quoted(counted(cursor)?)),

@@ -1,0 +1,134 @@
+//! Octets of names and of the data of records: in place while they are few, as they nearly always are, so that to keep
+//! them asks nobody for memory and to clone them is to copy a fixed number of octets.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::{Deref, DerefMut};
+
+/// Octets that fit in place. With two more the whole takes 48.
+const FEW: usize = 46;
+
+/// Any number of octets.
+#[derive(Clone)]
+pub struct Octets(Room);
+
+#[derive(Clone)]
+enum Room {
+    Few { len: u8, room: [u8; FEW] },
+    Many(Box<[u8]>),
+}
+
+impl Octets {
+    /// `pieces` one behind the other, `len` octets in all.
+    pub(super) fn joined<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, len: usize) -> Self {
+        let mut room = [0; FEW];
+        let (Some(mut rest), Ok(short)) = (room.get_mut(..len), u8::try_from(len)) else {
+            let mut many = Vec::with_capacity(len);
+            pieces.into_iter().for_each(|piece| many.extend_from_slice(piece));
+            return Self(Room::Many(many.into()));
+        };
+        for piece in pieces {
+            let (to, behind) = rest.split_at_mut(piece.len().min(rest.len()));
+            to.copy_from_slice(&piece[..to.len()]);
+            rest = behind;
+        }
+        Self(Room::Few { len: short, room })
+    }
+
+    /// Octets on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Room::Few { .. } => 0,
+            Room::Many(octets) => octets.len(),
+        }
+    }
+}
+
+impl From<&[u8]> for Octets {
+    fn from(octets: &[u8]) -> Self {
+        Self::joined([octets], octets.len())
+    }
+}
+
+/// None.
+impl Default for Octets {
+    fn default() -> Self {
+        Self::from([])
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Octets {
+    fn from(octets: [u8; N]) -> Self {
+        Self::from(&octets[..])
+    }
+}
+
+impl From<Vec<u8>> for Octets {
+    fn from(octets: Vec<u8>) -> Self {
+        if octets.len() > FEW { Self(Room::Many(octets.into())) } else { Self::from(&octets[..]) }
+    }
+}
+
+impl From<Box<[u8]>> for Octets {
+    fn from(octets: Box<[u8]>) -> Self {
+        if octets.len() > FEW { Self(Room::Many(octets)) } else { Self::from(&octets[..]) }
+    }
+}
+
+impl Deref for Octets {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Room::Few { len, room } => &room[..usize::from(*len)],
+            Room::Many(octets) => octets,
+        }
+    }
+}
+
+impl DerefMut for Octets {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match &mut self.0 {
+            Room::Few { len, room } => &mut room[..usize::from(*len)],
+            Room::Many(octets) => octets,
+        }
+    }
+}
+
+impl PartialEq for Octets {
+    fn eq(&self, other: &Self) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl Eq for Octets {}
+
+impl Hash for Octets {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self[..].hash(state);
+    }
+}
+
+impl fmt::Debug for Octets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self[..], f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_in_comes_out_however_long_and_in_however_many_pieces() {
+        let all: Vec<u8> = (0..=254).collect();
+        for len in 0..=all.len() {
+            let octets = Octets::from(&all[..len]);
+            assert_eq!(octets[..], all[..len]);
+            assert_eq!(octets.heap_bytes() > 0, len > FEW);
+            assert_eq!(Octets::joined(all[..len].chunks(7), len).clone(), octets);
+            assert_eq!(Octets::from(all[..len].to_vec()), octets);
+        }
+        assert_eq!((size_of::<Octets>(), size_of::<Option<Octets>>()), (48, 48));
+    }
+}
