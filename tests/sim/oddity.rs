@@ -44,7 +44,7 @@ pub(crate) enum Oddity {
     TwoQuestions,
     /// Sends queries back as they are.
     Echoes,
-    /// The records of each section in reverse order.
+    /// The records of each section in reverse order, those for proofs behind the others.
     Backwards,
     /// Each record twice.
     Twice,
@@ -149,7 +149,7 @@ impl Oddity {
     fn rearrange(self, reply: &mut Reply) {
         let sections = [&mut reply.answer, &mut reply.authority, &mut reply.additional];
         match self {
-            Self::Backwards => sections.into_iter().for_each(|records| records.reverse()),
+            Self::Backwards => sections.into_iter().for_each(backwards),
             Self::Twice => sections.into_iter().for_each(|records| records.extend(records.clone())),
             Self::ZeroTtl => sections.into_iter().flatten().for_each(|record| record.ttl_secs = 0),
             Self::NegativeTtl => sections.into_iter().flatten().for_each(|record| record.ttl_secs |= 1 << 31),
@@ -163,6 +163,14 @@ impl Oddity {
             _ => {}
         }
     }
+}
+
+/// What is there for proofs stays in its order: attacks that put what fits behind what does not would be none.
+fn backwards(records: &mut Vec<Record>) {
+    let proves = |record: &mut Record| [RecordType::DS, RecordType::DNSKEY, RecordType::RRSIG].contains(&record.rtype);
+    let proofs: Vec<Record> = records.extract_if(.., proves).collect();
+    records.reverse();
+    records.extend(proofs);
 }
 
 /// Takes the end off a packet that has any records, in the middle of one of those that matter.
