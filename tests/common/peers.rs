@@ -191,7 +191,10 @@ impl fmt::Display for Said {
 
 /// What both resolvers say to each of the questions.
 pub(crate) fn both(questions: &[Question], ours: SocketAddr, theirs: SocketAddr) -> Vec<(Question, Said, Said)> {
-    let said = |resolver, question: &Question| ask(resolver, question).as_ref().map(Said::of).expect("an answer");
+    let said = |resolver, question: &Question| {
+        let wanted = format!("an answer of {resolver} to {question}; here is {ours}, Unbound {theirs}");
+        ask(resolver, question).as_ref().map(Said::of).expect(&wanted)
+    };
     let both = |question: &Question| (question.clone(), said(ours, question), said(theirs, question));
     std::thread::scope(|scope| {
         let shares = questions.chunks(questions.len().div_ceil(16));
