@@ -6,7 +6,9 @@ use crate::wire::Name;
 use super::memo::Claim;
 use super::nsec3::{self, Hash};
 
-/// The limits of validation, each with the attack that it answers.
+/// The limits of validation, each with the attack that it answers. Each has a row of the lab's zoo that reaches it; what one
+/// question then takes of the processor, all in all and optimised: `validations` 10 ms, `hashes` 4 ms, `iterations` 3 ms,
+/// `keytrap`, `signatures`, `ds` and `keys` 2 ms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Signatures verified for one client query (KeyTrap, CVE-2023-50387).
