@@ -133,7 +133,7 @@ impl Anchors {
         tags
     }
 
-    /// Whether every digest is as long as those of its type are: one that was cut short fits no key.
+    /// Whether every digest is at least as long as those of its type are: one that was cut short fits no key.
     #[must_use]
     pub fn are_whole(&self) -> bool {
         let is_whole = |anchor: &Anchor| !matches!(anchor, Anchor::Ds(ds) if !ds.is_whole());

@@ -128,13 +128,14 @@ impl Ds {
         Self { tag, algorithm, digest_type, digest: digest.into() }
     }
 
-    /// Whether the digest is as long as those of its type are.
+    /// Whether the digest is at least as long as those of its type are. A longer one was not cut short; it fits no key, and
+    /// nothing below it is believed.
     pub(super) fn is_whole(&self) -> bool {
         match self.digest_type {
             // RFC 4034 §5.1.4, RFC 4509 §2.2, RFC 6605 §2.
-            1 => self.digest.len() == 20,
-            2 => self.digest.len() == 32,
-            4 => self.digest.len() == 48,
+            1 => self.digest.len() >= 20,
+            2 => self.digest.len() >= 32,
+            4 => self.digest.len() >= 48,
             _ => !self.digest.is_empty(),
         }
     }
