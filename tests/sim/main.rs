@@ -93,6 +93,12 @@ fn may_be_secure(question: &Question) -> bool {
     healthy.chain(zoo).any(|(ask, ad)| ask == question && ad)
 }
 
+/// Whether somebody who takes his time can prove the answer: what one walk proves before it ends at its limit is known to
+/// the next.
+fn is_provable(question: &Question) -> bool {
+    may_be_secure(question) || LAB.zoo().iter().any(|entry| entry.name == "validations" && entry.ask == *question)
+}
+
 fn story(ended: &Ended) -> String {
     let lines: Vec<String> = ended.log.iter().map(|entry| entry.event.to_string()).collect();
     lines.join("\n")
@@ -109,7 +115,8 @@ fn check(world: &World<'_>, question: &Question, ended: &Ended) {
             assert!(!failure.edes().is_empty(), "{failure} has no code");
         }
         None => {
-            assert!(!ended.outcome.secure || may_be_secure(question), "{question:?} was not proved");
+            let is_proved = !ended.outcome.secure || is_provable(question);
+            assert!(is_proved, "{question:?} was not proved\n{}", story(ended));
             let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
             assert_eq!((ended.outcome.rcode, told), truth(question), "{question:?}\n{}", story(ended));
         }

@@ -128,7 +128,11 @@ impl Oddity {
             Self::StrangeCode => {
                 let codes = [9, 11, 12, 15, 10, 16, 22];
                 let nth = ask.question.name.wire().len() % codes.len();
-                all(packets, &|reply| reply.rcode = rcode(codes[nth]));
+                all(packets, &|reply| {
+                    // Codes above 15 have their upper bits in the OPT record (RFC 6891 §6.1.3).
+                    let code = if reply.edns.is_some() { codes[nth] } else { codes[nth].min(15) };
+                    reply.rcode = rcode(code);
+                });
             }
             Self::NeverAa => all(packets, &|reply| reply.flags = reply.flags.with_aa(false)),
             Self::AlwaysAa => all(packets, &|reply| reply.flags = reply.flags.with_aa(true)),
