@@ -135,12 +135,13 @@ impl Servers {
         ServerState { first: self.first.patience(), ..state }
     }
 
-    /// It answered after `rtt`.
-    pub fn heard(&self, addr: IpAddr, rtt: Duration, now: Time) {
+    /// It answered after `rtt`, `over_udp` or TCP.
+    pub fn heard(&self, addr: IpAddr, rtt: Duration, over_udp: bool, now: Time) {
         self.failures[usize::from(addr.is_ipv6())].store(0, Ordering::Relaxed);
         let known = self.update(addr, |record| {
             let pace = record.pace(now);
             record.pace = Some(pace.heard(rtt, now));
+            record.udp = if over_udp { Seen::new(true, now) } else { record.udp };
             pace.srtt.is_some()
         });
         if !known {
@@ -197,9 +198,12 @@ impl Servers {
         self.update(addr, |record| record.tcp = Seen::new(true, now));
     }
 
-    /// It answered over TCP, after nothing had come over UDP; or something did come over UDP.
-    pub fn udp_works(&self, addr: IpAddr, works: bool, now: Time) {
-        self.update(addr, |record| record.udp = Seen::new(works, now));
+    /// It answered over TCP after silence over UDP: believed the second time, if nothing came over UDP (packets get lost).
+    pub fn silent_over_udp(&self, addr: IpAddr, now: Time) {
+        self.update(addr, |record| match (record.udp.at(now), std::mem::replace(&mut record.udp_was_silent, true)) {
+            (Support::Yes, _) | (Support::Unknown, false) => {}
+            _ => record.udp = Seen::new(false, now),
+        });
     }
 
     /// It could not be reached over TCP.
@@ -285,6 +289,7 @@ struct Record {
     edns_refusals: u8,
     tcp: Seen,
     udp: Seen,
+    udp_was_silent: bool,
     cookies: cookies::Seen,
     lame: SmallVec<[(Name, Time); 0]>,
 }
@@ -351,14 +356,14 @@ mod tests {
         let servers = Servers::new((1, 2));
         let now = Time::from_secs(1);
         assert_eq!(servers.state(ADDR, now).patience(), ms(400));
-        servers.heard(ADDR, ms(100), now);
+        servers.heard(ADDR, ms(100), true, now);
         assert_eq!(servers.state(ADDR, now).patience(), ms(300));
-        servers.heard(ADDR, ms(180), now);
+        servers.heard(ADDR, ms(180), true, now);
         // srtt = (700 + 180) / 8 = 110, var = (150 + 80) / 4 = 57.5
         assert_eq!(servers.state(ADDR, now).patience(), ms(340));
         servers.silent(ADDR, now, now);
         assert_eq!(servers.state(ADDR, now).patience(), ms(680));
-        servers.heard(ADDR, ms(110), now);
+        servers.heard(ADDR, ms(110), true, now);
         assert!(servers.state(ADDR, now).patience() < ms(340));
     }
 
@@ -378,7 +383,7 @@ mod tests {
         assert_eq!(rests, [0, 0, 5, 10, 20, 40, 80, 160, 300, 300]);
         let resting = |secs| servers.state(ADDR, now.plus_secs(secs)).resting(now.plus_secs(secs));
         assert!(resting(299) && !resting(300));
-        servers.heard(ADDR, ms(10), now);
+        servers.heard(ADDR, ms(10), true, now);
         assert!(!servers.state(ADDR, now).resting(now));
     }
 
@@ -399,7 +404,7 @@ mod tests {
         let servers = Servers::new((1, 2));
         let zone: Name = "Example".parse().expect("a name");
         let at = Time::from_secs;
-        servers.heard(ADDR, ms(10), at(0));
+        servers.heard(ADDR, ms(10), true, at(0));
         (98..=100).for_each(|secs| servers.edns_broken(ADDR, at(secs)));
         servers.lame(ADDR, &zone, at(200));
         servers.tcp_works(ADDR, at(300));
@@ -430,7 +435,7 @@ mod tests {
         let after = |rtts_ms: &[u64]| {
             let servers = Servers::new((1, 2));
             for (nth, rtt) in (0_u32..).zip(rtts_ms.iter().cycle().take(64)) {
-                servers.heard(IpAddr::V4((nth / 2).into()), ms(*rtt), Time::ZERO);
+                servers.heard(IpAddr::V4((nth / 2).into()), ms(*rtt), true, Time::ZERO);
             }
             servers.state(ADDR, Time::ZERO).patience()
         };
@@ -463,7 +468,7 @@ mod tests {
             for (second, event) in (0..).zip(events) {
                 let now = Time::from_secs(second);
                 match event {
-                    Some(rtt) => servers.heard(ADDR, Duration::from_micros(rtt), now),
+                    Some(rtt) => servers.heard(ADDR, Duration::from_micros(rtt), true, now),
                     None => servers.silent(ADDR, now, now),
                 }
                 let patience = servers.state(ADDR, now).patience();
@@ -480,10 +485,10 @@ mod tests {
         for last in 0..4 {
             assert!(!servers.family_is_dead(v6(9)), "after {last} failures");
             servers.silent(v6(last), Time::ZERO, Time::ZERO);
-            servers.heard(v4(1), Duration::from_millis(9), Time::ZERO);
+            servers.heard(v4(1), Duration::from_millis(9), true, Time::ZERO);
         }
         assert!(servers.family_is_dead(v6(9)) && !servers.family_is_dead(v4(9)));
-        servers.heard(v6(1), Duration::from_millis(9), Time::ZERO);
+        servers.heard(v6(1), Duration::from_millis(9), true, Time::ZERO);
         assert!(!servers.family_is_dead(v6(9)));
         (0..9).for_each(|last| servers.silent(v4(last), Time::ZERO, Time::ZERO));
         (0..9).for_each(|last| servers.silent(v6(last), Time::ZERO, Time::ZERO));

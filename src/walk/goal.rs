@@ -176,6 +176,12 @@ pub(super) struct How {
     pub(super) why: AskWhy,
 }
 
+impl How {
+    pub(super) fn over_udp(self) -> bool {
+        self.transport == Transport::Udp
+    }
+}
+
 /// An ask whose reply has not come.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {

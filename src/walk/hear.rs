@@ -56,7 +56,7 @@ impl Walk {
         turn.ready.push(pending.goal);
         match heard {
             Heard::Reply { reply, bytes, rtt, .. } => {
-                turn.around.servers.heard(pending.server.addr, rtt, turn.now);
+                turn.around.servers.heard(pending.server.addr, rtt, pending.how.over_udp(), turn.now);
                 self.reached(pending.server.addr, true);
                 self.budget.received(bytes);
                 let theirs = cookies::shown(&pending, reply.edns.as_ref());

@@ -10,7 +10,7 @@ use crate::dnssec;
 use crate::trace::{AskWhy, GoalId, Limit, Purpose, Source, Transport, Verdict};
 use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
-use super::goal::{Denied, Found, How, Pending};
+use super::goal::{Denied, Found, Pending};
 use super::outcome::Failure;
 use super::scrub::Clean;
 use super::zone::limit_event;
@@ -161,15 +161,8 @@ impl Walk {
         if pending.how.transport == Transport::Tcp {
             servers.tcp_works(pending.server.addr, turn.now);
         }
-        match pending.how {
-            How { transport: Transport::Tcp, why: AskWhy::TcpAfterSilence, .. } => {
-                servers.udp_works(pending.server.addr, false, turn.now);
-            }
-            // It is not silent but slow, or packets get lost.
-            How { transport: Transport::Udp, .. } if pending.late => {
-                servers.udp_works(pending.server.addr, true, turn.now);
-            }
-            _ => {}
+        if pending.how.why == AskWhy::TcpAfterSilence {
+            servers.silent_over_udp(pending.server.addr, turn.now);
         }
         // Who complains of a query may have sent its OPT record back unread.
         if pending.how.edns && clean.edns && !clean.complains() {

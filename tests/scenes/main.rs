@@ -85,7 +85,7 @@ fn scene(text: &str) -> (String, Vec<String>) {
                 let resolver = resolver.get_or_insert_with(|| Resolver::new(stage.settings(), 1));
                 resolver.settings = stage.settings();
                 for (addr, rtt) in rtts.drain(..) {
-                    resolver.servers.heard(addr, rtt, resolver.now);
+                    resolver.servers.heard(addr, rtt, true, resolver.now);
                 }
                 let ended = resolver.resolve(question, |ask, now| stage.exchange(ask, now));
                 let trace = told(&ended, text.contains("riming"));

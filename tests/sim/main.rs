@@ -258,7 +258,7 @@ fn what_gets_lost_costs_little() {
         world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
         world.set_weather(20, 0.0);
         for host in 0..64 {
-            world.resolver.servers.heard([10, 0, 0, host].into(), Duration::from_millis(20), world.resolver.now);
+            world.resolver.servers.heard([10, 0, 0, host].into(), Duration::from_millis(20), true, world.resolver.now);
         }
         ["com.", "org.", "net."].iter().for_each(|zone| drop(world.resolve(&ask(&format!("no-such-zone.{zone}")))));
         world.set_weather(20, loss);
