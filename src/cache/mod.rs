@@ -17,6 +17,7 @@ mod held;
 mod key;
 mod pace;
 mod rank;
+mod seen;
 mod servers;
 mod sets;
 mod shard;
@@ -44,7 +45,8 @@ pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, Know
 pub use glue::Guesses;
 pub use held::Plain;
 pub use rank::{Rank, Security};
-pub use servers::{ServerState, Servers, Support};
+pub use seen::Support;
+pub use servers::{ServerState, Servers};
 pub use ttl::TtlLimits;
 pub use usage::{Due, Usage};
 

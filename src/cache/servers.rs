@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use lru::LruCache;
 use parking_lot::Mutex;
-use serde::Serialize;
 use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
 use super::cookies::{self, Cookies};
 use super::pace::{FirstReplies, LIFE_SECS, Pace, UNKNOWN, patience};
+use super::seen::{Seen, Support};
 use crate::keyed::BuildKeyed;
 use crate::time::Time;
 use crate::wire::{Name, cookie};
@@ -29,18 +29,6 @@ const MAX_LAME: usize = 16;
 const EDNS_REFUSALS: u8 = 3;
 /// Failures in a row, whoever was asked, from which on an IP version is taken for dead.
 const FAMILY_DEAD_AFTER: u32 = 4;
-/// Whether a server understands something, as far as it was seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Support {
-    /// Not seen within the last 15 minutes.
-    #[default]
-    Unknown,
-    /// It does.
-    Yes,
-    /// It does not.
-    No,
-}
 
 /// What was remembered about one address at the time of asking.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,7 +129,9 @@ impl Servers {
         let known = self.update(addr, |record| {
             let pace = record.pace(now);
             record.pace = Some(pace.heard(rtt, now));
-            record.udp = if over_udp { Seen::new(true, now) } else { record.udp };
+            if over_udp {
+                (record.udp, record.udp_was_silent) = (Seen::new(true, now), false);
+            }
             pace.srtt.is_some()
         });
         if !known {
@@ -198,11 +188,13 @@ impl Servers {
         self.update(addr, |record| record.tcp = Seen::new(true, now));
     }
 
-    /// It answered over TCP after silence over UDP: believed the second time, if nothing came over UDP (packets get lost).
+    /// It answered over TCP after silence over UDP. Packets get lost: that it does without UDP is believed the second
+    /// time, if nothing came over UDP in between or within 15 minutes before.
     pub fn silent_over_udp(&self, addr: IpAddr, now: Time) {
-        self.update(addr, |record| match (record.udp.at(now), std::mem::replace(&mut record.udp_was_silent, true)) {
-            (Support::Yes, _) | (Support::Unknown, false) => {}
-            _ => record.udp = Seen::new(false, now),
+        self.update(addr, |record| match record.udp.at(now) {
+            Support::Yes => {}
+            Support::Unknown if !record.udp_was_silent => record.udp_was_silent = true,
+            Support::Unknown | Support::No => record.udp = Seen::new(false, now),
         });
     }
 
@@ -289,6 +281,7 @@ struct Record {
     edns_refusals: u8,
     tcp: Seen,
     udp: Seen,
+    /// Whether it was silent over UDP, and answered over TCP, since something came over UDP.
     udp_was_silent: bool,
     cookies: cookies::Seen,
     lame: SmallVec<[(Name, Time); 0]>,
@@ -313,29 +306,6 @@ impl Record {
             cookies: self.cookies.at(now),
             lame: if self.lame.is_empty() { SmallVec::new() } else { lame.map(|(zone, _)| zone.clone()).collect() },
             first: None,
-        }
-    }
-}
-
-/// Whether something worked, and when that was seen.
-#[derive(Clone, Copy, Default)]
-struct Seen(Option<(bool, Time)>);
-
-impl Seen {
-    fn new(works: bool, now: Time) -> Self {
-        Self(Some((works, now)))
-    }
-
-    fn at(self, now: Time) -> Support {
-        match self.0 {
-            Some((works, seen)) if now < seen.plus_secs(LIFE_SECS) => {
-                if works {
-                    Support::Yes
-                } else {
-                    Support::No
-                }
-            }
-            _ => Support::Unknown,
         }
     }
 }
@@ -415,6 +385,31 @@ mod tests {
         assert_eq!(servers.state(ADDR, at(1000)).edns, Support::Unknown);
         assert!(servers.state(ADDR, at(1099)).lame_for(&zone));
         assert_eq!(servers.state(ADDR, at(1200)), ServerState::default());
+    }
+
+    #[test]
+    fn only_two_silences_over_udp_with_nothing_between_them_speak_for_tcp_alone() {
+        let at = Time::from_secs;
+        // Seconds at which it was heard over UDP, or silent there and heard over TCP, and what is thought of it then.
+        let rows: [(&[(u64, bool)], Support); 6] = [
+            (&[(0, false)], Support::Unknown),
+            (&[(0, false), (5, false)], Support::No),
+            (&[(0, false), (5, true), (9, false)], Support::Yes),
+            (&[(0, true), (5, false), (6, false), (905, false)], Support::Unknown),
+            (&[(0, true), (5, false), (905, false), (906, false)], Support::No),
+            (&[(0, false), (5, false), (1000, false)], Support::No),
+        ];
+        for (events, expected) in rows {
+            let servers = Servers::new((1, 2));
+            for (secs, over_udp) in events {
+                servers.heard(ADDR, ms(10), *over_udp, at(*secs));
+                if !over_udp {
+                    servers.silent_over_udp(ADDR, at(*secs));
+                }
+            }
+            let last = events.last().expect("an event").0;
+            assert_eq!(servers.state(ADDR, at(last)).udp, expected, "{events:?}");
+        }
     }
 
     #[test]
