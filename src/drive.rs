@@ -102,7 +102,7 @@ impl World {
     #[must_use]
     pub fn forgotten(&self) -> Self {
         Self {
-            cache: Cache::new(COLD_CACHE_BYTES, rand::random(), self.cache.ttls()),
+            cache: Cache::new(COLD_CACHE_BYTES, rand::random(), self.cache.ttls()).watched(self.upstream.guesses()),
             servers: Servers::new(rand::random()),
             settings: self.settings.clone(),
             upstream: self.upstream.anew(),

@@ -40,6 +40,14 @@ pub enum RunError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] listen::BindError),
+    /// An address that servers are to be asked from is none of this machine.
+    #[error("servers cannot be asked from {address} (resolver.source_addresses): {source}; `ip address` lists those it has")]
+    Source {
+        /// The address.
+        address: IpAddr,
+        /// What the system says.
+        source: io::Error,
+    },
     /// An address cannot be listened on for HTTP.
     #[error(transparent)]
     Http(#[from] http::BindError),
@@ -128,16 +136,17 @@ pub fn trace(settings: &Settings, question: Question) -> Result<Story, RunError>
     if let Some(story) = answered_here(settings, &question) {
         return Ok(story);
     }
-    let world = world_of_one(settings);
+    let world = world_of_one(settings)?;
     Ok(story(LocalSet::new().block_on(&runtime()?, drive::walk(question, &world))))
 }
 
 /// What one walk needs: as [`world`], and the local copy of the root if it is in a file, as nobody waits for a
 /// transfer.
-fn world_of_one(settings: &Settings) -> World {
+fn world_of_one(settings: &Settings) -> Result<World, RunError> {
+    world::sources(settings)?;
     let world = world(settings);
     RootKeeper::new(trust::upkeep(settings).root).read(&world);
-    world
+    Ok(world)
 }
 
 fn story((outcome, trace): (Outcome, Trace)) -> Story {
@@ -169,6 +178,7 @@ pub fn resolver(settings: &Settings) -> Resolver {
 /// # Errors
 /// As [`serve`] gives them.
 pub fn check(settings: &Settings) -> Result<Vec<String>, RunError> {
+    world::sources(settings)?;
     web::certify(&mut web::settings(settings), settings)?;
     fetch::authorities(settings, &[])?;
     let root = RootKeeper::new(trust::upkeep(settings).root).reading(&world(settings));
@@ -182,6 +192,7 @@ mod tests {
     use crate::cache::TtlLimits;
     use crate::http::{FetchSettings, HttpSettings, ProxySettings};
     use crate::listen::ListenSettings;
+    use crate::upstream::UpstreamSettings;
     use crate::walk::limits::Limits;
 
     /// Tests of the parts use their own defaults: what they show holds for the program because those are its defaults
@@ -192,6 +203,7 @@ mod tests {
         let world = world(&settings);
         assert_eq!(world.settings.limits, Limits::default());
         assert_eq!(*world.cache.ttl_limits(), TtlLimits::default());
+        assert_eq!(world::upstream_settings(&settings.resolver), UpstreamSettings::default());
         let listen = listen_settings(&settings);
         let (addresses, workers) = (listen.addresses.clone(), listen.workers);
         assert_eq!(listen, ListenSettings { addresses, workers, ..ListenSettings::default() });

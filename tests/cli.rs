@@ -51,6 +51,27 @@ fn check_names_every_mistake_on_standard_error_and_ends_with_2() {
 }
 
 #[test]
+fn servers_are_asked_from_addresses_of_this_machine_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, flag) = (folder.path().join("rootwalk.toml"), "resolver.source_addresses=127.0.0.1,192.0.2.1");
+    std::fs::write(&path, "[resolver]\nsource_addresses = [\"192.0.2.1\"]\n").unwrap();
+    for (arguments, code) in [
+        (&["check", path.to_str().unwrap()][..], 2),
+        (&["trace", "example.com", "--lab", "--set", flag], 1),
+        (&["fetch", "http://example.com/", "--set", flag], 1),
+        (&["serve", "--listen", "127.0.0.1:0", "--set", flag], 1),
+    ] {
+        let output = rootwalk(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        let message = text(&output.stderr);
+        assert!(message.contains("192.0.2.1 (resolver.source_addresses)"), "{arguments:?}: {message}");
+    }
+    // The servers of the lab answer on any address of this machine.
+    let told = rootwalk(&["trace", "www.example.com", "--lab", "--set", "resolver.source_addresses=127.0.0.9"]);
+    assert_eq!(told.status.code(), Some(0), "{}", text(&told.stdout));
+}
+
+#[test]
 fn misuse_ends_with_2_and_help_with_0() {
     assert_eq!(rootwalk(&["chekc"]).status.code(), Some(2));
     assert_eq!(rootwalk(&["check"]).status.code(), Some(2));

@@ -236,6 +236,10 @@ fn values_that_do_not_go_together_are_refused() {
     assert!(assigned(&["dnssec.trust_anchors=", "dnssec.validate=false"]).is_ok());
     assert!(wrong("[cache]\nmin_ttl_secs = 60\nmax_ttl_secs = 30").contains("`cache.min_ttl_secs` is greater"));
     assert!(wrong("[cache]\nmin_negative_ttl_secs = 3601").contains("`cache.min_negative_ttl_secs` is greater"));
+    let ports = "[resolver]\nsource_port_min = 40000\nsource_port_max = ";
+    assert!(wrong(&format!("{ports}39999")).contains("`resolver.source_port_min` is greater"));
+    let none = wrong(&format!("{ports}40001\navoid_source_ports = [40001, 40000]"));
+    assert!(none.contains("all ports from 40000 to 40001"), "{none}");
     assert!(wrong("[resolver]\nipv4 = false\nipv6 = false").contains("no root server can be asked"));
     // Hints on loopback without leave to ask loopback: the walk could never begin.
     let loopback = "[[root_hint]]\nname = \"a.\"\naddress = \"127.0.0.1\"\n";

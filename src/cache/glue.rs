@@ -18,23 +18,6 @@ use super::{Cache, Delegation};
 use crate::time::Time;
 use crate::wire::Name;
 
-/// How often somebody has guessed at the reply to a query of ours; shared with those who receive replies.
-#[derive(Clone, Debug, Default)]
-pub struct Guesses(Arc<AtomicU32>);
-
-impl Guesses {
-    /// A packet came that is not the reply, to where one was awaited.
-    pub fn note(&self) {
-        self.0.fetch_add(1, Relaxed);
-    }
-
-    /// How often, modulo 2^32.
-    #[must_use]
-    pub fn count(&self) -> u32 {
-        self.0.load(Relaxed)
-    }
-}
-
 /// What referrals have said of one server.
 #[derive(Debug)]
 pub(super) struct Glue {
@@ -55,16 +38,17 @@ impl Glue {
 }
 
 impl Cache {
-    /// The same, with a count of guesses that others keep.
+    /// The same, with a count of guesses that others raise: how often a packet came that is not the reply, to where one was
+    /// awaited, modulo 2^32.
     #[must_use]
-    pub fn watched(mut self, guesses: Guesses) -> Self {
+    pub fn watched(mut self, guesses: Arc<AtomicU32>) -> Self {
         self.guesses = guesses;
         self
     }
 
     /// Who forges replies has guessed, and not right.
     pub fn guessed(&self) {
-        self.guesses.note();
+        self.guesses.fetch_add(1, Relaxed);
     }
 
     /// Notes what a referral says of the servers that lie outside its zone.
@@ -73,7 +57,7 @@ impl Cache {
         let servers = referral.servers.iter().filter(|server| !server.addrs.is_empty() && outside(&server.name));
         for server in servers {
             let key = self.hashed(&server.name).name_key(Store::Glue);
-            let guesses = self.guesses.count();
+            let guesses = self.guesses.load(Relaxed);
             let mut addrs = SmallVec::from_slice(&server.addrs);
             addrs.sort_unstable();
             let known = self.fresh::<Glue>(&key, now).filter(|known| known.guesses == guesses && known.addrs == addrs);
@@ -94,7 +78,7 @@ impl Cache {
     #[must_use]
     pub fn glue(&self, server: &Name, now: Time) -> SmallVec<[IpAddr; 2]> {
         let known = self.fresh::<Glue>(&self.hashed(server).name_key(Store::Glue), now);
-        let believed = known.filter(|known| known.agreed && known.guesses == self.guesses.count());
+        let believed = known.filter(|known| known.agreed && known.guesses == self.guesses.load(Relaxed));
         believed.map(|known| known.addrs.clone()).unwrap_or_default()
     }
 }
@@ -153,16 +137,16 @@ mod tests {
 
     #[test]
     fn a_guess_makes_all_of_it_forgotten() {
-        let guesses = Guesses::default();
-        let cache = cache().watched(guesses.clone());
+        let guesses = Arc::<AtomicU32>::default();
+        let cache = cache().watched(Arc::clone(&guesses));
         for zones in [["one.example", "two.example"], ["three.example", "four.example"]] {
             told(&cache, zones[0], "ns.hoster.example", &[1]);
-            guesses.note();
+            guesses.fetch_add(1, Relaxed);
             told(&cache, zones[1], "ns.hoster.example", &[1]);
             assert_eq!(known(&cache, NOW), 0, "what was said before does not count");
             told(&cache, "more.example", "ns.hoster.example", &[1]);
             assert_eq!(known(&cache, NOW), 1);
-            guesses.note();
+            guesses.fetch_add(1, Relaxed);
             assert_eq!(known(&cache, NOW), 0);
         }
     }

@@ -29,6 +29,7 @@ mod usage;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -42,7 +43,6 @@ pub use crate::trace::NameServer;
 pub use about::{About, Upward};
 pub use cookies::Cookies;
 pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, Put};
-pub use glue::Guesses;
 pub use held::Plain;
 pub use rank::{Rank, Security};
 pub use seen::Support;
@@ -69,7 +69,7 @@ pub struct Cache {
     ttls: TtlLimits,
     informants: Informants,
     spans: SpanStore,
-    guesses: Guesses,
+    guesses: Arc<AtomicU32>,
     /// Most octets that one entry may take.
     entry_limit_bytes: usize,
 }
@@ -98,7 +98,7 @@ impl Cache {
         let shards = (0..count).map(|_| Padded(Mutex::new(Shard::new(shard_bytes)))).collect();
         let hasher = SipHasher13::new_with_keys(key.0, key.1);
         let informants = Informants::new((limit_bytes / BYTES_PER_INFORMANT).clamp(16, 4096).next_power_of_two());
-        let guesses = Guesses::default();
+        let guesses = Arc::default();
         Self { shards, hasher, ttls, informants, spans, guesses, entry_limit_bytes: shard_bytes / 2 }
     }
 

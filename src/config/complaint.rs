@@ -128,6 +128,9 @@ pub enum Problem {
     /// A minimum above its maximum.
     #[error("`{0}` is greater than `{1}`")]
     Crossed(&'static str, &'static str),
+    /// No port is left to ask from.
+    #[error("`resolver.avoid_source_ports` lists all ports from {0} to {1}: none is left to ask from")]
+    NoSourcePort(u16, u16),
     /// No server of the root can be asked.
     #[error(
         "no root server can be asked: `resolver.ipv4` and `resolver.ipv6` leave no address of the root hints, or \

@@ -120,6 +120,12 @@ fn check(settings: &Settings) -> Vec<Problem> {
     if cache.min_delegation_ttl_secs > cache.max_delegation_ttl_secs {
         problems.push(Problem::Crossed("cache.min_delegation_ttl_secs", "cache.max_delegation_ttl_secs"));
     }
+    let ports = resolver.source_port_min..=resolver.source_port_max;
+    if ports.is_empty() {
+        problems.push(Problem::Crossed("resolver.source_port_min", "resolver.source_port_max"));
+    } else if ports.clone().all(|port| resolver.avoid_source_ports.contains(&port)) {
+        problems.push(Problem::NoSourcePort(*ports.start(), *ports.end()));
+    }
     let avoid = Avoid {
         loopback: !resolver.query_loopback,
         private: !resolver.query_private,

@@ -1,6 +1,8 @@
 //! The settings with which trust begins and ends: trust anchors and negative trust anchors.
 
-use crate::dnssec::Anchors;
+use std::str::FromStr;
+
+use crate::dnssec::{AnchorError, Anchors};
 use crate::time::{calendar, unix_secs};
 use crate::wire::Name;
 
@@ -8,12 +10,31 @@ use super::value::{Element, Setting};
 
 /// A DS or DNSKEY record that is trusted, as it stands in a master file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustAnchor(pub String);
+pub struct TrustAnchor {
+    text: String,
+    anchors: Anchors,
+}
 
 impl TrustAnchor {
     /// Those of the real root.
     pub(super) fn root() -> Vec<Self> {
-        Anchors::ROOT.iter().map(|anchor| Self((*anchor).to_owned())).collect()
+        Anchors::ROOT.iter().filter_map(|anchor| anchor.parse().ok()).collect()
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+}
+
+impl FromStr for TrustAnchor {
+    type Err = AnchorError;
+
+    fn from_str(text: &str) -> Result<Self, AnchorError> {
+        let anchors = text.parse::<Anchors>()?;
+        // A digest that was cut short fits no key.
+        if anchors.are_whole() { Ok(Self { text: text.to_owned(), anchors }) } else { Err(AnchorError::Data) }
     }
 }
 
@@ -23,11 +44,11 @@ impl Setting for TrustAnchor {
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        text.parse::<Anchors>().ok().filter(Anchors::are_whole).map(|_| Self(text.to_owned()))
+        text.parse().ok()
     }
 
     fn show(&self) -> String {
-        self.0.show()
+        self.text.show()
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 use super::clients::listen_settings;
-use super::{Listening, RunError, fetch, notify, resolver, trust, unix_secs, web};
+use super::{Listening, RunError, fetch, notify, resolver, trust, unix_secs, web, world};
 use crate::config::Settings;
 use crate::http::{self, Exhibit, HttpSettings};
 use crate::listen::{Doors, Open};
@@ -39,6 +39,7 @@ impl Front {
         if let Err(error) = sys::open_files_to_the_limit() {
             tracing::warn!("the limit of open files stays as it is: {error}");
         }
+        world::sources(settings)?;
         let doors = dns_doors(settings)?;
         let mut wanted = HttpSettings { zoo: staged.zoo, ..web::settings(settings) };
         web::certify(&mut wanted, settings)?;

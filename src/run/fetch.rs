@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
-use super::{RunError, Stage, WebPorts, resolver, runtime, stage, web};
+use super::{RunError, Stage, WebPorts, resolver, runtime, stage, web, world};
 use crate::config::Settings;
 use crate::http::{Wanted, fetch as fetch_page};
 use crate::journey::Journey;
@@ -40,9 +40,21 @@ pub(super) fn authorities(settings: &Settings, more: &[PathBuf]) -> Result<Vec<C
 /// # Errors
 /// When such a file is no good, or the system does not give what is needed.
 pub fn fetch(settings: &Settings, wanted: Wanted, authorities: &[PathBuf]) -> Result<Journey, RunError> {
+    LocalSet::new().block_on(&runtime()?, fetched(settings, wanted, authorities, None))
+}
+
+/// As [`fetch`]; the authority of a lab is trusted as well.
+async fn fetched(
+    settings: &Settings,
+    wanted: Wanted,
+    authorities: &[PathBuf],
+    of_lab: Option<CertificateDer<'static>>,
+) -> Result<Journey, RunError> {
+    world::sources(settings)?;
     let (mut how, proxy) = (web::fetch_settings(settings), web::proxy_settings(settings));
     how.authorities = self::authorities(settings, authorities)?;
-    Ok(LocalSet::new().block_on(&runtime()?, fetch_page(resolver(settings), how, proxy, wanted)))
+    how.authorities.extend(of_lab);
+    Ok(fetch_page(resolver(settings), how, proxy, wanted).await)
 }
 
 /// As [`fetch`], in the lab, whose servers run for as long as it takes: name servers on a port of their own, web
@@ -66,19 +78,17 @@ pub fn fetch_lab(lab: &Lab, settings: &Settings, wanted: Wanted, authorities: &[
         let servers = Servers::bind(Arc::new(authority), 0).await?;
         let mut settings = settings.clone();
         settings.resolver.upstream_port = servers.port();
-        let (mut how, proxy) = (web::fetch_settings(&settings), web::proxy_settings(&settings));
-        how.authorities = self::authorities(&settings, authorities)?;
-        how.authorities.extend(origins.as_ref().map(|origins| origins.ca().clone()));
+        let of_lab = origins.as_ref().map(|origins| origins.ca().clone());
         let (end, ended) = oneshot::channel::<()>();
         let (web_end, web_ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
         let web = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
-        let journey = fetch_page(resolver(&settings), how, proxy, wanted).await;
+        let journey = fetched(&settings, wanted, authorities, of_lab).await;
         drop((end, web_end));
         let _ = serving.await;
         if let Some(web) = web {
             let _ = web.await;
         }
-        Ok(journey)
+        journey
     })
 }

@@ -13,7 +13,7 @@ use tokio::task::LocalSet;
 
 use super::doors::{Front, Staged, Stop};
 use super::{Listening, RunError, Story, answered_here, runtime, story, unix_secs, web, world_of_one};
-use crate::config::{RootHint, Settings, TrustAnchor};
+use crate::config::{RootHint, Settings};
 use crate::drive;
 use crate::lab::serve::Servers;
 use crate::lab::web::{Origins, Ports, WebError};
@@ -143,7 +143,7 @@ pub fn trace_lab(lab: &Lab, settings: &Settings, question: Question) -> Result<S
         let servers = Servers::bind(Arc::new(lab.authority().clone()), 0).await?;
         let mut settings = settings.clone();
         settings.resolver.upstream_port = servers.port();
-        let world = world_of_one(&settings);
+        let world = world_of_one(&settings)?;
         let (end, ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
         let told = drive::walk(question, &world).await;
@@ -166,7 +166,7 @@ pub fn lab_settings(lab: &Lab) -> Settings {
     }
     settings.resolver.upstream_port = lab.port();
     settings.proxy.allow = vec![LAB_NET];
-    let anchor = lab.trust_anchor().map(|anchor| TrustAnchor(text::record_text(&anchor.ds).to_string()));
+    let anchor = lab.trust_anchor().and_then(|anchor| text::record_text(&anchor.ds).to_string().parse().ok());
     settings.dnssec.trust_anchors = anchor.into_iter().collect();
     let hints = lab.root_hints().into_iter();
     let each = |(name, addresses): (Name, Vec<IpAddr>)| {

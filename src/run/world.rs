@@ -1,10 +1,11 @@
 //! How answers are looked up, as caches and walks take it.
 
+use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{trust, unix_secs};
-use crate::cache::{Cache, Delegation, Guesses, NameServer, Servers, TtlLimits};
+use super::{RunError, trust, unix_secs};
+use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::dnssec;
 use crate::drive::{self, Clock, World};
@@ -20,9 +21,7 @@ use crate::wire::Name;
 
 /// A resolver's world, in which nothing is known yet.
 pub(super) fn world(settings: &Settings) -> World {
-    let queries_per_server = settings.resolver.queries_per_server;
-    let upstream = UpstreamSettings { queries_per_server, ..UpstreamSettings::default() };
-    let (cache, guesses) = (&settings.cache, Guesses::default());
+    let (cache, upstream) = (&settings.cache, Upstream::new(upstream_settings(&settings.resolver)));
     let ttls = TtlLimits {
         positive_max_secs: cache.max_ttl_secs,
         positive_min_secs: cache.min_ttl_secs,
@@ -32,12 +31,33 @@ pub(super) fn world(settings: &Settings) -> World {
         delegation_max_secs: cache.max_delegation_ttl_secs,
     };
     World {
-        cache: Cache::new(cache.size.0, rand::random(), ttls).watched(guesses.clone()),
+        cache: Cache::new(cache.size.0, rand::random(), ttls).watched(upstream.guesses()),
         servers: Servers::new(rand::random()),
         settings: walk_settings(settings),
-        upstream: Upstream::new(upstream).watched(guesses),
+        upstream,
         local: drive::Local::default(),
         clock: Clock::new(),
+    }
+}
+
+pub(super) fn upstream_settings(resolver: &config::Resolver) -> UpstreamSettings {
+    UpstreamSettings {
+        ports: resolver.source_port_min..=resolver.source_port_max,
+        avoid_ports: resolver.avoid_source_ports.clone(),
+        sources: resolver.source_addresses.clone(),
+        queries_per_server: resolver.queries_per_server,
+    }
+}
+
+/// Whether this machine has the addresses from which servers are to be asked.
+///
+/// # Errors
+/// Names the first that it has not.
+pub(super) fn sources(settings: &Settings) -> Result<(), RunError> {
+    let missing = |address: &IpAddr| UdpSocket::bind((*address, 0)).err().map(|source| (*address, source));
+    match settings.resolver.source_addresses.iter().find_map(missing) {
+        Some((address, source)) => Err(RunError::Source { address, source }),
+        None => Ok(()),
     }
 }
 

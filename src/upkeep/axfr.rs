@@ -11,12 +11,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::upstream::Upstream;
 use crate::wire::{Flags, Name, Question, Record, RecordType, Reply, ResponseCode, write_query};
 
 /// For how long nothing may come.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Most octets that a transfer may have: the root has 2.3 million, and a server must not fill memory.
-const MOST_BYTES: usize = 64 << 20;
+/// Most octets that a transfer may have: the root has 2.3 million, and a server must not fill memory, where each record
+/// takes ten times as much as on the wire.
+const MOST_BYTES: usize = 16 << 20;
 
 /// What a server has of a zone.
 #[derive(Debug)]
@@ -31,8 +33,13 @@ pub(super) enum News {
 ///
 /// # Errors
 /// When the server cannot be reached, refuses, falls silent, is behind, or sends what is no zone.
-pub(super) async fn fetch(zone: &Name, server: SocketAddr, known: Option<u32>) -> io::Result<News> {
-    let mut line = Line { stream: timeout(PATIENCE, TcpStream::connect(server)).await??, id: 0, bytes: 0 };
+pub(super) async fn fetch(
+    zone: &Name,
+    server: SocketAddr,
+    known: Option<u32>,
+    upstream: &Upstream,
+) -> io::Result<News> {
+    let mut line = Line { stream: timeout(PATIENCE, upstream.connect(server)).await??, id: 0, bytes: 0 };
     if let Some(known) = known {
         line.ask(zone, RecordType::SOA).await?;
         let reply = line.hear().await?;

@@ -128,7 +128,7 @@ impl RootKeeper {
     /// Asks the servers in their order until one has a newer version or the same; whether one had.
     async fn ask(&mut self, world: &World) -> bool {
         for server in self.source.servers.clone() {
-            match axfr::fetch(&Name::root(), server, self.serial()).await {
+            match axfr::fetch(&Name::root(), server, self.serial(), &world.upstream).await {
                 Ok(News::Same) => {
                     self.renew(world, &server.to_string());
                     return true;

@@ -8,17 +8,18 @@ mod peer;
 mod tcp;
 mod udp;
 
-use std::fmt;
+use std::{fmt, io};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand::RngExt;
 use siphasher::sip128::SipHasher13;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use crate::cache::Guesses;
 use crate::trace::{Ignored, Transport, Unreachable};
 use crate::walk::ask::{Ask, Heard};
 use crate::wire::{Flags, Reply, write_query};
@@ -36,8 +37,8 @@ pub struct UpstreamSettings {
     /// Ports from which UDP queries leave, chosen anew for each of them. The wider, the harder to guess
     /// (RFC 5452 §9.2).
     pub ports: RangeInclusive<u16>,
-    /// Ports in that range that are never used, because others listen to what goes to them. When this leaves none,
-    /// the system chooses.
+    /// Ports in that range that are never used, because others listen to what comes there. When this leaves none, the
+    /// system chooses.
     pub avoid_ports: Vec<u16>,
     /// Addresses of ours to send from; of several of one IP version, one is chosen anew for each query
     /// (RFC 5452 §9.2). The system chooses where there is none.
@@ -67,8 +68,8 @@ pub struct Upstream {
     settings: UpstreamSettings,
     flights: Flights,
     crowd: Crowd,
-    /// Those who want to know at once that somebody guesses.
-    guesses: Guesses,
+    /// How often somebody has guessed.
+    guesses: Arc<AtomicU32>,
 }
 
 /// What an exchange came to, before it belongs to an ask.
@@ -89,14 +90,14 @@ impl Upstream {
         let (id, (one, other)) = (NEXT.fetch_add(1, Ordering::Relaxed), rand::random());
         let hasher = SipHasher13::new_with_keys(one, other);
         let crowd = Crowd::new(settings.queries_per_server);
-        Self { id, hasher, settings, flights: Flights::new(rand::random()), crowd, guesses: Guesses::default() }
+        Self { id, hasher, settings, flights: Flights::new(rand::random()), crowd, guesses: Arc::default() }
     }
 
-    /// The same, which notes guesses here as soon as they come.
+    /// How often a packet came over UDP that is not the reply, to where one was awaited, modulo 2^32. It is raised at
+    /// once, for those who must not wait until the exchange is over.
     #[must_use]
-    pub fn watched(mut self, guesses: Guesses) -> Self {
-        self.guesses = guesses;
-        self
+    pub fn guesses(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.guesses)
     }
 
     /// Another way with the same settings, which shares no exchange with this one.
@@ -104,7 +105,7 @@ impl Upstream {
     pub fn anew(&self) -> Self {
         let (settings, flights) = (self.settings.clone(), Flights::new(rand::random()));
         let crowd = Crowd::new(settings.queries_per_server);
-        Self { id: self.id, hasher: self.hasher, settings, flights, crowd, guesses: self.guesses.clone() }
+        Self { id: self.id, hasher: self.hasher, settings, flights, crowd, guesses: self.guesses() }
     }
 
     /// Sends the question once and waits for the reply to it until the time to give up.
@@ -139,6 +140,14 @@ impl Upstream {
                 },
             }
         }
+    }
+
+    /// A TCP connection to a server, for what is no exchange.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn connect(&self, server: SocketAddr) -> io::Result<TcpStream> {
+        tcp::connect(&self.settings, server).await
     }
 
     async fn send(&self, ask: &Ask, peer: Peer, mut query: Vec<u8>, (now, deadline): (Instant, Instant)) -> Heard {
@@ -184,8 +193,8 @@ fn with_id(mut heard: Heard, by: &Ask) -> Heard {
 }
 
 /// Whose fault an error of the system is.
-fn unreachable(error: &std::io::Error) -> Unreachable {
-    use std::io::ErrorKind as Kind;
+fn unreachable(error: &io::Error) -> Unreachable {
+    use io::ErrorKind as Kind;
     match error.kind() {
         Kind::ConnectionRefused => Unreachable::Refused,
         // "Address not available" is what a machine says that has no address of that IP version to send from.

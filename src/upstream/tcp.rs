@@ -115,7 +115,8 @@ fn keep(peer: Peer, stream: TcpStream) {
     });
 }
 
-async fn connect(settings: &UpstreamSettings, server: SocketAddr) -> io::Result<TcpStream> {
+/// A connection to the server, from where the settings say.
+pub(super) async fn connect(settings: &UpstreamSettings, server: SocketAddr) -> io::Result<TcpStream> {
     let socket = if server.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     let from = source(settings, server);
     if !from.is_unspecified() {

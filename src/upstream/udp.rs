@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 
 use rand::RngExt;
 use smallvec::SmallVec;
@@ -67,7 +68,7 @@ pub(super) async fn exchange(
                 // The network has doubled the reply to the query before.
                 Ok((_, Err(Ignored::WrongId { got, .. }))) if Some(got) == line.last_id() => {}
                 Ok((_, Err(other))) => {
-                    upstream.guesses.note();
+                    upstream.guesses.fetch_add(1, Ordering::Relaxed);
                     note(ignored, other);
                     misses += 1;
                     // Somebody guesses, and the reply may be lost among his packets.
@@ -116,7 +117,7 @@ fn connected(settings: &UpstreamSettings, server: SocketAddr) -> io::Result<Sock
         tries -= 1;
         match socket.bind(&SocketAddr::new(from, port(settings)).into()) {
             Ok(()) => break,
-            // Somebody has it, or may use it alone (EACCES under 1024): the next draw is independent of this one.
+            // Somebody has it: the next draw is independent of this one.
             Err(error) if tries > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
             Err(error) => return Err(error),
         }
@@ -124,6 +125,7 @@ fn connected(settings: &UpstreamSettings, server: SocketAddr) -> io::Result<Sock
     socket.connect(&server.into())?;
     Ok(socket)
 }
+
 /// Any port that the settings allow, each as likely as the others.
 fn port(settings: &UpstreamSettings) -> u16 {
     let mut avoid: SmallVec<[u16; 8]> = settings.avoid_ports.iter().copied().collect();

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use rootwalk::config::{RootHint, Settings, TrustAnchor};
+use rootwalk::config::{RootHint, Settings};
 use rootwalk::drive::{World, unix_secs, walk};
 use rootwalk::run;
 use rootwalk::trace::{Event, Paint, RouteKind, Trace};
@@ -20,7 +20,7 @@ use super::signed_root::{SERIAL, SignedRoot, name};
 /// Runs `then` in a resolver that trusts `root` and whose servers of the root are silent.
 pub(crate) fn alone<T>(root: &SignedRoot, then: impl AsyncFnOnce(&World) -> T) -> T {
     let mut settings = Settings::default();
-    settings.dnssec.trust_anchors = vec![TrustAnchor(root.anchor())];
+    settings.dnssec.trust_anchors = vec![root.anchor().parse().unwrap()];
     settings.resolver.query_loopback = true;
     settings.resolver.upstream_port = 9;
     settings.limits.time_ms = 1000;

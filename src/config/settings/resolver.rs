@@ -1,5 +1,7 @@
 //! How answers are looked up, and what is in them beyond what servers say.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use crate::config::choices::Minimisation;
@@ -24,6 +26,17 @@ section! {
         case_randomisation: bool = true;
         /// Show servers a cookie (RFC 7873): for one that shows it back nobody else can speak.
         cookies: bool = true;
+        /// Addresses of this machine from which servers are asked; of several of one IP version one is drawn for each
+        /// query, which makes answers harder to forge (RFC 5452 §9.2). Where there is none the system chooses.
+        source_addresses: Vec<IpAddr> = Vec::new();
+        /// The first of the ports from which queries over UDP leave, each drawn at random. The fewer there are, the
+        /// easier are answers to forge (RFC 5452 §9.2): only a firewall is a reason to have fewer.
+        source_port_min: u16 = 1024 => 1024..=u16::MAX;
+        /// The last of them.
+        source_port_max: u16 = 65535 => 1024..=u16::MAX;
+        /// Ports between those two that are never used, because others listen to what comes there: 4791 (RoCE, which
+        /// network cards take for themselves), 5353 (multicast DNS), 11211 (memcached, which filters drop).
+        avoid_source_ports: Vec<u16> = vec![4791, 5353, 11211];
         /// Octets of the largest answer that servers may send over UDP (RFC 9715).
         udp_size: u16 = 1232 => 512..=4096;
         /// Questions that are looked up at once; when there are more, clients are told to ask again.

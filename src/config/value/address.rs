@@ -38,6 +38,10 @@ impl Setting for IpAddr {
     }
 }
 
+impl Element for IpAddr {
+    const PLURAL: &'static str = "IP addresses, such as [\"192.0.2.1\", \"2001:db8::1\"]";
+}
+
 impl Setting for IpNet {
     fn expected() -> String {
         "a network, such as \"192.0.2.0/24\"".into()
