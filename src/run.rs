@@ -41,7 +41,9 @@ pub enum RunError {
     #[error(transparent)]
     Listen(#[from] listen::BindError),
     /// An address that servers are to be asked from is none of this machine.
-    #[error("servers cannot be asked from {address} (resolver.source_addresses): {source}; `ip address` lists those it has")]
+    #[error(
+        "servers cannot be asked from {address} (resolver.source_addresses): {source}; `ip address` lists those it has"
+    )]
     Source {
         /// The address.
         address: IpAddr,

@@ -242,7 +242,11 @@ fn a_flood_of_guesses_ends_the_listening() {
         let asked = Ask { give_up: Duration::from_hours(1), ..ask(server.await, Transport::Udp) };
         let heard = upstream.exchange(&asked).await;
         let Heard::Failed { why: Unreachable::NearMisses, ignored, .. } = heard else { panic!("{heard:?}") };
-        assert_eq!((ignored.len(), upstream.guesses().load(Ordering::Relaxed)), (16, 16), "each of them is counted, at once");
+        assert_eq!(
+            (ignored.len(), upstream.guesses().load(Ordering::Relaxed)),
+            (16, 16),
+            "each of them is counted, at once"
+        );
         assert!(ignored.iter().all(|packet| matches!(packet, Ignored::WrongId { .. })));
     });
 }

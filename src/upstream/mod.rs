@@ -8,12 +8,12 @@ mod peer;
 mod tcp;
 mod udp;
 
-use std::{fmt, io};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
+use std::{fmt, io};
 
 use rand::RngExt;
 use siphasher::sip128::SipHasher13;
