@@ -48,6 +48,8 @@ pub enum AskWhy {
     TcpAfterSilence,
     /// It was silent over UDP a while ago, and answered over TCP.
     TcpAsBefore,
+    /// It answered SERVFAIL, as some do for a moment only, and nobody else had an answer.
+    AfterFailure,
     /// The server did not understand EDNS (RFC 6891 §7).
     WithoutEdns,
     /// The server wants to be shown the cookie that it has just given (RFC 7873 §5.3).
@@ -74,6 +76,7 @@ impl fmt::Display for AskWhy {
             Self::TcpAfterNearMiss => "again over TCP, as a reply over UDP almost matched",
             Self::TcpAfterSilence => "again over TCP, as nothing came over UDP",
             Self::TcpAsBefore => "over TCP at once, as nothing came over UDP a while ago",
+            Self::AfterFailure => "again, as it failed and nobody else had an answer",
             Self::WithoutEdns => "again without EDNS, which the server does not understand",
             Self::FreshCookie => "again with the cookie that the server has just given",
             Self::TcpAfterBadCookie => "again over TCP, as the server does not accept its own cookie",

@@ -1,9 +1,9 @@
 //! What follows from a reply: verdicts become state.
 
 use crate::trace::{AskWhy, Event, GoalId, Purpose, Transport, Verdict, Wrong};
-use crate::wire::{Name, Question, RecordType};
+use crate::wire::{Name, Question, RecordType, ResponseCode};
 
-use super::goal::{Denied, Found, How, LastResort, Pending};
+use super::goal::{Chance, Denied, Found, How, LastResort, Pending};
 use super::outcome::Failure;
 use super::scrub::Clean;
 use super::{Turn, Walk, judge};
@@ -84,7 +84,11 @@ impl Walk {
         if matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::OtherZone { .. } | Wrong::Recursive | Wrong::Empty) {
             turn.around.servers.lame(pending.server.addr, &at.cut.zone, now);
         }
-        at.tried(&pending.server).complains = clean.complains() && pending.how.edns;
+        let tried = at.tried(&pending.server);
+        tried.complains = clean.complains() && pending.how.edns;
+        if clean.rcode == ResponseCode::ServFail && tried.chance == Chance::Undue {
+            tried.chance = Chance::Due;
+        }
         let verdict = judge::last_resort(&wrong, &clean);
         // Two servers that agree are believed (RFC 2308 §2.2).
         let said_before = at.last_resort.as_ref().is_some_and(|last| Some(&last.verdict) == verdict.as_ref());

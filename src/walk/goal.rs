@@ -148,6 +148,8 @@ pub(super) struct Tried {
     pub(super) over_tcp: bool,
     /// Whether it has shown that it is of no use here.
     pub(super) out: bool,
+    /// Whether it is asked once more after it failed.
+    pub(super) chance: Chance,
     /// Whether it was silent so often before that it gets one try (RFC 9520 §3.2).
     pub(super) rested: bool,
     /// Whether it complained of a query with EDNS, and of nothing that could be left out of that.
@@ -159,8 +161,19 @@ pub(super) struct Tried {
 impl Tried {
     fn new(server: ServerAt) -> Self {
         let (over_tcp, out, rested, complains, loses_case) = Default::default();
-        Self { server, times: 0, over_tcp, out, rested, complains, loses_case }
+        Self { server, times: 0, over_tcp, out, chance: Chance::Undue, rested, complains, loses_case }
     }
+}
+
+/// A second chance for a server that answered SERVFAIL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chance {
+    /// It did not answer so.
+    Undue,
+    /// It may have one when nobody else has an answer.
+    Due,
+    /// It has had it.
+    Given,
 }
 
 /// In which way a server is asked.
@@ -359,6 +372,13 @@ impl AtZone {
     /// that reason, is asked as others are who mix nothing.
     pub(super) fn keeps_case(&mut self, server: &ServerAt) -> bool {
         !self.tried(server).loses_case
+    }
+
+    /// Lets a server that failed be asked once more; false when there is none, or `most` have had that chance.
+    pub(super) fn forgive(&mut self, most: usize) -> bool {
+        let given = self.tried.iter().filter(|tried| tried.chance == Chance::Given).count();
+        let due = self.tried.iter_mut().find(|tried| tried.chance == Chance::Due).filter(|_| given < most);
+        due.map(|tried| (tried.out, tried.chance) = (false, Chance::Given)).is_some()
     }
 
     /// A server that complained of a query with EDNS and was not asked without, if there is one.

@@ -8,15 +8,27 @@ use super::goal::{AtZone, How, LastResort, Pending};
 use super::outcome::Failure;
 use super::{Turn, Walk};
 
+/// Servers of a zone that get a second chance after SERVFAIL: enough for a moment's trouble, and where a zone is broken for
+/// good every client's question costs its servers so many more packets.
+const SECOND_CHANCES: usize = 3;
 /// Servers that are asked over TCP at once when all were silent over UDP.
 const TCP_AT_ONCE: usize = 3;
 
 impl Walk {
     /// Nobody is left who could be asked as others are.
     pub(super) fn resort(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
-        if !self.ask_silent(id, turn) && !self.ask_plainly(id, turn) {
+        if !self.ask_failed(id, turn) && !self.ask_silent(id, turn) && !self.ask_plainly(id, turn) {
             self.no_server_left(id, turn);
         }
+    }
+
+    /// Asks a server that answered SERVFAIL once more; false if there is none. That may be a moment's trouble (RFC 9520
+    /// §3.1 leaves up to three tries), unlike REFUSED, which says that it does not serve the zone; of a forwarder it is the
+    /// result of all that it has tried.
+    fn ask_failed(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let forwarded = self.goal(id).is_forwarded();
+        let forgiven = !forwarded && self.goal(id).at().is_some_and(|at| at.forgive(SECOND_CHANCES));
+        forgiven && self.ask_best(id, turn)
     }
 
     /// Asks servers that were silent over UDP once more, over TCP; false if there is none. Several at once: where all are

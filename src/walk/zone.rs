@@ -12,7 +12,7 @@ use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, Ro
 use crate::wire::{Name, Question, RecordType, edns};
 
 use super::ask::{Ask, AskId};
-use super::goal::{Found, Goal, How, Pending, State};
+use super::goal::{Chance, Found, Goal, How, Pending, State};
 use super::limits::MAX_GOALS;
 use super::outcome::Failure;
 use super::sentinel::tell_key_tags;
@@ -67,7 +67,7 @@ impl Walk {
     }
 
     /// Asks the best server that may still be asked; false if there is none.
-    fn ask_best(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+    pub(super) fn ask_best(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         if self.join(id, turn) {
             return true;
         }
@@ -77,7 +77,9 @@ impl Walk {
         let Candidate { name, addr, state, rests, tries, .. } = candidates.swap_remove(chosen);
         let server = ServerAt { name: name.cloned(), addr };
         let Some(at) = self.goal(id).at() else { return false };
-        at.tried(&server).rested = rests;
+        let tried = at.tried(&server);
+        tried.rested = rests;
+        let failed = tried.chance == Chance::Given;
         let is_copy = at.route.as_ref().is_some_and(|route| route.kind == RouteKind::LocalRoot);
         let choice = if is_copy { ChoiceWhy::Copy } else { choice };
         // Some servers are silent about parts of a name (RFC 9156 §2.3): the last try is with the whole of it.
@@ -90,6 +92,7 @@ impl Walk {
         let limits = &turn.around.settings.limits;
         let goal = self.goal(id);
         let why = match goal.hides(limits) {
+            _ if failed => AskWhy::AfterFailure,
             _ if matches!(goal.purpose, Purpose::Priming | Purpose::StubPriming { .. }) => AskWhy::Priming,
             false if goal.is_forwarded() => AskWhy::Forwarded,
             true => AskWhy::Minimised,
