@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use num_bigint::BigUint;
 use rootwalk::dnssec::{Anchor, Anchors, Ds, Limits, Settings, Spent, Statement, Verdict, key_tag};
 use rootwalk::trace::{Bogus, Insecure};
-use rootwalk::wire::{Question, RecordType, RrSet};
+use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 
 use crate::edges::{Kind, PLAIN, chain, name, zone};
 use crate::evidence::{Facts, Heard};
@@ -148,6 +148,30 @@ fn rsa_keys_at_the_edges() {
             assert!(!is_secure(&verdict), "{octets} octets, exponent {exponent:?}: {verdict:?}");
         }
     }
+}
+
+/// A zone counts as unsigned for keys that are too short only when all that its parent names are: whoever leaves the long one
+/// out of the key set, which nobody has proved yet, must not get that far (RFC 4035 §2.4, §5.2).
+#[test]
+fn a_long_key_that_was_left_out_does_not_make_a_zone_unsigned() {
+    let (short, long) = (rsa_of_one("z.", 64, &[3]), Signer::new("z.", NOW_UNIX_SECS));
+    let forged = RrSet { sigs: Rdatas::default(), ..www() };
+    let weak = |verdict| matches!(verdict, Verdict::Insecure(Insecure::WeakKeys { .. }));
+    let alone = zone_of(&[&short.dnskey], &[&short]);
+    assert!(weak(judged(&alone, &forged)));
+    let both = [&short, &long];
+    let whole = zone_of(&[&short.dnskey, &long.dnskey], &both);
+    assert!(is_secure(&judged(&whole, &long.sign(www()))));
+    assert!(matches!(judged(&whole, &forged), Verdict::Bogus(_)));
+    for signers in [both, [&long, &short]] {
+        let stripped = Zone { anchors: zone_of(&[], &signers).anchors, ..zone_of(&[&short.dnskey], &[&short]) };
+        let verdict = judged(&stripped, &forged);
+        assert!(matches!(verdict, Verdict::Bogus(_)), "{verdict:?}");
+    }
+    // More than are looked at, of which the last names the long one.
+    let mut many = zone_of(&[&short.dnskey], &[&short; 8]);
+    many.anchors.add(name("z."), ds(&long, &long.dnskey));
+    assert!(matches!(judged(&many, &forged), Verdict::Bogus(_)));
 }
 
 /// RFC 5155 §7.1, erratum 3441: of an unsigned cut in an opt-out span the empty names above it have no record either, and
