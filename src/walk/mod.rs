@@ -38,7 +38,7 @@ use smallvec::SmallVec;
 use crate::cache::{Cache, Delegation, Servers};
 use crate::dnssec;
 use crate::time::Time;
-use crate::trace::{Bogus, Entry, Event, GoalId, Insecure, Limit, Purpose};
+use crate::trace::{Bogus, Entry, Event, GoalId, Insecure, Limit, Purpose, ServerAt};
 use crate::wire::text::rcode_name;
 use crate::wire::{Name, Question, ResponseCode, RrSet};
 
@@ -374,7 +374,14 @@ impl Walk {
         let value = turn.around.settings.limits.value(limit);
         if !matches!(self.goal(id).state, State::Done(_)) {
             self.note(turn, id, Event::LimitReached { limit, value });
-            self.fail(id, Failure::OutOfBudget { limit, value }, turn);
+            let mut silent: Vec<ServerAt> = Vec::new();
+            for pending in self.pending.iter().filter(|_| limit == Limit::Time) {
+                if !silent.contains(&pending.server) {
+                    silent.push(pending.server.clone());
+                }
+            }
+            let heard = self.budget.bytes() > 0;
+            self.fail(id, Failure::OutOfBudget { limit, value, silent, heard }, turn);
         }
     }
 

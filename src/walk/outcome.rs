@@ -9,6 +9,9 @@ use crate::wire::{Ede, Name, ResponseCode, RrSet, ede};
 /// Most servers that a sentence names; the trace names all.
 const NAMED: usize = 3;
 
+/// What is asked when nobody at all has answered.
+const CONNECTED: &str = "; is this machine connected, and may it ask on port 53?";
+
 /// The answer to one question, or why there is none.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -93,6 +96,10 @@ pub enum Failure {
         limit: Limit,
         /// Its value.
         value: u64,
+        /// The servers that had still not answered, where time was the limit.
+        silent: Vec<ServerAt>,
+        /// Whether anything had come from anybody.
+        heard: bool,
     },
     /// Aliases that lead back to themselves.
     AliasLoop {
@@ -162,10 +169,13 @@ impl fmt::Display for Failure {
                 for (nth, (server, wrong)) in problems.iter().take(NAMED).enumerate() {
                     write!(f, "{}{server} {wrong}", if nth == 0 { "" } else { "; " })?;
                 }
-                match problems.len().saturating_sub(NAMED) {
-                    0 => Ok(()),
-                    more => write!(f, "; and {more} more"),
+                if let more @ 1.. = problems.len().saturating_sub(NAMED) {
+                    let alike = problems.windows(2).all(|pair| pair[0].1 == pair[1].1);
+                    write!(f, "; and {more} more{}", if alike { " likewise" } else { "" })?;
                 }
+                // The servers of the root are never all down: it is nearer that something is wrong.
+                let away = |wrong: &Wrong| matches!(wrong, Wrong::Unreachable { .. });
+                f.write_str(if zone.is_root() && problems.iter().all(|(_, wrong)| away(wrong)) { CONNECTED } else { "" })
             }
             Self::NoAddress { zone, servers, limit } => {
                 write!(f, "no usable address is known for the servers of {zone}:")?;
@@ -174,7 +184,16 @@ impl fmt::Display for Failure {
                 write!(f, "; given up at the limit of {value} {limit}")
             }
             Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
-            Self::OutOfBudget { limit, value } => write!(f, "given up at the limit of {value} {limit}"),
+            Self::OutOfBudget { limit, value, silent, heard } => {
+                write!(f, "given up at the limit of {value} {limit}")?;
+                for (nth, server) in silent.iter().take(NAMED).enumerate() {
+                    write!(f, "{}{server}", if nth == 0 { "; nothing came from " } else { ", " })?;
+                }
+                if let more @ 1.. = silent.len().saturating_sub(NAMED) {
+                    write!(f, " and {more} more")?;
+                }
+                f.write_str(if *heard || silent.is_empty() { "" } else { CONNECTED })
+            }
             Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
             Self::Abandoned => f.write_str("the resolver was stopped before it had an answer"),
             Self::Busy { walks } => write!(f, "{walks} questions are being looked up already; ask again"),

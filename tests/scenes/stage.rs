@@ -126,6 +126,7 @@ impl Stage {
                 "queries" => limits.queries = number(),
                 "queries_per_step" => limits.queries_per_step = number(),
                 "bytes" => limits.bytes = number() as usize,
+                "time_ms" => limits.time = Duration::from_millis(number().into()),
                 "referrals" => limits.referrals = number(),
                 "depth" => limits.depth = number(),
                 "cname_links" => limits.cname_links = number(),
