@@ -175,7 +175,11 @@ impl fmt::Display for Failure {
                 }
                 // The servers of the root are never all down: it is nearer that something is wrong.
                 let away = |wrong: &Wrong| matches!(wrong, Wrong::Unreachable { .. });
-                f.write_str(if zone.is_root() && problems.iter().all(|(_, wrong)| away(wrong)) { CONNECTED } else { "" })
+                f.write_str(if zone.is_root() && problems.iter().all(|(_, wrong)| away(wrong)) {
+                    CONNECTED
+                } else {
+                    ""
+                })
             }
             Self::NoAddress { zone, servers, limit } => {
                 write!(f, "no usable address is known for the servers of {zone}:")?;
