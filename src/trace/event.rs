@@ -401,6 +401,11 @@ pub enum Event {
         /// What is wrong.
         reason: Bogus,
     },
+    /// What came in one reply behind an alias is bogus, so that it is asked for by its own name.
+    AskedByName {
+        /// What is wrong.
+        reason: Bogus,
+    },
     /// What a server said is bogus, so that another one is asked.
     Doubted {
         /// For which zone it was asked.

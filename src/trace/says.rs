@@ -69,6 +69,7 @@ impl fmt::Display for Event {
             Self::LimitReached { limit, value } => write!(f, "limit reached: {value} {limit}"),
             Self::Proved { proof } => write!(f, "{proof}"),
             Self::AskedAnew { reason } => write!(f, "what the cache knew is set aside, and asked for anew: {reason}"),
+            Self::AskedByName { reason } => write!(f, "what came behind an alias is asked for by its name: {reason}"),
             Self::Doubted { server, zone, reason } => {
                 write!(f, "{server} is not believed, and another server of {zone} asked: {reason}")
             }

@@ -54,7 +54,9 @@ fn heap(event: &Event) -> usize {
         }
         Event::Doubted { zone, server, reason } => zone.heap_bytes() + at(server) + bogus(reason),
         Event::Proved { proof } => proved(proof),
-        Event::AskedAnew { reason } | Event::Judged { judged: Judged::Bogus { reason } } => bogus(reason),
+        Event::AskedAnew { reason }
+        | Event::AskedByName { reason }
+        | Event::Judged { judged: Judged::Bogus { reason } } => bogus(reason),
         Event::Ended { edes: told, .. } => edes(told),
         Event::Sentinel { .. }
         | Event::Ready { .. }

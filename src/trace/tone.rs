@@ -48,6 +48,7 @@ impl Event {
             | Self::Dropped { .. }
             | Self::FellBack { .. }
             | Self::AskedAnew { .. }
+            | Self::AskedByName { .. }
             | Self::Doubted { .. }
             | Self::NoAddress { .. } => Tone::Odd,
             Self::Heard { .. }

@@ -21,6 +21,24 @@ pub(super) struct Doubted {
 }
 
 impl Walk {
+    /// Asks for what came along behind an alias, and is bogus, by its own name; false when it did not come so. Servers need
+    /// not send all that belongs to it (RFC 2181 §5.4.1: only the alias is the answer). Done once, from then on each alias
+    /// takes a question.
+    pub(super) fn ask_by_name(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
+        let client = &self.goals[0];
+        let came_along = |name: &Name| {
+            let is_target = |set: &RrSet| set.rtype == RecordType::CNAME && set.targets().any(|target| target == *name);
+            client.chain.iter().any(is_target) && client.told.iter().all(|(asked, _)| asked != name)
+        };
+        if self.by_name || !subject(reason).is_some_and(came_along) {
+            return false;
+        }
+        self.by_name = true;
+        self.note(turn, CLIENT, Event::AskedByName { reason: reason.clone() });
+        self.begin_anew(turn);
+        true
+    }
+
     /// Asks for what is bogus once more: whoever answers, when the cache had it, else another server; false when nobody
     /// can be asked.
     pub(super) fn ask_elsewhere(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {

@@ -114,7 +114,7 @@ impl Walk {
         turn: &Turn<'_, '_>,
     ) -> (Clean, Verdict, Vec<Dropped>) {
         let settings = turn.around.settings;
-        let trusted = cookie || self.is_trusted(pending, turn);
+        let trusted = !self.by_name && (cookie || self.is_trusted(pending, turn));
         let own = |name: &Name| settings.routes.own(name) == settings.routes.own(&pending.question.name);
         // A minimised question asks where the zone cuts are, and not what aliases lead to.
         let may_follow = |name: &Name| !pending.minimised && trusted && own(name);

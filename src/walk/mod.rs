@@ -160,6 +160,8 @@ pub struct Walk {
     doubted: Vec<doubt::Doubted>,
     /// How often what the cache knew was set aside because it was bogus.
     recalls: usize,
+    /// Whether replies are not read on behind aliases, as what stood there was bogus.
+    by_name: bool,
     /// What was bogus first.
     bogus: Option<Bogus>,
     /// Whether all of the answer was proved.
@@ -203,6 +205,7 @@ impl Walk {
             zones: Vec::new(),
             doubted: Vec::new(),
             recalls: 0,
+            by_name: false,
             bogus: None,
             secure: false,
             insecure: None,

@@ -233,7 +233,11 @@ impl Walk {
 
     /// What cannot be believed goes out of the cache, so that the next question begins anew.
     fn disbelieve(&mut self, reason: Bogus, turn: &mut Turn<'_, '_>) {
-        if self.take_back_inferred(turn) || self.ask_whole(turn) || self.ask_elsewhere(&reason, turn) {
+        if self.take_back_inferred(turn)
+            || self.ask_whole(turn)
+            || self.ask_by_name(&reason, turn)
+            || self.ask_elsewhere(&reason, turn)
+        {
             return;
         }
         let from = self.told_by(&reason, turn);

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rootwalk::cache::Security;
+use rootwalk::lab::Lab;
 use rootwalk::trace::Event;
 use rootwalk::walk::stale::{Admit, StaleLimits, stale};
 use rootwalk::wire::{Name, Question, RecordType};
@@ -90,6 +91,38 @@ fn nothing_secure_is_refused() {
     }
     println!("{doubted} times a server was not believed");
     assert!(doubted > 100, "{doubted}");
+}
+
+/// What comes along behind an alias and is bogus counts for nothing: it is asked for by its own name.
+#[test]
+fn what_comes_with_an_alias_and_is_bogus_is_asked_for() {
+    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+    let root = format!("$ORIGIN .\n{soa}@ 3600 NS ns.root.\nns.root. 3600 A 192.0.2.1\nexample. 3600 NS ns.root.\n");
+    let links = "old 60 CNAME older\nolder 60 CNAME www\nwww 60 A 198.51.100.1\nnone 60 CNAME nowhere\n";
+    let zone = format!("$ORIGIN example.\n{soa}@ 3600 NS ns.root.\n{links}");
+    let settings = "port = 53\nzone = [{ name = \".\", file = \"root\", sign = {} }, { name = \"example.\", file = \"zone\", \
+        sign = {} }]\nserver = [{ name = \"ns.root.\", address = \"192.0.2.1\", zones = [\".\", \"example.\"], faults = [] }]";
+    let files = [("root", root.as_str()), ("zone", &zone), ("lab.toml", settings)];
+    let files = files.map(|(path, text)| (path.to_owned(), text.to_owned())).into();
+    let lab = Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"));
+    for forgery in [Forgery::UnsignedTargets, Forgery::OtherTargets] {
+        for asked in
+            ["old.example.", "older.example.", "none.example."].map(|asked| Question::new(name(asked), RecordType::A))
+        {
+            let mut world = World::new(&lab, 1, 0.0, 0.0);
+            world.set_forger([192, 0, 2, 1].into(), forgery);
+            let ended = world.resolve(&asked);
+            let (rcode, answer) = lab.truth(&asked);
+            let told: Vec<_> = ended.outcome.answer.iter().map(bare).collect();
+            assert_eq!(
+                (ended.outcome.rcode, told),
+                (rcode, answer.iter().map(bare).collect()),
+                "{forgery:?}\n{}",
+                story(&ended)
+            );
+            assert!(ended.outcome.secure && ended.budget.queries() < 16, "{forgery:?}\n{}", story(&ended));
+        }
+    }
 }
 
 /// Whether a zone cut explains a missing signature is found out with a question for each label, and not with as many for

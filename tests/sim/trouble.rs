@@ -213,9 +213,13 @@ pub(crate) enum Forgery {
     Invents,
     /// Nothing exists.
     Denies,
+    /// What stands behind an alias in the same reply has no signatures.
+    UnsignedTargets,
+    /// What stands behind an alias in the same reply is something else.
+    OtherTargets,
 }
 
-pub(crate) const FORGERIES: [Forgery; 8] = [
+pub(crate) const FORGERIES: [Forgery; 10] = [
     Forgery::NoSignatures,
     Forgery::BrokenSignatures,
     Forgery::NoProofs,
@@ -224,6 +228,8 @@ pub(crate) const FORGERIES: [Forgery; 8] = [
     Forgery::OtherAddresses,
     Forgery::Invents,
     Forgery::Denies,
+    Forgery::UnsignedTargets,
+    Forgery::OtherTargets,
 ];
 
 /// Makes a false reply of a right one.
@@ -256,6 +262,13 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
             }];
             reply.authority.clear();
             (reply.flags, reply.rcode) = (reply.flags.with_aa(true), ResponseCode::NoError);
+        }
+        Forgery::UnsignedTargets => {
+            reply.answer.retain(|record| record.owner == *asked || record.rtype != RecordType::RRSIG);
+        }
+        Forgery::OtherTargets => {
+            let targets = reply.answer.iter_mut().filter(|record| record.owner != *asked);
+            targets.for_each(|record| flip(record, RecordType::A));
         }
         Forgery::Denies => {
             reply.answer.clear();
