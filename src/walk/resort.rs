@@ -28,7 +28,7 @@ impl Walk {
     fn ask_failed(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let forwarded = self.goal(id).is_forwarded();
         let forgiven = !forwarded && self.goal(id).at().is_some_and(|at| at.forgive(SECOND_CHANCES));
-        forgiven && self.ask_best(id, turn)
+        forgiven && self.ask_best(id, |_| true, turn).is_some()
     }
 
     /// Asks servers that were silent over UDP once more, over TCP; false if there is none. Several at once: where all are

@@ -38,7 +38,8 @@ const DEAD_FAMILY: u8 = 8;
 impl Walk {
     /// Asks one more server of the zone that a goal is at, unless a reply may still come in time.
     pub(super) fn ask_next(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
-        let in_time = self.pending.iter().any(|pending| pending.serves(id) && !pending.late);
+        let mine = || self.pending.iter().filter(|pending| pending.serves(id));
+        let (in_time, late) = (mine().any(|pending| !pending.late), mine().any(|pending| pending.late));
         let most = turn.around.settings.limits.queries_per_step;
         let Some(at) = self.goal(id).at() else { return };
         if at.queries >= most {
@@ -49,12 +50,20 @@ impl Walk {
             return self.send(id, (server, &state), how, ChoiceWhy::Same, turn);
         }
         if in_time {
+            // Who has just been found does not wait for those that were silent before.
+            if late {
+                self.ask_best(id, |candidate| candidate.tries == 0 && !candidate.rests, turn);
+            }
             return;
         }
-        if self.ask_best(id, turn) {
-            // Somebody is late already: packets get lost here, or servers are dead. Two are asked from now on.
-            if self.pending.iter().any(|pending| pending.serves(id) && pending.late) {
-                self.ask_best(id, turn);
+        if let Some(tries) = self.ask_best(id, |_| true, turn) {
+            // Somebody is late already: packets get lost here, or servers are dead. Two are asked from now on, and when
+            // everybody whose address is known was silent, the others are looked up.
+            if late {
+                self.ask_best(id, |_| true, turn);
+                if tries > 0 {
+                    self.look_up_servers(id, turn);
+                }
             }
             return;
         }
@@ -66,17 +75,24 @@ impl Walk {
         }
     }
 
-    /// Asks the best server that may still be asked; false if there is none.
-    pub(super) fn ask_best(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+    /// Asks the best server that may still be asked, of those that `fit`; says how often that was tried before, and nothing
+    /// if there is none.
+    pub(super) fn ask_best(
+        &mut self,
+        id: GoalId,
+        fits: impl Fn(&Candidate<'_>) -> bool,
+        turn: &mut Turn<'_, '_>,
+    ) -> Option<u32> {
         if self.join(id, turn) {
-            return true;
+            return Some(0);
         }
-        let Some(cut) = self.goal(id).at().map(|at| Arc::clone(&at.cut)) else { return false };
+        let cut = self.goal(id).at().map(|at| Arc::clone(&at.cut))?;
         let mut candidates = self.candidates(id, &cut.servers, turn);
-        let Some((chosen, choice)) = choose(&candidates, turn.around.dice) else { return false };
+        candidates.retain(fits);
+        let (chosen, choice) = choose(&candidates, turn.around.dice)?;
         let Candidate { name, addr, state, rests, tries, .. } = candidates.swap_remove(chosen);
         let server = ServerAt { name: name.cloned(), addr };
-        let Some(at) = self.goal(id).at() else { return false };
+        let at = self.goal(id).at()?;
         let tried = at.tried(&server);
         tried.rested = rests;
         let failed = tried.chance == Chance::Given;
@@ -105,7 +121,7 @@ impl Walk {
             _ => (Transport::Udp, why),
         };
         self.send(id, (server, &state), How { transport, edns, cookie: true, why }, choice, turn);
-        true
+        Some(tries)
     }
 
     /// Whether the zone that a goal is at is signed: then its servers know EDNS, whatever somebody says in their name.
