@@ -145,24 +145,29 @@ impl Walk {
         // Nothing that was let through unproved outlives the reason for it.
         let most_secs = insecure.as_ref().and_then(Insecure::left_secs).unwrap_or(u32::MAX);
         let mut allowed = ttls_secs.into_iter();
-        let mut last_secs = u32::MAX;
         // Insecure statements have no bound.
         let security = |ttl_secs| if ttl_secs == u32::MAX { Security::Insecure } else { Security::Secure };
         let bound = |set: &mut RrSet, ttl_secs: u32| {
             set.ttl_secs = set.ttl_secs.min(ttl_secs).min(most_secs);
             cache.judged(set, security(ttl_secs), now);
         };
-        let mut secure_secs = Vec::new();
+        // What a DNAME has made is no statement of its own: it is as sure as the DNAME, and lives no longer.
+        let mut secure_secs: Vec<u32> = Vec::new();
+        let mut next_secs = |set: &RrSet, before: &[RrSet], known: &[u32]| match maker(set, before) {
+            Some(nth) => known.get(nth).copied().unwrap_or(0),
+            None => allowed.next().unwrap_or(u32::MAX),
+        };
         let goal = self.goal(CLIENT);
         let current = goal.current.clone();
         for nth in 0..goal.chain.len() {
-            if !is_made(&goal.chain[nth], &goal.chain[..nth]) {
-                last_secs = allowed.next().unwrap_or(u32::MAX);
-            }
-            bound(&mut goal.chain[nth], last_secs);
-            secure_secs.push(last_secs);
+            let ttl_secs = next_secs(&goal.chain[nth], &goal.chain[..nth], &secure_secs);
+            bound(&mut goal.chain[nth], ttl_secs);
+            secure_secs.push(ttl_secs);
         }
-        let ttl_secs = allowed.next().unwrap_or(last_secs);
+        let ttl_secs = match &found {
+            Found::Answer(set) => next_secs(set, &goal.chain, &secure_secs),
+            _ => allowed.next().unwrap_or(u32::MAX),
+        };
         if exists {
             found = self.exists_after_all(found, turn);
         }
@@ -330,10 +335,11 @@ fn statements<'s>(
     found: &'s Found,
 ) -> Vec<Option<Statement<'s>>> {
     let state = |set: &'s RrSet| (set.rtype != RecordType::RRSIG).then_some(Statement::Set { set, proof });
-    let links = (0..chain.len()).filter(|nth| !is_made(&chain[*nth], &chain[..*nth])).map(|nth| state(&chain[nth]));
+    let links =
+        (0..chain.len()).filter(|nth| maker(&chain[*nth], &chain[..*nth]).is_none()).map(|nth| state(&chain[nth]));
     let mut all: Vec<_> = links.collect();
     match found {
-        Found::Answer(set) if is_made(set, chain) => {}
+        Found::Answer(set) if maker(set, chain).is_some() => {}
         Found::Answer(set) => all.push(state(set)),
         Found::NoData(denied) | Found::NxDomain(denied) => {
             let no_name = matches!(found, Found::NxDomain(_));
@@ -345,13 +351,14 @@ fn statements<'s>(
     all
 }
 
-/// Whether a CNAME was made from a DNAME that came before it (RFC 6672 §5.3.1): that one is signed.
-fn is_made(cname: &RrSet, before: &[RrSet]) -> bool {
+/// Which of the sets that came before is the DNAME from which this CNAME was made (RFC 6672 §5.3.1): that one is signed.
+fn maker(cname: &RrSet, before: &[RrSet]) -> Option<usize> {
     let makes = |dname: &RrSet| {
         let below = dname.rtype == RecordType::DNAME && cname.owner.is_below(&dname.owner);
         below && synthesise(&cname.owner, dname).is_some_and(|made| made.targets().eq(cname.targets()))
     };
-    cname.rtype == RecordType::CNAME && cname.sigs.is_empty() && before.iter().any(makes)
+    let may_be = cname.rtype == RecordType::CNAME && cname.sigs.is_empty();
+    if may_be { before.iter().position(makes) } else { None }
 }
 
 /// What the walk knows, for the judge.

@@ -2,10 +2,12 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rootwalk::cache::{Rank, Security};
 use rootwalk::dnssec::{NegativeAnchor, NegativeAnchors};
+use rootwalk::lab::Lab;
 use rootwalk::time::Time;
-use rootwalk::trace::Event;
-use rootwalk::wire::{Name, Question, RecordType, ResponseCode};
+use rootwalk::trace::{Event, Source};
+use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
 use super::resolver::NOW_UNIX_SECS;
 use super::world::World;
@@ -160,5 +162,45 @@ fn the_sentinel_tells_which_key_is_trusted() {
             // In a zone that is not signed, whoever answers could say anything.
             assert_eq!(rcode(label, RecordType::A, "example.net.").0, ResponseCode::NXDomain);
         }
+    }
+}
+
+/// An unsigned zone with a DNAME into a signed one, which leads back with an alias.
+fn there_and_back() -> Lab {
+    let zones = [
+        (".", "a. 3600 NS ns\nb. 3600 NS ns\nns. 3600 A 192.0.2.1"),
+        ("a.", "@ 3600 DNAME b."),
+        ("b.", "x 60 CNAME y.a.\ny 60 A 192.0.2.80"),
+    ];
+    let files = zones.map(|(zone, text)| {
+        let head = format!("$ORIGIN {zone}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns.");
+        (zone.to_owned(), format!("{head}\n{text}\n"))
+    });
+    let signs = |zone: &str| if zone == "a." { "" } else { ", sign = {}" };
+    let zones = zones.map(|(zone, _)| format!("{{ name = \"{zone}\", file = \"{zone}\"{} }}", signs(zone))).join(", ");
+    let server = "{ name = \"ns.\", address = \"192.0.2.1\", zones = [\".\", \"a.\", \"b.\"], faults = [] }";
+    let settings = format!("port = 53\nzone = [{zones}]\nserver = [{server}]\n");
+    let files = files.into_iter().chain([("lab.toml".to_owned(), settings)]).collect();
+    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A CNAME that a DNAME has made is as sure as that DNAME, whatever signed alias stands between them.
+#[test]
+fn what_a_dname_has_made_is_as_sure_as_the_dname() {
+    let lab = there_and_back();
+    let mut world = World::new(&lab, 1, 0.0, 0.0);
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    // Its servers sent it without the DNAME before.
+    let made = RrSet::new(name("y.a."), RecordType::CNAME, 3600, [name("y.b.").wire()]);
+    let _ = world.resolver.cache.put_set(made, Rank::AuthAnswer, Source::Local, world.resolver.now);
+    let ended = world.resolve(&Question::new(name("x.a."), RecordType::A));
+    let owners: Vec<String> = ended.outcome.answer.iter().map(|set| set.owner.to_string()).collect();
+    assert_eq!(owners, ["a.", "x.a.", "x.b.", "y.a.", "y.b."], "{}", story(&ended));
+    assert!(!ended.outcome.secure, "{}", story(&ended));
+    let known = world.resolver.cache.set(&name("y.a."), RecordType::CNAME, world.resolver.now);
+    assert_eq!(known.map(|known| known.security), Some(Security::Insecure), "{}", story(&ended));
+    for qtype in [RecordType::A, RecordType::CNAME] {
+        let again = world.resolve(&Question::new(name("y.a."), qtype));
+        assert!(!again.outcome.secure && !again.outcome.answer.is_empty(), "{}", story(&again));
     }
 }
