@@ -165,38 +165,42 @@ async fn carry_out(
         steps.iter().for_each(&mut *watch);
     }
     let mut walk = begin(asked.clone(), started);
-    let mut outcome = to_its_end(&mut walk, started, world, watch).await;
+    let (mut outcome, mut ended) = to_its_end(&mut walk, started, world, watch).await;
     match steps.is_empty() {
         true => steps = walk.take_log(),
         false => steps.extend(walk.take_log()),
     }
     if let Some(next) = synthesis.next(asked, &outcome, walk.is_checked()) {
-        let now = world.clock.now();
-        let before = Before::new(&steps, started, now);
-        let mut second = Box::new(begin(next, now).on_budget(walk.budget()));
+        let before = Before::new(&steps, started, ended);
+        let mut second = Box::new(begin(next, ended).on_budget(walk.budget()));
         let mut shown = |entry: &Entry| watch(&entry.behind(&before));
         // In a box, as few questions need it.
-        let other = Box::pin(to_its_end(&mut second, now, world, &mut shown)).await;
-        walk = *second;
+        let (other, now) = Box::pin(to_its_end(&mut second, ended, world, &mut shown)).await;
+        (walk, ended) = (*second, now);
         steps.extend(walk.take_log().iter().map(|entry| entry.behind(&before)));
         let (joined, event) = synthesis.join(asked, *outcome, *other);
         *outcome = joined;
         if let Some(event) = event {
-            let made = Entry::new(world.clock.now(), started, GoalId(0), event);
+            let made = Entry::new(ended, started, GoalId(0), event);
             watch(&made);
             steps.push(made);
         }
     }
     let outcome = detour.leave(question, *outcome);
-    let cost = Cost::new(walk.budget().queries(), walk.budget().bytes(), started, world.clock.now());
+    let cost = Cost::new(walk.budget().queries(), walk.budget().bytes(), started, ended);
     let edes = outcome.edes();
     let told = Told { rcode: outcome.rcode, answer: &outcome.answer, authority: &outcome.authority, edes: &edes };
     let trace = Trace::new(question, &told, cost, steps);
     (outcome, trace)
 }
 
-/// One walk, which has just `begun`.
-async fn to_its_end(walk: &mut Walk, begun: Time, world: &World, watch: &mut dyn FnMut(&Entry)) -> Box<Outcome> {
+/// One walk, which has just `begun`: what it came to, and when it did.
+async fn to_its_end(
+    walk: &mut Walk,
+    begun: Time,
+    world: &World,
+    watch: &mut dyn FnMut(&Entry),
+) -> (Box<Outcome>, Time) {
     // A walk takes seconds at most: it needs one look at the calendar.
     let unix_secs = unix_secs();
     let mut exchanges = Exchanges::new();
@@ -209,12 +213,12 @@ async fn to_its_end(walk: &mut Walk, begun: Time, world: &World, watch: &mut dyn
         walk.log()[shown..].iter().for_each(&mut *watch);
         shown = walk.log().len();
         match step {
-            Step::Done(outcome) => return outcome,
+            Step::Done(outcome) => return (outcome, now),
             Step::Wait { asks, forget, wake } => {
                 exchanges.retain(|(id, _)| !forget.contains(id));
                 for ask in asks {
                     let id = ask.id;
-                    exchanges.push((id, Box::pin(async move { exchange(&ask, world).await })));
+                    exchanges.push((id, Box::pin(async move { exchange(&ask, now, world).await })));
                 }
                 timer.as_mut().reset(world.clock.instant(wake));
                 heard = tokio::select! {
@@ -238,9 +242,9 @@ fn around<T>(world: &World, unix_secs: u32, step: impl FnOnce(&mut Around<'_>) -
     DICE.with_borrow_mut(|dice| step(&mut Around { cache, servers, settings, dice, unix_secs }))
 }
 
-/// What comes of an ask: from the local copy when it is for that, else over the network.
-async fn exchange(ask: &Ask, world: &World) -> Heard {
-    match world.local.heard(ask, world.clock.now()) {
+/// What comes of what is asked `now`: from the local copy when it is for that, else over the network.
+async fn exchange(ask: &Ask, now: Time, world: &World) -> Heard {
+    match world.local.heard(ask, now) {
         Some(heard) => heard,
         None => world.upstream.exchange(ask).await,
     }

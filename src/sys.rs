@@ -17,6 +17,7 @@ use std::ptr;
 
 use libmimalloc_sys as mi;
 use socket2::SockAddr;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// The program's allocator: mimalloc. What needs no more alignment than all memory has is asked for without; with it,
@@ -234,10 +235,11 @@ pub(crate) trait Owner: AsRawFd {}
 impl Owner for UdpSocket {}
 impl Owner for mio::Poll {}
 
-/// Registers a descriptor with the event queue of the runtime on which this is called.
+/// Registers a descriptor with the event queue of the runtime on which this is called: for what can be read alone, as a
+/// socket that can be written to says so after each datagram that has left, and would wake the thread for nothing.
 pub(crate) fn register<T: Owner>(owner: T) -> io::Result<AsyncFd<T>> {
     // SAFETY: an Owner owns its descriptor and keeps it open; no one takes it out of the AsyncFd.
-    unsafe { AsyncFd::register(owner) }.map_err(Into::into)
+    unsafe { AsyncFd::register_with_interest(owner, Interest::READABLE) }.map_err(Into::into)
 }
 
 /// Lets this process open as many files as the system allows it to: each query to a server is a socket, and the usual

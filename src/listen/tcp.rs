@@ -208,7 +208,7 @@ impl<R: Responder> Conversation<R> {
             Now::Later => {
                 // Without a place the query is dropped, and the client asks again (RFC 7766 §6.2.1.1 has it match
                 // answers to queries by id, so that a missing one disturbs none of the others).
-                let Some(place) = self.waiting.place(self.peer.client.ip()) else { return true };
+                let Some(place) = self.waiting.place(self.peer.client.ip(), Instant::now()) else { return true };
                 let kept = place.kept;
                 let (worker, peer, query) = (Rc::clone(&self.worker), self.peer, query.to_vec());
                 let task = self.later.spawn_local(async move {

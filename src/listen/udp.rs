@@ -14,7 +14,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::{spawn_local, yield_now};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::waiting::{Place, Waiting};
 use super::worker::Worker;
@@ -23,6 +23,8 @@ use crate::sys::{self, BATCH, Batch};
 
 /// Pause after an error that a socket should not give, so that it cannot keep the processor busy.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Pause when the kernel has no room for another answer: the network sends thousands meanwhile.
+const FULL: Duration = Duration::from_millis(1);
 
 /// Batches taken in a row before the other tasks of the worker get their turn: what is known is answered before what has
 /// to be looked up, and two thousand queries take a few milliseconds.
@@ -102,7 +104,7 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
                 Now::Drop => {}
                 Now::Later if shed => queue.dropped += 1,
                 // Without a place to wait in it is dropped, which a client takes for the loss of a packet.
-                Now::Later => match waiting.place(peer.client.ip()) {
+                Now::Later => match waiting.place(peer.client.ip(), now) {
                     Some(place) => {
                         let (query, from) = (packet.bytes.to_vec(), packet.local);
                         queue.queries.push_back(Queued { query, peer, from, place, since: now });
@@ -216,10 +218,7 @@ impl Door {
     async fn send(&self, batch: &mut Batch) {
         while let Err(full) = batch.send(self.socket.get_ref().as_fd()) {
             debug_assert_eq!(full.kind(), io::ErrorKind::WouldBlock, "batches keep other errors to themselves");
-            match self.socket.writable().await {
-                Ok(mut ready) => ready.clear_ready(),
-                Err(_) => return,
-            }
+            sleep(FULL).await;
         }
     }
 
@@ -228,16 +227,13 @@ impl Door {
             if error.kind() != io::ErrorKind::WouldBlock {
                 return;
             }
-            match self.socket.writable().await {
-                Ok(mut ready) => ready.clear_ready(),
-                Err(_) => return,
-            }
+            sleep(FULL).await;
         }
     }
 }
 
 async fn pause() -> usize {
-    tokio::time::sleep(PAUSE).await;
+    sleep(PAUSE).await;
     0
 }
 
@@ -262,7 +258,7 @@ mod tests {
     fn ask(queue: &mut Queue, waiting: &Rc<Waiting>, nth: usize, since: Instant) {
         let client = SocketAddr::from(([127, 0, 0, 1], 5300));
         let peer = Peer { client, transport: Transport::Udp, local: client };
-        let place = waiting.place(client.ip()).unwrap();
+        let place = waiting.place(client.ip(), since).unwrap();
         queue.queries.push_back(Queued { query: nth.to_be_bytes().to_vec(), peer, from: None, place, since });
     }
 

@@ -61,8 +61,8 @@ impl Waiting {
         }
     }
 
-    /// A place for a query of `client`, unless that has too many already or all places are taken for good.
-    pub(super) fn place(self: &Rc<Self>, client: IpAddr) -> Option<Place> {
+    /// A place for a query of `client` that came `now`, unless that has too many already or all places are taken for good.
+    pub(super) fn place(self: &Rc<Self>, client: IpAddr, now: Instant) -> Option<Place> {
         let client = client_key(client);
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
@@ -78,7 +78,7 @@ impl Waiting {
         }
         *mine += 1;
         *if kept { &mut state.kept } else { &mut state.open } += 1;
-        Some(Place { of: Rc::clone(self), client, since: Instant::now(), kept })
+        Some(Place { of: Rc::clone(self), client, since: now, kept })
     }
 
     /// Whether so many wait that a worker that lags has more to look up than it can: one that merely lost the processor

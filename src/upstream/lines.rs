@@ -40,6 +40,9 @@ const REGULARS: usize = 8192;
 const TICK: Duration = Duration::from_millis(50);
 /// Events taken at once.
 const EVENTS: usize = 256;
+/// Sockets that are closed in one go, besides one for each query that leaves. That takes the kernel some microseconds each,
+/// for which replies would have to wait: what a busy moment has opened is over all at once.
+const CLOSED_AT_ONCE: usize = 16;
 
 thread_local! {
     /// The lines of this thread; the task that waits for their events owns them.
@@ -61,6 +64,8 @@ struct Table {
     free: Vec<usize>,
     /// Slots that have something to send.
     outbox: Vec<usize>,
+    /// Slots of lines that are over, whose sockets are still open.
+    over: Vec<usize>,
     idle: Map<Peer, Vec<Kept>>,
     idle_count: usize,
     /// Hashes of the servers that were asked, each in the place that it says.
@@ -197,7 +202,7 @@ impl Lines {
 
 impl Table {
     fn is_busy(&self) -> bool {
-        self.waiting > 0 || self.idle_count > 0
+        self.waiting > 0 || self.idle_count > 0 || !self.over.is_empty()
     }
 
     /// Whether this server was asked before, as far as is remembered.
@@ -216,9 +221,9 @@ impl Table {
         slot
     }
 
-    /// Sends what waits to be sent.
+    /// Sends what waits to be sent. While the servers think about it there is time to close sockets.
     fn flush(&mut self) {
-        let now = Instant::now();
+        let (now, count) = (Instant::now(), self.outbox.len());
         for slot in self.outbox.drain(..) {
             let slot = &mut self.slots[slot];
             let Some(socket) = slot.socket.as_ref().filter(|_| !slot.query.is_empty()) else { continue };
@@ -233,15 +238,24 @@ impl Table {
                 _ => Ok(now),
             });
         }
+        self.close(count + CLOSED_AT_ONCE);
     }
 
-    /// Closes a line.
+    /// Gives up a line. Nobody reads from its socket any more, which is closed when there is time for that.
     fn release(&mut self, kept: &Kept) {
         self.quiet(kept.slot);
-        let slot = &mut self.slots[kept.slot];
-        (slot.ready, slot.sent, slot.socket) = (false, None, None);
-        slot.query.clear();
-        self.free.push(kept.slot);
+        self.slots[kept.slot].query.clear();
+        self.over.push(kept.slot);
+    }
+
+    /// Closes sockets of lines that are over, `most` at most.
+    fn close(&mut self, most: usize) {
+        let left = self.over.len().saturating_sub(most);
+        for nth in self.over.drain(left..) {
+            let slot = &mut self.slots[nth];
+            (slot.ready, slot.sent, slot.socket) = (false, None, None);
+            self.free.push(nth);
+        }
     }
 
     /// Nobody waits for this line any more.
@@ -261,7 +275,7 @@ impl Table {
         }
     }
 
-    /// Wakes those who have waited long enough, and closes what is too old.
+    /// Wakes those who have waited long enough, and gives up what is too old.
     fn tick(&mut self, now: Instant) {
         for slot in &self.slots {
             if let (Some(waker), Some(give_up)) = (&slot.waker, slot.give_up)
@@ -279,6 +293,7 @@ impl Table {
         for kept in &old {
             self.release(kept);
         }
+        self.close(CLOSED_AT_ONCE);
     }
 }
 
