@@ -44,6 +44,7 @@ pub use about::{About, Upward};
 pub use cookies::Cookies;
 pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, Put};
 pub use held::Plain;
+pub use pace::Shown;
 pub use rank::{Rank, Security};
 pub use seen::Support;
 pub use servers::{ServerState, Servers};

@@ -20,6 +20,17 @@ const REST_AFTER: u8 = 3;
 /// The first and the longest rest, in seconds (RFC 9520 §3.2: a failure is remembered for 1 s to 5 minutes).
 const REST_SECS: (u64, u64) = (5, 300);
 
+/// What a reply shows of the server that it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    /// How long it took.
+    pub rtt: Duration,
+    /// Whether it came over UDP, and not over TCP.
+    pub over_udp: bool,
+    /// Whether it has EDNS as the query had, and is no complaint about that.
+    pub edns: bool,
+}
+
 /// Round trips and silences.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Pace {

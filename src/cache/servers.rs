@@ -13,7 +13,7 @@ use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
 use super::cookies::{self, Cookies};
-use super::pace::{FirstReplies, LIFE_SECS, Pace, UNKNOWN, patience};
+use super::pace::{FirstReplies, LIFE_SECS, Pace, Shown, UNKNOWN, patience};
 use super::seen::{Seen, Support};
 use crate::keyed::BuildKeyed;
 use crate::time::Time;
@@ -119,18 +119,23 @@ impl Servers {
     #[must_use]
     pub fn state(&self, addr: IpAddr, now: Time) -> ServerState {
         let key = self.key(addr);
-        let state = self.shard(&key).lock().get(&key).map_or_else(ServerState::default, |record| record.state(now));
+        // Only what is heard of a server, or is not, makes it one of those in use: to look at one that is then not asked
+        // moves nothing in memory.
+        let state = self.shard(&key).lock().peek(&key).map_or_else(ServerState::default, |record| record.state(now));
         ServerState { first: self.first.patience(), ..state }
     }
 
-    /// It answered after `rtt`, `over_udp` or TCP.
-    pub fn heard(&self, addr: IpAddr, rtt: Duration, over_udp: bool, now: Time) {
+    /// It answered.
+    pub fn heard(&self, addr: IpAddr, Shown { rtt, over_udp, edns }: Shown, now: Time) {
         self.failures[usize::from(addr.is_ipv6())].store(0, Ordering::Relaxed);
         let known = self.update(addr, |record| {
             let pace = record.pace(now);
             record.pace = Some(pace.heard(rtt, now));
             if over_udp {
                 (record.udp, record.udp_was_silent) = (Seen::new(true, now), false);
+            }
+            if edns {
+                (record.edns, record.edns_refusals) = (Seen::new(true, now), 0);
             }
             pace.srtt.is_some()
         });
@@ -154,11 +159,6 @@ impl Servers {
     pub fn family_is_dead(&self, addr: IpAddr) -> bool {
         let failures = |v6: bool| self.failures[usize::from(v6)].load(Ordering::Relaxed);
         failures(addr.is_ipv6()) >= FAMILY_DEAD_AFTER && failures(addr.is_ipv4()) < FAMILY_DEAD_AFTER
-    }
-
-    /// It answered a query with EDNS by a reply with EDNS.
-    pub fn edns_works(&self, addr: IpAddr, now: Time) {
-        self.update(addr, |record| (record.edns, record.edns_refusals) = (Seen::new(true, now), 0));
     }
 
     /// It refused EDNS, and answered the same question without. That is believed when it happens several times in a
@@ -321,19 +321,23 @@ mod tests {
         Duration::from_millis(millis)
     }
 
+    fn after(rtt: Duration) -> Shown {
+        Shown { rtt, over_udp: true, edns: false }
+    }
+
     #[test]
     fn patience_follows_rfc_6298() {
         let servers = Servers::new((1, 2));
         let now = Time::from_secs(1);
         assert_eq!(servers.state(ADDR, now).patience(), ms(400));
-        servers.heard(ADDR, ms(100), true, now);
+        servers.heard(ADDR, after(ms(100)), now);
         assert_eq!(servers.state(ADDR, now).patience(), ms(300));
-        servers.heard(ADDR, ms(180), true, now);
+        servers.heard(ADDR, after(ms(180)), now);
         // srtt = (700 + 180) / 8 = 110, var = (150 + 80) / 4 = 57.5
         assert_eq!(servers.state(ADDR, now).patience(), ms(340));
         servers.silent(ADDR, now, now);
         assert_eq!(servers.state(ADDR, now).patience(), ms(680));
-        servers.heard(ADDR, ms(110), true, now);
+        servers.heard(ADDR, after(ms(110)), now);
         assert!(servers.state(ADDR, now).patience() < ms(340));
     }
 
@@ -353,7 +357,7 @@ mod tests {
         assert_eq!(rests, [0, 0, 5, 10, 20, 40, 80, 160, 300, 300]);
         let resting = |secs| servers.state(ADDR, now.plus_secs(secs)).resting(now.plus_secs(secs));
         assert!(resting(299) && !resting(300));
-        servers.heard(ADDR, ms(10), true, now);
+        servers.heard(ADDR, after(ms(10)), now);
         assert!(!servers.state(ADDR, now).resting(now));
     }
 
@@ -374,7 +378,7 @@ mod tests {
         let servers = Servers::new((1, 2));
         let zone: Name = "Example".parse().expect("a name");
         let at = Time::from_secs;
-        servers.heard(ADDR, ms(10), true, at(0));
+        servers.heard(ADDR, after(ms(10)), at(0));
         (98..=100).for_each(|secs| servers.edns_broken(ADDR, at(secs)));
         servers.lame(ADDR, &zone, at(200));
         servers.tcp_works(ADDR, at(300));
@@ -402,7 +406,7 @@ mod tests {
         for (events, expected) in rows {
             let servers = Servers::new((1, 2));
             for (secs, over_udp) in events {
-                servers.heard(ADDR, ms(10), *over_udp, at(*secs));
+                servers.heard(ADDR, Shown { over_udp: *over_udp, ..after(ms(10)) }, at(*secs));
                 if !over_udp {
                     servers.silent_over_udp(ADDR, at(*secs));
                 }
@@ -418,7 +422,7 @@ mod tests {
         let edns = || servers.state(ADDR, Time::ZERO).edns;
         (0..2).for_each(|_| servers.edns_broken(ADDR, Time::ZERO));
         assert_eq!(edns(), Support::Unknown);
-        servers.edns_works(ADDR, Time::ZERO);
+        servers.heard(ADDR, Shown { edns: true, ..after(ms(10)) }, Time::ZERO);
         (0..2).for_each(|_| servers.edns_broken(ADDR, Time::ZERO));
         assert_eq!(edns(), Support::Yes, "it has just shown that it can");
         servers.edns_broken(ADDR, Time::ZERO);
@@ -427,17 +431,17 @@ mod tests {
 
     #[test]
     fn how_long_unknown_servers_get_follows_the_first_replies_of_others() {
-        let after = |rtts_ms: &[u64]| {
+        let patience = |rtts_ms: &[u64]| {
             let servers = Servers::new((1, 2));
             for (nth, rtt) in (0_u32..).zip(rtts_ms.iter().cycle().take(64)) {
-                servers.heard(IpAddr::V4((nth / 2).into()), ms(*rtt), true, Time::ZERO);
+                servers.heard(IpAddr::V4((nth / 2).into()), after(ms(*rtt)), Time::ZERO);
             }
             servers.state(ADDR, Time::ZERO).patience()
         };
-        assert_eq!(after(&[20]), ms(100), "everything is near");
-        assert!((ms(150)..ms(400)).contains(&after(&[60, 60, 100, 100])), "{:?}", after(&[60, 60, 100, 100]));
-        assert_eq!(after(&[5, 5, 300, 300]), ms(400), "there is far and near");
-        assert_eq!(after(&[3000]), ms(400));
+        assert_eq!(patience(&[20]), ms(100), "everything is near");
+        assert!((ms(150)..ms(400)).contains(&patience(&[60, 60, 100, 100])), "{:?}", patience(&[60, 60, 100, 100]));
+        assert_eq!(patience(&[5, 5, 300, 300]), ms(400), "there is far and near");
+        assert_eq!(patience(&[3000]), ms(400));
     }
 
     #[test]
@@ -463,7 +467,7 @@ mod tests {
             for (second, event) in (0..).zip(events) {
                 let now = Time::from_secs(second);
                 match event {
-                    Some(rtt) => servers.heard(ADDR, Duration::from_micros(rtt), true, now),
+                    Some(rtt) => servers.heard(ADDR, after(Duration::from_micros(rtt)), now),
                     None => servers.silent(ADDR, now, now),
                 }
                 let patience = servers.state(ADDR, now).patience();
@@ -480,10 +484,10 @@ mod tests {
         for last in 0..4 {
             assert!(!servers.family_is_dead(v6(9)), "after {last} failures");
             servers.silent(v6(last), Time::ZERO, Time::ZERO);
-            servers.heard(v4(1), Duration::from_millis(9), true, Time::ZERO);
+            servers.heard(v4(1), after(Duration::from_millis(9)), Time::ZERO);
         }
         assert!(servers.family_is_dead(v6(9)) && !servers.family_is_dead(v4(9)));
-        servers.heard(v6(1), Duration::from_millis(9), true, Time::ZERO);
+        servers.heard(v6(1), after(Duration::from_millis(9)), Time::ZERO);
         assert!(!servers.family_is_dead(v6(9)));
         (0..9).for_each(|last| servers.silent(v4(last), Time::ZERO, Time::ZERO));
         (0..9).for_each(|last| servers.silent(v6(last), Time::ZERO, Time::ZERO));

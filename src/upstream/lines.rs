@@ -385,3 +385,27 @@ impl Drop for Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use socket2::{Domain, Type};
+
+    use super::*;
+
+    #[test]
+    fn what_is_over_is_closed_a_few_at_a_time() {
+        let (mut table, now) = (Table::default(), Instant::now());
+        for _ in 0..CLOSED_AT_ONCE * 3 + 1 {
+            let slot = table.slot(Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket"));
+            table.release(&Kept { slot, born: now, uses: 0, last_id: None });
+        }
+        let all = table.slots.len();
+        while table.is_busy() {
+            let before = table.free.len();
+            table.tick(now);
+            assert!((1..=CLOSED_AT_ONCE).contains(&(table.free.len() - before)));
+        }
+        assert_eq!(table.free.len(), all);
+        assert!(table.slots.iter().all(|slot| slot.socket.is_none()));
+    }
+}

@@ -6,7 +6,7 @@ use crate::wire::{Name, Question, RecordType, ResponseCode};
 use super::goal::{Chance, Denied, Found, How, LastResort, Pending};
 use super::outcome::Failure;
 use super::scrub::Clean;
-use super::{Turn, Walk, judge};
+use super::{Turn, Walk, judge, scrub};
 
 impl Walk {
     /// The same server is asked once more, in another way.
@@ -85,7 +85,7 @@ impl Walk {
             turn.around.servers.lame(pending.server.addr, &at.cut.zone, now);
         }
         let tried = at.tried(&pending.server);
-        tried.complains = clean.complains() && pending.how.edns;
+        tried.complains = scrub::complains(clean.rcode) && pending.how.edns;
         if clean.rcode == ResponseCode::ServFail && tried.chance == Chance::Undue {
             tried.chance = Chance::Due;
         }

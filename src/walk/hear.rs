@@ -1,7 +1,9 @@
 //! What came of the asks: replies, silence, failures.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
+use crate::cache::Shown;
 use crate::trace::{AskWhy, Broken, Event, Ignored, Transport, Unreachable, Verdict, Wrong};
 use crate::wire::text::rcode_name;
 use crate::wire::{Edns, Name, Reply, edns};
@@ -56,15 +58,10 @@ impl Walk {
         turn.ready.push(pending.goal);
         match heard {
             Heard::Reply { reply, bytes, rtt, .. } => {
-                turn.around.servers.heard(pending.server.addr, rtt, pending.how.over_udp(), turn.now);
                 self.reached(pending.server.addr, true);
                 self.budget.received(bytes);
-                let theirs = cookies::shown(&pending, reply.edns.as_ref());
-                Self::learn_cookie(&pending, theirs, turn);
-                let cookie = theirs.is_some();
-                // RFC 5452 §9.3: somebody guesses; neither TCP nor our cookie can be guessed.
-                let guessed = near_misses >= turn.around.settings.limits.near_misses && !cookie;
-                if pending.how.transport == Transport::Udp && guessed {
+                let (cookie, guessed) = meet(&pending, &reply, rtt, near_misses, turn);
+                if guessed {
                     return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
                 }
                 let identity = reply.edns.as_ref().and_then(identity);
@@ -93,7 +90,7 @@ impl Walk {
                     let event = Event::Identified { ask: ask.0, server: pending.server.clone(), identity };
                     self.note(turn, pending.goal, event);
                 }
-                self.learn_server(&pending, &clean, &verdict, turn);
+                self.learn_server(&pending, &verdict, turn);
                 for follower in &pending.followers {
                     let theirs = Pending { goal: *follower, followers: Vec::new(), ..pending.clone() };
                     self.apply(&theirs, clean.clone(), verdict.clone(), turn);
@@ -188,6 +185,19 @@ impl Walk {
             at.problem(&pending.server, wrong, out);
         }
     }
+}
+
+/// Remembers what a reply shows of its server. Whether it has our cookie, and whether somebody guesses.
+fn meet(pending: &Pending, reply: &Reply, rtt: Duration, near_misses: usize, turn: &Turn<'_, '_>) -> (bool, bool) {
+    let (over_udp, limits) = (pending.how.over_udp(), &turn.around.settings.limits);
+    let theirs = cookies::shown(pending, reply.edns.as_ref());
+    Walk::learn_cookie(pending, theirs, turn);
+    // RFC 5452 §9.3: somebody guesses; neither TCP nor our cookie can be guessed.
+    let guessed = over_udp && near_misses >= limits.near_misses && theirs.is_none();
+    // Who complains of a query may have sent its OPT record back unread.
+    let edns = !guessed && pending.how.edns && reply.edns.is_some() && !scrub::complains(reply.rcode);
+    turn.around.servers.heard(pending.server.addr, Shown { rtt, over_udp, edns }, turn.now);
+    (theirs.is_some(), guessed)
 }
 
 /// What a server calls itself (RFC 5001 §2.3: any octets), as far as it is fit to be shown.

@@ -150,23 +150,13 @@ impl Walk {
     /// Remembers what a reply shows of the server. That it does without EDNS is believed when it answers the very
     /// question that it refused with EDNS, and never for a signed zone: a forger who could make us believe it would
     /// switch off DNSSEC (CVE-2026-52690).
-    pub(super) fn learn_server(
-        &mut self,
-        pending: &Pending,
-        clean: &Clean,
-        verdict: &Verdict,
-        turn: &mut Turn<'_, '_>,
-    ) {
+    pub(super) fn learn_server(&mut self, pending: &Pending, verdict: &Verdict, turn: &mut Turn<'_, '_>) {
         let servers = turn.around.servers;
         if pending.how.transport == Transport::Tcp {
             servers.tcp_works(pending.server.addr, turn.now);
         }
         if pending.how.why == AskWhy::TcpAfterSilence {
             servers.silent_over_udp(pending.server.addr, turn.now);
-        }
-        // Who complains of a query may have sent its OPT record back unread.
-        if pending.how.edns && clean.edns && !clean.complains() {
-            servers.edns_works(pending.server.addr, turn.now);
         }
         if pending.how.why == AskWhy::WithoutCookie && !matches!(verdict, Verdict::Wrong(_)) {
             servers.cookies(pending.server.addr, Cookies::Refused, turn.now);

@@ -160,12 +160,6 @@ impl Clean {
         self.glue.iter().filter(move |(owner, _)| owner == name).map(|(_, addr)| *addr)
     }
 
-    /// Whether the server says that it does not understand the query.
-    #[must_use]
-    pub fn complains(&self) -> bool {
-        matches!(self.rcode, ResponseCode::FormErr | ResponseCode::NotImp | ResponseCode::BADVERS)
-    }
-
     fn take_authority(&mut self, zone: &Name, asked: &Question, sets: Vec<RrSet>, dropped: &mut Vec<Dropped>) {
         // Behind an alias the authority section speaks of other names than the one asked, the proof of a
         // wildcard excepted.
@@ -236,6 +230,11 @@ impl Clean {
         }
         self.glue = glue;
     }
+}
+
+/// Whether a server says by this code that it does not understand the query.
+pub(super) fn complains(rcode: ResponseCode) -> bool {
+    matches!(rcode, ResponseCode::FormErr | ResponseCode::NotImp | ResponseCode::BADVERS)
 }
 
 /// Takes the aliases from the name that was asked on: the first, and those behind it as far as they may be followed and

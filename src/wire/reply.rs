@@ -10,6 +10,9 @@ use super::{Section, rdata};
 
 /// Most records that are read from one reply; 64 KiB hold no more than this many of any use.
 const MAX_RECORDS: usize = 4096;
+/// A pointer (RFC 1035 §4.1.4) to octet 12, where the header ends and the name in the question stands.
+const TO_QUESTION: [u8; 2] = [0xc0, 12];
+const _: () = assert!(HEADER == 12);
 /// Most octets of names and data that one reply may become without compression.
 const MAX_EXPANDED: usize = 1 << 20;
 
@@ -70,8 +73,9 @@ impl Reply {
             // RFC 9619 §4: a message with QDCOUNT above 1 is malformed.
             _ => return Err(Unreadable::Questions),
         };
+        let asked = question.as_ref().map(|question| &question.name);
         let mut reader =
-            Reader { cursor, hops, rcode_high: 0, edns: None, records: 0, expanded: 0, damage: Vec::new() };
+            Reader { cursor, asked, hops, rcode_high: 0, edns: None, records: 0, expanded: 0, damage: Vec::new() };
         let mut sections = [const { Vec::new() }; 3];
         for (nth, section) in Section::ALL.into_iter().enumerate() {
             if !reader.section(section, word(3 + nth), &mut sections[nth]) {
@@ -100,6 +104,8 @@ fn read_question(cursor: &mut Cursor<'_>, hops: &mut usize) -> Result<Question, 
 
 struct Reader<'a> {
     cursor: Cursor<'a>,
+    /// The name in the question.
+    asked: Option<&'a Name>,
     /// Pointers that may still be followed: no more than the message has octets, so that names which are chains of them
     /// cost no more than others do. Honest servers need one or two for each name.
     hops: usize,
@@ -145,7 +151,7 @@ impl<'a> Reader<'a> {
     /// Passes over one record.
     fn head(&mut self) -> Result<Head<'a>, Fault> {
         let mut cursor = self.cursor;
-        let owner = cursor.name(&mut self.hops);
+        let owner = self.owner(&mut cursor);
         if owner.is_err() {
             // The owner may be bad and its end known all the same.
             cursor = self.cursor;
@@ -159,6 +165,18 @@ impl<'a> Reader<'a> {
         cursor.take(len)?;
         self.cursor = cursor;
         Ok(Head { owner, rtype, class, ttl, data, len })
+    }
+
+    /// The owner of a record: most are the name that was asked, by a pointer to the question.
+    fn owner(&mut self, cursor: &mut Cursor<'a>) -> Result<Name, Fault> {
+        match (self.asked, self.hops.checked_sub(1)) {
+            (Some(asked), Some(hops)) if cursor.rest().starts_with(&TO_QUESTION) => {
+                cursor.take(TO_QUESTION.len())?;
+                self.hops = hops;
+                Ok(asked.clone())
+            }
+            _ => cursor.name(&mut self.hops),
+        }
     }
 
     fn record(&mut self, section: Section, head: Head<'a>) -> Option<Record> {

@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rootwalk::cache::Shown;
 use rootwalk::trace::{Entry, Event, GoalId, Purpose};
 use rootwalk::wire::Question;
 use rootwalk::wire::text::{rcode_name, record_text, set_lines};
@@ -85,7 +86,7 @@ fn scene(text: &str) -> (String, Vec<String>) {
                 let resolver = resolver.get_or_insert_with(|| Resolver::new(stage.settings(), 1));
                 resolver.settings = stage.settings();
                 for (addr, rtt) in rtts.drain(..) {
-                    resolver.servers.heard(addr, rtt, true, resolver.now);
+                    resolver.servers.heard(addr, Shown { rtt, over_udp: true, edns: false }, resolver.now);
                 }
                 let ended = resolver.resolve(question, |ask, now| stage.exchange(ask, now));
                 let trace = told(&ended, text.contains("riming"));

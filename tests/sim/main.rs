@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rootwalk::cache::Shown;
 use rootwalk::lab::{Lab, Needs};
 use rootwalk::trace::Event;
 use rootwalk::wire::{Question, RecordType, ResponseCode, RrSet};
@@ -258,7 +259,8 @@ fn what_gets_lost_costs_little() {
         world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
         world.set_weather(20, 0.0);
         for host in 0..64 {
-            world.resolver.servers.heard([10, 0, 0, host].into(), Duration::from_millis(20), true, world.resolver.now);
+            let near = Shown { rtt: Duration::from_millis(20), over_udp: true, edns: false };
+            world.resolver.servers.heard([10, 0, 0, host].into(), near, world.resolver.now);
         }
         ["com.", "org.", "net."].iter().for_each(|zone| drop(world.resolve(&ask(&format!("no-such-zone.{zone}")))));
         world.set_weather(20, loss);
