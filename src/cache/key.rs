@@ -27,6 +27,7 @@ pub(super) enum Store {
     Failures = 6,
     Zones = 7,
     Glue = 8,
+    NoCut = 9,
 }
 
 /// A keyed hash; equal keys mean equal subjects (see the head of this file).

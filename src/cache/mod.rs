@@ -9,6 +9,7 @@
 
 mod about;
 mod cookies;
+mod cuts;
 mod denials;
 mod doubt;
 mod facts;
@@ -42,6 +43,7 @@ use crate::wire::{Ede, Name, Question, ResponseCode};
 pub use crate::trace::NameServer;
 pub use about::{About, Upward};
 pub use cookies::Cookies;
+pub use cuts::NoCut;
 pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, Put};
 pub use held::Plain;
 pub use pace::Shown;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use smallvec::SmallVec;
 
+use super::cuts::NoCut;
 use super::facts::{Answer, Delegation, Denial, Failure, KnownZone};
 use super::glue::Glue;
 use super::held::HeldSet;
@@ -31,6 +32,7 @@ pub(super) enum Entry {
     Failure(u32, Arc<Failure>),
     Zone(u32, Arc<KnownZone>),
     Glue(u32, Arc<Glue>),
+    NoCut(u32, Arc<NoCut>),
 }
 
 const _: () = assert!(size_of::<Entry>() == 80, "a node with its key and links fits into 112 octets");
@@ -71,6 +73,7 @@ kept!(Delegation, Delegation);
 kept!(Failure, Failure);
 kept!(KnownZone, Zone);
 kept!(Glue, Glue);
+kept!(NoCut, NoCut);
 
 impl Entry {
     /// The set that it is, if it is one.
@@ -92,7 +95,8 @@ impl Entry {
             | Self::Delegation(cost, _)
             | Self::Failure(cost, _)
             | Self::Zone(cost, _)
-            | Self::Glue(cost, _) => *cost as usize,
+            | Self::Glue(cost, _)
+            | Self::NoCut(cost, _) => *cost as usize,
         }
     }
 }

@@ -165,6 +165,8 @@ pub enum Known {
     NoTree,
     /// That the name has no such records.
     NoData,
+    /// That no zone begins at the name, or one on the same servers.
+    NoCut,
     /// The servers of a zone.
     Delegation,
     /// That this question failed a moment ago (RFC 9520).
@@ -179,6 +181,7 @@ impl fmt::Display for Known {
             Self::NxDomain => "that the name does not exist",
             Self::NoTree => "that nothing exists at or below",
             Self::NoData => "that there is no such record",
+            Self::NoCut => "that the servers stay the same at",
             Self::Delegation => "the delegation",
             Self::Failure => "the recent failure",
         })

@@ -1,6 +1,6 @@
 //! What follows from a reply: verdicts become state.
 
-use crate::trace::{AskWhy, Event, GoalId, Purpose, Transport, Verdict, Wrong};
+use crate::trace::{AskWhy, Event, GoalId, Known, Purpose, Transport, Verdict, Wrong};
 use crate::wire::{Name, Question, RecordType, ResponseCode};
 
 use super::goal::{Chance, Denied, Found, How, LastResort, Pending};
@@ -36,7 +36,7 @@ impl Walk {
                 self.again(pending, pending.how.transport, AskWhy::WithoutEdns);
             }
             // A minimised question shows where the zone cuts are and nothing else.
-            ref verdict if pending.minimised && judge::shows_no_cut(verdict, &clean) => self.deeper(id, turn),
+            ref verdict if pending.minimised && judge::shows_no_cut(verdict, &clean) => self.deeper(pending, turn),
             Verdict::Wrong(wrong) => self.wrong(pending, wrong, clean, turn),
             Verdict::Referral { .. } => self.refer(pending, &clean, turn),
             Verdict::NxDomain if pending.minimised && self.goal(id).minimised.believes_denial() => {
@@ -66,11 +66,35 @@ impl Walk {
     }
 
     /// No zone cut here: the same servers see more of the name.
-    fn deeper(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+    fn deeper(&mut self, pending: &Pending, turn: &mut Turn<'_, '_>) {
+        let id = pending.goal;
         let limits = &turn.around.settings.limits;
+        turn.around.cache.put_no_cut(&pending.question.name, pending.source(), turn.now);
         let goal = self.goal(id);
         goal.minimised.deeper(&goal.current, limits);
+        self.pass_known(id, turn);
         self.ask_anew(id, turn);
+    }
+
+    /// Passes over the labels at which no zone begins, as was seen a while ago.
+    pub(super) fn pass_known(&mut self, id: GoalId, turn: &Turn<'_, '_>) {
+        let around = &turn.around;
+        let limits = &around.settings.limits;
+        loop {
+            let goal = self.goal(id);
+            let (Question { name, .. }, true) = goal.minimised.question(&goal.current, limits) else { return };
+            let Some(known) = around.cache.no_cut(&name, turn.now) else { return };
+            goal.minimised.deeper(&goal.current, limits);
+            let event = Event::FromCache {
+                known: Known::NoCut,
+                name,
+                rtype: RecordType::NS,
+                age_secs: turn.now.secs_since(known.stored).into(),
+                left_secs: known.expires.secs_since(turn.now).into(),
+                source: known.from.clone(),
+            };
+            self.note(turn, id, event);
+        }
     }
 
     /// A server was of no use; before it is given up, the whole question is tried (RFC 9156 §2.3).

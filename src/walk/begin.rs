@@ -190,6 +190,7 @@ impl Walk {
             }
         }
         self.goal(id).state = State::At(Box::new(at));
+        self.pass_known(id, turn);
         turn.ready.push(id);
     }
 

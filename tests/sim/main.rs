@@ -352,6 +352,11 @@ fn a_second_question_costs_less() {
     assert_eq!(warm.budget.queries(), 0);
     let mail = Question::new("mail.example.com.".parse().expect("a name"), RecordType::A);
     assert_eq!(world.resolve(&mail).budget.queries(), 1, "the zone's servers are known");
+    let deep =
+        |host: &str| Question::new(format!("{host}.wild.example.com.").parse().expect("a name"), RecordType::TXT);
+    world.resolver.settings.proofs.aggressive = false;
+    assert_eq!(world.resolve(&deep("one")).budget.queries(), 2, "whether a zone begins at wild is asked");
+    assert_eq!(world.resolve(&deep("two")).budget.queries(), 1, "none begins there");
 }
 
 /// RFC 5001: servers say who they are where they are asked for it, and in no other case.

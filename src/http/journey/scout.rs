@@ -61,6 +61,8 @@ impl Scout<'_> {
             let Event::FromCache { known, name, rtype, age_secs, left_secs, .. } = &step.event else { continue };
             let (cache, key) = match known {
                 Known::Delegation => (CacheName::Delegations, name.to_string()),
+                // It only saves a question about the delegation that is told of.
+                Known::NoCut => continue,
                 _ => (CacheName::Records, format!("{name} {}", type_name(*rtype))),
             };
             of_delegations |= cache == CacheName::Delegations;
