@@ -101,6 +101,9 @@ impl Entry {
     }
 }
 
+/// Most entries that are taken out at once to make room.
+const AT_ONCE: usize = 32;
+
 /// Entries that left a shard. Drop them after the lock: freeing takes longer than unlinking.
 pub(super) type Gone = SmallVec<[Entry; 4]>;
 
@@ -161,9 +164,8 @@ impl Shard {
         self.bytes += entry.cost();
         let replaced = self.entries.put(key, entry);
         self.leave(replaced, &mut gone);
-        while self.bytes > self.limit_bytes {
-            let Some((_, oldest)) = self.entries.pop_lru() else { break };
-            self.leave(Some(oldest), &mut gone);
+        while self.bytes > self.limit_bytes && !self.entries.is_empty() {
+            self.make_room(&mut gone);
         }
         gone
     }
@@ -173,6 +175,19 @@ impl Shard {
         let entry = self.entries.pop(key)?;
         self.bytes -= entry.cost();
         Some(entry)
+    }
+
+    /// Takes out what was not used for longest, one in 64 of all that is kept and no more than 32.
+    ///
+    /// Each is looked for before the first goes: nobody has touched them for long, so each look waits for memory, and
+    /// the waits of looks that do not change anything overlap.
+    fn make_room(&mut self, gone: &mut Gone) {
+        let most = (self.len() / 64).clamp(1, AT_ONCE);
+        let oldest = self.entries.iter().rev().take(most);
+        for _ in 0..oldest.filter(|(key, _)| self.entries.contains(*key)).count() {
+            let oldest = self.entries.pop_lru().map(|(_, entry)| entry);
+            self.leave(oldest, gone);
+        }
     }
 
     fn leave(&mut self, entry: Option<Entry>, gone: &mut Gone) {
