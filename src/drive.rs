@@ -5,6 +5,7 @@ mod local;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::cache::{Cache, Servers};
 use crate::time::Time;
 use crate::trace::{Before, Cost, Entry, GoalId, Told, Trace};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::ask::{Ask, AskId, Heard};
 use crate::walk::outcome::Outcome;
 use crate::walk::{Around, Dice, Step, Walk, WalkSettings};
@@ -81,9 +82,9 @@ impl Clock {
 #[derive(Debug)]
 pub struct World {
     /// What is known of names.
-    pub cache: Cache,
+    pub cache: Arc<Cache>,
     /// What is known of servers.
-    pub servers: Servers,
+    pub servers: Arc<Servers>,
     /// How walks are done.
     pub settings: WalkSettings,
     /// The way to the servers.
@@ -101,12 +102,26 @@ impl World {
     /// The same world with nothing known of it, for a walk from the root.
     #[must_use]
     pub fn forgotten(&self) -> Self {
+        let cache = Cache::new(COLD_CACHE_BYTES, rand::random(), self.cache.ttls());
         Self {
-            cache: Cache::new(COLD_CACHE_BYTES, rand::random(), self.cache.ttls()).watched(self.upstream.guesses()),
-            servers: Servers::new(rand::random()),
+            cache: Arc::new(cache.watched(self.upstream.guesses())),
+            servers: Arc::new(Servers::new(rand::random())),
             settings: self.settings.clone(),
             upstream: self.upstream.anew(),
             local: self.local.clone(),
+            clock: self.clock,
+        }
+    }
+
+    /// The same world under other settings: what is known of names and servers stays known, as it was judged.
+    #[must_use]
+    pub fn renewed(&self, settings: WalkSettings, upstream: UpstreamSettings) -> Self {
+        Self {
+            cache: Arc::clone(&self.cache),
+            servers: Arc::clone(&self.servers),
+            settings,
+            upstream: self.upstream.under(upstream),
+            local: Local::default(),
             clock: self.clock,
         }
     }

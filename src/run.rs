@@ -4,6 +4,8 @@ mod clients;
 mod doors;
 mod fetch;
 mod notify;
+mod reload;
+mod signals;
 mod stage;
 mod trust;
 mod web;
@@ -15,7 +17,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
-use crate::config::Settings;
+use crate::config::{ConfigError, Settings};
 use crate::drive::{self, World};
 use crate::http;
 use crate::lab;
@@ -27,7 +29,8 @@ use crate::upkeep::RootKeeper;
 use crate::walk::outcome::Outcome;
 use crate::wire::{Question, ResponseCode};
 use clients::serve_settings;
-use doors::{Front, Staged, Stop};
+use doors::{Front, Staged};
+use signals::Signals;
 use world::world;
 
 pub use crate::drive::unix_secs;
@@ -105,17 +108,21 @@ pub struct Listening<'a> {
 }
 
 /// Serves until the process is told to stop, then finishes the queries in hand. `ready` is called with the
-/// addresses as soon as clients can come.
+/// addresses as soon as clients can come; `load` reads the settings again when that is wished (SIGHUP).
 ///
 /// # Errors
 /// When something that is needed cannot be had; nothing is served then.
-pub fn serve(settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<(), RunError> {
+pub fn serve(
+    settings: &Settings,
+    load: impl Fn() -> Result<Settings, ConfigError>,
+    ready: impl FnOnce(&Listening<'_>),
+) -> Result<(), RunError> {
     let runtime = runtime()?;
     runtime.block_on(async {
-        let mut stop = Stop::new()?;
+        let mut signals = Signals::new()?;
         let mut front = Front::open(settings, Staged::default())?;
         ready(&front.listening());
-        front.wait(&mut stop).await;
+        front.wait(&mut signals, load).await;
         front.close().await;
         Ok(())
     })

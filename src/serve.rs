@@ -11,10 +11,10 @@ mod landed;
 mod reply;
 mod ring;
 
-use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::timeout_at;
@@ -73,7 +73,9 @@ struct Inner {
     settings: ServeSettings,
     flights: Flights,
     past: Arc<Ring<Walked>>,
-    counts: Counts,
+    counts: Arc<Counts>,
+    /// Whether another has taken its place, for which its answers may be wrong: they are sent, and not kept.
+    retired: AtomicBool,
 }
 
 /// Why a walk begins.
@@ -98,8 +100,36 @@ impl Resolver {
     /// A resolver that lives in `world`.
     #[must_use]
     pub fn new(world: World, settings: ServeSettings) -> Self {
-        let (flights, past) = (Flights::new(settings.walks), Arc::new(Ring::new(settings.past_bytes)));
-        Self(Arc::new(Inner { world, settings, flights, past, counts: Counts::new() }))
+        let past = Arc::new(Ring::new(settings.past_bytes));
+        Self::made(world, settings, past, Arc::new(Counts::new()))
+    }
+
+    fn made(world: World, settings: ServeSettings, past: Arc<Ring<Walked>>, counts: Arc<Counts>) -> Self {
+        let (flights, retired) = (Flights::new(settings.walks), AtomicBool::new(false));
+        Self(Arc::new(Inner { world, settings, flights, past, counts, retired }))
+    }
+
+    /// The same resolver under other settings: what it remembers and has counted stays, and so do the records that it
+    /// knows. This one goes on with what it has begun, until [`Resolver::retire`].
+    #[must_use]
+    pub fn renewed(&self, world: World, settings: ServeSettings) -> Self {
+        Self::made(world, settings, Arc::clone(&self.0.past), Arc::clone(&self.0.counts))
+    }
+
+    /// Another resolver has taken the place of this one: none of the answers that this one has made is given again.
+    pub fn retire(&self) {
+        self.0.retired.store(true, Ordering::Relaxed);
+        self.0.world.cache.forget_answers();
+    }
+
+    fn is_retired(&self) -> bool {
+        self.0.retired.load(Ordering::Relaxed)
+    }
+
+    /// The secret with which cookies for clients are made.
+    #[must_use]
+    pub fn cookie_secret(&self) -> [u8; 16] {
+        self.0.settings.cookie_secret
     }
 
     /// What is known, and how walks are done.
@@ -294,17 +324,14 @@ impl Responder for Resolver {
         Now::Sent
     }
 
-    fn answer_later(&self, bytes: Vec<u8>, peer: Peer) -> impl Future<Output = Option<Vec<u8>>> {
-        let resolver = self.clone();
-        async move {
-            let query = QueryView::read(&bytes).ok()?;
-            let question = query.question_sought();
-            let began = resolver.0.world.clock.now();
-            let ready = resolver.found(&question, Form::of(&query), began).await;
-            let (mut out, now) = (Vec::with_capacity(512), resolver.0.world.clock.now());
-            resolver.0.counts.waited(now - began);
-            resolver.send(&query, &ready, now, &peer, &mut out);
-            Some(out)
-        }
+    async fn answer_later(&self, bytes: Vec<u8>, peer: Peer) -> Option<Vec<u8>> {
+        let query = QueryView::read(&bytes).ok()?;
+        let question = query.question_sought();
+        let began = self.0.world.clock.now();
+        let ready = self.found(&question, Form::of(&query), began).await;
+        let (mut out, now) = (Vec::with_capacity(512), self.0.world.clock.now());
+        self.0.counts.waited(now - began);
+        self.send(&query, &ready, now, &peer, &mut out);
+        Some(out)
     }
 }

@@ -157,6 +157,79 @@ fn the_service_manager_hears_that_it_answers_and_that_it_ends() {
     assert_eq!(serve.0.wait().unwrap().code(), Some(0));
 }
 
+/// The status, and the data of the first answer, as `dig` prints it.
+fn dig(server: SocketAddr, name: &str) -> (String, String) {
+    let (at, port) = (format!("@{}", server.ip()), server.port().to_string());
+    let output = Command::new("dig").args([&at, "-p", &port, name, "+tries=1"]).output().unwrap();
+    let text = text(&output.stdout).to_owned();
+    let status = text.split_once("status: ").and_then(|(_, rest)| rest.split_once(',')).unwrap().0;
+    let data = text.split_once("ANSWER SECTION:\n").and_then(|(_, rest)| rest.lines().next()?.split('\t').next_back());
+    (status.to_owned(), data.unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_hangup_has_the_configuration_read_again_and_the_cache_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, hosts) = (folder.path().join("rootwalk.toml"), folder.path().join("hosts"));
+    let write = |more: &str, nas: &str| {
+        std::fs::write(&hosts, format!("{nas} nas.lan\n")).unwrap();
+        std::fs::write(&path, format!("[local]\nhosts = {hosts:?}\n{more}")).unwrap();
+    };
+    write("", "192.0.2.7");
+    let lab = lab(&["--config", path.to_str().unwrap()]);
+    let soon = |what: &dyn Fn() -> Option<String>, wanted: &str| {
+        for _ in 0..1000 {
+            if let Some(found) = what() {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("not {wanted}: {}", lab.log());
+    };
+    let until = |word: &str| soon(&|| lab.log().lines().rfind(|line| line.contains(word)).map(str::to_owned), word);
+    // The workers take the word when they come to it.
+    let is = |name: &str, status: &str, data: &str| {
+        let is = |(got, of): &(String, String)| got == status && of == data;
+        soon(&|| Some(dig(lab.resolver, name)).filter(is).map(|got| got.0), &format!("{name} {status} {data}"))
+    };
+    is("nas.lan", "NOERROR", "192.0.2.7");
+    is("www.example.com", "NOERROR", "127.53.80.10");
+    is("mail.example.com", "NOERROR", "127.53.80.11");
+    // What is known is blocked as well; what is changed in vain is told.
+    write(
+        "blocked = [\"www.example.com\"]\n[cache]\nsize = \"1 MiB\"\n[[balance]]\nhost = \"x.\"\npolicy = \"least_time\"\n",
+        "192.0.2.8",
+    );
+    lab.process.signal("HUP");
+    assert!(until("next start").ends_with("cache.size, [[balance]]"));
+    until("read the configuration again");
+    is("nas.lan", "NOERROR", "192.0.2.8");
+    is("www.example.com", "NXDOMAIN", "");
+    is("mail.example.com", "NOERROR", "127.53.80.11");
+    // What is wrong is told, and nothing changes.
+    write("bloked = []\n", "192.0.2.9");
+    lab.process.signal("HUP");
+    assert!(until("rootwalk.toml:3:1").contains("did you mean `blocked`?"));
+    until("the former configuration");
+    is("nas.lan", "NOERROR", "192.0.2.8");
+    is("www.example.com", "NXDOMAIN", "");
+}
+
+/// What runs in a terminal ends with it, as if it were told to.
+#[test]
+fn a_terminal_that_is_closed_takes_the_program_along() {
+    const SCRIPT: &str = "import os, pty, sys\n\
+        pid, terminal = pty.fork()\n\
+        if pid == 0: os.execv(sys.argv[1], sys.argv[1:])\n\
+        seen = b''\n\
+        while b' ready' not in seen: seen += os.read(terminal, 1000)\n\
+        os.close(terminal)\n\
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n";
+    let mut python = Command::new("python3");
+    python.args(["-c", SCRIPT, env!("CARGO_BIN_EXE_rootwalk"), "serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(python.args(["--set", "http.listen="]).env_clear().status().unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_query_in_hand_is_finished_before_the_end() {
     let mut lab = lab(&[]);

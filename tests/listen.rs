@@ -62,7 +62,7 @@ fn settings(address: &str) -> ListenSettings {
     ListenSettings { addresses: vec![address.parse().unwrap()], workers: 2, ..ListenSettings::default() }
 }
 
-fn open(settings: &ListenSettings) -> (Open, SocketAddr) {
+fn open(settings: &ListenSettings) -> (Open<Echo>, SocketAddr) {
     let doors = Doors::bind(settings).unwrap();
     let at = doors.addresses()[0];
     (doors.open(&Echo).unwrap(), at)

@@ -197,6 +197,11 @@ impl HeldSet {
         fits
     }
 
+    /// It is not the whole answer to any question, as far as is known.
+    pub(super) fn unmark_plain(&self) {
+        self.plain_for.store(0, Relaxed);
+    }
+
     /// The whole answer, if it is that; `due` is when it is fetched anew.
     pub(super) fn plain(&self, unchecked: bool, now: Time, due: Option<Due>) -> Option<Plain> {
         if self.expires <= now || self.plain_for.load(Relaxed) & bit(unchecked) == 0 {

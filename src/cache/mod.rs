@@ -287,6 +287,15 @@ impl Cache {
         Hashed::new(name.wire(), &self.hasher)
     }
 
+    /// Forgets all answers and failures, and none of the records that they were made of: other settings make others.
+    pub fn forget_answers(&self) {
+        for shard in &self.shards {
+            // Freed after the lock is open again.
+            let gone = shard.0.lock().unmake();
+            drop(gone);
+        }
+    }
+
     fn answer_key(&self, key: &AnswerKey<'_>) -> Key {
         key.filed(Hashed::new(key.qname_wire, &self.hasher))
     }

@@ -67,13 +67,17 @@ impl Stage {
         if self.list {
             return print(ExitCode::SUCCESS, |out| write!(out, "{}", lab.list_table()));
         }
-        let mut settings = match self.configuration.load(run::lab_settings(&lab)) {
+        let load = || {
+            let mut settings = self.configuration.load(run::lab_settings(&lab))?;
+            if !self.listen.is_empty() {
+                settings.server.listen.clone_from(&self.listen);
+            }
+            Ok(settings)
+        };
+        let settings = match load() {
             Ok(settings) => settings,
             Err(error) => return wrong_configuration(&error),
         };
-        if !self.listen.is_empty() {
-            settings.server.listen.clone_from(&self.listen);
-        }
         log::begin(&settings.log);
         if let Some(path) = &self.trust_anchor_out
             && let Err(error) = write_anchor(path, lab.trust_anchor())
@@ -83,7 +87,7 @@ impl Stage {
         let stage = run::Stage {
             authority_port: self.authority_port.unwrap_or(settings.resolver.upstream_port),
             web: self.web_ports(&lab),
-            ca_out: self.ca_out,
+            ca_out: self.ca_out.clone(),
         };
         // Scripts wait for the one line on standard output; people read the rest on standard error.
         let ready = |listening: &run::Listening<'_>| {
@@ -91,7 +95,7 @@ impl Stage {
             let _ = write!(io::stderr(), "{}", welcome(listening, stage.ca_out.as_deref()));
             let _ = writeln!(io::stdout(), "ready");
         };
-        match run::lab(&lab, &stage, &settings, ready) {
+        match run::lab(&lab, &stage, &settings, load, ready) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
         }

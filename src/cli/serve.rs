@@ -21,13 +21,17 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> ExitCode {
-        let mut settings = match self.configuration.load(Settings::default()) {
+        let load = || {
+            let mut settings = self.configuration.load(Settings::default())?;
+            if !self.listen.is_empty() {
+                settings.server.listen.clone_from(&self.listen);
+            }
+            Ok(settings)
+        };
+        let settings = match load() {
             Ok(settings) => settings,
             Err(error) => return wrong_configuration(&error),
         };
-        if !self.listen.is_empty() {
-            settings.server.listen = self.listen;
-        }
         log::begin(&settings.log);
         let ready = |listening: &run::Listening<'_>| {
             for address in listening.dns {
@@ -41,7 +45,7 @@ impl Serve {
             }
             tracing::info!("ready");
         };
-        match run::serve(&settings, ready) {
+        match run::serve(&settings, load, ready) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
         }

@@ -22,6 +22,10 @@ use std::path::Path;
 use crate::walk::Avoid;
 use crate::wire::{Name, Record, RecordType};
 
+use lists::ROOT_HINT;
+use section::Section;
+use settings::SECTIONS;
+
 pub use choices::{AnyAnswer, Balance, LogFormat, LogLevel, Minimisation};
 pub use complaint::{Complaint, ConfigError, Place, Problem};
 pub use docs::reference;
@@ -92,6 +96,23 @@ pub fn load(sources: &Sources<'_>) -> Result<Settings, ConfigError> {
         complaints = problems.map(|problem| Complaint { place: place.clone(), problem }).collect();
     }
     if complaints.is_empty() { Ok(settings) } else { Err(ConfigError(complaints)) }
+}
+
+/// The keys in which two configurations differ, with their sections.
+#[must_use]
+pub fn differences(one: &Settings, other: &Settings) -> Vec<String> {
+    let in_section = |section: &'static Section| {
+        let differs = section.keys.iter().filter(|key| !(key.same)(one, other));
+        differs.map(|key| format!("{}.{}", section.name, key.name))
+    };
+    let lists = [
+        (ROOT_HINT, one.root_hints == other.root_hints),
+        ("forward", one.forward == other.forward),
+        ("stub", one.stub == other.stub),
+        ("balance", one.balance == other.balance),
+    ];
+    let lists = lists.into_iter().filter(|(_, same)| !same).map(|(name, _)| format!("[[{name}]]"));
+    SECTIONS.iter().flat_map(in_section).chain(lists).collect()
 }
 
 /// What is right key by key and still wrong together.

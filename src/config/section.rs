@@ -40,6 +40,8 @@ pub(super) struct Key {
     pub(super) words: fn() -> &'static [(&'static str, &'static str)],
     /// The default, as TOML.
     pub(super) default: fn() -> String,
+    /// Whether it is the same in both.
+    pub(super) same: fn(&Settings, &Settings) -> bool,
     /// Takes a value over; `false` when it is not what is expected.
     pub(super) set: fn(&mut Settings, Given<'_>) -> bool,
 }
@@ -87,6 +89,7 @@ macro_rules! section {
                     culprit: <$type as $crate::config::value::Setting>::culprit,
                     words: <$type as $crate::config::value::Setting>::words,
                     default: || $crate::config::value::Setting::show(&Self::default().$key),
+                    same: |one, other| one.$section.$key == other.$section.$key,
                     set: |settings, given| {
                         let Some(value) = given.read::<$type>() else { return false };
                         $(if !($range).contains(&value) {

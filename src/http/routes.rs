@@ -20,6 +20,7 @@ use super::problem::Problem;
 use super::proxy::Proxy;
 use super::traces::Traces;
 use super::{HttpSettings, doh, guard, journey, json, page, traces};
+use crate::journey::Journey;
 use crate::listen::Peer;
 use crate::serve::{Resolver, Ring};
 
@@ -28,19 +29,53 @@ use crate::serve::{Resolver, Ring};
 pub(super) struct Front {
     resolver: Resolver,
     pub(super) settings: Arc<HttpSettings>,
+    lasting: Lasting,
     proxy: Arc<Proxy>,
     routes: Router,
 }
 
+/// What outlasts a resolver that is renewed.
+#[derive(Clone, Debug)]
+struct Lasting {
+    waiting: Places,
+    tunnels: Places,
+    places: Places,
+    origins: Arc<Origins>,
+    trust: Arc<Trust>,
+    journeys: Arc<Ring<Journey>>,
+}
+
+impl Lasting {
+    fn new(settings: &HttpSettings) -> Self {
+        let full = "too many traces and journeys are being made; try again in a moment";
+        Self {
+            waiting: Places::new(settings.waiting, "too many questions wait for their answers"),
+            tunnels: Places::new(settings.proxy.tunnels, "too many tunnels are open"),
+            places: Places::new(settings.traces, full),
+            origins: Arc::new(Origins::new(settings.proxy.clone())),
+            trust: Arc::new(Trust::new(settings.fetch.authorities.clone())),
+            journeys: Arc::new(Ring::new(settings.journey_bytes)),
+        }
+    }
+}
+
 impl Front {
     pub(super) fn new(resolver: Resolver, settings: HttpSettings) -> Self {
-        let waiting = Places::new(settings.waiting, "too many questions wait for their answers");
-        let dns = Dns { resolver: resolver.clone(), waiting, idle: settings.idle };
-        let origins = Arc::new(Origins::new(settings.proxy.clone()));
-        let tunnels = Places::new(settings.proxy.tunnels, "too many tunnels are open");
-        let proxy = Arc::new(Proxy { dns: dns.clone(), origins: Arc::clone(&origins), tunnels });
-        let routes = routes(dns, origins, &settings);
-        Self { resolver, settings: Arc::new(settings), proxy, routes }
+        let lasting = Lasting::new(&settings);
+        Self::with(resolver, Arc::new(settings), lasting)
+    }
+
+    /// The same before another resolver.
+    pub(super) fn renewed(&self, resolver: Resolver) -> Self {
+        Self::with(resolver, Arc::clone(&self.settings), self.lasting.clone())
+    }
+
+    fn with(resolver: Resolver, settings: Arc<HttpSettings>, lasting: Lasting) -> Self {
+        let dns = Dns { resolver: resolver.clone(), waiting: lasting.waiting.clone(), idle: settings.idle };
+        let (origins, tunnels) = (Arc::clone(&lasting.origins), lasting.tunnels.clone());
+        let proxy = Arc::new(Proxy { dns: dns.clone(), origins, tunnels });
+        let routes = routes(dns, &lasting, &settings);
+        Self { resolver, settings, lasting, proxy, routes }
     }
 
     /// Answers one request, whatever it is.
@@ -96,13 +131,11 @@ impl Front {
 }
 
 /// All that this server has itself: each part of it knows what it works with, and no more.
-fn routes(dns: Dns, origins: Arc<Origins>, settings: &HttpSettings) -> Router {
+fn routes(dns: Dns, lasting: &Lasting, settings: &HttpSettings) -> Router {
     let resolver = dns.resolver.clone();
-    let places = Places::new(settings.traces, "too many traces and journeys are being made; try again in a moment");
-    let trust = Trust::new(settings.fetch.authorities.clone());
+    let Lasting { places, origins, trust, journeys, .. } = lasting.clone();
     let traveller = Traveller { resolver: resolver.clone(), origins, trust, settings: settings.fetch.clone() };
-    let past = Ring::new(settings.journey_bytes);
-    let journeys = Arc::new(Journeys { traveller, places: places.clone(), past });
+    let journeys = Arc::new(Journeys { traveller, places: places.clone(), past: journeys });
     let allow = settings.past_allow.clone();
     let past = Past { resolver: resolver.clone(), journeys: Arc::clone(&journeys), allow };
     Router::new()

@@ -1,5 +1,6 @@
 //! The life of the HTTP thread and of one connection: open, serve, drain, end.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -47,6 +49,7 @@ pub struct Open {
     worker: Threads,
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
+    resolver: watch::Sender<Resolver>,
 }
 
 impl Doors {
@@ -56,9 +59,10 @@ impl Doors {
     /// When the system grants no thread or no event queue (usually: too many open files).
     pub fn open(self, resolver: Resolver) -> io::Result<Open> {
         let Self { listeners, settings, addresses, tls_addresses } = self;
-        let mut worker = Threads::new();
-        worker.spawn("http".to_owned(), move |stop| run(listeners, settings, resolver, stop))?;
-        Ok(Open { worker, addresses, tls_addresses })
+        let (mut worker, resolver) = (Threads::new(), watch::Sender::new(resolver));
+        let renewed = resolver.subscribe();
+        worker.spawn("http".to_owned(), move |stop| run(listeners, settings, renewed, stop))?;
+        Ok(Open { worker, addresses, tls_addresses, resolver })
     }
 }
 
@@ -75,6 +79,11 @@ impl Open {
         &self.tls_addresses
     }
 
+    /// From now on requests are answered with the help of `resolver`; those in hand with that which they began with.
+    pub fn renew(&self, resolver: Resolver) {
+        self.resolver.send_replace(resolver);
+    }
+
     /// Takes no more requests, lets those in hand finish within the time that the settings grant, and returns when
     /// the thread has ended. Blocks the calling thread meanwhile.
     pub fn close(self) {
@@ -84,7 +93,7 @@ impl Open {
 
 /// What the connections share.
 struct Worker {
-    front: Front,
+    front: RefCell<Front>,
     settings: Arc<HttpSettings>,
     quota: Arc<Quota>,
     builder: Builder<Local>,
@@ -94,19 +103,27 @@ struct Worker {
 async fn run(
     listeners: Vec<(std::net::TcpListener, Option<TlsAcceptor>)>,
     settings: HttpSettings,
-    resolver: Resolver,
+    mut renewed: watch::Receiver<Resolver>,
     mut stop: Stop,
 ) {
-    let front = Front::new(resolver, settings);
+    let front = Front::new(renewed.borrow_and_update().clone(), settings);
     let settings = Arc::clone(&front.settings);
     let quota = Arc::new(Quota::new(settings.connections, settings.connections_per_client, settings.idle));
     let builder = builder(&settings);
-    let worker = Rc::new(Worker { front, settings, quota, builder, stop: stop.clone() });
+    let worker = Rc::new(Worker { front: front.into(), settings, quota, builder, stop: stop.clone() });
     let mut doors = Vec::new();
     for (listener, tls) in listeners {
         doors.push(spawn_local(accept(listener, tls, Rc::clone(&worker))));
     }
-    let _ = stop.wait_for(|stop| *stop).await;
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            Ok(()) = renewed.changed() => {
+                let front = worker.front.borrow().renewed(renewed.borrow_and_update().clone());
+                worker.front.replace(front);
+            }
+        }
+    }
     doors.iter().for_each(tokio::task::JoinHandle::abort);
     // Each connection holds the worker, and a door until its task is gone.
     let left = drain(&worker, worker.settings.drain).await;
@@ -175,7 +192,8 @@ where
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
         let (worker, here, ticket) = (Rc::clone(&worker), here.clone(), activity.take());
         async move {
-            let response = worker.front.answer(request.map(Body::new), peer, &here).await;
+            let front = worker.front.borrow().clone();
+            let response = front.answer(request.map(Body::new), peer, &here).await;
             Ok::<_, Infallible>(response.map(|body| Held { body, _ticket: ticket }))
         }
     });

@@ -212,7 +212,7 @@ impl<R: Responder> Conversation<R> {
                 let kept = place.kept;
                 let (worker, peer, query) = (Rc::clone(&self.worker), self.peer, query.to_vec());
                 let task = self.later.spawn_local(async move {
-                    let answer = worker.responder.answer_later(query, peer).await;
+                    let answer = worker.answer_later(query, peer).await;
                     drop(place);
                     answer
                 });

@@ -243,7 +243,7 @@ fn later<R: Responder>(door: &Rc<Door>, worker: &Rc<Worker<R>>, waiting: &Rc<Wai
     let kept = place.kept;
     let (door, worker) = (Rc::clone(door), Rc::clone(worker));
     let task = spawn_local(async move {
-        if let Some(answer) = worker.responder.answer_later(query, peer).await.filter(|_| !place.is_void()) {
+        if let Some(answer) = worker.answer_later(query, peer).await.filter(|_| !place.is_void()) {
             door.leave(Late { answer, to: peer.client, from, _place: place });
         }
     });

@@ -1,11 +1,13 @@
 //! The life of a worker: open, serve, drain, end.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::task::spawn_local;
 
 use super::bind::{Doors, Sockets};
@@ -16,9 +18,10 @@ use super::{ListenSettings, Now, Peer, Responder, tcp, udp};
 
 /// Open doors: the workers run until [`Open::close`] or until this is dropped.
 #[derive(Debug)]
-pub struct Open {
+pub struct Open<R> {
     workers: Threads,
     addresses: Vec<SocketAddr>,
+    responder: watch::Sender<R>,
 }
 
 impl Doors {
@@ -26,24 +29,31 @@ impl Doors {
     ///
     /// # Errors
     /// When the system grants no thread or no event queue (usually: too many open files).
-    pub fn open<R: Responder>(self, responder: &R) -> io::Result<Open> {
+    pub fn open<R: Responder>(self, responder: &R) -> io::Result<Open<R>> {
         let ListenSettings { tcp_connections, tcp_per_client, tcp_idle, .. } = self.settings;
         let quota = Arc::new(Quota::new(tcp_connections, tcp_per_client, tcp_idle));
-        let mut open = Open { workers: Threads::new(), addresses: self.addresses().to_vec() };
+        let (workers, addresses) = (Threads::new(), self.addresses().to_vec());
+        let mut open = Open { workers, addresses, responder: watch::Sender::new(responder.clone()) };
         for (number, sockets) in self.workers.into_iter().enumerate() {
             let (settings, responder, quota) = (self.settings.clone(), responder.clone(), Arc::clone(&quota));
-            let run = move |stop| Worker { settings, responder, quota, stop }.run(sockets);
+            let renewed = open.responder.subscribe();
+            let run = move |stop| Worker { settings, responder: responder.into(), quota, stop }.run(sockets, renewed);
             open.workers.spawn(format!("worker-{number}"), run)?;
         }
         Ok(open)
     }
 }
 
-impl Open {
+impl<R: Responder> Open<R> {
     /// The addresses that are served, with their ports.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// From now on queries are answered by `responder`; those in hand by whoever has them.
+    pub fn renew(&self, responder: R) {
+        self.responder.send_replace(responder);
     }
 
     /// Receives no more, lets the queries in hand finish within the time that the settings grant, and returns
@@ -56,7 +66,7 @@ impl Open {
 /// What one thread needs; the tasks on it share it.
 pub(super) struct Worker<R> {
     pub(super) settings: ListenSettings,
-    pub(super) responder: R,
+    responder: RefCell<R>,
     pub(super) quota: Arc<Quota>,
     pub(super) stop: Stop,
 }
@@ -64,10 +74,17 @@ pub(super) struct Worker<R> {
 impl<R: Responder> Worker<R> {
     /// The responder's answer. A query on which it panics is dropped, and no door closes for it.
     pub(super) fn answer_now(&self, query: &[u8], peer: &Peer, out: &mut Vec<u8>) -> Now {
-        catch_unwind(AssertUnwindSafe(|| self.responder.answer_now(query, peer, out))).unwrap_or(Now::Drop)
+        let responder = self.responder.borrow();
+        catch_unwind(AssertUnwindSafe(|| responder.answer_now(query, peer, out))).unwrap_or(Now::Drop)
     }
 
-    async fn run(self, sockets: Sockets) {
+    /// The responder's answer to a query that takes time.
+    pub(super) async fn answer_later(&self, query: Vec<u8>, peer: Peer) -> Option<Vec<u8>> {
+        let responder = self.responder.borrow().clone();
+        responder.answer_later(query, peer).await
+    }
+
+    async fn run(self, sockets: Sockets, mut renewed: watch::Receiver<R>) {
         let mut stop = self.stop.clone();
         let (time, worker) = (self.settings.drain, Rc::new(self));
         let waiting = Rc::new(Waiting::new(&worker.settings));
@@ -80,7 +97,14 @@ impl<R: Responder> Worker<R> {
             let (worker, waiting) = (Rc::clone(&worker), Rc::clone(&waiting));
             doors.push(spawn_local(async move { tcp::serve(listener, &worker, &waiting).await }));
         }
-        let _ = stop.wait_for(|stop| *stop).await;
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => break,
+                Ok(()) = renewed.changed() => {
+                    worker.responder.replace(renewed.borrow_and_update().clone());
+                }
+            }
+        }
         for door in doors {
             door.abort();
         }

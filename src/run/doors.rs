@@ -1,15 +1,13 @@
 //! The front doors: opened when everything that they need is there, closed when nobody waits any more.
 
-use std::io;
-
 use rustls::pki_types::CertificateDer;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
-use super::clients::listen_settings;
-use super::{Listening, RunError, fetch, notify, resolver, trust, unix_secs, web, world};
-use crate::config::Settings;
-use crate::http::{self, Exhibit, HttpSettings};
+use super::clients::{listen_settings, serve_settings};
+use super::signals::{Signals, Wish};
+use super::{Listening, RunError, fetch, notify, reload, resolver, trust, unix_secs, web, world};
+use crate::config::{self, ConfigError, Settings};
+use crate::http::{self, Certificate, Exhibit, HttpSettings};
 use crate::listen::{Doors, Open};
 use crate::serve::Resolver;
 use crate::sys;
@@ -26,9 +24,10 @@ pub(super) struct Staged {
 
 /// The doors of a resolver, open.
 pub(super) struct Front {
-    dns: Open,
+    settings: Settings,
+    dns: Open<Resolver>,
     http: http::Open,
-    renewal: Option<web::Renewal>,
+    certificate: Option<Certificate>,
     resolver: Resolver,
     upkeep: Upkeep,
 }
@@ -46,16 +45,11 @@ impl Front {
         wanted.fetch.authorities = fetch::authorities(settings, &[])?;
         wanted.fetch.authorities.extend(staged.authorities);
         let http = http_doors(&wanted, settings)?;
-        for line in &settings.hosts.dropped {
-            tracing::warn!("{}: {line}", settings.local.hosts);
-        }
-        for warning in trust::warnings(&settings.dnssec, unix_secs()) {
-            tracing::warn!("{warning}");
-        }
-        let renewal = http.certificate().cloned().map(web::Renewal::new).transpose()?;
+        let certificate = http.certificate().cloned();
+        warn(settings, certificate.as_ref());
         let resolver = resolver(settings);
         let (dns, http) = (doors.open(&resolver)?, http.open(resolver.clone())?);
-        Ok(Self { dns, http, renewal, resolver, upkeep: trust::upkeep(settings) })
+        Ok(Self { settings: settings.clone(), dns, http, certificate, resolver, upkeep: trust::upkeep(settings) })
     }
 
     pub(super) fn listening(&self) -> Listening<'_> {
@@ -63,14 +57,64 @@ impl Front {
         Listening { dns: self.dns.addresses(), http, https, web: None, web_unusual: None }
     }
 
-    /// Waits until the program is to stop; meanwhile this thread does what nobody asks for.
-    pub(super) async fn wait(&mut self, stop: &mut Stop) {
+    /// Waits until the program is to stop; meanwhile this thread does what nobody asks for, and reads the settings again
+    /// by `load` when that is wished.
+    pub(super) async fn wait(&mut self, signals: &mut Signals, load: impl Fn() -> Result<Settings, ConfigError>) {
         notify::tell(notify::READY);
-        tokio::select! {
-            () = stop.asked() => {}
-            () = self.upkeep.run(self.resolver.world()) => {}
-            () = web::Renewal::run(self.renewal.as_mut()) => {}
+        loop {
+            let wish = tokio::select! {
+                wish = signals.next() => wish,
+                () = self.upkeep.run(self.resolver.world()) => Wish::Stop,
+            };
+            match wish {
+                Wish::Stop => return,
+                Wish::Reload => self.reload(load()),
+            }
         }
+    }
+
+    /// Takes over what was read again, and goes on as before with what is wrong. The cache is kept.
+    fn reload(&mut self, read: Result<Settings, ConfigError>) {
+        notify::tell(notify::RELOADING);
+        if let Some(certificate) = &self.certificate {
+            match certificate.read_again() {
+                Ok(()) => tracing::info!("read {certificate} again"),
+                Err(error) => tracing::error!("serving with the former certificate: {error}"),
+            }
+        }
+        let good = |settings| world::sources(&settings).map(|()| settings).map_err(|error| error.to_string());
+        match read.map_err(|error| error.to_string()).and_then(good) {
+            Ok(new) => self.take_over(&new),
+            Err(error) => {
+                error.lines().for_each(|line| tracing::error!("{line}"));
+                tracing::error!("going on with the former configuration");
+            }
+        }
+        notify::tell(notify::READY);
+    }
+
+    fn take_over(&mut self, new: &Settings) {
+        let settings = reload::taken(&self.settings, new);
+        let later = config::differences(&settings, new);
+        if !later.is_empty() {
+            tracing::warn!("changed, and in use after the next start only: {}", later.join(", "));
+        }
+        warn(&settings, self.certificate.as_ref());
+        let upstream = world::upstream_settings(&settings.resolver);
+        let world = self.resolver.world().renewed(world::walk_settings(&settings), upstream);
+        let mut serve = serve_settings(&settings);
+        if settings.server.cookie_secret.0.is_none() {
+            // The cookies that clients have stay good.
+            serve.cookie_secret = self.resolver.cookie_secret();
+        }
+        let renewed = self.resolver.renewed(world, serve);
+        self.dns.renew(renewed.clone());
+        self.http.renew(renewed.clone());
+        self.resolver.retire();
+        self.resolver = renewed;
+        self.upkeep = trust::upkeep(&settings);
+        self.settings = settings;
+        tracing::info!("read the configuration again; the cache is kept");
     }
 
     /// Closing waits for the workers, and must not keep this thread from what they wait for.
@@ -81,6 +125,18 @@ impl Front {
         let (dns, http) = (spawn_blocking(|| dns.close()), spawn_blocking(|| http.close()));
         let _ = (dns.await, http.await);
         tracing::info!("stopped");
+    }
+}
+
+/// What somebody should look at, although it keeps nobody from serving.
+fn warn(settings: &Settings, certificate: Option<&Certificate>) {
+    for line in &settings.hosts.dropped {
+        tracing::warn!("{}: {line}", settings.local.hosts);
+    }
+    let now_secs = unix_secs();
+    let expired = certificate.and_then(|certificate| certificate.warning(now_secs));
+    for warning in trust::warnings(&settings.dnssec, now_secs).into_iter().chain(expired) {
+        tracing::warn!("{warning}");
     }
 }
 
@@ -109,24 +165,5 @@ fn http_doors(wanted: &HttpSettings, settings: &Settings) -> Result<http::Doors,
             Ok(http::Doors::bind(&HttpSettings { addresses: Vec::new(), ..wanted.clone() })?)
         }
         bound => Ok(bound?),
-    }
-}
-
-/// SIGINT and SIGTERM, caught from the moment that this exists.
-pub(super) struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    pub(super) async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }

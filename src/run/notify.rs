@@ -9,6 +9,9 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// Clients are answered from now on.
 pub(super) const READY: &str = "READY=1\nSTATUS=Answering queries\n";
+/// What was read at the start is read again; [`READY`] follows.
+pub(super) const RELOADING: &str = "RELOADING=1\nSTATUS=Reading the configuration\n";
+
 /// The queries in hand are finished, and no others are taken.
 pub(super) const STOPPING: &str = "STOPPING=1\nSTATUS=Finishing the queries in hand\n";
 

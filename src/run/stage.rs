@@ -11,9 +11,10 @@ use ipnet::{IpNet, Ipv4Net};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
-use super::doors::{Front, Staged, Stop};
+use super::doors::{Front, Staged};
+use super::signals::Signals;
 use super::{Listening, RunError, Story, answered_here, runtime, story, unix_secs, web, world_of_one};
-use crate::config::{RootHint, Settings};
+use crate::config::{ConfigError, RootHint, Settings};
 use crate::drive;
 use crate::lab::serve::Servers;
 use crate::lab::web::{Origins, Ports, WebError};
@@ -56,25 +57,34 @@ pub enum WebPorts {
 ///
 /// # Errors
 /// As [`super::serve`], and when an address of the lab cannot be had.
-pub fn lab(lab: &Lab, stage: &Stage, settings: &Settings, ready: impl FnOnce(&Listening<'_>)) -> Result<(), RunError> {
+pub fn lab(
+    lab: &Lab,
+    stage: &Stage,
+    settings: &Settings,
+    load: impl Fn() -> Result<Settings, ConfigError>,
+    ready: impl FnOnce(&Listening<'_>),
+) -> Result<(), RunError> {
     runtime()?.block_on(async {
-        let mut stop = Stop::new()?;
+        let mut signals = Signals::new()?;
         let origins = origins(lab, stage)?;
         let ports = origins.as_ref().map(Origins::ports);
         let servers = Servers::bind(Arc::new(authority(lab, ports)?), stage.authority_port).await?;
         let unusual = origins.as_ref().and_then(Origins::unusual).map(str::to_owned);
         let authorities = origins.iter().map(|origins| origins.ca().clone()).collect();
-        let mut settings = settings.clone();
-        settings.resolver.upstream_port = servers.port();
-        // Whoever is in the lab may make tunnels to its origins.
-        settings.proxy.connect_ports.extend(ports.map(|ports| ports.https));
-        let mut front = Front::open(&settings, Staged { zoo: web::zoo(lab, ports), authorities })?;
+        let port = servers.port();
+        let inside = |mut settings: Settings| {
+            settings.resolver.upstream_port = port;
+            // Whoever is in the lab may make tunnels to its origins.
+            settings.proxy.connect_ports.extend(ports.map(|ports| ports.https));
+            settings
+        };
+        let mut front = Front::open(&inside(settings.clone()), Staged { zoo: web::zoo(lab, ports), authorities })?;
         let (end, ended) = oneshot::channel::<()>();
         let (web_end, web_ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
         let web_serving = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
         ready(&Listening { web: ports, web_unusual: unusual.as_deref(), ..front.listening() });
-        front.wait(&mut stop).await;
+        front.wait(&mut signals, || load().map(inside)).await;
         // The servers of the lab go last: the queries in hand still need them.
         front.close().await;
         drop((end, web_end));

@@ -1,13 +1,9 @@
 //! The settings of the HTTP front door, as it takes them.
 
-use std::future::pending;
-use std::io;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
-use super::unix_secs;
 use crate::config::{Balance, Settings};
 use crate::http::{Certificate, CertificateError, Exhibit, FetchSettings, HttpSettings, Policy, ProxySettings, Visit};
 use crate::lab::web::Ports;
@@ -44,42 +40,6 @@ pub(super) fn certify(http: &mut HttpSettings, settings: &Settings) -> Result<()
         http.certificate = Some(certificate);
     }
     Ok(())
-}
-
-/// A certificate that a SIGHUP has read again.
-pub(super) struct Renewal {
-    certificate: Certificate,
-    hangup: Signal,
-}
-
-impl Renewal {
-    pub(super) fn new(certificate: Certificate) -> io::Result<Self> {
-        let renewal = Self { certificate, hangup: signal(SignalKind::hangup())? };
-        renewal.warn();
-        Ok(renewal)
-    }
-
-    /// Waits for signals for ever. Without anything to read again SIGHUP is not caught and ends the program, as a
-    /// terminal that closes means it to.
-    pub(super) async fn run(renewal: Option<&mut Self>) {
-        let Some(renewal) = renewal else { return pending().await };
-        while renewal.hangup.recv().await.is_some() {
-            match renewal.certificate.read_again() {
-                Ok(()) => {
-                    tracing::info!("read {} again", renewal.certificate);
-                    renewal.warn();
-                }
-                Err(error) => tracing::error!("serving with the former certificate: {error}"),
-            }
-        }
-        pending::<()>().await;
-    }
-
-    fn warn(&self) {
-        if let Some(warning) = self.certificate.warning(unix_secs()) {
-            tracing::warn!("{warning}");
-        }
-    }
 }
 
 /// How others' pages are fetched.

@@ -31,8 +31,8 @@ pub(super) fn world(settings: &Settings) -> World {
         delegation_max_secs: cache.max_delegation_ttl_secs,
     };
     World {
-        cache: Cache::new(cache.size.0, rand::random(), ttls).watched(upstream.guesses()),
-        servers: Servers::new(rand::random()),
+        cache: Arc::new(Cache::new(cache.size.0, rand::random(), ttls).watched(upstream.guesses())),
+        servers: Arc::new(Servers::new(rand::random())),
         settings: walk_settings(settings),
         upstream,
         local: drive::Local::default(),
@@ -61,7 +61,7 @@ pub(super) fn sources(settings: &Settings) -> Result<(), RunError> {
     }
 }
 
-fn walk_settings(settings: &Settings) -> WalkSettings {
+pub(super) fn walk_settings(settings: &Settings) -> WalkSettings {
     let resolver = &settings.resolver;
     let minimisation = match resolver.qname_minimisation {
         config::Minimisation::Off => Minimisation::Off,

@@ -86,11 +86,14 @@ impl Upstream {
     /// A way that sends as the settings say.
     #[must_use]
     pub fn new(settings: UpstreamSettings) -> Self {
+        let (one, other) = rand::random();
+        Self::made(settings, SipHasher13::new_with_keys(one, other), Arc::default())
+    }
+
+    fn made(settings: UpstreamSettings, hasher: SipHasher13, guesses: Arc<AtomicU32>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let (id, (one, other)) = (NEXT.fetch_add(1, Ordering::Relaxed), rand::random());
-        let hasher = SipHasher13::new_with_keys(one, other);
-        let crowd = Crowd::new(settings.queries_per_server);
-        Self { id, hasher, settings, flights: Flights::new(rand::random()), crowd, guesses: Arc::default() }
+        let (id, crowd) = (NEXT.fetch_add(1, Ordering::Relaxed), Crowd::new(settings.queries_per_server));
+        Self { id, hasher, settings, flights: Flights::new(rand::random()), crowd, guesses }
     }
 
     /// How often a packet came over UDP that is not the reply, to where one was awaited, modulo 2^32. It is raised at
@@ -103,9 +106,13 @@ impl Upstream {
     /// Another way with the same settings, which shares no exchange with this one.
     #[must_use]
     pub fn anew(&self) -> Self {
-        let (settings, flights) = (self.settings.clone(), Flights::new(rand::random()));
-        let crowd = Crowd::new(settings.queries_per_server);
-        Self { id: self.id, hasher: self.hasher, settings, flights, crowd, guesses: self.guesses() }
+        Self { id: self.id, ..self.under(self.settings.clone()) }
+    }
+
+    /// Another way with other settings, which shares nothing with this one but the count of guesses.
+    #[must_use]
+    pub fn under(&self, settings: UpstreamSettings) -> Self {
+        Self::made(settings, self.hasher, self.guesses())
     }
 
     /// Sends the question once and waits for the reply to it until the time to give up.

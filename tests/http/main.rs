@@ -95,11 +95,17 @@ fn start_lab(lab: Lab, stage: Stage, change: impl FnOnce(&mut Settings)) -> Met 
     let (told, ready) = mpsc::channel();
     // It runs for as long as this process.
     std::thread::spawn(move || {
-        run::lab(&lab, &stage, &settings, |listening| {
-            let https = listening.https.first().copied();
-            let unusual = listening.web_unusual.map(str::to_owned);
-            told.send(Met { http: listening.http[0], https, web: listening.web, unusual }).unwrap();
-        })
+        run::lab(
+            &lab,
+            &stage,
+            &settings,
+            || Ok(settings.clone()),
+            |listening| {
+                let https = listening.https.first().copied();
+                let unusual = listening.web_unusual.map(str::to_owned);
+                told.send(Met { http: listening.http[0], https, web: listening.web, unusual }).unwrap();
+            },
+        )
         .unwrap();
     });
     ready.recv().unwrap()

@@ -21,7 +21,7 @@ section! {
         /// Where to listen with TLS, which needs the two files below.
         tls_listen: Vec<SocketAddr> = Vec::new();
         /// A file with the certificate of this server and those that vouch for it, in this order, in PEM. The names
-        /// in it count as `hosts`. A SIGHUP has both files read again, for certificates that are renewed.
+        /// in it count as `hosts`. A SIGHUP has this file and the next one read again.
         tls_certificate: String = String::new();
         /// A file with the private key of that certificate, in PEM, without a password.
         tls_key: String = String::new();

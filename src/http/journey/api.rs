@@ -27,7 +27,7 @@ const WIDTH: usize = 120;
 pub(in crate::http) struct Journeys {
     pub(in crate::http) traveller: Traveller,
     pub(in crate::http) places: Places,
-    pub(in crate::http) past: Ring<Journey>,
+    pub(in crate::http) past: Arc<Ring<Journey>>,
 }
 
 /// What may stand behind the question mark.

@@ -26,7 +26,7 @@ const ALPN: &[&str] = &["h2", "http/1.1"];
 pub(in crate::http) struct Traveller {
     pub(in crate::http) resolver: Resolver,
     pub(in crate::http) origins: Arc<Origins>,
-    pub(in crate::http) trust: Trust,
+    pub(in crate::http) trust: Arc<Trust>,
     pub(in crate::http) settings: FetchSettings,
 }
 

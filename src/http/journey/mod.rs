@@ -55,7 +55,7 @@ pub struct Wanted {
 
 /// Fetches a page from this machine, for whoever has this program. Has to run inside of a `LocalSet`.
 pub async fn fetch(resolver: Resolver, settings: FetchSettings, proxy: ProxySettings, wanted: Wanted) -> Journey {
-    let (origins, trust) = (Arc::new(Origins::new(proxy)), Trust::new(settings.authorities.clone()));
+    let (origins, trust) = (Arc::new(Origins::new(proxy)), Arc::new(Trust::new(settings.authorities.clone())));
     let traveller = Traveller { resolver, origins, trust, settings };
     traveller.follow(wanted, IpAddr::V4(Ipv4Addr::LOCALHOST), &scout::Teller::default()).await
 }
