@@ -131,43 +131,39 @@ type Exchange<'a> = Pin<Box<dyn Future<Output = Heard> + 'a>>;
 /// Those under way, with the asks to which they belong.
 type Exchanges<'a> = SmallVec<[(AskId, Exchange<'a>); 2]>;
 
+/// In which way a question is looked up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// Without validation: the client checks for itself (CD, RFC 4035 §3.2.2).
+    pub unchecked: bool,
+    /// For an answer that is known and has this long to live: it is not taken from the cache.
+    pub refreshing: Option<Duration>,
+}
+
+impl Manner {
+    fn begin(self, asked: Question, now: Time, world: &World) -> Walk {
+        let mut walk = Walk::new(asked, &world.settings, now);
+        if let Some(left) = self.refreshing {
+            walk = walk.refreshing(left);
+        }
+        if self.unchecked { walk.unchecked() } else { walk }
+    }
+}
+
 /// Walks from the root, or from what is known, to the answer; returns the story as well.
 pub async fn walk(question: Question, world: &World) -> (Outcome, Trace) {
-    walk_watched(question, false, world, &mut |_| {}).await
+    walk_watched(&question, Manner::default(), world, &mut |_| {}).await
 }
 
 /// As [`walk`], without validation: the client checks for itself (CD, RFC 4035 §3.2.2).
 pub async fn walk_unchecked(question: Question, world: &World) -> (Outcome, Trace) {
-    walk_watched(question, true, world, &mut |_| {}).await
+    walk_watched(&question, Manner { unchecked: true, ..Manner::default() }, world, &mut |_| {}).await
 }
 
-/// As [`walk`], without validation if `unchecked`; each step is shown to `watch` as soon as it is done.
+/// As [`walk`], in any `manner`; each step is shown to `watch` as soon as it is done.
 pub async fn walk_watched(
-    question: Question,
-    unchecked: bool,
-    world: &World,
-    watch: &mut dyn FnMut(&Entry),
-) -> (Outcome, Trace) {
-    let begin = |asked, now| {
-        let walk = Walk::new(asked, &world.settings, now);
-        if unchecked { walk.unchecked() } else { walk }
-    };
-    carry_out(&question, begin, world, watch).await
-}
-
-/// As [`walk`], for an answer that is known and has `left` to live: it is not taken from the cache.
-pub async fn refresh(question: Question, left: Duration, checking_disabled: bool, world: &World) -> (Outcome, Trace) {
-    let begin = |asked, now| {
-        let walk = Walk::new(asked, &world.settings, now).refreshing(left);
-        if checking_disabled { walk.unchecked() } else { walk }
-    };
-    carry_out(&question, begin, world, &mut |_| {}).await
-}
-
-/// The walks that a question needs, made by `begin`, and the answer that they come to.
-async fn carry_out(
     question: &Question,
-    begin: impl Fn(Question, Time) -> Walk,
+    manner: Manner,
     world: &World,
     watch: &mut dyn FnMut(&Entry),
 ) -> (Outcome, Trace) {
@@ -179,7 +175,7 @@ async fn carry_out(
         steps.push(Entry::new(started, started, GoalId(0), event));
         steps.iter().for_each(&mut *watch);
     }
-    let mut walk = begin(asked.clone(), started);
+    let mut walk = manner.begin(asked.clone(), started, world);
     let (mut outcome, mut ended) = to_its_end(&mut walk, started, world, watch).await;
     match steps.is_empty() {
         true => steps = walk.take_log(),
@@ -187,7 +183,7 @@ async fn carry_out(
     }
     if let Some(next) = synthesis.next(asked, &outcome, walk.is_checked()) {
         let before = Before::new(&steps, started, ended);
-        let mut second = Box::new(begin(next, ended).on_budget(walk.budget()));
+        let mut second = Box::new(manner.begin(next, ended, world).on_budget(walk.budget()));
         let mut shown = |entry: &Entry| watch(&entry.behind(&before));
         // In a box, as few questions need it.
         let (other, now) = Box::pin(to_its_end(&mut second, ended, world, &mut shown)).await;
@@ -280,8 +276,8 @@ pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Opt
 
 fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Option<Outcome> {
     let now = world.clock.now();
-    let walk = Walk::new(question.clone(), &world.settings, now);
-    let mut walk = if checking_disabled { walk.unchecked() } else { walk };
+    let manner = Manner { unchecked: checking_disabled, ..Manner::default() };
+    let mut walk = manner.begin(question.clone(), now, world);
     match around(world, unix_secs(), |around| walk.step(now, None, around)) {
         Step::Done(outcome) => Some(*outcome),
         // The walk ends here, before its first ask has left.

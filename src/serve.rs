@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::time::timeout_at;
 
 use crate::cache::Due;
-use crate::drive::{World, known, refresh, walk, walk_unchecked};
+use crate::drive::{Manner, World, known, walk_watched};
 use crate::listen::{Now, Peer, Responder};
 use crate::policy::{PolicySettings, Verdict, admits, judge};
 use crate::time::Time;
@@ -88,6 +88,13 @@ enum Why {
 }
 
 impl Why {
+    fn left(self) -> Option<Duration> {
+        match self {
+            Self::Asked => None,
+            Self::Refresh(left) => Some(left),
+        }
+    }
+
     fn occasion(self) -> Occasion {
         match self {
             Self::Asked => Occasion::Query,
@@ -202,11 +209,8 @@ impl Resolver {
     async fn fly(self, asked: Asked, form: Form, why: Why, flight: Arc<Flight>) {
         let ticket = Ticket { resolver: &self, flight: &flight };
         let (question, world, unchecked) = (&asked.question, &self.0.world, asked.checking_disabled);
-        let (outcome, mut trace) = match why {
-            Why::Asked if unchecked => walk_unchecked(question.clone(), world).await,
-            Why::Asked => walk(question.clone(), world).await,
-            Why::Refresh(left) => refresh(question.clone(), left, unchecked, world).await,
-        };
+        let manner = Manner { unchecked, refreshing: why.left() };
+        let (outcome, mut trace) = walk_watched(question, manner, world, &mut |_| {}).await;
         let now = world.clock.now();
         let landed = Arc::new(Landed::new(outcome, now));
         // Kept also when nobody waits any more.

@@ -242,8 +242,10 @@ fn later<R: Responder>(door: &Rc<Door>, worker: &Rc<Worker<R>>, waiting: &Rc<Wai
     let Queued { query, peer, from, place, since: _ } = queued;
     let kept = place.kept;
     let (door, worker) = (Rc::clone(door), Rc::clone(worker));
+    // In a box: what is moved into a task, and taken out of it, is moved several times.
+    let answer = Box::pin(async move { worker.answer_later(query, peer).await });
     let task = spawn_local(async move {
-        if let Some(answer) = worker.answer_later(query, peer).await.filter(|_| !place.is_void()) {
+        if let Some(answer) = answer.await.filter(|_| !place.is_void()) {
             door.leave(Late { answer, to: peer.client, from, _place: place });
         }
     });

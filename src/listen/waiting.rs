@@ -1,6 +1,6 @@
 //! The queries of one worker that wait for their answers, and who may wait when there are too many.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -30,7 +30,8 @@ struct State {
     open: usize,
     /// The queries in open places, oldest first, among them some that have finished.
     displaceable: VecDeque<(Instant, AbortHandle)>,
-    clients: HashMap<IpAddr, usize>,
+    /// How many queries of each client wait; its places share the count.
+    clients: HashMap<IpAddr, Rc<Cell<usize>>>,
 }
 
 /// Questions that a client may have waiting without being suspected: a machine that has lost its network and found it
@@ -44,6 +45,7 @@ const MANY: usize = 128;
 pub(super) struct Place {
     of: Rc<Waiting>,
     client: IpAddr,
+    mine: Rc<Cell<usize>>,
     since: Instant,
     /// Whether the query stays until it is answered.
     pub(super) kept: bool,
@@ -68,17 +70,18 @@ impl Waiting {
         let state = &mut *state;
         let kept = state.kept < self.kept_places;
         let mine = state.clients.entry(client).or_default();
-        if *mine >= self.per_client
+        if mine.get() >= self.per_client
             || !kept && state.open >= self.open_places && !self.displace(&mut state.displaceable)
         {
-            if *mine == 0 {
+            if mine.get() == 0 {
                 state.clients.remove(&client);
             }
             return None;
         }
-        *mine += 1;
+        mine.set(mine.get() + 1);
+        let mine = Rc::clone(mine);
         *if kept { &mut state.kept } else { &mut state.open } += 1;
-        Some(Place { of: Rc::clone(self), client, since: now, kept })
+        Some(Place { of: Rc::clone(self), client, mine, since: now, kept })
     }
 
     /// Whether so many wait that a worker that lags has more to look up than it can: one that merely lost the processor
@@ -120,9 +123,8 @@ impl Place {
     /// Whether its answer comes too late for a client that has many questions waiting: sent all the same, the answers
     /// that it has saved up would make a pulse, towards whoever's address it has used (DNSBomb).
     pub(super) fn is_void(&self) -> bool {
-        let Waiting { discard_after, state, .. } = &*self.of;
-        let crowd = state.borrow().clients.get(&self.client).is_some_and(|mine| *mine > CROWD);
-        crowd && !discard_after.is_zero() && self.since.elapsed() >= *discard_after
+        let after = self.of.discard_after;
+        self.mine.get() > CROWD && !after.is_zero() && self.since.elapsed() >= after
     }
 }
 
@@ -131,11 +133,9 @@ impl Drop for Place {
         let mut state = self.of.state.borrow_mut();
         let state = &mut *state;
         *if self.kept { &mut state.kept } else { &mut state.open } -= 1;
-        if let Some(mine) = state.clients.get_mut(&self.client) {
-            *mine -= 1;
-            if *mine == 0 {
-                state.clients.remove(&self.client);
-            }
+        self.mine.set(self.mine.get() - 1);
+        if self.mine.get() == 0 {
+            state.clients.remove(&self.client);
         }
     }
 }

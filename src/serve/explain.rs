@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::counts::Counts;
 use super::{Kept, Occasion, Resolver, Walked};
 use crate::cache::AnswerKey;
-use crate::drive::walk_watched;
+use crate::drive::{Manner, walk_watched};
 use crate::policy::{LocalAnswer, PolicySettings, Verdict, judge};
 use crate::time::Time;
 use crate::trace::{Cost, Entry, Event, GoalId, Told, Trace};
@@ -71,7 +71,8 @@ impl Resolver {
             Entry { at_us: 0, goal: GoalId(0), event }
         });
         ready.iter().for_each(&mut *watch);
-        let (outcome, mut trace) = walk_watched(question, unchecked, world, watch).await;
+        let (outcome, mut trace) =
+            walk_watched(&question, Manner { unchecked, ..Manner::default() }, world, watch).await;
         trace.steps.splice(0..0, ready);
         Explained { rcode: outcome.rcode, edes: outcome.edes(), answer: outcome.answer, kept: keep(trace) }
     }
