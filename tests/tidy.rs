@@ -89,6 +89,8 @@ const IMPURE: &[(&str, &str)] = &[
 
 const MAX_FILE_LINES: usize = 500;
 const MAX_FUNCTION_LINES: usize = 70;
+/// As rustfmt holds code, which leaves comments and strings alone; tables in strings may be wider.
+const MAX_COMMENT_COLUMNS: usize = 120;
 
 /// One Rust file of the tree.
 struct Source {
@@ -284,6 +286,17 @@ fn files_are_short() {
         .map(|source| format!("{}: {} lines", source.path, source.lines.len()))
         .collect();
     verdict(&format!("a file has at most {MAX_FILE_LINES} lines"), &broken);
+}
+
+#[test]
+fn comments_are_narrow() {
+    let is_wide = |line: &str| line.trim_start().starts_with("//") && line.chars().count() > MAX_COMMENT_COLUMNS;
+    let mut broken = Vec::new();
+    for source in sources() {
+        let wide = source.lines.iter().enumerate().filter(|(_, line)| is_wide(line));
+        broken.extend(wide.map(|(nth, _)| format!("{}:{}", source.path, nth + 1)));
+    }
+    verdict(&format!("a comment has at most {MAX_COMMENT_COLUMNS} columns"), &broken);
 }
 
 #[test]

@@ -87,8 +87,8 @@ impl<'a> Upward<'a> {
 }
 
 impl About<'_> {
-    /// Whether there is nothing at all, fresh or not, that a question for `rtype` could find at the name: no set, no alias, no
-    /// denial, no failure. One look for all of them waits for memory once.
+    /// Whether there is nothing at all, fresh or not, that a question for `rtype` could find at the name: no set, no
+    /// alias, no denial, no failure. One look for all of them waits for memory once.
     #[must_use]
     pub fn is_new(&self, rtype: RecordType) -> bool {
         let key = |rtype, store| self.hashed.key(rtype, store);

@@ -1,7 +1,7 @@
 //! What DNSSEC shows of what is kept, and what was kept before it.
 //!
-//! What comes in is kept before it is judged, and may turn out to be bogus. What was good when its time ended is not lost
-//! to it: it stays behind what came until that is found good, so that there is something to serve (RFC 8767).
+//! What comes in is kept before it is judged, and may turn out to be bogus. What was good when its time ended is not
+//! lost to it: it stays behind what came until that is found good, so that there is something to serve (RFC 8767).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use crate::time::Time;
 use crate::wire::{Name, RecordType, RrSet};
 
 impl Cache {
-    /// As [`Cache::set`], also within `over` after the end of its time (RFC 8767); what is known less surely than `least`
-    /// gives way to what was known before it.
+    /// As [`Cache::set`], also within `over` after the end of its time (RFC 8767); what is known less surely than
+    /// `least` gives way to what was known before it.
     #[must_use]
     pub fn stale_set(
         &self,

@@ -1,11 +1,11 @@
 //! Where a name server is, as referrals to several zones have said.
 //!
-//! A referral brings the addresses of a zone's servers along. Those of a server that lies outside the zone would serve for
-//! other zones as well, those of a hoster for thousands: then one forged packet, for a name that nobody has and that can be
-//! asked for as often as a forger likes, would speak for all of them. So they are used for other zones only when referrals
-//! to two zones have said the same and nobody has guessed meanwhile: a packet that comes to the right port with anything
-//! wrong about it makes all such addresses forgotten. A forger needs two right guesses in a row without a wrong one
-//! between. docs/performance.md has the odds.
+//! A referral brings the addresses of a zone's servers along. Those of a server that lies outside the zone would serve
+//! for other zones as well, those of a hoster for thousands: then one forged packet, for a name that nobody has and
+//! that can be asked for as often as a forger likes, would speak for all of them. So they are used for other zones only
+//! when referrals to two zones have said the same and nobody has guessed meanwhile: a packet that comes to the right
+//! port with anything wrong about it makes all such addresses forgotten. A forger needs two right guesses in a row
+//! without a wrong one between. docs/performance.md has the odds.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -38,8 +38,8 @@ impl Glue {
 }
 
 impl Cache {
-    /// The same, with a count of guesses that others raise: how often a packet came that is not the reply, to where one was
-    /// awaited, modulo 2^32.
+    /// The same, with a count of guesses that others raise: how often a packet came that is not the reply, to where one
+    /// was awaited, modulo 2^32.
     #[must_use]
     pub fn watched(mut self, guesses: Arc<AtomicU32>) -> Self {
         self.guesses = guesses;

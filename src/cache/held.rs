@@ -250,15 +250,15 @@ impl Cache {
     pub fn plain(&self, key: &AnswerKey<'_>, now: Time, due: Option<Due>) -> Option<Plain> {
         let at = Hashed::new(key.qname_wire, &self.hasher).filed(key.qtype, Store::Sets, 0);
         let mut shard = self.shard(&at).lock();
-        // One look in eight moves it to the front of the order of use: what is used often stays there all the same, and two
-        // threads hardly ever write to the same links.
+        // One look in eight moves it to the front of the order of use: what is used often stays there all the same, and
+        // two threads hardly ever write to the same links.
         let held = if now.micros().is_multiple_of(8) { shard.set(&at) } else { shard.peek_set(&at) };
         held.and_then(|held| held.plain(key.checking_disabled, now, due))
     }
 
-    /// Notes that `set` is the whole answer to the question for it, under `key`, so that no answer need be kept beside it:
-    /// one in the same form is forgotten, and with another DO what is older and would be served stale.
-    /// False when it is not the one that is known; then the answer has to be kept.
+    /// Notes that `set` is the whole answer to the question for it, under `key`, so that no answer need be kept beside
+    /// it: one in the same form is forgotten, and with another DO what is older and would be served stale. False when
+    /// it is not the one that is known; then the answer has to be kept.
     pub fn mark_plain(&self, key: &AnswerKey<'_>, set: &RrSet, secure: bool, now: Time) -> bool {
         let hashed = Hashed::new(key.qname_wire, &self.hasher);
         let at = hashed.filed(key.qtype, Store::Sets, 0);

@@ -3,8 +3,8 @@
 //! So a name is hashed once for all that is asked about it, and all of it lies in one shard. No name is stored or
 //! compared. That is sound because SipHash with a random secret key is a pseudo-random function: whoever does not
 //! know the key can only hit a collision by luck, and with 2^24 entries and 2^44 look-ups the odds of a
-//! single one are about 2^-60. What is added to the hash of one name takes different types to different keys for certain;
-//! of two names it makes a collision neither more nor less likely.
+//! single one are about 2^-60. What is added to the hash of one name takes different types to different keys for
+//! certain; of two names it makes a collision neither more nor less likely.
 
 use std::hash::{Hash, Hasher};
 

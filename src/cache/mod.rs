@@ -1,7 +1,7 @@
 //! What we know, from whom, how surely, and for how long.
 //!
-//! One budget of bytes over all stores: answers ready to send, record sets with rank and source (RFC 2181 §5.4.1), denials (RFC
-//! 2308), delegations as their parents describe them, failures (RFC 9520). The stores are apart by key, so
+//! One budget of bytes over all stores: answers ready to send, record sets with rank and source (RFC 2181 §5.4.1),
+//! denials (RFC 2308), delegations as their parents describe them, failures (RFC 9520). The stores are apart by key, so
 //! that what a child zone says about its own servers can never become a delegation.
 //!
 //! A look-up costs one keyed hash and one lock, which is held only to clone an [`Arc`]. Expired entries stay
@@ -124,8 +124,8 @@ impl Cache {
         self.fresh(&self.answer_key(key), now)
     }
 
-    /// As [`Cache::answer`], also within `over` after the end of its time (RFC 8767), but nothing that only stood in for a
-    /// better answer.
+    /// As [`Cache::answer`], also within `over` after the end of its time (RFC 8767), but nothing that only stood in
+    /// for a better answer.
     #[must_use]
     pub fn stale_answer(&self, key: &AnswerKey<'_>, now: Time, over: Duration) -> Option<Arc<Answer>> {
         let known = self.get::<Answer>(&self.answer_key(key)).and_then(Answer::regular);

@@ -119,8 +119,8 @@ impl Servers {
     #[must_use]
     pub fn state(&self, addr: IpAddr, now: Time) -> ServerState {
         let key = self.key(addr);
-        // Only what is heard of a server, or is not, makes it one of those in use: to look at one that is then not asked
-        // moves nothing in memory.
+        // Only what is heard of a server, or is not, makes it one of those in use: to look at one that is then not
+        // asked moves nothing in memory.
         let state = self.shard(&key).lock().peek(&key).map_or_else(ServerState::default, |record| record.state(now));
         ServerState { first: self.first.patience(), ..state }
     }

@@ -18,8 +18,8 @@ use crate::wire::{Name, RrSet};
 /// 12,000 records with RSA signatures: all of the root and of a few zones under attack.
 pub(super) const SHARE: usize = 8;
 
-/// What an entry takes besides the octets of its names and its set: its place in the map of its zone and its slot in the
-/// order of use, the counters of the `Arc`, and what the allocator adds.
+/// What an entry takes besides the octets of its names and its set: its place in the map of its zone and its slot in
+/// the order of use, the counters of the `Arc`, and what the allocator adds.
 const PER_SPAN: usize = size_of::<Slot>() + size_of::<Place>() + size_of::<Held>() + 192;
 
 /// A zone and what a set in it is about.

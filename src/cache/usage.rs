@@ -60,8 +60,8 @@ impl Default for Usage {
 }
 
 impl Usage {
-    /// An answer that only stands in for a better one until that is tried again: a failure, or what is served stale. Its
-    /// TTLs stay as they are. What it stands in for is kept with it, for the next time.
+    /// An answer that only stands in for a better one until that is tried again: a failure, or what is served stale.
+    /// Its TTLs stay as they are. What it stands in for is kept with it, for the next time.
     #[must_use]
     pub const fn stopgap(behind: Option<Arc<Answer>>) -> Self {
         Self { due_secs: AtomicU32::new(u32::MAX), uses: AtomicU8::new(0), counts_down: false, behind }

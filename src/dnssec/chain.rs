@@ -22,7 +22,8 @@ enum Below {
 impl Judge<'_> {
     /// The deepest zone at or above `name`, as far as zones can be proved; an insecure one ends the descent.
     ///
-    /// RFC 6840 appendix C.2: of nested trust anchors any that leads to proved data will do, the deepest is tried first.
+    /// RFC 6840 appendix C.2: of nested trust anchors any that leads to proved data will do, the deepest is tried
+    /// first.
     pub(super) fn zone_of(&mut self, name: &Name) -> Result<Arc<ZoneTrust>, Halt> {
         let settings = self.settings;
         let mut failed = None;

@@ -128,8 +128,8 @@ impl Ds {
         Self { tag, algorithm, digest_type, digest: digest.into() }
     }
 
-    /// Whether the digest is at least as long as those of its type are. A longer one was not cut short; it fits no key, and
-    /// nothing below it is believed.
+    /// Whether the digest is at least as long as those of its type are. A longer one was not cut short; it fits no key,
+    /// and nothing below it is believed.
     pub(super) fn is_whole(&self) -> bool {
         match self.digest_type {
             // RFC 4034 §5.1.4, RFC 4509 §2.2, RFC 6605 §2.

@@ -6,9 +6,9 @@ use crate::wire::Name;
 use super::memo::Claim;
 use super::nsec3::{self, Hash};
 
-/// The limits of validation, each with the attack that it answers. Each has a row of the lab's zoo that reaches it; what one
-/// question then takes of the processor, all in all and optimised: `validations` 10 ms, `hashes` 4 ms, `iterations` 3 ms,
-/// `keytrap`, `signatures`, `ds` and `keys` 2 ms.
+/// The limits of validation, each with the attack that it answers. Each has a row of the lab's zoo that reaches it;
+/// what one question then takes of the processor, all in all and optimised: `validations` 10 ms, `hashes` 4 ms,
+/// `iterations` 3 ms, `keytrap`, `signatures`, `ds` and `keys` 2 ms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Signatures verified for one client query (KeyTrap, CVE-2023-50387).
@@ -43,12 +43,12 @@ impl Default for Limits {
             keys_per_tag: 2,
             ds_per_zone: 8,
             nsec3_iterations: 50,
-            // A proof takes as many as its closest encloser has labels below the zone, and two more: 34 for the reverse of
-            // an IPv6 address, 3 for nearly all others, however long the name that is asked for (`Chain::around`). All
-            // of them with all iterations are 5,100 rounds of SHA-1: 0.4 ms, 1.0 ms with the longest salt. Those who allow
-            // hundreds pause after each 8, so that other questions have their turn; 8 are 80 µs here, half of one
-            // signature that cannot be divided, and all that one question can hold up the others of its worker is the
-            // 8.5 ms of both limits. So there is no pause.
+            // A proof takes as many as its closest encloser has labels below the zone, and two more: 34 for the reverse
+            // of an IPv6 address, 3 for nearly all others, however long the name that is asked for (`Chain::around`).
+            // All of them with all iterations are 5,100 rounds of SHA-1: 0.4 ms, 1.0 ms with the longest salt. Those
+            // who allow hundreds pause after each 8, so that other questions have their turn; 8 are 80 µs here, half of
+            // one signature that cannot be divided, and all that one question can hold up the others of its worker is
+            // the 8.5 ms of both limits. So there is no pause.
             nsec3_hashes: 100,
         }
     }

@@ -1,9 +1,10 @@
 //! Signatures that were found to hold, so that they are not verified again.
 //!
 //! Whether a signature holds depends on nothing but its octets, and those of the key and of the data: a pure function,
-//! of which this is the memory. The NSEC3 record that covers a thousand unsigned zones below a TLD is verified once and not
-//! a thousand times, and an answer that is concluded from what was proved before (RFC 8198) costs no verification. What is remembered is a digest: whoever wanted a false signature to count would have to find another
-//! input to SHA-256 with the same 256 bits. Failures are not remembered: they are counted against the limits (KeyTrap).
+//! of which this is the memory. The NSEC3 record that covers a thousand unsigned zones below a TLD is verified once and
+//! not a thousand times, and an answer that is concluded from what was proved before (RFC 8198) costs no verification.
+//! What is remembered is a digest: whoever wanted a false signature to count would have to find another input to
+//! SHA-256 with the same 256 bits. Failures are not remembered: they are counted against the limits (KeyTrap).
 
 use std::sync::LazyLock;
 

@@ -162,8 +162,8 @@ pub fn is_expanded(set: &RrSet) -> bool {
     set.sigs.iter().filter_map(rrsig::Rrsig::read).any(|sig| sig.encloser(&set.owner).is_some())
 }
 
-/// Seconds until the first of the signatures over `sets` ends; 0 when one is over. Sets without signatures are made from
-/// others (RFC 6672 §2.2) and do not count.
+/// Seconds until the first of the signatures over `sets` ends; 0 when one is over. Sets without signatures are made
+/// from others (RFC 6672 §2.2) and do not count.
 #[must_use]
 pub fn signed_secs<'s>(sets: impl IntoIterator<Item = &'s RrSet>, now_secs: u32) -> u32 {
     let left = |sig: &[u8]| rrsig::Rrsig::read(sig).map_or(0, |sig| sig.left_secs(now_secs));

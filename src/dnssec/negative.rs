@@ -103,8 +103,9 @@ impl NegativeAnchors {
         }
     }
 
-    /// What is to be looked at now; the next look is due later. RFC 7646 §2: what validates again needs no anchor. That the
-    /// zone's own SOA record does is not enough where the mistake is in another set, so what clients asked for counts too.
+    /// What is to be looked at now; the next look is due later. RFC 7646 §2: what validates again needs no anchor. That
+    /// the zone's own SOA record does is not enough where the mistake is in another set, so what clients asked for
+    /// counts too.
     #[must_use]
     pub fn look(&self, now_secs: u32) -> Look {
         let mut list = self.0.write();

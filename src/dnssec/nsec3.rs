@@ -124,8 +124,8 @@ impl<'a> Chain<'a> {
 
     /// RFC 5155 §8.3: the closest encloser, with the proof that the next closer name does not exist.
     ///
-    /// From the zone down: a name that matches above one that is covered is the closest encloser, as nothing can be below
-    /// what does not exist. So a long name costs no more than what there is of it (CVE-2023-50868).
+    /// From the zone down: a name that matches above one that is covered is the closest encloser, as nothing can be
+    /// below what does not exist. So a long name costs no more than what there is of it (CVE-2023-50868).
     fn around(&self, name: &Name) -> Result<Option<Around<'_, 'a>>, Bogus> {
         if self.records.is_empty() {
             return Ok(None);

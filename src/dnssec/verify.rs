@@ -127,8 +127,8 @@ impl Bench<'_> {
         Verified { key_tag: sig.tag, algorithm: sig.algorithm, ttl_secs, left_secs, encloser }
     }
 
-    /// Whether every one of `anchors` names a key that is there and too short to prove anything. The set is not proved yet:
-    /// an anchor without a key may be one of a long key, which somebody has left out.
+    /// Whether every one of `anchors` names a key that is there and too short to prove anything. The set is not proved
+    /// yet: an anchor without a key may be one of a long key, which somebody has left out.
     pub(super) fn only_weak(&self, zone: &Name, set: &RrSet, anchors: &[Anchor]) -> bool {
         let all: Vec<Key> = set.rdatas.iter().filter_map(Key::read).collect();
         let names_weak = |anchor: &Anchor| {
@@ -306,7 +306,8 @@ mod tests {
         assert!(verify(&other, &zone, key(), 1_440_021_000).is_err());
     }
 
-    /// RFC 4035 §5.2, RFC 6840 §5.2: a DS set with Ed448 alone makes the zone insecure; beside another it is passed over.
+    /// RFC 4035 §5.2, RFC 6840 §5.2: a DS set with Ed448 alone makes the zone insecure; beside another it is passed
+    /// over.
     #[test]
     fn ed448_counts_as_unknown() {
         let ds = |algorithm: u8| [&[1, 2, algorithm, 2][..], &[0; 32]].concat();

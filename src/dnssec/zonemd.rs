@@ -147,8 +147,8 @@ fn hash_of(number: u8) -> Option<(&'static str, &'static digest::Algorithm)> {
     }
 }
 
-/// RFC 8976 §3.3.1: everything in canonical form and order, each record once, but for the ZONEMD set at the apex and the
-/// signatures over it.
+/// RFC 8976 §3.3.1: everything in canonical form and order, each record once, but for the ZONEMD set at the apex and
+/// the signatures over it.
 fn digest_of(apex: &Name, records: &[Record], algorithm: &'static digest::Algorithm) -> digest::Digest {
     let zonemd = RecordType::from(ZONEMD);
     let is_in = |record: &&Record| {

@@ -1,5 +1,6 @@
 //! What is deliberately wrong with signed zones, applied after signing. The two defects that concern the data before
-//! signing (`bogus`) and the parent (`no_key`, `unknown_algorithm`) are made by the signer, as are decoys that it signs.
+//! signing (`bogus`) and the parent (`no_key`, `unknown_algorithm`) are made by the signer, as are decoys that it
+//! signs.
 
 use super::settings::Defect;
 use super::zone::Zone;

@@ -114,7 +114,8 @@ pub(super) enum Defect {
     NoDenial,
     /// The DS at the parent names an algorithm that nobody has defined.
     UnknownAlgorithm,
-    /// Many keys with one tag, many signatures over each set but theirs, and none of them fits (KeyTrap, CVE-2023-50387).
+    /// Many keys with one tag, many signatures over each set but theirs, and none of them fits (KeyTrap,
+    /// CVE-2023-50387).
     KeyTrap {
         /// How many keys share the tag, the real one included.
         keys: u8,

@@ -10,8 +10,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::{ListenSettings, Transport};
 use crate::sys;
 
-/// Datagrams that the kernel may hold for a busy worker, in octets. Without CAP_NET_ADMIN it grants what net.core.rmem_max
-/// allows: commonly 208 KiB, which are less than three hundred queries.
+/// Datagrams that the kernel may hold for a busy worker, in octets. Without CAP_NET_ADMIN it grants what
+/// net.core.rmem_max allows: commonly 208 KiB, which are less than three hundred queries.
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;

@@ -26,17 +26,18 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Pause when the kernel has no room for another answer: the network sends thousands meanwhile.
 const FULL: Duration = Duration::from_millis(1);
 
-/// Batches taken in a row before the other tasks of the worker get their turn: what is known is answered before what has
-/// to be looked up, and two thousand queries take a few milliseconds.
+/// Batches taken in a row before the other tasks of the worker get their turn: what is known is answered before what
+/// has to be looked up, and two thousand queries take a few milliseconds.
 const ROUNDS: usize = 64;
-/// How long a worker may be away from its socket while queries wait to be looked up: what is known is answered that much
-/// later, and what the kernel cannot hold meanwhile is lost. So many walks begin in a turn that turns last this long.
+/// How long a worker may be away from its socket while queries wait to be looked up: what is known is answered that
+/// much later, and what the kernel cannot hold meanwhile is lost. So many walks begin in a turn that turns last this
+/// long.
 const TURN: Duration = Duration::from_millis(2);
 /// Fewest and most walks that begin in one turn.
 const BEGIN: RangeInclusive<usize> = 8..=256;
-/// A worker in which a query has waited so long for its walk to begin has more to look up than it can. New ones that would
-/// have to wait are dropped then, which a client takes for the loss of a packet: newest first, since whoever asked last has
-/// waited least and asks again.
+/// A worker in which a query has waited so long for its walk to begin has more to look up than it can. New ones that
+/// would have to wait are dropped then, which a client takes for the loss of a packet: newest first, since whoever
+/// asked last has waited least and asks again.
 const BEHIND: Duration = Duration::from_millis(20);
 
 /// How often the log has a line about that.
@@ -51,8 +52,8 @@ struct Door {
     work: Notify,
 }
 
-/// What has to be looked up, oldest first: everything is taken from the socket at once, so that what is known does not wait
-/// behind it.
+/// What has to be looked up, oldest first: everything is taken from the socket at once, so that what is known does not
+/// wait behind it.
 struct Queue {
     queries: VecDeque<Queued>,
     /// How many of them begin in one turn.
@@ -144,7 +145,8 @@ impl Queue {
         self.queries.front().is_some_and(|oldest| now - oldest.since > BEHIND)
     }
 
-    /// The queries that begin now. Their number follows from how long the turn before has taken, in which as many began.
+    /// The queries that begin now. Their number follows from how long the turn before has taken, in which as many
+    /// began.
     fn turn(&mut self, now: Instant) -> Drain<'_, Queued> {
         if self.dropped > 0 && self.told.is_none_or(|told| now - told > TELL) {
             tracing::warn!("dropped {} queries: more came than may wait or can be looked up in time", self.dropped);
@@ -188,8 +190,8 @@ impl Door {
         }
     }
 
-    /// Fills the batch with datagrams, waiting for the first one if `patient`. `eager` looks for them before it asks the
-    /// runtime, which under load has them ten times cheaper.
+    /// Fills the batch with datagrams, waiting for the first one if `patient`. `eager` looks for them before it asks
+    /// the runtime, which under load has them ten times cheaper.
     async fn receive(&self, batch: &mut Batch, eager: bool, patient: bool) -> usize {
         if eager && let Ok(count) = self.socket.try_io(Interest::READABLE, |socket| batch.receive(socket.as_fd())) {
             return count;

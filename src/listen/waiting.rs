@@ -63,7 +63,8 @@ impl Waiting {
         }
     }
 
-    /// A place for a query of `client` that came `now`, unless that has too many already or all places are taken for good.
+    /// A place for a query of `client` that came `now`, unless that has too many already or all places are taken for
+    /// good.
     pub(super) fn place(self: &Rc<Self>, client: IpAddr, now: Instant) -> Option<Place> {
         let client = client_key(client);
         let mut state = self.state.borrow_mut();

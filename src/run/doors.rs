@@ -57,8 +57,8 @@ impl Front {
         Listening { dns: self.dns.addresses(), http, https, web: None, web_unusual: None }
     }
 
-    /// Waits until the program is to stop; meanwhile this thread does what nobody asks for, and reads the settings again
-    /// by `load` when that is wished.
+    /// Waits until the program is to stop; meanwhile this thread does what nobody asks for, and reads the settings
+    /// again by `load` when that is wished.
     pub(super) async fn wait(&mut self, signals: &mut Signals, load: impl Fn() -> Result<Settings, ConfigError>) {
         notify::tell(notify::READY);
         loop {

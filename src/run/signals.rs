@@ -34,9 +34,9 @@ impl Signals {
 
     /// Waits for the next one.
     ///
-    /// SIGHUP has two meanings. Service managers and operators send it to have the configuration read again, as to every
-    /// daemon of the field, and none of them expects an end. A terminal that is closed sends it to whatever runs there,
-    /// which nobody would see any more. So it is an end only when there was a terminal and is none now.
+    /// SIGHUP has two meanings. Service managers and operators send it to have the configuration read again, as to
+    /// every daemon of the field, and none of them expects an end. A terminal that is closed sends it to whatever runs
+    /// there, which nobody would see any more. So it is an end only when there was a terminal and is none now.
     pub(super) async fn next(&mut self) -> Wish {
         tokio::select! {
             _ = self.interrupt.recv() => Wish::Stop,

@@ -1,7 +1,7 @@
 //! What the resolver has done since it began, in numbers.
 //!
-//! Each thread counts for itself, in a place that no other thread writes to, so that counting costs next to nothing; whoever
-//! wants to know adds them up.
+//! Each thread counts for itself, in a place that no other thread writes to, so that counting costs next to nothing;
+//! whoever wants to know adds them up.
 
 use std::cell::Cell;
 use std::net::IpAddr;

@@ -24,8 +24,8 @@ pub(super) struct Flights {
     hasher: SipHasher13,
 }
 
-/// What one walk answers: those who check for themselves (CD) have a walk of their own, so that nothing unproved gets to
-/// the others (RFC 4035 §3.2.2).
+/// What one walk answers: those who check for themselves (CD) have a walk of their own, so that nothing unproved gets
+/// to the others (RFC 4035 §3.2.2).
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) question: Question,

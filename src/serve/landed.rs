@@ -217,7 +217,8 @@ impl Resolver {
             return Ready::Written(fresh);
         }
         let recheck_secs = self.0.settings.stale.map_or(0, |settings| settings.recheck_secs);
-        // Also for what is bogus now: whoever can forge an answer can as well hold it back, and then the old one is served.
+        // Also for what is bogus now: whoever can forge an answer can as well hold it back, and then the old one is
+        // served.
         if let Some(mut stand_in) = self.0.stand_in(question, form) {
             let again_secs = recheck_secs.into();
             let why = if landed.is_bogus() { StaleWhy::Bogus { again_secs } } else { StaleWhy::Failed { again_secs } };

@@ -1,7 +1,7 @@
 //! What was told, the newest first, until its memory is used up.
 //!
-//! Whoever asks why an answer is as it is wants to know how *that* answer was found, not how it would be found now. So the
-//! events of each walk are kept as they are, and become text only when somebody reads them.
+//! Whoever asks why an answer is as it is wants to know how *that* answer was found, not how it would be found now. So
+//! the events of each walk are kept as they are, and become text only when somebody reads them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,8 +17,8 @@ use crate::wire::Question;
 /// Bits of an [`Id`]: too many to guess, few enough to be read out on the telephone.
 const ID_BITS: u32 = 48;
 
-/// The name of something that was told: twelve hexadecimal digits, drawn at random, so that whoever was not given it does
-/// not find it, and a link from before a restart leads nowhere instead of elsewhere.
+/// The name of something that was told: twelve hexadecimal digits, drawn at random, so that whoever was not given it
+/// does not find it, and a link from before a restart leads nowhere instead of elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id(u64);
 
@@ -171,7 +171,8 @@ pub struct Walked {
 }
 
 impl Walked {
-    /// Whether it answers `question`, and not only for those who check for themselves or for those who watch a cold walk.
+    /// Whether it answers `question`, and not only for those who check for themselves or for those who watch a cold
+    /// walk.
     #[must_use]
     pub fn answers(&self, question: &Question) -> bool {
         !self.unchecked

@@ -14,8 +14,8 @@ pub struct Entry {
     pub at_us: u64,
     /// The goal for which it happened.
     pub goal: GoalId,
-    /// What happened. `text` is the same in words, `tone` is the kind of news: `heading`, `asked`, `good`, `cache`, `odd` or
-    /// `bad`.
+    /// What happened. `text` is the same in words, `tone` is the kind of news: `heading`, `asked`, `good`, `cache`,
+    /// `odd` or `bad`.
     #[serde(flatten, serialize_with = "in_words")]
     pub event: Event,
 }

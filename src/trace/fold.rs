@@ -1,4 +1,5 @@
-//! The order in which steps are read: what was dropped from a reply stands below the reply, in one line for each reason.
+//! The order in which steps are read: what was dropped from a reply stands below the reply, in one line for each
+//! reason.
 
 use std::collections::HashMap;
 

@@ -78,7 +78,8 @@ impl Limit {
         Self::Nsec3Hashes,
     ];
 
-    /// What is counted, in words that follow the number; and the key of the configuration that sets it, unless it is fixed.
+    /// What is counted, in words that follow the number; and the key of the configuration that sets it, unless it is
+    /// fixed.
     fn words(self) -> (&'static str, Option<&'static str>) {
         let (what, key) = match self {
             Self::Queries => ("queries for one question", "queries"),

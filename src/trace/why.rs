@@ -424,7 +424,8 @@ pub enum Wrong {
     NotRecursive,
     /// Neither an answer nor a referral nor a denial.
     Empty,
-    /// A denial of the type, or without authority of the name, that lacks the SOA record which belongs to it (RFC 2308 §2).
+    /// A denial of the type, or without authority of the name, that lacks the SOA record which belongs to it (RFC 2308
+    /// §2).
     Bare,
     /// The answer was there, but damaged or beyond the limits.
     Unusable,

@@ -63,7 +63,8 @@ impl AnchorKeeper {
         for nth in 0..self.all.len() {
             let zone = self.all[nth].zone().clone();
             let asked = Question::new(zone.clone(), RecordType::DNSKEY);
-            // From nothing, as only a new set tells news, and unchecked: a set that no trusted key signs may still revoke one.
+            // From nothing, as only a new set tells news, and unchecked: a set that no trusted key signs may still
+            // revoke one.
             let (outcome, _) = walk_unchecked(asked, &world.forgotten()).await;
             let Some(set) = outcome.answer.iter().find(|set| set.owner == zone && set.rtype == RecordType::DNSKEY)
             else {

@@ -1,7 +1,7 @@
 //! A zone as its servers hand it over: its SOA record first, and all of it (AXFR, RFC 5936) where that has news.
 //!
-//! Changes alone (IXFR, RFC 1995) are not asked for: the digest of the zone is over all of it, so all of it would have to be
-//! kept as records beside what answers are made from, to save a megabyte or two twice a day.
+//! Changes alone (IXFR, RFC 1995) are not asked for: the digest of the zone is over all of it, so all of it would have
+//! to be kept as records beside what answers are made from, to save a megabyte or two twice a day.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,6 +1,6 @@
 //! What the resolver does although nobody asks: it follows the keys of its trust anchors (RFC 5011) and tells their
-//! zones which keys it trusts (RFC 8145), lifts negative trust anchors that are not needed any more (RFC 7646), and keeps a
-//! copy of the root (RFC 8806).
+//! zones which keys it trusts (RFC 8145), lifts negative trust anchors that are not needed any more (RFC 7646), and
+//! keeps a copy of the root (RFC 8806).
 
 mod anchors;
 mod axfr;

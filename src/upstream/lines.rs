@@ -3,9 +3,9 @@
 //!
 //! A line belongs to one server: what another server sees of our ports says nothing about it. It carries one query at
 //! a time, and is closed at the first packet that is not the reply, so that whoever guesses its port has one guess at
-//! the id. docs/performance.md has the odds. Each thread has its own lines and one event queue for all of them; one task
-//! waits for that queue, keeps the only timer, and sends what the walks of one round have to ask in one go: a server
-//! nearby is woken once for all of it.
+//! the id. docs/performance.md has the odds. Each thread has its own lines and one event queue for all of them; one
+//! task waits for that queue, keeps the only timer, and sends what the walks of one round have to ask in one go: a
+//! server nearby is woken once for all of it.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -33,15 +33,15 @@ const LIFE: Duration = Duration::from_secs(5);
 const MOST_USES: u32 = 256;
 /// Most lines that wait for their next query, in each thread: each holds a descriptor.
 const MOST_IDLE: usize = 2048;
-/// Servers of which it is remembered that they were asked a moment ago; a power of two. A line to a server that is asked
-/// once is not worth its place.
+/// Servers of which it is remembered that they were asked a moment ago; a power of two. A line to a server that is
+/// asked once is not worth its place.
 const REGULARS: usize = 8192;
 /// How often it is looked whether somebody has waited long enough, and a line has become too old.
 const TICK: Duration = Duration::from_millis(50);
 /// Events taken at once.
 const EVENTS: usize = 256;
-/// Sockets that are closed in one go, besides one for each query that leaves. That takes the kernel some microseconds each,
-/// for which replies would have to wait: what a busy moment has opened is over all at once.
+/// Sockets that are closed in one go, besides one for each query that leaves. That takes the kernel some microseconds
+/// each, for which replies would have to wait: what a busy moment has opened is over all at once.
 const CLOSED_AT_ONCE: usize = 16;
 
 thread_local! {

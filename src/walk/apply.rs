@@ -157,9 +157,10 @@ impl Walk {
         }
     }
 
-    /// Whether a denial of a DS set is that of the zone below, which knows nothing of it (RFC 4035 §3.1.4.1): it has the
-    /// SOA record of the very name. That is so where a server has a zone and the one two steps above, but not the one
-    /// between them, as the servers of the root have root-servers.net. The one between is then looked for label by label.
+    /// Whether a denial of a DS set is that of the zone below, which knows nothing of it (RFC 4035 §3.1.4.1): it has
+    /// the SOA record of the very name. That is so where a server has a zone and the one two steps above, but not the
+    /// one between them, as the servers of the root have root-servers.net. The one between is then looked for label by
+    /// label.
     fn is_childs_word(&mut self, pending: &Pending, clean: &Clean) -> bool {
         let Question { name, qtype, .. } = &pending.question;
         let of_child = *qtype == RecordType::DS && clean.soa.as_ref().is_some_and(|soa| soa.owner == *name);

@@ -194,8 +194,9 @@ impl Walk {
         turn.ready.push(id);
     }
 
-    /// Whether the servers of `zone` have been shown all of the name that is asked for a proof: to show it to them label by
-    /// label hides nothing, and for each label of an unsigned name costs as many questions as there are labels above.
+    /// Whether the servers of `zone` have been shown all of the name that is asked for a proof: to show it to them
+    /// label by label hides nothing, and for each label of an unsigned name costs as many questions as there are labels
+    /// above.
     fn have_seen(&self, id: GoalId, zone: &Name) -> bool {
         let goal = &self.goals[id.0 as usize];
         let shown = |(name, source): &(Name, Source)| {

@@ -21,9 +21,9 @@ pub(super) struct Doubted {
 }
 
 impl Walk {
-    /// Asks for what came along behind an alias, and is bogus, by its own name; false when it did not come so. Servers need
-    /// not send all that belongs to it (RFC 2181 §5.4.1: only the alias is the answer). Done once, from then on each alias
-    /// takes a question.
+    /// Asks for what came along behind an alias, and is bogus, by its own name; false when it did not come so. Servers
+    /// need not send all that belongs to it (RFC 2181 §5.4.1: only the alias is the answer). Done once, from then on
+    /// each alias takes a question.
     pub(super) fn ask_by_name(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
         let client = &self.goals[0];
         let came_along = |name: &Name| {

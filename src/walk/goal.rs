@@ -359,8 +359,9 @@ impl AtZone {
         tried.is_some_and(|tried| tried.out || tried.times >= if tried.rested { 1 } else { most })
     }
 
-    /// A server that stayed silent over UDP and was not asked over TCP, of those that `may_be` asked: after three tries a server counts as
-    /// unresponsive over that transport only (RFC 9520 §3.1), and TCP repeats by itself what gets lost.
+    /// A server that stayed silent over UDP and was not asked over TCP, of those that `may_be` asked: after three tries
+    /// a server counts as unresponsive over that transport only (RFC 9520 §3.1), and TCP repeats by itself what gets
+    /// lost.
     pub(super) fn silent_over_udp(&self, may_be: impl Fn(&ServerAt) -> bool) -> Option<ServerAt> {
         let silent =
             |tried: &&Tried| tried.times > 0 && !tried.over_tcp && !tried.out && !tried.rested && may_be(&tried.server);
@@ -368,8 +369,8 @@ impl AtZone {
         silent.map(|tried| tried.server.clone())
     }
 
-    /// Whether it makes sense to mix the case of a question: a server that loses it, and did not do TCP when it was asked for
-    /// that reason, is asked as others are who mix nothing.
+    /// Whether it makes sense to mix the case of a question: a server that loses it, and did not do TCP when it was
+    /// asked for that reason, is asked as others are who mix nothing.
     pub(super) fn keeps_case(&mut self, server: &ServerAt) -> bool {
         !self.tried(server).loses_case
     }

@@ -134,8 +134,9 @@ impl Walk {
         (clean, verdict, dropped)
     }
 
-    /// Whether a reply may be read on behind an alias: it is so hard to forge, or will be proved, that asking again would
-    /// show nothing (RFC 5452 §4). Else a single packet that gets through for some name would speak for another one.
+    /// Whether a reply may be read on behind an alias: it is so hard to forge, or will be proved, that asking again
+    /// would show nothing (RFC 5452 §4). Else a single packet that gets through for some name would speak for another
+    /// one.
     fn is_trusted(&mut self, pending: &Pending, turn: &Turn<'_, '_>) -> bool {
         let case = turn.around.settings.case_randomisation;
         let letters = pending.question.name.wire().iter().filter(|octet| octet.is_ascii_alphabetic()).count();

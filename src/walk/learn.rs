@@ -99,8 +99,8 @@ impl Walk {
         }
     }
 
-    /// Ends the look-up of a server's address when the referral to its zone has it as glue: it was about to be asked at that
-    /// very address where it is. A round trip less, and no less sure than what it would be asked for.
+    /// Ends the look-up of a server's address when the referral to its zone has it as glue: it was about to be asked at
+    /// that very address where it is. A round trip less, and no less sure than what it would be asked for.
     fn take_address(&mut self, id: GoalId, cut: &Delegation, turn: &mut Turn<'_, '_>) -> bool {
         let goal = self.goal(id);
         let question = goal.question.clone();

@@ -42,8 +42,8 @@ pub struct Limits {
     pub minimise_count: u32,
     /// How many of those add a single label.
     pub minimise_one_label: u32,
-    /// Servers that are not asked again because what they said was bogus, and in whose place others are (each costs what
-    /// the question has cost so far).
+    /// Servers that are not asked again because what they said was bogus, and in whose place others are (each costs
+    /// what the question has cost so far).
     pub bogus_retries: u32,
     /// What may stand in a reply.
     pub sets: SetLimits,

@@ -351,7 +351,8 @@ fn statements<'s>(
     all
 }
 
-/// Which of the sets that came before is the DNAME from which this CNAME was made (RFC 6672 §5.3.1): that one is signed.
+/// Which of the sets that came before is the DNAME from which this CNAME was made (RFC 6672 §5.3.1): that one is
+/// signed.
 fn maker(cname: &RrSet, before: &[RrSet]) -> Option<usize> {
     let makes = |dname: &RrSet| {
         let below = dname.rtype == RecordType::DNAME && cname.owner.is_below(&dname.owner);

@@ -1,5 +1,5 @@
-//! What is left when no server of a zone has given an answer that could be used: other ways to ask them, and replies with a
-//! fault for want of a better one.
+//! What is left when no server of a zone has given an answer that could be used: other ways to ask them, and replies
+//! with a fault for want of a better one.
 
 use crate::cache::Support;
 use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, ServerAt, Transport, Unreachable, Wrong};
@@ -8,8 +8,8 @@ use super::goal::{AtZone, How, LastResort, Pending};
 use super::outcome::Failure;
 use super::{Turn, Walk};
 
-/// Servers of a zone that get a second chance after SERVFAIL: enough for a moment's trouble, and where a zone is broken for
-/// good every client's question costs its servers so many more packets.
+/// Servers of a zone that get a second chance after SERVFAIL: enough for a moment's trouble, and where a zone is broken
+/// for good every client's question costs its servers so many more packets.
 const SECOND_CHANCES: usize = 3;
 /// Servers that are asked over TCP at once when all were silent over UDP.
 const TCP_AT_ONCE: usize = 3;
@@ -23,16 +23,17 @@ impl Walk {
     }
 
     /// Asks a server that answered SERVFAIL once more; false if there is none. That may be a moment's trouble (RFC 9520
-    /// §3.1 leaves up to three tries), unlike REFUSED, which says that it does not serve the zone; of a forwarder it is the
-    /// result of all that it has tried.
+    /// §3.1 leaves up to three tries), unlike REFUSED, which says that it does not serve the zone; of a forwarder it is
+    /// the result of all that it has tried.
     fn ask_failed(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let forwarded = self.goal(id).is_forwarded();
         let forgiven = !forwarded && self.goal(id).at().is_some_and(|at| at.forgive(SECOND_CHANCES));
         forgiven && self.ask_best(id, |_| true, turn).is_some()
     }
 
-    /// Asks servers that were silent over UDP once more, over TCP; false if there is none. Several at once: where all are
-    /// dead nobody waits for one after the other, and where packets get lost the first connection that stands counts.
+    /// Asks servers that were silent over UDP once more, over TCP; false if there is none. Several at once: where all
+    /// are dead nobody waits for one after the other, and where packets get lost the first connection that stands
+    /// counts.
     fn ask_silent(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let mut asked = 0;
         while asked < TCP_AT_ONCE {
@@ -50,8 +51,8 @@ impl Walk {
         asked > 0
     }
 
-    /// Asks a server that has complained of a query with EDNS, in a reply with EDNS, without; false if there is none. Some
-    /// that do not know it send all of the query back (RFC 8906 §8.2.1); in a signed zone there is none of them.
+    /// Asks a server that has complained of a query with EDNS, in a reply with EDNS, without; false if there is none.
+    /// Some that do not know it send all of the query back (RFC 8906 §8.2.1); in a signed zone there is none of them.
     fn ask_plainly(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         if self.validates(turn) && self.is_signed(id, turn) {
             return false;

@@ -1,5 +1,5 @@
-//! Zones whose servers the operator names: forward zones, where somebody else does the looking up, and stub zones, whose
-//! authoritative servers are known beforehand.
+//! Zones whose servers the operator names: forward zones, where somebody else does the looking up, and stub zones,
+//! whose authoritative servers are known beforehand.
 //!
 //! The deepest such zone above a name decides. A forwarder gets every question at or below its zone. The servers of a
 //! stub zone stand in for its delegation, and what they delegate further is followed as anywhere else.

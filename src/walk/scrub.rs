@@ -93,8 +93,8 @@ pub struct Dropped {
     pub why: DropWhy,
 }
 
-/// Takes from `reply` what the servers of `zone` may say about `asked`. Where an alias leads inside the zone the reply is
-/// read on, as far as `may_follow` says that these servers are the ones to ask about that name.
+/// Takes from `reply` what the servers of `zone` may say about `asked`. Where an alias leads inside the zone the reply
+/// is read on, as far as `may_follow` says that these servers are the ones to ask about that name.
 #[must_use]
 pub fn reply(
     zone: &Name,

@@ -1,6 +1,6 @@
-//! Which keys are trusted here, for those who roll them over: the root key sentinel (RFC 8509), a name that resolves for
-//! those who trust a key of the root, or for those who do not, whoever signs the zone that it is in; and the tags of
-//! trusted keys in questions for the keys of their zone (RFC 8145 §4).
+//! Which keys are trusted here, for those who roll them over: the root key sentinel (RFC 8509), a name that resolves
+//! for those who trust a key of the root, or for those who do not, whoever signs the zone that it is in; and the tags
+//! of trusted keys in questions for the keys of their zone (RFC 8145 §4).
 
 use crate::dnssec;
 use crate::trace::Event;
@@ -25,7 +25,8 @@ fn asked(question: &Question) -> Option<(u16, bool)> {
     Some((tag, wanted))
 }
 
-/// RFC 8145 §4.2: the option that goes with a question for the keys of a zone that has trust anchors, and with no other.
+/// RFC 8145 §4.2: the option that goes with a question for the keys of a zone that has trust anchors, and with no
+/// other.
 fn key_tags(proofs: &dnssec::Settings, question: &Question) -> Option<EdnsOption> {
     if !proofs.key_tag_option || question.qtype != RecordType::DNSKEY {
         return None;

@@ -99,8 +99,8 @@ fn why_in_band(candidate: &Candidate<'_>, band: usize) -> ChoiceWhy {
     }
 }
 
-/// All addresses of one server of a zone, gathered in `room` if need be: its glue, or what is known of its name, or what
-/// referrals to other zones agree on; when none of them answers, what the zone of its name was delegated with.
+/// All addresses of one server of a zone, gathered in `room` if need be: its glue, or what is known of its name, or
+/// what referrals to other zones agree on; when none of them answers, what the zone of its name was delegated with.
 pub(super) fn addresses<'a>(
     server: &'a NameServer,
     at: &AtZone,

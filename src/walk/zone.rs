@@ -25,8 +25,8 @@ const LISTEN_ON: Duration = Duration::from_millis(1200);
 const TCP_LEAST: Duration = Duration::from_millis(1000);
 /// The least patience with a forwarder: it may have to ask several servers itself, and then be as slow as all of them.
 const FORWARD_LEAST: Duration = Duration::from_millis(1500);
-/// Packets that are almost the reply, after which it is not waited for any more but asked for over TCP: in a flood of guesses
-/// the socket has no room for it.
+/// Packets that are almost the reply, after which it is not waited for any more but asked for over TCP: in a flood of
+/// guesses the socket has no room for it.
 const MOST_GUESSES: usize = 16;
 /// The longest patience over TCP.
 const TCP_MOST: Duration = Duration::from_secs(3);
@@ -75,8 +75,8 @@ impl Walk {
         }
     }
 
-    /// Asks the best server that may still be asked, of those that `fit`; says how often that was tried before, and nothing
-    /// if there is none.
+    /// Asks the best server that may still be asked, of those that `fit`; says how often that was tried before, and
+    /// nothing if there is none.
     pub(super) fn ask_best(
         &mut self,
         id: GoalId,

@@ -52,8 +52,8 @@ impl<'a> Cursor<'a> {
         Ok(Self { message, at: self.at })
     }
 
-    /// A name, which may be compressed. `hops` is how many pointers may still be followed in this message, each of which
-    /// is taken from it.
+    /// A name, which may be compressed. `hops` is how many pointers may still be followed in this message, each of
+    /// which is taken from it.
     ///
     /// When the name is bad but its end is known, the cursor stands behind it, so that the record can be
     /// passed over; else it stands where it stood, and [`Cursor::skip_name`] would fail as well.

@@ -1,5 +1,5 @@
-//! Answers of one record set under the very name that was asked: written anew for every client, which takes no longer than
-//! to copy and patch one, and needs nothing but the set.
+//! Answers of one record set under the very name that was asked: written anew for every client, which takes no longer
+//! than to copy and patch one, and needs nothing but the set.
 
 use super::edns::BARE_OPT;
 use super::template::{Extras, Opt};
@@ -20,8 +20,8 @@ pub struct PlainAnswer<'a> {
 }
 
 impl PlainAnswer<'_> {
-    /// Whether the answer fits into every response, the smallest included (RFC 1035 §4.2.1), so that it never needs to be
-    /// cut.
+    /// Whether the answer fits into every response, the smallest included (RFC 1035 §4.2.1), so that it never needs to
+    /// be cut.
     #[must_use]
     pub fn fits(set: &RrSet) -> bool {
         let records = set.rdatas.len() + set.sigs.len();
@@ -29,8 +29,8 @@ impl PlainAnswer<'_> {
         HEADER + set.owner.wire().len() + 4 + octets <= 512 - BARE_OPT
     }
 
-    /// Appends the response to `query` to `out`, which has at most `limit` octets if that is no less than 512. Allocates
-    /// nothing if `out` has room. RD and CD are copied from the query, and the question octet for octet.
+    /// Appends the response to `query` to `out`, which has at most `limit` octets if that is no less than 512.
+    /// Allocates nothing if `out` has room. RD and CD are copied from the query, and the question octet for octet.
     pub fn respond(&self, query: &QueryView<'_>, extras: &Extras<'_>, limit: usize, out: &mut Vec<u8>) {
         let start = out.len();
         let flags = Flags(Flags::default().with_qr(true).with_ra(true).0 | query.flags().response().0);

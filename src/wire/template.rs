@@ -62,7 +62,8 @@ pub struct Extras<'a> {
 
 impl Template {
     /// Writes an answer; signatures follow each set, and proofs of absence stand in authority, iff `dnssec_ok`. Sets
-    /// that do not fit into 65535 octets are left out, and every response has TC set if they were part of answer or authority.
+    /// that do not fit into 65535 octets are left out, and every response has TC set if they were part of answer or
+    /// authority.
     #[must_use]
     pub fn build(question: &Question, rcode: ResponseCode, sections: &Sections<'_>, dnssec_ok: bool) -> Self {
         let mut wire = Vec::with_capacity(512);

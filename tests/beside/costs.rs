@@ -89,8 +89,8 @@ fn line(who: &str, cost: &Cost) -> String {
     format!("  {who:8} {packets:5} packets {bytes:7} octets {cpu:9.1?} CPU {time:9.1?}  {said}")
 }
 
-/// Asks both, and holds what this program pays against its limits. `packets_each` is how many packets servers send in the
-/// place of one.
+/// Asks both, and holds what this program pays against its limits. `packets_each` is how many packets servers send in
+/// the place of one.
 fn pay(servers: &Servers, top: &str, name: &str, what: &str, question: &Question, packets_each: u64) {
     println!("{name}: {what}");
     let (limits, resolver) = (Limits::default(), servers.ours());
@@ -111,8 +111,8 @@ fn pay(servers: &Servers, top: &str, name: &str, what: &str, question: &Question
     // The last message may be the largest there is; then nobody is asked any more.
     let most_received = u64::try_from(limits.bytes).unwrap() + 65_535;
     assert!(received <= most_received, "{name}: {received} octets of replies");
-    // Each question is a packet and so is its reply; one over TCP takes about ten with those of the connection, and more
-    // when the reply is long.
+    // Each question is a packet and so is its reply; one over TCP takes about ten with those of the connection, and
+    // more when the reply is long.
     let most_packets = asked * (10 + packets_each) + received / 500;
     assert!(here.packets <= most_packets, "{name}: {} packets", here.packets);
     // Questions are small, and so are the heads of packets, and what the one who asks gets.

@@ -15,7 +15,8 @@ pub(crate) const FIGURES: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 
 /// Unbound tries for longer than half a minute where nobody answers.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// As clients do, the question is repeated meanwhile: what comes too late is not sent, on a machine with too much to do.
+/// As clients do, the question is repeated meanwhile: what comes too late is not sent, on a machine with too much to
+/// do.
 const TRIES: u32 = 6;
 
 /// A program that ends with the test.

@@ -65,8 +65,8 @@ fn an_unsigned_cut_has_ns_and_neither_ds_nor_soa() {
     }
 }
 
-/// RFC 6840 §4.1, RFC 6672 §5.3.4.1: of what lies below a cut or a DNAME its record says nothing, and at a cut it says of the
-/// DS set alone.
+/// RFC 6840 §4.1, RFC 6672 §5.3.4.1: of what lies below a cut or a DNAME its record says nothing, and at a cut it says
+/// of the DS set alone.
 #[test]
 fn a_zone_ends_at_its_cuts() {
     let (signer, zone) = zone("z.");
@@ -90,8 +90,8 @@ fn a_zone_ends_at_its_cuts() {
     }
 }
 
-/// RFC 4035 §5.4, RFC 5155 §8.4 to §8.7: a denial needs every one of its parts, an alias is no lack of data, and a record that
-/// a wildcard has made is no part of any.
+/// RFC 4035 §5.4, RFC 5155 §8.4 to §8.7: a denial needs every one of its parts, an alias is no lack of data, and a
+/// record that a wildcard has made is no part of any.
 #[test]
 fn denials_need_all_their_parts() {
     let (signer, zone) = zone("z.");
@@ -121,8 +121,9 @@ fn denials_need_all_their_parts() {
     }
 }
 
-/// A zone speaks of itself: an NSEC record that leads out of it (CVE-2026-13321) or backwards, an NSEC3 record that does not
-/// stand right below it (CVE-2026-10723), and a DS set that a wildcard has made show nothing, whoever has signed them.
+/// A zone speaks of itself: an NSEC record that leads out of it (CVE-2026-13321) or backwards, an NSEC3 record that
+/// does not stand right below it (CVE-2026-10723), and a DS set that a wildcard has made show nothing, whoever has
+/// signed them.
 #[test]
 fn records_out_of_place_show_nothing() {
     let (signer, zone) = zone("z.");

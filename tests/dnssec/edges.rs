@@ -217,8 +217,8 @@ fn the_longest_names() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// RFC 4034 §3.1.5, RFC 1982: times are compared as on a circle of 2^32 seconds, so that a signature holds in its time
-    /// and an hour, or a tenth of its life, around it, wherever on the circle that is.
+    /// RFC 4034 §3.1.5, RFC 1982: times are compared as on a circle of 2^32 seconds, so that a signature holds in its
+    /// time and an hour, or a tenth of its life, around it, wherever on the circle that is.
     #[test]
     fn times_are_on_a_circle(
         inception in prop_oneof![any::<u32>(), u32::MAX - 5000..=u32::MAX, 0..5000_u32],
@@ -251,7 +251,8 @@ proptest! {
         }
     }
 
-    /// Names of any octets: NSEC records prove of each that it is not there, in the order of RFC 4034 §6.1 and in no other.
+    /// Names of any octets: NSEC records prove of each that it is not there, in the order of RFC 4034 §6.1 and in no
+    /// other.
     #[test]
     fn any_octets_have_their_order(labels in proptest::collection::vec(any_label(), 3)) {
         let (signer, zone) = zone("z.");

@@ -23,8 +23,8 @@ fn p256(zone: &str) -> Signer {
     Signer { zone: name(zone), now_secs: NOW_UNIX_SECS, dnskey, pair: Pair::Ecdsa(pair) }
 }
 
-/// Somebody with an RSA key whose private half is one: the message is the signature, and so is anything that is the same
-/// number. No such key proves anything.
+/// Somebody with an RSA key whose private half is one: the message is the signature, and so is anything that is the
+/// same number. No such key proves anything.
 fn rsa_of_one(zone: &str, octets: usize, exponent: &[u8]) -> Signer {
     let modulus = vec![0xff; octets];
     let dnskey = [&[1, 1, 3, 8, u8::try_from(exponent.len()).unwrap()][..], exponent, &modulus].concat();
@@ -131,8 +131,8 @@ fn damageable(signer: &Signer) -> Signer {
     if signer.dnskey[3] == 13 { p256("z.") } else { Signer::new("z.", NOW_UNIX_SECS) }
 }
 
-/// RFC 3110 §2, RFC 5702 §2.1: an exponent of one or of nothing makes everybody a signer, a modulus of nothing is none, and
-/// what is longer than 4096 bits is not computed.
+/// RFC 3110 §2, RFC 5702 §2.1: an exponent of one or of nothing makes everybody a signer, a modulus of nothing is none,
+/// and what is longer than 4096 bits is not computed.
 #[test]
 fn rsa_keys_at_the_edges() {
     for octets in [0, 1, 63, 64, 128, 256, 512, 513, 1000] {
@@ -150,8 +150,8 @@ fn rsa_keys_at_the_edges() {
     }
 }
 
-/// A zone counts as unsigned for keys that are too short only when all that its parent names are: whoever leaves the long one
-/// out of the key set, which nobody has proved yet, must not get that far (RFC 4035 §2.4, §5.2).
+/// A zone counts as unsigned for keys that are too short only when all that its parent names are: whoever leaves the
+/// long one out of the key set, which nobody has proved yet, must not get that far (RFC 4035 §2.4, §5.2).
 #[test]
 fn a_long_key_that_was_left_out_does_not_make_a_zone_unsigned() {
     let (short, long) = (rsa_of_one("z.", 64, &[3]), Signer::new("z.", NOW_UNIX_SECS));
@@ -174,8 +174,8 @@ fn a_long_key_that_was_left_out_does_not_make_a_zone_unsigned() {
     assert!(matches!(judged(&many, &forged), Verdict::Bogus(_)));
 }
 
-/// RFC 5155 §7.1, erratum 3441: of an unsigned cut in an opt-out span the empty names above it have no record either, and
-/// some servers prove nothing about those. What came with the referral to the cut shows all of it.
+/// RFC 5155 §7.1, erratum 3441: of an unsigned cut in an opt-out span the empty names above it have no record either,
+/// and some servers prove nothing about those. What came with the referral to the cut shows all of it.
 #[test]
 fn an_unsigned_cut_below_an_empty_name_without_record() {
     const OPT_OUT: Kind = Kind { flags: 1, ..PLAIN };
@@ -208,8 +208,8 @@ fn an_unsigned_cut_below_an_empty_name_without_record() {
     assert!(matches!(judged(Some(&out)), Verdict::Bogus(_)), "made from a wildcard");
 }
 
-/// RFC 5155 §8.6, §8.9: the DS set of a name in an opt-out span is not there, and whether the name is delegated cannot be
-/// told; outside of such a span it is the parent's to say, and the child says nothing.
+/// RFC 5155 §8.6, §8.9: the DS set of a name in an opt-out span is not there, and whether the name is delegated cannot
+/// be told; outside of such a span it is the parent's to say, and the child says nothing.
 #[test]
 fn ds_sets_under_opt_out() {
     const OPT_OUT: Kind = Kind { flags: 1, ..PLAIN };

@@ -1,5 +1,5 @@
-//! What a trace must show of validation: for a secure answer every DS set, key set and signature from a trust anchor down,
-//! for an insecure one the proof that nothing need be proved.
+//! What a trace must show of validation: for a secure answer every DS set, key set and signature from a trust anchor
+//! down, for an insecure one the proof that nothing need be proved.
 
 use rootwalk::lab::{Sample, ZooEntry};
 use rootwalk::trace::{Event, Insecure, Judged, Proof, Trace};

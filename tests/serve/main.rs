@@ -39,7 +39,8 @@ fn off() -> rootwalk::config::Minimisation {
 }
 
 /// RFC 1034 §3.7.1: "Since a particular name server may not know all of the classes available in the domain system, it
-/// can never know if it is authoritative for all classes. Hence responses to QCLASS=* queries can never be authoritative."
+/// can never know if it is authoritative for all classes. Hence responses to QCLASS=* queries can never be
+/// authoritative."
 #[test]
 fn any_class_is_answered_from_the_one_that_is_looked_up_and_never_with_authority() {
     on_a_worker(async {

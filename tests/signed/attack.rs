@@ -1,5 +1,5 @@
-//! Whoever means harm has keys too: those of zones of his own, and what the others have signed. None of it makes what is
-//! not true secure, nor what can be proved insecure.
+//! Whoever means harm has keys too: those of zones of his own, and what the others have signed. None of it makes what
+//! is not true secure, nor what can be proved insecure.
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -30,8 +30,8 @@ pub(crate) struct Scene<'s, 'w> {
     pub(crate) strangers: Vec<Signer>,
 }
 
-/// What an attacker says, of a set or that there is none, and beside it what he says of the keys on the way there. `None`
-/// when chance has chosen something with which it cannot be done.
+/// What an attacker says, of a set or that there is none, and beside it what he says of the keys on the way there.
+/// `None` when chance has chosen something with which it cannot be done.
 pub(crate) type Attack = fn(&Scene<'_, '_>, &mut Chain<'_, '_>, &mut StdRng) -> Option<Said>;
 
 /// Each with whether it is none: then what is said has to be proved, or the others show nothing.

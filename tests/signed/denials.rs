@@ -1,5 +1,5 @@
-//! The NSEC and NSEC3 records of a zone, and which of them come near a name: those at it and around it, at what lies above
-//! it, and at the wildcards that may stand for it.
+//! The NSEC and NSEC3 records of a zone, and which of them come near a name: those at it and around it, at what lies
+//! above it, and at the wildcards that may stand for it.
 
 use std::collections::BTreeMap;
 

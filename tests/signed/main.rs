@@ -1,8 +1,9 @@
 //! Random Internets signed by BIND, served by it: this program and Unbound say the same of every name, and whatever is
 //! changed in what their servers say, or is made up by those who have keys of their own, is found out or does no harm.
 //!
-//! `SIGNED_SEEDS=1,2,3` names the worlds that are tried instead of the usual ones, `SIGNED_CASES=50000` how many changes
-//! and attacks to each, `SIGNED_DELV=2000` how many questions of each are put to `delv`. The servers listen on port 53, so all of it runs in a network namespace that has nothing but a loopback interface.
+//! `SIGNED_SEEDS=1,2,3` names the worlds that are tried instead of the usual ones, `SIGNED_CASES=50000` how many
+//! changes and attacks to each, `SIGNED_DELV=2000` how many questions of each are put to `delv`. The servers listen on
+//! port 53, so all of it runs in a network namespace that has nothing but a loopback interface.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod attack;

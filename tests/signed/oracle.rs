@@ -30,8 +30,8 @@ const TYPES: &[RecordType] = &[
     RecordType::Unknown(65_280),
 ];
 
-/// Unbound is held to the limit of RFC 9276 section 3.2 that is in force here, and asks instead of inferring, so that what
-/// is inferred here is compared with what the servers say.
+/// Unbound is held to the limit of RFC 9276 section 3.2 that is in force here, and asks instead of inferring, so that
+/// what is inferred here is compared with what the servers say.
 const UNBOUND: &str = " val-nsec3-keysize-iterations: \"1024 50 2048 50 4096 50\"\n aggressive-nsec: no\n";
 
 /// Where Unbound may differ from what the zones come to, and the sentence by which it is wrong.

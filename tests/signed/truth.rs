@@ -1,5 +1,5 @@
-//! What the zones of a world come to, without anybody to ask: RFC 1034 section 4.3.2, RFC 4592, RFC 6672, and how sure a
-//! validator may be (RFC 4035, RFC 5155).
+//! What the zones of a world come to, without anybody to ask: RFC 1034 section 4.3.2, RFC 4592, RFC 6672, and how sure
+//! a validator may be (RFC 4035, RFC 5155).
 
 use std::collections::{HashMap, HashSet};
 
@@ -124,9 +124,9 @@ impl World {
         if rests { zone.max(Surety::Insecure) } else { zone }
     }
 
-    /// What a resolver has to say. `None` where aliases go on for too long, and where a CNAME stands beside an NSEC record
-    /// that is asked for: RFC 4035 section 2.5 allows both, and says of neither that it goes first. Nor where a wildcard
-    /// has no records: BIND leaves out the proof that it has none (RFC 4035 section 3.1.3.4).
+    /// What a resolver has to say. `None` where aliases go on for too long, and where a CNAME stands beside an NSEC
+    /// record that is asked for: RFC 4035 section 2.5 allows both, and says of neither that it goes first. Nor where a
+    /// wildcard has no records: BIND leaves out the proof that it has none (RFC 4035 section 3.1.3.4).
     pub(crate) fn truth(&self, question: &Question) -> Option<Said> {
         if self.ends_at_empty_wildcard(question) {
             return None;
@@ -225,8 +225,8 @@ impl World {
     }
 }
 
-/// Where a set leads who asks for another type. Below a DNAME every name is an alias, also for who asks for DNAME (RFC 6672
-/// section 3.1).
+/// Where a set leads who asks for another type. Below a DNAME every name is an alias, also for who asks for DNAME (RFC
+/// 6672 section 3.1).
 fn leads_to(set: &RrSet, name: &Name, qtype: RecordType) -> Option<Name> {
     let target = set.targets().next()?;
     match set.rtype {

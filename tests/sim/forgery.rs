@@ -125,8 +125,8 @@ fn what_comes_with_an_alias_and_is_bogus_is_asked_for() {
     }
 }
 
-/// Whether a zone cut explains a missing signature is found out with a question for each label, and not with as many for
-/// each as there are labels above it.
+/// Whether a zone cut explains a missing signature is found out with a question for each label, and not with as many
+/// for each as there are labels above it.
 #[test]
 fn an_unsigned_answer_for_a_deep_name_costs_a_question_per_label() {
     let asked = Question::new(name("www.i.h.g.f.e.d.c.b.a.twelve.example.com."), RecordType::A);
@@ -174,8 +174,8 @@ fn what_nobody_checked_is_checked_before_it_is_served() {
     }
 }
 
-/// Nor does it keep them from what the servers say by now (RFC 4035 §4.7): be it the answer, the keys or the DS set that
-/// somebody has brought in while the servers lied.
+/// Nor does it keep them from what the servers say by now (RFC 4035 §4.7): be it the answer, the keys or the DS set
+/// that somebody has brought in while the servers lied.
 #[test]
 fn what_nobody_checked_keeps_nobody_from_the_truth() {
     let asked = Question::new(name("www.example.com."), RecordType::A);
@@ -198,8 +198,8 @@ fn what_nobody_checked_keeps_nobody_from_the_truth() {
     }
 }
 
-/// What was proved stays although somebody brings in other data unchecked; served past its time, it has AD for as long as
-/// its signatures hold.
+/// What was proved stays although somebody brings in other data unchecked; served past its time, it has AD for as long
+/// as its signatures hold.
 #[test]
 fn what_is_proved_outlives_lies_and_keeps_ad_with_its_signatures() {
     let asked = Question::new(name("www.example.com."), RecordType::A);

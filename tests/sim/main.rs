@@ -1,11 +1,11 @@
 //! The seeded simulator: the pure walk and the pure lab over virtual time. A failure prints the seed of its world;
 //! `SIM_SEED=n cargo test --test sim` runs that world alone.
 //!
-//! A thousand worlds are in trouble by default, with servers that lie, loss up to 30 % and dead IP versions, beside those
-//! that have one trouble each, and those where all servers are odd in one way and right. `SIM_WORLDS=n` makes n of the
-//! thousand, and as many times more or fewer of the others. On two processors, not optimised, `SIM_WORLDS=5000 cargo test
-//! --test sim every_walk` takes 24 s, and without the last word, so with all others, 70 s. The number for a night is 50000,
-//! a quarter of an hour.
+//! A thousand worlds are in trouble by default, with servers that lie, loss up to 30 % and dead IP versions, beside
+//! those that have one trouble each, and those where all servers are odd in one way and right. `SIM_WORLDS=n` makes n
+//! of the thousand, and as many times more or fewer of the others. On two processors, not optimised, `SIM_WORLDS=5000
+//! cargo test --test sim every_walk` takes 24 s, and without the last word, so with all others, 70 s. The number for a
+//! night is 50000, a quarter of an hour.
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod change;
@@ -94,8 +94,8 @@ fn may_be_secure(question: &Question) -> bool {
     healthy.chain(zoo).any(|(ask, ad)| ask == question && ad)
 }
 
-/// Whether somebody who takes his time can prove the answer: what one walk proves before it ends at its limit is known to
-/// the next.
+/// Whether somebody who takes his time can prove the answer: what one walk proves before it ends at its limit is known
+/// to the next.
 fn is_provable(question: &Question) -> bool {
     may_be_secure(question) || LAB.zoo().iter().any(|entry| entry.name == "validations" && entry.ask == *question)
 }

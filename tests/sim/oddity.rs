@@ -1,5 +1,5 @@
-//! Servers that are odd and do not lie: what they say is right, and not said as others say it. Whoever reads with care gets
-//! the answer from most of them, and from none of them a false one.
+//! Servers that are odd and do not lie: what they say is right, and not said as others say it. Whoever reads with care
+//! gets the answer from most of them, and from none of them a false one.
 
 use rootwalk::lab::Packet;
 use rootwalk::trace::Transport;
@@ -96,7 +96,8 @@ impl Oddity {
     }
 
     /// Whether the answer can be had where all servers are like this, when nothing has to be proved. From some there is
-    /// none; others take so long to be understood that an Internet of them is not seen through in the time for one walk.
+    /// none; others take so long to be understood that an Internet of them is not seen through in the time for one
+    /// walk.
     pub(crate) fn answers(self) -> bool {
         let nothing =
             matches!(self, Self::StrangeCode | Self::NoQuestion | Self::TwoQuestions | Self::Echoes | Self::NoGlue);

@@ -74,7 +74,8 @@ fn address_at(owner: usize) -> Vec<u8> {
 
 #[test]
 fn no_more_pointers_are_followed_than_a_message_has_octets() {
-    // The data of the first record is a chain of labels, each with a pointer to the one before; the others begin at its end.
+    // The data of the first record is a chain of labels, each with a pointer to the one before; the others begin at its
+    // end.
     const LINKS: usize = 120;
     const RECORDS: u8 = 250;
     let chain = |nth: usize| 31 + 4 * nth;

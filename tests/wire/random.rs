@@ -94,8 +94,8 @@ fn query(question: &Question, edns: &rootwalk::wire::Edns) -> Vec<u8> {
     bytes
 }
 
-/// The worst that 64 KiB can be: as many records as fit, each with a long chain of pointers. What bounds the space bounds
-/// the time as well.
+/// The worst that 64 KiB can be: as many records as fit, each with a long chain of pointers. What bounds the space
+/// bounds the time as well.
 #[test]
 fn the_worst_message_is_read_in_bounded_space() {
     let mut bytes = vec![0, 1, 0x80, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0];
