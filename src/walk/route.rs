@@ -120,13 +120,12 @@ impl Walk {
     pub(super) fn enter_route(&mut self, id: GoalId, route: &Arc<Route>, turn: &mut Turn<'_, '_>) {
         let servers = route.cut.servers.iter().flat_map(|server| server.addrs.iter().copied()).collect();
         self.note(turn, id, Event::Routed { zone: route.cut.zone.clone(), kind: route.kind, servers });
-        self.enter(id, Arc::clone(&route.cut), turn);
-        let goal = self.goal(id);
         if route.is_forward() {
             // Who looks up for others has to see all of the name.
-            goal.minimised.give_up();
+            self.goal(id).minimised.give_up();
         }
-        if let Some(at) = goal.at() {
+        self.enter(id, Arc::clone(&route.cut), turn);
+        if let Some(at) = self.goal(id).at() {
             at.route = Some(Arc::clone(route));
         }
     }
