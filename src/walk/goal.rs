@@ -359,6 +359,11 @@ impl AtZone {
         tried.is_some_and(|tried| tried.out || tried.times >= if tried.rested { 1 } else { most })
     }
 
+    /// Asks since the last answer of which nothing has come.
+    pub(super) fn silences(&self) -> u32 {
+        self.tried.iter().filter(|tried| !tried.out).map(|tried| tried.times).sum()
+    }
+
     /// A server that stayed silent over UDP and was not asked over TCP, of those that `may_be` asked: after three tries
     /// a server counts as unresponsive over that transport only (RFC 9520 §3.1), and TCP repeats by itself what gets
     /// lost.

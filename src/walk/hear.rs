@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::cache::Shown;
-use crate::trace::{AskWhy, Broken, Event, Ignored, Transport, Unreachable, Verdict, Wrong};
+use crate::trace::{AskWhy, Broken, Event, Ignored, ServerAt, Transport, Unreachable, Verdict, Wrong};
 use crate::wire::text::rcode_name;
 use crate::wire::{Edns, Name, Reply, edns};
 
 use super::ask::Heard;
 use super::goal::Pending;
 use super::scrub::{Clean, Dropped};
-use super::{Turn, Walk, cookies, judge, scrub};
+use super::{Reach, Turn, Walk, cookies, judge, scrub};
 
 /// Bits of a name's mixed case that make a reply, with port and id, hard to forge.
 const CASE_BITS: usize = 8;
@@ -59,6 +59,7 @@ impl Walk {
         match heard {
             Heard::Reply { reply, bytes, rtt, .. } => {
                 self.reached(pending.server.addr, true);
+                self.reached_over(&pending);
                 self.budget.received(bytes);
                 let (cookie, guessed) = meet(&pending, &reply, rtt, near_misses, turn);
                 if guessed {
@@ -152,6 +153,16 @@ impl Walk {
         self.out_of_reach[family] = !self.in_reach[family];
     }
 
+    /// Notes over what somebody has answered.
+    fn reached_over(&mut self, pending: &Pending) {
+        let local = ServerAt::LOCAL_ROOT.contains(&pending.server.addr);
+        self.reach = match (pending.how.transport, self.reach) {
+            (Transport::Udp, _) if !local => Reach::Udp,
+            (Transport::Tcp, Reach::Nobody) if pending.how.why == AskWhy::TcpAfterSilence => Reach::TcpAlone,
+            (_, known) => known,
+        };
+    }
+
     /// An exchange came to nothing.
     fn lost(&mut self, pending: &Pending, why: Unreachable, turn: &mut Turn<'_, '_>) {
         let wrong = Wrong::Unreachable { how: why, transport: pending.how.transport };
@@ -176,11 +187,11 @@ impl Walk {
             self.reached(pending.server.addr, false);
         }
         // Silence may be loss and is tried again; a refusal would be repeated. Who does without TCP is not lost because
-        // somebody guesses: the next query leaves from another port.
+        // somebody guesses, the next query leaves from another port, or because others do without UDP.
         let transport = pending.how.transport;
         let out = match transport {
             Transport::Udp => why != Unreachable::Timeout,
-            Transport::Tcp => pending.how.why != AskWhy::TcpAfterNearMiss,
+            Transport::Tcp => !matches!(pending.how.why, AskWhy::TcpAfterNearMiss | AskWhy::TcpAsBefore),
         };
         if let Some(at) = self.goal(pending.goal).at() {
             at.problem(&pending.server, wrong, out);

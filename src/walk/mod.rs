@@ -131,6 +131,18 @@ pub enum Step {
     },
 }
 
+/// Over what a walk has reached anybody. Some networks let nothing of UDP through: once that shows, the walk has no
+/// time to find it out again at each zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Nothing has come yet.
+    Nobody,
+    /// Somebody who was silent over UDP has answered over TCP, and nobody over UDP.
+    TcpAlone,
+    /// Somebody has answered over UDP.
+    Udp,
+}
+
 /// One question on its way to an answer.
 #[derive(Debug)]
 pub struct Walk {
@@ -144,6 +156,8 @@ pub struct Walk {
     out_of_reach: [bool; 2],
     /// Whether IPv4 and IPv6 have worked in this walk.
     in_reach: [bool; 2],
+    /// What has brought an answer in this walk.
+    reach: Reach,
     /// The root for this walk, once it is known.
     root: Option<Arc<Delegation>>,
     /// Stub zones whose servers were asked for the zone's own list.
@@ -197,6 +211,7 @@ impl Walk {
             next_ask: 0,
             out_of_reach: [false; 2],
             in_reach: [false; 2],
+            reach: Reach::Nobody,
             root: None,
             primed: Vec::new(),
             refresh: false,

@@ -17,7 +17,7 @@ const TCP_AT_ONCE: usize = 3;
 impl Walk {
     /// Nobody is left who could be asked as others are.
     pub(super) fn resort(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
-        if !self.ask_failed(id, turn) && !self.ask_silent(id, turn) && !self.ask_plainly(id, turn) {
+        if !self.ask_failed(id, turn) && !self.ask_silent(id, TCP_AT_ONCE, turn) && !self.ask_plainly(id, turn) {
             self.no_server_left(id, turn);
         }
     }
@@ -31,12 +31,12 @@ impl Walk {
         forgiven && self.ask_best(id, |_| true, turn).is_some()
     }
 
-    /// Asks servers that were silent over UDP once more, over TCP; false if there is none. Several at once: where all
-    /// are dead nobody waits for one after the other, and where packets get lost the first connection that stands
-    /// counts.
-    fn ask_silent(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+    /// Asks at `most` so many servers that were silent over UDP once more, over TCP; false if there is none. Several at
+    /// once in the end: where all are dead nobody waits for one after the other, and where packets get lost the first
+    /// connection that stands counts.
+    pub(super) fn ask_silent(&mut self, id: GoalId, most: usize, turn: &mut Turn<'_, '_>) -> bool {
         let mut asked = 0;
-        while asked < TCP_AT_ONCE {
+        while asked < most {
             let Some(at) = self.goal(id).at() else { break };
             // Where there is a fallback, it comes sooner than what may only be slow.
             let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);

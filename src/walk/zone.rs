@@ -17,7 +17,7 @@ use super::limits::MAX_GOALS;
 use super::outcome::Failure;
 use super::sentinel::tell_key_tags;
 use super::servers::{Addresses, Candidate, addresses, choose};
-use super::{CLIENT, Turn, Walk};
+use super::{CLIENT, Reach, Turn, Walk};
 
 /// Listening goes on for this long after the patience has run out, as a late reply is still of use.
 const LISTEN_ON: Duration = Duration::from_millis(1200);
@@ -28,6 +28,9 @@ const FORWARD_LEAST: Duration = Duration::from_millis(1500);
 /// Packets that are almost the reply, after which it is not waited for any more but asked for over TCP: in a flood of
 /// guesses the socket has no room for it.
 const MOST_GUESSES: usize = 16;
+/// Silent asks in a row, of any of a zone's servers, from which on one of them is asked over TCP beside those that go
+/// on over UDP: with thirteen servers the time is over before each had its three tries (RFC 9520 §3.1).
+const SILENCES: u32 = 3;
 /// The longest patience over TCP.
 const TCP_MOST: Duration = Duration::from_secs(3);
 /// The longest patience with a server that has never answered: its replies still count when they are late.
@@ -39,7 +42,9 @@ impl Walk {
     /// Asks one more server of the zone that a goal is at, unless a reply may still come in time.
     pub(super) fn ask_next(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
         let mine = || self.pending.iter().filter(|pending| pending.serves(id));
-        let (in_time, late) = (mine().any(|pending| !pending.late), mine().any(|pending| pending.late));
+        let (any_in_time, late) = (mine().any(|pending| !pending.late), mine().any(|pending| pending.late));
+        // A connection that may never stand holds nobody else up.
+        let in_time = mine().any(|pending| !pending.late && pending.how.why != AskWhy::TcpAfterSilence);
         let most = turn.around.settings.limits.queries_per_step;
         let Some(at) = self.goal(id).at() else { return };
         if at.queries >= most {
@@ -56,11 +61,15 @@ impl Walk {
             }
             return;
         }
+        let silences = self.goal(id).at().map_or(0, |at| at.silences());
         if let Some(tries) = self.ask_best(id, |_| true, turn) {
             // Somebody is late already: packets get lost here, or servers are dead. Two are asked from now on, and when
-            // everybody whose address is known was silent, the others are looked up.
+            // everybody whose address is known was silent, the others are looked up. It may also be that nothing comes
+            // over UDP here.
             if late {
-                self.ask_best(id, |_| true, turn);
+                if silences < SILENCES || !self.ask_silent(id, 1, turn) {
+                    self.ask_best(id, |_| true, turn);
+                }
                 if tries > 0 {
                     self.look_up_servers(id, turn);
                 }
@@ -70,7 +79,7 @@ impl Walk {
         if self.look_up_servers(id, turn) {
             return;
         }
-        if self.goal(id).at().is_some_and(|at| at.waits.is_empty()) {
+        if !any_in_time && self.goal(id).at().is_some_and(|at| at.waits.is_empty()) {
             self.resort(id, turn);
         }
     }
@@ -115,9 +124,13 @@ impl Walk {
             false if last_try && hidden => AskWhy::FullAfterTrouble,
             false => AskWhy::Full,
         };
-        // Nobody waits three times in vain for who is known to answer over TCP alone.
+        // Nobody waits three times in vain for who is known to answer over TCP alone, nor where that holds for
+        // everybody.
         let (transport, why) = match (state.udp, state.tcp) {
             (Support::No, Support::Yes) => (Transport::Tcp, AskWhy::TcpAsBefore),
+            (Support::No | Support::Unknown, Support::Yes | Support::Unknown) if self.reach == Reach::TcpAlone => {
+                (Transport::Tcp, AskWhy::TcpAsBefore)
+            }
             _ => (Transport::Udp, why),
         };
         self.send(id, (server, &state), How { transport, edns, cookie: true, why }, choice, turn);

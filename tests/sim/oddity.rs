@@ -101,7 +101,7 @@ impl Oddity {
     pub(crate) fn answers(self) -> bool {
         let nothing =
             matches!(self, Self::StrangeCode | Self::NoQuestion | Self::TwoQuestions | Self::Echoes | Self::NoGlue);
-        !nothing && !matches!(self, Self::BadVersion | Self::TcpOnly)
+        !nothing && self != Self::BadVersion
     }
 
     /// Makes the packets odd that answer `ask` under `id`.
