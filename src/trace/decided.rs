@@ -12,8 +12,20 @@ use super::words::List;
 pub(super) fn decided(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match event {
         Event::Detour { name, target, why } => write!(f, "{name} leads to {target}: {why}"),
-        Event::Dns64 { name, addrs } => {
-            write!(f, "{name} has no AAAA record of use; made of its A records: {}", List(addrs))
+        Event::Dns64 { name, addrs, unfit } => {
+            write!(f, "{name} has no AAAA record of use; ")?;
+            if !addrs.is_empty() {
+                write!(f, "made of its A records: {}", List(addrs))?;
+            }
+            if !unfit.is_empty() {
+                let and = if addrs.is_empty() { "" } else { "; " };
+                write!(
+                    f,
+                    "{and}nothing is made of {}, as 64:ff9b::/96 stands for public addresses alone",
+                    List(unfit)
+                )?;
+            }
+            Ok(())
         }
         Event::Routed { kind: RouteKind::LocalRoot, .. } => {
             f.write_str("there is a local copy of the root (RFC 8806), which is asked in the place of its servers")

@@ -329,6 +329,9 @@ pub enum Event {
         name: Name,
         /// The addresses that were made.
         addrs: Vec<IpAddr>,
+        /// The addresses of which none were made: of private networks, for which the prefix of all does not stand (RFC
+        /// 6052 §3.1).
+        unfit: Vec<IpAddr>,
     },
     /// The operator says whom to ask about this part of the tree.
     Routed {
@@ -336,8 +339,8 @@ pub enum Event {
         zone: Name,
         /// What the servers are.
         kind: RouteKind,
-        /// Their addresses.
-        servers: Vec<IpAddr>,
+        /// Who they are.
+        servers: Vec<ServerAt>,
     },
     /// None of the servers that the operator names gave an answer, so the question is looked up from the root.
     FellBack {

@@ -1,6 +1,5 @@
 //! How much memory a trace takes, for those who keep many.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::wire::{Ede, Name, RrSet};
@@ -44,7 +43,7 @@ fn heap(event: &Event) -> usize {
         Event::Lost { server, wrong, .. } => at(server) + fault(wrong),
         Event::Dropped { owner, .. } => owner.heap_bytes(),
         Event::Detour { name, target, .. } => name.heap_bytes() + target.heap_bytes(),
-        Event::Dns64 { name, addrs } => name.heap_bytes() + list(addrs),
+        Event::Dns64 { name, addrs, unfit } => name.heap_bytes() + list(addrs) + list(unfit),
         Event::Withheld { owner, addrs, .. } => owner.heap_bytes() + list(addrs),
         Event::Routed { zone, servers, .. } => zone.heap_bytes() + list(servers),
         Event::FellBack { zone, .. } => zone.heap_bytes(),
@@ -78,7 +77,7 @@ fn edes(edes: &[Ede]) -> usize {
     edes.iter().map(|ede| size_of::<Ede>() + ede.text.len() + PER_BLOCK).sum()
 }
 
-fn list(addrs: &[IpAddr]) -> usize {
+fn list<T>(addrs: &[T]) -> usize {
     size_of_val(addrs) + PER_BLOCK
 }
 

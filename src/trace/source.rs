@@ -1,7 +1,7 @@
 //! From whom a thing is known, and what kind of thing.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use serde::ser::SerializeMap;
@@ -99,6 +99,8 @@ pub struct ServerAt {
     pub name: Option<Name>,
     /// Its address.
     pub addr: IpAddr,
+    /// Its port, where the operator has given it one of its own.
+    pub port: Option<u16>,
 }
 
 impl ServerAt {
@@ -122,7 +124,10 @@ impl fmt::Display for ServerAt {
         match &self.name {
             _ if self.is_local_root() => f.write_str("the local copy of the root"),
             Some(name) => write!(f, "{name} ({})", self.addr),
-            None => write!(f, "{}", self.addr),
+            None => match self.port {
+                Some(port) => write!(f, "{}", SocketAddr::new(self.addr, port)),
+                None => write!(f, "{}", self.addr),
+            },
         }
     }
 }

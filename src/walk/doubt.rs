@@ -58,7 +58,7 @@ impl Walk {
             self.recalls += 1;
             self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
         } else if self.is_anybody_else(&informant, turn) {
-            let server = ServerAt { name: informant.name, addr: informant.addr };
+            let server = ServerAt { name: informant.name, addr: informant.addr, port: None };
             let (zone, because) = (informant.zone, reason.clone());
             self.note(turn, CLIENT, Event::Doubted { zone: zone.clone(), server: server.clone(), reason: because });
             self.doubted.push(Doubted { zone, server });
@@ -122,7 +122,8 @@ impl Walk {
     /// Who gave what was bogus first.
     pub(super) fn told_by(&self, reason: &Bogus, turn: &Turn<'_, '_>) -> Option<ServerAt> {
         let first = self.doubted.first().map(|doubted| doubted.server.clone());
-        let last = || self.culprit(reason, turn).map(|(_, from)| ServerAt { name: from.name, addr: from.addr });
+        let last =
+            || self.culprit(reason, turn).map(|(_, from)| ServerAt { name: from.name, addr: from.addr, port: None });
         first.or_else(last)
     }
 

@@ -324,6 +324,11 @@ impl AtZone {
         }
     }
 
+    /// The port that the operator has given the server with this address.
+    pub(super) fn port(&self, addr: IpAddr) -> Option<u16> {
+        self.route.as_ref()?.port(addr)
+    }
+
     /// The record of what was tried with a server.
     pub(super) fn tried(&mut self, server: &ServerAt) -> &mut Tried {
         let at = self.tried.iter().position(|tried| tried.server.addr == server.addr).unwrap_or_else(|| {

@@ -174,12 +174,10 @@ impl fmt::Display for Failure {
                     write!(f, "; and {more} more{}", if alike { " likewise" } else { "" })?;
                 }
                 // The servers of the root are never all down: it is nearer that something is wrong.
-                let away = |wrong: &Wrong| matches!(wrong, Wrong::Unreachable { .. });
-                f.write_str(if zone.is_root() && problems.iter().all(|(_, wrong)| away(wrong)) {
-                    CONNECTED
-                } else {
-                    ""
-                })
+                let away = |(server, wrong): &(ServerAt, Wrong)| {
+                    server.port.is_none() && matches!(wrong, Wrong::Unreachable { .. })
+                };
+                f.write_str(if zone.is_root() && problems.iter().all(away) { CONNECTED } else { "" })
             }
             Self::NoAddress { zone, servers, limit } => {
                 write!(f, "no usable address is known for the servers of {zone}:")?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::cache::{Delegation, NameServer};
 use crate::time::Time;
-use crate::trace::{Event, GoalId, Purpose, RouteKind, Source};
+use crate::trace::{Event, GoalId, Purpose, RouteKind, ServerAt, Source};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::goal::{Pending, State};
@@ -118,7 +118,8 @@ impl Walk {
 
     /// Goes to the servers of a route.
     pub(super) fn enter_route(&mut self, id: GoalId, route: &Arc<Route>, turn: &mut Turn<'_, '_>) {
-        let servers = route.cut.servers.iter().flat_map(|server| server.addrs.iter().copied()).collect();
+        let addrs = route.cut.servers.iter().flat_map(|server| server.addrs.iter().copied());
+        let servers = addrs.map(|addr| ServerAt { name: None, addr, port: route.port(addr) }).collect();
         self.note(turn, id, Event::Routed { zone: route.cut.zone.clone(), kind: route.kind, servers });
         if route.is_forward() {
             // Who looks up for others has to see all of the name.

@@ -68,15 +68,19 @@ impl Synthesis {
     /// Puts the addresses of the second walk into the answer; what the trace tells of it.
     #[must_use]
     pub fn join(&self, asked: &Question, first: Outcome, second: Outcome) -> (Outcome, Option<Event>) {
-        let made = self.dns64.as_ref().and_then(|dns64| dns64.make(&first, &second));
-        let Some(answer) = made else { return (first, None) };
+        let Some(dns64) = &self.dns64 else { return (first, None) };
+        let (name, unfit) = (asked.name.clone(), dns64.unfit(&second));
+        let Some(answer) = dns64.make(&first, &second) else {
+            let told = !unfit.is_empty();
+            return (first, told.then(|| Event::Dns64 { name, addrs: Vec::new(), unfit }));
+        };
         let addrs: Vec<IpAddr> =
             answer.iter().filter(|set| set.rtype == RecordType::AAAA).flat_map(RrSet::addresses).collect();
         let why = format!("{} has no AAAA record; these are made of its A records (DNS64)", asked.name);
         let notes = second.notes.into_iter().chain([Ede::new(ede::SYNTHESIZED, why)]).collect();
         // Nobody has signed what is made here.
         let outcome = Outcome { answer, notes, authority: Vec::new(), secure: false, ..second };
-        (outcome, Some(Event::Dns64 { name: asked.name.clone(), addrs }))
+        (outcome, Some(Event::Dns64 { name, addrs, unfit }))
     }
 }
 
@@ -185,6 +189,12 @@ impl Dns64 {
         let ttl_secs = a.ttl_secs.min(negative_ttl_secs);
         answer.push(RrSet::new(a.owner, RecordType::AAAA, ttl_secs, made.iter().map(<[u8; 16]>::as_slice)));
         (!made.is_empty()).then_some(answer)
+    }
+
+    /// The addresses of which no others are made.
+    fn unfit(&self, second: &Outcome) -> Vec<IpAddr> {
+        let a = second.answer.iter().filter(|set| set.rtype == RecordType::A).flat_map(RrSet::addresses);
+        a.filter(|addr| matches!(addr, IpAddr::V4(v4) if self.embed(*v4).is_none())).collect()
     }
 
     /// The places of the four octets (RFC 6052 §2.2): after the prefix, the ninth octet left out.
@@ -323,6 +333,13 @@ mod tests {
             assert_eq!(joined.edes()[0].code, ede::SYNTHESIZED);
             assert!(event.is_some() && joined.authority.is_empty());
         }
+        // Of addresses of private networks none are made, which the trace tells.
+        let first = told(outcome("www.example", &[], Some(30)));
+        let second = outcome("www.example", &[(RecordType::A, 100, &["10.0.0.1"])], None);
+        let (joined, event) = synthesis.join(&asked, first, told(second));
+        assert!(joined.answer.is_empty());
+        let told_of = |event: Option<Event>| event.map(|event| event.to_string()).unwrap_or_default();
+        assert!(told_of(event).contains("nothing is made of 10.0.0.1"));
         // Without A the first answer stands.
         let first = told(outcome("www.example", &[], Some(30)));
         let (joined, event) = synthesis.join(&asked, first, told(outcome("www.example", &[], Some(30))));

@@ -100,8 +100,8 @@ impl Walk {
         candidates.retain(fits);
         let (chosen, choice) = choose(&candidates, turn.around.dice)?;
         let Candidate { name, addr, state, rests, tries, .. } = candidates.swap_remove(chosen);
-        let server = ServerAt { name: name.cloned(), addr };
         let at = self.goal(id).at()?;
+        let server = ServerAt { name: name.cloned(), addr, port: at.port(addr) };
         let tried = at.tried(&server);
         tried.rested = rests;
         let failed = tried.chance == Chance::Given;
@@ -193,7 +193,7 @@ impl Walk {
                 let name = at.route.is_none().then_some(&server.name);
                 let inside = |why: &Avoided| *why == Avoided::Private && settings.routes.cover(&at.cut.zone);
                 if let Some(why) = settings.avoid.why(addr, at.route.is_some()).filter(|why| !inside(why)) {
-                    avoided.push((ServerAt { name: name.cloned(), addr }, why));
+                    avoided.push((ServerAt { name: name.cloned(), addr, port: at.port(addr) }, why));
                     continue;
                 }
                 let state = known.state(addr, now);
@@ -238,7 +238,7 @@ impl Walk {
         let forwarded = goal.is_forwarded();
         let Some(at) = goal.at() else { return };
         let zone = at.cut.zone.clone();
-        let port = at.route.as_ref().and_then(|route| route.port(server.addr)).unwrap_or(settings.port);
+        let port = server.port.unwrap_or(settings.port);
         let attempt = at.attempt(&server, how.transport);
         // Over TCP nobody off the path can forge, so the case need not carry entropy.
         let check_case = settings.case_randomisation && how.transport == Transport::Udp && at.keeps_case(&server);
