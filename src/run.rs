@@ -181,8 +181,8 @@ pub fn resolver(settings: &Settings) -> Resolver {
     Resolver::new(world(settings), serve_settings(settings))
 }
 
-/// Looks at the files that settings name and that only [`serve`] reads; says what trust rests on besides the
-/// configuration, a line each.
+/// Looks at the files that settings name and that only [`serve`] reads; says what in them is no good, and what trust
+/// rests on besides the configuration, a line each.
 ///
 /// # Errors
 /// As [`serve`] gives them.
@@ -191,7 +191,9 @@ pub fn check(settings: &Settings) -> Result<Vec<String>, RunError> {
     web::certify(&mut web::settings(settings), settings)?;
     fetch::authorities(settings, &[])?;
     let root = RootKeeper::new(trust::upkeep(settings).root).reading(&world(settings));
-    Ok(trust::report(settings, root, unix_secs()))
+    let mut lines: Vec<String> = settings.hosts.warnings(&settings.local.hosts).collect();
+    lines.extend(trust::report(settings, root, unix_secs()));
+    Ok(lines)
 }
 
 #[cfg(test)]

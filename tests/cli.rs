@@ -71,6 +71,17 @@ fn servers_are_asked_from_addresses_of_this_machine_alone() {
     assert_eq!(told.status.code(), Some(0), "{}", text(&told.stdout));
 }
 
+/// A hosts file is read by `serve` alone, but what is wrong with it is nobody's secret.
+#[test]
+fn check_names_what_a_hosts_file_has_in_vain() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("hosts");
+    std::fs::write(&hosts, "192.0.2.1 a.lan\n||ads.example^\n").unwrap();
+    let output = rootwalk(&["check", &file(folder.path(), &format!("[local]\nhosts = {hosts:?}\n"))]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("hosts: line 2: `||ads.example^` is no address"), "{output:?}");
+}
+
 #[test]
 fn misuse_ends_with_2_and_help_with_0() {
     assert_eq!(rootwalk(&["chekc"]).status.code(), Some(2));

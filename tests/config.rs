@@ -236,6 +236,11 @@ fn values_that_do_not_go_together_are_refused() {
     assert!(assigned(&["dnssec.trust_anchors=", "dnssec.validate=false"]).is_ok());
     assert!(wrong("[cache]\nmin_ttl_secs = 60\nmax_ttl_secs = 30").contains("`cache.min_ttl_secs` is greater"));
     assert!(wrong("[cache]\nmin_negative_ttl_secs = 3601").contains("`cache.min_negative_ttl_secs` is greater"));
+    let twice = wrong("[server]\nlisten = [\"[::1]:53\", \"127.0.0.1:53\", \"0.0.0.0:53\"]");
+    assert!(twice.contains("`server.listen` has 127.0.0.1:53 and `server.listen` has 0.0.0.0:53"), "{twice}");
+    assert!(assigned(&["server.listen=127.0.0.1:53,[::]:53,127.0.0.2:53", "http.listen=127.0.0.1:54"]).is_ok());
+    assert!(assigned(&["server.listen=127.0.0.1:53", "http.listen=127.0.0.1:53"]).is_err());
+    assert!(assigned(&["server.listen=127.0.0.1:8053"]).is_ok(), "the usual place of HTTP is left out then");
     let ports = "[resolver]\nsource_port_min = 40000\nsource_port_max = ";
     assert!(wrong(&format!("{ports}39999")).contains("`resolver.source_port_min` is greater"));
     let none = wrong(&format!("{ports}40001\navoid_source_ports = [40001, 40000]"));

@@ -67,13 +67,7 @@ impl Stage {
         if self.list {
             return print(ExitCode::SUCCESS, |out| write!(out, "{}", lab.list_table()));
         }
-        let load = || {
-            let mut settings = self.configuration.load(run::lab_settings(&lab))?;
-            if !self.listen.is_empty() {
-                settings.server.listen.clone_from(&self.listen);
-            }
-            Ok(settings)
-        };
+        let load = || self.configuration.load(run::lab_settings(&lab), &self.listen);
         let settings = match load() {
             Ok(settings) => settings,
             Err(error) => return wrong_configuration(&error),

@@ -78,11 +78,17 @@ struct Configuration {
 }
 
 impl Configuration {
-    fn load(&self, base: Settings) -> Result<Settings, ConfigError> {
+    /// The settings; `listen` are the addresses of `--listen`.
+    fn load(&self, base: Settings, listen: &[SocketAddr]) -> Result<Settings, ConfigError> {
         // Variables that are not UTF-8 cannot be ours.
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         let variables = std::env::vars_os().filter_map(text).collect();
-        config::load(&Sources { base, file: self.config.as_deref(), variables, assignments: &self.set })
+        let mut assignments = self.set.clone();
+        if !listen.is_empty() {
+            let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
+            assignments.push(format!("server.listen={}", listen.join(",")));
+        }
+        config::load(&Sources { base, file: self.config.as_deref(), variables, assignments: &assignments })
     }
 }
 
@@ -105,7 +111,7 @@ impl Surroundings {
         let lab = (self.lab || self.zones.is_some()).then(|| lab::load(self.zones.as_deref())).transpose();
         let lab = lab.map_err(|error| wrong_configuration(&error))?;
         let base = lab.as_ref().map_or_else(Settings::default, run::lab_settings);
-        let settings = self.configuration.load(base).map_err(|error| wrong_configuration(&error))?;
+        let settings = self.configuration.load(base, &[]).map_err(|error| wrong_configuration(&error))?;
         log::begin(&settings.log);
         Ok((lab, settings))
     }

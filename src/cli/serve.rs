@@ -21,13 +21,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> ExitCode {
-        let load = || {
-            let mut settings = self.configuration.load(Settings::default())?;
-            if !self.listen.is_empty() {
-                settings.server.listen.clone_from(&self.listen);
-            }
-            Ok(settings)
-        };
+        let load = || self.configuration.load(Settings::default(), &self.listen);
         let settings = match load() {
             Ok(settings) => settings,
             Err(error) => return wrong_configuration(&error),

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration, where, and what would be right.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -116,6 +116,9 @@ pub enum Problem {
     /// A list that must have an entry.
     #[error("`{0}` is empty: nothing could be done")]
     Empty(&'static str),
+    /// Two addresses on which not both can be listened: one is the other, or all addresses.
+    #[error("`{}` has {} and `{}` has {}, which is the same place: leave one out", .0.0, .0.1, .1.0, .1.1)]
+    SamePlace((&'static str, SocketAddr), (&'static str, SocketAddr)),
     /// Validation with nothing to begin at.
     #[error(
         "`dnssec.validate` is on and `dnssec.trust_anchors` is empty, so nothing could be proved: list a key, or set \

@@ -4,16 +4,24 @@ use std::net::IpAddr;
 
 use crate::wire::Name;
 
+/// Lines that are told of a file that says nothing in many: some lists of blocked names are no hosts files.
+const TOLD: usize = 10;
+
 /// What a hosts file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts {
     /// The addresses with their names, the canonical name first.
     pub entries: Vec<(IpAddr, Vec<Name>)>,
-    /// The lines that say nothing, each with its number and what is wrong.
+    /// The first lines that say nothing, each with its number and what is wrong, and how many more there are.
     pub dropped: Vec<String>,
 }
 
 impl Hosts {
+    /// What was dropped of the file with this name, a line each.
+    pub fn warnings(&self, file: &str) -> impl Iterator<Item = String> {
+        self.dropped.iter().map(move |line| format!("{file}: {line}"))
+    }
+
     /// Reads the text of a hosts file. What cannot be understood is left out and listed.
     pub(super) fn read(text: &str) -> Self {
         let mut hosts = Self::default();
@@ -39,6 +47,10 @@ impl Hosts {
                 hosts.entries.push((addr, names));
             }
         }
+        if let more @ 1.. = hosts.dropped.len().saturating_sub(TOLD) {
+            hosts.dropped.truncate(TOLD);
+            hosts.dropped.push(format!("{more} more of that kind"));
+        }
         hosts
     }
 }
@@ -46,6 +58,12 @@ impl Hosts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_another_kind_does_not_flood_the_log() {
+        let hosts = Hosts::read(&"||ads.example^\n".repeat(1000));
+        assert_eq!((hosts.dropped.len(), &*hosts.dropped[TOLD]), (TOLD + 1, "990 more of that kind"));
+    }
 
     #[test]
     fn what_is_good_is_kept_and_what_is_not_is_listed() {

@@ -17,6 +17,7 @@ mod tables;
 mod trust;
 mod value;
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::walk::Avoid;
@@ -115,6 +116,28 @@ pub fn differences(one: &Settings, other: &Settings) -> Vec<String> {
     SECTIONS.iter().flat_map(in_section).chain(lists).collect()
 }
 
+/// Two places to listen of which one takes what is for the other.
+fn same_place(settings: &Settings) -> Option<Problem> {
+    let http = &settings.http;
+    // Nobody asked for the usual place of HTTP, which can be done without.
+    let asked = |given: &[SocketAddr]| if given == Http::default().listen { Vec::new() } else { given.to_vec() };
+    let lists = [
+        ("server.listen", settings.server.listen.clone()),
+        ("http.listen", asked(&http.listen)),
+        ("http.tls_listen", http.tls_listen.clone()),
+    ];
+    let places = lists.into_iter().flat_map(|(key, list)| list.into_iter().map(move |address| (key, address)));
+    let places: Vec<_> = places.filter(|(_, address)| address.port() != 0).collect();
+    let covers = |one: &SocketAddr, other: &SocketAddr| {
+        let ip = one.ip() == other.ip() || one.ip().is_unspecified() && one.is_ipv4() == other.is_ipv4();
+        ip && one.port() == other.port()
+    };
+    places.iter().enumerate().find_map(|(nth, two)| {
+        let one = places[..nth].iter().find(|one| covers(&one.1, &two.1) || covers(&two.1, &one.1))?;
+        Some(Problem::SamePlace(*one, *two))
+    })
+}
+
 /// What is right key by key and still wrong together.
 fn check(settings: &Settings) -> Vec<Problem> {
     let (server, resolver, cache) = (&settings.server, &settings.resolver, &settings.cache);
@@ -132,6 +155,7 @@ fn check(settings: &Settings) -> Vec<Problem> {
     if !http.tls_listen.is_empty() && (http.tls_certificate.is_empty() || http.tls_key.is_empty()) {
         problems.push(Problem::NoCertificate);
     }
+    problems.extend(same_place(settings));
     if cache.min_ttl_secs > cache.max_ttl_secs {
         problems.push(Problem::Crossed("cache.min_ttl_secs", "cache.max_ttl_secs"));
     }

@@ -130,12 +130,10 @@ impl Front {
 
 /// What somebody should look at, although it keeps nobody from serving.
 fn warn(settings: &Settings, certificate: Option<&Certificate>) {
-    for line in &settings.hosts.dropped {
-        tracing::warn!("{}: {line}", settings.local.hosts);
-    }
+    let hosts = settings.hosts.warnings(&settings.local.hosts);
     let now_secs = unix_secs();
     let expired = certificate.and_then(|certificate| certificate.warning(now_secs));
-    for warning in trust::warnings(&settings.dnssec, now_secs).into_iter().chain(expired) {
+    for warning in hosts.chain(trust::warnings(&settings.dnssec, now_secs)).chain(expired) {
         tracing::warn!("{warning}");
     }
 }

@@ -101,13 +101,18 @@ fn synthesis(settings: &Settings) -> Synthesis {
         exclude: given.exclude.clone(),
         ignore_aaaa: given.ignore_aaaa.clone(),
     });
-    Synthesis { aliases: local_data(settings).ways_out(), dns64 }
+    // A hosts file has no aliases.
+    Synthesis { aliases: local_records(settings, &[]).ways_out(), dns64 }
 }
 
 /// The operator's own records.
 pub(super) fn local_data(settings: &Settings) -> LocalData {
+    local_records(settings, &settings.hosts.entries)
+}
+
+fn local_records(settings: &Settings, hosts: &[(IpAddr, Vec<Name>)]) -> LocalData {
     let records: Vec<_> = settings.local.records.iter().map(|record| record.0.clone()).collect();
-    LocalData::new(&records, &settings.hosts.entries)
+    LocalData::new(&records, hosts)
 }
 
 /// Special names that are looked up all the same: those with servers of their own, and the one by which DNS64 is found,
