@@ -326,6 +326,22 @@ fn the_lab_lists_itself_and_names_the_mistake_in_a_folder() {
     assert!(text(&wrong.stderr).contains("lab.toml"), "{}", text(&wrong.stderr));
 }
 
+/// Whoever starts a lab of his own is told of names that are there.
+#[test]
+fn a_lab_of_ones_own_is_shown_by_its_own_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab_toml = "port = 10053\nzone = [{ name = \".\", file = \"root.zone\" }]\n\
+        server = [{ name = \"a.root.\", address = \"127.53.0.1\", zones = [\".\"] }]\n";
+    let zone = "$TTL 60\n@ IN SOA a.root. a. 1 1 1 1 1\n@ IN NS a.root.\na.root. IN A 127.53.0.1\n";
+    std::fs::write(folder.path().join("lab.toml"), lab_toml).unwrap();
+    std::fs::write(folder.path().join("root.zone"), zone).unwrap();
+    let path = folder.path().to_str().unwrap();
+    let told = lab(&["--zones", path]).log();
+    assert!(told.contains(&format!("rootwalk lab --zones {path} --list")) && told.contains(" . SOA +dnssec"), "{told}");
+    assert!(!told.contains("example") && !told.contains("www"), "{told}");
+    assert!(lab(&[]).log().contains("www.example.com +dnssec"));
+}
+
 /// As behind `head`, which reads a little and goes.
 #[test]
 fn a_reader_that_goes_is_no_failure() {

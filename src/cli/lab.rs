@@ -11,9 +11,10 @@ use clap::Args;
 
 use super::{Configuration, failed, log, print, wrong_configuration};
 use crate::lab::web::Ports;
-use crate::lab::{Lab, LabError, TrustAnchor};
+use crate::lab::{Lab, LabError, TrustAnchor, ZooEntry};
 use crate::run::{self, WebPorts};
-use crate::wire::text::record_text;
+use crate::wire::text::{record_text, type_name};
+use crate::wire::{Name, Question, RecordType, ResponseCode};
 
 /// What may be typed after `lab`.
 #[derive(Debug, Args)]
@@ -83,10 +84,11 @@ impl Stage {
             web: self.web_ports(&lab),
             ca_out: self.ca_out.clone(),
         };
+        let examples = Examples::of(&lab, self.zones.as_deref());
         // Scripts wait for the one line on standard output; people read the rest on standard error.
         let ready = |listening: &run::Listening<'_>| {
             // Nobody may be listening to what is said here; the lab goes on.
-            let _ = write!(io::stderr(), "{}", welcome(listening, stage.ca_out.as_deref()));
+            let _ = write!(io::stderr(), "{}", welcome(listening, &examples, stage.ca_out.as_deref()));
             let _ = writeln!(io::stdout(), "ready");
         };
         match run::lab(&lab, &stage, &settings, load, ready) {
@@ -108,24 +110,61 @@ impl Stage {
     }
 }
 
-fn welcome(listening: &run::Listening<'_>, ca_out: Option<&Path>) -> String {
+/// Names of a lab to begin with.
+struct Examples {
+    /// What can be looked up, with the type where it is not A.
+    good: Vec<String>,
+    /// A name whose answer cannot be had.
+    failing: Option<String>,
+    /// Whether it is the lab that is compiled in, whose web origins are known here.
+    ours: bool,
+    /// How a trace finds it.
+    flag: String,
+}
+
+impl Examples {
+    fn of(lab: &Lab, zones: Option<&Path>) -> Self {
+        let plain = |name: &Name| match name.to_string() {
+            root if root == "." => root,
+            name => name.trim_end_matches('.').to_owned(),
+        };
+        let typed = |ask: &Question| match ask.qtype {
+            RecordType::A => plain(&ask.name),
+            qtype => format!("{} {}", plain(&ask.name), type_name(qtype)),
+        };
+        let deepest = || lab.zones().into_iter().max_by_key(Name::label_count);
+        let mut good: Vec<String> = lab.healthy().iter().take(2).map(|sample| typed(&sample.ask)).collect();
+        if good.is_empty() {
+            good.extend(deepest().map(|zone| typed(&Question::new(zone, RecordType::SOA))));
+        }
+        let fails = |row: &&ZooEntry| row.rcodes == [ResponseCode::ServFail] && row.ask.qtype == RecordType::A;
+        let failing = lab.zoo().iter().find(fails).map(|row| plain(&row.ask.name));
+        let flag = zones.map_or_else(|| "--lab".to_owned(), |folder| format!("--zones {}", folder.display()));
+        Self { good, failing, ours: zones.is_none(), flag }
+    }
+}
+
+fn welcome(listening: &run::Listening<'_>, examples: &Examples, ca_out: Option<&Path>) -> String {
     let mut text = String::from("An Internet in one process: root, top-level, healthy and broken servers.\n");
+    let Examples { good, failing, ours, flag } = examples;
     for address in listening.dns {
         let (ip, port) = (address.ip(), address.port());
-        let _ = write!(
-            text,
-            "\nThe resolver listens on {address}. Try:\n  \
-             dig @{ip} -p {port} www.example.com\n  \
-             dig @{ip} -p {port} alias.example.com HTTPS +dnssec\n  \
-             dig @{ip} -p {port} www.dead.lab            an answer that cannot be had, and why\n"
-        );
+        let _ = writeln!(text, "\nThe resolver listens on {address}. Try:");
+        for asked in good {
+            let _ = writeln!(text, "  dig @{ip} -p {port} {asked} +dnssec");
+        }
+        if let Some(name) = failing {
+            let _ = writeln!(text, "  dig @{ip} -p {port} {name:<26}  an answer that cannot be had, and why");
+        }
     }
+    let first = good.first().and_then(|asked| asked.split(' ').next()).unwrap_or(".");
     for address in listening.http {
+        let name = failing.as_deref().unwrap_or(first);
         let _ = write!(
             text,
             "\nIt answers HTTP on http://{address}/. Try:\n  \
-             curl 'http://{address}/resolve?name=www.example.com'\n  \
-             curl -H 'Accept: text/plain' 'http://{address}/api/trace?name=www.dead.lab&cold=1'\n"
+             curl 'http://{address}/resolve?name={first}'\n  \
+             curl -H 'Accept: text/plain' 'http://{address}/api/trace?name={name}&cold=1'\n"
         );
     }
     for address in listening.https {
@@ -137,13 +176,17 @@ fn welcome(listening: &run::Listening<'_>, ca_out: Option<&Path>) -> String {
             None => "also on 80 and 443".to_owned(),
             Some(why) => format!("not on 80 and 443 ({why})"),
         };
-        let _ = write!(
-            text,
-            "\nIts web origins serve HTTP on port {http} and TLS on port {https}, {usual}. Try:\n  \
-             curl -x http://{proxy} http://www.example.com:{http}/\n  \
-             curl -x http://{proxy} -i http://www.shop.example.com:{http}/products\n"
-        );
+        let _ = write!(text, "\nIts web origins serve HTTP on port {http} and TLS on port {https}, {usual}.");
+        if *ours {
+            let _ = write!(
+                text,
+                " Try:\n  curl -x http://{proxy} http://www.example.com:{http}/\n  \
+                 curl -x http://{proxy} -i http://www.shop.example.com:{http}/products"
+            );
+        }
+        text.push('\n');
         match ca_out {
+            Some(_) if !ours => {}
             Some(ca) => {
                 let _ = writeln!(
                     text,
@@ -154,7 +197,8 @@ fn welcome(listening: &run::Listening<'_>, ca_out: Option<&Path>) -> String {
             None => text += "  rootwalk lab --ca-out FILE                      writes the certificate for their TLS\n",
         }
     }
-    text += "\nrootwalk lab --list shows all names; rootwalk trace www.example.com --lab tells how one is found.\n";
+    let all = if *ours { "lab --list".to_owned() } else { format!("lab {flag} --list") };
+    let _ = writeln!(text, "\nrootwalk {all} shows all names; rootwalk trace {first} {flag} tells how one is found.");
     text
 }
 

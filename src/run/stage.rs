@@ -178,6 +178,8 @@ pub fn lab_settings(lab: &Lab) -> Settings {
     settings.proxy.allow = vec![LAB_NET];
     let anchor = lab.trust_anchor().and_then(|anchor| text::record_text(&anchor.ds).to_string().parse().ok());
     settings.dnssec.trust_anchors = anchor.into_iter().collect();
+    // Where the root is not signed nothing can be proved.
+    settings.dnssec.validate = !settings.dnssec.trust_anchors.is_empty();
     let hints = lab.root_hints().into_iter();
     let each = |(name, addresses): (Name, Vec<IpAddr>)| {
         addresses.into_iter().map(move |address| RootHint { name: name.clone(), address })
