@@ -73,6 +73,10 @@ mod tests {
     fn names_are_lowered_where_the_rfc_says_so() {
         let mx = [&[0, 10][..], b"\x04MAIL\x02EX\x00"].concat();
         assert_eq!(canonical(RecordType::MX, &mx), [&[0, 10][..], b"\x04mail\x02ex\x00"].concat());
+        // Order, preference, flags, service, expression, and the name behind them.
+        let naptr = [&[0, 1, 0, 2][..], b"\x01U\x03E2U\x02!A\x04HOST\x00"].concat();
+        let lower = [&[0, 1, 0, 2][..], b"\x01U\x03E2U\x02!A\x04host\x00"].concat();
+        assert_eq!(canonical(RecordType::NAPTR, &naptr), lower);
         let https = [&[0, 1][..], b"\x04MAIL\x02EX\x00"].concat();
         assert_eq!(canonical(RecordType::HTTPS, &https), https);
         assert_eq!(canonical(RecordType::NSEC, b"\x01B\x00\x00\x01\x40"), b"\x01B\x00\x00\x01\x40");

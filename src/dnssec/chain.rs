@@ -202,9 +202,6 @@ impl Judge<'_> {
     fn further_down(&mut self, at: &ZoneTrust, keys: &[Key], name: &Name, goal: &Name) -> Result<Option<Below>, Halt> {
         for place in (name.label_count() + 1..=goal.label_count()).map(|count| goal.suffix(count)) {
             for cut in self.known.cuts(&place).0 {
-                if cut.ds.is_some() || cut.alias.is_some() {
-                    continue;
-                }
                 match self.unsigned(&at.zone, keys, &place, &cut) {
                     Err(Halt::Bogus(why)) if !matches!(why, Bogus::TooCostly { .. }) => {}
                     Ok(Below::Zone(zone)) => return Ok(Some(Below::Zone(zone))),

@@ -102,7 +102,7 @@ impl<'a> Nsec<'a> {
         let (next, types) = rdata.split_at(end + 1);
         let next = Name::from_wire(next).ok()?;
         let is_last = next == *zone;
-        let inside = set.owner.is_within(zone) && next.is_within(zone) && (is_last || set.owner < next);
+        let inside = set.owner.is_within(zone) && next.is_within(zone);
         let types = Types::read(types)?;
         inside.then_some(Self { owner: &set.owner, next, types, is_last })
     }

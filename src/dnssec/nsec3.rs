@@ -164,9 +164,6 @@ impl<'a> Chain<'a> {
 
     /// RFC 5155 §8.4: neither `name` nor a wildcard for it exists. §9.2: not certain inside an opt-out span.
     pub(super) fn no_name(&self, name: &Name) -> Result<Shown, Bogus> {
-        if self.at(name)?.is_some() {
-            return Ok(Shown::Nothing);
-        }
         let Some(around) = self.around(name)? else { return Ok(Shown::Nothing) };
         let Ok(wildcard) = around.encloser.prepend(b"*") else { return Ok(Shown::Nothing) };
         let covered = self.cover(&wildcard)?.is_some();

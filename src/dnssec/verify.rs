@@ -48,7 +48,7 @@ impl Verified {
 }
 
 impl Bench<'_> {
-    /// Looks for a signature of `zone` over `set` that one of `keys` made.
+    /// Looks for a signature of `zone` over `set` that one of `keys` made, all of which sign zones.
     ///
     /// RFC 6840 §5.11, §5.12: one that holds is enough, whatever else is there. The error is that of the
     /// signature that came closest.
@@ -63,7 +63,7 @@ impl Bench<'_> {
                 closest = closer(closest, unfit);
                 continue;
             }
-            let named = |key: &&Key| key.tag == sig.tag && key.algorithm == sig.algorithm && key.signs_zones();
+            let named = |key: &&Key| key.tag == sig.tag && key.algorithm == sig.algorithm;
             let most_keys = self.limits.keys_per_tag;
             let mut fitting: Vec<&Key> = keys.iter().filter(named).take(most_keys + 1).collect();
             let more_keys = fitting.len() > most_keys;

@@ -49,6 +49,8 @@ pub(crate) struct Facts<'a> {
     cuts: HashMap<Name, Cut>,
     keys: HashMap<Name, Option<RrSet>>,
     zones: RefCell<HashMap<Name, Arc<ZoneTrust>>>,
+    /// The zone whose servers the operator names.
+    own: Option<Name>,
 }
 
 impl fmt::Debug for Facts<'_> {
@@ -71,8 +73,8 @@ impl Known for Facts<'_> {
         &[]
     }
 
-    fn own_zone(&self, _: &Name) -> Option<Name> {
-        None
+    fn own_zone(&self, name: &Name) -> Option<Name> {
+        self.own.clone().filter(|own| name.is_within(own))
     }
 
     fn keys(&self, zone: &Name) -> Fact<RrSet> {
@@ -96,6 +98,7 @@ impl<'a> Facts<'a> {
             cuts: HashMap::new(),
             keys: HashMap::new(),
             zones: RefCell::default(),
+            own: None,
         }
     }
 
@@ -107,6 +110,11 @@ impl<'a> Facts<'a> {
     /// Takes what a referral to `zone` brought along.
     pub(crate) fn refer(&mut self, zone: Name, proof: Vec<RrSet>) {
         self.referrals.insert(zone, Cut { proof, ..Cut::default() });
+    }
+
+    /// Has the operator name the servers of a zone.
+    pub(crate) fn own(&mut self, zone: Name) {
+        self.own = Some(zone);
     }
 
     fn fetch(&mut self, question: &Question) {

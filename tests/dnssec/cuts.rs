@@ -4,7 +4,7 @@ use rootwalk::dnssec::{Limits, Settings, Spent, Statement, Verdict};
 use rootwalk::trace::Insecure;
 use rootwalk::wire::{Question, RecordType, RrSet};
 
-use crate::edges::{PLAIN, chain, denied, name, zone};
+use crate::edges::{Kind, PLAIN, chain, denied, name, zone};
 use crate::evidence::{Facts, Heard};
 use crate::limits::{Zone, is_secure};
 use crate::signer::Signer;
@@ -130,6 +130,13 @@ fn records_out_of_place_show_nothing() {
     let apex = || signer.nsec("z.", "a.z.", &[NS, SOA]);
     let tried = |proof: &[RrSet]| denied(&zone, name("m.z."), RecordType::A, true, proof);
     assert!(is_secure(&tried(&[apex(), signer.nsec("k.z.", "n.z.", &[A])])));
+    // Two records where there is one in every zone: which of them counts nobody can tell.
+    let [one, two] = ["n.z.", "l.z."].map(|next| signer.nsec("k.z.", next, &[A]));
+    let twice = |one: &RrSet, two: &RrSet| {
+        let rdatas = [one, two].map(|set| set.rdatas.iter().next().unwrap());
+        signer.sign(RrSet::new(one.owner.clone(), one.rtype, 300, rdatas))
+    };
+    assert!([twice(&one, &two), twice(&two, &one)].into_iter().all(|both| !is_secure(&tried(&[apex(), both]))));
     for (owner, next) in [("k.z.", "n.zz."), ("k.z.", "zz."), ("k.z.", "."), ("k.z.", "b.z."), ("a.y.", "n.z.")] {
         let verdict = tried(&[apex(), signer.nsec(owner, next, &[A])]);
         assert!(matches!(verdict, Verdict::Bogus(_)), "{owner} {next}: {verdict:?}");
@@ -137,6 +144,12 @@ fn records_out_of_place_show_nothing() {
     // The wildcard is denied as well, by the only other record.
     let right = chain(&signer, &[("z.", &[NS, SOA])], PLAIN).remove(0);
     assert!(is_secure(&tried(std::slice::from_ref(&right))));
+    let other = RrSet { owner: right.owner.clone(), ..chain(&signer, &[("b.z.", &[A])], PLAIN).remove(0) };
+    assert!(
+        [twice(&right, &other), twice(&other, &right)]
+            .iter()
+            .all(|both| !is_secure(&tried(std::slice::from_ref(both))))
+    );
     let label = right.owner.labels().next().unwrap();
     for above in ["b.z.", ".", "y."] {
         let owner = name(above).prepend(label).unwrap();
@@ -164,4 +177,85 @@ fn records_out_of_place_show_nothing() {
         Verdict::Bogus(_)
     ));
     assert!(matches!(judged(signer.one("cut2.z.", RecordType::DS, &[0, 1, 15, 99, 0])), Verdict::Bogus(_)));
+}
+
+/// What becomes of an unsigned set below `own`, whose servers the operator names, when this is said of the DS set of
+/// `own.z.`, and of others nothing.
+fn below_own(zone: &Zone, own: &str, heard: &Heard) -> Verdict {
+    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
+    let ask = |question: &Question| match question.qtype {
+        RecordType::DNSKEY => Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() }),
+        _ if question.name == name("own.z.") => Some(heard.clone()),
+        _ => None,
+    };
+    let mut facts = Facts::new(ask);
+    facts.own(name(own));
+    let set = RrSet::new(name("www.a.own.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
+    let statement = Statement::Set { set: &set, proof: &[] };
+    facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
+}
+
+/// A zone with servers of the operator's own is unsigned when the world shows that it does not know it: that there is no
+/// such name, be it by a DNAME above or by what a wildcard makes of it, with the proof that nothing else is there (RFC
+/// 4035 §5.3.4). Without that proof the alias could be that of any other name.
+#[test]
+fn a_zone_that_the_world_does_not_know() {
+    let (signer, zone) = zone("z.");
+    let alias =
+        |source: &str, owner: &str, rtype| RrSet { owner: name(owner), ..signer.one(source, rtype, b"\x01x\x00") };
+    let wild = Some(alias("*.z.", "own.z.", RecordType::CNAME));
+    let gap = |next: &str| vec![signer.nsec("*.z.", next, &[CNAME])];
+    let hashed = |more: bool, flags| {
+        let names: [(&str, &[u16]); 3] = [("z.", &[NS, SOA]), ("*.z.", &[CNAME]), ("own.z.", &[NS, DS])];
+        chain(&signer, &names[..2 + usize::from(more)], Kind { flags, ..PLAIN })
+    };
+    let by_dname = Some(alias("z.", "z.", RecordType::DNAME));
+    for (alias, proof, unknown) in [
+        (wild.clone(), gap("p.z."), true),
+        (wild.clone(), hashed(false, 0), true),
+        (by_dname, vec![], true),
+        (None, vec![signer.nsec("z.", "z.", &[NS, SOA])], true),
+        (wild.clone(), vec![], false),
+        (wild.clone(), gap("b.z."), false),
+        (wild.clone(), gap("x.own.z."), false),
+        (wild.clone(), hashed(false, 1), false),
+        (wild, hashed(true, 0), false),
+        (None, vec![], false),
+    ] {
+        for own in ["own.z.", "a.own.z."] {
+            let verdict = below_own(&zone, own, &Heard { answer: None, alias: alias.clone(), proof: proof.clone() });
+            let by_operator = matches!(verdict, Verdict::Insecure(Insecure::OwnServers { .. }));
+            assert_eq!(by_operator, unknown, "{alias:?} {proof:?}: {verdict:?}");
+            assert!(by_operator || matches!(verdict, Verdict::Bogus(_)), "{verdict:?}");
+        }
+    }
+    // A name of the parent's, an alias of its own among them, is no cut; of what lies below it nothing is said.
+    let no_cut = Heard { proof: vec![signer.nsec("own.z.", "p.z.", &[A])], ..Heard::default() };
+    let own_alias = Heard { alias: Some(alias("own.z.", "own.z.", RecordType::CNAME)), ..Heard::default() };
+    for heard in [no_cut, own_alias] {
+        assert!(matches!(below_own(&zone, "own.z.", &heard), Verdict::Insecure(Insecure::OwnServers { .. })));
+        assert!(matches!(below_own(&zone, "a.own.z.", &heard), Verdict::Bogus(_)));
+    }
+    // What the world knows of the zone counts.
+    let cut = Heard { proof: vec![signer.nsec("own.z.", "p.z.", &[NS])], ..Heard::default() };
+    assert!(matches!(below_own(&zone, "own.z.", &cut), Verdict::Insecure(Insecure::Unsigned { .. })));
+}
+
+/// RFC 8020 §2: below a name that is not there nothing is, and nobody is asked for it.
+#[test]
+fn nothing_is_asked_of_what_lies_below_nothing() {
+    let (signer, zone) = zone("z.");
+    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
+    let ask = |question: &Question| match question.qtype {
+        RecordType::DNSKEY => Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() }),
+        _ => {
+            assert_eq!(question.name, name("c.z."));
+            Some(Heard { proof: vec![signer.nsec("z.", "z.", &[NS, SOA])], ..Heard::default() })
+        }
+    };
+    let set = RrSet::new(name("a.b.c.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
+    let statement = Statement::Set { set: &set, proof: &[] };
+    let judged =
+        Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
+    assert!(matches!(judged.0, Verdict::Bogus(_)), "{judged:?}");
 }

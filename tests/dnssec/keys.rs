@@ -168,10 +168,9 @@ fn a_long_key_that_was_left_out_does_not_make_a_zone_unsigned() {
         let verdict = judged(&stripped, &forged);
         assert!(matches!(verdict, Verdict::Bogus(_)), "{verdict:?}");
     }
-    // More than are looked at, of which the last names the long one.
-    let mut many = zone_of(&[&short.dnskey], &[&short; 8]);
-    many.anchors.add(name("z."), ds(&long, &long.dnskey));
-    assert!(matches!(judged(&many, &forged), Verdict::Bogus(_)));
+    // More than are looked at.
+    assert!(weak(judged(&zone_of(&[&short.dnskey], &[&short; 8]), &forged)));
+    assert!(matches!(judged(&zone_of(&[&short.dnskey], &[&short; 9]), &forged), Verdict::Bogus(_)));
 }
 
 /// RFC 5155 §7.1, erratum 3441: of an unsigned cut in an opt-out span the empty names above it have no record either,

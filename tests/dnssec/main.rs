@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod cuts;
+mod denials;
 mod edges;
 #[path = "../common/evidence.rs"]
 mod evidence;
@@ -9,6 +10,7 @@ mod keys;
 mod limits;
 #[path = "../common/signer.rs"]
 mod signer;
+mod sigs;
 mod vectors;
 mod world;
 

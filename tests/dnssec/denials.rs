@@ -1,0 +1,109 @@
+//! Denials: who has the say, how long they hold, and what is said of those that are none.
+
+use rootwalk::dnssec::{Limits, Spent, Statement, Verdict};
+use rootwalk::trace::{Bogus, Limit};
+use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
+
+use crate::edges::{PLAIN, chain, denied, name, zone};
+use crate::limits::is_secure;
+use crate::signer::{Signer, bitmap};
+use crate::world::NOW_UNIX_SECS;
+
+const A: u16 = 1;
+const NS: u16 = 2;
+const SOA: u16 = 6;
+const DS: u16 = 43;
+const RRSIG: u16 = 46;
+const NSEC: u16 = 47;
+
+/// RFC 4035 §5.2, RFC 6840 §4.4: an apex has no say over its DS set, but for that of the root, above which nothing is.
+#[test]
+fn the_root_has_no_ds_set_and_says_so() {
+    let (signer, zone) = zone(".");
+    for (types, secure) in [(&[NS, SOA][..], true), (&[NS, SOA, DS], false)] {
+        let proof = [signer.one(".", RecordType::NSEC, &[&[0][..], &bitmap(types)].concat())];
+        assert_eq!(is_secure(&denied(&zone, name("."), RecordType::DS, false, &proof)), secure);
+    }
+}
+
+/// RFC 4592 §3.3.1: the closest encloser of a name is above the one that comes next as well as above the one before.
+#[test]
+fn the_encloser_is_on_either_side() {
+    let (signer, zone) = zone("z.");
+    let apex = signer.nsec("z.", "a.z.", &[NS, SOA]);
+    let wild = signer.nsec("*.z.", "a.z.", &[A]);
+    for (gap, asked) in [(signer.nsec("a.z.", "c.b.z.", &[A]), "b.b.z."), (signer.nsec("c.b.z.", "z.", &[A]), "d.b.z.")]
+    {
+        let of = |no_name, proof: &[RrSet]| denied(&zone, name(asked), RecordType::MX, no_name, proof);
+        // `b.z.` exists, so `*.b.z.` would have to answer, and what `*.z.` has is nothing to this name.
+        let own = [signer.nsec("a.z.", "c.b.z.", &[A]), gap.clone()];
+        assert!(is_secure(&of(true, &own)), "{asked}");
+        assert!(!is_secure(&of(false, &[gap.clone(), wild.clone()])), "{asked}");
+        assert!(!is_secure(&of(false, &[gap, wild.clone(), apex.clone()])), "{asked}");
+    }
+}
+
+/// RFC 4035 §5.4: whatever is at a name is an answer to ANY, but for what every name of a signed zone has.
+#[test]
+fn nothing_at_all_is_there() {
+    let (signer, zone) = zone("z.");
+    for (types, nothing) in [(&[RRSIG, NSEC][..], true), (&[A, RRSIG, NSEC], false), (&[RRSIG, NSEC, 257], false)] {
+        let bits = match types.last() {
+            Some(257) => [&bitmap(&[RRSIG, NSEC])[..], &[1, 1, 0x40]].concat(),
+            _ => bitmap(types),
+        };
+        let proof = [signer.one("a.z.", RecordType::NSEC, &[name("b.z.").wire(), &bits].concat())];
+        assert_eq!(is_secure(&denied(&zone, name("a.z."), RecordType::ANY, false, &proof)), nothing, "{types:?}");
+    }
+}
+
+/// RFC 8198 §5.4, RFC 9077 §3: a denial holds no longer than each of its parts.
+#[test]
+fn a_denial_lives_as_long_as_its_parts() {
+    let (signer, zone) = zone("z.");
+    for parts in [
+        [signer.nsec("z.", "b.z.", &[NS, SOA]), signer.nsec("b.z.", "d.z.", &[A])].to_vec(),
+        chain(&signer, &[("z.", &[NS, SOA]), ("b.z.", &[A]), ("d.z.", &[A])], PLAIN),
+    ] {
+        for short in 0..parts.len() {
+            let mut proof = parts.clone();
+            proof[short] = signer.sign(RrSet { ttl_secs: 7, sigs: Rdatas::default(), ..parts[short].clone() });
+            let verdict = denied(&zone, name("c.z."), RecordType::A, true, &proof);
+            assert_eq!(verdict, Verdict::Secure { ttl_secs: 7 }, "{short}");
+        }
+    }
+}
+
+/// Who reads the reason is told what is wrong with the zone's own part of a proof, and nothing about those of others.
+#[test]
+fn the_reason_is_the_zones_own() {
+    let (signer, zone) = zone("z.");
+    let (good, other) = (signer.nsec("k.z.", "z.", &[A]), Signer::new("k.z.", NOW_UNIX_SECS));
+    let bare = RrSet { sigs: Rdatas::default(), ..good.clone() };
+    let foreign = RrSet { sigs: other.nsec("k.z.", "k.z.", &[A]).sigs, ..bare.clone() };
+    let apex = signer.nsec("z.", "*.z.", &[NS, SOA]);
+    let verdict = |proof: RrSet| denied(&zone, name("m.z."), RecordType::A, true, &[apex.clone(), proof]);
+    let missing = verdict(bare);
+    assert!(matches!(&missing, Verdict::Bogus(Bogus::SignatureMissing { rtype: RecordType::NSEC, .. })), "{missing:?}");
+    for less in [good, foreign] {
+        let verdict = verdict(less);
+        assert!(matches!(&verdict, Verdict::Bogus(Bogus::DenialMissing { .. })), "{verdict:?}");
+    }
+}
+
+/// What a limit has ended is not told as a proof that is missing.
+#[test]
+fn a_limit_inside_a_proof_is_named() {
+    let (signer, zone) = zone("z.");
+    let proof = [signer.nsec("z.", "b.z.", &[NS, SOA]), signer.nsec("b.z.", "d.z.", &[A])];
+    let question = Question::new(name("c.z."), RecordType::A);
+    let statement = Statement::Denial { question: &question, no_name: true, soa: None, proof: &proof };
+    for validations in 1..=3 {
+        let limits = Limits { validations, ..Limits::default() };
+        match zone.judge(&statement, &limits, &mut Spent::default()) {
+            Verdict::Secure { .. } => assert_eq!(validations, 3, "the keys and two records"),
+            Verdict::Bogus(Bogus::TooCostly { limit: Limit::Validations, value, .. }) => assert_eq!(value, validations),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Signatures: which of those over a set are looked at, and what they may say.
+
+use rootwalk::dnssec::{Accepts, Anchor, Anchors, Ds, Limits, Settings, Spent, Statement, Verdict};
+use rootwalk::trace::Bogus;
+use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
+
+use crate::edges::{PLAIN, chain, name, zone};
+use crate::evidence::{Facts, Heard};
+use crate::limits::{Zone, is_secure};
+use crate::signer::{Form, Signer};
+use crate::world::NOW_UNIX_SECS;
+
+fn www() -> RrSet {
+    RrSet::new(name("www.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]])
+}
+
+fn judged(zone: &Zone, set: &RrSet, proof: &[RrSet]) -> Verdict {
+    zone.judge(&Statement::Set { set, proof }, &Limits::default(), &mut Spent::default())
+}
+
+fn with(set: &RrSet, sigs: &[&[u8]]) -> RrSet {
+    RrSet { sigs: sigs.iter().copied().collect::<Rdatas>(), ..set.clone() }
+}
+
+/// RFC 6840 §5.4: what somebody else has signed as well, a zone above or beside, does no harm, wherever it stands.
+#[test]
+fn signatures_of_others_do_no_harm() {
+    let (signer, zone) = zone("z.");
+    let good = signer.rrsig(&www(), &signer.form());
+    for other in [".", "y.", "a.z.", "www.y."] {
+        let other = Signer::new(other, NOW_UNIX_SECS);
+        let bad = other.rrsig(&www(), &other.form());
+        for sigs in [&[&good[..], &bad][..], &[&bad, &good], &[&bad, &bad, &bad, &good]] {
+            let verdict = judged(&zone, &with(&www(), sigs), &[]);
+            assert!(is_secure(&verdict), "{}: {verdict:?}", other.zone);
+        }
+    }
+    // The parent speaks of the DS set, whatever the child has signed (RFC 4035 §2.4).
+    let ds = RrSet::new(name("cut.z."), RecordType::DS, 300, [&[0, 1, 15, 2, 0][..]]);
+    let (child, good) = (Signer::new("cut.z.", NOW_UNIX_SECS), signer.rrsig(&ds, &signer.form()));
+    let bad = child.rrsig(&ds, &child.form());
+    for sigs in [[&good[..], &bad], [&bad, &good]] {
+        let verdict = judged(&zone, &with(&ds, &sigs), &[]);
+        assert!(is_secure(&verdict), "{verdict:?}");
+    }
+}
+
+/// RFC 4035 §5.3.1: the number of labels is no larger than the owner has; and a wildcard stands in its zone, not above it
+/// (CVE-2026-44690), whoever says that nothing closer exists.
+#[test]
+fn labels_lie_between_zone_and_owner() {
+    let (signer, zone) = zone("z.");
+    let (set, nothing) = (www(), chain(&signer, &[("b.z.", &[1])], PLAIN));
+    for (labels, secure) in [(0, false), (1, true), (2, true), (3, false), (255, false)] {
+        let set = signer.sign_as(set.clone(), &Form { labels: Some(labels), ..signer.form() });
+        let verdict = judged(&zone, &set, &nothing);
+        assert_eq!(is_secure(&verdict), secure, "{labels}: {verdict:?}");
+        assert!(secure || matches!(verdict, Verdict::Bogus(Bogus::SignatureUnfit { .. })), "{verdict:?}");
+    }
+}
+
+/// RFC 4035 §5.3.3: no TTL is longer than that which was signed.
+#[test]
+fn the_ttl_is_that_which_was_signed() {
+    let (signer, zone) = zone("z.");
+    for (signed_secs, said_secs, left_secs) in [(300, 300, 300), (60, 300, 60), (300, 60, 60), (0, 300, 0)] {
+        let form = Form { original_ttl_secs: Some(signed_secs), ..signer.form() };
+        let set = signer.sign_as(RrSet { ttl_secs: said_secs, ..www() }, &form);
+        assert_eq!(judged(&zone, &set, &[]), Verdict::Secure { ttl_secs: left_secs });
+    }
+}
+
+/// RFC 4509 §3: a digest by SHA-1 does not count beside a better one, be there a key for it or not.
+#[test]
+fn sha1_does_not_count_beside_sha256() {
+    let signer = Signer::new("z.", NOW_UNIX_SECS);
+    let keys = Zone::new(&signer, std::slice::from_ref(&signer.dnskey), 0).keys;
+    let parent = Signer::new(".", NOW_UNIX_SECS);
+    let root = Zone::new(&parent, std::slice::from_ref(&parent.dnskey), 0);
+    let ds = |digest_type: u8, right: bool| {
+        let algorithm = match digest_type {
+            1 => &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY,
+            _ => &aws_lc_rs::digest::SHA256,
+        };
+        let mut hash =
+            aws_lc_rs::digest::digest(algorithm, &[signer.zone.wire(), &signer.dnskey].concat()).as_ref().to_vec();
+        hash[0] ^= u8::from(!right);
+        [&signer.tag().to_be_bytes()[..], &[15, digest_type], &hash].concat()
+    };
+    let accepts = Accepts { sha1: true, ..Accepts::default() };
+    let judged = |all: &[Vec<u8>]| {
+        let set = RrSet::new(name("z."), RecordType::DS, 300, all.iter().map(Vec::as_slice));
+        let ds = parent.sign(set);
+        let ask = |question: &Question| {
+            let answer = match question.qtype {
+                RecordType::DS => ds.clone(),
+                _ if question.name.is_root() => root.keys.clone(),
+                _ => keys.clone(),
+            };
+            Some(Heard { answer: Some(answer), ..Heard::default() })
+        };
+        let settings = Settings { anchors: root.anchors.clone(), accepts, ..Settings::default() };
+        let statement = Statement::Set { set: &signer.sign(www()), proof: &[] };
+        Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
+    };
+    assert!(is_secure(&judged(&[ds(1, true)])) && is_secure(&judged(&[ds(1, false), ds(2, true)])));
+    assert!(matches!(judged(&[ds(1, true), ds(2, false)]), Verdict::Bogus(_)));
+    // An unknown digest is no better one.
+    assert!(is_secure(&judged(&[ds(1, true), ds(99, false)])));
+    // For those who configure it, a trust anchor by SHA-1 counts beside others: he has chosen it.
+    let mut anchors = Anchors::default();
+    for rdata in [ds(1, true), ds(2, false)] {
+        anchors.add(name("z."), Anchor::Ds(Ds::read(&rdata).unwrap()));
+    }
+    let zone = Zone { keys: keys.clone(), anchors };
+    let settings = Settings { anchors: zone.anchors.clone(), accepts, ..Settings::default() };
+    let ask = |_: &Question| Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() });
+    let statement = Statement::Set { set: &signer.sign(www()), proof: &[] };
+    let verdict =
+        Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0;
+    assert!(is_secure(&verdict), "{verdict:?}");
+}
+
+/// RFC 4035 §5.3.1, RFC 4034 §3.1.5: a signature over another type is none over this one, and one that ends before it begins
+/// holds at no time.
+#[test]
+fn signatures_that_fit_nothing() {
+    let (signer, zone) = zone("z.");
+    let judged = |form: Form| judged(&zone, &signer.sign_as(www(), &form), &[]);
+    let other = judged(Form { covered: Some(RecordType::TXT), ..signer.form() });
+    assert!(matches!(other, Verdict::Bogus(Bogus::SignatureUnfit { .. })), "{other:?}");
+    // By so little that the time which is granted to clocks that are off would cover it.
+    for apart_secs in [1, 100, 7000] {
+        let [inception, expiration] =
+            [apart_secs / 2, apart_secs / 2 - apart_secs].map(|off| NOW_UNIX_SECS.wrapping_add_signed(off));
+        let verdict = judged(Form { inception, expiration, ..signer.form() });
+        assert!(matches!(verdict, Verdict::Bogus(Bogus::ExpiredBeforeValid { .. })), "{apart_secs}: {verdict:?}");
+    }
+}
+
+/// RFC 4034 §6.2: the case of the signer's name is not signed.
+#[test]
+fn the_signer_in_capitals() {
+    let (signer, zone) = zone("zone.");
+    let set = RrSet { owner: name("www.zone."), ..www() };
+    let mut sig = signer.rrsig(&set, &signer.form());
+    sig[18..24].make_ascii_uppercase();
+    assert_eq!(sig[18..24], *b"\x04ZONE\x00");
+    let verdict = judged(&zone, &with(&set, &[&sig]), &[]);
+    assert!(is_secure(&verdict), "{verdict:?}");
+}
