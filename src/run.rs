@@ -71,10 +71,10 @@ pub enum RunError {
     #[error(transparent)]
     Certificate(#[from] http::CertificateError),
     /// An address of the lab cannot be had.
-    #[error("{0}; is another lab running? --authority-port takes another port for all servers of the lab")]
+    #[error("{}{}", .0, lab_hint(.0))]
     Lab(#[from] lab::serve::BindError),
     /// The web origins of the lab cannot be had.
-    #[error("{0}; is another lab running? --web-port and --web-tls-port take other ports, --no-web does without")]
+    #[error("{}{}", .0, web_hint(.0))]
     Web(#[from] lab::web::WebError),
     /// There is nothing that a certificate would be for.
     #[error("this lab has no web origins (the section web of lab.toml), and so no authority for --ca-out")]
@@ -90,6 +90,29 @@ pub enum RunError {
     /// The system does not give what every program needs: threads, event queues, signals.
     #[error("the system refuses a thread, an event queue or a signal: {0}")]
     System(#[from] io::Error),
+}
+
+/// What to do when an address of the lab cannot be had.
+fn hint(why: &io::Error, elsewhere: &str) -> String {
+    match why.kind() {
+        io::ErrorKind::AddrInUse => format!("; is another lab running? {elsewhere}"),
+        io::ErrorKind::AddrNotAvailable => "; a lab lies on addresses of this machine, such as 127.53.0.1".to_owned(),
+        io::ErrorKind::PermissionDenied => format!("; ports below 1024 need a privilege, {elsewhere}"),
+        _ => String::new(),
+    }
+}
+
+fn lab_hint(error: &lab::serve::BindError) -> String {
+    hint(&error.source, "--authority-port takes another port for all servers of the lab")
+}
+
+fn web_hint(error: &lab::web::WebError) -> String {
+    match error {
+        lab::web::WebError::Bind { source, .. } => {
+            hint(source, "--web-port and --web-tls-port take other ports, --no-web does without")
+        }
+        _ => String::new(),
+    }
 }
 
 /// Where clients are met.

@@ -172,7 +172,7 @@ impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (address, port) = (self.address, self.address.port());
         write!(f, "cannot listen on {address} over {}: ", self.transport)?;
-        let elsewhere = SocketAddr::new(self.address.ip(), 5300);
+        let elsewhere = SocketAddr::new(self.address.ip(), if port == 5300 { 5301 } else { 5300 });
         match self.source.kind() {
             io::ErrorKind::PermissionDenied if port < 1024 => write!(
                 f,
@@ -218,6 +218,7 @@ mod tests {
             line("192.0.2.1:53", Transport::Udp, libc::EADDRNOTAVAIL),
             "cannot listen on 192.0.2.1:53 over UDP: this machine has no such address; `ip address` lists those it has"
         );
+        assert!(line("[::1]:5300", Transport::Tcp, libc::EADDRINUSE).ends_with("use --listen [::1]:5301"));
         assert!(line("[::1]:53", Transport::Udp, libc::EAFNOSUPPORT).contains("no such address"));
         assert!(line("127.0.0.1:5300", Transport::Udp, libc::EACCES).contains("the system forbids it"));
     }
