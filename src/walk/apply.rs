@@ -57,7 +57,9 @@ impl Walk {
             Verdict::NxDomain => self.denied(pending, clean, true, turn),
             Verdict::Alias { .. } => self.aliased(pending, clean, turn),
             Verdict::TooLong => {
-                self.goal(id).chain.extend(clean.chain);
+                let goal = self.goal(id);
+                goal.chain.extend(clean.chain);
+                goal.told.push((pending.question.name.clone(), pending.source()));
                 self.finish(id, Found::TooLong, turn);
             }
             Verdict::AliasLoop { name } => self.loops(id, name, turn),
@@ -105,7 +107,11 @@ impl Walk {
             return self.again(pending, pending.how.transport, AskWhy::FullAfterTrouble);
         }
         let Some(at) = self.goal(pending.goal).at() else { return };
-        if matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::OtherZone { .. } | Wrong::Recursive | Wrong::Empty) {
+        // Some refuse a type, ANY above all (RFC 8482 §4), and know the zone.
+        let refused = clean.rcode == ResponseCode::Refused && pending.question.qtype != RecordType::ANY;
+        let lame = [Wrong::Recursive, Wrong::Empty].contains(&wrong)
+            || matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::OtherZone { .. });
+        if refused || lame {
             turn.around.servers.lame(pending.server.addr, &at.cut.zone, now);
         }
         let tried = at.tried(&pending.server);

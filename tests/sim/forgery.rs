@@ -9,7 +9,7 @@ use rootwalk::cache::Security;
 use rootwalk::lab::Lab;
 use rootwalk::trace::Event;
 use rootwalk::walk::stale::{Admit, StaleLimits, stale};
-use rootwalk::wire::{Name, Question, RecordType};
+use rootwalk::wire::{Name, Question, RecordType, ResponseCode};
 
 use super::trouble::{FORGERIES, Forgery};
 use super::world::World;
@@ -122,6 +122,34 @@ fn what_comes_with_an_alias_and_is_bogus_is_asked_for() {
             );
             assert!(ended.outcome.secure && ended.budget.queries() < 16, "{forgery:?}\n{}", story(&ended));
         }
+    }
+}
+
+/// A DNAME that makes a name too long (RFC 6672 §2.2), with signatures that do not hold: another server is asked.
+#[test]
+fn what_makes_a_name_too_long_is_proved_by_somebody_else() {
+    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns1.root.\n@ 3600 NS ns2.root.\n";
+    let addresses = "ns1.root. 3600 A 192.0.2.1\nns2.root. 3600 A 192.0.2.2\n";
+    let root = format!("$ORIGIN .\n{soa}{addresses}example. 3600 NS ns1.root.\nexample. 3600 NS ns2.root.\n");
+    let long = "a".repeat(60);
+    let zone = format!("$ORIGIN example.\n{soa}d 60 DNAME {long}.{long}.{long}\n");
+    let server = |nth| {
+        format!(
+            "{{ name = \"ns{nth}.root.\", address = \"192.0.2.{nth}\", zones = [\".\", \"example.\"], faults = [] }}"
+        )
+    };
+    let zones = [".", "example."].map(|zone| format!("{{ name = \"{zone}\", file = \"{zone}\", sign = {{}} }}"));
+    let settings = format!("port = 53\nzone = [{}]\nserver = [{}, {}]", zones.join(", "), server(1), server(2));
+    let files = [(".", root), ("example.", zone), ("lab.toml", settings)];
+    let files = files.map(|(path, text)| (path.to_owned(), text)).into();
+    let lab = Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"));
+    let asked = Question::new(name(&format!("www.{long}.d.example.")), RecordType::A);
+    for seed in 0..8 {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        world.set_forger([192, 0, 2, 2].into(), Forgery::BrokenSignatures);
+        let ended = world.resolve(&asked);
+        assert_eq!(ended.outcome.rcode, ResponseCode::YXDomain, "world {seed}\n{}", story(&ended));
+        assert!(ended.outcome.secure, "world {seed}\n{}", story(&ended));
     }
 }
 
