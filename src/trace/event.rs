@@ -368,7 +368,7 @@ pub enum Event {
         /// The addresses in them.
         addrs: Vec<IpAddr>,
     },
-    /// Addresses of name servers have to be looked up first.
+    /// Addresses of name servers have to be looked up: none is known, or nobody answers at those that are.
     NoAddress {
         /// The zone whose servers they are.
         zone: Name,

@@ -61,9 +61,7 @@ impl fmt::Display for Event {
             | Self::FellBack { .. }
             | Self::NotAsked { .. }
             | Self::Withheld { .. } => decided(self, f),
-            Self::NoAddress { zone, servers } => {
-                write!(f, "no address is known for the servers of {zone}; look up {}", List(servers))
-            }
+            Self::NoAddress { zone, servers } => write!(f, "look up where servers of {zone} are: {}", List(servers)),
             Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
             Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
             Self::LimitReached { limit, value } => write!(f, "limit reached: {value} {limit}"),
