@@ -296,7 +296,7 @@ impl Walk {
         AskId(self.next_ask - 1)
     }
 
-    /// Looks up addresses of servers that have none yet; true if that may help.
+    /// Looks up addresses of servers that have none yet, or none that is of use; true if that may help.
     fn look_up_servers(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let limits = turn.around.settings.limits.clone();
         let depth = self.goal(id).depth;
@@ -309,7 +309,13 @@ impl Walk {
             return false;
         }
         let cut = at.cut.clone();
-        let unknown = cut.servers.iter().take(limits.servers_per_zone).filter(|server| server.addrs.is_empty());
+        let (ipv4, ipv6) = (turn.around.settings.ipv4, turn.around.settings.ipv6);
+        let fresh = |addr: &IpAddr| (if addr.is_ipv4() { ipv4 } else { ipv6 }) && !at.is_spent(*addr, 1);
+        // The zone of a server's name may know better than the glue, unless it is the one that cannot be reached.
+        let is_elsewhere = |server: &NameServer| at.route.is_none() && !server.name.is_within(&cut.zone);
+        let is_unknown =
+            |server: &&NameServer| server.addrs.is_empty() || is_elsewhere(server) && !server.addrs.iter().any(fresh);
+        let unknown = cut.servers.iter().take(limits.servers_per_zone).filter(is_unknown);
         let unknown = unknown.filter(|server| !at.looked_up.contains(&server.name)).map(|server| server.name.clone());
         // Inside the zone there should have been glue; outside there is more hope.
         let (inside, outside): (Vec<Name>, Vec<Name>) = unknown.partition(|name| name.is_within(&cut.zone));
