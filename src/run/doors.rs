@@ -1,5 +1,7 @@
 //! The front doors: opened when everything that they need is there, closed when nobody waits any more.
 
+use std::pin::pin;
+
 use rustls::pki_types::CertificateDer;
 use tokio::task::spawn_blocking;
 
@@ -61,20 +63,27 @@ impl Front {
     /// again by `load` when that is wished.
     pub(super) async fn wait(&mut self, signals: &mut Signals, load: impl Fn() -> Result<Settings, ConfigError>) {
         notify::tell(notify::READY);
+        // Each turn begins with what was read.
         loop {
-            let wish = tokio::select! {
-                wish = signals.next() => wish,
-                () = self.upkeep.run(self.resolver.world()) => Wish::Stop,
-            };
-            match wish {
-                Wish::Stop => return,
-                Wish::Reload => self.reload(load()),
+            let (upkeep, resolver) = (self.upkeep.clone(), self.resolver.clone());
+            let mut upkeep = pin!(upkeep.run(resolver.world()));
+            loop {
+                let wish = tokio::select! {
+                    wish = signals.next() => wish,
+                    () = &mut upkeep => Wish::Stop,
+                };
+                match wish {
+                    Wish::Stop => return,
+                    Wish::Reload if self.reload(load()) => break,
+                    Wish::Reload => {}
+                }
             }
         }
     }
 
-    /// Takes over what was read again, and goes on as before with what is wrong. The cache is kept.
-    fn reload(&mut self, read: Result<Settings, ConfigError>) {
+    /// Takes over what was read again, and goes on as before with what is wrong; whether it was right. The cache is
+    /// kept.
+    fn reload(&mut self, read: Result<Settings, ConfigError>) -> bool {
         notify::tell(notify::RELOADING);
         if let Some(certificate) = &self.certificate {
             match certificate.read_again() {
@@ -83,7 +92,9 @@ impl Front {
             }
         }
         let good = |settings| world::sources(&settings).map(|()| settings).map_err(|error| error.to_string());
-        match read.map_err(|error| error.to_string()).and_then(good) {
+        let read = read.map_err(|error| error.to_string()).and_then(good);
+        let is_right = read.is_ok();
+        match read {
             Ok(new) => self.take_over(&new),
             Err(error) => {
                 error.lines().for_each(|line| tracing::error!("{line}"));
@@ -91,6 +102,7 @@ impl Front {
             }
         }
         notify::tell(notify::READY);
+        is_right
     }
 
     fn take_over(&mut self, new: &Settings) {

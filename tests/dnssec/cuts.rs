@@ -195,9 +195,9 @@ fn below_own(zone: &Zone, own: &str, heard: &Heard) -> Verdict {
     facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
 }
 
-/// A zone with servers of the operator's own is unsigned when the world shows that it does not know it: that there is no
-/// such name, be it by a DNAME above or by what a wildcard makes of it, with the proof that nothing else is there (RFC
-/// 4035 §5.3.4). Without that proof the alias could be that of any other name.
+/// A zone with servers of the operator's own is unsigned when the world shows that it does not know it: that there is
+/// no such name, be it by a DNAME above or by what a wildcard makes of it, with the proof that nothing else is there
+/// (RFC 4035 §5.3.4). Without that proof the alias could be that of any other name.
 #[test]
 fn a_zone_that_the_world_does_not_know() {
     let (signer, zone) = zone("z.");

@@ -45,8 +45,8 @@ fn signatures_of_others_do_no_harm() {
     }
 }
 
-/// RFC 4035 §5.3.1: the number of labels is no larger than the owner has; and a wildcard stands in its zone, not above it
-/// (CVE-2026-44690), whoever says that nothing closer exists.
+/// RFC 4035 §5.3.1: the number of labels is no larger than the owner has; and a wildcard stands in its zone, not above
+/// it (CVE-2026-44690), whoever says that nothing closer exists.
 #[test]
 fn labels_lie_between_zone_and_owner() {
     let (signer, zone) = zone("z.");
@@ -121,8 +121,8 @@ fn sha1_does_not_count_beside_sha256() {
     assert!(is_secure(&verdict), "{verdict:?}");
 }
 
-/// RFC 4035 §5.3.1, RFC 4034 §3.1.5: a signature over another type is none over this one, and one that ends before it begins
-/// holds at no time.
+/// RFC 4035 §5.3.1, RFC 4034 §3.1.5: a signature over another type is none over this one, and one that ends before it
+/// begins holds at no time.
 #[test]
 fn signatures_that_fit_nothing() {
     let (signer, zone) = zone("z.");

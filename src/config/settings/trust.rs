@@ -17,10 +17,11 @@ section! {
         trust_anchors: Vec<TrustAnchor> = TrustAnchor::root();
         /// Names at and below which nothing is validated for a while, because their owner has made a mistake
         /// (RFC 7646). Answers there are told with EDE 33 (Negative Trust Anchor). A trust anchor of its own for a name
-        /// further below counts all the same. Each ends at its `until`, in UTC, and a week after the start at the
+        /// further below counts all the same. Each ends at its `until`, in UTC, and a week after it was read at the
         /// latest: a mistake that lasts is not one any more.
         negative_trust_anchors: Vec<NegativeTrustAnchor> = Vec::new();
-        /// Seconds after the start at which negative trust anchors without an `until` end; RFC 7646 §2 speaks of a day.
+        /// Seconds after which negative trust anchors without an `until` end, from the start or from when the
+        /// configuration was read again; RFC 7646 §2 speaks of a day.
         negative_trust_anchor_secs: u32 = 86_400 => 60..=604_800;
         /// Seconds between two looks whether what lies below a negative trust anchor validates again: the SOA record of
         /// its name, and up to 8 of the questions that it has let through since the last look. When all of them do, it
