@@ -21,7 +21,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
-use rootwalk::cache::{Answer, AnswerKey, Cache, Rank, TtlLimits, Usage};
+use rootwalk::cache::{Answer, AnswerKey, Cache, Rank, Ready, TtlLimits, Usage};
 use rootwalk::lab::Lab;
 use rootwalk::time::Time;
 use rootwalk::trace::{Source, Transport};
@@ -72,7 +72,7 @@ fn hit(criterion: &mut Criterion) {
         bencher.iter(|| {
             let query = QueryView::read(black_box(&bytes)).expect("a good query");
             let key = AnswerKey { qname_wire: query.qname_wire(), ..key };
-            let answer = cache.answer(&key, Time::from_secs(1)).expect("an answer");
+            let answer = cache.ready(&key, Time::from_secs(1), None).and_then(Ready::written).expect("an answer");
             out.clear();
             answer.template.respond(&query, 1, &Extras { udp_size: 1232, ..Extras::default() }, 1232, &mut out);
         });
@@ -84,7 +84,7 @@ fn hit(criterion: &mut Criterion) {
         bencher.iter(|| {
             let query = QueryView::read(black_box(&bytes)).expect("a good query");
             let key = AnswerKey { qname_wire: query.qname_wire(), ..key };
-            let plain = cache.plain(&key, Time::from_secs(1), None).expect("an answer");
+            let plain = cache.ready(&key, Time::from_secs(1), None).and_then(Ready::plain).expect("an answer");
             let answer = PlainAnswer { ttl_secs: plain.ttl_secs, rdatas: plain.data(), sigs: plain.sigs.block() };
             out.clear();
             answer.respond(&query, &Extras { udp_size: 1232, ..Extras::default() }, 1232, &mut out);

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use tokio::time::timeout_at;
 
-use crate::cache::Due;
+use crate::cache::{Due, Ready};
 use crate::drive::{Manner, World, known, walk_watched};
 use crate::listen::{Now, Peer, Responder};
 use crate::policy::{PolicySettings, Verdict, admits, judge};
@@ -30,7 +30,7 @@ use crate::wire::{DNSClass, Ede, QueryView, Question, ResponseCode, answer_bad, 
 
 use counts::{Count, Counts};
 use flights::{Asked, Boarding, Flight, Flights, Passenger};
-use landed::{Form, Landed, Ready};
+use landed::{Form, Landed};
 use reply::{key, option};
 
 pub use counts::{Figures, SPANS_US, Slow};
@@ -164,17 +164,19 @@ impl Resolver {
 
     /// Answers from the cache, if the answer is there.
     fn answer_known(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) -> bool {
-        let (key, cache) = (key(query), &self.0.world.cache);
         let refresh = self.0.settings.prefetch.filter(|_| query.flags().rd());
-        let (is_due, expires) = if let Some(plain) = cache.plain(&key, now, refresh) {
-            self.respond_plain(query, &plain, peer, out);
-            (plain.is_due, plain.expires)
-        } else {
+        let Some(ready) = self.0.world.cache.ready(&key(query), now, refresh) else { return false };
+        let (is_due, expires) = match ready {
+            Ready::Plain(plain) => {
+                self.respond_plain(query, &plain, peer, out);
+                (plain.is_due, plain.expires)
+            }
             // RFC 8767 §5: who does not want recursion gets nothing that is stale.
-            let known = cache.answer(&key, now).filter(|answer| query.flags().rd() || !answer.is_stopgap());
-            let Some(answer) = known else { return false };
-            self.respond(query, &answer, now, peer, out);
-            (refresh.is_some_and(|due| answer.used(now, due)), answer.expires)
+            Ready::Written(answer) if answer.is_stopgap() && !query.flags().rd() => return false,
+            Ready::Written(answer) => {
+                self.respond(query, &answer, now, peer, out);
+                (refresh.is_some_and(|due| answer.used(now, due)), answer.expires)
+            }
         };
         if is_due {
             self.fetch_anew(query, expires - now, now);

@@ -20,7 +20,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
 
-use rootwalk::cache::{Answer, AnswerKey, Cache, Due, Put, Rank, TtlLimits, Usage};
+use rootwalk::cache::{Answer, AnswerKey, Cache, Due, Put, Rank, Ready, TtlLimits, Usage};
 use rootwalk::lab::Lab;
 use rootwalk::time::Time;
 use rootwalk::trace::Source;
@@ -100,7 +100,7 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     let plain_set = RrSet::new(plain_owner.clone(), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
     let plain_key = AnswerKey { qname_wire: plain_owner.wire(), ..key };
     assert_eq!(cache.put_set(plain_set.clone(), Rank::AuthAnswer, Source::Local, stored), Put::Stored);
-    assert!(cache.plain(&plain_key, stored, None).is_none(), "until somebody says so it is no whole answer");
+    assert!(cache.ready(&plain_key, stored, None).is_none(), "until somebody says so it is no whole answer");
     assert!(cache.mark_plain(&plain_key, &plain_set, false, stored));
 
     let before = COUNT.get();
@@ -108,7 +108,7 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     let cookie = query.edns().and_then(|edns| edns.option(edns::COOKIE)).expect("the cookie");
     let options = [(edns::COOKIE, cookie)];
     let key = AnswerKey { qname_wire: query.qname_wire(), qtype: query.qtype().into(), ..key };
-    let answer = cache.answer(&key, Time::from_secs(10)).expect("a fresh answer");
+    let answer = cache.ready(&key, Time::from_secs(10), None).and_then(Ready::written).expect("a fresh answer");
     let extras = Extras { edes: &answer.edes, options: &options, udp_size: 1232, ..Extras::default() };
     let now = Time::from_secs(10);
     answer.template.respond(&query, answer.age_secs(now), &extras, query.udp_limit(), &mut out);
@@ -120,7 +120,7 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     // Most answers are one set, from which they are written.
     let plain_key = AnswerKey { qname_wire: plain_owner.wire(), ..key };
     let before_plain = COUNT.get();
-    let plain = cache.plain(&plain_key, now, Some(DUE)).expect("a fresh answer");
+    let plain = cache.ready(&plain_key, now, Some(DUE)).and_then(Ready::plain).expect("a fresh answer");
     let answer = PlainAnswer { ttl_secs: plain.ttl_secs, rdatas: plain.data(), sigs: plain.sigs.block() };
     answer.respond(&query, &extras, query.udp_limit(), &mut out);
     assert_eq!(COUNT.get() - before_plain, 0);

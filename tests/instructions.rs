@@ -19,7 +19,7 @@ mod world;
 
 use std::process::Command;
 
-use rootwalk::cache::{AnswerKey, Cache, Put, Rank, TtlLimits};
+use rootwalk::cache::{AnswerKey, Cache, Put, Rank, Ready, TtlLimits};
 use rootwalk::lab::Lab;
 use rootwalk::time::Time;
 use rootwalk::trace::Source;
@@ -58,7 +58,7 @@ fn hits() {
         out.clear();
         let query = QueryView::read(&bytes).expect("a good query");
         let key = AnswerKey { qname_wire: query.qname_wire(), ..key };
-        let plain = cache.plain(&key, Time::from_secs(1), None).expect("a fresh answer");
+        let plain = cache.ready(&key, Time::from_secs(1), None).and_then(Ready::plain).expect("a fresh answer");
         let answer = PlainAnswer { ttl_secs: plain.ttl_secs, rdatas: plain.data(), sigs: plain.sigs.block() };
         answer.respond(&query, &Extras { udp_size: 1232, ..Extras::default() }, query.udp_limit(), &mut out);
     }

@@ -92,6 +92,38 @@ impl Plain {
     }
 }
 
+/// An answer that only needs to be sent.
+#[derive(Clone, Debug)]
+pub enum Ready {
+    /// Written already.
+    Written(Arc<Answer>),
+    /// One set, from which it is written.
+    Plain(Plain),
+}
+
+impl Ready {
+    /// When it was stored, and from when on it may not be used.
+    #[must_use]
+    pub fn times(&self) -> (Time, Time) {
+        match self {
+            Self::Written(answer) => (answer.stored, answer.expires),
+            Self::Plain(plain) => (plain.stored, plain.expires),
+        }
+    }
+
+    /// The answer, if it is one that is written already.
+    #[must_use]
+    pub fn written(self) -> Option<Arc<Answer>> {
+        if let Self::Written(answer) = self { Some(answer) } else { None }
+    }
+
+    /// The set, if it is one.
+    #[must_use]
+    pub fn plain(self) -> Option<Plain> {
+        if let Self::Plain(plain) = self { Some(plain) } else { None }
+    }
+}
+
 impl Data {
     fn new(rdatas: &Rdatas) -> Self {
         let block = rdatas.block();
@@ -244,16 +276,22 @@ fn bit(unchecked: bool) -> u8 {
 }
 
 impl Cache {
-    /// The set that is the whole answer for `key`, if there is one and it is fresh. This is the hottest path: one keyed
-    /// hash, one lock, no allocation. With `due` it counts as a use.
+    /// The answer for `key`, if it is known and fresh: the set that is the whole of it, or the answer that was written.
+    /// This is the hottest path: one keyed hash, one lock, no allocation. With `due` it counts as a use of the set.
     #[must_use]
-    pub fn plain(&self, key: &AnswerKey<'_>, now: Time, due: Option<Due>) -> Option<Plain> {
-        let at = Hashed::new(key.qname_wire, &self.hasher).filed(key.qtype, Store::Sets, 0);
+    pub fn ready(&self, key: &AnswerKey<'_>, now: Time, due: Option<Due>) -> Option<Ready> {
+        let hashed = Hashed::new(key.qname_wire, &self.hasher);
+        let at = hashed.filed(key.qtype, Store::Sets, 0);
+        // All of a name lies in one shard.
         let mut shard = self.shard(&at).lock();
         // One look in eight moves it to the front of the order of use: what is used often stays there all the same, and
         // two threads hardly ever write to the same links.
         let held = if now.micros().is_multiple_of(8) { shard.set(&at) } else { shard.peek_set(&at) };
-        held.and_then(|held| held.plain(key.checking_disabled, now, due))
+        if let Some(plain) = held.and_then(|held| held.plain(key.checking_disabled, now, due)) {
+            return Some(Ready::Plain(plain));
+        }
+        let answer = shard.get::<Answer>(&key.filed(hashed))?;
+        (answer.expires > now).then(|| Ready::Written(Arc::clone(answer)))
     }
 
     /// Notes that `set` is the whole answer to the question for it, under `key`, so that no answer need be kept beside

@@ -45,7 +45,7 @@ pub use about::{About, Upward};
 pub use cookies::Cookies;
 pub use cuts::NoCut;
 pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, Put};
-pub use held::Plain;
+pub use held::{Plain, Ready};
 pub use pace::Shown;
 pub use rank::{Rank, Security};
 pub use seen::Support;
@@ -117,15 +117,8 @@ impl Cache {
         self.ttls
     }
 
-    /// The answer for `key`, if it is known and fresh. This is the hot path: one keyed hash, one lock, no
-    /// allocation.
-    #[must_use]
-    pub fn answer(&self, key: &AnswerKey<'_>, now: Time) -> Option<Arc<Answer>> {
-        self.fresh(&self.answer_key(key), now)
-    }
-
-    /// As [`Cache::answer`], also within `over` after the end of its time (RFC 8767), but nothing that only stood in
-    /// for a better answer.
+    /// The answer that was written for `key`, also within `over` after the end of its time (RFC 8767), but nothing that
+    /// only stood in for a better answer.
     #[must_use]
     pub fn stale_answer(&self, key: &AnswerKey<'_>, now: Time, over: Duration) -> Option<Arc<Answer>> {
         let known = self.get::<Answer>(&self.answer_key(key)).and_then(Answer::regular);

@@ -112,16 +112,16 @@ fn answers_are_told_apart_by_name_type_do_and_cd() {
     store(cache.put_answer(&asked(&www), answer(&www, 60, at(10))).1);
     let lower = www.to_lower();
     let key = asked(&lower);
-    let found = cache.answer(&key, at(69)).expect("fresh");
+    let found = cache.ready(&key, at(69), None).and_then(Ready::written).expect("fresh");
     assert_eq!(found.template.min_ttl_secs(), 60);
     let (signed, unchecked) = (AnswerKey { dnssec_ok: true, ..key }, AnswerKey { checking_disabled: true, ..key });
     for other in [signed, unchecked, AnswerKey { qtype: 28, ..key }] {
-        assert!(cache.answer(&other, at(69)).is_none());
+        assert!(cache.ready(&other, at(69), None).is_none());
     }
-    assert!(cache.answer(&key, at(70)).is_none());
+    assert!(cache.ready(&key, at(70), None).is_none());
     assert_eq!(cache.put_answer(&key, answer(&www, 0, at(10))).1, Put::ZeroTtl);
     store(cache.put_answer(&key, answer(&www, 999_999, at(10))).1);
-    assert!(cache.answer(&key, at(86_410)).is_none());
+    assert!(cache.ready(&key, at(86_410), None).is_none());
 }
 
 #[test]
@@ -421,7 +421,7 @@ proptest! {
                 0 => cache.set(&owner, RecordType::TXT, now).is_some(),
                 1 => cache.denial(&owner, RecordType::TXT, now).is_some(),
                 2 => cache.delegation(&owner, now).is_some(),
-                3 => cache.answer(&asked(&owner), now).is_some(),
+                3 => cache.ready(&asked(&owner), now, None).is_some(),
                 _ => true,
             };
             prop_assert!(found);

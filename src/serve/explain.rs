@@ -90,12 +90,8 @@ impl Resolver {
         let (qname_wire, qtype) = (question.name.wire(), question.qtype.into());
         let key = AnswerKey { qname_wire, qtype, dnssec_ok: false, checking_disabled: false };
         let now = self.0.world.clock.now();
-        let cache = &self.0.world.cache;
-        if let Some(plain) = cache.plain(&key, now, None) {
-            return Some((now - plain.stored, plain.expires - now));
-        }
-        let answer = cache.answer(&key, now)?;
-        Some((now - answer.stored, answer.expires - now))
+        let (stored, expires) = self.0.world.cache.ready(&key, now, None)?.times();
+        Some((now - stored, expires - now))
     }
 }
 

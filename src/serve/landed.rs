@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::{Inner, Resolver};
-use crate::cache::{Answer, AnswerKey, Plain, Usage};
+use crate::cache::{Answer, AnswerKey, Plain, Ready, Usage};
 use crate::time::Time;
 use crate::trace::{Stale, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
@@ -63,15 +63,6 @@ pub(super) struct Landed {
     stale: OnceLock<Stale>,
     /// Ready to send, made when the first client wants it in that form.
     ready: [OnceLock<Ready>; 4],
-}
-
-/// An answer that only needs to be sent.
-#[derive(Clone, Debug)]
-pub(super) enum Ready {
-    /// Written already.
-    Written(Arc<Answer>),
-    /// One set, from which it is written.
-    Plain(Plain),
 }
 
 /// What is still known of a question.
@@ -210,11 +201,8 @@ impl Resolver {
     fn failed(&self, question: &Question, form: Form, landed: &Landed) -> Ready {
         let (cache, key, at) = (&self.0.world.cache, form.key(question), landed.at);
         // A refresh has failed before it was needed.
-        if let Some(plain) = cache.plain(&key, at, None) {
-            return Ready::Plain(plain);
-        }
-        if let Some(fresh) = cache.answer(&key, at) {
-            return Ready::Written(fresh);
+        if let Some(ready) = cache.ready(&key, at, None) {
+            return ready;
         }
         let recheck_secs = self.0.settings.stale.map_or(0, |settings| settings.recheck_secs);
         // Also for what is bogus now: whoever can forge an answer can as well hold it back, and then the old one is

@@ -4,8 +4,7 @@ use smallvec::SmallVec;
 
 use super::Resolver;
 use super::counts::Count;
-use super::landed::Ready;
-use crate::cache::{Answer, AnswerKey, Plain, Usage};
+use crate::cache::{Answer, AnswerKey, Plain, Ready, Usage};
 use crate::listen::{Now, Peer, Transport};
 use crate::policy::LocalAnswer;
 use crate::time::Time;

@@ -65,10 +65,12 @@ impl Flights {
         let mut subject: SmallVec<[u8; 384]> = SmallVec::from_slice(query.get(2..).unwrap_or_default());
         let name = HEADER - 2..HEADER - 2 + ask.question.name.wire().len();
         subject.get_mut(name).unwrap_or_default().make_ascii_lowercase();
-        subject.extend_from_slice(&mapped(ask.server.ip()));
-        subject.extend_from_slice(&ask.server.port().to_be_bytes());
-        subject.extend_from_slice(&ask.attempt.to_be_bytes());
-        subject.push(u8::from(ask.transport == Transport::Tcp));
+        let mut rest = [0; 23];
+        rest[..16].copy_from_slice(&mapped(ask.server.ip()));
+        rest[16..18].copy_from_slice(&ask.server.port().to_be_bytes());
+        rest[18..22].copy_from_slice(&ask.attempt.to_be_bytes());
+        rest[22] = u8::from(ask.transport == Transport::Tcp);
+        subject.extend_from_slice(&rest);
         let hash = self.hasher.hash(&subject);
         Key(hash.h1, hash.h2)
     }

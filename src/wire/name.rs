@@ -223,9 +223,8 @@ impl Name {
         let mut mixed = self.to_lower();
         let letters = mixed.wire.iter_mut().filter(|octet| octet.is_ascii_lowercase());
         for (nth, octet) in letters.enumerate() {
-            if bits >> (nth % 128) & 1 == 1 {
-                octet.make_ascii_uppercase();
-            }
+            // No branch, which could not be foreseen: capitals are without this bit.
+            *octet ^= u8::from(bits >> (nth % 128) & 1 == 1) << 5;
         }
         mixed
     }
