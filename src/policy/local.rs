@@ -3,7 +3,7 @@
 //! A name that has such a record is answered from these alone, with NODATA for types that it lacks; all other names,
 //! those above and below included, are looked up as if there were none (what Unbound calls transparent).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::wire::{Ede, Name, Octets, Question, Record, RecordType, ResponseCode, RrSet, ede};
@@ -38,11 +38,8 @@ impl LocalData {
         for record in records {
             add(&record.owner, record.rtype, record.ttl_secs, record.rdata.clone());
         }
-        let mut known: Vec<Name> = records
-            .iter()
-            .filter(|record| record.rtype == RecordType::PTR)
-            .map(|record| record.owner.clone())
-            .collect();
+        let pointers = records.iter().filter(|record| record.rtype == RecordType::PTR);
+        let mut known: BTreeSet<Name> = pointers.map(|record| record.owner.clone()).collect();
         for (addr, names) in hosts {
             for name in names {
                 match addr {
@@ -53,7 +50,7 @@ impl LocalData {
             let reverse = Name::reverse(*addr).ok();
             if let (Some(reverse), Some(first)) = (reverse.filter(|name| !known.contains(name)), names.first()) {
                 add(&reverse, RecordType::PTR, HOSTS_TTL_SECS, first.wire().into());
-                known.push(reverse);
+                known.insert(reverse);
             }
         }
         let mut sets: BTreeMap<Name, Vec<RrSet>> = BTreeMap::new();
