@@ -1,10 +1,10 @@
 //! Denials: who has the say, how long they hold, and what is said of those that are none.
 
 use rootwalk::dnssec::{Limits, Spent, Statement, Verdict};
-use rootwalk::trace::{Bogus, Limit};
+use rootwalk::trace::{Bogus, Insecure, Limit};
 use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 
-use crate::edges::{PLAIN, chain, denied, name, zone};
+use crate::edges::{Kind, PLAIN, chain, denied, name, zone};
 use crate::limits::is_secure;
 use crate::signer::{Signer, bitmap};
 use crate::world::NOW_UNIX_SECS;
@@ -71,6 +71,52 @@ fn a_denial_lives_as_long_as_its_parts() {
             let verdict = denied(&zone, name("c.z."), RecordType::A, true, &proof);
             assert_eq!(verdict, Verdict::Secure { ttl_secs: 7 }, "{short}");
         }
+    }
+}
+
+/// RFC 2308 §5, RFC 4035 §5.3.4: nor longer than the SOA record, nor what a wildcard has made longer than its proof.
+#[test]
+fn soa_and_proof_bound_what_they_stand_beside() {
+    let (signer, zone) = zone("z.");
+    let nsec = signer.nsec("z.", "z.", &[NS, SOA]);
+    let soa = RrSet::new(name("z."), RecordType::SOA, 7, [&[0; 22][..]]);
+    let question = Question::new(name("c.z."), RecordType::A);
+    let (soa, proof) = (signer.sign(soa), [nsec]);
+    let statement = Statement::Denial { question: &question, no_name: true, soa: Some(&soa), proof: &proof };
+    let verdict = zone.judge(&statement, &Limits::default(), &mut Spent::default());
+    assert_eq!(verdict, Verdict::Secure { ttl_secs: 7 });
+    let made = RrSet { owner: name("a.z."), ..signer.one("*.z.", RecordType::A, &[192, 0, 2, 1]) };
+    let gap = signer.nsec("*.z.", "z.", &[A]);
+    let gap = [signer.sign(RrSet { ttl_secs: 9, sigs: Rdatas::default(), ..gap })];
+    let statement = Statement::Set { set: &made, proof: &gap };
+    let verdict = zone.judge(&statement, &Limits::default(), &mut Spent::default());
+    assert_eq!(verdict, Verdict::Secure { ttl_secs: 9 });
+}
+
+/// RFC 5155 §8.4: that there is no such name needs the wildcard denied as well, also in an opt-out span.
+#[test]
+fn opt_out_does_not_stand_for_the_wildcard() {
+    let (signer, zone) = zone("z.");
+    let names: [(&str, &[u16]); 3] = [("z.", &[NS, SOA]), ("*.z.", &[A]), ("ns.z.", &[A])];
+    let whole = chain(&signer, &names, Kind { flags: 1, ..PLAIN });
+    assert!(matches!(denied(&zone, name("c.z."), RecordType::MX, true, &whole), Verdict::Bogus(_)));
+    let without = [names[0], names[2]];
+    let whole = chain(&signer, &without, Kind { flags: 1, ..PLAIN });
+    let verdict = denied(&zone, name("c.z."), RecordType::MX, true, &whole);
+    assert!(matches!(verdict, Verdict::Insecure(Insecure::OptOut { .. })), "{verdict:?}");
+}
+
+/// RFC 5155 §5: the salt is a part of what is hashed, also when the same name was hashed a moment ago.
+#[test]
+fn one_name_with_two_salts() {
+    let (signer, zone) = zone("z.");
+    let question = Question::new(name("c.z."), RecordType::A);
+    let mut spent = Spent::default();
+    for salt in [0, 7] {
+        let proof = chain(&signer, &[("z.", &[NS, SOA]), ("b.z.", &[A]), ("d.z.", &[A])], Kind { salt, ..PLAIN });
+        let statement = Statement::Denial { question: &question, no_name: true, soa: None, proof: &proof };
+        let verdict = zone.judge(&statement, &Limits::default(), &mut spent);
+        assert!(is_secure(&verdict), "{salt}: {verdict:?}");
     }
 }
 

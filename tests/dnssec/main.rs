@@ -11,6 +11,7 @@ mod limits;
 #[path = "../common/signer.rs"]
 mod signer;
 mod sigs;
+mod trust;
 mod vectors;
 mod world;
 

@@ -1,0 +1,191 @@
+//! Whom is believed for how long: zones below zones, each with its own keys, and anchors for some of them.
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use rootwalk::dnssec::{Anchors, Known as _, Limits, Settings, Spent, Statement, Verdict, key_tag};
+use rootwalk::trace::{Bogus, Insecure};
+use rootwalk::wire::{Question, RecordType, RrSet};
+
+use crate::edges::name;
+use crate::evidence::{Facts, Heard};
+use crate::limits::{Zone, is_secure};
+use crate::signer::Signer;
+use crate::world::NOW_UNIX_SECS;
+
+const NS: u16 = 2;
+const SOA: u16 = 6;
+
+/// The root, and `z.` below it.
+struct World {
+    root: Signer,
+    z: Signer,
+    /// What the root says of `z.`.
+    ds: Heard,
+    /// The keys of `z.`.
+    keys: RrSet,
+    anchors: Anchors,
+}
+
+fn keys(signer: &Signer, ttl_secs: u32) -> RrSet {
+    signer.sign(RrSet::new(signer.zone.clone(), RecordType::DNSKEY, ttl_secs, [&signer.dnskey[..]]))
+}
+
+/// The data of a DS record for the key of `signer`, its algorithm what is said.
+fn ds(signer: &Signer, algorithm: u8, digest_type: u8) -> Vec<u8> {
+    let hash = if digest_type == 1 { &SHA1_FOR_LEGACY_USE_ONLY } else { &SHA256 };
+    let hash = digest(hash, &[signer.zone.wire(), &signer.dnskey].concat());
+    [&signer.tag().to_be_bytes()[..], &[algorithm, digest_type], hash.as_ref()].concat()
+}
+
+impl World {
+    fn new() -> Self {
+        let [root, z] = [".", "z."].map(|zone| Signer::new(zone, NOW_UNIX_SECS));
+        let answer = root.one("z.", RecordType::DS, &ds(&z, 15, 2));
+        let anchors = Zone::new(&root, std::slice::from_ref(&root.dnskey), 0).anchors;
+        let (ds, keys) = (Heard { answer: Some(answer), ..Heard::default() }, keys(&z, 300));
+        Self { root, z, ds, keys, anchors }
+    }
+
+    /// The root says that `z.` is delegated and not signed.
+    fn unsigned(self) -> Self {
+        let nsec = self.root.one("z.", RecordType::NSEC, &[&[0][..], &crate::signer::bitmap(&[NS])].concat());
+        Self { ds: Heard { proof: vec![nsec], ..Heard::default() }, ..self }
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts::new(|question| match (question.qtype, question.name.is_root()) {
+            (RecordType::DNSKEY, true) => Some(Heard { answer: Some(keys(&self.root, 300)), ..Heard::default() }),
+            (RecordType::DNSKEY, false) => Some(Heard { answer: Some(self.keys.clone()), ..Heard::default() }),
+            _ if question.name == name("z.") => Some(self.ds.clone()),
+            _ => None,
+        })
+    }
+
+    fn judge(&self, statement: &Statement<'_>) -> Verdict {
+        let settings = Settings { anchors: self.anchors.clone(), ..Settings::default() };
+        self.facts().judge((&settings, &Limits::default()), NOW_UNIX_SECS, statement, &mut Spent::default()).0
+    }
+
+    fn judged(&self, set: &RrSet) -> Verdict {
+        self.judge(&Statement::Set { set, proof: &[] })
+    }
+}
+
+fn www() -> RrSet {
+    RrSet::new(name("www.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]])
+}
+
+/// RFC 4035 §5.3.3: what is known of a zone holds no longer than its keys do, nor than what its parent said of them.
+#[test]
+fn a_zone_is_known_as_long_as_its_keys_and_their_ds() {
+    for (ds_secs, keys_secs) in [(7, 300), (300, 9), (300, 300)] {
+        let mut world = World::new();
+        let set = RrSet::new(name("z."), RecordType::DS, ds_secs, [&ds(&world.z, 15, 2)[..]]);
+        world.ds.answer = Some(world.root.sign(set));
+        world.keys = keys(&world.z, keys_secs);
+        let settings = Settings { anchors: world.anchors.clone(), ..Settings::default() };
+        let (mut facts, set) = (world.facts(), world.z.sign(www()));
+        let statement = Statement::Set { set: &set, proof: &[] };
+        let judged = facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
+        assert!(is_secure(&judged.0));
+        assert_eq!(facts.zone(&name("z.")).unwrap().ttl_secs, ds_secs.min(keys_secs));
+    }
+}
+
+/// RFC 6840 appendix C.2: of anchors for a zone and for one above any will do that leads to data that is proved. That the
+/// zone is unsigned as far as the one above knows is nothing to a zone with an anchor of its own.
+#[test]
+fn an_island_is_not_made_unsigned_from_above() {
+    let own = |world: &mut World| {
+        let more = Zone::new(&world.z, std::slice::from_ref(&world.z.dnskey), 0).anchors;
+        world.anchors.extend([more]);
+    };
+    let mut world = World::new().unsigned();
+    assert!(matches!(world.judged(&www()), Verdict::Insecure(Insecure::Unsigned { .. })));
+    own(&mut world);
+    assert!(is_secure(&world.judged(&world.z.sign(www()))) && matches!(world.judged(&www()), Verdict::Bogus(_)));
+    // Its keys are of somebody else.
+    world.keys = keys(&Signer::new("z.", NOW_UNIX_SECS), 300);
+    assert!(matches!(world.judged(&www()), Verdict::Bogus(_)));
+    // The anchor is out of date, and the one above leads there.
+    let mut world = World::new();
+    let old = Signer::new("z.", NOW_UNIX_SECS);
+    world.anchors.extend([Zone::new(&old, std::slice::from_ref(&old.dnskey), 0).anchors]);
+    assert!(is_secure(&world.judged(&world.z.sign(www()))));
+    // Nor has the one above the say over what is in it (RFC 4035 §5.3.1).
+    let mut world = World::new();
+    own(&mut world);
+    assert!(matches!(world.judged(&world.root.sign(www())), Verdict::Bogus(_)));
+}
+
+/// A name that signs is a zone, and its zone above knows it.
+#[test]
+fn who_signs_without_being_a_zone_is_named() {
+    let mut world = World::new();
+    let other = Signer::new("www.z.", NOW_UNIX_SECS);
+    let nsec = world.z.nsec("www.z.", "z.", &[1]);
+    world.ds.proof.clear();
+    let ask = |question: &Question| match question.name == name("www.z.") {
+        true => Some(Heard { proof: vec![nsec.clone()], ..Heard::default() }),
+        false => Some(Heard { answer: Some(world.keys.clone()), ..Heard::default() }),
+    };
+    let anchors = Zone::new(&world.z, std::slice::from_ref(&world.z.dnskey), 0).anchors;
+    let settings = Settings { anchors, ..Settings::default() };
+    let set = other.sign(www());
+    let statement = Statement::Set { set: &set, proof: &[] };
+    let judged =
+        Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
+    assert!(matches!(judged.0, Verdict::Bogus(Bogus::NotAZone { .. })), "{judged:?}");
+}
+
+/// RFC 4035 §5.2, RFC 9905: what is not verified here makes a zone unsigned, and a DS record names a key of its own
+/// algorithm only.
+#[test]
+fn what_a_ds_record_must_fit() {
+    let with = |rdata: &[u8]| {
+        let mut world = World::new();
+        world.ds.answer = Some(world.root.one("z.", RecordType::DS, rdata));
+        let set = world.z.sign(www());
+        world.judged(&set)
+    };
+    let z = Signer::new("z.", NOW_UNIX_SECS);
+    assert!(matches!(with(&ds(&z, 15, 1)), Verdict::Insecure(Insecure::Digest { .. })));
+    for algorithm in [1, 3, 5, 6, 7, 12, 16, 17, 253, 254] {
+        let verdict = with(&ds(&z, algorithm, 2));
+        assert!(matches!(verdict, Verdict::Insecure(Insecure::Algorithm { .. })), "{algorithm}: {verdict:?}");
+    }
+    let mut world = World::new();
+    world.ds.answer = Some(world.root.one("z.", RecordType::DS, &ds(&world.z, 13, 2)));
+    assert!(matches!(world.judged(&world.z.sign(www())), Verdict::Bogus(Bogus::KeyMissing { .. })));
+}
+
+/// RFC 4035 §3.1.4.1, §5.4: the server of both a zone and the one above may say what each has of a name; each counts where
+/// it has the say.
+#[test]
+fn a_server_of_two_zones_speaks_for_both() {
+    let world = World::new();
+    let (root_soa, z_soa) = (
+        world.root.one(".", RecordType::NSEC, &[&b"\x01a\x00"[..], &crate::signer::bitmap(&[NS, SOA])].concat()),
+        world.z.nsec("z.", "z.", &[NS, SOA]),
+    );
+    let cut = world.root.one("y.", RecordType::NSEC, &[&[0][..], &crate::signer::bitmap(&[NS])].concat());
+    let denies = |asked: &str, qtype, proof: &[RrSet]| {
+        let question = Question::new(name(asked), qtype);
+        world.judge(&Statement::Denial { question: &question, no_name: false, soa: None, proof })
+    };
+    let both = [root_soa, z_soa.clone(), cut.clone()];
+    assert!(is_secure(&denies("y.", RecordType::DS, &both)) && is_secure(&denies("z.", RecordType::MX, &both)));
+    // What lies below an unsigned cut is not the parent's to deny, and need not be proved.
+    let world = World::new().unsigned();
+    let question = Question::new(name("www.z."), RecordType::A);
+    let proof = [world.root.one("a.", RecordType::NSEC, &[&b"\x01b\x00"[..], &crate::signer::bitmap(&[1])].concat())];
+    let statement = Statement::Denial { question: &question, no_name: true, soa: None, proof: &proof };
+    let verdict = world.judge(&statement);
+    assert!(matches!(verdict, Verdict::Insecure(Insecure::Unsigned { .. })), "{verdict:?}");
+}
+
+/// RFC 4034 appendix B.1: for algorithm 1 the tag is taken from the end of the modulus.
+#[test]
+fn key_tags_of_algorithm_1() {
+    assert_eq!(key_tag(&[1, 0, 3, 1, 1, 3, 0xaa, 0xbb, 0xcc, 0xdd]), 0xbbcc);
+    assert_ne!(key_tag(&[1, 0, 3, 5, 1, 3, 0xaa, 0xbb, 0xcc, 0xdd]), 0xbbcc);
+}
