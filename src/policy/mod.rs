@@ -1,8 +1,8 @@
 //! Who may ask, and what is answered here without asking anybody.
 //!
-//! [`judge`] is a pure function of the question, the client and the settings. [`admits`] comes before the cache, so that
-//! nobody who is not let in learns from the cache what others ask for. The rest comes after it: what is answered here is
-//! never kept there, and a reload forgets the answers that were.
+//! [`judge`] is a pure function of the question, the client and the settings. [`admits`] comes before the cache, so
+//! that nobody who is not let in learns from the cache what others ask for. The rest comes after it: what is answered
+//! here is never kept there, and a reload forgets the answers that were.
 
 mod chaos;
 mod local;
