@@ -49,3 +49,30 @@ fn the_configuration_is_right() {
     let output = rootwalk(&["check", path.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
+
+/// A line of a trace without what is another each time: numbers, case, and which of several servers was asked.
+fn shape(line: &str) -> String {
+    let line = line.to_lowercase();
+    let line = line.split_once("; one of").map_or(line.as_str(), |(head, _)| head);
+    // Who has answered is said when another could have.
+    let line = match (line.split_once(" < "), line.split_once("): ")) {
+        (Some((head, _)), Some((_, tail))) => &format!("{head} < {tail}"),
+        _ => line,
+    };
+    let words = line.split_whitespace().map(|word| match word.split_once('.') {
+        Some(("a" | "b" | "c" | "ns1" | "ns2", zone)) => format!("server.{zone}"),
+        _ => word.replace(|letter: char| letter.is_ascii_digit(), "").trim_matches('.').to_owned(),
+    });
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_trace_that_is_shown_is_one_that_is_printed() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, shown) = readme.split_once("$ rootwalk trace www.example.com --lab\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let printed = rootwalk(&["trace", "www.example.com", "--lab"]);
+    let printed: Vec<String> = text(&printed.stdout).lines().map(shape).collect();
+    let missing: Vec<&str> = shown.lines().filter(|line| !printed.contains(&shape(line))).collect();
+    assert!(missing.is_empty(), "{missing:#?} in {printed:#?}");
+}
