@@ -91,8 +91,8 @@ fn a_zone_is_known_as_long_as_its_keys_and_their_ds() {
     }
 }
 
-/// RFC 6840 appendix C.2: of anchors for a zone and for one above any will do that leads to data that is proved. That the
-/// zone is unsigned as far as the one above knows is nothing to a zone with an anchor of its own.
+/// RFC 6840 appendix C.2: of anchors for a zone and for one above any will do that leads to data that is proved. That
+/// the zone is unsigned as far as the one above knows is nothing to a zone with an anchor of its own.
 #[test]
 fn an_island_is_not_made_unsigned_from_above() {
     let own = |world: &mut World| {
@@ -158,8 +158,8 @@ fn what_a_ds_record_must_fit() {
     assert!(matches!(world.judged(&world.z.sign(www())), Verdict::Bogus(Bogus::KeyMissing { .. })));
 }
 
-/// RFC 4035 §3.1.4.1, §5.4: the server of both a zone and the one above may say what each has of a name; each counts where
-/// it has the say.
+/// RFC 4035 §3.1.4.1, §5.4: the server of both a zone and the one above may say what each has of a name; each counts
+/// where it has the say.
 #[test]
 fn a_server_of_two_zones_speaks_for_both() {
     let world = World::new();
