@@ -17,7 +17,7 @@ const TCP_AT_ONCE: usize = 3;
 impl Walk {
     /// Nobody is left who could be asked as others are.
     pub(super) fn resort(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
-        if !self.ask_failed(id, turn) && !self.ask_silent(id, TCP_AT_ONCE, turn) && !self.ask_plainly(id, turn) {
+        if !self.ask_failed(id, turn) && !self.ask_all_silent(id, turn) && !self.ask_plainly(id, turn) {
             self.no_server_left(id, turn);
         }
     }
@@ -31,24 +31,35 @@ impl Walk {
         forgiven && self.ask_best(id, |_| true, turn).is_some()
     }
 
-    /// Asks at `most` so many servers that were silent over UDP once more, over TCP; false if there is none. Several at
-    /// once in the end: where all are dead nobody waits for one after the other, and where packets get lost the first
-    /// connection that stands counts.
-    pub(super) fn ask_silent(&mut self, id: GoalId, most: usize, turn: &mut Turn<'_, '_>) -> bool {
+    /// Asks servers that were silent over UDP once more, over TCP; false if there is none. Several at once: where all
+    /// are dead nobody waits for one after the other, and where packets get lost the first connection that stands
+    /// counts.
+    fn ask_all_silent(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let mut asked = 0;
-        while asked < most {
-            let Some(at) = self.goal(id).at() else { break };
-            // Where there is a fallback, it comes sooner than what may only be slow.
-            let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
-            let servers = turn.around.servers;
-            let tcp = |server: &ServerAt| servers.state(server.addr, turn.now).tcp != Support::No;
-            let Some(server) = at.silent_over_udp(tcp).filter(|_| !has_fallback) else { break };
-            let how = How { transport: Transport::Tcp, edns: true, cookie: true, why: AskWhy::TcpAfterSilence };
-            let state = servers.state(server.addr, turn.now);
-            self.send(id, (server, &state), how, ChoiceWhy::Same, turn);
+        while asked < TCP_AT_ONCE
+            && let Some(server) = self.silent(id, turn)
+        {
+            self.ask_silent(id, server, turn);
             asked += 1;
         }
         asked > 0
+    }
+
+    /// A server that was silent over UDP and may be asked over TCP.
+    pub(super) fn silent(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> Option<ServerAt> {
+        let at = self.goal(id).at()?;
+        // Where there is a fallback, it comes sooner than what may only be slow.
+        let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
+        let servers = turn.around.servers;
+        let tcp = |server: &ServerAt| servers.state(server.addr, turn.now).tcp != Support::No;
+        at.silent_over_udp(tcp).filter(|_| !has_fallback)
+    }
+
+    /// Asks a server over TCP that was silent over UDP.
+    pub(super) fn ask_silent(&mut self, id: GoalId, server: ServerAt, turn: &mut Turn<'_, '_>) {
+        let how = How { transport: Transport::Tcp, edns: true, cookie: true, why: AskWhy::TcpAfterSilence };
+        let state = turn.around.servers.state(server.addr, turn.now);
+        self.send(id, (server, &state), how, ChoiceWhy::Same, turn);
     }
 
     /// Asks a server that has complained of a query with EDNS, in a reply with EDNS, without; false if there is none.

@@ -62,17 +62,18 @@ impl Walk {
             return;
         }
         let silences = self.goal(id).at().map_or(0, |at| at.silences());
+        let silent = if late && silences >= SILENCES { self.silent(id, turn) } else { None };
         if let Some(tries) = self.ask_best(id, |_| true, turn) {
             // Somebody is late already: packets get lost here, or servers are dead. Two are asked from now on, and when
             // everybody whose address is known was silent, the others are looked up. It may also be that nothing comes
             // over UDP here.
-            if late {
-                if silences < SILENCES || !self.ask_silent(id, 1, turn) {
-                    self.ask_best(id, |_| true, turn);
-                }
-                if tries > 0 {
-                    self.look_up_servers(id, turn);
-                }
+            match silent {
+                Some(silent) => self.ask_silent(id, silent, turn),
+                None if late => drop(self.ask_best(id, |_| true, turn)),
+                None => {}
+            }
+            if late && tries > 0 {
+                self.look_up_servers(id, turn);
             }
             return;
         }
@@ -316,10 +317,14 @@ impl Walk {
         let is_unknown =
             |server: &&NameServer| server.addrs.is_empty() || is_elsewhere(server) && !server.addrs.iter().any(fresh);
         let unknown = cut.servers.iter().take(limits.servers_per_zone).filter(is_unknown);
-        let unknown = unknown.filter(|server| !at.looked_up.contains(&server.name)).map(|server| server.name.clone());
+        let unknown = unknown.filter(|server| !at.looked_up.contains(&server.name));
+        // Of whom nothing is known there is more hope than of those who were silent.
+        let is_found = |server: &&NameServer| at.found.iter().any(|(name, _)| *name == server.name);
+        let (silent, new): (Vec<_>, Vec<_>) = unknown.partition(|server| !server.addrs.is_empty() || is_found(server));
+        let unknown = if new.is_empty() { silent } else { new }.into_iter().map(|server| server.name.clone());
         // Inside the zone there should have been glue; outside there is more hope.
         let (inside, outside): (Vec<Name>, Vec<Name>) = unknown.partition(|name| name.is_within(&cut.zone));
-        let names: Vec<Name> = outside.into_iter().chain(inside).take(limits.lookups_at_once).collect();
+        let names: Vec<Name> = mixed(outside).chain(inside).take(limits.lookups_at_once).collect();
         if names.is_empty() {
             return false;
         }
@@ -433,6 +438,19 @@ impl Walk {
         at.failed_lookups += u32::from(paid && found.is_empty() && !other_family && !known);
         at.found.extend(found.into_iter().map(|addr| (name.clone(), addr)));
     }
+}
+
+/// The same names, one of each zone before the second of any: where one cannot be reached, another one may be.
+fn mixed(names: Vec<Name>) -> impl Iterator<Item = Name> {
+    let mut zones = Vec::with_capacity(names.len());
+    let is_first = |name: &Name| {
+        let zone = name.parent();
+        let is_first = !zones.contains(&zone);
+        zones.push(zone);
+        is_first
+    };
+    let (first, more): (Vec<Name>, Vec<Name>) = names.into_iter().partition(is_first);
+    first.into_iter().chain(more)
 }
 
 pub(super) fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event {
