@@ -102,7 +102,7 @@ impl World {
     /// The same world with nothing known of it, for a walk from the root.
     #[must_use]
     pub fn forgotten(&self) -> Self {
-        let cache = Cache::new(COLD_CACHE_BYTES, rand::random(), self.cache.ttls());
+        let cache = Cache::new(COLD_CACHE_BYTES, rand::random(), self.cache.ttl_limits());
         Self {
             cache: Arc::new(cache.watched(self.upstream.guesses())),
             servers: Arc::new(Servers::new(rand::random())),

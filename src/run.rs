@@ -236,7 +236,7 @@ mod tests {
         let settings = Settings::default();
         let world = world(&settings);
         assert_eq!(world.settings.limits, Limits::default());
-        assert_eq!(*world.cache.ttl_limits(), TtlLimits::default());
+        assert_eq!(world.cache.ttl_limits(), TtlLimits::default());
         assert_eq!(world::upstream_settings(&settings.resolver), UpstreamSettings::default());
         let listen = listen_settings(&settings);
         let (addresses, workers) = (listen.addresses.clone(), listen.workers);

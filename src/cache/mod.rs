@@ -107,13 +107,7 @@ impl Cache {
 
     /// The bounds on TTLs, which hold for what is served as well as for what is kept.
     #[must_use]
-    pub const fn ttl_limits(&self) -> &TtlLimits {
-        &self.ttls
-    }
-
-    /// For how long things are kept.
-    #[must_use]
-    pub fn ttls(&self) -> TtlLimits {
+    pub const fn ttl_limits(&self) -> TtlLimits {
         self.ttls
     }
 
@@ -147,12 +141,9 @@ impl Cache {
 
     /// Forgets an answer whose time is over, or that only stood in for a better one: there is a better one.
     pub fn forget_stale(&self, key: &AnswerKey<'_>, now: Time) {
-        self.forget(&self.answer_key(key), now);
-    }
-
-    fn forget(&self, key: &Key, now: Time) {
-        if self.get(key).is_some_and(|answer: Arc<Answer>| answer.is_stopgap() || answer.expires <= now) {
-            self.remove(key);
+        let key = self.answer_key(key);
+        if self.get(&key).is_some_and(|answer: Arc<Answer>| answer.is_stopgap() || answer.expires <= now) {
+            self.remove(&key);
         }
     }
 
@@ -261,7 +252,7 @@ impl Cache {
     /// Octets that may be in use.
     #[must_use]
     pub const fn limit_bytes(&self) -> usize {
-        self.entry_limit_bytes * 2 * self.shards.len()
+        self.entry_limit_bytes * 2 * self.shards.len() + self.spans.limit_bytes()
     }
 
     /// Entries of all kinds, expired ones among them.

@@ -42,7 +42,6 @@ impl Borrow<Slot> for Shared {
 struct Held {
     slot: Shared,
     set: RrSet,
-    stored: Time,
     expires: Time,
     cost: usize,
 }
@@ -82,11 +81,7 @@ impl SpanStore {
         shelf.remove(&slot.0);
         shelf.bytes += cost;
         shelf.order.put(slot.clone(), ());
-        shelf
-            .zones
-            .entry(slot.0.zone.clone())
-            .or_default()
-            .insert(place, Held { slot, set, stored: now, expires, cost });
+        shelf.zones.entry(slot.0.zone.clone()).or_default().insert(place, Held { slot, set, expires, cost });
         while shelf.bytes > self.limit_bytes {
             let Some((oldest, ())) = shelf.order.pop_lru() else { break };
             shelf.remove(&oldest.0);
@@ -95,6 +90,10 @@ impl SpanStore {
 
     pub(super) fn bytes(&self) -> usize {
         self.shelf.lock().bytes
+    }
+
+    pub(super) const fn limit_bytes(&self) -> usize {
+        self.limit_bytes
     }
 
     pub(super) fn len(&self) -> usize {
@@ -152,7 +151,7 @@ impl Shelf {
             self.remove(&slot.0);
             return None;
         }
-        let ttl_secs = held.set.ttl_secs.saturating_sub(now.secs_since(held.stored)).min(held.expires.secs_since(now));
+        let ttl_secs = held.expires.secs_since(now);
         let set = RrSet { ttl_secs, ..held.set.clone() };
         self.order.promote(&*slot.0);
         (ttl_secs > 0).then_some(set)

@@ -394,6 +394,7 @@ proptest! {
         entries in vec((vec(any::<u8>(), 1..60), 0_u8..5, 1_usize..2000), 1..300),
     ) {
         let cache = Cache::new(limit, (5, 6), TtlLimits::default());
+        prop_assert!((limit - 1024..=limit).contains(&cache.limit_bytes()), "{} of {}", cache.limit_bytes(), limit);
         let now = Time::from_secs(1);
         for (label, kind, octets) in entries {
             let owner = Name::from_labels([&label[..], b"example"]).expect("a name");

@@ -118,7 +118,7 @@ impl Walk {
         let may_follow = |name: &Name| !pending.minimised && trusted && own(name);
         let sets = &settings.limits.sets;
         let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, reply, sets, &may_follow);
-        Self::bound_ttls(&mut clean, turn.around.cache.ttl_limits());
+        Self::bound_ttls(&mut clean, &turn.around.cache.ttl_limits());
         clean.cookie_refused = pending.cookie.is_some() && !cookie;
         let verdict = if pending.forwarded {
             judge::forwarder(&pending.question, &clean)
