@@ -17,6 +17,7 @@ pub(super) fn taken(running: &Settings, new: &Settings) -> Settings {
     }
 }
 
+/// Each key is named, so that one that comes later has to be placed.
 fn server(running: &Server, new: &Server) -> Server {
     Server {
         listen: running.listen.clone(),
@@ -28,10 +29,19 @@ fn server(running: &Server, new: &Server) -> Server {
         tcp_per_client: running.tcp_per_client,
         tcp_pipeline: running.tcp_pipeline,
         tcp_idle_secs: running.tcp_idle_secs,
-        ..new.clone()
+        allow: new.allow.clone(),
+        identity: new.identity.clone(),
+        version: new.version.clone(),
+        nsid: new.nsid.clone(),
+        cookie_secret: new.cookie_secret,
+        locally_served_zones: new.locally_served_zones,
+        any: new.any,
+        ede: new.ede,
+        udp_size: new.udp_size,
     }
 }
 
+/// Likewise.
 fn cache(running: &Cache, new: &Cache) -> Cache {
     Cache {
         size: running.size,
@@ -41,6 +51,11 @@ fn cache(running: &Cache, new: &Cache) -> Cache {
         max_negative_ttl_secs: running.max_negative_ttl_secs,
         min_delegation_ttl_secs: running.min_delegation_ttl_secs,
         max_delegation_ttl_secs: running.max_delegation_ttl_secs,
-        ..new.clone()
+        prefetch: new.prefetch,
+        prefetch_hits: new.prefetch_hits,
+        max_stale_secs: new.max_stale_secs,
+        stale_reply_ttl_secs: new.stale_reply_ttl_secs,
+        stale_client_timeout_ms: new.stale_client_timeout_ms,
+        stale_recheck_secs: new.stale_recheck_secs,
     }
 }
