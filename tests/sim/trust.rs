@@ -9,7 +9,7 @@ use rootwalk::time::Time;
 use rootwalk::trace::{Event, Source};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
-use super::resolver::NOW_UNIX_SECS;
+use super::resolver::{Ended, NOW_UNIX_SECS};
 use super::world::World;
 use super::{LAB, bare, story, truth};
 
@@ -165,8 +165,8 @@ fn the_sentinel_tells_which_key_is_trusted() {
     }
 }
 
-/// An unsigned zone with a DNAME into a signed one, which leads back with an alias.
-fn there_and_back() -> Lab {
+/// A zone, signed or not, with a DNAME into a signed one, which leads back with an alias.
+fn there_and_back(signed: bool) -> Lab {
     let zones = [
         (".", "a. 3600 NS ns\nb. 3600 NS ns\nns. 3600 A 192.0.2.1"),
         ("a.", "@ 3600 DNAME b."),
@@ -176,7 +176,7 @@ fn there_and_back() -> Lab {
         let head = format!("$ORIGIN {zone}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns.");
         (zone.to_owned(), format!("{head}\n{text}\n"))
     });
-    let signs = |zone: &str| if zone == "a." { "" } else { ", sign = {}" };
+    let signs = |zone: &str| if zone == "a." && !signed { "" } else { ", sign = {}" };
     let zones = zones.map(|(zone, _)| format!("{{ name = \"{zone}\", file = \"{zone}\"{} }}", signs(zone))).join(", ");
     let server = "{ name = \"ns.\", address = \"192.0.2.1\", zones = [\".\", \"a.\", \"b.\"], faults = [] }";
     let settings = format!("port = 53\nzone = [{zones}]\nserver = [{server}]\n");
@@ -187,7 +187,7 @@ fn there_and_back() -> Lab {
 /// A CNAME that a DNAME has made is as sure as that DNAME, whatever signed alias stands between them.
 #[test]
 fn what_a_dname_has_made_is_as_sure_as_the_dname() {
-    let lab = there_and_back();
+    let lab = there_and_back(false);
     let mut world = World::new(&lab, 1, 0.0, 0.0);
     let name = |text: &str| text.parse::<Name>().expect("a name");
     // Its servers sent it without the DNAME before.
@@ -202,5 +202,43 @@ fn what_a_dname_has_made_is_as_sure_as_the_dname() {
     for qtype in [RecordType::A, RecordType::CNAME] {
         let again = world.resolve(&Question::new(name("y.a."), qtype));
         assert!(!again.outcome.secure && !again.outcome.answer.is_empty(), "{}", story(&again));
+    }
+}
+
+/// A CNAME that a DNAME would not have made is a statement of its own, and wants a signature.
+#[test]
+fn a_false_alias_below_a_dname_is_not_believed() {
+    let lab = there_and_back(true);
+    let mut world = World::new(&lab, 1, 0.0, 0.0);
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    let question = Question::new(name("x.a."), RecordType::A);
+    let forged = RrSet::new(name("y.a."), RecordType::CNAME, 3600, [name("ns.").wire()]);
+    let _ = world.resolver.cache.put_set(forged, Rank::AuthAnswer, Source::Local, world.resolver.now);
+    // The first two are answered by what the server of both zones says, the third out of the cache.
+    for _ in 0..3 {
+        let ended = world.resolve(&question);
+        let last = ended.outcome.answer.last().map(|set| set.owner.clone());
+        let told = (ended.outcome.rcode, ended.outcome.secure, last);
+        let truth = (ResponseCode::NoError, true, Some(name("y.b.")));
+        let refused = (ResponseCode::ServFail, false, None);
+        assert!(told == truth || told == refused, "{}", story(&ended));
+    }
+    // A failure is remembered for a moment (RFC 9520 §3.2), what was not believed is not.
+    world.resolver.now = world.resolver.now.plus_secs(6);
+    let ended = world.resolve(&question);
+    assert!(ended.outcome.secure, "{}", story(&ended));
+}
+
+/// RFC 8198 §5.1, RFC 4035 §3.2.2: who checks for himself (CD) gets what the servers say, and nothing that was inferred.
+#[test]
+fn nothing_is_inferred_for_those_who_check_for_themselves() {
+    let mut world = World::new(&LAB, 1, 0.0, 0.0);
+    let ask = |nth: u32| Question::new(format!("nope{nth}.example.com.").parse().expect("a name"), RecordType::A);
+    let inferred = |ended: &Ended| ended.log.iter().any(|entry| matches!(entry.event, Event::Inferred { .. }));
+    let told: Vec<bool> = (0..40).map(|nth| inferred(&world.resolve(&ask(nth)))).collect();
+    assert!(told.iter().filter(|told| **told).count() > 30, "{told:?}");
+    for nth in 40..60 {
+        let ended = world.resolve_unchecked(&ask(nth));
+        assert!(!inferred(&ended) && ended.outcome.rcode == ResponseCode::NXDomain, "{}", story(&ended));
     }
 }

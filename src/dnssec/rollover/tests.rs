@@ -172,6 +172,58 @@ fn a_clock_that_jumps_makes_nothing_trusted_early() {
     assert!(!story.trusts(&new));
 }
 
+/// RFC 5011 §4.2: a key is revoked once, however long it stays in the set; one that was never trusted is not followed.
+#[test]
+fn a_revoked_key_stays_revoked_and_a_strange_one_is_nothing() {
+    let (old, new, strange) = (Owned::new(1), Owned::new(2), Owned::new(3));
+    let mut story = Story::new(&old);
+    story.hear(&[(&old, 257, true), (&new, 257, false)]);
+    story.days(30);
+    let set = [(&old, 257 | 0x80, true), (&new, 257, true), (&strange, 257 | 0x80, true)];
+    let before = [(&old, 257, true), (&new, 257, false)];
+    assert_eq!(changes(&story.hear(&before)), [Change::Trusted]);
+    assert_eq!(changes(&story.hear(&set)), [Change::Revoked]);
+    let since = story.now_secs;
+    story.days(29);
+    assert!(story.hear(&set).changes.is_empty());
+    assert_eq!(story.rollover.tracked()[0].state, State::Revoked(since));
+    story.days(1);
+    assert_eq!(changes(&story.hear(&set)), [Change::Removed]);
+    story.days(40);
+    assert!(story.hear(&set).changes.is_empty());
+    assert_eq!(story.rollover.tracked().len(), 2);
+    // What was written down lies ahead of the clock: the time begins anew.
+    let mut story = Story::new(&old);
+    story.rollover.tracked = vec![Tracked { key: old.key(), state: State::Revoked(START + 99 * DAY_SECS) }];
+    story.hear(&set);
+    assert_eq!(story.rollover.tracked()[0].state, State::Revoked(START));
+}
+
+/// RFC 5011 §2.3: the next set is wanted after half of what is left of the signature, when that is less than the TTL.
+#[test]
+fn a_signature_that_ends_soon_is_asked_for_anew() {
+    let old = Owned::new(1);
+    let mut story = Story::new(&old);
+    let heard = set(&[(&old, 257, true)], START);
+    story.days(9);
+    let observed = story.hear_set(&heard);
+    assert_eq!((observed.failed, observed.next_secs), (None, DAY_SECS / 2));
+}
+
+/// RFC 5011 §3, RFC 4034 §2.1.2: a key of another protocol is none, and the same octets under another algorithm are
+/// another key.
+#[test]
+fn what_is_no_key_is_not_followed() {
+    let old = Owned::new(1);
+    let key = |octet: usize, value: u8| {
+        let mut rdata = old.rdata(257);
+        rdata[octet] = value;
+        Key::read(&rdata).unwrap()
+    };
+    assert!(old.key().is_entry_point() && !key(2, 4).is_entry_point() && !key(1, 0).is_entry_point());
+    assert!(old.key().is_same(&key(1, 0x81)) && !old.key().is_same(&key(3, 13)));
+}
+
 #[test]
 fn when_all_are_revoked_nothing_can_be_proved() {
     let old = Owned::new(1);
