@@ -93,33 +93,41 @@ fn nothing_secure_is_refused() {
     assert!(doubted > 100, "{doubted}");
 }
 
+/// An Internet of the root and `example.`, both signed and on the same servers: as many as there are names for.
+fn small_lab(records: &str, servers: &[&str]) -> Lab {
+    let head = servers
+        .iter()
+        .fold("@ 3600 SOA h. a. 1 1 1 1 60\n".to_owned(), |head, server| format!("{head}@ 3600 NS {server}\n"));
+    let mut root = format!("$ORIGIN .\n{head}");
+    let mut listed = Vec::new();
+    for (nth, server) in (1..).zip(servers) {
+        root = format!("{root}{server} 3600 A 192.0.2.{nth}\nexample. 3600 NS {server}\n");
+        let zones = "zones = [\".\", \"example.\"], faults = []";
+        listed.push(format!("{{ name = \"{server}\", address = \"192.0.2.{nth}\", {zones} }}"));
+    }
+    let zones = [".", "example."].map(|zone| format!("{{ name = \"{zone}\", file = \"{zone}\", sign = {{}} }}"));
+    let settings = format!("port = 53\nzone = [{}]\nserver = [{}]", zones.join(", "), listed.join(", "));
+    let zone = format!("$ORIGIN example.\n{head}{records}");
+    let files = [(".", root), ("example.", zone), ("lab.toml", settings)];
+    let files = files.map(|(path, text)| (path.to_owned(), text)).into();
+    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// What comes along behind an alias and is bogus counts for nothing: it is asked for by its own name.
 #[test]
 fn what_comes_with_an_alias_and_is_bogus_is_asked_for() {
-    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
-    let root = format!("$ORIGIN .\n{soa}@ 3600 NS ns.root.\nns.root. 3600 A 192.0.2.1\nexample. 3600 NS ns.root.\n");
     let links = "old 60 CNAME older\nolder 60 CNAME www\nwww 60 A 198.51.100.1\nnone 60 CNAME nowhere\n";
-    let zone = format!("$ORIGIN example.\n{soa}@ 3600 NS ns.root.\n{links}");
-    let settings = "port = 53\nzone = [{ name = \".\", file = \"root\", sign = {} }, { name = \"example.\", file = \"zone\", \
-        sign = {} }]\nserver = [{ name = \"ns.root.\", address = \"192.0.2.1\", zones = [\".\", \"example.\"], faults = [] }]";
-    let files = [("root", root.as_str()), ("zone", &zone), ("lab.toml", settings)];
-    let files = files.map(|(path, text)| (path.to_owned(), text.to_owned())).into();
-    let lab = Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"));
+    let lab = small_lab(links, &["ns.root."]);
     for forgery in [Forgery::UnsignedTargets, Forgery::OtherTargets] {
-        for asked in
-            ["old.example.", "older.example.", "none.example."].map(|asked| Question::new(name(asked), RecordType::A))
-        {
+        for asked in ["old.example.", "older.example.", "none.example."] {
+            let asked = Question::new(name(asked), RecordType::A);
             let mut world = World::new(&lab, 1, 0.0, 0.0);
             world.set_forger([192, 0, 2, 1].into(), forgery);
             let ended = world.resolve(&asked);
             let (rcode, answer) = lab.truth(&asked);
             let told: Vec<_> = ended.outcome.answer.iter().map(bare).collect();
-            assert_eq!(
-                (ended.outcome.rcode, told),
-                (rcode, answer.iter().map(bare).collect()),
-                "{forgery:?}\n{}",
-                story(&ended)
-            );
+            let expected: Vec<_> = answer.iter().map(bare).collect();
+            assert_eq!((ended.outcome.rcode, told), (rcode, expected), "{forgery:?}\n{}", story(&ended));
             assert!(ended.outcome.secure && ended.budget.queries() < 16, "{forgery:?}\n{}", story(&ended));
         }
     }
@@ -128,21 +136,8 @@ fn what_comes_with_an_alias_and_is_bogus_is_asked_for() {
 /// A DNAME that makes a name too long (RFC 6672 §2.2), with signatures that do not hold: another server is asked.
 #[test]
 fn what_makes_a_name_too_long_is_proved_by_somebody_else() {
-    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns1.root.\n@ 3600 NS ns2.root.\n";
-    let addresses = "ns1.root. 3600 A 192.0.2.1\nns2.root. 3600 A 192.0.2.2\n";
-    let root = format!("$ORIGIN .\n{soa}{addresses}example. 3600 NS ns1.root.\nexample. 3600 NS ns2.root.\n");
     let long = "a".repeat(60);
-    let zone = format!("$ORIGIN example.\n{soa}d 60 DNAME {long}.{long}.{long}\n");
-    let server = |nth| {
-        format!(
-            "{{ name = \"ns{nth}.root.\", address = \"192.0.2.{nth}\", zones = [\".\", \"example.\"], faults = [] }}"
-        )
-    };
-    let zones = [".", "example."].map(|zone| format!("{{ name = \"{zone}\", file = \"{zone}\", sign = {{}} }}"));
-    let settings = format!("port = 53\nzone = [{}]\nserver = [{}, {}]", zones.join(", "), server(1), server(2));
-    let files = [(".", root), ("example.", zone), ("lab.toml", settings)];
-    let files = files.map(|(path, text)| (path.to_owned(), text)).into();
-    let lab = Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"));
+    let lab = small_lab(&format!("d 60 DNAME {long}.{long}.{long}\n"), &["ns1.root.", "ns2.root."]);
     let asked = Question::new(name(&format!("www.{long}.d.example.")), RecordType::A);
     for seed in 0..8 {
         let mut world = World::new(&lab, seed, 0.0, 0.0);

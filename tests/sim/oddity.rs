@@ -96,12 +96,13 @@ impl Oddity {
     }
 
     /// Whether the answer can be had where all servers are like this, when nothing has to be proved. From some there is
-    /// none; others take so long to be understood that an Internet of them is not seen through in the time for one
-    /// walk.
+    /// none; and what refuses EDNS by BADVERS takes five queries of each server, which in an Internet of them are more
+    /// than one walk may cost.
     pub(crate) fn answers(self) -> bool {
-        let nothing =
-            matches!(self, Self::StrangeCode | Self::NoQuestion | Self::TwoQuestions | Self::Echoes | Self::NoGlue);
-        !nothing && self != Self::BadVersion
+        !matches!(
+            self,
+            Self::StrangeCode | Self::NoQuestion | Self::TwoQuestions | Self::Echoes | Self::NoGlue | Self::BadVersion
+        )
     }
 
     /// Makes the packets odd that answer `ask` under `id`.
