@@ -229,7 +229,7 @@ fn a_false_alias_below_a_dname_is_not_believed() {
     assert!(ended.outcome.secure, "{}", story(&ended));
 }
 
-/// RFC 8198 §5.1, RFC 4035 §3.2.2: who checks for himself (CD) gets what the servers say, and nothing that was inferred.
+/// RFC 4035 §3.2.2: who checks for himself (CD) gets what the servers say, and nothing that was inferred.
 #[test]
 fn nothing_is_inferred_for_those_who_check_for_themselves() {
     let mut world = World::new(&LAB, 1, 0.0, 0.0);
