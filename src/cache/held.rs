@@ -357,3 +357,57 @@ impl Informants {
         known.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ttl::TtlLimits;
+    use super::*;
+
+    fn set(sig: &[u8]) -> RrSet {
+        let owner = "www.example".parse().expect("a name");
+        let set = RrSet::new(owner, RecordType::A, 60, [&[192, 0, 2, 1][..]]);
+        RrSet { sigs: if sig.is_empty() { Rdatas::default() } else { [sig].into_iter().collect() }, ..set }
+    }
+
+    /// A set that is not what is known, or not all that has to be told, is no whole answer.
+    #[test]
+    fn a_whole_answer_is_the_set_that_is_known_and_nothing_beside_it() {
+        let known = |proof: bool, rank, security| {
+            let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+            let proof = if proof { [set(b"")].into() } else { Box::default() };
+            let _ = cache.put_set_with(set(b"sig"), proof, rank, Source::Local, Time::ZERO);
+            cache.judged(&set(b"sig"), security, Time::ZERO);
+            cache
+        };
+        let name = set(b"").owner;
+        let key = |checking_disabled| AnswerKey {
+            qname_wire: name.wire(),
+            qtype: RecordType::A.into(),
+            dnssec_ok: true,
+            checking_disabled,
+        };
+        let (answer, behind) = (Rank::AuthAnswer, Rank::BehindAlias);
+        let (insecure, secure) = (Security::Insecure, Security::Secure);
+        let ready = |cache: &Cache, unchecked, at| cache.ready(&key(unchecked), at, None).and_then(Ready::plain);
+        let mark = |cache: &Cache, sig: &[u8], secure, at| cache.mark_plain(&key(false), &set(sig), secure, at);
+        for (cache, sig, is_secure, at_secs, fits) in [
+            (known(false, answer, secure), &b"sig"[..], true, 0, true),
+            (known(false, answer, insecure), b"sig", false, 0, true),
+            (known(false, answer, insecure), b"sig", true, 0, false),
+            (known(false, answer, secure), b"other", true, 0, false),
+            (known(false, answer, secure), b"sig", true, 60, false),
+            (known(true, answer, secure), b"sig", true, 0, false),
+            (known(false, behind, insecure), b"sig", false, 0, false),
+            (known(false, behind, secure), b"sig", true, 0, true),
+        ] {
+            let at = Time::from_secs(at_secs);
+            assert_eq!(mark(&cache, sig, is_secure, at), fits);
+            assert_eq!(ready(&cache, false, at).map(|plain| plain.secure), fits.then_some(is_secure));
+            assert!(ready(&cache, true, at).is_none(), "of those with CD nothing was said");
+            cache.unmark_plain(&key(false));
+            assert!(ready(&cache, false, at).is_none());
+        }
+        let by_name = |security| known(false, behind, security).set(&name, RecordType::A, Time::ZERO).is_some();
+        assert!(by_name(secure) && !by_name(insecure), "what stood behind an alias is known by its name when proved");
+    }
+}
