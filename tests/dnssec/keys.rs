@@ -131,8 +131,8 @@ fn damageable(signer: &Signer) -> Signer {
     if signer.dnskey[3] == 13 { p256("z.") } else { Signer::new("z.", NOW_UNIX_SECS) }
 }
 
-/// RFC 3110 §2, RFC 5702 §2.1: an exponent of one or of nothing makes everybody a signer, a modulus of nothing is none,
-/// and what is longer than 4096 bits is not computed.
+/// RFC 3110 §2, RFC 5702 §2.1: an exponent of one or of nothing makes everybody a signer, and a modulus of nothing is
+/// none.
 #[test]
 fn rsa_keys_at_the_edges() {
     for octets in [0, 1, 63, 64, 128, 256, 512, 513, 1000] {
@@ -171,6 +171,21 @@ fn a_long_key_that_was_left_out_does_not_make_a_zone_unsigned() {
     // More than are looked at.
     assert!(weak(judged(&zone_of(&[&short.dnskey], &[&short; 8]), &forged)));
     assert!(matches!(judged(&zone_of(&[&short.dnskey], &[&short; 9]), &forged), Verdict::Bogus(_)));
+}
+
+/// RFC 3110 §2: a modulus has at most 4096 bits. These are Mersenne primes, so that who knows the key knows both halves of
+/// it, and each signature is a right one.
+#[test]
+fn rsa_keys_of_more_than_4096_bits_prove_nothing() {
+    let (one, exponent) = (BigUint::from(1_u8), BigUint::from(65_537_u32));
+    for (bits, secure) in [(1279_u32, true), (3217, true), (4253, false)] {
+        let modulus: BigUint = (&one << bits) - &one;
+        let private = exponent.modinv(&(&modulus - &one)).unwrap();
+        let dnskey = [&[1, 1, 3, 8, 3, 1, 0, 1][..], &modulus.to_bytes_be()].concat();
+        let signer = Signer { dnskey, pair: Pair::Rsa { modulus, private }, ..Signer::new("z.", NOW_UNIX_SECS) };
+        let verdict = judged(&zone_of(&[&signer.dnskey], &[&signer]), &signer.sign(www()));
+        assert_eq!(is_secure(&verdict), secure, "{bits}: {verdict:?}");
+    }
 }
 
 /// RFC 5155 §7.1, erratum 3441: of an unsigned cut in an opt-out span the empty names above it have no record either,
