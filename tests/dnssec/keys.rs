@@ -173,8 +173,8 @@ fn a_long_key_that_was_left_out_does_not_make_a_zone_unsigned() {
     assert!(matches!(judged(&zone_of(&[&short.dnskey], &[&short; 9]), &forged), Verdict::Bogus(_)));
 }
 
-/// RFC 3110 §2: a modulus has at most 4096 bits. These are Mersenne primes, so that who knows the key knows both halves of
-/// it, and each signature is a right one.
+/// RFC 3110 §2: a modulus has at most 4096 bits. These are Mersenne primes, so that who knows the key knows both halves
+/// of it, and each signature is a right one.
 #[test]
 fn rsa_keys_of_more_than_4096_bits_prove_nothing() {
     let (one, exponent) = (BigUint::from(1_u8), BigUint::from(65_537_u32));
