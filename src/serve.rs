@@ -117,7 +117,7 @@ impl Resolver {
     }
 
     /// The same resolver under other settings: what it remembers and has counted stays, and so do the records that it
-    /// knows. This one goes on with what it has begun, until [`Resolver::retire`].
+    /// knows. This one goes on with what it has begun, also after [`Resolver::retire`].
     #[must_use]
     pub fn renewed(&self, world: World, settings: ServeSettings) -> Self {
         Self::made(world, settings, Arc::clone(&self.0.past), Arc::clone(&self.0.counts))

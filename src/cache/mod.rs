@@ -1,8 +1,9 @@
 //! What we know, from whom, how surely, and for how long.
 //!
 //! One budget of bytes over all stores: answers ready to send, record sets with rank and source (RFC 2181 §5.4.1),
-//! denials (RFC 2308), delegations as their parents describe them, failures (RFC 9520). The stores are apart by key, so
-//! that what a child zone says about its own servers can never become a delegation.
+//! denials (RFC 2308), delegations as their parents describe them, glue, names at which no zone begins, what zones were
+//! proved to be, failures (RFC 9520). The stores are apart by key, so that what a child zone says about its own servers
+//! can never become a delegation.
 //!
 //! A look-up costs one keyed hash and one lock, which is held only to clone an [`Arc`]. Expired entries stay
 //! until the budget needs their place: whether a thing is fresh is decided when it is read.
@@ -269,6 +270,13 @@ impl Cache {
 
     fn hashed(&self, name: &Name) -> Hashed {
         Hashed::new(name.wire(), &self.hasher)
+    }
+
+    /// Forgets an answer to `question`, or that it failed, and none of the records that it was made of.
+    pub fn forget_answer(&self, key: &AnswerKey<'_>, question: &Question) {
+        self.unmark_plain(key);
+        self.remove(&self.answer_key(key));
+        self.remove(&self.failure_key(question));
     }
 
     /// Forgets all answers and failures, and none of the records that they were made of: other settings make others.

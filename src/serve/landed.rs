@@ -155,13 +155,19 @@ impl Resolver {
         Some(stand_in.into_answer(now, now))
     }
 
-    /// Makes what a walk brought ready to send, and keeps it for as long as it is good.
+    /// Makes what a walk brought ready to send, and keeps it for as long as it is good; not when others are to make it
+    /// (see [`Resolver::retire`]).
     pub(super) fn ready(&self, question: &Question, form: Form, landed: &Landed) -> Ready {
         let nth = usize::from(form.dnssec_ok) | usize::from(form.checking_disabled) << 1;
         let ready = landed.ready[nth].get_or_init(|| match &landed.outcome.failure {
             None => self.keep(question, form, &landed.outcome, landed.at),
             Some(_) => self.failed(question, form, landed),
         });
+        // Looked at after it was kept: whoever retires this resolver says so before he has all answers forgotten, so
+        // that one of the two finds it.
+        if self.is_retired() {
+            self.0.world.cache.forget_answer(&form.key(question), question);
+        }
         ready.clone()
     }
 
@@ -178,7 +184,6 @@ impl Resolver {
     fn keep(&self, question: &Question, form: Form, outcome: &Outcome, at: Time) -> Ready {
         let (cache, key) = (&self.0.world.cache, form.key(question));
         if let Some(set) = plain(question, outcome)
-            && !self.is_retired()
             && cache.mark_plain(&key, set, outcome.secure, at)
         {
             return Ready::Plain(Plain::new(set, outcome.secure, at));
@@ -188,12 +193,8 @@ impl Resolver {
             cache.forget_stale(&other.key(question), at);
         }
         cache.unmark_plain(&key);
-        Ready::Written(self.put(&key, answer(question, form, outcome, (at, self.0.world.clock.unix_secs()))))
-    }
-
-    /// Keeps an answer for those who ask next; not when others are to make it (see [`Resolver::retire`]).
-    fn put(&self, key: &AnswerKey<'_>, answer: Answer) -> Arc<Answer> {
-        if self.is_retired() { Arc::new(answer) } else { self.0.world.cache.put_answer(key, answer).0 }
+        let answer = answer(question, form, outcome, (at, self.0.world.clock.unix_secs()));
+        Ready::Written(cache.put_answer(&key, answer).0)
     }
 
     /// A failure, or what is served in its place. It is kept until the next try makes sense: a failure for as long as
@@ -217,7 +218,7 @@ impl Resolver {
             let _ = landed.stale.set(stale);
             let answer = stand_in.into_answer(at, at.after_ttl(recheck_secs));
             let tried = !matches!(landed.outcome.failure, Some(Failure::Busy { .. } | Failure::Abandoned));
-            return Ready::Written(if tried { self.put(&key, answer) } else { Arc::new(answer) });
+            return Ready::Written(if tried { cache.put_answer(&key, answer).0 } else { Arc::new(answer) });
         }
         let template = template(question, &landed.outcome, form);
         let expires = cache.failure(question, at).map_or(at, |known| known.expires);
@@ -231,7 +232,7 @@ impl Resolver {
             StandIn { template, edes, expired: None, given: None, secure: false }.into_answer(at, expires)
         };
         if expires > at {
-            self.put(&key, failure(edes));
+            let _ = cache.put_answer(&key, failure(edes));
         }
         Ready::Written(Arc::new(failure(landed.edes.clone())))
     }

@@ -293,7 +293,8 @@ impl Table {
         for kept in &old {
             self.release(kept);
         }
-        self.close(CLOSED_AT_ONCE);
+        // Where nobody asks any more, all of a flood's are closed within seconds.
+        self.close(CLOSED_AT_ONCE.max(self.over.len() / 8));
     }
 }
 

@@ -107,8 +107,12 @@ impl Walk {
             return self.again(pending, pending.how.transport, AskWhy::FullAfterTrouble);
         }
         let Some(at) = self.goal(pending.goal).at() else { return };
-        // Some refuse a type, ANY above all (RFC 8482 §4), and know the zone.
-        let refused = clean.rcode == ResponseCode::Refused && pending.question.qtype != RecordType::ANY;
+        // Some refuse a type, ANY above all (RFC 8482 §4) and what else is no data, and know the zone. A forwarder that
+        // refuses a name may be alone in answering all others.
+        let qtype = pending.question.qtype;
+        let refusable = qtype == RecordType::RRSIG || (128..=255).contains(&u16::from(qtype));
+        let is_forward = at.route.as_ref().is_some_and(|route| route.is_forward());
+        let refused = clean.rcode == ResponseCode::Refused && !refusable && !is_forward;
         let lame = [Wrong::Recursive, Wrong::Empty].contains(&wrong)
             || matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::OtherZone { .. });
         if refused || lame {

@@ -163,6 +163,11 @@ impl Tried {
         let (over_tcp, out, rested, complains, loses_case) = Default::default();
         Self { server, times: 0, over_tcp, out, chance: Chance::Undue, rested, complains, loses_case }
     }
+
+    /// Whether it has a try left, of `most`; who rested has one.
+    fn has_try(&self, most: u32) -> bool {
+        self.times < if self.rested { 1 } else { most }
+    }
 }
 
 /// A second chance for a server that answered SERVFAIL.
@@ -361,7 +366,7 @@ impl AtZone {
     /// Whether an address is not asked again: it is of no use, or was tried `most` times.
     pub(super) fn is_spent(&self, addr: IpAddr, most: u32) -> bool {
         let tried = self.tried.iter().find(|tried| tried.server.addr == addr);
-        tried.is_some_and(|tried| tried.out || tried.times >= if tried.rested { 1 } else { most })
+        tried.is_some_and(|tried| tried.out || !tried.has_try(most))
     }
 
     /// Asks since the last answer of which nothing has come.
@@ -385,10 +390,12 @@ impl AtZone {
         !self.tried(server).loses_case
     }
 
-    /// Lets a server that failed be asked once more; false when there is none, or `most` have had that chance.
-    pub(super) fn forgive(&mut self, most: usize) -> bool {
+    /// Lets a server that failed be asked once more, if it has a try of `most_tries` left; false when there is none, or
+    /// `most` have had that chance.
+    pub(super) fn forgive(&mut self, most: usize, most_tries: u32) -> bool {
         let given = self.tried.iter().filter(|tried| tried.chance == Chance::Given).count();
-        let due = self.tried.iter_mut().find(|tried| tried.chance == Chance::Due).filter(|_| given < most);
+        let is_due = |tried: &&mut Tried| tried.chance == Chance::Due && tried.has_try(most_tries);
+        let due = self.tried.iter_mut().find(is_due).filter(|_| given < most);
         due.map(|tried| (tried.out, tried.chance) = (false, Chance::Given)).is_some()
     }
 

@@ -27,7 +27,8 @@ impl Walk {
     /// the result of all that it has tried.
     fn ask_failed(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let forwarded = self.goal(id).is_forwarded();
-        let forgiven = !forwarded && self.goal(id).at().is_some_and(|at| at.forgive(SECOND_CHANCES));
+        let tries = turn.around.settings.limits.tries_per_address;
+        let forgiven = !forwarded && self.goal(id).at().is_some_and(|at| at.forgive(SECOND_CHANCES, tries));
         forgiven && self.ask_best(id, |_| true, turn).is_some()
     }
 
