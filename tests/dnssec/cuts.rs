@@ -8,14 +8,8 @@ use crate::edges::{Kind, PLAIN, chain, denied, name, zone};
 use crate::evidence::{Facts, Heard};
 use crate::limits::{Zone, is_secure};
 use crate::signer::Signer;
+use crate::types::{A, CNAME, DNAME, DS, NS, SOA};
 use crate::world::NOW_UNIX_SECS;
-
-const A: u16 = 1;
-const NS: u16 = 2;
-const CNAME: u16 = 5;
-const SOA: u16 = 6;
-const DNAME: u16 = 39;
-const DS: u16 = 43;
 
 /// The record at `owner` with these types, by NSEC up to `next` and by NSEC3.
 fn both(signer: &Signer, owner: &str, next: &str, types: &[u16]) -> [RrSet; 2] {

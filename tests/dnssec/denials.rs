@@ -7,14 +7,8 @@ use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 use crate::edges::{Kind, PLAIN, chain, denied, name, zone};
 use crate::limits::is_secure;
 use crate::signer::{Signer, bitmap};
+use crate::types::{A, DS, NS, NSEC, RRSIG, SOA};
 use crate::world::NOW_UNIX_SECS;
-
-const A: u16 = 1;
-const NS: u16 = 2;
-const SOA: u16 = 6;
-const DS: u16 = 43;
-const RRSIG: u16 = 46;
-const NSEC: u16 = 47;
 
 /// RFC 4035 §5.2, RFC 6840 §4.4: an apex has no say over its DS set, but for that of the root, above which nothing is.
 #[test]
@@ -151,5 +145,18 @@ fn a_limit_inside_a_proof_is_named() {
             Verdict::Bogus(Bogus::TooCostly { limit: Limit::Validations, value, .. }) => assert_eq!(value, validations),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// A proof is looked at as far as an honest one can be long: 16 sets. What was verified before costs nothing, so the
+/// limits on signatures do not bound it.
+#[test]
+fn a_proof_is_looked_at_as_far_as_an_honest_one_is_long() {
+    let (signer, zone) = zone("z.");
+    for (useless, secure) in [(15, true), (16, false)] {
+        let useless = (0..useless).map(|nth| signer.nsec(&format!("x{nth}.z."), &format!("x{nth}a.z."), &[A]));
+        let proof: Vec<RrSet> = useless.chain([signer.nsec("a.z.", "b.z.", &[A])]).collect();
+        let verdict = denied(&zone, name("a.z."), RecordType::MX, false, &proof);
+        assert_eq!(is_secure(&verdict), secure, "{} sets: {verdict:?}", proof.len());
     }
 }

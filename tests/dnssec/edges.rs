@@ -8,12 +8,8 @@ use rootwalk::wire::{Name, Question, RecordType, RrSet};
 
 use crate::limits::{Zone, is_secure};
 use crate::signer::{Form, Signer, bitmap};
+use crate::types::{A, DNAME, NS, SOA};
 use crate::world::NOW_UNIX_SECS;
-
-const A: u16 = 1;
-const NS: u16 = 2;
-const SOA: u16 = 6;
-const DNAME: u16 = 39;
 
 pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()

@@ -13,6 +13,7 @@ use crate::edges::{Kind, PLAIN, chain, name, zone};
 use crate::evidence::{Facts, Heard};
 use crate::limits::{Zone, is_secure};
 use crate::signer::{Form, Pair, Signer};
+use crate::types::{A, DS, NS, SOA};
 use crate::world::NOW_UNIX_SECS;
 
 /// Somebody with a key of P-256.
@@ -195,7 +196,7 @@ fn an_unsigned_cut_below_an_empty_name_without_record() {
     const OPT_OUT: Kind = Kind { flags: 1, ..PLAIN };
     let (signer, zone) = zone("z.");
     let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
-    let apex: &[(&str, &[u16])] = &[("z.", &[2, 6])];
+    let apex: &[(&str, &[u16])] = &[("z.", &[NS, SOA])];
     let (mut out, not) = (chain(&signer, apex, OPT_OUT), chain(&signer, apex, PLAIN));
     let judged = |proof: Option<&[RrSet]>| {
         let ask = |question: &Question| {
@@ -233,7 +234,7 @@ fn ds_sets_under_opt_out() {
         let statement = Statement::Denial { question: &question, no_name: false, soa: None, proof };
         zone.judge(&statement, &Limits::default(), &mut Spent::default())
     };
-    let names: &[(&str, &[u16])] = &[("z.", &[2, 6]), ("signed.z.", &[2, 43]), ("www.z.", &[1])];
+    let names: &[(&str, &[u16])] = &[("z.", &[NS, SOA]), ("signed.z.", &[NS, DS]), ("www.z.", &[A])];
     let (out, not) = (chain(&signer, names, OPT_OUT), chain(&signer, names, PLAIN));
     assert!(matches!(asked("cut.z.", &out), Verdict::Insecure(Insecure::OptOut { .. })));
     assert!(matches!(asked("a.b.z.", &out), Verdict::Insecure(Insecure::OptOut { .. })));

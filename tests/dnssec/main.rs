@@ -12,6 +12,7 @@ mod limits;
 mod signer;
 mod sigs;
 mod trust;
+mod types;
 mod vectors;
 mod world;
 

@@ -9,10 +9,8 @@ use crate::edges::name;
 use crate::evidence::{Facts, Heard};
 use crate::limits::{Zone, is_secure};
 use crate::signer::Signer;
+use crate::types::{NS, SOA};
 use crate::world::NOW_UNIX_SECS;
-
-const NS: u16 = 2;
-const SOA: u16 = 6;
 
 /// The root, and `z.` below it.
 struct World {

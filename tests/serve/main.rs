@@ -206,3 +206,24 @@ fn prefetch_can_be_switched_off() {
         assert_eq!(mock.asked("www.example"), 1);
     });
 }
+
+/// What a resolver with other settings has made must not be found by the one that took its place.
+#[test]
+fn who_is_retired_answers_and_keeps_nothing() {
+    on_a_worker(async {
+        for (mood, rcode) in [(Mood::Answers(1, 300), ResponseCode::NoError), (Mood::Fails, ResponseCode::ServFail)] {
+            let mock = Mock::begin(mood).await;
+            mock.delay.set(Duration::from_millis(100));
+            let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = off());
+            let in_hand = spawn_local({
+                let resolver = resolver.clone();
+                async move { Query::of("www.example").ask(&resolver).await }
+            });
+            secs(0.05).await;
+            resolver.retire();
+            let got = in_hand.await.unwrap();
+            assert_eq!((got.rcode, got.at_once), (rcode, false));
+            assert!(!Query::of("www.example").ask(&resolver).await.at_once, "{rcode}");
+        }
+    });
+}
