@@ -14,7 +14,7 @@ mod world;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
 use crate::config::{ConfigError, Settings};
@@ -140,8 +140,7 @@ pub fn serve(
     load: impl Fn() -> Result<Settings, ConfigError>,
     ready: impl FnOnce(&Listening<'_>),
 ) -> Result<(), RunError> {
-    let runtime = runtime()?;
-    runtime.block_on(async {
+    on_this_thread(async {
         let mut signals = Signals::new()?;
         let mut front = Front::open(settings, Staged::default())?;
         ready(&front.listening());
@@ -169,7 +168,7 @@ pub fn trace(settings: &Settings, question: Question) -> Result<Story, RunError>
         return Ok(story);
     }
     let world = world_of_one(settings)?;
-    Ok(story(LocalSet::new().block_on(&runtime()?, drive::walk(question, &world))))
+    on_this_thread(async { Ok(story(drive::walk(question, &world).await)) })
 }
 
 /// What one walk needs: as [`world`], and the local copy of the root if it is in a file, as nobody waits for a
@@ -193,9 +192,10 @@ fn answered_here(settings: &Settings, question: &Question) -> Option<Story> {
     Some(Story { trace, failed: !matches!(answer.rcode, ResponseCode::NoError | ResponseCode::NXDomain) })
 }
 
-/// The main thread waits for signals and, in the lab, carries the servers; clients have threads of their own.
-fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
+/// The main thread waits for signals, does what nobody asks for and, in the lab, carries the servers; clients have
+/// threads of their own. Its walks need a set of local tasks, as theirs do.
+fn on_this_thread<T>(work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
+    LocalSet::new().block_on(&Builder::new_current_thread().enable_all().build()?, work)
 }
 
 /// A resolver without front doors, which knows nothing yet.

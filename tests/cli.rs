@@ -226,6 +226,31 @@ fn a_hangup_has_the_configuration_read_again_and_the_cache_kept() {
     is("www.example.com", "NXDOMAIN", "");
 }
 
+/// What the program does although nobody asks is done by its main thread: trust anchors that follow their zones,
+/// negative ones that lift themselves, the word to the root.
+#[test]
+fn what_nobody_asks_for_is_done_by_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("anchors");
+    let anchors = format!("dnssec.anchor_file={}", file.display());
+    let lab = lab(&[
+        "--set",
+        &anchors,
+        "--set=dnssec.key_tag_signal=true",
+        "--set=dnssec.negative_trust_anchors=example.com.",
+        "--set=dnssec.negative_trust_anchor_look_secs=1",
+    ]);
+    let done = || file.exists() && lab.log().contains("example.com. validates again");
+    for _ in 0..1000 {
+        if done() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(done(), "{}", lab.log());
+    assert_eq!(dig(lab.resolver, "www.example.com").0, "NOERROR");
+}
+
 /// What runs in a terminal ends with it, as if it were told to.
 #[test]
 fn a_terminal_that_is_closed_takes_the_program_along() {

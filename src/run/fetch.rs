@@ -6,9 +6,8 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::sync::oneshot;
-use tokio::task::LocalSet;
 
-use super::{RunError, Stage, WebPorts, resolver, runtime, stage, web, world};
+use super::{RunError, Stage, WebPorts, on_this_thread, resolver, stage, web, world};
 use crate::config::Settings;
 use crate::http::{Wanted, fetch as fetch_page};
 use crate::journey::Journey;
@@ -40,7 +39,7 @@ pub(super) fn authorities(settings: &Settings, more: &[PathBuf]) -> Result<Vec<C
 /// # Errors
 /// When such a file is no good, or the system does not give what is needed.
 pub fn fetch(settings: &Settings, wanted: Wanted, authorities: &[PathBuf]) -> Result<Journey, RunError> {
-    LocalSet::new().block_on(&runtime()?, fetched(settings, wanted, authorities, None))
+    on_this_thread(fetched(settings, wanted, authorities, None))
 }
 
 /// As [`fetch`]; the authority of a lab is trusted as well.
@@ -63,7 +62,7 @@ async fn fetched(
 /// # Errors
 /// As [`fetch`], and when an address of the lab cannot be had.
 pub fn fetch_lab(lab: &Lab, settings: &Settings, wanted: Wanted, authorities: &[PathBuf]) -> Result<Journey, RunError> {
-    LocalSet::new().block_on(&runtime()?, async {
+    on_this_thread(async {
         let usual = lab.web().map(|web| Ports { http: web.port, https: web.tls_port });
         let at = |ports| Stage { web: WebPorts::At(ports), ..Stage::default() };
         let origins = match usual.map(|ports| stage::origins(lab, &at(ports))) {

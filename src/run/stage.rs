@@ -9,11 +9,10 @@ use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
 use tokio::sync::oneshot;
-use tokio::task::LocalSet;
 
 use super::doors::{Front, Staged};
 use super::signals::Signals;
-use super::{Listening, RunError, Story, answered_here, runtime, story, unix_secs, web, world_of_one};
+use super::{Listening, RunError, Story, answered_here, on_this_thread, story, unix_secs, web, world_of_one};
 use crate::config::{ConfigError, RootHint, Settings};
 use crate::drive;
 use crate::lab::serve::Servers;
@@ -64,7 +63,7 @@ pub fn lab(
     load: impl Fn() -> Result<Settings, ConfigError>,
     ready: impl FnOnce(&Listening<'_>),
 ) -> Result<(), RunError> {
-    runtime()?.block_on(async {
+    on_this_thread(async {
         let mut signals = Signals::new()?;
         let origins = origins(lab, stage)?;
         let ports = origins.as_ref().map(Origins::ports);
@@ -146,7 +145,7 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
 /// # Errors
 /// As [`lab`].
 pub fn trace_lab(lab: &Lab, settings: &Settings, question: Question) -> Result<Story, RunError> {
-    LocalSet::new().block_on(&runtime()?, async {
+    on_this_thread(async {
         if let Some(story) = answered_here(settings, &question) {
             return Ok(story);
         }
