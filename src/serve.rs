@@ -26,7 +26,7 @@ use crate::policy::{PolicySettings, Verdict, admits, judge};
 use crate::time::Time;
 use crate::trace::{Entry, Event, GoalId, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
-use crate::wire::{DNSClass, Ede, QueryView, Question, ResponseCode, answer_bad, cookie, ede, edns};
+use crate::wire::{DNSClass, Ede, Extras, QueryView, Question, ResponseCode, answer_bad, cookie, ede, edns};
 
 use counts::{Count, Counts};
 use flights::{Asked, Boarding, Flight, Flights, Passenger};
@@ -302,12 +302,13 @@ impl Responder for Resolver {
     fn answer_now(&self, bytes: &[u8], peer: &Peer, out: &mut Vec<u8>) -> Now {
         let query = match QueryView::read(bytes) {
             Ok(query) => query,
-            Err(bad) => return self.answer_unreadable(bytes, bad, out),
+            Err(bad) => return self.answer_unreadable(bytes, bad, peer, out),
         };
         let policy = &self.0.settings.policy;
         let now = self.0.world.clock.now();
         if option(&query, edns::COOKIE).is_some_and(|shown| !cookie::is_well_formed(shown)) {
-            answer_bad(bytes, ResponseCode::FormErr, self.0.settings.udp_size, None, out);
+            let extras = Extras { udp_size: self.0.settings.udp_size, ..Extras::default() };
+            answer_bad(bytes, ResponseCode::FormErr, &extras, out);
             return Now::Sent;
         }
         if query.class_sought() == DNSClass::IN

@@ -39,7 +39,7 @@ pub fn query(bytes: &[u8]) {
         }
         Err(BadQuery::Drop(_)) => {}
         Err(BadQuery::Answer { rcode, .. }) => {
-            answer_bad(bytes, rcode, 1232, None, &mut out);
+            answer_bad(bytes, rcode, &Extras::default(), &mut out);
             assert!(out.len() <= 512, "more comes out than goes in");
         }
     }

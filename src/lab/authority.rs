@@ -111,7 +111,8 @@ impl Server {
             Err(BadQuery::Drop(_)) => return Vec::new(),
             Err(BadQuery::Answer { rcode, .. }) => {
                 let mut out = Vec::new();
-                wire::answer_bad(bytes, rcode, UDP_SIZE, None, &mut out);
+                let extras = wire::Extras { udp_size: UDP_SIZE, ..wire::Extras::default() };
+                wire::answer_bad(bytes, rcode, &extras, &mut out);
                 return vec![Packet { delay: std::time::Duration::ZERO, bytes: out }];
             }
         };

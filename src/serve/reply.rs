@@ -2,15 +2,15 @@
 
 use smallvec::SmallVec;
 
-use super::Resolver;
 use super::counts::Count;
+use super::{Resolver, ServeSettings};
 use crate::cache::{Answer, AnswerKey, Plain, Ready, Usage};
 use crate::listen::{Now, Peer, Transport};
 use crate::policy::LocalAnswer;
 use crate::time::Time;
 use crate::wire::{
-    BadQuery, DNSClass, Ede, Extras, PlainAnswer, QueryView, ResponseCode, Sections, Template, answer_bad, cookie, ede,
-    edns,
+    BadQuery, DNSClass, Ede, Extras, PlainAnswer, QueryFault, QueryView, ResponseCode, Sections, Template, answer_bad,
+    cookie, ede, edns, spot_opt,
 };
 
 impl Resolver {
@@ -44,7 +44,7 @@ impl Resolver {
     ) {
         // RFC 6840 §5.7, §5.8: for those who show that they know what AD means.
         let ad = secure && (query.dnssec_ok() || query.flags().ad());
-        let cookie = self.cookie(query, peer);
+        let cookie = option(query, edns::COOKIE).and_then(|shown| self.cookie(shown, peer));
         let cookie = cookie.as_ref().map(|cookie| (edns::COOKIE, &cookie[..]));
         // RFC 5001 §2.2: only who asks for it gets it.
         let nsid = Some(&*self.0.settings.nsid).filter(|id| !id.is_empty() && option(query, edns::NSID).is_some());
@@ -53,10 +53,10 @@ impl Resolver {
         respond(&extras, self.limit(query, peer));
     }
 
-    /// The cookie for the client, if it sent one (RFC 7873 §5.2).
-    fn cookie(&self, query: &QueryView<'_>, peer: &Peer) -> Option<[u8; cookie::WHOLE]> {
-        let shown = option(query, edns::COOKIE)?;
-        cookie::answer(shown, peer.client.ip(), &self.0.settings.cookie_secret, self.0.world.clock.unix_secs())
+    /// The cookie for a client that has `shown` this option (RFC 7873 §5.2).
+    fn cookie(&self, shown: &[u8], peer: &Peer) -> Option<[u8; cookie::WHOLE]> {
+        let ServeSettings { cookie_secret, .. } = &self.0.settings;
+        cookie::answer(shown, peer.client.ip(), cookie_secret, self.0.world.clock.unix_secs())
     }
 
     /// Octets that the client can take.
@@ -90,11 +90,27 @@ impl Resolver {
         self.answer_locally(query, &local, peer, out);
     }
 
-    pub(super) fn answer_unreadable(&self, bytes: &[u8], bad: BadQuery, out: &mut Vec<u8>) -> Now {
+    pub(super) fn answer_unreadable(&self, bytes: &[u8], bad: BadQuery, peer: &Peer, out: &mut Vec<u8>) -> Now {
         self.0.counts.one(Count::Unreadable);
         let BadQuery::Answer { rcode, why } = bad else { return Now::Drop };
-        let ede = Ede::new(ede::OTHER, why.to_string());
-        answer_bad(bytes, rcode, self.0.settings.udp_size, self.0.settings.ede.then_some(&ede), out);
+        let ServeSettings { ede, udp_size, cookie_secret, .. } = &self.0.settings;
+        let shown = spot_opt(bytes).and_then(|edns| edns.option(edns::COOKIE));
+        let cookie = shown.and_then(|shown| Some((shown, self.cookie(shown, peer)?)));
+        let rcode = match cookie {
+            // RFC 7873 §5.4: it is about nothing but the cookie.
+            Some((shown, _)) if why == QueryFault::QuestionCount(0) => {
+                let now_secs = self.0.world.clock.unix_secs();
+                let is_good = || cookie::is_good(shown, peer.client.ip(), cookie_secret, now_secs);
+                if shown.len() == cookie::CLIENT || is_good() { ResponseCode::NoError } else { ResponseCode::BADCOOKIE }
+            }
+            _ => rcode,
+        };
+        let says_why = *ede && !matches!(rcode, ResponseCode::NoError | ResponseCode::BADCOOKIE);
+        let edes = says_why.then(|| Ede::new(ede::OTHER, why.to_string()));
+        let options = cookie.as_ref().map(|(_, whole)| (edns::COOKIE, &whole[..]));
+        let extras =
+            Extras { edes: edes.as_slice(), options: options.as_slice(), udp_size: *udp_size, ..Extras::default() };
+        answer_bad(bytes, rcode, &extras, out);
         Now::Sent
     }
 }

@@ -10,6 +10,8 @@ pub const CLIENT: usize = 8;
 pub const WHOLE: usize = 24;
 /// A cookie younger than this is given back as it is (RFC 9018 §4.3).
 const FRESH_SECS: i32 = 1800;
+/// No cookie is older that counts (RFC 9018 §4.3).
+const OLDEST_SECS: i32 = 3600;
 /// How far the clock of another server with the same secret may be ahead (RFC 9018 §4.3).
 const AHEAD_SECS: i32 = 300;
 
@@ -24,15 +26,26 @@ pub fn is_well_formed(option: &[u8]) -> bool {
 #[must_use]
 pub fn answer(option: &[u8], from: IpAddr, secret: &[u8; 16], now_secs: u32) -> Option<[u8; WHOLE]> {
     let client = option.first_chunk::<CLIENT>().filter(|_| is_well_formed(option))?;
-    if let Ok(shown) = <[u8; WHOLE]>::try_from(option) {
-        let issued_secs = u32::from_be_bytes([shown[12], shown[13], shown[14], shown[15]]);
-        // Serial number arithmetic (RFC 9018 §4.3): the count wraps in 2106.
-        let age_secs = now_secs.wrapping_sub(issued_secs).cast_signed();
-        if (-AHEAD_SECS..FRESH_SECS).contains(&age_secs) && shown == make(client, from, secret, issued_secs) {
-            return Some(shown);
-        }
+    if age_secs(option, from, secret, now_secs).is_some_and(|age_secs| age_secs < FRESH_SECS) {
+        return option.try_into().ok();
     }
     Some(make(client, from, secret, now_secs))
+}
+
+/// Whether `option` has a cookie of this server that it has given to the client at `from` within the last hour.
+#[must_use]
+pub fn is_good(option: &[u8], from: IpAddr, secret: &[u8; 16], now_secs: u32) -> bool {
+    age_secs(option, from, secret, now_secs).is_some()
+}
+
+/// The age of such a cookie.
+fn age_secs(option: &[u8], from: IpAddr, secret: &[u8; 16], now_secs: u32) -> Option<i32> {
+    let shown = <[u8; WHOLE]>::try_from(option).ok()?;
+    let issued_secs = u32::from_be_bytes([shown[12], shown[13], shown[14], shown[15]]);
+    // Serial number arithmetic (RFC 9018 §4.3): the count wraps in 2106.
+    let age_secs = now_secs.wrapping_sub(issued_secs).cast_signed();
+    let in_time = (-AHEAD_SECS..OLDEST_SECS).contains(&age_secs);
+    (in_time && shown == make(shown.first_chunk()?, from, secret, issued_secs)).then_some(age_secs)
 }
 
 /// RFC 9018 §4: version 1, reserved 0, the time, and SipHash-2-4 over all of it and the client's address.
@@ -69,8 +82,10 @@ mod tests {
         // Fresh cookies come back as they are, old ones are renewed.
         assert_eq!(answer(&first, from, &secret, 1_559_731_985 + 1799), Some(first));
         assert_eq!(answer(&first, from, &secret, 1_559_731_985 - 299), Some(first));
-        for other in [1800, 3600, -301] {
-            let renewed = answer(&first, from, &secret, 1_559_731_985_u32.wrapping_add_signed(other)).unwrap();
+        for (other, good) in [(1800, true), (3599, true), (3600, false), (-301, false)] {
+            let now_secs = 1_559_731_985_u32.wrapping_add_signed(other);
+            assert_eq!(is_good(&first, from, &secret, now_secs), good, "{other}");
+            let renewed = answer(&first, from, &secret, now_secs).unwrap();
             assert_eq!(renewed[..8], first[..8]);
             assert_ne!(renewed, first);
         }

@@ -32,7 +32,7 @@ pub use flags::{Flags, HEADER, rcode};
 pub use name::{Name, NameError};
 pub use octets::Octets;
 pub use plain::PlainAnswer;
-pub use query::{BadQuery, EdnsView, QueryFault, QueryView, answer_bad};
+pub use query::{BadQuery, EdnsView, QueryFault, QueryView, answer_bad, spot_opt};
 pub(crate) use rdata::{Part, layout};
 pub use record::{Question, Rdatas, Record, RrSet};
 pub use reply::{Reply, Unreadable};

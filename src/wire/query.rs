@@ -1,8 +1,9 @@
 //! A client's query as it lies in the packet: nothing is copied, nothing is allocated.
 
 use super::cursor::Cursor;
-use super::edns::{EXTENDED_ERROR, OptFields, options, write_option};
-use super::{DNSClass, Ede, Fault, Flags, HEADER, Name, OpCode, Question, RecordType, ResponseCode};
+use super::edns::{OptFields, options};
+use super::template::{Extras, Opt};
+use super::{DNSClass, Fault, Flags, HEADER, Name, OpCode, Question, RecordType, ResponseCode};
 
 /// A query that is fit to be answered: opcode QUERY, one question, EDNS version 0 or none.
 #[derive(Clone, Copy, Debug)]
@@ -288,35 +289,49 @@ fn check_opt(class: u16, ttl: u32, data: &[u8]) -> Result<EdnsView<'_>, Fault> {
     Ok(EdnsView { fields, options: data })
 }
 
+/// The first OPT record of a message, whatever else is wrong with the message or with the record itself: whoever sends
+/// one gets one back in an error too, and can tell it from the word of a server without EDNS (RFC 6891 §6.1.1, §7).
+#[must_use]
+pub fn spot_opt(bytes: &[u8]) -> Option<EdnsView<'_>> {
+    let (header, _) = bytes.split_first_chunk::<HEADER>()?;
+    let count = |nth: usize| usize::from(u16::from_be_bytes([header[nth], header[nth + 1]]));
+    let mut cursor = Cursor::new(bytes, HEADER);
+    for _ in 0..count(4) {
+        cursor.skip_name().ok()?;
+        cursor.take(4).ok()?;
+    }
+    for _ in 0..count(6) + count(8) + count(10) {
+        let (rtype, class, ttl, data) = read_record(&mut cursor).ok()?;
+        if rtype == 41 {
+            let fields = OptFields::read(class, ttl);
+            return Some(EdnsView { fields, options: if fields.version > 0 { &[] } else { data } });
+        }
+    }
+    None
+}
+
 /// Appends the error response to a query that cannot be resolved: the header, the question if there is one that can
-/// be read, and an OPT record if the query has one that can be read. Appends nothing to `out` when `bytes` is
-/// shorter than a header. `udp_size` is the largest UDP message in octets that this side takes.
-pub fn answer_bad(bytes: &[u8], code: ResponseCode, udp_size: u16, ede: Option<&Ede>, out: &mut Vec<u8>) {
+/// be read, and an OPT record if the query has one, with as many `extras` as fit any client. Appends nothing to `out`
+/// when `bytes` is shorter than a header.
+pub fn answer_bad(bytes: &[u8], code: ResponseCode, extras: &Extras<'_>, out: &mut Vec<u8>) {
     let Some((header, _)) = bytes.split_first_chunk::<HEADER>() else { return };
     let asked = Flags(u16::from_be_bytes([header[2], header[3]]));
+    // Another opcode may mean another format of the message: what stands behind the header is not echoed as a question.
     let question = match header[4..6] {
-        [0, 1] => read_question(bytes).unwrap_or_default(),
+        [0, 1] if asked.opcode() == OpCode::Query => read_question(bytes).unwrap_or_default(),
         _ => &[],
     };
-    // Another opcode may mean another format of the message (UPDATE does): nothing behind the header is echoed.
-    let question = if asked.opcode() == OpCode::Query { question } else { &[] };
-    let edns = if question.is_empty() { None } else { find_opt(bytes, HEADER + question.len()).ok().flatten() };
+    let edns = spot_opt(bytes);
     // A response code above 15 needs the OPT record to say so.
     let code = if edns.is_none() && u16::from(code) > 15 { ResponseCode::FormErr } else { code };
+    let start = out.len();
     out.extend_from_slice(&header[..2]);
     // Nothing was recognised that recursion could be offered for; a wrong EDNS version is a question all the same.
-    let ra = code == ResponseCode::BADVERS;
+    let ra = !matches!(code, ResponseCode::FormErr | ResponseCode::NotImp);
     out.extend_from_slice(&asked.response().with_ra(ra).with_rcode(code).0.to_be_bytes());
     out.extend_from_slice(&[0, u8::from(!question.is_empty()), 0, 0, 0, 0, 0, u8::from(edns.is_some())]);
     out.extend_from_slice(question);
-    if let Some(view) = edns {
-        let fields = OptFields { udp_size, rcode_high: code.high(), version: 0, dnssec_ok: view.dnssec_ok() };
-        let len = ede.map_or(0, |ede| ede.text.len() + 6);
-        // Text that would make the response longer than 512 octets is not worth sending.
-        let ede = ede.filter(|_| len <= 200);
-        fields.write(if ede.is_some() { u16::try_from(len).unwrap_or_default() } else { 0 }, out);
-        if let Some(ede) = ede {
-            write_option(EXTENDED_ERROR, [&ede.code.to_be_bytes(), ede.text.as_bytes()], out);
-        }
+    if let Some(edns) = edns {
+        Opt::fit(extras, edns.dnssec_ok(), 512, out.len() - start).write(extras, code, out);
     }
 }

@@ -1,5 +1,7 @@
 //! Queries of every kind, as `dig` can send them, and what comes back.
 
+use rootwalk::wire::{Reply, ResponseCode};
+
 use super::running::Running;
 
 #[test]
@@ -118,6 +120,28 @@ fn a_message_has_one_question() {
     query.extend_from_slice(&b"\x03www\x07example\x03com\x00\x00\x01\x00\x01".repeat(2));
     let answer = super::shared::exchange(lab.resolver, &query).unwrap();
     assert_eq!((answer[..2].to_vec(), answer[3] & 15, answer[2] & 0x80), (vec![0x12, 0x34], 1, 0x80));
+}
+
+/// RFC 7873 §5.4: a query without a question asks whether a cookie is good, or for a first one.
+#[test]
+fn a_cookie_may_be_asked_for_alone() {
+    let lab = Running::lab(&[]);
+    let ask = |cookie: &[u8]| {
+        let mut query = b"\x12\x34\0\0\0\0\0\0\0\0\0\x01\0\0\x29\x04\xd0\0\0\0\0\0".to_vec();
+        let len = u8::try_from(cookie.len()).unwrap();
+        query.extend([len + 4, 0, 10, 0, len]);
+        query.extend_from_slice(cookie);
+        let answer = Reply::read(&super::shared::exchange(lab.resolver, &query).unwrap()).unwrap();
+        assert!(answer.question.is_none() && answer.answer.is_empty() && answer.damage.is_empty(), "{answer:?}");
+        (answer.rcode, answer.edns.unwrap().option(10).map(<[u8]>::to_vec))
+    };
+    let (rcode, Some(whole)) = ask(b"12345678") else { panic!() };
+    assert_eq!((rcode, whole.len(), &whole[..8]), (ResponseCode::NoError, 24, &b"12345678"[..]));
+    assert_eq!(ask(&whole), (ResponseCode::NoError, Some(whole.clone())));
+    let mut forged = whole.clone();
+    forged[23] ^= 1;
+    assert_eq!(ask(&forged), (ResponseCode::BADCOOKIE, Some(whole)));
+    assert_eq!(ask(b"1234567"), (ResponseCode::FormErr, None));
 }
 
 #[test]

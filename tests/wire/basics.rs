@@ -79,7 +79,7 @@ fn bad_queries_get_the_errors_of_their_rfcs() {
 fn badvers_is_said_with_an_opt_record() {
     let mut bytes = query(Some(&Edns { version: 1, ..Edns::new(4096, true) }));
     let mut out = Vec::new();
-    answer_bad(&bytes, ResponseCode::BADVERS, 1232, None, &mut out);
+    answer_bad(&bytes, ResponseCode::BADVERS, &Extras::default(), &mut out);
     let reply = Reply::read(&out).expect("a reply");
     assert_eq!((reply.rcode, reply.id, reply.damage.len()), (ResponseCode::BADVERS, 0x1234, 0));
     assert_eq!(reply.edns.map(|edns| edns.version), Some(0));
@@ -87,8 +87,50 @@ fn badvers_is_said_with_an_opt_record() {
     // A question that cannot be read is not echoed.
     bytes[12] = 0x40;
     out.clear();
-    answer_bad(&bytes, ResponseCode::FormErr, 1232, None, &mut out);
+    answer_bad(&bytes, ResponseCode::FormErr, &Extras::default(), &mut out);
     assert_eq!(out, [0x12, 0x34, 0x81, 0x01, 0, 0, 0, 0, 0, 0, 0, 0]);
+}
+
+/// RFC 6891 §7: "If there is a problem with processing the OPT record itself, such as an option value that is badly
+/// formatted or that includes out-of-range values, a FORMERR MUST be returned. If this occurs, the response MUST
+/// include an OPT record." §6.1.1 has it in every response to a request with one.
+#[test]
+fn whoever_sends_an_opt_record_gets_one_back() {
+    let good = query(Some(&Edns::new(4096, true)));
+    let ends = |tail: &[u8]| [&good[..good.len() - 2], tail].concat();
+    let with = |at: usize, octet: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = octet;
+        bytes
+    };
+    let mut two_questions = [&good[..33], &good[12..]].concat();
+    two_questions[5] = 2;
+    let mut twice = [&good[..], &good[33..]].concat();
+    twice[11] = 2;
+    for (bytes, what) in [
+        (ends(&[0, 4, 0, 10, 0, 40]), "an option that is longer than the record"),
+        (ends(&[0, 3, 0, 10, 0]), "an option without a length"),
+        (twice, "two OPT records"),
+        (two_questions, "two questions"),
+        ([&with(5, 0)[..12], &good[33..]].concat(), "no question"),
+        (with(11, 2), "a record is missing behind it"),
+        (with(2, 0x20), "NOTIFY"),
+        (with(2, 0x28), "UPDATE"),
+        (with(2, 0x78), "an opcode that nobody has defined"),
+    ] {
+        let Err(BadQuery::Answer { rcode, .. }) = QueryView::read(&bytes) else { panic!("{what}") };
+        let mut out = Vec::new();
+        answer_bad(&bytes, rcode, &Extras { udp_size: 1232, ..Extras::default() }, &mut out);
+        let reply = Reply::read(&out).expect("a reply");
+        assert_eq!((reply.rcode, reply.damage.len()), (rcode, 0), "{what}");
+        assert_eq!(reply.edns, Some(Edns::new(1232, true)), "{what}");
+    }
+    // What cannot be found is not answered with one, nor what is not there.
+    for bytes in [with(12, 0x40), with(11, 0)] {
+        let mut out = Vec::new();
+        answer_bad(&bytes, ResponseCode::FormErr, &Extras::default(), &mut out);
+        assert_eq!(Reply::read(&out).expect("a reply").edns, None);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use rootwalk::wire::{
-    Damage, Fault, Flags, QueryView, Question, Record, Reply, ResponseCode, answer_bad, text, write_query,
+    Damage, Extras, Fault, Flags, QueryView, Question, Record, Reply, ResponseCode, answer_bad, text, write_query,
 };
 
 use super::strategies::{data, edns, mutated, parts, question, seeded, write};
@@ -32,7 +32,7 @@ fn check_reading(bytes: &[u8]) {
         }
         Err(bad) => {
             let mut out = Vec::new();
-            answer_bad(bytes, ResponseCode::FormErr, 1232, None, &mut out);
+            answer_bad(bytes, ResponseCode::FormErr, &Extras::default(), &mut out);
             assert!(out.len() <= 512, "{bad}");
             assert_eq!(out.is_empty(), bytes.len() < 12);
             assert!(out.is_empty() || Reply::read(&out).is_ok_and(|reply| reply.damage.is_empty() && reply.flags.qr()));
