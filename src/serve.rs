@@ -107,20 +107,27 @@ impl Resolver {
     /// A resolver that lives in `world`.
     #[must_use]
     pub fn new(world: World, settings: ServeSettings) -> Self {
-        let past = Arc::new(Ring::new(settings.past_bytes));
-        Self::made(world, settings, past, Arc::new(Counts::new()))
+        let (past, flights) = (Arc::new(Ring::new(settings.past_bytes)), Flights::new(settings.walks));
+        Self::made(world, settings, flights, past, Arc::new(Counts::new()))
     }
 
-    fn made(world: World, settings: ServeSettings, past: Arc<Ring<Walked>>, counts: Arc<Counts>) -> Self {
-        let (flights, retired) = (Flights::new(settings.walks), AtomicBool::new(false));
-        Self(Arc::new(Inner { world, settings, flights, past, counts, retired }))
+    fn made(
+        world: World,
+        settings: ServeSettings,
+        flights: Flights,
+        past: Arc<Ring<Walked>>,
+        counts: Arc<Counts>,
+    ) -> Self {
+        Self(Arc::new(Inner { world, settings, flights, past, counts, retired: AtomicBool::new(false) }))
     }
 
     /// The same resolver under other settings: what it remembers and has counted stays, and so do the records that it
     /// knows. This one goes on with what it has begun, also after [`Resolver::retire`].
     #[must_use]
     pub fn renewed(&self, world: World, settings: ServeSettings) -> Self {
-        Self::made(world, settings, Arc::clone(&self.0.past), Arc::clone(&self.0.counts))
+        let Inner { flights, past, counts, .. } = &*self.0;
+        let flights = flights.renewed(settings.walks);
+        Self::made(world, settings, flights, Arc::clone(past), Arc::clone(counts))
     }
 
     /// Another resolver has taken the place of this one: none of the answers that this one has made is given again.

@@ -25,8 +25,8 @@ A SIGHUP (`systemctl reload`) has all of it read again, with every file that it 
 something is wrong the log says what, and the former configuration counts. These wait for the next start, as the log
 says when they change: where and how clients are met (`server.listen`, `threads`, `waiting*`, `tcp_*` and
 `discard_after_ms`; `[http]`, `[proxy]`, `[fetch]`, `[[balance]]`), the size and the TTLs of the cache, and `[log]`.
-Records that are in the cache stay as they were found and judged, until their time is over. A copy of the root that is
-in no file is fetched anew, and negative trust anchors that have lifted themselves are there again.
+Records that are in the cache stay as they were found and judged, until their time is over. Negative
+trust anchors that have lifted themselves are there again.
 ";
 
 /// The reference of all keys, as Markdown.

@@ -1,5 +1,6 @@
 //! The front doors: opened when everything that they need is there, closed when nobody waits any more.
 
+use std::mem::take;
 use std::pin::pin;
 
 use rustls::pki_types::CertificateDer;
@@ -13,7 +14,7 @@ use crate::http::{self, Certificate, Exhibit, HttpSettings};
 use crate::listen::{Doors, Open};
 use crate::serve::Resolver;
 use crate::sys;
-use crate::upkeep::Upkeep;
+use crate::upkeep::Keepers;
 
 /// What only a lab adds to the front doors.
 #[derive(Default)]
@@ -31,7 +32,7 @@ pub(super) struct Front {
     http: http::Open,
     certificate: Option<Certificate>,
     resolver: Resolver,
-    upkeep: Upkeep,
+    keepers: Keepers,
 }
 
 impl Front {
@@ -50,8 +51,9 @@ impl Front {
         let certificate = http.certificate().cloned();
         warn(settings, certificate.as_ref());
         let resolver = resolver(settings);
+        let keepers = Keepers::new(trust::upkeep(settings), resolver.world());
         let (dns, http) = (doors.open(&resolver)?, http.open(resolver.clone())?);
-        Ok(Self { settings: settings.clone(), dns, http, certificate, resolver, upkeep: trust::upkeep(settings) })
+        Ok(Self { settings: settings.clone(), dns, http, certificate, resolver, keepers })
     }
 
     pub(super) fn listening(&self) -> Listening<'_> {
@@ -65,25 +67,30 @@ impl Front {
         notify::tell(notify::READY);
         // Each turn begins with what was read.
         loop {
-            let (upkeep, resolver) = (self.upkeep.clone(), self.resolver.clone());
-            let mut upkeep = pin!(upkeep.run(resolver.world()));
-            loop {
-                let wish = tokio::select! {
-                    wish = signals.next() => wish,
-                    () = &mut upkeep => Wish::Stop,
-                };
-                match wish {
-                    Wish::Stop => return,
-                    Wish::Reload if self.reload(load()) => break,
-                    Wish::Reload => {}
+            let (mut keepers, resolver) = (take(&mut self.keepers), self.resolver.clone());
+            let read = {
+                let mut keeping = pin!(keepers.run(resolver.world()));
+                loop {
+                    let wish = tokio::select! {
+                        wish = signals.next() => wish,
+                        () = &mut keeping => Wish::Stop,
+                    };
+                    match wish {
+                        Wish::Stop => return,
+                        Wish::Reload => match self.read_again(load()) {
+                            Some(read) => break read,
+                            None => notify::tell(notify::READY),
+                        },
+                    }
                 }
-            }
+            };
+            self.take_over(&read, keepers);
+            notify::tell(notify::READY);
         }
     }
 
-    /// Takes over what was read again, and goes on as before with what is wrong; whether it was right. The cache is
-    /// kept.
-    fn reload(&mut self, read: Result<Settings, ConfigError>) -> bool {
+    /// What was read again, if it is right; says what is wrong otherwise, and all goes on as before.
+    fn read_again(&self, read: Result<Settings, ConfigError>) -> Option<Settings> {
         notify::tell(notify::RELOADING);
         if let Some(certificate) = &self.certificate {
             match certificate.read_again() {
@@ -92,20 +99,18 @@ impl Front {
             }
         }
         let good = |settings| world::sources(&settings).map(|()| settings).map_err(|error| error.to_string());
-        let read = read.map_err(|error| error.to_string()).and_then(good);
-        let is_right = read.is_ok();
-        match read {
-            Ok(new) => self.take_over(&new),
+        match read.map_err(|error| error.to_string()).and_then(good) {
+            Ok(read) => Some(read),
             Err(error) => {
                 error.lines().for_each(|line| tracing::error!("{line}"));
                 tracing::error!("going on with the former configuration");
+                None
             }
         }
-        notify::tell(notify::READY);
-        is_right
     }
 
-    fn take_over(&mut self, new: &Settings) {
+    /// Goes on with other settings; the cache is kept, and so is what the keepers know.
+    fn take_over(&mut self, new: &Settings, keepers: Keepers) {
         let settings = reload::taken(&self.settings, new);
         let later = config::differences(&settings, new);
         if !later.is_empty() {
@@ -114,6 +119,7 @@ impl Front {
         warn(&settings, self.certificate.as_ref());
         let upstream = world::upstream_settings(&settings.resolver);
         let world = self.resolver.world().renewed(world::walk_settings(&settings), upstream);
+        self.keepers = keepers.renewed(trust::upkeep(&settings), self.resolver.world(), &world);
         let mut serve = serve_settings(&settings);
         if settings.server.cookie_secret.0.is_none() {
             // The cookies that clients have stay good.
@@ -124,7 +130,6 @@ impl Front {
         self.http.renew(renewed.clone());
         self.resolver.retire();
         self.resolver = renewed;
-        self.upkeep = trust::upkeep(&settings);
         self.settings = settings;
         tracing::info!("read the configuration again; the cache is kept");
     }

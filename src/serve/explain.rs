@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counts::Counts;
+use super::flights::Flights;
 use super::{Kept, Occasion, Resolver, Walked};
 use crate::cache::AnswerKey;
 use crate::drive::{Manner, walk_watched};
@@ -81,7 +82,8 @@ impl Resolver {
     #[must_use]
     pub fn forgotten(&self) -> Self {
         let (world, settings, past) = (self.0.world.forgotten(), self.0.settings.clone(), Arc::clone(&self.0.past));
-        Self::made(world, settings, past, Arc::new(Counts::new()))
+        let flights = Flights::new(settings.walks);
+        Self::made(world, settings, flights, past, Arc::new(Counts::new()))
     }
 
     /// Whether the answer to a question is known as a whole, so that no walk is needed: its age and the time left.

@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -17,10 +18,11 @@ use crate::keyed::Map;
 use crate::time::Time;
 use crate::wire::Question;
 
-/// The walks under way, no more than a given number.
+/// The walks under way, no more than a given number with those of the resolvers that came before.
 pub(super) struct Flights {
     open: Mutex<Map<Key, Arc<Flight>>>,
     most: usize,
+    under_way: Arc<AtomicUsize>,
     hasher: SipHasher13,
 }
 
@@ -74,8 +76,17 @@ pub(super) enum Boarding {
 
 impl Flights {
     pub(super) fn new(most: usize) -> Self {
+        Self::counted(most, Arc::default())
+    }
+
+    /// None yet, for the resolver that takes the place of that of these, whose walks go on.
+    pub(super) fn renewed(&self, most: usize) -> Self {
+        Self::counted(most, Arc::clone(&self.under_way))
+    }
+
+    fn counted(most: usize, under_way: Arc<AtomicUsize>) -> Self {
         let (one, other) = rand::random();
-        Self { open: Mutex::default(), most, hasher: SipHasher13::new_with_keys(one, other) }
+        Self { open: Mutex::default(), most, under_way, hasher: SipHasher13::new_with_keys(one, other) }
     }
 
     fn key(&self, asked: &Asked) -> Key {
@@ -93,11 +104,12 @@ impl Flights {
     pub(super) fn board(&self, asked: &Asked, now: Time) -> Boarding {
         let key = self.key(asked);
         let mut open = self.open.lock();
-        let is_full = open.len() >= self.most;
+        let is_full = self.under_way.load(Relaxed) >= self.most;
         match open.entry(key) {
             Entry::Occupied(flight) => Boarding::Joined(Arc::clone(flight.get())),
             Entry::Vacant(_) if is_full => Boarding::Full,
             Entry::Vacant(place) => {
+                self.under_way.fetch_add(1, Relaxed);
                 let flight = Arc::new(Flight { began: now, key, landed: OnceLock::new(), signal: Notify::new() });
                 Boarding::First(Arc::clone(place.insert(flight)))
             }
@@ -112,6 +124,7 @@ impl Flights {
             && std::ptr::eq(&**open.get(), flight)
         {
             open.remove();
+            self.under_way.fetch_sub(1, Relaxed);
         }
         flight.landed.get_or_init(|| landed);
         flight.signal.notify_waiters();
@@ -159,5 +172,33 @@ impl Drop for Passenger {
         if let Some(pilot) = self.pilot.take() {
             spawn_local(pilot);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::walk::outcome::Outcome;
+    use crate::wire::RecordType;
+
+    #[test]
+    fn walks_of_a_former_resolver_count() {
+        let asked = |name: &str| {
+            let question = Question::new(name.parse().unwrap(), RecordType::A);
+            Asked { question, checking_disabled: false }
+        };
+        let former = Flights::new(2);
+        let board = |flights: &Flights, name| flights.board(&asked(name), Time::ZERO);
+        let Boarding::First(flight) = board(&former, "a.") else { panic!() };
+        let flights = former.renewed(2);
+        assert!(matches!(board(&flights, "b."), Boarding::First(_)));
+        assert!(matches!(board(&flights, "c."), Boarding::Full));
+        assert!(matches!(board(&former, "c."), Boarding::Full));
+        assert!(matches!(board(&flights, "b."), Boarding::Joined(_)));
+        for _ in 0..2 {
+            former.land(&flight, Arc::new(Landed::new(Outcome::abandoned(), Time::ZERO)));
+        }
+        assert!(matches!(board(&flights, "c."), Boarding::First(_)));
+        assert!(matches!(board(&flights, "d."), Boarding::Full));
     }
 }

@@ -56,6 +56,23 @@ impl AnchorKeeper {
         keeper
     }
 
+    /// Whether it keeps the state in this file, which does not say what is.
+    pub(super) fn is_unwritten(&self, path: &Path) -> bool {
+        self.path == path && !self.written
+    }
+
+    /// As [`AnchorKeeper::open`], with what this one knows in the place of what the file says.
+    pub(super) fn renewed(self, anchors: Anchors) -> Self {
+        let of = |rollover: &Rollover| {
+            let zone = rollover.zone().clone();
+            rollover.tracked().to_vec().into_iter().map(move |tracked| (zone.clone(), tracked))
+        };
+        let known: Vec<_> = self.all.iter().flat_map(of).collect();
+        let keeper = Self { all: Rollover::begin(&anchors, &known), anchors, ..self };
+        keeper.tell();
+        keeper
+    }
+
     /// Fetches the key set of each zone and takes it in; returns when to look again.
     pub async fn look(&mut self, world: &World) -> Duration {
         let mut next_secs = u64::MAX;

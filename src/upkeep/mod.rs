@@ -35,30 +35,57 @@ pub struct Upkeep {
 /// that of the root, is fetched anew (RFC 8145 §5.2, RFC 5011 §2.3).
 const SIGNAL_EACH: Duration = Duration::from_secs(86_400);
 
-impl Upkeep {
-    /// Does it all, for ever.
-    pub async fn run(&self, world: &World) {
-        let mut root = RootKeeper::new(self.root.clone());
-        tokio::join!(self.follow(world), negative::keep(world), root.keep(world));
+/// Those who do it, with what they know.
+#[derive(Debug, Default)]
+pub struct Keepers {
+    anchors: Option<AnchorKeeper>,
+    signal: bool,
+    root: RootKeeper,
+}
+
+impl Keepers {
+    /// Those who do in `world` what is `wanted`. What the file with the state of the trust anchors says is trusted
+    /// there from now on.
+    #[must_use]
+    pub fn new(wanted: Upkeep, world: &World) -> Self {
+        Self::default().renewed(wanted, world, world)
     }
 
-    /// Trust anchors.
-    async fn follow(&self, world: &World) {
-        let proofs = &world.settings.proofs;
-        if proofs.anchors.is_empty() {
-            return std::future::pending().await;
+    /// Those who do in `new`, which takes the place of `old`, what is `wanted` now; they go on where these stand. To be
+    /// called before anybody asks `new`.
+    #[must_use]
+    pub fn renewed(self, wanted: Upkeep, old: &World, new: &World) -> Self {
+        let anchors = &new.settings.proofs.anchors;
+        let file = wanted.anchor_file.filter(|_| !anchors.is_empty());
+        let unwritten = |path: &PathBuf| self.anchors.filter(|keeper| keeper.is_unwritten(path));
+        let anchors = file.map(|path| match unwritten(&path) {
+            Some(keeper) => keeper.renewed(anchors.clone()),
+            None => AnchorKeeper::open(path, anchors.clone()),
+        });
+        Self { anchors, signal: wanted.signal, root: self.root.renewed(wanted.root, old, new) }
+    }
+
+    /// Does it all, for ever.
+    pub async fn run(&mut self, world: &World) {
+        let Self { anchors, signal, root } = self;
+        tokio::join!(follow(anchors.as_mut(), *signal, world), negative::keep(world), root.keep(world));
+    }
+}
+
+/// Trust anchors.
+async fn follow(mut keeper: Option<&mut AnchorKeeper>, is_told: bool, world: &World) {
+    if world.settings.proofs.anchors.is_empty() {
+        return std::future::pending().await;
+    }
+    loop {
+        let next = match &mut keeper {
+            Some(keeper) => keeper.look(world).await,
+            None if is_told => SIGNAL_EACH,
+            None => return std::future::pending().await,
+        };
+        if is_told {
+            signal(world).await;
         }
-        let mut keeper = self.anchor_file.as_ref().map(|file| AnchorKeeper::open(file.clone(), proofs.anchors.clone()));
-        loop {
-            let next = match &mut keeper {
-                Some(keeper) => keeper.look(world).await,
-                None if self.signal => SIGNAL_EACH,
-                None => return std::future::pending().await,
-            };
-            if self.signal {
-                signal(world).await;
-            }
-            tokio::time::sleep(next).await;
-        }
+        tokio::time::sleep(next).await;
     }
 }

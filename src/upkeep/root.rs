@@ -25,7 +25,7 @@ const MOST_SECS: u64 = 86_400;
 const RETRY_SECS: u64 = 900;
 
 /// Where the copy comes from: servers that hand the zone over, or a file that somebody else renews.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RootSource {
     /// A master file. With servers it is where what they handed over is kept from one start to the next.
     pub file: Option<PathBuf>,
@@ -74,8 +74,17 @@ struct Held {
     modified: Option<SystemTime>,
 }
 
+impl Held {
+    /// Walks in `world` begin in the copy.
+    fn stand_in(&self, world: &World) {
+        let copy = Copy { authority: Arc::clone(&self.authority), expires: self.expires };
+        world.local.set(Some(Arc::new(copy)));
+        world.settings.local_root.set(true);
+    }
+}
+
 /// Keeps the copy of the root of one resolver up to date.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RootKeeper {
     source: RootSource,
     held: Option<Held>,
@@ -86,6 +95,18 @@ impl RootKeeper {
     #[must_use]
     pub fn new(source: RootSource) -> Self {
         Self { source, held: None }
+    }
+
+    /// A keeper for `new`, which takes the place of `old`: the copy stays in use where it would be proved and had as it
+    /// was.
+    pub(super) fn renewed(self, source: RootSource, old: &World, new: &World) -> Self {
+        let (before, after) = (&old.settings.proofs, &new.settings.proofs);
+        let is_same = self.source == source && before.anchors == after.anchors && before.accepts == after.accepts;
+        let held = self.held.filter(|_| is_same);
+        if let Some(held) = &held {
+            held.stand_in(new);
+        }
+        Self { source, held }
     }
 
     /// The version of the copy in use.
@@ -150,7 +171,7 @@ impl RootKeeper {
         let Some(held) = &mut self.held else { return };
         tracing::debug!("the root zone at {by} still has serial {}", held.proved.soa.serial);
         held.expires = held.signed_until.min(world.clock.now().plus_secs(held.proved.soa.expire_secs.into()));
-        world.local.set(Some(Arc::new(Copy { authority: Arc::clone(&held.authority), expires: held.expires })));
+        held.stand_in(world);
         if let Some(path) = &self.source.file
             && let Err(error) = touch(path)
         {
@@ -212,14 +233,15 @@ impl RootKeeper {
         let signed_until = now.plus_secs(proved.left_secs.into());
         let expires = signed_until.min(now.plus_secs(left_secs));
         let authority = Arc::new(Authority::serving(&Name::root(), records, LOCAL_V4));
-        world.local.set(Some(Arc::new(Copy { authority: Arc::clone(&authority), expires })));
-        world.settings.local_root.set(true);
+        let held = Held { authority, signed_until, expires, modified: None, proved };
+        held.stand_in(world);
+        let proved = &held.proved;
         let by = proved.key_tag.map_or_else(|| "nobody".to_owned(), |tag| format!("key {tag}"));
         let (serial, hash, count) = (proved.soa.serial, proved.hash, records.len());
         tracing::info!(
             "the root zone from {from}, serial {serial}, is in use: {count} records, their {hash} signed by {by}"
         );
-        self.held = Some(Held { authority, proved, signed_until, expires, modified: None });
+        self.held = Some(held);
         true
     }
 

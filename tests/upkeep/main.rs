@@ -9,9 +9,11 @@ mod tags;
 mod zonemd;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use rootwalk::dnssec::Anchors;
 use rootwalk::dnssec::rollover::{self, State};
 use rootwalk::drive::{World, unix_secs};
 use rootwalk::lab::Lab;
@@ -19,7 +21,8 @@ use rootwalk::lab::serve::Servers;
 use rootwalk::run;
 use rootwalk::serve::Resolver;
 use rootwalk::trace::Paint;
-use rootwalk::upkeep::{AnchorKeeper, replace, signal};
+use rootwalk::upkeep::{AnchorKeeper, Keepers, Upkeep, replace, signal};
+use rootwalk::upstream::UpstreamSettings;
 use rootwalk::wire::Name;
 use tokio::task::LocalSet;
 
@@ -97,6 +100,28 @@ fn a_file_that_cannot_be_written_keeps_nobody_from_trusting() {
         assert_eq!(keeper.look(world).await.as_secs(), 3600, "tried again soon");
         assert!(!anchors.is_empty());
     });
+}
+
+/// What became of the trust anchors goes from one resolver to the next, also where it could not be written down.
+#[test]
+fn a_reload_trusts_what_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, is_kept) in [(PathBuf::from("/dev/null/anchors"), false), (folder.path().join("anchors"), true)] {
+        in_the_lab(async |world| {
+            let followed = world.settings.proofs.anchors.tags(&Name::root());
+            let upkeep = || Upkeep { anchor_file: Some(path.clone()), ..Upkeep::default() };
+            let mut keepers = Keepers::new(upkeep(), world);
+            let forever = tokio::time::timeout(Duration::from_secs(2), keepers.run(world)).await;
+            assert!(forever.is_err() && path.exists() == is_kept);
+            // The configuration names another key now; that this one is trusted is known from the zone itself.
+            let mut settings = world.settings.clone();
+            settings.proofs.anchors = Anchors::ROOT[0].parse().unwrap();
+            let second = world.renewed(settings, UpstreamSettings::default());
+            let _ = keepers.renewed(upkeep(), world, &second);
+            let tags = second.settings.proofs.anchors.tags(&Name::root());
+            assert!(tags.len() == 2 && tags.contains(&followed[0]), "{tags:?} {followed:?}");
+        });
+    }
 }
 
 /// RFC 8145 §5.

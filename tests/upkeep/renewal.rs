@@ -7,8 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
-use rootwalk::drive::unix_secs;
-use rootwalk::upkeep::{RootKeeper, RootSource};
+use rootwalk::dnssec::Anchors;
+use rootwalk::drive::{World, unix_secs};
+use rootwalk::upkeep::{Keepers, RootKeeper, RootSource, Upkeep};
+use rootwalk::upstream::UpstreamSettings;
+use rootwalk::walk::{LocalRoot, WalkSettings};
 use rootwalk::wire::{Record, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -181,5 +184,39 @@ fn a_copy_that_is_over_is_given_up() {
         assert_eq!(keeper.look(world).await.as_secs(), 900);
         assert_eq!(keeper.serial(), None);
         assert!(!is_local(&ask(world, "tld00003.", RecordType::DS).await.1));
+    });
+}
+
+/// Other settings for the rest of the resolver are no reason to have the zone handed over again, and no walk goes
+/// without it meanwhile; other trust is.
+#[test]
+fn a_copy_goes_from_one_resolver_to_the_next() {
+    let root = SignedRoot::new(50, unix_secs());
+    let renewed = |world: &World| {
+        let settings = WalkSettings { local_root: LocalRoot::default(), ..world.settings.clone() };
+        world.renewed(settings, UpstreamSettings::default())
+    };
+    alone(&root, async |world| {
+        let (primary, address, _serving) = Primary::open(&root).await;
+        let wanted = || Upkeep { root: RootSource { file: None, servers: vec![address] }, ..Upkeep::default() };
+        let mut keepers = Keepers::new(wanted(), world);
+        let there = async {
+            while !is_local(&ask(world, "nope.", RecordType::A).await.1) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            () = keepers.run(world) => {}
+            () = there => {}
+        }
+        assert_eq!(primary.asked(), [0, 1]);
+        let second = renewed(world);
+        let keepers = keepers.renewed(wanted(), world, &second);
+        assert!(is_local(&ask(&second, "tld00002.", RecordType::DS).await.1));
+        assert_eq!(primary.asked(), [0, 0]);
+        let mut third = renewed(world);
+        third.settings.proofs.anchors = Anchors::default();
+        let _ = keepers.renewed(wanted(), &second, &third);
+        assert!(!is_local(&ask(&third, "tld00004.", RecordType::DS).await.1));
     });
 }
