@@ -42,7 +42,7 @@ pub struct Clean {
     pub end: Name,
     /// The set that was asked for, at `end`.
     pub answer: Option<RrSet>,
-    /// Whether an answer at `end` was there but cannot be used: this is no denial.
+    /// Whether an answer at `end` was there, or may have been, but cannot be used: this is no denial.
     pub spoilt: bool,
     /// Where the aliases lead.
     pub chain_end: ChainEnd,
@@ -125,7 +125,9 @@ pub fn reply(
     let is_cut = reply.damage.iter().any(cut);
     let unusable =
         |gone: &Dropped| gone.owner == end && matches!(gone.why, DropWhy::OverLimit { .. } | DropWhy::Damaged { .. });
-    let spoilt = found.is_none() && chain.is_empty() && dropped.iter().any(unusable);
+    let nameless = |damage: &Damage| matches!(damage, Damage::Record { section: Section::Answer, owner: None, .. });
+    let spoilt =
+        found.is_none() && chain.is_empty() && (dropped.iter().any(unusable) || reply.damage.iter().any(nameless));
     let leftover = if chain.is_empty() || found.is_some() { DropWhy::NotAsked } else { DropWhy::BehindAlias };
     dropped.extend(answer.iter().map(|set| gone(set, leftover)));
     let mut clean = Clean {
