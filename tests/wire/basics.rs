@@ -150,9 +150,9 @@ fn odd_records_are_dropped_and_named() {
 
 #[test]
 fn legal_oddities_are_kept() {
-    // RFC 2181 §8: the top bit of the TTL. RFC 3597: an unknown type with empty data.
+    // RFC 8767 §4: the top bit of the TTL. RFC 3597: an unknown type with empty data.
     let reply = reply_with(&[0xff, 0, 0, 1, 0x80, 0, 0, 9, 0, 0]);
-    assert_eq!((&*reply.damage, reply.answer[0].ttl_secs, reply.answer[0].rdata.len()), (&[][..], 0, 0));
+    assert_eq!((&*reply.damage, reply.answer[0].ttl_secs, reply.answer[0].rdata.len()), (&[][..], 0x8000_0009, 0));
     // RP, a type of RFC 3597 §4, with a compressed name, which must not stay a pointer.
     let reply = reply_with(&[0, 17, 0, 1, 0, 0, 0, 9, 0, 3, 0xc0, 16, 0]);
     assert_eq!(&*reply.answer[0].rdata, b"\x07example\x03com\0\0");
