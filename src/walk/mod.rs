@@ -280,12 +280,6 @@ impl Walk {
         &self.log
     }
 
-    /// What happened, at the end.
-    #[must_use]
-    pub fn into_log(self) -> Vec<Entry> {
-        self.log
-    }
-
     /// What happened, taken out.
     pub fn take_log(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.log)

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::Delegation;
-use crate::time::Time;
 use crate::trace::{Entry, Event, GoalId, Known};
 
 use super::{CLIENT, Turn, Walk};
@@ -13,12 +12,6 @@ use super::{CLIENT, Turn, Walk};
 const PART: u64 = 10;
 
 impl Walk {
-    /// When it began.
-    #[must_use]
-    pub fn started(&self) -> Time {
-        self.started
-    }
-
     /// The same walk for an answer that is known and has only `left` to live. What the caches know on the way to it and
     /// what is about to end as well is set aside: else the answer would be found in them again.
     #[must_use]

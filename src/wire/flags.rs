@@ -51,12 +51,6 @@ impl Flags {
         self.0 & RA != 0
     }
 
-    /// The reserved bit, which must be zero.
-    #[must_use]
-    pub const fn z(self) -> bool {
-        self.0 & Z != 0
-    }
-
     /// Authentic data.
     #[must_use]
     pub const fn ad(self) -> bool {

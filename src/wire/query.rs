@@ -206,12 +206,6 @@ impl<'a> EdnsView<'a> {
         self.fields.version
     }
 
-    /// Whether there is an option with this code.
-    #[must_use]
-    pub fn has(&self, code: u16) -> bool {
-        self.option(code).is_some()
-    }
-
     /// The data of the first option with this code.
     #[must_use]
     pub fn option(&self, code: u16) -> Option<&'a [u8]> {

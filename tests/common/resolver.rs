@@ -85,7 +85,7 @@ impl Resolver {
             match walk.step(self.now, heard.take(), &mut around) {
                 Step::Done(outcome) => {
                     let budget = walk.budget().clone();
-                    return Ended { outcome: *outcome, log: walk.into_log(), budget, took: self.now - begun };
+                    return Ended { outcome: *outcome, log: walk.take_log(), budget, took: self.now - begun };
                 }
                 Step::Wait { asks, forget, wake } => {
                     heard_at.retain(|_, heard| !forget.contains(&id_of(heard)));

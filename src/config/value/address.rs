@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::{IpNet, Ipv6Net};
 
 use super::{Element, Setting};
+use crate::walk::synthesis::Dns64;
 
 impl Setting for SocketAddr {
     fn expected() -> String {
@@ -108,7 +109,7 @@ impl Setting for Dns64Prefix {
             return Some(Self(None));
         }
         let net: Ipv6Net = text.parse().ok()?;
-        [32, 40, 48, 56, 64, 96].contains(&net.prefix_len()).then(|| Self(Some(net.trunc())))
+        Dns64::LENGTHS.contains(&net.prefix_len()).then(|| Self(Some(net.trunc())))
     }
 
     fn show(&self) -> String {
