@@ -154,7 +154,9 @@ impl Judge<'_> {
                 Ok(below) => return Ok(below),
                 Err(Halt::Bogus(limit @ Bogus::TooCostly { .. })) => return Err(Halt::Bogus(limit)),
                 // The keys of the zone are wrong, not what its parent said.
-                Err(Halt::Bogus(bogus)) if cut.ds.is_some() && !concerns_ds(&bogus) => {
+                Err(Halt::Bogus(bogus))
+                    if cut.ds.is_some() && bogus.set().is_none_or(|(_, rtype)| rtype != RecordType::DS) =>
+                {
                     return Err(Halt::Bogus(bogus));
                 }
                 Err(Halt::Bogus(bogus)) => why = Some(bogus),
@@ -274,19 +276,5 @@ impl Judge<'_> {
         checked.notes.into_iter().for_each(|note| self.note(note));
         self.spans.extend(checked.spans);
         Ok(below)
-    }
-}
-
-fn concerns_ds(why: &Bogus) -> bool {
-    match why {
-        Bogus::SignatureMissing { rtype, .. }
-        | Bogus::SignatureWrong { rtype, .. }
-        | Bogus::Expired { rtype, .. }
-        | Bogus::NotYetValid { rtype, .. }
-        | Bogus::ExpiredBeforeValid { rtype, .. }
-        | Bogus::SignatureUnfit { rtype, .. }
-        | Bogus::KeyUnknown { rtype, .. }
-        | Bogus::NotFound { rtype, .. } => *rtype == RecordType::DS,
-        _ => false,
     }
 }

@@ -10,9 +10,10 @@ use serde::{Serialize, Serializer};
 
 use crate::wire::{Ede, Name, RecordType};
 
+use super::bogus::Bogus;
 use super::inferred::Inferred;
 use super::limit::Limit;
-use super::proof::{Bogus, Judged, Proof};
+use super::proof::{Judged, Proof};
 use super::source::{Known, NameServer, ServerAt, Source};
 use super::stale::Stale;
 use super::why::{AskWhy, Avoided, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Wrong};

@@ -4,6 +4,7 @@
 //! readers of it; its `Display` is the only place that holds English.
 
 mod before;
+mod bogus;
 mod decided;
 mod entry;
 mod event;
@@ -24,12 +25,13 @@ mod why;
 mod words;
 
 pub use before::Before;
+pub use bogus::Bogus;
 pub use entry::Entry;
 pub use event::{Event, GoalId, Purpose, Verdict};
 pub use fold::Line;
 pub use inferred::{Inferred, Shows};
 pub use limit::Limit;
-pub use proof::{Bogus, Insecure, Judged, Proof};
+pub use proof::{Insecure, Judged, Proof};
 pub use report::{Cost, SCHEMA, Told, Trace};
 pub use source::{Informant, Known, NameServer, ServerAt, Source};
 pub use stale::{Stale, StaleWhy};

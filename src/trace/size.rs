@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::wire::{Ede, Name, RrSet};
 
+use super::bogus::Bogus;
 use super::entry::Entry;
 use super::event::{Event, Purpose, Verdict};
-use super::proof::{Bogus, Insecure, Judged, Proof};
+use super::proof::{Insecure, Judged, Proof};
 use super::report::Trace;
 use super::source::{NameServer, ServerAt};
 use super::why::Wrong;

@@ -30,7 +30,7 @@ impl Walk {
             let is_target = |set: &RrSet| set.rtype == RecordType::CNAME && set.targets().any(|target| target == *name);
             client.chain.iter().any(is_target) && client.told.iter().all(|(asked, _)| asked != name)
         };
-        if self.by_name || !subject(reason).is_some_and(came_along) {
+        if self.by_name || !reason.set().is_some_and(|(owner, _)| came_along(owner)) {
             return false;
         }
         self.by_name = true;
@@ -150,7 +150,7 @@ impl Walk {
                 return Some((Subject::Cached(question), known.from.informant()?.clone()));
             }
         }
-        let informant = told(CLIENT, subject(reason))?;
+        let informant = told(CLIENT, reason.set().map(|(owner, _)| owner))?;
         // What is unsigned may rightly be so, and the zone above hide the proof.
         if let Bogus::SignatureMissing { zone, .. } = reason
             && informant.zone.is_below(zone)
@@ -205,34 +205,10 @@ fn proof_of(reason: &Bogus) -> Option<Question> {
         Bogus::KeyMissing { zone, .. } | Bogus::NotZoneKey { zone, .. } | Bogus::NoKeys { zone } => {
             Some(Question::new(zone.clone(), RecordType::DNSKEY))
         }
-        Bogus::SignatureMissing { owner, rtype, .. }
-        | Bogus::SignatureWrong { owner, rtype, .. }
-        | Bogus::Expired { owner, rtype, .. }
-        | Bogus::NotYetValid { owner, rtype, .. }
-        | Bogus::ExpiredBeforeValid { owner, rtype, .. }
-        | Bogus::SignatureUnfit { owner, rtype, .. }
-        | Bogus::KeyUnknown { owner, rtype, .. }
-        | Bogus::NotFound { owner, rtype, .. }
-        | Bogus::DenialMissing { name: owner, rtype, .. } => {
-            let of_zones = matches!(*rtype, RecordType::DNSKEY | RecordType::DS);
-            of_zones.then(|| Question::new(owner.clone(), *rtype))
+        _ => {
+            let (owner, rtype) = reason.set()?;
+            let of_zones = matches!(rtype, RecordType::DNSKEY | RecordType::DS);
+            of_zones.then(|| Question::new(owner.clone(), rtype))
         }
-        Bogus::NotAZone { .. } | Bogus::TooCostly { .. } => None,
-    }
-}
-
-/// The name of which something bogus was said.
-fn subject(reason: &Bogus) -> Option<&Name> {
-    match reason {
-        Bogus::SignatureMissing { owner, .. }
-        | Bogus::SignatureWrong { owner, .. }
-        | Bogus::Expired { owner, .. }
-        | Bogus::NotYetValid { owner, .. }
-        | Bogus::ExpiredBeforeValid { owner, .. }
-        | Bogus::SignatureUnfit { owner, .. }
-        | Bogus::KeyUnknown { owner, .. }
-        | Bogus::NotFound { owner, .. }
-        | Bogus::DenialMissing { name: owner, .. } => Some(owner),
-        _ => None,
     }
 }
