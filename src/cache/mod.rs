@@ -244,6 +244,11 @@ impl Cache {
         failure
     }
 
+    /// Forgets that `question` failed, so that another failure would be the first of a row.
+    pub fn forget_failure(&self, question: &Question) {
+        self.remove(&self.failure_key(question));
+    }
+
     /// Octets in use, as counted against the limit.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -276,7 +281,7 @@ impl Cache {
     pub fn forget_answer(&self, key: &AnswerKey<'_>, question: &Question) {
         self.unmark_plain(key);
         self.remove(&self.answer_key(key));
-        self.remove(&self.failure_key(question));
+        self.forget_failure(question);
     }
 
     /// Forgets all answers and failures, and none of the records that they were made of: other settings make others.

@@ -32,7 +32,7 @@ pub(super) struct Fetch {
     /// Write an HTTP archive (HAR 1.2), for browsers and other tools to show.
     #[arg(long, value_name = "FILE")]
     har: Option<PathBuf>,
-    /// Print the journey as JSON (docs/journey.md describes it).
+    /// Print the journey as JSON (docs/journey.md of the source describes it).
     #[arg(long)]
     json: bool,
     #[command(flatten)]

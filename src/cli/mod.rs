@@ -8,7 +8,7 @@ mod serve;
 mod trace;
 
 use std::ffi::OsString;
-use std::io::{self, StdoutLock};
+use std::io::{self, StdoutLock, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,7 +38,8 @@ Examples:
   rootwalk trace example.org MX --json       the same in the Internet, as JSON
   rootwalk fetch https://www.example.com/    how a page is fetched, step by step
   rootwalk serve --listen 127.0.0.1:5300     answer clients on this machine
-  rootwalk check /etc/rootwalk.toml          say whether a configuration is right
+  rootwalk keys | less                       what a configuration may say
+  rootwalk check /etc/rootwalk.toml          say whether one is right
 
 Exit codes: 0 all went well; 1 it did not (a port is taken, a walk ends without an answer);
 2 the command line or the configuration is wrong.
@@ -64,12 +65,14 @@ enum Command {
     Fetch(fetch::Fetch),
     /// Say whether a configuration is right, without starting anything.
     Check(check::Check),
+    /// Print all keys of the configuration, with what they do and how they are set when nobody says otherwise.
+    Keys,
 }
 
 /// Where the configuration comes from; part of every command that runs a resolver.
 #[derive(Debug, Args)]
 struct Configuration {
-    /// The configuration, a TOML file (docs/config.md has every key).
+    /// The configuration, a TOML file; `rootwalk keys` prints all that may stand in it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Set one key, over what file and environment say; may be given several times.
@@ -126,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Trace(trace) => trace.run(),
         Command::Fetch(fetch) => fetch.run(),
         Command::Check(check) => check.run(),
+        Command::Keys => print(ExitCode::SUCCESS, |out| out.write_all(config::reference().as_bytes())),
     }
 }
 

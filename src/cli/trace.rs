@@ -20,7 +20,7 @@ pub(super) struct Tell {
     /// The type of record [default: A].
     #[arg(value_name = "TYPE", value_parser = record_type)]
     qtype: Option<RecordType>,
-    /// Print the trace as JSON (docs/trace.md describes it).
+    /// Print the trace as JSON (docs/trace.md of the source describes it).
     #[arg(long)]
     json: bool,
     #[command(flatten)]

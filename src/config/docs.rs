@@ -10,11 +10,9 @@ use super::settings::SECTIONS;
 const HEAD: &str = "\
 # Configuration
 
-<!-- Made from src/config/settings/ by `BLESS=1 cargo test --test config`; edit there. -->
-
 `rootwalk serve` runs without a configuration. A file is TOML and is named with `--config FILE`; a key that does not
 exist, or a value that does not fit, is refused with its file, line, column and the nearest valid key.
-`rootwalk check FILE` says whether a file is right without starting anything.
+`rootwalk check FILE` says whether a file is right without starting anything, `rootwalk keys` prints this page.
 
 What stands in the environment overrides the file, what stands on the command line overrides both: each key can be given
 as a variable (`ROOTWALK_SERVER_THREADS=2`) or as a flag (`--set server.threads=2`). There strings have no quotes, and a
@@ -25,8 +23,8 @@ A SIGHUP (`systemctl reload`) has all of it read again, with every file that it 
 something is wrong the log says what, and the former configuration counts. These wait for the next start, as the log
 says when they change: where and how clients are met (`server.listen`, `threads`, `waiting*`, `tcp_*` and
 `discard_after_ms`; `[http]`, `[proxy]`, `[fetch]`, `[[balance]]`), the size and the TTLs of the cache, and `[log]`.
-Records that are in the cache stay as they were found and judged, until their time is over. Negative
-trust anchors that have lifted themselves are there again.
+Records that are in the cache stay as they were found and judged, until their time is over. Negative trust
+anchors that have lifted themselves are there again.
 ";
 
 /// The reference of all keys, as Markdown.

@@ -180,6 +180,10 @@ impl Walk {
             _ if goal.above.is_some() => {}
             Failure::OutOfBudget { .. } if !client => {}
             _ => {
+                // Whoever comes back to the network does not want to wait for minutes, and no server is spared anything.
+                if failure.is_near() {
+                    turn.around.cache.forget_failure(&goal.question);
+                }
                 turn.around.cache.put_failure(&goal.question, ResponseCode::ServFail, failure.edes(), turn.now);
             }
         }

@@ -8,7 +8,9 @@ mod stale;
 use std::time::Duration;
 
 use mock::{Mock, Mood, Query, next_second, on_a_worker, secs};
-use rootwalk::wire::{DNSClass, ResponseCode};
+use rootwalk::drive::World;
+use rootwalk::wire::{DNSClass, Question, RecordType, ResponseCode};
+use tokio::net::UdpSocket;
 use tokio::task::spawn_local;
 
 #[test]
@@ -224,6 +226,25 @@ fn who_is_retired_answers_and_keeps_nothing() {
             let got = in_hand.await.unwrap();
             assert_eq!((got.rcode, got.at_once), (rcode, false));
             assert!(!Query::of("www.example").ask(&resolver).await.at_once, "{rcode}");
+        }
+    });
+}
+
+/// A machine that was away from the network for long is not kept from names for as long when it is back.
+#[test]
+fn what_fails_without_a_network_is_tried_again_soon() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Silent).await;
+        let nobody = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let resolver = mock.resolver(|settings| settings.resolver.upstream_port = nobody);
+        let question = Question::new("www.example.".parse().unwrap(), RecordType::A);
+        for _ in 0..2 {
+            let got = Query::of("www.example").ask(&resolver).await;
+            assert!(!got.at_once && got.edes[0].1.contains("is this machine connected"), "{got:?}");
+            let World { cache, clock, .. } = resolver.world();
+            let failure = cache.failure(&question, clock.now()).unwrap();
+            assert!((failure.expires - failure.stored).as_secs() <= 5, "{failure:?}");
+            secs(5.1).await;
         }
     });
 }
