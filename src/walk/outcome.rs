@@ -140,9 +140,7 @@ impl Failure {
                     let is_here = matches!(how, Unreachable::NoRoute | Unreachable::Local);
                     is_here || zone.is_root() && server.port.is_none()
                 };
-                let is_near = |(server, wrong): &(ServerAt, Wrong)| {
-                    matches!(wrong, Wrong::Unreachable { how, .. } if is_away(server, *how))
-                };
+                let is_near = |(server, wrong): &(ServerAt, Wrong)| matches!(wrong, Wrong::Unreachable { how, .. } if is_away(server, *how));
                 problems.iter().all(is_near)
             }
             Self::OutOfBudget { silent, heard, .. } => !heard && !silent.is_empty(),
