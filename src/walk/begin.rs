@@ -274,10 +274,8 @@ fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time
         let event = seen(known, name, qtype, denial.stored, denial.expires, &denial.from);
         return (Look::Denial(denial.kind, denied(&denial, now)), event);
     }
-    // What the zone below says of itself is nothing to the zone above, which has the say over DS.
-    // An alias is but a part of the answer to ANY.
     if !is_new
-        && !matches!(qtype, RecordType::CNAME | RecordType::DS | RecordType::ANY)
+        && is_aliased(qtype)
         && let Some(known) = about.set(RecordType::CNAME, now)
     {
         let set = aged(&known.set, known.stored, now);
@@ -297,6 +295,14 @@ fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time
         return (redirect(question, dname), event);
     }
     if is_new { (Look::Nothing, None) } else { remembered(question, about, now) }
+}
+
+/// Whether the alias of a name stands for what it would have of this type. Not where the name has such records beside
+/// the alias: KEY, SIG, NSEC and RRSIG (RFC 3007 §1.3, RFC 4035 §2.5), and DS, over which the zone above has the say.
+/// It is but a part of the answer to ANY.
+pub(super) fn is_aliased(qtype: RecordType) -> bool {
+    use RecordType::{ANY, CNAME, DS, KEY, NSEC, RRSIG, SIG};
+    !matches!(qtype, CNAME | ANY | DS | KEY | SIG | NSEC | RRSIG)
 }
 
 /// A DNAME above `name` that is proved, as it stands in an answer `now` (RFC 6672 §3.1). Believed unproved, one forged

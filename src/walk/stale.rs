@@ -6,7 +6,7 @@ use crate::cache::{Cache, Denial, DenialKind, KnownSet, Security};
 use crate::time::Time;
 use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
-use super::begin::aged;
+use super::begin::{aged, is_aliased};
 use super::limits::Limits;
 use super::outcome::Outcome;
 use super::private::Private;
@@ -124,7 +124,7 @@ fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit, no
         Known { what: What::Denial(denial.kind, records), proof: Vec::new(), security, stored, expires }
     });
     let alias = Some(RecordType::CNAME)
-        .filter(|cname| *cname != qtype && qtype != RecordType::ANY)
+        .filter(|_| is_aliased(qtype))
         .and_then(set)
         .and_then(|known| {
             let target = known.set.targets().next()?;
