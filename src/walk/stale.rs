@@ -123,13 +123,10 @@ fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit, no
         let records = denial.soa.iter().chain(&denial.proof).map(|set| ttl(set, stored, expires)).collect();
         Known { what: What::Denial(denial.kind, records), proof: Vec::new(), security, stored, expires }
     });
-    let alias = Some(RecordType::CNAME)
-        .filter(|_| is_aliased(qtype))
-        .and_then(set)
-        .and_then(|known| {
-            let target = known.set.targets().next()?;
-            Some(of_set(&known, What::Alias(ttl(&known.set, known.stored, known.expires), target)))
-        });
+    let alias = Some(RecordType::CNAME).filter(|_| is_aliased(qtype)).and_then(set).and_then(|known| {
+        let target = known.set.targets().next()?;
+        Some(of_set(&known, What::Alias(ttl(&known.set, known.stored, known.expires), target)))
+    });
     [direct, denial, alias].into_iter().flatten().max_by_key(|known| known.stored)
 }
 
