@@ -13,7 +13,7 @@ use super::key::{Hashed, Key, Store};
 use super::rank::Security;
 use super::shard::{Entry, Shard};
 use crate::time::Time;
-use crate::wire::{Name, RecordType, RrSet};
+use crate::wire::{Name, Question, RecordType, RrSet};
 
 impl Cache {
     /// As [`Cache::set`], also within `over` after the end of its time (RFC 8767); what is known less surely than
@@ -55,11 +55,26 @@ impl Cache {
         let _ = self.put_held(key, judged, |_| Ok(()));
     }
 
-    /// Notes what DNSSEC has shown of the denial that is known for `name` and `rtype`.
-    pub fn judged_denial(&self, name: &Name, rtype: RecordType, security: Security, now: Time) {
-        for key in denial_keys(self.hashed(name), rtype) {
-            if let Some(known) = self.fresh::<Denial>(&key, now) {
-                let _ = self.put_if(key, Denial { security, ..(*known).clone() }, |_| Ok(()));
+    /// Notes what DNSSEC has shown of the denial that is known for `question`, if it is the one that was `heard`: that
+    /// it needs only what of its proof was `shown`, how sure it is, and for how many seconds from `now` on it may be
+    /// used, which is no longer than its signatures allow (RFC 4035 §5.3.3).
+    pub fn judged_denial(
+        &self,
+        question: &Question,
+        heard: &[RrSet],
+        shown: &[RrSet],
+        (security, ttl_secs): (Security, u32),
+        now: Time,
+    ) {
+        let key = |set: &RrSet| (set.owner.clone(), set.rtype, set.rdatas.clone(), set.sigs.clone());
+        for key_of_denial in denial_keys(self.hashed(&question.name), question.qtype) {
+            let Some(known) = self.fresh::<Denial>(&key_of_denial, now) else { continue };
+            if known.soa.iter().chain(&known.proof).map(key).eq(heard.iter().map(key)) {
+                let expires = known.expires.min(now.after_ttl(ttl_secs));
+                let ttl_secs = expires.secs_since(known.stored);
+                let soa = known.soa.clone().map(|soa| RrSet { ttl_secs: soa.ttl_secs.min(ttl_secs), ..soa });
+                let judged = Denial { soa, proof: shown.into(), security, expires, ..(*known).clone() };
+                let _ = self.put_if(key_of_denial, judged, |_| Ok(()));
             }
         }
     }
@@ -224,5 +239,42 @@ mod tests {
         let _ = cache.put_denial(&www(), RecordType::A, denial, at(70));
         cache.disbelieve_denial(&www(), RecordType::A, at(70));
         assert_eq!((cache.denial(&www(), RecordType::A, at(70)), stale(&cache, 70)), (None, Some(1)));
+    }
+
+    /// RFC 4035 §5.3.3: what was shown of a denial holds for that denial and no other that came meanwhile, for no
+    /// longer than its signatures allow, and for nothing that came along with it and was not shown.
+    #[test]
+    fn what_was_shown_of_a_denial_holds_for_that_denial() {
+        let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+        let name = |text: &str| text.parse::<Name>().expect("a name");
+        let nsec = |owner: &str| RrSet::new(name(owner), RecordType::NSEC, 900, [&b"\x00"[..]]);
+        let soa = |last: u8| {
+            let rdata = [&[0, 0][..], &[0; 16], &[0, 0, 3, last]].concat();
+            RrSet::new(name("example"), RecordType::SOA, 900, [&rdata[..]])
+        };
+        let (question, at) = (Question::new(www(), RecordType::A), Time::from_secs);
+        let (true_one, forged) = (nsec("a.example"), nsec("b.example"));
+        let records = [soa(1), true_one.clone(), forged.clone()];
+        let known = |now| cache.denial(&www(), RecordType::A, at(now));
+        let denial = |kind| Denial::heard(kind, Some(soa(1)), records[1..].to_vec(), Source::Local);
+        let shown = std::slice::from_ref(&true_one);
+        for (heard, is_it) in [
+            (&[soa(2), true_one.clone(), forged.clone()][..], false),
+            (&[soa(1), true_one.clone()], false),
+            (&[soa(1), forged, true_one.clone()], false),
+            (&records, true),
+        ] {
+            for kind in [DenialKind::NoData, DenialKind::NxDomain] {
+                let _ = cache.put_denial(&www(), RecordType::A, denial(kind), at(0));
+                cache.judged_denial(&question, heard, shown, (Security::Secure, 60), at(10));
+                let now = known(10).expect("fresh");
+                assert_eq!(now.security == Security::Secure, is_it, "{kind:?}");
+                assert_eq!(now.proof.len() == 1, is_it, "{kind:?}");
+                // Until 70: at the beginning that was 70 seconds.
+                assert_eq!(now.soa.as_ref().map(|soa| soa.ttl_secs), Some(if is_it { 70 } else { 769 }), "{kind:?}");
+                assert!(known(69).is_some() && known(70).is_none() == is_it, "{kind:?}");
+                cache.disbelieve_denial(&www(), RecordType::A, at(10));
+            }
+        }
     }
 }

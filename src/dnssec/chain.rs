@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::trace::{Bogus, Insecure, Proof};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
-use super::denial::{AtCut, Shows, check, is_at};
+use super::denial::{AtCut, Checked, Shows, check, is_at};
 use super::judge::{Halt, Judge};
+use super::verify::Bench;
 use super::{Anchor, Cut, Fact, Key, Status, ZoneTrust};
 
 /// How it goes on below a zone.
@@ -249,9 +250,9 @@ impl Judge<'_> {
         match checked.leaves_to_wildcard(&mut self.bench, &alias.owner, &encloser)? {
             Shows::Proved(_) => Ok(Below::Nothing),
             Shows::Insecure(_) | Shows::Nothing => {
-                let (name, rtype) = (alias.owner.clone(), RecordType::DS);
-                let missing = Bogus::DenialMissing { name, rtype, zone: parent.clone() };
-                Err(Halt::Bogus(checked.failed.unwrap_or(missing)))
+                Err(Halt::Bogus(checked.blame(&self.bench, (&alias.owner, RecordType::DS), |checked, bench| {
+                    Ok(checked.leaves_to_wildcard(bench, &alias.owner, &encloser)? != Shows::Nothing)
+                })))
             }
         }
     }
@@ -263,8 +264,9 @@ impl Judge<'_> {
         let ttl_secs = checked.ttl_secs;
         let below = match shown {
             AtCut::Unproved => {
-                let missing = Bogus::DenialMissing { name: name.clone(), rtype: RecordType::DS, zone: parent.clone() };
-                return Err(Halt::Bogus(checked.failed.unwrap_or(missing)));
+                let shows =
+                    |checked: &Checked<'_>, bench: &mut Bench<'_>| Ok(checked.at_cut(bench, name)? != AtCut::Unproved);
+                return Err(Halt::Bogus(checked.blame(&self.bench, (name, RecordType::DS), shows)));
             }
             AtCut::Insecure(why) => {
                 let status = Status::Insecure(why);

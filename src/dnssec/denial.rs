@@ -20,8 +20,10 @@ pub(super) struct Checked<'a> {
     zone: &'a Name,
     nsecs: Vec<Nsec<'a>>,
     nsec3s: Vec<Nsec3<'a>>,
-    /// What was wrong with the others.
-    pub(super) failed: Option<Bogus>,
+    /// Those sets.
+    pub(super) sets: Vec<&'a RrSet>,
+    /// The others, each with what is wrong with it.
+    failed: Vec<(&'a RrSet, Bogus)>,
     /// The least time for which one of them holds.
     pub(super) ttl_secs: u32,
     pub(super) notes: Vec<Proof>,
@@ -64,7 +66,8 @@ pub(super) fn check<'a>(
         zone,
         nsecs: Vec::new(),
         nsec3s: Vec::new(),
-        failed: None,
+        sets: Vec::new(),
+        failed: Vec::new(),
         ttl_secs: u32::MAX,
         notes: Vec::new(),
         spans: Vec::new(),
@@ -78,14 +81,12 @@ pub(super) fn check<'a>(
                 checked.ttl_secs = checked.ttl_secs.min(verified.ttl_secs);
                 checked.notes.push(verified.proof(set, zone));
                 checked.spans.extend(Span::denial(set, zone, verified.ttl_secs));
-                match set.rtype {
-                    RecordType::NSEC => checked.nsecs.extend(Nsec::read(set, zone)),
-                    _ => checked.nsec3s.extend(Nsec3::read(set, zone)),
-                }
+                checked.sets.push(set);
+                checked.take(set);
             }
             Ok(_) => {}
             Err(limit @ Bogus::TooCostly { .. }) => return Err(limit),
-            Err(why) => checked.failed = Some(why),
+            Err(why) => checked.failed.push((set, why)),
         }
     }
     Ok(checked)
@@ -105,6 +106,33 @@ pub(super) fn is_at(set: &RrSet, zone: &Name, name: &Name, bench: &mut Bench<'_>
 }
 
 impl<'a> Checked<'a> {
+    fn take(&mut self, set: &'a RrSet) {
+        match set.rtype {
+            RecordType::NSEC => self.nsecs.extend(Nsec::read(set, self.zone)),
+            _ => self.nsec3s.extend(Nsec3::read(set, self.zone)),
+        }
+    }
+
+    /// Why nothing is shown of `name`: what is wrong with the set with which, were it good, what `shows` wants would be
+    /// shown; or that the proof is not all there, whatever is wrong with the rest of it.
+    pub(super) fn blame(
+        mut self,
+        bench: &Bench<'_>,
+        (name, rtype): (&Name, RecordType),
+        shows: impl Fn(&Self, &mut Bench<'_>) -> Result<bool, Bogus>,
+    ) -> Bogus {
+        // A reason is not worth what the next server's proof may need.
+        let (now_secs, accepts, limits) = (bench.now_secs, bench.accepts, bench.limits);
+        let mut bench = Bench { now_secs, accepts, limits, spent: &mut bench.spent.clone() };
+        for (set, why) in std::mem::take(&mut self.failed) {
+            self.take(set);
+            if shows(&self, &mut bench) == Ok(true) {
+                return why;
+            }
+        }
+        Bogus::DenialMissing { name: name.clone(), rtype, zone: self.zone.clone() }
+    }
+
     /// RFC 9276 §3.2: above a number of iterations nothing is computed, and nothing proved.
     fn chain<'c>(&self, limits: &'c Limits, spent: &'c mut Spent) -> Result<Chain<'c>, Insecure>
     where

@@ -140,10 +140,11 @@ fn by_nsec3(
         let shown = chain.no_closer(name, &encloser)? == nsec3::Shown::Proved;
         return Ok(shown.then(|| (Shows::Wildcard, Some(set), once.clone())));
     }
-    let shows = match (chain.no_name(name)?, chain.no_data(name, qtype)?) {
-        (nsec3::Shown::Proved, _) => Some(Shows::NoName),
-        (_, nsec3::Shown::Proved) => Some(Shows::NoData),
-        _ => None,
+    let shows = match chain.no_data(name, qtype)? {
+        nsec3::Shown::Proved => Some(Shows::NoData),
+        // It has a record of its own, so it exists, and no name above it has to be hashed.
+        _ if chain.types(name)?.is_some() => None,
+        _ => (chain.no_name(name)? == nsec3::Shown::Proved).then_some(Shows::NoName),
     };
     Ok(shows.map(|shows| (shows, None, once.clone())))
 }
@@ -170,13 +171,19 @@ mod tests {
         }
 
         fn at_or_before(&self, zone: &Name, place: &Place) -> Option<RrSet> {
-            let before = self.0.iter().filter(|span| span.zone == *zone && span.place <= *place);
-            let found = before.max_by(|one, other| one.place.cmp(&other.place))?;
-            matches!(found.place, Place::Nsec(_)).then(|| found.set.clone())
+            let alike = |span: &&Span| std::mem::discriminant(&span.place) == std::mem::discriminant(place);
+            let all = || self.0.iter().filter(|span| span.zone == *zone).filter(alike);
+            let last = |one: &&Span, other: &&Span| one.place.cmp(&other.place);
+            let before = all().filter(|span| span.place <= *place).max_by(last);
+            let around = || all().filter(|span| matches!(span.place, Place::Nsec3(..))).max_by(last);
+            before.or_else(around).map(|span| span.set.clone())
         }
 
-        fn chained(&self, _: &Name) -> Option<Chained> {
-            None
+        fn chained(&self, zone: &Name) -> Option<Chained> {
+            self.0.iter().filter(|span| span.zone == *zone).find_map(|span| match &span.place {
+                Place::Nsec3(chained, _) => Some(chained.clone()),
+                _ => None,
+            })
         }
     }
 
@@ -267,5 +274,38 @@ mod tests {
         assert_eq!(told(&every, "z.w.example.", RecordType::A), Some(Shows::Wildcard));
         assert_eq!(told(&every, "w.example.", RecordType::A), Some(Shows::NoData), "an empty non-terminal");
         assert_eq!(told(&every, "b.w.example.", RecordType::A), None);
+    }
+    /// What a name has of its own is said by its own record: that takes one hash, however deep the name lies, whether
+    /// the answer is known then or not. That there is no such name takes one for each name from it up to the one that
+    /// exists, one for the wildcard, and one for each name above.
+    #[test]
+    fn a_record_at_the_name_takes_one_hash() {
+        let zone = name("example.");
+        let names = ["example.", "a.example.", "b.a.example.", "c.b.a.example.", "d.c.b.a.example."].map(name);
+        let mut hashes = names.clone().map(|owner| nsec3::hash(&owner, b"", 0));
+        hashes.sort_unstable();
+        let mut shelf = Shelf::default();
+        for (nth, hash) in hashes.iter().enumerate() {
+            let next = hashes[(nth + 1) % hashes.len()];
+            let rdata = [&[1, 0, 0, 0, 0, 20][..], &next, &[0, 1, 0x40]].concat();
+            let label = data_encoding::BASE32HEX_NOPAD.encode(hash);
+            let owner = zone.prepend(label.as_bytes()).unwrap();
+            shelf.0.extend(Span::denial(&RrSet::new(owner, RecordType::NSEC3, 60, [&rdata[..]]), &zone, 60));
+        }
+        shelf.0.push(Span::soa(&RrSet::new(zone.clone(), RecordType::SOA, 60, [&[0; 22][..]]), &zone, 60));
+        let told = |asked: &Name, qtype| {
+            let (question, mut spent) = (Question::new(asked.clone(), qtype), Spent::default());
+            let told = infer(&question, &zone, &shelf, &Limits::default(), &mut spent);
+            (told.map(|inferred| inferred.shows), spent.nsec3_hashes)
+        };
+        for (depth, owner) in names.iter().enumerate() {
+            assert_eq!(told(owner, RecordType::MX), (Some(Shows::NoData), 1), "{owner}");
+            assert_eq!(told(owner, RecordType::A), (None, 1), "{owner}");
+            for asked in ["x.", "y.x."] {
+                let asked = name(&format!("{asked}{owner}"));
+                let between = u32::try_from(asked.label_count() - owner.label_count() + depth).unwrap();
+                assert_eq!(told(&asked, RecordType::MX), (Some(Shows::NoName), between + 2), "{asked}");
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::denial::{Shows, check};
 use super::limits::{Limits, Spent};
 use super::span::Span;
 use super::verify::{Bench, signer};
-use super::{Key, Known, Settings, Statement, Status, Verdict, ZoneTrust};
+use super::{Key, Known, Settings, Statement, Status, Verdict, ZoneTrust, is_expanded};
 
 /// Judges the statements of one answer.
 #[derive(Debug)]
@@ -20,6 +20,20 @@ pub struct Judge<'a> {
     pub(super) learned: Vec<Arc<ZoneTrust>>,
     notes: Vec<Proof>,
     pub(super) spans: Vec<Span>,
+    shown: Vec<RrSet>,
+}
+
+/// What was found out besides the verdicts.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// About zones.
+    pub zones: Vec<Arc<ZoneTrust>>,
+    /// What was proved, in order.
+    pub notes: Vec<Proof>,
+    /// What of that speaks of other questions.
+    pub spans: Vec<Span>,
+    /// The NSEC and NSEC3 sets that were proved among those that came with what is secure.
+    pub shown: Vec<RrSet>,
 }
 
 /// Why there is no verdict that follows from data.
@@ -65,7 +79,7 @@ impl<'a> Judge<'a> {
         spent: &'a mut Spent,
     ) -> Self {
         let bench = Bench { now_secs, accepts: settings.accepts, limits, spent };
-        Self { settings, known, bench, learned: Vec::new(), notes: Vec::new(), spans: Vec::new() }
+        Self { settings, known, bench, learned: Vec::new(), notes: Vec::new(), spans: Vec::new(), shown: Vec::new() }
     }
 
     /// What becomes of a statement. After [`Verdict::Needs`] the same is to be judged again when the answer to
@@ -82,10 +96,10 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What was learned of zones, what was proved, in order, and what of that speaks of other questions.
+    /// What was found out besides the verdicts.
     #[must_use]
-    pub fn into_learned(self) -> (Vec<Arc<ZoneTrust>>, Vec<Proof>, Vec<Span>) {
-        (self.learned, self.notes, self.spans)
+    pub fn into_learned(self) -> Learned {
+        Learned { zones: self.learned, notes: self.notes, spans: self.spans, shown: self.shown }
     }
 
     pub(super) fn note(&mut self, proof: Proof) {
@@ -95,7 +109,8 @@ impl<'a> Judge<'a> {
     }
 
     fn set(&mut self, set: &RrSet, proof: &[RrSet]) -> Result<Verdict, Halt> {
-        if let Some(ttl_secs) = self.known.proved_secs(set) {
+        // What a wildcard made is no better than the proof that comes with it, which is looked at again.
+        if let Some(ttl_secs) = self.known.proved_secs(set).filter(|_| !is_expanded(set)) {
             self.note(Proof::Known { owner: set.owner.clone(), rtype: set.rtype });
             return Ok(Verdict::Secure { ttl_secs });
         }
@@ -119,6 +134,7 @@ impl<'a> Judge<'a> {
         match checked.leaves_to_wildcard(&mut self.bench, &set.owner, &encloser)? {
             Shows::Proved(_) => {
                 ttl_secs = ttl_secs.min(checked.ttl_secs);
+                self.shown.extend(checked.sets.into_iter().cloned());
                 checked.notes.into_iter().for_each(|note| self.note(note));
                 self.spans.extend(checked.spans);
                 self.spans.extend(Span::wildcard(set, &zone.zone, &encloser, verified.ttl_secs));
@@ -126,11 +142,11 @@ impl<'a> Judge<'a> {
                 Ok(Verdict::Secure { ttl_secs })
             }
             Shows::Insecure(why) => Ok(self.insecure(why)),
-            Shows::Nothing => Err(Halt::Bogus(checked.failed.unwrap_or_else(|| Bogus::DenialMissing {
-                name: set.owner.clone(),
-                rtype: set.rtype,
-                zone: zone.zone.clone(),
-            }))),
+            Shows::Nothing => {
+                Err(Halt::Bogus(checked.blame(&self.bench, (&set.owner, set.rtype), |checked, bench| {
+                    Ok(checked.leaves_to_wildcard(bench, &set.owner, &encloser)? != Shows::Nothing)
+                })))
+            }
         }
     }
 
@@ -168,6 +184,7 @@ impl<'a> Judge<'a> {
         match shown {
             Shows::Proved(by) => {
                 ttl_secs = ttl_secs.min(checked.ttl_secs);
+                self.shown.extend(checked.sets.into_iter().cloned());
                 checked.notes.into_iter().for_each(|note| self.note(note));
                 if let Some(soa) = soa {
                     // RFC 9077 §3: they live no longer than the denial.
@@ -190,8 +207,13 @@ impl<'a> Judge<'a> {
                     Err(needs @ Halt::Needs(_)) => return Err(needs),
                     Ok(Signer::Secure(_)) | Err(Halt::Bogus(_)) => {}
                 }
-                let missing = Bogus::DenialMissing { name: name.clone(), rtype: qtype, zone: zone.zone.clone() };
-                Err(Halt::Bogus(checked.failed.unwrap_or(missing)))
+                let why = checked.blame(&self.bench, (name, qtype), |checked, bench| {
+                    let is_shown = |no_name, bench: &mut Bench<'_>| {
+                        Ok::<_, Bogus>(checked.denies(bench, name, qtype, no_name)? != Shows::Nothing)
+                    };
+                    Ok(is_shown(no_name, bench)? || is_shown(false, bench)?)
+                });
+                Err(Halt::Bogus(why))
             }
         }
     }
@@ -205,6 +227,12 @@ impl<'a> Judge<'a> {
     fn signer(&mut self, claimed: Option<Name>, place: &Name) -> Result<Signer, Halt> {
         // An island of security has the say below itself, whoever else signs there.
         let top = self.settings.anchors.top(place);
+        // RFC 7646 §2: below a negative anchor, at whatever name it stands, nothing is validated, whoever signs there.
+        let off = top.as_ref().and_then(|top| self.settings.negative.at(place, top, self.bench.now_secs));
+        if let Some((_, why)) = off {
+            self.note(Proof::Insecure { insecure: why.clone() });
+            return Ok(Signer::Insecure(why));
+        }
         let claimed = claimed.filter(|claimed| top.is_none_or(|top| claimed.is_within(&top)));
         let zone = self.zone_of(claimed.as_ref().unwrap_or(place))?;
         match (&zone.status, claimed) {

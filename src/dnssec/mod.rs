@@ -33,7 +33,7 @@ use crate::wire::{Name, Question, RrSet};
 pub use algorithm::Accepts;
 pub use anchor::{Anchor, AnchorError, Anchors};
 pub use infer::{Inferred, infer};
-pub use judge::Judge;
+pub use judge::{Judge, Learned};
 pub use key::{Ds, Key, key_tag};
 pub use limits::{Limits, Spent};
 pub use negative::{Look, NegativeAnchor, NegativeAnchors};

@@ -58,7 +58,7 @@ impl Walk {
             self.recalls += 1;
             self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
         } else if self.is_anybody_else(&informant, turn) {
-            let server = ServerAt { name: informant.name, addr: informant.addr, port: None };
+            let server = turn.around.settings.routes.server_at(&informant);
             let (zone, because) = (informant.zone, reason.clone());
             self.note(turn, CLIENT, Event::Doubted { zone: zone.clone(), server: server.clone(), reason: because });
             self.doubted.push(Doubted { zone, server });
@@ -122,8 +122,7 @@ impl Walk {
     /// Who gave what was bogus first.
     pub(super) fn told_by(&self, reason: &Bogus, turn: &Turn<'_, '_>) -> Option<ServerAt> {
         let first = self.doubted.first().map(|doubted| doubted.server.clone());
-        let last =
-            || self.culprit(reason, turn).map(|(_, from)| ServerAt { name: from.name, addr: from.addr, port: None });
+        let last = || Some(turn.around.settings.routes.server_at(&self.culprit(reason, turn)?.1));
         first.or_else(last)
     }
 

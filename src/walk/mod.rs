@@ -416,6 +416,7 @@ impl Walk {
 }
 
 impl Denied {
+    /// All of them, the SOA first.
     fn records(&self) -> Vec<RrSet> {
         self.soa.iter().chain(&self.proof).cloned().collect()
     }

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use crate::cache::{Cache, Denial, DenialKind, Rank, Security};
-use crate::dnssec::{Cut, Fact, Judge, Known, Span, Statement, Verdict, ZoneTrust};
+use crate::dnssec::{Anchors, Cut, Fact, Judge, Known, Learned, Statement, Verdict, ZoneTrust};
 use crate::time::Time;
-use crate::trace::{Bogus, Event, GoalId, Insecure, Judged, Limit, Proof, Purpose};
+use crate::trace::{Bogus, Event, GoalId, Insecure, Judged, Limit, Purpose};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
-use super::goal::{Found, Goal, State};
+use super::goal::{Denied, Found, Goal, State};
 use super::limits::MAX_GOALS;
 use super::outcome::Failure;
 use super::route::Routes;
@@ -30,6 +30,8 @@ pub(super) struct Proving {
     unsigned: bool,
     /// Whether the name exists, although the reply says that it does not.
     exists: bool,
+    /// What of `proof` was proved.
+    shown: Vec<RrSet>,
 }
 
 impl Proving {
@@ -37,9 +39,6 @@ impl Proving {
         &self.found
     }
 }
-
-/// What was learned of zones, what was proved, and what of that speaks of other questions.
-type Learned = (Vec<Arc<ZoneTrust>>, Vec<Proof>, Vec<Span>);
 
 /// What the statements so far came to.
 enum Next {
@@ -62,23 +61,28 @@ impl Walk {
             _ => Vec::new(),
         };
         proof.extend(goal.proof.iter().cloned());
-        let proving = Proving { found, proof, ttls_secs: Vec::new(), insecure: None, unsigned: false, exists: false };
+        let (unsigned, exists) = (false, false);
+        let (ttls_secs, shown) = (Vec::new(), Vec::new());
+        let proving = Proving { found, proof, ttls_secs, insecure: None, unsigned, exists, shown };
         goal.state = State::Proving(Box::new(proving));
         self.go_on_proving(turn);
     }
 
     /// Judges as far as possible with what is known now.
     pub(super) fn go_on_proving(&mut self, turn: &mut Turn<'_, '_>) {
-        let (next, (learned, notes, spans)) = self.judge(turn);
-        self.keep_spans(spans, turn);
-        for trust in learned {
+        let (next, learned) = self.judge(turn);
+        self.keep_spans(learned.spans, turn);
+        for trust in learned.zones {
             turn.around.cache.put_zone(Arc::clone(&trust), turn.now);
             self.zones.push(trust);
         }
-        for note in notes.into_iter().map(|proof| Event::Proved { proof }) {
+        for note in learned.notes.into_iter().map(|proof| Event::Proved { proof }) {
             if self.log.iter().all(|entry| entry.event != note) {
                 self.note(turn, CLIENT, note);
             }
+        }
+        if let State::Proving(proving) = &mut self.goal(CLIENT).state {
+            proving.shown.extend(learned.shown);
         }
         match next {
             Next::Judged => self.proved(turn),
@@ -88,18 +92,18 @@ impl Walk {
     }
 
     fn judge(&mut self, turn: &Turn<'_, '_>) -> (Next, Learned) {
-        let nothing = || (Next::Judged, (Vec::new(), Vec::new(), Vec::new()));
+        let nothing = || (Next::Judged, Learned::default());
         let Some((client, others)) = self.goals.split_first_mut() else { return nothing() };
         let Goal { state, chain, current, .. } = client;
         let State::Proving(proving) = state else { return nothing() };
-        let Proving { found, proof, ttls_secs, insecure, unsigned, exists } = &mut **proving;
+        let Proving { found, proof, ttls_secs, insecure, unsigned, exists, .. } = &mut **proving;
         let around = &*turn.around;
         let settings = &around.settings;
         let (cache, now, routes) = (around.cache, turn.now, &settings.routes);
         let known = Knowledge { cache, now, goals: others, zones: &self.zones, proof, routes };
         let spent = &mut self.budget.proofs;
         let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, around.unix_secs, spent);
-        let statements = statements(chain, proof, current, found);
+        let statements = statements((chain, proof), current, found, &settings.proofs.anchors);
         let mut next = Next::Judged;
         for statement in statements.iter().skip(ttls_secs.len()) {
             let verdict = match statement {
@@ -139,8 +143,14 @@ impl Walk {
         if proving.insecure.is_some() && self.ask_whole(turn) {
             return;
         }
-        let Proving { mut found, ttls_secs, insecure, unsigned, exists, .. } = *proving;
+        let Proving { mut found, ttls_secs, insecure, unsigned, exists, shown, .. } = *proving;
         self.secure = insecure.is_none() && !unsigned;
+        let heard = found.denied().map(Denied::records).unwrap_or_default();
+        if self.secure {
+            // RFC 4035 §3.2.3: all of what AD stands for is proved, the authority section as well.
+            self.goal(CLIENT).proof.retain(|set| shown.contains(set));
+            found.denied_mut().into_iter().for_each(|denied| denied.proof.retain(|set| shown.contains(set)));
+        }
         let (cache, now) = (turn.around.cache, turn.now);
         // Nothing that was let through unproved outlives the reason for it.
         let most_secs = insecure.as_ref().and_then(Insecure::left_secs).unwrap_or(u32::MAX);
@@ -153,7 +163,8 @@ impl Walk {
         };
         // What a DNAME has made is no statement of its own: it is as sure as the DNAME, and lives no longer.
         let mut secure_secs: Vec<u32> = Vec::new();
-        let mut next_secs = |set: &RrSet, before: &[RrSet], known: &[u32]| match maker(set, before) {
+        let anchors = turn.around.settings.proofs.anchors.clone();
+        let mut next_secs = |set: &RrSet, before: &[RrSet], known: &[u32]| match maker(set, before, &anchors) {
             Some(nth) => known.get(nth).copied().unwrap_or(0),
             None => allowed.next().unwrap_or(u32::MAX),
         };
@@ -174,9 +185,10 @@ impl Walk {
         match &mut found {
             Found::Answer(set) => bound(set, ttl_secs),
             Found::NoData(denied) | Found::NxDomain(denied) => {
+                let left_secs = ttl_secs.min(most_secs);
+                cache.judged_denial(&current, &heard, &denied.proof, (security(ttl_secs), left_secs), now);
                 let sets = denied.soa.iter_mut().chain(&mut denied.proof);
-                sets.for_each(|set| set.ttl_secs = set.ttl_secs.min(ttl_secs).min(most_secs));
-                cache.judged_denial(&current.name, current.qtype, security(ttl_secs), now);
+                sets.for_each(|set| set.ttl_secs = set.ttl_secs.min(left_secs));
             }
             Found::TooLong | Found::Failed(_) => {}
         }
@@ -329,17 +341,16 @@ impl Walk {
 
 /// What there is to judge, in order: the aliases, then the answer. `None` for what is never signed.
 fn statements<'s>(
-    chain: &'s [RrSet],
-    proof: &'s [RrSet],
+    (chain, proof): (&'s [RrSet], &'s [RrSet]),
     question: &'s Question,
     found: &'s Found,
+    anchors: &Anchors,
 ) -> Vec<Option<Statement<'s>>> {
     let state = |set: &'s RrSet| (set.rtype != RecordType::RRSIG).then_some(Statement::Set { set, proof });
-    let links =
-        (0..chain.len()).filter(|nth| maker(&chain[*nth], &chain[..*nth]).is_none()).map(|nth| state(&chain[nth]));
-    let mut all: Vec<_> = links.collect();
+    let is_own = |nth: &usize| maker(&chain[*nth], &chain[..*nth], anchors).is_none();
+    let mut all: Vec<_> = (0..chain.len()).filter(is_own).map(|nth| state(&chain[nth])).collect();
     match found {
-        Found::Answer(set) if maker(set, chain).is_some() => {}
+        Found::Answer(set) if maker(set, chain, anchors).is_some() => {}
         Found::Answer(set) => all.push(state(set)),
         Found::NoData(denied) | Found::NxDomain(denied) => {
             let no_name = matches!(found, Found::NxDomain(_));
@@ -352,10 +363,11 @@ fn statements<'s>(
 }
 
 /// Which of the sets that came before is the DNAME from which this CNAME was made (RFC 6672 §5.3.1): that one is
-/// signed.
-fn maker(cname: &RrSet, before: &[RrSet]) -> Option<usize> {
+/// signed. Nothing above a trust anchor makes what is below: there all is signed, or bogus.
+fn maker(cname: &RrSet, before: &[RrSet], anchors: &Anchors) -> Option<usize> {
     let makes = |dname: &RrSet| {
-        let below = dname.rtype == RecordType::DNAME && cname.owner.is_below(&dname.owner);
+        let has_say = || anchors.top(&cname.owner).is_none_or(|top| dname.owner.is_within(&top));
+        let below = dname.rtype == RecordType::DNAME && cname.owner.is_below(&dname.owner) && has_say();
         below && synthesise(&cname.owner, dname).is_some_and(|made| made.targets().eq(cname.targets()))
     };
     let may_be = cname.rtype == RecordType::CNAME && cname.sigs.is_empty();

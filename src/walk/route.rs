@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::cache::{Delegation, NameServer};
 use crate::time::Time;
-use crate::trace::{Event, GoalId, Purpose, RouteKind, ServerAt, Source};
+use crate::trace::{Event, GoalId, Informant, Purpose, RouteKind, ServerAt, Source};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::goal::{Pending, State};
@@ -82,6 +82,12 @@ impl Routes {
     /// The deepest such zone at or above `name`, unless that is the root, which is everybody's.
     pub(super) fn own(&self, name: &Name) -> Option<&Name> {
         self.deepest(name, &[]).map(|route| &route.cut.zone).filter(|zone| !zone.is_root())
+    }
+
+    /// The server of whom something was heard, with the port that the operator has given it.
+    pub(super) fn server_at(&self, heard: &Informant) -> ServerAt {
+        let route = self.0.iter().find(|route| route.cut.zone == heard.zone);
+        ServerAt { name: heard.name.clone(), addr: heard.addr, port: route.and_then(|route| route.port(heard.addr)) }
     }
 
     /// Whether a zone is the operator's own, or below one that is; the root is everybody's.
@@ -218,5 +224,19 @@ mod tests {
         assert!(primed.yields_to(&cut("example", "example")) && !primed.yields_to(&cut("example", ".")));
         let forward = Route { kind: RouteKind::Forward, ..primed };
         assert!(!forward.yields_to(&cut("a.example", "example")));
+    }
+
+    /// Who told something bogus is named as he was asked: with the port that the operator has given him for that zone.
+    #[test]
+    fn a_server_is_named_with_its_port() {
+        let [first, second] = [1, 2].map(|last| IpAddr::from([192, 0, 2, last]));
+        let route = Route::new(RouteKind::Stub, name("corp."), &[(first, Some(5300)), (second, None)]);
+        let routes = Routes(vec![Arc::new(route)]);
+        let named = |zone: &str, addr| {
+            let heard = Informant { zone: name(zone), addr, name: None };
+            routes.server_at(&heard).to_string()
+        };
+        assert_eq!([named("corp.", first), named("corp.", second)], ["192.0.2.1:5300", "192.0.2.2"]);
+        assert_eq!(named("example.", first), "192.0.2.1", "asked there as a server of another zone");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use rootwalk::dnssec::{Cut, Fact, Judge, Known, Limits, Settings, Spent, Statement, Verdict, ZoneTrust};
+use rootwalk::dnssec::{Cut, Fact, Judge, Known, Learned, Limits, Settings, Spent, Statement, Verdict, ZoneTrust};
 use rootwalk::trace::Proof;
 use rootwalk::wire::{Name, Question, Rdatas, Record, RecordType, RrSet};
 
@@ -141,8 +141,8 @@ impl<'a> Facts<'a> {
         loop {
             let mut judge = Judge::new(settings, limits, self, now_secs, spent);
             let verdict = judge.judge(statement);
-            let (learned, notes, _) = judge.into_learned();
-            self.zones.borrow_mut().extend(learned.into_iter().map(|trust| (trust.zone.clone(), trust)));
+            let Learned { zones, notes, .. } = judge.into_learned();
+            self.zones.borrow_mut().extend(zones.into_iter().map(|trust| (trust.zone.clone(), trust)));
             match verdict {
                 Verdict::Needs(question) => self.fetch(&question),
                 verdict => return (verdict, notes),

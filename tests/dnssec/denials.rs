@@ -6,7 +6,7 @@ use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 
 use crate::edges::{Kind, PLAIN, chain, denied, name, zone};
 use crate::limits::is_secure;
-use crate::signer::{Signer, bitmap};
+use crate::signer::{Form, Signer, bitmap};
 use crate::types::{A, DS, NS, NSEC, RRSIG, SOA};
 use crate::world::NOW_UNIX_SECS;
 
@@ -121,14 +121,48 @@ fn the_reason_is_the_zones_own() {
     let (good, other) = (signer.nsec("k.z.", "z.", &[A]), Signer::new("k.z.", NOW_UNIX_SECS));
     let bare = RrSet { sigs: Rdatas::default(), ..good.clone() };
     let foreign = RrSet { sigs: other.nsec("k.z.", "k.z.", &[A]).sigs, ..bare.clone() };
-    let apex = signer.nsec("z.", "*.z.", &[NS, SOA]);
-    let verdict = |proof: RrSet| denied(&zone, name("m.z."), RecordType::A, true, &[apex.clone(), proof]);
-    let missing = verdict(bare);
+    let apex = |next: &str| signer.nsec("z.", next, &[NS, SOA]);
+    let verdict = |apex: RrSet, proof: RrSet| denied(&zone, name("m.z."), RecordType::A, true, &[apex, proof]);
+    let missing = verdict(apex("k.z."), bare);
     assert!(matches!(&missing, Verdict::Bogus(Bogus::SignatureMissing { rtype: RecordType::NSEC, .. })), "{missing:?}");
-    for less in [good, foreign] {
-        let verdict = verdict(less);
+    for (less, next) in [(good, "*.z."), (foreign, "k.z.")] {
+        let verdict = verdict(apex(next), less);
         assert!(matches!(&verdict, Verdict::Bogus(Bogus::DenialMissing { .. })), "{verdict:?}");
     }
+}
+
+/// Of several sets with which something is wrong the one is named without which nothing is shown: not one that says
+/// nothing of the question, in whatever order they come. When all of them together would not do, the proof is missing.
+#[test]
+fn the_reason_is_the_set_that_was_needed() {
+    let (signer, zone) = zone("z.");
+    let old = Form { expiration: NOW_UNIX_SECS - 86_400, ..signer.form() };
+    let bare = |set: RrSet| RrSet { sigs: Rdatas::default(), ..set };
+    let expired = |set: RrSet| signer.sign_as(bare(set), &old);
+    let apex = signer.nsec("z.", "b.z.", &[NS, SOA]);
+    let (needed, foreign) = (signer.nsec("b.z.", "d.z.", &[A]), signer.nsec("x.z.", "y.z.", &[A]));
+    let why = |proof: &[RrSet]| match denied(&zone, name("c.z."), RecordType::A, true, proof) {
+        Verdict::Bogus(why) => why,
+        other => panic!("{other:?}"),
+    };
+    for nth in 0..3 {
+        let mut proof = vec![apex.clone(), bare(foreign.clone())];
+        proof.insert(nth, expired(needed.clone()));
+        let decided = why(&proof);
+        assert!(matches!(&decided, Bogus::Expired { owner, .. } if *owner == name("b.z.")), "{nth}: {decided}");
+        proof.remove(nth);
+        let missing = why(&proof);
+        assert!(matches!(missing, Bogus::DenialMissing { .. }), "{missing}");
+    }
+    // To find the reason costs nothing of what a better proof may cost.
+    let hashed = chain(&signer, &[("z.", &[NS, SOA]), ("b.z.", &[A]), ("d.z.", &[A])], PLAIN);
+    let (question, mut spent) = (Question::new(name("f.e.c.z."), RecordType::A), Spent::default());
+    let proof: Vec<RrSet> = hashed.into_iter().map(bare).collect();
+    let soa = signer.one("z.", RecordType::SOA, &[0; 22]);
+    let statement = Statement::Denial { question: &question, no_name: true, soa: Some(&soa), proof: &proof };
+    let verdict = zone.judge(&statement, &Limits::default(), &mut spent);
+    assert!(matches!(verdict, Verdict::Bogus(Bogus::SignatureMissing { .. })), "{verdict:?}");
+    assert_eq!(spent.nsec3_hashes, 0);
 }
 
 /// What a limit has ended is not told as a proof that is missing.

@@ -9,7 +9,7 @@ use rootwalk::cache::Security;
 use rootwalk::lab::Lab;
 use rootwalk::trace::Event;
 use rootwalk::walk::stale::{Admit, StaleLimits, stale};
-use rootwalk::wire::{Name, Question, RecordType, ResponseCode};
+use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
 use super::trouble::{FORGERIES, Forgery};
 use super::world::World;
@@ -28,7 +28,7 @@ fn servers() -> Vec<(Name, BTreeSet<IpAddr>)> {
     let addresses = |server: Name| truth(&Question::new(server, RecordType::A)).1;
     let of = |zone: Name| {
         let ns = truth(&Question::new(zone.clone(), RecordType::NS)).1;
-        let names: Vec<Name> = ns.iter().flat_map(rootwalk::wire::RrSet::targets).collect();
+        let names: Vec<Name> = ns.iter().flat_map(RrSet::targets).collect();
         let addrs = names.into_iter().flat_map(addresses).flat_map(|set| set.addresses().collect::<Vec<_>>());
         (zone, addrs.collect())
     };
@@ -57,6 +57,9 @@ fn nothing_bogus_is_served() {
                 assert!(ended.outcome.secure, "world {seed}: {question} is not proved\n{}", story(&ended));
                 let told = (ended.outcome.rcode, ended.outcome.answer.iter().map(bare).collect());
                 assert_eq!(told, truth(question), "world {seed}: {question}\n{}", story(&ended));
+                // RFC 4035 §3.2.3: AD speaks for the authority section as well.
+                let invented = |set: &RrSet| set.owner.labels().next() == Some(b"!") || set.sigs.is_empty();
+                assert!(!ended.outcome.authority.iter().any(invented), "world {seed}: {question}\n{}", story(&ended));
             }
         }
     }

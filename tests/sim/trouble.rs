@@ -217,9 +217,11 @@ pub(crate) enum Forgery {
     UnsignedTargets,
     /// What stands behind an alias in the same reply is something else.
     OtherTargets,
+    /// Proofs that prove nothing stand beside what is right: one without signature, one whose signature is wrong.
+    MoreProofs,
 }
 
-pub(crate) const FORGERIES: [Forgery; 10] = [
+pub(crate) const FORGERIES: [Forgery; 11] = [
     Forgery::NoSignatures,
     Forgery::BrokenSignatures,
     Forgery::NoProofs,
@@ -230,6 +232,7 @@ pub(crate) const FORGERIES: [Forgery; 10] = [
     Forgery::Denies,
     Forgery::UnsignedTargets,
     Forgery::OtherTargets,
+    Forgery::MoreProofs,
 ];
 
 /// Makes a false reply of a right one.
@@ -269,6 +272,22 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
         Forgery::OtherTargets => {
             let targets = reply.answer.iter_mut().filter(|record| record.owner != *asked);
             targets.for_each(|record| flip(record, RecordType::A));
+        }
+        Forgery::MoreProofs => {
+            // From just before the name to the end of the zone, as far as that is known here.
+            let zone = asked.parent().unwrap_or_default();
+            let rdata = [zone.wire(), &[0, 1, 0x40]].concat();
+            let owner = zone.prepend(b"!").unwrap_or_default();
+            let nsec =
+                Record { owner, rtype: RecordType::NSEC, class: DNSClass::IN, ttl_secs: 300, rdata: rdata.into() };
+            let sigs = reply.answer.iter().chain(&reply.authority).find(|record| record.rtype == RecordType::RRSIG);
+            let false_sig = sigs.map(|sig| {
+                let rdata = [&47_u16.to_be_bytes()[..], &sig.rdata[2..]].concat();
+                Record { owner: asked.clone(), rdata: rdata.into(), ..sig.clone() }
+            });
+            reply.authority.push(Record { owner: asked.clone(), ..nsec.clone() });
+            reply.authority.extend(false_sig);
+            reply.authority.push(nsec);
         }
         Forgery::Denies => {
             reply.answer.clear();

@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rootwalk::cache::{Rank, Security};
-use rootwalk::dnssec::{NegativeAnchor, NegativeAnchors};
+use rootwalk::dnssec::{Anchors, NegativeAnchor, NegativeAnchors};
 use rootwalk::lab::Lab;
 use rootwalk::time::Time;
 use rootwalk::trace::{Event, Source};
@@ -37,6 +37,23 @@ fn a_negative_trust_anchor_ends() {
     world.resolver.settings.proofs.negative = anchor(NOW_UNIX_SECS);
     let after = world.resolve(&question);
     assert_eq!(after.outcome.rcode, ResponseCode::ServFail, "{}", story(&after));
+}
+
+/// RFC 7646 §2: below a negative trust anchor nothing is validated, whoever signs there: it may stand at a name that is
+/// no zone, and what is signed by the zone above that is let through as well. What lies beside it is validated.
+#[test]
+fn a_negative_trust_anchor_stands_at_any_name() {
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    for (asked, qtype) in [("www.bogus.lab.", RecordType::A), ("www.bogus.lab.", RecordType::MX)] {
+        let mut world = World::new(&LAB, 1, 0.0, 0.0);
+        let anchor = NegativeAnchor { zone: name(asked), until_secs: NOW_UNIX_SECS + 60 };
+        world.resolver.settings.proofs.negative = NegativeAnchors::new([anchor], 0, NOW_UNIX_SECS);
+        let under = world.resolve(&Question::new(name(asked), qtype));
+        assert_eq!(under.outcome.rcode, ResponseCode::NoError, "{}", story(&under));
+        assert!(!under.outcome.secure, "{}", story(&under));
+        let beside = world.resolve(&Question::new(name("bogus.lab."), RecordType::NS));
+        assert!(beside.outcome.secure, "{}", story(&beside));
+    }
 }
 
 /// The queries and the verifications that `names` random names below `zone` cost, after the first.
@@ -202,6 +219,33 @@ fn what_a_dname_has_made_is_as_sure_as_the_dname() {
     for qtype in [RecordType::A, RecordType::CNAME] {
         let again = world.resolve(&Question::new(name("y.a."), qtype));
         assert!(!again.outcome.secure && !again.outcome.answer.is_empty(), "{}", story(&again));
+    }
+}
+
+/// Below a trust anchor everything is signed or bogus: no DNAME above it, signed or not, makes an alias there, whether
+/// it comes from the servers or out of the cache.
+#[test]
+fn no_dname_leads_out_of_an_island_of_security() {
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    for signed in [false, true] {
+        let lab = there_and_back(signed);
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        let mut ask = |asked: &str, anchored: bool| {
+            if anchored {
+                let island = "i.a. DNSKEY 257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=";
+                world.resolver.settings.proofs.anchors.extend([island.parse::<Anchors>().expect("an anchor")]);
+            }
+            let ended = world.resolve(&Question::new(name(asked), RecordType::CNAME));
+            (ended.outcome.rcode, ended.outcome.secure, story(&ended))
+        };
+        let (rcode, secure, story) = ask("x.i.a.", false);
+        assert!(rcode == ResponseCode::NoError && secure == signed, "{story}");
+        for asked in ["y.i.a.", "z.i.a."] {
+            let (rcode, _, story) = ask(asked, true);
+            assert_eq!(rcode, ResponseCode::ServFail, "{story}");
+        }
+        let (rcode, secure, story) = ask("x.j.a.", true);
+        assert!(rcode == ResponseCode::NoError && secure == signed, "{story}");
     }
 }
 
