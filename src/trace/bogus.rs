@@ -155,8 +155,8 @@ pub enum Bogus {
 }
 
 impl Bogus {
-    /// The owner and the type of the set that is not proved, or of what is not proved to be absent; `None` where it is a
-    /// zone that is at fault, or a limit.
+    /// The owner and the type of the set that is not proved, or of what is not proved to be absent; `None` where it is
+    /// a zone that is at fault, or a limit.
     #[must_use]
     pub fn set(&self) -> Option<(&Name, RecordType)> {
         match self {

@@ -180,7 +180,7 @@ impl Walk {
             _ if goal.above.is_some() => {}
             Failure::OutOfBudget { .. } if !client => {}
             _ => {
-                // Whoever comes back to the network does not want to wait for minutes, and no server is spared anything.
+                // Who comes back to the network does not want to wait for minutes; no server is spared anything.
                 if failure.is_near() {
                     turn.around.cache.forget_failure(&goal.question);
                 }
