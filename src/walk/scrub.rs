@@ -104,14 +104,14 @@ pub fn reply(
     may_follow: &dyn Fn(&Name) -> bool,
 ) -> (Clean, Vec<Dropped>) {
     let mut dropped = damaged(&reply.damage);
-    let any_sig = asked.qtype == RecordType::RRSIG;
-    let mut answer = sets(zone, reply.answer, any_sig, limits, &mut dropped);
+    let plain_sigs = (asked.qtype == RecordType::RRSIG).then_some(&asked.name);
+    let mut answer = sets(zone, reply.answer, plain_sigs, limits, &mut dropped);
     let above = |rtype| {
         let above = reply.authority.iter().find(|record| record.rtype == rtype && zone.is_below(&record.owner));
         above.map(|record| record.owner.clone())
     };
     let (upward, above) = (above(RecordType::NS), above(RecordType::SOA));
-    let authority = sets(zone, reply.authority, false, limits, &mut dropped);
+    let authority = sets(zone, reply.authority, None, limits, &mut dropped);
     let (mut chain, end, chain_end) = follow(asked, &mut answer, &mut dropped, may_follow);
     let own = end == asked.name || asked.qtype != RecordType::CNAME && may_follow(&end);
     let found = match asked.qtype {
@@ -255,10 +255,17 @@ fn follow(
     // RFC 6672 §2.4: below a DNAME there is only the CNAME that is made from it.
     let is_made = |set: &RrSet| set.rtype == RecordType::DNAME && name.is_below(&set.owner);
     let redirected = asked.qtype == RecordType::ANY && answer.iter().any(is_made);
+    let dname = if asked.qtype == RecordType::CNAME { take_dname(answer, &name) } else { None };
+    if let Some(dname) = dname {
+        // Asked for by its own name, the CNAME that is made from a DNAME is the answer, whatever the server has made.
+        let made = synthesise(&name, &dname);
+        let end = if made.is_some() { ChainEnd::Open } else { ChainEnd::TooLong };
+        take(answer, &name, RecordType::CNAME);
+        answer.extend(made);
+        return (vec![dname], name, end);
+    }
     if !redirected && answer.iter().any(|set| answers(set, &name, asked)) {
-        // Asked for by its own name, a CNAME that was made from a DNAME is still proved by that one alone.
-        let dname = if asked.qtype == RecordType::CNAME { take_dname(answer, &name) } else { None };
-        return (dname.into_iter().collect(), name, ChainEnd::Open);
+        return (Vec::new(), name, ChainEnd::Open);
     }
     let (mut chain, mut passed) = (Vec::new(), Vec::new());
     while passed.len() < MAX_LINKS {
@@ -365,12 +372,12 @@ struct Group {
     sigs: SmallVec<[Octets; 2]>,
 }
 
-/// The sets of one section that keep the limits. Records outside `zone` or class IN are dropped. With `plain_sigs`
-/// RRSIG records form a set of their own.
+/// The sets of one section that keep the limits. Records outside `zone` or class IN are dropped. Where RRSIG records
+/// were asked for, of the name `plain_sigs`, they form a set of their own, but for those over a DNAME on the way.
 fn sets(
     zone: &Name,
     records: Vec<Record>,
-    plain_sigs: bool,
+    plain_sigs: Option<&Name>,
     limits: &SetLimits,
     dropped: &mut Vec<Dropped>,
 ) -> Vec<RrSet> {
@@ -405,7 +412,7 @@ fn sets(
 fn group(
     zone: &Name,
     records: Vec<Record>,
-    plain_sigs: bool,
+    plain_sigs: Option<&Name>,
     limits: &SetLimits,
     dropped: &mut Vec<Dropped>,
 ) -> Vec<(RecordType, Group)> {
@@ -425,7 +432,8 @@ fn group(
             dropped.push(Dropped { owner: record.owner, rtype: record.rtype, why });
             continue;
         }
-        let covers = record.covers().filter(|_| !plain_sigs);
+        let on_the_way = |name: &Name| record.covers() == Some(RecordType::DNAME) && record.owner != *name;
+        let covers = record.covers().filter(|_| plain_sigs.is_none_or(on_the_way));
         let rtype = covers.unwrap_or(record.rtype);
         let same = |(other, group): &(RecordType, Group)| *other == rtype && group.owner == record.owner;
         let known = order[..order.len().min(UNINDEXED)].iter().position(same);

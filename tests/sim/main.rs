@@ -30,7 +30,7 @@ use rand::{RngExt, SeedableRng};
 use rootwalk::cache::Shown;
 use rootwalk::lab::{Lab, Needs};
 use rootwalk::trace::Event;
-use rootwalk::wire::{Question, RecordType, ResponseCode, RrSet};
+use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
 use oddity::{ODDITIES, Oddity};
 use resolver::{Ended, NOW_UNIX_SECS};
@@ -221,6 +221,45 @@ fn loss_alone_loses_no_answer() {
     }
     println!("{asked} questions at 30 % loss, {lost} without an answer");
     assert!(lost * 1000 <= asked, "{lost} of {asked} lost at 30 % loss");
+}
+
+/// In whatever order names and types are asked for: what is known by then finds the same as a walk from nothing.
+#[test]
+fn what_is_known_changes_no_answer() {
+    const TYPES: [u16; 18] = [1, 2, 5, 6, 12, 15, 16, 25, 28, 33, 39, 43, 46, 47, 48, 51, 65, 255];
+    let healthy = LAB.healthy().iter().map(|sample| sample.ask.name.clone());
+    let around = |name: Name| {
+        let below = ["a", "*", "www"].map(|label| name.prepend(label.as_bytes()).expect("short enough"));
+        name.parent().into_iter().chain(below).chain([name.clone()])
+    };
+    let names: Vec<Name> = healthy.flat_map(around).collect();
+    let questions = each(&worlds(60), |seed| {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let new = |seed: u64| {
+            let mut world = World::new(&LAB, seed, 0.0, 0.0);
+            world.resolver.settings.proofs.aggressive = seed & 1 == 0;
+            if seed & 2 == 0 {
+                world.resolver.settings.proofs.anchors = rootwalk::dnssec::Settings::default().anchors;
+            }
+            world
+        };
+        let told = |ended: &Ended| {
+            let sets: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
+            (ended.outcome.rcode, sets, ended.outcome.secure)
+        };
+        // A few names, so that they meet again and again.
+        let few: Vec<Name> = (0..8).map(|_| names[rng.random_range(0..names.len())].clone()).collect();
+        let mut warm = new(seed);
+        for nth in 0..60 {
+            let name = few[rng.random_range(0..few.len())].clone();
+            let question = Question::new(name, TYPES[rng.random_range(0..TYPES.len())].into());
+            let (known, cold) = (warm.resolve(&question), new(seed).resolve(&question));
+            let stories = || format!("{nth}: {question}\n{}\n--\n{}", story(&known), story(&cold));
+            assert_eq!(told(&known), told(&cold), "{}", stories());
+        }
+        60
+    });
+    println!("{} questions", questions.iter().sum::<usize>());
 }
 
 /// All servers are odd in one way, below the root: the answer is there, and is found, whichever way it is.
