@@ -204,6 +204,8 @@ impl Spans for SpansAt<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::wire::RecordType;
 
@@ -262,6 +264,96 @@ mod tests {
         assert_eq!(store.len(), 2);
     }
 
+    /// What is kept, as a list: nothing is looked up there but by looking at all of it.
+    #[derive(Default)]
+    struct Model(Vec<(Name, Place, u8, u64)>);
+
+    impl Model {
+        fn put(&mut self, zone: &Name, place: &Place, data: u8, (ttl_secs, now): (u32, u64)) {
+            if ttl_secs == 0 {
+                return;
+            }
+            let is_old = |other: &Place| match (other, place) {
+                (Place::Nsec3(one, _), Place::Nsec3(two, _)) if one != two => true,
+                _ => other == place,
+            };
+            self.0.retain(|(of, other, ..)| of != zone || !is_old(other));
+            self.0.push((zone.clone(), place.clone(), data, now + u64::from(ttl_secs)));
+        }
+
+        /// What is about `place`, or about the last place before it of its kind; what is over goes when it is seen.
+        fn look(&mut self, zone: &Name, place: &Place, before: bool, now: u64) -> Option<(u8, u32)> {
+            let alike = |other: &Place| match (other, place) {
+                (Place::Nsec3(one, _), Place::Nsec3(two, _)) => one == two,
+                _ => std::mem::discriminant(other) == std::mem::discriminant(place),
+            };
+            let fitting = || self.0.iter().filter(|(of, other, ..)| of == zone && alike(other));
+            let upto = fitting().filter(|(_, other, ..)| if before { other <= place } else { other == place });
+            let around =
+                || fitting().filter(|_| before && matches!(place, Place::Nsec3(..))).max_by_key(|known| &known.1);
+            let (of, other, data, until) = upto.max_by_key(|known| &known.1).or_else(around)?.clone();
+            if until <= now {
+                self.0.retain(|known| (&known.0, &known.1) != (&of, &other));
+                return None;
+            }
+            Some((data, u32::try_from(until - now).expect("seconds")))
+        }
+    }
+
+    proptest! {
+        /// Whatever is put and looked for in whatever order, the store says what the list of all of it says; and when
+        /// everything is over and was seen, nothing is left in the sums.
+        #[test]
+        fn the_store_is_a_list_that_is_quick(
+            steps in proptest::collection::vec((0..3_u8, 0..2_usize, 0..4_u8, 0..6_u8, any::<bool>(), 0..50_u32), 1..80),
+        ) {
+            let (store, mut model, mut now) = (SpanStore::new(1 << 20), Model::default(), 1);
+            let zones = [name("example."), name("EXAMPLE.net.")];
+            let place = |kind: u8, at: u8, upper: bool| {
+                let owner = name(&format!("{}.{}", if upper { "X" } else { "x" }, ["a.", "b.a.", "c.", "d.c.", "*.", "e."][usize::from(at)]));
+                match kind {
+                    0 => Place::Nsec(owner),
+                    1 => Place::Wildcard(owner, u16::from(at % 2)),
+                    2 => Place::Soa,
+                    _ => {
+                        let chained = Chained { iterations: u16::from(at % 2), salt: vec![7; usize::from(upper)].into() };
+                        Place::Nsec3(chained, [at; 20])
+                    }
+                }
+            };
+            for (step, zone, kind, at, upper, secs) in steps {
+                let (zone, place) = (&zones[zone], place(kind, at, upper));
+                let asked = if upper { zone.to_lower() } else { zone.clone() };
+                let time = Time::from_secs(now);
+                match step {
+                    0 => {
+                        let data = u8::try_from(secs).expect("small");
+                        let set = RrSet::new(name("a."), RecordType::NSEC, secs, [&[data][..]]);
+                        store.put(Span { zone: asked, place: place.clone(), set }, time);
+                        model.put(zone, &place, data, (secs, now));
+                    }
+                    1 => now += u64::from(secs / 4),
+                    _ => {
+                        let before = secs % 2 == 1;
+                        let found = match before {
+                            true => store.at(time).at_or_before(&asked, &place),
+                            false => store.at(time).at(&asked, &place),
+                        };
+                        let found = found.map(|set| (set.rdatas.iter().next().expect("data")[0], set.ttl_secs));
+                        prop_assert_eq!(found, model.look(zone, &place, before, now), "{:?}", place);
+                    }
+                }
+                prop_assert_eq!(store.len(), model.0.len());
+                prop_assert!(store.bytes() >= store.len() * PER_SPAN);
+            }
+            for (zone, place, ..) in model.0 {
+                let _ = store.at(Time::from_secs(now + 100)).at(&zone, &place);
+            }
+            let shelf = store.shelf.lock();
+            prop_assert_eq!((shelf.bytes, shelf.order.len(), shelf.zones.len()), (0, 0, 0));
+        }
+    }
+
     #[test]
     fn the_budget_holds_and_what_was_used_stays() {
         let store = SpanStore::new(20 * PER_SPAN);
@@ -272,5 +364,18 @@ mod tests {
             assert!(store.bytes() <= 20 * PER_SPAN);
         }
         assert!((10..=20).contains(&store.len()), "{}", store.len());
+    }
+
+    /// Long data and long names count as what they take.
+    #[test]
+    fn what_is_long_costs_more() {
+        let cost = |owner: &str, octets: usize| {
+            let store = SpanStore::new(1 << 20);
+            let set = RrSet::new(name(owner), RecordType::NSEC, 60, [&vec![7; octets][..]]);
+            store.put(Span { set, ..nsec("a.example.") }, Time::from_secs(1));
+            store.bytes()
+        };
+        let long = format!("{0}.{0}.{0}.", "a".repeat(60));
+        assert!(cost("a.", 900) >= cost("a.", 0) + 900 && cost(&long, 0) >= cost("a.", 0) + 180);
     }
 }

@@ -134,7 +134,7 @@ mod tests {
     use super::super::limits::SetLimits;
     use super::super::scrub;
     use super::*;
-    use crate::wire::{DNSClass, Flags, Name, Record, Reply};
+    use crate::wire::{DNSClass, Edns, Flags, Name, Record, Reply};
 
     /// A reply with these flags, an NS record in the authority section or none.
     fn heard(zone: &str, aa: bool, ra: bool, ns: Option<&str>) -> (Question, Clean) {
@@ -181,6 +181,224 @@ mod tests {
         for ns in ["example", "."] {
             let (asked, clean) = heard(".", false, false, Some(ns));
             assert_eq!(forwarder(&asked, &clean), Verdict::Wrong(Wrong::NotRecursive), "{ns}");
+        }
+    }
+
+    /// What a server of `example.` may say about `www.b.example.`, in all ways in which the parts of a reply go
+    /// together, each with what was asked.
+    fn all_replies() -> Vec<(Question, Clean)> {
+        let name = |text: &str| text.parse::<Name>().expect("a name");
+        let (zone, www, cut) = (name("example."), name("www.b.example."), name("b.example."));
+        let record = |owner: &Name, rtype, rdata: &[u8]| {
+            let rdata = rdata.to_vec().into();
+            Record { owner: owner.clone(), rtype, class: DNSClass::IN, ttl_secs: 60, rdata }
+        };
+        let pointer = |owner: &Name, rtype, to: &str| record(owner, rtype, name(to).wire());
+        let soa = |owner: &Name| record(owner, RecordType::SOA, &[0; 22]);
+        let long = format!("{0}.{0}.{0}.{0}.", "a".repeat(60));
+        let mut all = Vec::new();
+        for (qtype, own) in [(RecordType::A, &www), (RecordType::DS, &cut), (RecordType::ANY, &www)] {
+            let asked = Question::new(own.clone(), qtype);
+            let found = record(own, if qtype == RecordType::ANY { RecordType::A } else { qtype }, &[1, 2, 3, 4]);
+            let alias = pointer(own, RecordType::CNAME, "other.");
+            let answers = [
+                vec![],
+                vec![found.clone()],
+                vec![alias],
+                vec![pointer(own, RecordType::CNAME, "c.example."), record(&name("c.example."), qtype, &[1, 2, 3, 4])],
+                vec![pointer(own, RecordType::CNAME, &own.to_string())],
+                vec![pointer(&zone, RecordType::DNAME, &long)],
+                // More than a set may have.
+                (0..3).map(|nth| record(own, qtype, &[1, 2, 3, nth])).collect(),
+                vec![found, record(own, RecordType::MX, &[0, 1, 0])],
+            ];
+            let authorities = ["", "S", "s", "z", "c", "u", "x", "cS", "us", "zS", "uS"].map(|parts| {
+                let part = |part| match part {
+                    'S' => soa(&zone),
+                    's' => soa(&Name::root()),
+                    'z' => pointer(&zone, RecordType::NS, "ns."),
+                    'c' => pointer(&cut, RecordType::NS, "ns."),
+                    'u' => pointer(&Name::root(), RecordType::NS, "ns."),
+                    _ => pointer(&name("x.example."), RecordType::NS, "ns."),
+                };
+                parts.chars().map(part).collect::<Vec<_>>()
+            });
+            let codes = [
+                ResponseCode::NoError,
+                ResponseCode::NXDomain,
+                ResponseCode::YXDomain,
+                ResponseCode::FormErr,
+                ResponseCode::NotImp,
+                ResponseCode::BADVERS,
+                ResponseCode::BADCOOKIE,
+                ResponseCode::ServFail,
+                ResponseCode::Refused,
+            ];
+            for (bits, rcode) in (0..32_u8).flat_map(|bits| codes.map(|rcode| (bits, rcode))) {
+                let is = |bit: u8| bits >> bit & 1 == 1;
+                for (answer, authority) in answers.iter().flat_map(|one| authorities.iter().map(move |two| (one, two)))
+                {
+                    let reply = Reply {
+                        id: 0,
+                        flags: Flags::default().with_qr(true).with_aa(is(0)).with_ra(is(1)).with_tc(is(2)),
+                        rcode,
+                        question: Some(asked.clone()),
+                        answer: answer.clone(),
+                        authority: authority.clone(),
+                        additional: Vec::new(),
+                        edns: is(3).then(|| Edns::new(1232, true)),
+                        damage: Vec::new(),
+                    };
+                    let limits = SetLimits { records: 2, ..SetLimits::default() };
+                    let mut clean = scrub::reply(&zone, &asked, reply, &limits, &|name| name.is_within(&zone)).0;
+                    clean.cookie_refused = is(4);
+                    all.push((asked.clone(), clean));
+                }
+            }
+        }
+        all
+    }
+
+    /// Whatever the parts of a reply say together, it says nothing that none of them does.
+    #[test]
+    fn a_verdict_follows_from_the_parts() {
+        let mut seen = std::collections::BTreeMap::<String, u32>::new();
+        for (asked, clean) in all_replies() {
+            let verdict = reply(&asked, &clean);
+            let told = || format!("{asked}: {clean:#?}");
+            let (is_data, is_alias) = (clean.answer.is_some(), !clean.chain.is_empty());
+            let says = matches!(clean.rcode, ResponseCode::NoError | ResponseCode::NXDomain);
+            let trusted = clean.aa || !clean.ra;
+            let kind = format!("{verdict:?}");
+            *seen.entry(kind.split([' ', '(', '{']).take(2).collect()).or_default() += 1;
+            // RFC 2181 §9: of a truncated reply nobody knows what is missing.
+            assert_eq!(verdict == Verdict::Truncated, clean.tc, "{}", told());
+            let Some(is_end) = (!clean.tc).then_some(clean.chain_end) else { continue };
+            match &verdict {
+                // RFC 6672 §2.2: by the code or by the DNAME.
+                Verdict::TooLong => assert_eq!(is_end, ChainEnd::TooLong, "{}", told()),
+                Verdict::AliasLoop { .. } => assert!(says && is_end == ChainEnd::Loop, "{}", told()),
+                Verdict::Answer { records } => {
+                    assert!(says && is_data && (trusted || clean.referral.is_some()), "{}", told());
+                    let before: usize = clean.chain.iter().map(|set| set.rdatas.len()).sum();
+                    let own = clean.answer.as_ref().map_or(0, |set| set.rdatas.len());
+                    assert_eq!(*records, own + if asked.qtype == RecordType::ANY { before } else { 0 }, "{}", told());
+                }
+                // RFC 6604 §3: of the end of the aliases the code says nothing.
+                Verdict::Alias { .. } => assert!(says && is_alias && !is_data, "{}", told()),
+                // RFC 2308 §2.1: the code says it, and somebody with authority, or who at least has the zone.
+                Verdict::NxDomain => {
+                    let denies = clean.rcode == ResponseCode::NXDomain && !is_data && !is_alias;
+                    assert!(denies && (clean.aa || clean.soa.is_some() && !clean.ra), "{}", told());
+                    assert!(
+                        clean.above.is_none() || clean.soa.is_some(),
+                        "who has the zone above cannot say: {}",
+                        told()
+                    );
+                }
+                Verdict::NoData => {
+                    assert!(says && !is_data && !is_alias && !clean.spoilt && trusted, "{}", told());
+                    assert!(clean.rcode == ResponseCode::NoError && clean.soa.is_some(), "{}", told());
+                }
+                Verdict::Referral { zone, .. } => {
+                    let is_to = clean.referral.as_ref().is_some_and(|to| to.ns.owner == *zone);
+                    assert!(says && is_to && !is_data && !is_alias && clean.soa.is_none(), "{}", told());
+                    assert!(asked.qtype != RecordType::DS || *zone != asked.name, "RFC 4035 §3.1.4.1: {}", told());
+                }
+                Verdict::Wrong(why) => is_wrong(why, &asked, &clean),
+                Verdict::Truncated => {}
+                Verdict::Deeper => panic!("nobody was asked for less than the whole name"),
+            }
+        }
+        assert_eq!(seen.len(), 17, "{seen:?}");
+    }
+
+    /// What is refused has the fault that it is refused for; what has none is not refused.
+    fn is_wrong(why: &Wrong, asked: &Question, clean: &Clean) {
+        let told = || format!("{why:?}: {asked}: {clean:#?}");
+        let says = matches!(clean.rcode, ResponseCode::NoError | ResponseCode::NXDomain);
+        let useful = clean.answer.is_some() || !clean.chain.is_empty();
+        let complains = scrub::complains(clean.rcode);
+        match why {
+            Wrong::NoEdns => assert!(complains && clean.rcode != ResponseCode::BADVERS && !clean.edns, "{}", told()),
+            Wrong::NoCookies => assert!(complains && clean.cookie_refused, "{}", told()),
+            Wrong::BadCookie => assert_eq!(clean.rcode, ResponseCode::BADCOOKIE, "{}", told()),
+            Wrong::Rcode { .. } => {
+                assert!(!says && clean.rcode != ResponseCode::BADCOOKIE, "{}", told());
+                assert!(!complains || !clean.cookie_refused, "{}", told());
+                assert!(!complains || clean.edns || clean.rcode == ResponseCode::BADVERS, "{}", told());
+            }
+            Wrong::Recursive => assert!(says && clean.ra && !clean.aa, "{}", told()),
+            Wrong::Unusable => assert!(says && clean.spoilt && !useful, "{}", told()),
+            Wrong::OtherZone { .. } => assert!(says && !useful && clean.above.is_some() && clean.soa.is_none()),
+            Wrong::UpwardReferral { .. } => {
+                assert!(says && !useful && clean.soa.is_none() && clean.sideways.is_some(), "{}", told());
+                assert!(!clean.aa || clean.upward.is_some(), "RFC 2308 §2.2: it may be NODATA: {}", told());
+            }
+            Wrong::Bare => {
+                let is_ds = asked.qtype == RecordType::DS && clean.referral.is_some();
+                assert!(says && !useful && (clean.soa.is_none() || is_ds), "{}", told());
+                assert!(clean.aa || clean.rcode == ResponseCode::NXDomain || is_ds, "{}", told());
+                assert!(
+                    !clean.aa || clean.rcode == ResponseCode::NoError || is_ds,
+                    "an NXDOMAIN needs no SOA: {}",
+                    told()
+                );
+            }
+            Wrong::Empty => {
+                assert!(clean.rcode == ResponseCode::NoError && !useful, "{}", told());
+                assert!(!clean.aa && clean.soa.is_none() && clean.sideways.is_none(), "{}", told());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A reply with a fault is good for what it would mean without: its data, its aliases, what its code denies; from a
+    /// resolver's cache a type is denied only by its SOA. And a part of a name is no zone cut if that is all it says.
+    #[test]
+    fn a_faulty_reply_is_good_for_what_it_says() {
+        for (asked, clean) in all_replies() {
+            let verdict = reply(&asked, &clean);
+            let no_name = clean.rcode == ResponseCode::NXDomain;
+            let is_bare = verdict == Verdict::Wrong(Wrong::Bare);
+            let no_cut = matches!(verdict, Verdict::Answer { .. } | Verdict::NoData) || is_bare && !no_name;
+            assert_eq!(shows_no_cut(&verdict, &clean), no_cut, "{verdict:?}: {clean:#?}");
+            let Verdict::Wrong(wrong) = verdict else { continue };
+            let denied = if no_name { Verdict::NxDomain } else { Verdict::NoData };
+            let good_for = match (&wrong, &clean.answer) {
+                (Wrong::Bare | Wrong::OtherZone { .. }, _) => Some(denied),
+                (Wrong::Recursive, Some(answer)) => Some(Verdict::Answer { records: answer.rdatas.len() }),
+                (Wrong::Recursive, None) if !clean.chain.is_empty() => {
+                    Some(Verdict::Alias { target: clean.end.clone() })
+                }
+                (Wrong::Recursive, None) => (no_name || clean.soa.is_some()).then_some(denied),
+                _ => None,
+            };
+            assert_eq!(last_resort(&wrong, &clean), good_for, "{wrong:?}: {clean:#?}");
+        }
+    }
+
+    /// Who was asked to look up is believed as long as he does: what he says without authority or SOA counts, where he
+    /// sends us does not.
+    #[test]
+    fn a_forwarder_is_believed_as_long_as_he_looks_up() {
+        for (asked, clean) in all_replies() {
+            let verdict = forwarder(&asked, &clean);
+            let told = || format!("{verdict:?}: {asked}: {clean:#?}");
+            let useful = clean.answer.is_some() || !clean.chain.is_empty() || clean.soa.is_some();
+            let elsewhere = clean.referral.is_some() || clean.sideways.is_some();
+            let refers = clean.upward.is_some() || elsewhere && !clean.ra;
+            let sends = !clean.tc && !useful && refers;
+            assert_eq!(verdict == Verdict::Wrong(Wrong::NotRecursive), sends, "{}", told());
+            assert_eq!(verdict == Verdict::Truncated, clean.tc, "{}", told());
+            assert!(!matches!(verdict, Verdict::Referral { .. }), "{}", told());
+            let says = matches!(clean.rcode, ResponseCode::NoError | ResponseCode::NXDomain);
+            if says && !sends && !clean.spoilt {
+                assert!(!matches!(verdict, Verdict::Wrong(_)), "{}", told());
+            }
+            if verdict == Verdict::NoData {
+                assert!(clean.rcode == ResponseCode::NoError && clean.answer.is_none() && clean.chain.is_empty());
+            }
         }
     }
 }
