@@ -29,6 +29,8 @@ const MAX_LAME: usize = 16;
 const EDNS_REFUSALS: u8 = 3;
 /// Failures in a row, whoever was asked, from which on an IP version is taken for dead.
 const FAMILY_DEAD_AFTER: u32 = 4;
+/// The same, from which on it is this machine that is taken to be cut off: more than the tries of two dead servers.
+const CUT_OFF_AFTER: u32 = 8;
 
 /// What was remembered about one address at the time of asking.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +83,8 @@ impl ServerState {
 pub struct Servers {
     /// Exchanges in a row that failed, over IPv4 and over IPv6.
     failures: [AtomicU32; 2],
+    /// The same over either.
+    silences: AtomicU32,
     /// The round trips of first replies.
     first: FirstReplies,
     shards: Box<[Mutex<LruCache<Key, Record, BuildKeyed>>]>,
@@ -108,6 +112,7 @@ impl Servers {
         let hasher = SipHasher13::new_with_keys(key.0, key.1);
         Self {
             failures: Default::default(),
+            silences: AtomicU32::new(0),
             first: FirstReplies::default(),
             shards: (0..SHARDS).map(shard).collect(),
             cookie_key: (hasher.hash(b"cookies, one"), hasher.hash(b"cookies, two")),
@@ -128,6 +133,7 @@ impl Servers {
     /// It answered.
     pub fn heard(&self, addr: IpAddr, Shown { rtt, over_udp, edns }: Shown, now: Time) {
         self.failures[usize::from(addr.is_ipv6())].store(0, Ordering::Relaxed);
+        self.silences.store(0, Ordering::Relaxed);
         let known = self.update(addr, |record| {
             let pace = record.pace(now);
             record.pace = Some(pace.heard(rtt, now));
@@ -150,6 +156,7 @@ impl Servers {
     /// link would look like many failures in a row.
     pub fn silent(&self, addr: IpAddr, sent: Time, now: Time) {
         self.failures[usize::from(addr.is_ipv6())].fetch_add(1, Ordering::Relaxed);
+        self.silences.fetch_add(1, Ordering::Relaxed);
         self.update(addr, |record| record.pace = Some(record.pace(now).silent(sent, now)));
     }
 
@@ -159,6 +166,13 @@ impl Servers {
     pub fn family_is_dead(&self, addr: IpAddr) -> bool {
         let failures = |v6: bool| self.failures[usize::from(v6)].load(Ordering::Relaxed);
         failures(addr.is_ipv6()) >= FAMILY_DEAD_AFTER && failures(addr.is_ipv4()) < FAMILY_DEAD_AFTER
+    }
+
+    /// Whether nothing has come from anybody for a while: then it is nearer that this machine is not connected than
+    /// that servers are at fault.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.silences.load(Ordering::Relaxed) >= CUT_OFF_AFTER
     }
 
     /// It refused EDNS, and answered the same question without. That is believed when it happens several times in a
@@ -474,26 +488,5 @@ mod tests {
                 prop_assert!((ms(50)..=ms(2000)).contains(&patience), "{patience:?}");
             }
         }
-    }
-
-    #[test]
-    fn a_dead_ip_version_is_noticed_and_forgiven() {
-        let servers = Servers::new((1, 2));
-        let v4 = |last: u8| IpAddr::from([192, 0, 2, last]);
-        let v6 = |last: u8| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()]);
-        for last in 0..4 {
-            assert!(!servers.family_is_dead(v6(9)), "after {last} failures");
-            servers.silent(v6(last), Time::ZERO, Time::ZERO);
-            servers.heard(v4(1), after(Duration::from_millis(9)), Time::ZERO);
-        }
-        assert!(servers.family_is_dead(v6(9)) && !servers.family_is_dead(v4(9)));
-        servers.heard(v6(1), after(Duration::from_millis(9)), Time::ZERO);
-        assert!(!servers.family_is_dead(v6(9)));
-        (0..9).for_each(|last| servers.silent(v4(last), Time::ZERO, Time::ZERO));
-        (0..9).for_each(|last| servers.silent(v6(last), Time::ZERO, Time::ZERO));
-        assert!(
-            !servers.family_is_dead(v6(9)) && !servers.family_is_dead(v4(9)),
-            "no network at all is no family's fault"
-        );
     }
 }

@@ -1,6 +1,7 @@
 //! The cache against the RFCs, and against naive models.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -295,6 +296,28 @@ fn some_op() -> impl Strategy<Value = Op> {
         some_name().prop_map(Op::Get),
         (0_u64..20).prop_map(Op::Wait),
     ]
+}
+
+#[test]
+fn a_dead_ip_version_is_noticed_and_forgiven() {
+    let servers = Servers::new((1, 2));
+    let after = |rtt| Shown { rtt, over_udp: true, edns: false };
+    let v4 = |last: u8| IpAddr::from([192, 0, 2, last]);
+    let v6 = |last: u8| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()]);
+    for last in 0..4 {
+        assert!(!servers.family_is_dead(v6(9)), "after {last} failures");
+        servers.silent(v6(last), Time::ZERO, Time::ZERO);
+        servers.heard(v4(1), after(Duration::from_millis(9)), Time::ZERO);
+    }
+    assert!(servers.family_is_dead(v6(9)) && !servers.family_is_dead(v4(9)));
+    servers.heard(v6(1), after(Duration::from_millis(9)), Time::ZERO);
+    assert!(!servers.family_is_dead(v6(9)));
+    (0..9).for_each(|last| servers.silent(v4(last), Time::ZERO, Time::ZERO));
+    (0..9).for_each(|last| servers.silent(v6(last), Time::ZERO, Time::ZERO));
+    assert!(!servers.family_is_dead(v6(9)) && !servers.family_is_dead(v4(9)), "no network at all is no family's fault");
+    assert!(servers.is_cut_off());
+    servers.heard(v4(1), after(Duration::from_millis(9)), Time::ZERO);
+    assert!(!servers.is_cut_off());
 }
 
 proptest! {

@@ -181,7 +181,7 @@ impl Walk {
             Failure::OutOfBudget { .. } if !client => {}
             _ => {
                 // Who comes back to the network does not want to wait for minutes; no server is spared anything.
-                if failure.is_near() {
+                if turn.around.servers.is_cut_off() {
                     turn.around.cache.forget_failure(&goal.question);
                 }
                 turn.around.cache.put_failure(&goal.question, ResponseCode::ServFail, failure.edes(), turn.now);

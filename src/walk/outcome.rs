@@ -130,24 +130,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether it is nearer that this machine is not connected than that anybody's servers are at fault: those of the
-    /// root are never all down.
-    #[must_use]
-    pub fn is_near(&self) -> bool {
-        match self {
-            Self::Servers { zone, problems } => {
-                let is_away = |server: &ServerAt, how: Unreachable| {
-                    let is_here = matches!(how, Unreachable::NoRoute | Unreachable::Local);
-                    is_here || zone.is_root() && server.port.is_none()
-                };
-                let is_near = |(server, wrong): &(ServerAt, Wrong)| matches!(wrong, Wrong::Unreachable { how, .. } if is_away(server, *how));
-                problems.iter().all(is_near)
-            }
-            Self::OutOfBudget { silent, heard, .. } => !heard && !silent.is_empty(),
-            _ => false,
-        }
-    }
-
     /// The extended errors: one `match`, so that every failure has its code.
     #[must_use]
     pub fn edes(&self) -> Vec<Ede> {
@@ -191,7 +173,11 @@ impl fmt::Display for Failure {
                     let alike = problems.windows(2).all(|pair| pair[0].1 == pair[1].1);
                     write!(f, "; and {more} more{}", if alike { " likewise" } else { "" })?;
                 }
-                f.write_str(if zone.is_root() && self.is_near() { CONNECTED } else { "" })
+                // The servers of the root are never all down: it is nearer that something is wrong.
+                let away = |(server, wrong): &(ServerAt, Wrong)| {
+                    server.port.is_none() && matches!(wrong, Wrong::Unreachable { .. })
+                };
+                f.write_str(if zone.is_root() && problems.iter().all(away) { CONNECTED } else { "" })
             }
             Self::NoAddress { zone, servers, limit } => {
                 write!(f, "no usable address is known for the servers of {zone}:")?;
@@ -200,7 +186,7 @@ impl fmt::Display for Failure {
                 write!(f, "; given up at the limit of {value} {limit}")
             }
             Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
-            Self::OutOfBudget { limit, value, silent, .. } => {
+            Self::OutOfBudget { limit, value, silent, heard } => {
                 write!(f, "given up at the limit of {value} {limit}")?;
                 for (nth, server) in silent.iter().take(NAMED).enumerate() {
                     write!(f, "{}{server}", if nth == 0 { "; nothing came from " } else { ", " })?;
@@ -208,7 +194,7 @@ impl fmt::Display for Failure {
                 if let more @ 1.. = silent.len().saturating_sub(NAMED) {
                     write!(f, " and {more} more")?;
                 }
-                f.write_str(if self.is_near() { CONNECTED } else { "" })
+                f.write_str(if *heard || silent.is_empty() { "" } else { CONNECTED })
             }
             Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
             Self::Abandoned => f.write_str("the resolver was stopped before it had an answer"),
