@@ -1,12 +1,32 @@
 //! Keys that are keyed hashes already, so that a map need not hash them again.
 
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use siphasher::sip128::SipHasher13;
 
 /// Builds [`Keyed`].
 pub(crate) type BuildKeyed = BuildHasherDefault<Keyed>;
 
 /// A map by such keys.
 pub(crate) type Map<K, V> = std::collections::HashMap<K, V, BuildKeyed>;
+
+/// A keyed hash of 128 bits: equal keys mean equal subjects, as the head of `cache/key.rs` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key(u64, u64);
+
+impl Key {
+    /// The key of `subject`.
+    pub(crate) fn new(hasher: &SipHasher13, subject: &[u8]) -> Self {
+        let hash = hasher.hash(subject);
+        Self(hash.h1, hash.h2)
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
 
 /// Hands the bits of such a key through.
 #[derive(Default)]

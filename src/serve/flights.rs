@@ -2,19 +2,18 @@
 
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
-use tokio::sync::Notify;
+use tokio::sync::SetOnce;
 use tokio::task::spawn_local;
 
 use super::landed::Landed;
-use crate::keyed::Map;
+use crate::keyed::{Key, Map};
 use crate::time::Time;
 use crate::wire::Question;
 
@@ -34,24 +33,13 @@ pub(super) struct Asked {
     pub(super) checking_disabled: bool,
 }
 
-/// A keyed hash of what was asked: equal keys mean equal questions, as in the cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Key(u64, u64);
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0);
-    }
-}
-
 /// One walk that several clients may wait for.
 #[derive(Debug)]
 pub(super) struct Flight {
     /// When it began.
     pub(super) began: Time,
     key: Key,
-    landed: OnceLock<Arc<Landed>>,
-    signal: Notify,
+    landed: SetOnce<Arc<Landed>>,
 }
 
 /// A flight as it is carried out.
@@ -96,8 +84,7 @@ impl Flights {
         subject.extend_from_slice(&u16::from(*qtype).to_be_bytes());
         subject.extend_from_slice(&u16::from(*class).to_be_bytes());
         subject.push(u8::from(*checking_disabled));
-        let hash = self.hasher.hash(&subject);
-        Key(hash.h1, hash.h2)
+        Key::new(&self.hasher, &subject)
     }
 
     /// The flight for `asked`: the one that is under way, or a new one.
@@ -110,7 +97,7 @@ impl Flights {
             Entry::Vacant(_) if is_full => Boarding::Full,
             Entry::Vacant(place) => {
                 self.under_way.fetch_add(1, Relaxed);
-                let flight = Arc::new(Flight { began: now, key, landed: OnceLock::new(), signal: Notify::new() });
+                let flight = Arc::new(Flight { began: now, key, landed: SetOnce::new() });
                 Boarding::First(Arc::clone(place.insert(flight)))
             }
         }
@@ -126,8 +113,7 @@ impl Flights {
             open.remove();
             self.under_way.fetch_sub(1, Relaxed);
         }
-        flight.landed.get_or_init(|| landed);
-        flight.signal.notify_waiters();
+        let _ = flight.landed.set(landed);
     }
 }
 
@@ -154,16 +140,7 @@ impl Passenger {
             pilot.await;
             self.pilot = None;
         }
-        loop {
-            if let Some(landed) = self.landed_already() {
-                return landed;
-            }
-            // Made before the look, so that a signal in between is not missed.
-            let signal = self.flight.signal.notified();
-            if self.flight.landed.get().is_none() {
-                signal.await;
-            }
-        }
+        Arc::clone(self.flight.landed.wait().await)
     }
 }
 

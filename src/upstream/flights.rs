@@ -1,17 +1,16 @@
 //! Exchanges under way, so that equal ones are made once.
 
 use std::collections::hash_map::Entry;
-use std::hash::{Hash, Hasher};
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
-use tokio::sync::Notify;
+use tokio::sync::SetOnce;
 
 use super::peer::mapped;
-use crate::keyed::Map;
+use crate::keyed::{Key, Map};
 use crate::trace::Transport;
 use crate::walk::ask::{Ask, Heard};
 use crate::wire::HEADER;
@@ -22,24 +21,9 @@ pub(super) struct Flights {
     hasher: SipHasher13,
 }
 
-/// What makes two exchanges equal: the server, the transport, which attempt it is, and the octets of the query but
-/// for its id and the case of its name. A keyed hash of them: equal keys mean equal exchanges, as in the cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Key(u64, u64);
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0);
-    }
-}
-
-/// An exchange for which others wait than who makes it.
+/// An exchange for which others wait than who makes it: what was heard; nothing when the leader was dropped.
 #[derive(Default)]
-pub(super) struct Flight {
-    /// What was heard; nothing when the leader was dropped.
-    landed: OnceLock<Option<Heard>>,
-    signal: Notify,
-}
+pub(super) struct Flight(SetOnce<Option<Heard>>);
 
 /// What a caller has to do about an exchange.
 pub(super) enum Role<'a> {
@@ -60,7 +44,8 @@ impl Flights {
         Self { open: Mutex::default(), hasher: SipHasher13::new_with_keys(key.0, key.1) }
     }
 
-    /// The key of an ask whose octets are `query`.
+    /// The key of an ask whose octets are `query`, of all that makes two exchanges equal: the server, the transport,
+    /// which attempt it is, and the octets but for the id and the case of the name.
     pub(super) fn key(&self, ask: &Ask, query: &[u8]) -> Key {
         let mut subject: SmallVec<[u8; 384]> = SmallVec::from_slice(query.get(2..).unwrap_or_default());
         let name = HEADER - 2..HEADER - 2 + ask.question.name.wire().len();
@@ -71,8 +56,7 @@ impl Flights {
         rest[18..22].copy_from_slice(&ask.attempt.to_be_bytes());
         rest[22] = u8::from(ask.transport == Transport::Tcp);
         subject.extend_from_slice(&rest);
-        let hash = self.hasher.hash(&subject);
-        Key(hash.h1, hash.h2)
+        Key::new(&self.hasher, &subject)
     }
 
     /// Joins the exchange under way, or leads a new one.
@@ -90,14 +74,7 @@ impl Flights {
 impl Flight {
     /// What the leader has told: nothing when it was dropped without telling.
     pub(super) async fn landed(&self) -> Option<Heard> {
-        loop {
-            // Made before the look, so that a signal in between is not missed.
-            let signal = self.signal.notified();
-            if let Some(heard) = self.landed.get() {
-                return heard.clone();
-            }
-            signal.await;
-        }
+        self.0.wait().await.clone()
     }
 }
 
@@ -110,8 +87,7 @@ impl Lead<'_> {
     fn end(&self, heard: impl FnOnce() -> Option<Heard>) {
         let others = self.flights.open.lock().remove(&self.key).flatten();
         if let Some(others) = others {
-            others.landed.get_or_init(heard);
-            others.signal.notify_waiters();
+            let _ = others.0.set(heard());
         }
     }
 }
