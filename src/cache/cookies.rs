@@ -5,8 +5,6 @@ use std::net::IpAddr;
 use siphasher::sip::SipHasher24;
 use smallvec::SmallVec;
 
-use super::pace::LIFE_SECS;
-use crate::time::Time;
 use crate::wire::cookie::CLIENT;
 
 /// What is known of a server's cookies.
@@ -19,23 +17,6 @@ pub enum Cookies {
     Given(SmallVec<[u8; 32]>),
     /// It cannot cope with questions that have one.
     Refused,
-}
-
-/// That of one address, and when it was seen.
-#[derive(Clone, Default)]
-pub(super) struct Seen {
-    what: Cookies,
-    at: Time,
-}
-
-impl Seen {
-    pub(super) fn new(what: Cookies, at: Time) -> Self {
-        Self { what, at }
-    }
-
-    pub(super) fn at(&self, now: Time) -> Cookies {
-        if now < self.at.plus_secs(LIFE_SECS) { self.what.clone() } else { Cookies::Unknown }
-    }
 }
 
 /// Our part of the cookie for the server at `addr`: nobody else can know it, and no two servers see the same

@@ -18,20 +18,20 @@ pub enum Support {
     No,
 }
 
-/// Whether something worked, and when that was seen.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Seen(Option<(bool, Time)>);
+/// What was seen, and when; the default of `T` is that nothing was.
+#[derive(Clone, Default)]
+pub(super) struct Seen<T> {
+    what: T,
+    at: Time,
+}
 
-impl Seen {
-    pub(super) fn new(works: bool, now: Time) -> Self {
-        Self(Some((works, now)))
+impl<T: Clone + Default> Seen<T> {
+    pub(super) fn new(what: T, at: Time) -> Self {
+        Self { what, at }
     }
 
-    pub(super) fn at(self, now: Time) -> Support {
-        match self.0 {
-            Some((true, seen)) if now < seen.plus_secs(LIFE_SECS) => Support::Yes,
-            Some((false, seen)) if now < seen.plus_secs(LIFE_SECS) => Support::No,
-            _ => Support::Unknown,
-        }
+    /// What of it still counts.
+    pub(super) fn at(&self, now: Time) -> T {
+        if now < self.at.plus_secs(LIFE_SECS) { self.what.clone() } else { T::default() }
     }
 }

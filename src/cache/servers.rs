@@ -138,10 +138,10 @@ impl Servers {
             let pace = record.pace(now);
             record.pace = Some(pace.heard(rtt, now));
             if over_udp {
-                (record.udp, record.udp_was_silent) = (Seen::new(true, now), false);
+                (record.udp, record.udp_was_silent) = (Seen::new(Support::Yes, now), false);
             }
             if edns {
-                (record.edns, record.edns_refusals) = (Seen::new(true, now), 0);
+                (record.edns, record.edns_refusals) = (Seen::new(Support::Yes, now), 0);
             }
             pace.srtt.is_some()
         });
@@ -181,7 +181,7 @@ impl Servers {
         self.update(addr, |record| {
             record.edns_refusals = record.edns_refusals.saturating_add(1);
             if record.edns_refusals >= EDNS_REFUSALS {
-                record.edns = Seen::new(false, now);
+                record.edns = Seen::new(Support::No, now);
             }
         });
     }
@@ -194,12 +194,12 @@ impl Servers {
 
     /// It showed our cookie and gave its own part, or it turned out to do without them.
     pub fn cookies(&self, addr: IpAddr, cookies: Cookies, now: Time) {
-        self.update(addr, |record| record.cookies = cookies::Seen::new(cookies, now));
+        self.update(addr, |record| record.cookies = Seen::new(cookies, now));
     }
 
     /// It answered over TCP.
     pub fn tcp_works(&self, addr: IpAddr, now: Time) {
-        self.update(addr, |record| record.tcp = Seen::new(true, now));
+        self.update(addr, |record| record.tcp = Seen::new(Support::Yes, now));
     }
 
     /// It answered over TCP after silence over UDP. Packets get lost: that it does without UDP is believed the second
@@ -208,13 +208,13 @@ impl Servers {
         self.update(addr, |record| match record.udp.at(now) {
             Support::Yes => {}
             Support::Unknown if !record.udp_was_silent => record.udp_was_silent = true,
-            Support::Unknown | Support::No => record.udp = Seen::new(false, now),
+            Support::Unknown | Support::No => record.udp = Seen::new(Support::No, now),
         });
     }
 
     /// It could not be reached over TCP.
     pub fn tcp_broken(&self, addr: IpAddr, now: Time) {
-        self.update(addr, |record| record.tcp = Seen::new(false, now));
+        self.update(addr, |record| record.tcp = Seen::new(Support::No, now));
     }
 
     /// It was lame for `zone`: REFUSED, or a referral that does not go down.
@@ -290,14 +290,14 @@ impl Hash for Key {
 #[derive(Default)]
 struct Record {
     pace: Option<Pace>,
-    edns: Seen,
+    edns: Seen<Support>,
     /// How often in a row it refused EDNS.
     edns_refusals: u8,
-    tcp: Seen,
-    udp: Seen,
+    tcp: Seen<Support>,
+    udp: Seen<Support>,
     /// Whether it was silent over UDP, and answered over TCP, since something came over UDP.
     udp_was_silent: bool,
-    cookies: cookies::Seen,
+    cookies: Seen<Cookies>,
     lame: SmallVec<[(Name, Time); 0]>,
 }
 
