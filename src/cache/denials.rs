@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::doubt::denial_keys;
 use super::held::HeldSet;
 use super::key::Store;
-use super::{Cache, Denial, DenialKind, Put, Rank, Security};
+use super::{Cache, Denial, DenialKind, Put, Security};
 use crate::time::Time;
 use crate::wire::{Name, RecordType};
 
@@ -27,7 +27,7 @@ impl Cache {
 
     /// Keeps an authoritative denial of `name` or of `rtype` at it (RFC 2308 §5): for the least of the SOA's TTL
     /// and its MINIMUM, for a few seconds when there is no SOA. A set of that name and type, which the
-    /// denial contradicts, goes; local data stays and the denial is not kept. Returns it as it may be served, its
+    /// denial contradicts, goes; one that is proved stays and the denial is not kept. Returns it as it may be served, its
     /// SOA with the TTL of the denial (RFC 2308 §3), kept or not.
     pub fn put_denial(&self, name: &Name, rtype: RecordType, mut denial: Denial, now: Time) -> (Arc<Denial>, Put) {
         let ttl_secs = self.ttls.negative(denial.soa.as_ref(), &denial.proof);
@@ -47,10 +47,7 @@ impl Cache {
         }
         let hashed = self.hashed(name);
         let set = hashed.key(rtype, Store::Sets);
-        let better = |held: &HeldSet| {
-            let is_better = held.security == Security::Secure || held.rank > Rank::AuthAnswer;
-            (held.expires > now && is_better).then_some(held.rank)
-        };
+        let better = |held: &HeldSet| (held.expires > now && held.security == Security::Secure).then_some(held.rank);
         if let Some(better) = self.look_at_set(&set, better) {
             return Put::KeptBetter(better);
         }
@@ -59,6 +56,6 @@ impl Cache {
             DenialKind::NxDomain => hashed.name_key(Store::NoName),
             DenialKind::NoData => hashed.key(rtype, Store::NoData),
         };
-        self.put_arc(key, Arc::clone(denial), |_: &Denial| Ok(()))
+        self.put(key, Arc::clone(denial))
     }
 }

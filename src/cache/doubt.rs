@@ -52,7 +52,7 @@ impl Cache {
             // It was fetched anew, and kept out by itself as it was before.
             (judged.set.ttl_secs, judged.stored, judged.expires) = (set.ttl_secs, now, until);
         }
-        let _ = self.put_held(key, judged, |_| Ok(()));
+        self.put_held(key, judged, |_| Ok(()));
     }
 
     /// Notes what DNSSEC has shown of the denial that is known for `question`, if it is the one that was `heard`: that
@@ -74,7 +74,7 @@ impl Cache {
                 let ttl_secs = expires.secs_since(known.stored);
                 let soa = known.soa.clone().map(|soa| RrSet { ttl_secs: soa.ttl_secs.min(ttl_secs), ..soa });
                 let judged = Denial { soa, proof: shown.into(), security, expires, ..(*known).clone() };
-                let _ = self.put_if(key_of_denial, judged, |_| Ok(()));
+                self.put(key_of_denial, Arc::new(judged));
             }
         }
     }
@@ -186,7 +186,7 @@ mod tests {
 
     fn put(cache: &Cache, ttl_secs: u32, last: u8, at: u64) {
         let put = cache.put_set(a_set(ttl_secs, last), Rank::AuthAnswer, Source::Local, Time::from_secs(at));
-        assert!(matches!(put, Put::Stored | Put::ZeroTtl), "{put}");
+        assert!(matches!(put, Put::Stored | Put::ZeroTtl), "{put:?}");
     }
 
     /// What was judged, ended at 60, and may be served stale.

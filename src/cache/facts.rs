@@ -1,10 +1,7 @@
 //! What the stores hold.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-
-use serde::Serialize;
 
 use super::key::{Hashed, Key, Store};
 use super::rank::{Rank, Security};
@@ -27,9 +24,7 @@ pub(super) const PER_BLOCK: usize = 16;
 const LEAST_BLOCK: usize = 32;
 
 /// What became of something that was put into the cache.
-#[must_use = "the trace tells what was not stored, and why"]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
     /// It is in the cache.
     Stored,
@@ -43,21 +38,6 @@ pub enum Put {
     TooManyRecords(usize),
     /// More octets of data than an entry may have in the cache.
     TooLarge(usize),
-}
-
-impl fmt::Display for Put {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stored => f.write_str("stored"),
-            Self::KeptBetter(rank) => write!(f, "not stored: better is known ({rank})"),
-            Self::ZeroTtl => f.write_str("not stored: its TTL is 0"),
-            Self::ParentExpired => f.write_str("not stored: the enclosing delegation has expired"),
-            Self::TooManyRecords(count) => {
-                write!(f, "not stored: the set has {count} records, more than {MAX_RECORDS}")
-            }
-            Self::TooLarge(octets) => write!(f, "not stored: {octets} octets are too large for the cache"),
-        }
-    }
 }
 
 /// An answer ready to send.
@@ -119,8 +99,7 @@ pub struct KnownSet {
 }
 
 /// What does not exist (RFC 2308 §1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DenialKind {
     /// The name (NXDOMAIN).
     NxDomain,

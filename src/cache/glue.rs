@@ -70,7 +70,7 @@ impl Cache {
                 continue;
             }
             let agreed = known.is_some();
-            let _ = self.put_if(key, Glue { addrs, zone, agreed, guesses, expires: referral.expires }, |_| Ok(()));
+            self.put(key, Arc::new(Glue { addrs, zone, agreed, guesses, expires: referral.expires }));
         }
     }
 

@@ -136,7 +136,7 @@ impl Cache {
             self.remove(&key);
             return (answer, Put::ZeroTtl);
         }
-        let put = self.put_arc(key, Arc::clone(&answer), |_: &Answer| Ok(()));
+        let put = self.put(key, Arc::clone(&answer));
         (answer, put)
     }
 
@@ -173,7 +173,7 @@ impl Cache {
         let key = self.hashed(&trust.zone).name_key(Store::Zones);
         let ttl_secs = trust.ttl_secs.min(self.ttls.positive_max_secs);
         let expires = now.after_ttl(ttl_secs);
-        let _ = self.put_if(key, KnownZone { trust, expires }, |_| Ok(()));
+        self.put(key, Arc::new(KnownZone { trust, expires }));
     }
 
     /// The delegation of `zone` itself, if it may be used.
@@ -213,7 +213,7 @@ impl Cache {
         let put = match delegation.fits() {
             Err(unfit) => unfit,
             Ok(()) if delegation.expires <= now => Put::ParentExpired,
-            Ok(()) => self.put_arc(key(&delegation.zone), Arc::clone(&delegation), |_: &Delegation| Ok(())),
+            Ok(()) => self.put(key(&delegation.zone), Arc::clone(&delegation)),
         };
         (delegation, put)
     }
@@ -240,7 +240,7 @@ impl Cache {
         let expires = now.after_ttl(ttl::failure_secs(times));
         let failure = Arc::new(Failure { rcode, edes: edes.into(), times, stored: now, expires });
         // Too many sentences to keep them: then the question is simply tried again.
-        let _ = self.put_arc(key, Arc::clone(&failure), |_: &Failure| Ok(()));
+        self.put(key, Arc::clone(&failure));
         failure
     }
 
@@ -314,22 +314,14 @@ impl Cache {
         self.get(key).filter(|kept: &Arc<K>| kept.expires() > now)
     }
 
-    fn put_if<K: Kept>(&self, key: Key, kept: K, allow: impl FnOnce(&K) -> Result<(), Put>) -> Put {
-        self.put_arc(key, Arc::new(kept), allow)
-    }
-
-    /// Puts `kept` under `key`, unless it is too large or `allow` forbids to replace what is there.
-    fn put_arc<K: Kept>(&self, key: Key, kept: Arc<K>, allow: impl FnOnce(&K) -> Result<(), Put>) -> Put {
+    /// Puts `kept` under `key`, unless it is too large.
+    fn put<K: Kept>(&self, key: Key, kept: Arc<K>) -> Put {
         let entry = Entry::new(kept);
         if entry.cost() > self.entry_limit_bytes {
             return Put::TooLarge(entry.cost());
         }
-        let mut shard = self.shard(&key).lock();
-        if let Some(Err(kept_old)) = shard.peek(&key).map(|old: &Arc<K>| allow(old)) {
-            return kept_old;
-        }
-        let gone = shard.put(key, entry);
-        drop(shard);
+        // Freed after the lock is open again.
+        let gone = self.shard(&key).lock().put(key, entry);
         drop(gone);
         Put::Stored
     }

@@ -1,13 +1,10 @@
 //! What was seen of a server, and for how long that counts.
 
-use serde::Serialize;
-
 use super::pace::LIFE_SECS;
 use crate::time::Time;
 
 /// Whether a server understands something, as far as it was seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Support {
     /// Not seen within the last 15 minutes.
     #[default]

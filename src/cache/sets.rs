@@ -33,7 +33,7 @@ impl Cache {
         }
         let set = &known.set;
         let hashed = self.hashed(&set.owner);
-        if rank >= Rank::AuthAnswer {
+        if rank == Rank::AuthAnswer {
             self.outdate_denials(hashed, set.rtype, now);
         }
         let key = hashed.key(set.rtype, Store::Sets);

@@ -232,7 +232,7 @@ impl Resolver {
             StandIn { template, edes, expired: None, given: None, secure: false }.into_answer(at, expires)
         };
         if expires > at {
-            let _ = cache.put_answer(&key, failure(edes));
+            cache.put_answer(&key, failure(edes));
         }
         Ready::Written(Arc::new(failure(landed.edes.clone())))
     }

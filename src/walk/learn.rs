@@ -42,7 +42,7 @@ impl Walk {
         // So is the CNAME that was made from one, and what stands behind that.
         let mut rank = rank;
         for set in clean.chain.iter().chain(&clean.answer).take_while(|set| set.rtype != RecordType::DNAME) {
-            let _ = cache.put_set_with(set.clone(), proof(set), rank, source.clone(), turn.now);
+            cache.put_set_with(set.clone(), proof(set), rank, source.clone(), turn.now);
             // Asked by their own names they are fetched: one forged packet about a name that nobody has would do else.
             rank = Rank::BehindAlias;
         }

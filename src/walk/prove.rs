@@ -210,7 +210,7 @@ impl Walk {
             let asked = |asked: &Name| asked.is_below(&link.owner);
             let source = goal.told.iter().find(|(name, _)| asked(name)).map(|(_, source)| source.clone());
             if let Some(source) = source.filter(|_| link.rtype == RecordType::DNAME && *ttl_secs != u32::MAX) {
-                let _ = cache.put_set(link.clone(), Rank::AuthAnswer, source, turn.now);
+                cache.put_set(link.clone(), Rank::AuthAnswer, source, turn.now);
                 cache.judged(link, Security::Secure, turn.now);
             }
         }
@@ -225,7 +225,7 @@ impl Walk {
         if let Some((_, source)) = goal.told.last() {
             let (soa, proof) = (denied.soa.clone(), denied.proof.clone());
             let denial = Denial::heard(DenialKind::NoData, soa, proof, source.clone());
-            let _ = cache.put_denial(name, qtype, denial, turn.now);
+            cache.put_denial(name, qtype, denial, turn.now);
         }
         Found::NoData(denied)
     }

@@ -159,7 +159,7 @@ impl Walk {
     pub(super) fn learn_stub(&mut self, pending: &Pending, ns: &RrSet, clean: &Clean, turn: &mut Turn<'_, '_>) {
         let list = super::learn::delegation(ns, None, clean, pending.source(), turn);
         if list.servers.iter().any(|server| !server.addrs.is_empty()) {
-            let _ = turn.around.cache.put_delegation(list, turn.now);
+            turn.around.cache.put_delegation(list, turn.now);
         }
     }
 

@@ -148,7 +148,7 @@ mod tests {
 
     fn put(cache: &Cache, set: RrSet, at: u64) {
         let put = cache.put_set(set, Rank::AuthAnswer, Source::Local, Time::from_secs(at));
-        assert!(matches!(put, Put::Stored | Put::ZeroTtl), "{put}");
+        assert!(matches!(put, Put::Stored | Put::ZeroTtl), "{put:?}");
     }
 
     fn a(owner: &str, ttl_secs: u32) -> RrSet {
