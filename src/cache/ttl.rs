@@ -1,7 +1,7 @@
 //! How long things may be kept.
 
 use crate::time::Time;
-use crate::wire::{RecordType, RrSet};
+use crate::wire::{RecordType, RrSet, Soa};
 
 /// RFC 2308 §5: a denial without SOA should not be cached, since two caches could hand it to each other for
 /// ever. This cache gives it these few seconds all the same, as to a failure (RFC 9520 §3.2), so that a
@@ -72,11 +72,10 @@ pub(super) fn failure_secs(times: u16) -> u32 {
     first.checked_shl(u32::from(times.saturating_sub(1)).min(16)).unwrap_or(longest).min(longest)
 }
 
-/// The MINIMUM field, which ends the data of a SOA record (RFC 1035 §3.3.13).
+/// The MINIMUM field of a SOA set.
 fn soa_minimum(soa: &RrSet) -> Option<u32> {
-    // Two root names and five numbers are the least that can be there.
-    let rdata = soa.rdatas.iter().next().filter(|rdata| soa.rtype == RecordType::SOA && rdata.len() >= 22)?;
-    rdata.last_chunk::<4>().map(|octets| u32::from_be_bytes(*octets))
+    let rdata = soa.rdatas.iter().next().filter(|_| soa.rtype == RecordType::SOA)?;
+    Soa::read(rdata).map(|soa| soa.minimum_secs)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_lc_rs::digest;
 
 use crate::trace::Bogus;
-use crate::wire::{Name, Record, RecordType, RrSet};
+use crate::wire::{Name, Record, RecordType, RrSet, Soa};
 
 use super::canonical::canonical;
 use super::limits::{Limits, Spent};
@@ -16,19 +16,6 @@ use super::{Key, Settings};
 const ZONEMD: u16 = 63;
 /// The one scheme (RFC 8976 §5.2).
 const SIMPLE: u8 = 1;
-
-/// The numbers of a SOA record (RFC 1035 §3.3.13).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Soa {
-    /// The version of the zone.
-    pub serial: u32,
-    /// Seconds after which a copy asks for news.
-    pub refresh_secs: u32,
-    /// Seconds after which it asks again when nobody answered.
-    pub retry_secs: u32,
-    /// Seconds after which it is of no use without news.
-    pub expire_secs: u32,
-}
 
 /// Why a copy of a zone is not used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +73,8 @@ pub fn verify(
 ) -> Result<Proved, ZoneFault> {
     let set = |rtype: RecordType| apex_set(apex, records, rtype);
     let (soa_set, zonemd) = (set(RecordType::SOA).ok_or(ZoneFault::NoSoa)?, set(RecordType::from(ZONEMD)));
-    let soa = soa(&soa_set).ok_or(ZoneFault::NoSoa)?;
+    let alone = soa_set.rdatas.iter().next().filter(|_| soa_set.rdatas.len() == 1);
+    let soa = alone.and_then(Soa::read).ok_or(ZoneFault::NoSoa)?;
     let zonemd = zonemd.ok_or(ZoneFault::NoDigest)?;
     let (mut key_tag, mut left_secs) = (None, u32::MAX);
     if let Some((_, anchors)) = settings.anchors.all().into_iter().find(|(zone, _)| zone == apex) {
@@ -183,11 +171,4 @@ fn apex_set(apex: &Name, records: &[Record], rtype: RecordType) -> Option<RrSet>
     let mut set = RrSet::new(apex.clone(), rtype, ttl_secs, rdatas);
     set.sigs = here().filter(|record| record.covers() == Some(rtype)).map(|record| &*record.rdata).collect();
     Some(set)
-}
-
-fn soa(set: &RrSet) -> Option<Soa> {
-    let rdata = set.rdatas.iter().next().filter(|rdata| set.rdatas.len() == 1 && rdata.len() >= 22)?;
-    let numbers = rdata.last_chunk::<20>()?;
-    let number = |at: usize| u32::from_be_bytes([numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]]);
-    Some(Soa { serial: number(0), refresh_secs: number(4), retry_secs: number(8), expire_secs: number(12) })
 }

@@ -15,7 +15,7 @@ use super::places::Places;
 use super::problem::Problem;
 use crate::listen::{Now, Peer, Responder};
 use crate::serve::Resolver;
-use crate::wire::{HEADER, RecordType};
+use crate::wire::{HEADER, RecordType, Soa};
 
 const MESSAGE: &str = "application/dns-message";
 /// The longest DNS message (RFC 8484 §6).
@@ -120,7 +120,7 @@ fn life_secs(message: &[u8]) -> Option<u32> {
         let life = match RecordType::from(u16::from_be_bytes([head[0], head[1]])) {
             _ if nth < u32::from(answers) => ttl_secs,
             // A chain of aliases may end in a denial, which is good for as long as its SOA says.
-            RecordType::SOA => ttl_secs.min(u32::from_be_bytes(*rdata.last_chunk()?)),
+            RecordType::SOA => ttl_secs.min(Soa::read(rdata)?.minimum_secs),
             _ => u32::MAX,
         };
         least = Some(least.unwrap_or(u32::MAX).min(life));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::zone::{Found, Node, Zone};
-use crate::wire::{DNSClass, Name, Question, Rdatas, RecordType, ResponseCode, RrSet};
+use crate::wire::{DNSClass, Name, Question, Rdatas, RecordType, ResponseCode, RrSet, Soa};
 
 /// Most aliases that a server follows within its own zones for one query.
 const MAX_ALIASES: usize = 16;
@@ -177,7 +177,8 @@ impl Step<'_> {
     fn deny(&self, draft: &mut Draft, rcode: ResponseCode, proof: impl FnOnce() -> Vec<RrSet>) {
         draft.rcode = rcode;
         if let Some(soa) = self.zone.set(&self.zone.apex, RecordType::SOA) {
-            draft.authority.push(RrSet { ttl_secs: soa.ttl_secs.min(minimum_secs(soa)), ..soa.clone() });
+            let minimum_secs = soa.rdatas.iter().find_map(Soa::read).map_or(0, |soa| soa.minimum_secs);
+            draft.authority.push(RrSet { ttl_secs: soa.ttl_secs.min(minimum_secs), ..soa.clone() });
         }
         self.prove(draft, proof);
     }
@@ -187,12 +188,6 @@ impl Step<'_> {
             draft.authority.extend(proof());
         }
     }
-}
-
-/// The MINIMUM field of a SOA record, its last four octets.
-fn minimum_secs(soa: &RrSet) -> u32 {
-    let rdata = soa.rdatas.iter().next().unwrap_or_default();
-    rdata.last_chunk().map_or(0, |octets| u32::from_be_bytes(*octets))
 }
 
 /// The signatures of a node as sets of their own, for a query of type RRSIG.

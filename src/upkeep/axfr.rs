@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::upstream::Upstream;
-use crate::wire::{Flags, Name, Question, Record, RecordType, Reply, ResponseCode, write_query};
+use crate::wire::{Flags, Name, Question, Record, RecordType, Reply, ResponseCode, Soa, write_query};
 
 /// For how long nothing may come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,7 +44,9 @@ pub(super) async fn fetch(
         line.ask(zone, RecordType::SOA).await?;
         let reply = line.hear().await?;
         let soa = reply.answer.iter().find(|record| is_soa(record, zone));
-        let serial = soa.and_then(serial).ok_or_else(|| wrong("the server does not tell its SOA record"))?;
+        let Soa { serial, .. } = soa
+            .and_then(|soa| Soa::read(&soa.rdata))
+            .ok_or_else(|| wrong("the server does not tell its SOA record"))?;
         // RFC 1982 §3.2: serial numbers go round.
         match serial.wrapping_sub(known) {
             0 => return Ok(News::Same),
@@ -107,10 +109,4 @@ fn wrong(what: &str) -> io::Error {
 
 fn is_soa(record: &Record, zone: &Name) -> bool {
     record.rtype == RecordType::SOA && record.owner == *zone
-}
-
-/// The serial in a SOA record: the first of the five numbers at its end (RFC 1035 §3.3.13).
-fn serial(soa: &Record) -> Option<u32> {
-    let numbers = soa.rdata.last_chunk::<20>()?;
-    numbers.first_chunk().copied().map(u32::from_be_bytes)
 }

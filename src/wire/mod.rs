@@ -18,6 +18,7 @@ mod rdata;
 mod record;
 mod reply;
 mod reverse;
+mod soa;
 mod template;
 pub mod text;
 mod writer;
@@ -36,5 +37,6 @@ pub use query::{BadQuery, EdnsView, QueryFault, QueryView, answer_bad, spot_opt}
 pub(crate) use rdata::{Part, layout};
 pub use record::{Question, Rdatas, Record, RrSet};
 pub use reply::{Reply, Unreadable};
+pub use soa::Soa;
 pub use template::{Extras, Sections, Template};
 pub use writer::{Full, Writer, write_query};
