@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cache::{Cache, Servers};
-use crate::time::Time;
+use crate::time::{Time, as_ms};
 use crate::trace::{Before, Cost, Entry, GoalId, Told, Trace};
 use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::ask::{Ask, AskId, Heard};
@@ -74,7 +74,7 @@ impl Clock {
     /// Milliseconds since 1970 at `time`.
     #[must_use]
     pub fn unix_ms_at(&self, time: Time) -> u64 {
-        u64::try_from((self.calendar + (time - Time::ZERO)).as_millis()).unwrap_or(u64::MAX)
+        as_ms(self.calendar + (time - Time::ZERO))
     }
 }
 

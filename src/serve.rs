@@ -23,7 +23,7 @@ use crate::cache::{Due, Ready};
 use crate::drive::{Manner, World, known, walk_watched};
 use crate::listen::{Now, Peer, Responder};
 use crate::policy::{PolicySettings, Verdict, admits, judge};
-use crate::time::Time;
+use crate::time::{Time, as_ms};
 use crate::trace::{Entry, Event, GoalId, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
 use crate::wire::{DNSClass, Ede, Extras, QueryView, Question, ResponseCode, answer_bad, cookie, ede, edns};
@@ -229,8 +229,7 @@ impl Resolver {
         }
         let limit = self.0.settings.discard_after;
         if !limit.is_zero() && now - flight.began >= limit && matches!(why, Why::Asked) {
-            let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-            let event = Event::Overdue { after_ms: ms(now - flight.began), most_ms: ms(limit) };
+            let event = Event::Overdue { after_ms: as_ms(now - flight.began), most_ms: as_ms(limit) };
             trace.steps.push(Entry::new(now, flight.began, GoalId(0), event));
         }
         for step in &trace.steps {
@@ -273,7 +272,7 @@ impl Resolver {
         if let Some(landed) = landed {
             return self.ready(question, form, &landed);
         }
-        let why = match u64::try_from(settings.client_timeout.as_millis()).unwrap_or(u64::MAX) {
+        let why = match as_ms(settings.client_timeout) {
             0 => StaleWhy::AtOnce,
             after_ms => StaleWhy::Slow { after_ms },
         };

@@ -47,12 +47,6 @@ impl Time {
         self.0 / 1_000_000
     }
 
-    /// How long ago `earlier` was; zero if it has not come yet.
-    #[must_use]
-    pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
-    }
-
     /// The moment `secs` seconds later.
     #[must_use]
     pub const fn plus_secs(self, secs: u64) -> Self {
@@ -74,6 +68,18 @@ impl Time {
     pub fn secs_since(self, earlier: Self) -> u32 {
         u32::try_from(self.secs().saturating_sub(earlier.secs())).unwrap_or(u32::MAX)
     }
+}
+
+/// Whole microseconds of a span; as many as can be counted when it has more.
+#[must_use]
+pub fn as_us(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Whole milliseconds of a span; as many as can be counted when it has more.
+#[must_use]
+pub fn as_ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Year, month, day, hour, minute and second in UTC of a moment in seconds since 1970.
@@ -110,16 +116,16 @@ impl Add<Duration> for Time {
     type Output = Self;
 
     fn add(self, span: Duration) -> Self {
-        let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(micros))
+        Self(self.0.saturating_add(as_us(span)))
     }
 }
 
+/// How long ago `earlier` was; zero if it has not come yet.
 impl Sub for Time {
     type Output = Duration;
 
     fn sub(self, earlier: Self) -> Duration {
-        self.since(earlier)
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 }
 

@@ -45,7 +45,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("upkeep", Edge, &["drive", "upstream", "lab", "walk", "dnssec", "trace", "wire", "time"]),
     ("listen", Edge, &["sys", "trace", "wire", "time"]),
     ("serve", Edge, &["listen", "drive", "policy", "walk", "cache", "trace", "wire", "time", "keyed"]),
-    ("http", Edge, &["journey", "serve", "listen", "trace", "wire"]),
+    ("http", Edge, &["journey", "serve", "listen", "trace", "wire", "time"]),
     ("config", Root, &["dnssec", "walk", "wire", "time"]),
     ("cli", Root, EVERYTHING),
     ("run", Root, EVERYTHING),

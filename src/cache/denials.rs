@@ -26,9 +26,9 @@ impl Cache {
     }
 
     /// Keeps an authoritative denial of `name` or of `rtype` at it (RFC 2308 §5): for the least of the SOA's TTL
-    /// and its MINIMUM, for a few seconds when there is no SOA. A set of that name and type, which the
-    /// denial contradicts, goes; one that is proved stays and the denial is not kept. Returns it as it may be served, its
-    /// SOA with the TTL of the denial (RFC 2308 §3), kept or not.
+    /// and its MINIMUM, for a few seconds when there is no SOA. A set of that name and type, which the denial
+    /// contradicts, goes; one that is proved stays, and the denial is not kept. Returns it as it may be served, its SOA
+    /// with the TTL of the denial (RFC 2308 §3), kept or not.
     pub fn put_denial(&self, name: &Name, rtype: RecordType, mut denial: Denial, now: Time) -> (Arc<Denial>, Put) {
         let ttl_secs = self.ttls.negative(denial.soa.as_ref(), &denial.proof);
         if let Some(soa) = &mut denial.soa {

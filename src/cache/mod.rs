@@ -235,7 +235,7 @@ impl Cache {
         now: Time,
     ) -> Arc<Failure> {
         let key = self.failure_key(question);
-        let in_row = |old: &Arc<Failure>| now < old.expires + old.expires.since(old.stored);
+        let in_row = |old: &Arc<Failure>| now < old.expires + (old.expires - old.stored);
         let times = self.get::<Failure>(&key).filter(in_row).map_or(1, |old| old.times.saturating_add(1));
         let expires = now.after_ttl(ttl::failure_secs(times));
         let failure = Arc::new(Failure { rcode, edes: edes.into(), times, stored: now, expires });

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::time::Time;
+use crate::time::{Time, as_us};
 
 /// How long a thing is remembered of a server, counted from when it was last seen.
 pub(super) const LIFE_SECS: u64 = 900;
@@ -83,7 +83,7 @@ pub(super) struct FirstReplies {
 impl FirstReplies {
     /// Of two threads that come at once, one may be overheard: it is an estimate.
     pub(super) fn heard(&self, rtt: Duration) {
-        let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX).min(10_000_000);
+        let rtt_us = as_us(rtt).min(10_000_000);
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         let (srtt_us, var_us) = self.pace();
         // Slower than for one address (RFC 6298 §2.3): each sample is of another one.

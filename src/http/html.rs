@@ -39,15 +39,6 @@ impl fmt::Display for InUrl<'_> {
     }
 }
 
-/// Milliseconds of a number of microseconds.
-pub(super) struct Ms(pub(super) u64);
-
-impl fmt::Display for Ms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{} ms", self.0 / 1000, self.0 % 1000 / 100)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

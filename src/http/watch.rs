@@ -12,6 +12,8 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use crate::time::as_ms;
+
 /// What is known of one connection.
 #[derive(Debug)]
 pub(super) struct Activity {
@@ -43,8 +45,7 @@ impl Activity {
     }
 
     fn note(&self) {
-        let ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.moved_ms.store(ms, Ordering::Relaxed);
+        self.moved_ms.store(as_ms(self.begun.elapsed()), Ordering::Relaxed);
     }
 }
 

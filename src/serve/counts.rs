@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Resolver;
+use crate::time::as_us;
 use crate::trace::Cost;
 
 /// Places to count in, a power of two; more threads than that share them.
@@ -76,7 +77,7 @@ impl Counts {
 
     /// A client has waited for a walk.
     pub(super) fn waited(&self, time: Duration) {
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let micros = as_us(time);
         self.add(Count::WaitedMicros, micros);
         let span = SPANS_US.partition_point(|end| *end < micros);
         self.place().waits[span].fetch_add(1, Ordering::Relaxed);
@@ -163,7 +164,7 @@ impl Resolver {
         let waits =
             std::array::from_fn(|span| counts.0.iter().map(|place| place.waits[span].load(Ordering::Relaxed)).sum());
         let slow = |(addr, srtt, silences): (IpAddr, Option<Duration>, u8)| {
-            let srtt_us = srtt.map(|srtt| u64::try_from(srtt.as_micros()).unwrap_or(u64::MAX));
+            let srtt_us = srtt.map(as_us);
             Slow { addr, srtt_us, silences }
         };
         Figures {

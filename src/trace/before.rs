@@ -1,6 +1,6 @@
 //! Two walks for one question, told as one.
 
-use crate::time::Time;
+use crate::time::{Time, as_us};
 
 use super::entry::Entry;
 use super::event::{Event, GoalId};
@@ -19,7 +19,7 @@ impl Before {
     pub fn new(steps: &[Entry], started: Time, ended: Time) -> Self {
         let goals = steps.iter().map(|entry| entry.goal.0 + 1).max().unwrap_or_default();
         let asks = steps.iter().filter_map(|entry| entry.event.clone().ask().map(|ask| *ask + 1)).max();
-        let took_us = u64::try_from((ended - started).as_micros()).unwrap_or(u64::MAX);
+        let took_us = as_us(ended - started);
         Self { goals, asks: asks.unwrap_or_default(), took_us }
     }
 }

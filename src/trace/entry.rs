@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::time::Time;
+use crate::time::{Time, as_us};
 
 use super::event::{Event, GoalId};
 use super::tone::Tone;
@@ -24,7 +24,7 @@ impl Entry {
     /// Notes that `event` happened at `now` in a walk that began at `started`.
     #[must_use]
     pub fn new(now: Time, started: Time, goal: GoalId, event: Event) -> Self {
-        let at_us = u64::try_from((now - started).as_micros()).unwrap_or(u64::MAX);
+        let at_us = as_us(now - started);
         Self { at_us, goal, event }
     }
 }

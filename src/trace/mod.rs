@@ -40,3 +40,4 @@ pub use tone::Tone;
 pub use why::{
     AskWhy, Avoided, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Unreachable, Wrong,
 };
+pub(crate) use words::Ms;

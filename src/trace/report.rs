@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use crate::time::Time;
+use crate::time::{Time, as_us};
 use crate::wire::text::{rcode_name, set_lines, type_name};
 use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
 
@@ -101,6 +101,6 @@ impl Cost {
     /// The cost of a walk that took from `started` to `ended`.
     #[must_use]
     pub fn new(queries: u32, bytes: usize, started: Time, ended: Time) -> Self {
-        Self { queries, bytes, time_us: u64::try_from((ended - started).as_micros()).unwrap_or(u64::MAX) }
+        Self { queries, bytes, time_us: as_us(ended - started) }
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
 }
 
 /// Microseconds, shown as milliseconds: `1.2 ms`.
-pub(super) struct Ms(pub(super) u64);
+pub(crate) struct Ms(pub(crate) u64);
 
 impl fmt::Display for Ms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::cache::Shown;
+use crate::time::{as_ms, as_us};
 use crate::trace::{AskWhy, Broken, Event, Ignored, ServerAt, Transport, Unreachable, Verdict, Wrong};
 use crate::wire::text::rcode_name;
 use crate::wire::{Edns, Name, Reply, edns};
@@ -23,7 +24,7 @@ impl Walk {
         let mut late = Vec::new();
         for pending in self.pending.iter_mut().filter(|pending| !pending.late && pending.late_at <= now) {
             pending.late = true;
-            let after_ms = u64::try_from((now - pending.sent).as_millis()).unwrap_or(u64::MAX);
+            let after_ms = as_ms(now - pending.sent);
             let event = Event::Late { ask: pending.id.0, server: pending.server.clone(), after_ms };
             turn.ready.extend_from_slice(&pending.followers);
             late.push((pending.goal, pending.server.addr, event));
@@ -75,7 +76,7 @@ impl Walk {
                 let event = Event::Heard {
                     ask: ask.0,
                     server: pending.server.clone(),
-                    rtt_us: u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX),
+                    rtt_us: as_us(rtt),
                     bytes,
                     rcode: rcode_name(clean.rcode),
                     aa: clean.aa,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::dnssec;
-use crate::time::Time;
+use crate::time::{Time, as_ms};
 use crate::trace::Limit;
 
 /// Sub-questions of one client query; each costs memory although the cache may answer it.
@@ -163,12 +163,11 @@ impl Limits {
     /// The number behind a limit, for the trace.
     #[must_use]
     pub fn value(&self, limit: Limit) -> u64 {
-        let millis = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
         match limit {
             Limit::Queries => self.queries.into(),
             Limit::QueriesPerStep => self.queries_per_step.into(),
             Limit::Bytes => self.bytes as u64,
-            Limit::Time => millis,
+            Limit::Time => as_ms(self.time),
             Limit::ServersPerZone => self.servers_per_zone as u64,
             Limit::AddressesPerServer => self.addresses_per_server as u64,
             Limit::Goals => MAX_GOALS as u64,

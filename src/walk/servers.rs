@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use crate::cache::{Cache, NameServer, ServerState};
-use crate::time::Time;
+use crate::time::{Time, as_us};
 use crate::trace::{Avoided, ChoiceWhy};
 use crate::wire::{Name, RecordType};
 
@@ -94,7 +94,7 @@ fn weight(cost: Duration) -> usize {
 
 fn why_in_band(candidate: &Candidate<'_>, band: usize) -> ChoiceWhy {
     match candidate.state.srtt {
-        Some(srtt) => ChoiceWhy::InBand { srtt_us: u64::try_from(srtt.as_micros()).unwrap_or(u64::MAX), band },
+        Some(srtt) => ChoiceWhy::InBand { srtt_us: as_us(srtt), band },
         None => ChoiceWhy::Unknown { band },
     }
 }

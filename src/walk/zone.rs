@@ -8,6 +8,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::cache::{NameServer, ServerState, Support};
+use crate::time::as_ms;
 use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, ServerAt, Transport, Wrong};
 use crate::wire::{Name, Question, RecordType, edns};
 
@@ -254,7 +255,7 @@ impl Walk {
             transport: how.transport,
             why: how.why,
             choice,
-            patience_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
+            patience_ms: as_ms(patience),
         };
         self.note(turn, id, event);
         let mut edns = turn.around.opt(&server, state, how, attempt);

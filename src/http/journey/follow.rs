@@ -17,6 +17,7 @@ use super::{FetchSettings, Trust, Wanted};
 use crate::http::origin::{Connected, Host, Link, Origins, Services, Unconnected, Way, Wish, is_web_port};
 use crate::journey::{CacheLook, CacheName, End, Hop, Journey, Race, SCHEMA, Spoken, Tcp};
 use crate::serve::Resolver;
+use crate::time::as_us;
 
 /// Protocols over TLS, the better one first.
 const ALPN: &[&str] = &["h2", "http/1.1"];
@@ -49,7 +50,7 @@ impl Traveller {
         loop {
             let resolver = if wanted.cold { self.resolver.forgotten() } else { self.resolver.clone() };
             let nth = journey.hops.len();
-            let begun_us = u64::try_from(origin.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let begun_us = as_us(origin.elapsed());
             let hop = RefCell::new(Hop::new(url.to_string(), begun_us));
             let scout = Scout { resolver, client, origin, nth, hop: &hop, teller };
             scout.tell("hop", url.as_str());

@@ -12,6 +12,7 @@ use crate::http::problem::Problem;
 use crate::http::stream::{Listener, event};
 use crate::journey::{Attempt, CacheLook, CacheName, Hop, Lookup, Plan};
 use crate::serve::{Knowledge, Resolver};
+use crate::time::as_us;
 use crate::trace::{Event, Known, Trace};
 use crate::wire::text::type_name;
 use crate::wire::{DNSClass, Question, Record, RecordType, RrSet};
@@ -35,7 +36,7 @@ pub(super) struct Scout<'a> {
 impl Scout<'_> {
     /// Microseconds since the journey began.
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX)
+        as_us(self.origin.elapsed())
     }
 
     /// Tells of one thing that happened in this hop.

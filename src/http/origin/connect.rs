@@ -17,6 +17,7 @@ use super::race::Race;
 use crate::http::fault::Fault;
 use crate::http::problem::Problem;
 use crate::journey::{Attempt, AttemptEnd, Endpoint, Plan, Spoken, plan};
+use crate::time::as_us;
 use crate::wire::text::rcode_name;
 use crate::wire::{Ede, Name, Question, Record, RecordType, ResponseCode};
 
@@ -51,7 +52,7 @@ pub(in crate::http) struct Way<'a> {
 
 impl Way<'_> {
     pub(in crate::http) fn since(&self, moment: Instant) -> u64 {
-        u64::try_from((moment - self.origin).as_micros()).unwrap_or(u64::MAX)
+        as_us(moment - self.origin)
     }
 }
 

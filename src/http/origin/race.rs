@@ -14,6 +14,7 @@ use super::balance::HostPort;
 use super::connect::{Connected, Guide, Link, Way};
 use super::targets::judge;
 use crate::journey::{Attempt, AttemptEnd, AttemptWhy, Endpoint, FoundBy};
+use crate::time::as_us;
 use crate::wire::{Name, RecordType};
 
 /// How long an attempt is alone before the next begins (RFC 8305 §5).
@@ -257,7 +258,7 @@ impl<'a, G: Guide> Race<'a, G> {
     /// request need not wait for it as well.
     pub(in crate::http) fn end(&mut self, end: &AttemptEnd) {
         self.running.abort_all();
-        let (now, alone_us) = (Instant::now(), u64::try_from(ATTEMPT_DELAY.as_micros()).unwrap_or(u64::MAX));
+        let (now, alone_us) = (Instant::now(), as_us(ATTEMPT_DELAY));
         for nth in 0..self.attempts.len() {
             if self.attempts[nth].end.is_none() {
                 if self.way.since(now) - self.attempts[nth].begun_us >= alone_us {

@@ -9,11 +9,12 @@ use axum::response::Response;
 
 use super::past::Past;
 use super::{Form, answer, shell};
-use crate::http::html::{Html, Ms};
+use crate::http::html::Html;
 use crate::http::problem::Problem;
 use crate::http::stream::pretty;
 use crate::listen::Peer;
 use crate::serve::Figures;
+use crate::trace::Ms;
 
 /// `GET /live`.
 pub(in crate::http) async fn live(

@@ -12,14 +12,14 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{Form, answer, shell};
-use crate::http::html::{Html, Ms};
+use crate::http::html::Html;
 use crate::http::journey::Journeys;
 use crate::http::problem::Problem;
 use crate::http::stream::pretty;
 use crate::journey::{End, Journey};
 use crate::listen::Peer;
 use crate::serve::{Id, Kept, Occasion, Resolver, Walked};
-use crate::trace::{Event, Judged};
+use crate::trace::{Event, Judged, Ms};
 use crate::wire::text::type_name;
 
 /// Rows in one answer unless asked for otherwise, and at most.

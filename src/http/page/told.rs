@@ -10,14 +10,14 @@ use serde::Deserialize;
 
 use super::{Form, answer, find, shell};
 use crate::http::here::Here;
-use crate::http::html::{Html, InUrl, Ms};
+use crate::http::html::{Html, InUrl};
 use crate::http::json::{flag, question};
 use crate::http::problem::Problem;
 use crate::http::stream::{Told as _, pretty};
 use crate::http::traces::Traces;
 use crate::listen::Peer;
 use crate::serve::{Kept, Knowledge, Occasion, Walked};
-use crate::trace::{Event, Judged, Tone, Trace};
+use crate::trace::{Event, Judged, Ms, Tone, Trace};
 
 /// What may stand behind the question mark.
 #[derive(Debug, Deserialize)]
