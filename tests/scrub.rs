@@ -8,7 +8,9 @@ use rootwalk::trace::{DropWhy, Limit, Verdict, Wrong};
 use rootwalk::walk::judge;
 use rootwalk::walk::limits::SetLimits;
 use rootwalk::walk::scrub::{self, Clean, Dropped};
-use rootwalk::wire::{DNSClass, Flags, Name, Question, Record, RecordType, Reply, ResponseCode, RrSet, write_query};
+use rootwalk::wire::{
+    DNSClass, Edns, Flags, Name, Question, Record, RecordType, Reply, ResponseCode, RrSet, Section, Writer, write_query,
+};
 
 /// Names of the zone, of what is above and beside it, and of what is below.
 const NAMES: &[&str] = &[
@@ -250,5 +252,50 @@ fn an_answer_under_a_name_that_cannot_be_read_is_no_denial() {
         let (clean, _) = scrub::reply(&zone, &asked, reply, &SetLimits::default(), &|_| true);
         let verdict = judge::reply(&asked, &clean);
         assert_eq!(verdict, Verdict::Wrong(if unusable { Wrong::Unusable } else { Wrong::Bare }), "{pointer:x}");
+    }
+}
+
+/// Wherever a reply is cut off, what is left of it says the same or is asked for again over TCP (RFC 2181 §9).
+#[test]
+fn a_reply_that_ends_anywhere_says_nothing_else() {
+    let zone: Name = "zone.test".parse().unwrap();
+    let asked = Question::new("www.sub.zone.test".parse().unwrap(), RecordType::A);
+    let set = |owner: &str, rtype, rdata: &[u8]| RrSet::new(owner.parse().unwrap(), rtype, 60, [rdata]);
+    let soa = || set("zone.test", RecordType::SOA, &[0; 22]);
+    let ns = || set("sub.zone.test", RecordType::NS, b"\x02ns\x03sub\x04zone\x04test\0");
+    let a = |owner| set(owner, RecordType::A, &[192, 0, 2, 1]);
+    let alias = || set("www.sub.zone.test", RecordType::CNAME, b"\x01a\x04zone\x04test\0");
+    for (aa, rcode, sections) in [
+        (true, ResponseCode::NoError, [vec![a("www.sub.zone.test")], vec![], vec![]]),
+        (true, ResponseCode::NoError, [vec![alias(), a("a.zone.test")], vec![], vec![]]),
+        (true, ResponseCode::NoError, [vec![], vec![soa()], vec![]]),
+        (true, ResponseCode::NXDomain, [vec![], vec![soa()], vec![]]),
+        (false, ResponseCode::NoError, [vec![], vec![ns()], vec![a("ns.sub.zone.test")]]),
+        (false, ResponseCode::BADVERS, [vec![], vec![], vec![]]),
+    ] {
+        let mut whole = Vec::new();
+        let mut writer = Writer::new(7, Flags::default().with_qr(true).with_aa(aa).with_rcode(rcode), &mut whole);
+        writer.set_rcode(rcode);
+        writer.question(&asked);
+        for (section, sets) in Section::ALL.into_iter().zip(&sections) {
+            sets.iter().for_each(|set| writer.set(section, set, false).unwrap());
+        }
+        writer.opt(&Edns::new(1232, true));
+        writer.finish();
+        let judged = |len: usize| {
+            let reply = Reply::read(&whole[..len]).ok()?;
+            let (clean, _) = scrub::reply(&zone, &asked, reply, &SetLimits::default(), &|_| true);
+            Some(match judge::reply(&asked, &clean) {
+                Verdict::Referral { zone, servers, signed, .. } => Verdict::Referral { zone, servers, signed, glue: 0 },
+                verdict => verdict,
+            })
+        };
+        let all = judged(whole.len());
+        for len in 0..whole.len() {
+            let (part, is_code) = (judged(len), rcode == ResponseCode::BADVERS);
+            // The upper bits of the code are in the OPT record: without it the reply is empty, and of no use either.
+            let same = part.is_none() || part == Some(Verdict::Truncated) || part == all;
+            assert!(same || is_code && part == Some(Verdict::Wrong(Wrong::Empty)), "{len}: {part:?}, not {all:?}");
+        }
     }
 }

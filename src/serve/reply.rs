@@ -106,7 +106,8 @@ impl Resolver {
             _ => rcode,
         };
         let says_why = *ede && !matches!(rcode, ResponseCode::NoError | ResponseCode::BADCOOKIE);
-        let edes = says_why.then(|| Ede::new(ede::OTHER, why.to_string()));
+        let code = if why == QueryFault::Opcode { ede::NOT_SUPPORTED } else { ede::OTHER };
+        let edes = says_why.then(|| Ede::new(code, why.to_string()));
         let options = cookie.as_ref().map(|(_, whole)| (edns::COOKIE, &whole[..]));
         let extras =
             Extras { edes: edes.as_slice(), options: options.as_slice(), udp_size: *udp_size, ..Extras::default() };

@@ -82,7 +82,7 @@ fn other_opcodes_classes_and_versions_get_what_rfc_8906_says() {
     let lab = Running::lab(&["--set", "server.version=here", "--set", "server.identity=lab one"]);
     for opcode in ["notify", "update", "status", "9"] {
         let dug = lab.dig(&format!("www.example.com +opcode={opcode}"));
-        assert_eq!(dug.rcode, "NOTIMP", "{}", dug.text);
+        assert_eq!((dug.rcode.as_str(), &dug.edes[..]), ("NOTIMP", &[21][..]), "{}", dug.text);
     }
     let version = lab.dig("www.example.com +edns=1 +noednsneg");
     assert_eq!(version.rcode, "BADVERS", "{}", version.text);
