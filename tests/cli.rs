@@ -251,6 +251,9 @@ fn what_nobody_asks_for_is_done_by_the_program() {
     }
     assert!(done(), "{}", lab.log());
     assert_eq!(dig(lab.resolver, "www.example.com").0, "NOERROR");
+    // What cannot be written is known at once, and not when the first key has changed.
+    let nowhere = self::lab(&["--set=dnssec.anchor_file=/nowhere/anchors"]);
+    assert!(nowhere.log().contains("/nowhere/anchors: No such file or directory"), "{}", nowhere.log());
 }
 
 /// What runs in a terminal ends with it, as if it were told to.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{FAILED, Surroundings, failed, log, print};
+use crate::http::typed;
 use crate::run;
 use crate::trace::{Paint, Trace};
 use crate::wire::text::parse_type;
@@ -37,7 +38,7 @@ fn name(text: &str) -> Result<Typed, String> {
     }
     let (name, rtype) = match text.parse() {
         Ok(address) => (Name::reverse(address), RecordType::PTR),
-        Err(_) => (text.parse(), RecordType::A),
+        Err(_) => (typed(text), RecordType::A),
     };
     Ok(Typed(name.map_err(|why| why.to_string())?, rtype))
 }

@@ -8,12 +8,13 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use url::Host;
 
 use super::doh::{Dns, keep_for};
 use super::problem::Problem;
 use crate::listen::Peer;
 use crate::wire::text::{parse_type, rdata_text};
-use crate::wire::{Edns, Flags, Name, Question, Record, RecordType, Reply, write_query};
+use crate::wire::{Edns, Flags, Name, NameError, Question, Record, RecordType, Reply, write_query};
 
 /// Room that the query offers for the answer; over HTTP it has no meaning.
 const ROOM: u16 = 1232;
@@ -97,10 +98,21 @@ pub(super) async fn resolve(
     Ok(([(CONTENT_TYPE, json), (CACHE_CONTROL, keep_for(&answer))], body).into_response())
 }
 
+/// The name that somebody has typed; one with letters beyond ASCII means the one by which DNS knows it (RFC 5891 §4).
+///
+/// # Errors
+/// When it is none.
+pub fn typed(text: &str) -> Result<Name, NameError> {
+    match Host::parse(text) {
+        Ok(Host::Domain(ascii)) if !text.is_ascii() => ascii.parse(),
+        _ => text.parse(),
+    }
+}
+
 /// The question that two parameters mean.
 pub(super) fn question(name: &str, qtype: Option<&str>) -> Result<Question, Problem> {
-    let parsed: Result<Name, _> = name.parse();
-    let name = parsed.map_err(|why| Problem::bad_request(format!("the parameter name is not a domain name: {why}")))?;
+    let name =
+        typed(name).map_err(|why| Problem::bad_request(format!("the parameter name is not a domain name: {why}")))?;
     let qtype = match qtype.unwrap_or("A") {
         // Public resolvers take the number as well.
         number if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse::<u16>().ok().map(RecordType::from),
@@ -140,5 +152,23 @@ fn said(question: &Question, reply: &Reply) -> Said {
         extended_dns_errors: (reply.edns.iter().flat_map(Edns::edes))
             .map(|ede| SaidError { info_code: ede.code, extra_text: ede.text.as_ref().to_owned() })
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_beyond_ascii_are_those_of_an_international_name() {
+        let same = |text: &str, name: &str| assert_eq!(typed(text), name.parse(), "{text}");
+        same("Bücher.Example.com", "xn--bcher-kva.example.com.");
+        same("_sip._tcp.faß.example.", "_sip._tcp.xn--fa-hia.example.");
+        same("例え。テスト", "xn--r8jz45g.xn--zckzah.");
+        // All else is as it stands in a zone file.
+        same("\\195\\188.Example", "\\195\\188.Example.");
+        same("a b.example", "a\\032b.example.");
+        same("127.1", "127.1.");
+        assert!(typed("ü..example").is_err());
     }
 }

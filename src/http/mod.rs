@@ -44,6 +44,7 @@ use crate::wire::Name;
 
 pub use bind::{BindError, Doors};
 pub use journey::{FetchSettings, Wanted, fetch, url};
+pub use json::typed;
 pub use origin::{Policy, ProxySettings};
 pub use page::{Exhibit, Visit};
 pub use tls::{Certificate, CertificateError};

@@ -1,5 +1,6 @@
 //! Where trust begins, and where it is suspended, as the validator takes it.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -55,6 +56,9 @@ pub(super) fn report(settings: &Settings, root: Option<u32>, now_secs: u32) -> V
         let path = Path::new(&dnssec.anchor_file);
         match anchors_in(path, now_secs.into()) {
             Ok(keys) => lines.extend(keys.iter().map(|key| format!("{}: {key}", path.display()))),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                lines.push(format!("{}: written when the keys have been seen for the first time", path.display()));
+            }
             Err(error) => lines.push(format!("{}: {error}; the configured trust anchors count", path.display())),
         }
     }

@@ -12,6 +12,9 @@ use crate::wire::{Name, Question, RecordType};
 
 use super::file;
 
+/// What it means that the file cannot be written.
+const FORGETS: &str = "a new start would not know what became of the trust anchors (dnssec.anchor_file)";
+
 /// The trust anchors of a resolver and the file with their state.
 #[derive(Debug)]
 pub struct AnchorKeeper {
@@ -49,6 +52,9 @@ impl AnchorKeeper {
                 None
             }
         });
+        if let Err(error) = file::try_beside(&path) {
+            tracing::warn!("{shown}: {error}; {FORGETS}");
+        }
         let all = Rollover::begin(&anchors, &known.unwrap_or_default());
         let written = path.exists();
         let keeper = Self { path, anchors, all, written };
@@ -101,7 +107,7 @@ impl AnchorKeeper {
                 Ok(()) => self.written = true,
                 Err(error) => {
                     let path = self.path.display();
-                    tracing::warn!("{path}: {error}; a new start would not know what became of the trust anchors");
+                    tracing::warn!("{path}: {error}; {FORGETS}");
                     next_secs = next_secs.min(RETRY_SECS);
                 }
             }

@@ -2,15 +2,31 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where the new text is written before it takes the place of the old one.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    beside.into()
+}
+
+/// Whether [`replace`] would find a folder in which it may write.
+///
+/// # Errors
+/// When it would not.
+pub(super) fn try_beside(path: &Path) -> io::Result<()> {
+    let beside = beside(path);
+    File::create(&beside)?;
+    fs::remove_file(&beside)
+}
 
 /// Puts `text` in the place of the file: whoever reads it, and whenever the power fails, sees the old text or the new.
 ///
 /// # Errors
 /// When the file, or another beside it, cannot be written.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
+    let beside = beside(path);
     let written = (|| {
         let mut file = File::create(&beside)?;
         file.write_all(text.as_bytes())?;
