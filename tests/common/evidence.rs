@@ -49,6 +49,8 @@ pub(crate) struct Facts<'a> {
     cuts: HashMap<Name, Cut>,
     keys: HashMap<Name, Option<RrSet>>,
     zones: RefCell<HashMap<Name, Arc<ZoneTrust>>>,
+    /// What came with the answer and may show more than what it says.
+    told: Vec<RrSet>,
     /// The zone whose servers the operator names.
     own: Option<Name>,
 }
@@ -70,7 +72,7 @@ impl Known for Facts<'_> {
     }
 
     fn told(&self) -> &[RrSet] {
-        &[]
+        &self.told
     }
 
     fn own_zone(&self, name: &Name) -> Option<Name> {
@@ -98,6 +100,7 @@ impl<'a> Facts<'a> {
             cuts: HashMap::new(),
             keys: HashMap::new(),
             zones: RefCell::default(),
+            told: Vec::new(),
             own: None,
         }
     }
@@ -110,6 +113,11 @@ impl<'a> Facts<'a> {
     /// Takes what a referral to `zone` brought along.
     pub(crate) fn refer(&mut self, zone: Name, proof: Vec<RrSet>) {
         self.referrals.insert(zone, Cut { proof, ..Cut::default() });
+    }
+
+    /// Takes what came with the answer.
+    pub(crate) fn tell(&mut self, told: Vec<RrSet>) {
+        self.told = told;
     }
 
     /// Has the operator name the servers of a zone.

@@ -1,14 +1,15 @@
 //! Denials: who has the say, how long they hold, and what is said of those that are none.
 
 use rootwalk::dnssec::{Limits, Spent, Statement, Verdict};
-use rootwalk::trace::{Bogus, Insecure, Limit};
+use rootwalk::trace::{Bogus, Insecure, Limit, Proof};
 use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 
 use crate::edges::{Kind, PLAIN, chain, denied, name, zone};
+use crate::evidence::Facts;
 use crate::limits::is_secure;
 use crate::signer::{Form, Signer, bitmap};
 use crate::types::{A, DS, NS, NSEC, RRSIG, SOA};
-use crate::world::NOW_UNIX_SECS;
+use crate::world::{self, NOW_UNIX_SECS};
 
 /// RFC 4035 §5.2, RFC 6840 §4.4: an apex has no say over its DS set, but for that of the root, above which nothing is.
 #[test]
@@ -193,4 +194,28 @@ fn a_proof_is_looked_at_as_far_as_an_honest_one_is_long() {
         let verdict = denied(&zone, name("a.z."), RecordType::MX, false, &proof);
         assert_eq!(is_secure(&verdict), secure, "{} sets: {verdict:?}", proof.len());
     }
+}
+
+/// RFC 4035 §3.2.3: what came along from another zone and is needed for nothing is shown as far as it can be verified.
+#[test]
+fn what_other_zones_say_is_verified_too() {
+    let denied = |text: &str| world::gather(&Question::new(name(text), RecordType::A)).denial.expect("a denial");
+    let (here, there) = (denied("nope.example.com."), denied("nope.example.org."));
+    let flipped = |set: &RrSet| {
+        let rdatas = set.rdatas.iter().map(|rdata| [&rdata[..rdata.len() - 1], &[rdata[rdata.len() - 1] ^ 1]].concat());
+        RrSet { rdatas: rdatas.collect::<Vec<_>>().iter().map(Vec::as_slice).collect(), ..set.clone() }
+    };
+    let forged: Vec<RrSet> = there.proof.iter().map(flipped).collect();
+    let (mut facts, mut spent) = (world::facts(), Spent::default());
+    let mut shown = |facts: &mut Facts<'_>, told: &[RrSet]| {
+        facts.tell(told.to_vec());
+        let (verdict, notes) = world::judge(facts, &here.statement(), &mut spent);
+        assert!(is_secure(&verdict), "{verdict:?}");
+        let of = |note: &Proof| matches!(note, Proof::Signature { zone, .. } if *zone == name("example.org."));
+        notes.iter().filter(|note| of(note)).count()
+    };
+    assert_eq!(shown(&mut facts, &there.proof), 0, "nobody has asked for the keys of that zone");
+    assert!(is_secure(&world::judge(&mut facts, &there.statement(), &mut Spent::default()).0));
+    assert_eq!(shown(&mut facts, &there.proof), there.proof.len());
+    assert_eq!(shown(&mut facts, &forged), 0);
 }
