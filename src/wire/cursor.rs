@@ -53,21 +53,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// A name, which may be compressed. `hops` is how many pointers may still be followed in this message, each of
-    /// which is taken from it.
-    ///
-    /// When the name is bad but its end is known, the cursor stands behind it, so that the record can be
-    /// passed over; else it stands where it stood, and [`Cursor::skip_name`] would fail as well.
+    /// which is taken from it. The cursor does not move when the name is bad; [`Cursor::skip_name`] may find its end.
     pub(crate) fn name(&mut self, hops: &mut usize) -> Result<Name, Fault> {
-        match self.whole_name(hops) {
-            Ok((name, end)) => {
-                self.at = end;
-                Ok(name)
-            }
-            Err(fault) => {
-                self.skip_name()?;
-                Err(fault)
-            }
-        }
+        let (name, end) = self.whole_name(hops)?;
+        self.at = end;
+        Ok(name)
     }
 
     /// The name at the cursor, and where it ends.

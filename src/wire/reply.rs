@@ -154,7 +154,6 @@ impl<'a> Reader<'a> {
         let owner = self.owner(&mut cursor);
         if owner.is_err() {
             // The owner may be bad and its end known all the same.
-            cursor = self.cursor;
             cursor.skip_name()?;
         }
         let rtype = RecordType::from(cursor.u16()?);
