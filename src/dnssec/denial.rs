@@ -195,33 +195,33 @@ impl<'a> Checked<'a> {
 
     /// What is at `name`, a possible zone cut without DS set (RFC 4035 §5.2, RFC 5155 §8.9).
     pub(super) fn at_cut(&self, bench: &mut Bench<'_>, name: &Name) -> Result<AtCut, Bogus> {
-        let mut types = self.nsecs.iter().find_map(|nsec| nsec.at(name));
-        if types.is_none() {
-            if self.nsecs.iter().any(|nsec| nsec.shows_empty(name)) {
-                return Ok(AtCut::NoCut);
+        let types = match self.nsecs.iter().find_map(|nsec| nsec.at(name)) {
+            Some(types) => types,
+            None if self.nsecs.iter().any(|nsec| nsec.shows_empty(name)) => return Ok(AtCut::NoCut),
+            None if self.nsecs.iter().any(|nsec| nsec.denies(name)) => return Ok(AtCut::NoName),
+            None => {
+                let chain = match self.chain(bench.limits, bench.spent) {
+                    Err(insecure) => return Ok(AtCut::Insecure(insecure)),
+                    Ok(chain) => chain,
+                };
+                match chain.types(name)? {
+                    Some(types) => types,
+                    None => {
+                        return Ok(match self.shows(chain.not_there(name)?, name) {
+                            Shows::Nothing => AtCut::Unproved,
+                            Shows::Proved(_) => AtCut::NoName,
+                            Shows::Insecure(why) => AtCut::Insecure(why),
+                        });
+                    }
+                }
             }
-            if self.nsecs.iter().any(|nsec| nsec.denies(name)) {
-                return Ok(AtCut::NoName);
-            }
-            let chain = match self.chain(bench.limits, bench.spent) {
-                Err(insecure) => return Ok(AtCut::Insecure(insecure)),
-                Ok(chain) => chain,
-            };
-            types = chain.types(name)?;
-            if types.is_none() {
-                return Ok(match self.shows(chain.not_there(name)?, name) {
-                    Shows::Nothing => AtCut::Unproved,
-                    Shows::Proved(_) => AtCut::NoName,
-                    Shows::Insecure(why) => AtCut::Insecure(why),
-                });
-            }
-        }
-        let unsigned = || Insecure::Unsigned { zone: name.clone(), parent: self.zone.clone() };
-        Ok(match types {
-            Some(types) if types.is(RecordType::DS) || types.is(RecordType::SOA) => AtCut::Unproved,
-            Some(types) if types.is(RecordType::NS) => AtCut::Insecure(unsigned()),
-            Some(_) => AtCut::NoCut,
-            None => AtCut::Unproved,
+        };
+        Ok(if types.is(RecordType::DS) || types.is(RecordType::SOA) {
+            AtCut::Unproved
+        } else if types.is(RecordType::NS) {
+            AtCut::Insecure(Insecure::Unsigned { zone: name.clone(), parent: self.zone.clone() })
+        } else {
+            AtCut::NoCut
         })
     }
 }
