@@ -111,8 +111,7 @@ impl Walk {
         // refuses a name may be alone in answering all others.
         let qtype = pending.question.qtype;
         let refusable = qtype == RecordType::RRSIG || (128..=255).contains(&u16::from(qtype));
-        let is_forward = at.route.as_ref().is_some_and(|route| route.is_forward());
-        let refused = clean.rcode == ResponseCode::Refused && !refusable && !is_forward;
+        let refused = clean.rcode == ResponseCode::Refused && !refusable && !at.is_forwarded();
         let lame = [Wrong::Recursive, Wrong::Empty].contains(&wrong)
             || matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::OtherZone { .. });
         if refused || lame {

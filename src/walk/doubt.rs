@@ -87,12 +87,10 @@ impl Walk {
     /// Whether it can be proved that a part of the name does not exist, and so nothing below it (RFC 8020). Without
     /// proof that is not believed: some servers say it of names that only have others below them.
     pub(super) fn may_be_proved(&mut self, pending: &Pending, clean: &Clean, turn: &Turn<'_, '_>) -> bool {
-        let anchors = &turn.around.settings.proofs.anchors;
-        let validates = pending.goal == CLIENT && self.validates(turn);
-        let Some(at) = self.goal(pending.goal).at().filter(|_| validates) else { return false };
-        let zone_is_signed = at.cut.ds.is_some() || anchors.names(&at.cut.zone);
         let signed = |set: &RrSet| !set.sigs.is_empty();
-        zone_is_signed
+        pending.goal == CLIENT
+            && self.validates(turn)
+            && self.is_signed(CLIENT, turn)
             && clean.soa.as_ref().is_some_and(signed)
             && !clean.proof.is_empty()
             && clean.proof.iter().all(signed)
@@ -162,12 +160,10 @@ impl Walk {
 
     /// The goal that has got an answer to a question that was asked for a proof.
     fn proof_goal(&self, question: &Question) -> Option<GoalId> {
-        let answered = |at: &usize| {
-            let goal = &self.goals[*at];
-            let failed = !matches!(goal.state, State::Done(Found::Answer(_) | Found::NoData(_) | Found::NxDomain(_)));
-            goal.purpose == Purpose::Proof && goal.question == *question && !failed
-        };
-        (1..self.goals.len()).find(answered).and_then(|at| u32::try_from(at).ok()).map(GoalId)
+        self.find_goal(|goal| {
+            let answered = matches!(goal.state, State::Done(Found::Answer(_) | Found::NoData(_) | Found::NxDomain(_)));
+            answered && goal.purpose == Purpose::Proof && goal.question == *question
+        })
     }
 
     /// Whether a zone has a server that is not doubted.

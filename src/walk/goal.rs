@@ -316,7 +316,7 @@ impl Goal {
 
     /// Whether it asks servers to do the looking up.
     pub(super) fn is_forwarded(&self) -> bool {
-        matches!(&self.state, State::At(at) if at.route.as_ref().is_some_and(|route| route.is_forward()))
+        matches!(&self.state, State::At(at) if at.is_forwarded())
     }
 
     /// The zone that it is asking, if it is.
@@ -345,6 +345,16 @@ impl AtZone {
             last_resort: None,
             route: None,
         }
+    }
+
+    /// Whether its servers do the looking up.
+    pub(super) fn is_forwarded(&self) -> bool {
+        self.route.as_ref().is_some_and(|route| route.is_forward())
+    }
+
+    /// Whether the question is looked up from the root when none of its servers gives an answer.
+    pub(super) fn has_fallback(&self) -> bool {
+        self.route.as_ref().is_some_and(|route| route.fallback)
     }
 
     /// The port that the operator has given the server with this address.

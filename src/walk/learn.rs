@@ -36,11 +36,10 @@ impl Walk {
         }
         let source = pending.source();
         let cache = turn.around.cache;
-        let rank = if clean.aa { Rank::AuthAnswer } else { Rank::NonAuthAnswer };
         let proof = |set: &RrSet| if dnssec::is_expanded(set) { clean.proof.clone().into() } else { Box::default() };
         // A DNAME that nobody asked for is used and forgotten: kept, one forged packet would take all names below it.
         // So is the CNAME that was made from one, and what stands behind that.
-        let mut rank = rank;
+        let mut rank = if clean.aa { Rank::AuthAnswer } else { Rank::NonAuthAnswer };
         for set in clean.chain.iter().chain(&clean.answer).take_while(|set| set.rtype != RecordType::DNAME) {
             cache.put_set_with(set.clone(), proof(set), rank, source.clone(), turn.now);
             // Asked by their own names they are fetched: one forged packet about a name that nobody has would do else.

@@ -10,6 +10,7 @@ pub mod minimise;
 pub mod outcome;
 pub mod scrub;
 pub mod stale;
+pub mod synthesis;
 
 mod apply;
 mod begin;
@@ -28,7 +29,6 @@ mod resort;
 mod route;
 mod sentinel;
 mod servers;
-pub mod synthesis;
 mod zone;
 
 use std::sync::Arc;
@@ -297,6 +297,11 @@ impl Walk {
 
     fn goal(&mut self, id: GoalId) -> &mut Goal {
         &mut self.goals[id.0 as usize]
+    }
+
+    /// The first goal that `fits`.
+    fn find_goal(&self, fits: impl Fn(&Goal) -> bool) -> Option<GoalId> {
+        self.goals.iter().zip(0..).find(|(goal, _)| fits(goal)).map(|(_, nth)| GoalId(nth))
     }
 
     fn advance(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::cache::{Cache, Denial, DenialKind, Rank, Security};
 use crate::dnssec::{Anchors, Cut, Fact, Judge, Known, Learned, Statement, Verdict, ZoneTrust};
 use crate::time::Time;
-use crate::trace::{Bogus, Event, GoalId, Insecure, Judged, Limit, Purpose};
+use crate::trace::{Bogus, Event, Insecure, Judged, Limit, Purpose};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::goal::{Denied, Found, Goal, State};
@@ -232,8 +232,7 @@ impl Walk {
 
     /// Something must be asked before the judge can go on.
     fn fetch(&mut self, question: Question, turn: &mut Turn<'_, '_>) {
-        let open = (1..self.goals.len()).find(|nth| self.goals[*nth].question == question);
-        match open.and_then(|nth| u32::try_from(nth).ok()).map(GoalId) {
+        match self.find_goal(|goal| goal.purpose != Purpose::Client && goal.question == question) {
             Some(other) => {
                 let goal = self.goal(other);
                 if !goal.waiters.contains(&CLIENT) {

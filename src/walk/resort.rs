@@ -50,10 +50,9 @@ impl Walk {
     pub(super) fn silent(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> Option<ServerAt> {
         let at = self.goal(id).at()?;
         // Where there is a fallback, it comes sooner than what may only be slow.
-        let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
         let servers = turn.around.servers;
         let tcp = |server: &ServerAt| servers.state(server.addr, turn.now).tcp != Support::No;
-        at.silent_over_udp(tcp).filter(|_| !has_fallback)
+        at.silent_over_udp(tcp).filter(|_| !at.has_fallback())
     }
 
     /// Asks a server over TCP that was silent over UDP.

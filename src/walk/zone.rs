@@ -176,8 +176,7 @@ impl Walk {
         let waiting: SmallVec<[IpAddr; 4]> = pending.map(|pending| pending.server.addr).collect();
         let out_of_reach = self.out_of_reach;
         let Some(at) = self.goal(id).at() else { return Vec::new() };
-        let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
-        let most_tries = if has_fallback { 1 } else { limits.tries_per_address };
+        let most_tries = if at.has_fallback() { 1 } else { limits.tries_per_address };
         let mut usable: Vec<Candidate<'_>> = Vec::with_capacity(servers.len().min(limits.servers_per_zone));
         let mut avoided: Vec<(ServerAt, Avoided)> = Vec::new();
         for server in servers.iter().take(limits.servers_per_zone) {
@@ -355,8 +354,7 @@ impl Walk {
         for (_, rtype) in families.into_iter().filter(|(wanted, _)| *wanted) {
             let question = Question::new(name.clone(), rtype);
             let same = |goal: &Goal| goal.question == question && goal.above == above && !goal.by_glue;
-            let open = self.goals.iter().position(same);
-            let awaited = match open.and_then(|at| u32::try_from(at).ok()).map(GoalId) {
+            let awaited = match self.find_goal(same) {
                 Some(other) if self.depends_on(other, id) => {
                     self.note(turn, id, Event::Cycle { name: name.clone(), zone: zone.clone() });
                     if let Some(at) = self.goal(id).at() {
