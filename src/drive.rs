@@ -59,12 +59,6 @@ impl Clock {
         (self.origin + (time - Time::ZERO)).into()
     }
 
-    /// Seconds since 1970, modulo 2^32, as cookies count them.
-    #[must_use]
-    pub fn unix_secs(&self) -> u32 {
-        u32::try_from((self.calendar + self.origin.elapsed()).as_secs() & u64::from(u32::MAX)).unwrap_or_default()
-    }
-
     /// Milliseconds since 1970.
     #[must_use]
     pub fn unix_ms(&self) -> u64 {
@@ -285,7 +279,8 @@ fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Opti
     }
 }
 
-/// Seconds since 1970, modulo 2^32, by which signatures are dated (RFC 4034 §3.1.5).
+/// Seconds since 1970, modulo 2^32, by which signatures (RFC 4034 §3.1.5) and cookies (RFC 9018 §4.3) are dated: by the
+/// calendar as it is now, which may have been set since the [`Clock`] began.
 #[must_use]
 pub fn unix_secs() -> u32 {
     #[expect(clippy::disallowed_methods, reason = "signatures are dated by the calendar")]

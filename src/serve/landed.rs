@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Inner, Resolver};
 use crate::cache::{Answer, AnswerKey, Plain, Ready, Usage};
+use crate::drive::unix_secs;
 use crate::time::Time;
 use crate::trace::{Stale, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
@@ -129,7 +130,7 @@ impl Inner {
         let rules = (&world.settings.limits, &world.settings.private);
         let validates = !world.settings.proofs.anchors.is_empty() && !form.checking_disabled;
         let admit = if validates { Admit::Judged } else { Admit::All };
-        let sets = stale(question, &world.cache, rules, limits, admit, (now, world.clock.unix_secs()));
+        let sets = stale(question, &world.cache, rules, limits, admit, (now, unix_secs()));
         match (given, sets) {
             (given, Some(sets)) if given.as_ref().is_none_or(|given| given.stored < sets.learned) => {
                 let (template, edes) = (template(question, &sets.outcome, form), sets.outcome.edes());
@@ -193,7 +194,7 @@ impl Resolver {
             cache.forget_stale(&other.key(question), at);
         }
         cache.unmark_plain(&key);
-        let answer = answer(question, form, outcome, (at, self.0.world.clock.unix_secs()));
+        let answer = answer(question, form, outcome, (at, unix_secs()));
         Ready::Written(cache.put_answer(&key, answer).0)
     }
 

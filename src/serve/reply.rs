@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::counts::Count;
 use super::{Resolver, ServeSettings};
 use crate::cache::{Answer, AnswerKey, Plain, Ready, Usage};
+use crate::drive::unix_secs;
 use crate::listen::{Now, Peer, Transport};
 use crate::policy::LocalAnswer;
 use crate::time::Time;
@@ -56,7 +57,7 @@ impl Resolver {
     /// The cookie for a client that has `shown` this option (RFC 7873 §5.2).
     fn cookie(&self, shown: &[u8], peer: &Peer) -> Option<[u8; cookie::WHOLE]> {
         let ServeSettings { cookie_secret, .. } = &self.0.settings;
-        cookie::answer(shown, peer.client.ip(), cookie_secret, self.0.world.clock.unix_secs())
+        cookie::answer(shown, peer.client.ip(), cookie_secret, unix_secs())
     }
 
     /// Octets that the client can take.
@@ -99,7 +100,7 @@ impl Resolver {
         let rcode = match cookie {
             // RFC 7873 §5.4: it is about nothing but the cookie.
             Some((shown, _)) if why == QueryFault::QuestionCount(0) => {
-                let now_secs = self.0.world.clock.unix_secs();
+                let now_secs = unix_secs();
                 let is_good = || cookie::is_good(shown, peer.client.ip(), cookie_secret, now_secs);
                 if shown.len() == cookie::CLIENT || is_good() { ResponseCode::NoError } else { ResponseCode::BADCOOKIE }
             }
