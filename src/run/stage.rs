@@ -1,10 +1,9 @@
 //! The lab around a resolver: its name servers, its web origins, and settings for whoever lives in it.
 
 use std::fs::{self, Permissions};
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -18,6 +17,7 @@ use crate::drive;
 use crate::lab::serve::Servers;
 use crate::lab::web::{Origins, Ports, WebError};
 use crate::lab::{Authority, Lab};
+use crate::upkeep;
 use crate::wire::{Name, Question, text};
 
 /// Where the resolver of the lab listens unless told otherwise.
@@ -121,23 +121,10 @@ pub(super) fn origins(lab: &Lab, stage: &Stage) -> Result<Option<Origins>, RunEr
     };
     if let Some(path) = &stage.ca_out {
         let failed = |source| RunError::CaOut { path: path.display().to_string(), source };
-        write_whole(path, origins.ca_pem()).map_err(failed)?;
+        let everybody = |()| fs::set_permissions(path, Permissions::from_mode(0o644));
+        upkeep::replace(path, origins.ca_pem()).and_then(everybody).map_err(failed)?;
     }
     Ok(Some(origins))
-}
-
-/// Writes a file that everybody may read. Whoever reads it meanwhile sees the old one or the new one, never a part.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.new", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = fs::write(&beside, text)
-        .and_then(|()| fs::set_permissions(&beside, Permissions::from_mode(0o644)))
-        .and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written
 }
 
 /// As [`super::trace`], in the lab, whose servers run on a port of their own for as long as the walk takes.

@@ -1,7 +1,6 @@
 //! Octets: how many, and which.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER_PERMISSIVE;
 use toml::de::DeValue;
 
 use super::Setting;
@@ -48,20 +47,11 @@ impl Setting for Hex {
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-        let octet = |pair: &[u8]| match pair {
-            [high, low] => Some(digit(high)? << 4 | digit(low)?),
-            _ => None,
-        };
-        text.as_bytes().chunks(2).map(octet).collect::<Option<_>>().map(Self)
+        HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().map(|octets| Self(octets.into()))
     }
 
     fn show(&self) -> String {
-        let mut text = String::from("\"");
-        for octet in &self.0 {
-            let _ = write!(text, "{octet:02x}");
-        }
-        text + "\""
+        format!("\"{}\"", HEXLOWER_PERMISSIVE.encode(&self.0))
     }
 }
 
