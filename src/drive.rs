@@ -129,7 +129,7 @@ type Exchanges<'a> = SmallVec<[(AskId, Exchange<'a>); 2]>;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Manner {
     /// Without validation: the client checks for itself (CD, RFC 4035 §3.2.2).
-    pub unchecked: bool,
+    pub checking_disabled: bool,
     /// For an answer that is known and has this long to live: it is not taken from the cache.
     pub refreshing: Option<Duration>,
 }
@@ -140,7 +140,7 @@ impl Manner {
         if let Some(left) = self.refreshing {
             walk = walk.refreshing(left);
         }
-        if self.unchecked { walk.unchecked() } else { walk }
+        if self.checking_disabled { walk.unchecked() } else { walk }
     }
 }
 
@@ -151,7 +151,7 @@ pub async fn walk(question: Question, world: &World) -> (Outcome, Trace) {
 
 /// As [`walk`], without validation: the client checks for itself (CD, RFC 4035 §3.2.2).
 pub async fn walk_unchecked(question: Question, world: &World) -> (Outcome, Trace) {
-    walk_watched(&question, Manner { unchecked: true, ..Manner::default() }, world, &mut |_| {}).await
+    walk_watched(&question, Manner { checking_disabled: true, ..Manner::default() }, world, &mut |_| {}).await
 }
 
 /// As [`walk`], in any `manner`; each step is shown to `watch` as soon as it is done.
@@ -270,7 +270,7 @@ pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Opt
 
 fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Option<Outcome> {
     let now = world.clock.now();
-    let manner = Manner { unchecked: checking_disabled, ..Manner::default() };
+    let manner = Manner { checking_disabled, ..Manner::default() };
     let mut walk = manner.begin(question.clone(), now, world);
     match around(world, unix_secs(), |around| walk.step(now, None, around)) {
         Step::Done(outcome) => Some(*outcome),

@@ -217,8 +217,8 @@ impl Resolver {
 
     async fn fly(self, asked: Asked, form: Form, why: Why, flight: Arc<Flight>) {
         let ticket = Ticket { resolver: &self, flight: &flight };
-        let (question, world, unchecked) = (&asked.question, &self.0.world, asked.checking_disabled);
-        let manner = Manner { unchecked, refreshing: why.left() };
+        let (question, world, checking_disabled) = (&asked.question, &self.0.world, asked.checking_disabled);
+        let manner = Manner { checking_disabled, refreshing: why.left() };
         let (outcome, mut trace) = walk_watched(question, manner, world, &mut |_| {}).await;
         let now = world.clock.now();
         let landed = Arc::new(Landed::new(outcome, now));
@@ -241,7 +241,7 @@ impl Resolver {
         // Before those who wait are told, so that they find it.
         if self.0.settings.past_bytes > 0 {
             let (unix_ms, occasion) = (world.clock.unix_ms_at(flight.began), why.occasion());
-            self.remember(Walked { unix_ms, occasion, unchecked, trace });
+            self.remember(Walked { unix_ms, occasion, checking_disabled, trace });
         }
         ticket.land(landed);
     }

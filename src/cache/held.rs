@@ -221,10 +221,10 @@ impl HeldSet {
     }
 
     /// Notes that the set is the whole answer; false where it cannot be.
-    pub(super) fn mark_plain(&self, unchecked: bool) -> bool {
+    pub(super) fn mark_plain(&self, checking_disabled: bool) -> bool {
         let fits = self.has_a_name() && !self.has_proof();
         if fits {
-            self.plain_for.store(self.plain_for.load(Relaxed) | bit(unchecked), Relaxed);
+            self.plain_for.store(self.plain_for.load(Relaxed) | bit(checking_disabled), Relaxed);
         }
         fits
     }
@@ -235,8 +235,8 @@ impl HeldSet {
     }
 
     /// The whole answer, if it is that; `due` is when it is fetched anew.
-    pub(super) fn plain(&self, unchecked: bool, now: Time, due: Option<Due>) -> Option<Plain> {
-        if self.expires <= now || self.plain_for.load(Relaxed) & bit(unchecked) == 0 {
+    pub(super) fn plain(&self, checking_disabled: bool, now: Time, due: Option<Due>) -> Option<Plain> {
+        if self.expires <= now || self.plain_for.load(Relaxed) & bit(checking_disabled) == 0 {
             return None;
         }
         Some(Plain {
@@ -271,8 +271,8 @@ impl HeldSet {
     }
 }
 
-fn bit(unchecked: bool) -> u8 {
-    1 << u8::from(unchecked)
+fn bit(checking_disabled: bool) -> u8 {
+    1 << u8::from(checking_disabled)
 }
 
 impl Cache {
@@ -388,7 +388,9 @@ mod tests {
         };
         let (answer, behind) = (Rank::AuthAnswer, Rank::BehindAlias);
         let (insecure, secure) = (Security::Insecure, Security::Secure);
-        let ready = |cache: &Cache, unchecked, at| cache.ready(&key(unchecked), at, None).and_then(Ready::plain);
+        let ready = |cache: &Cache, checking_disabled, at| {
+            cache.ready(&key(checking_disabled), at, None).and_then(Ready::plain)
+        };
         let mark = |cache: &Cache, sig: &[u8], secure, at| cache.mark_plain(&key(false), &set(sig), secure, at);
         for (cache, sig, is_secure, at_secs, fits) in [
             (known(false, answer, secure), &b"sig"[..], true, 0, true),

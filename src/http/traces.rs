@@ -74,8 +74,8 @@ impl Told for Kept<Walked> {
     const EVENT: &'static str = "trace";
 
     fn document(&self) -> impl Serialize {
-        let Walked { unix_ms, occasion, unchecked, trace } = &self.told;
-        Document { trace, id: self.id, unix_ms: *unix_ms, occasion: *occasion, checking_disabled: *unchecked }
+        let Walked { unix_ms, occasion, checking_disabled, trace } = &self.told;
+        Document { trace, id: self.id, unix_ms: *unix_ms, occasion: *occasion, checking_disabled: *checking_disabled }
     }
 
     fn text(&self) -> String {

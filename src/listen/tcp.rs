@@ -15,11 +15,10 @@ use super::quota::Seat;
 use super::waiting::Waiting;
 use super::worker::Worker;
 use super::{Now, Peer, Responder, Transport};
+use crate::wire::HEADER;
 
 /// Pause after an error of `accept`, mostly "too many open files", which only time heals.
 const PAUSE: Duration = Duration::from_millis(20);
-/// The shortest message: a header (RFC 1035 §4.1.1).
-const HEADER: usize = 12;
 /// A length and the longest message (RFC 1035 §4.2.2).
 const LONGEST: usize = 2 + 65535;
 /// Octets to read at once; enough for some dozens of queries.

@@ -140,7 +140,7 @@ fn meta_type(qtype: RecordType) -> Option<Verdict> {
     let code = u16::from(qtype);
     let answer = |rcode, code, why: String| Some(Verdict::Answer(LocalAnswer::error(rcode, Ede::new(code, why))));
     match code {
-        // RFC 9824 §3.4: NXNAME (128) stands in denials and is never asked for. The others are pseudo records.
+        // RFC 9824 §3.5: NXNAME (128) stands in denials and is never asked for. The others are pseudo records.
         0 | 41 | 128..=250 => {
             answer(ResponseCode::FormErr, ede::INVALID_QUERY_TYPE, format!("type {code} cannot be asked for"))
         }

@@ -38,15 +38,15 @@ pub struct Explained {
 
 impl Resolver {
     /// Resolves one question of a client and tells the story; each step is shown to `watch` as soon as it is done.
-    /// Nobody shares this walk. With `unchecked` nothing is validated (CD).
+    /// Nobody shares this walk. With `checking_disabled` nothing is validated (CD).
     pub async fn trace(
         &self,
         question: Question,
         client: IpAddr,
-        (from, unchecked): (Knowledge, bool),
+        (from, checking_disabled): (Knowledge, bool),
         watch: &mut dyn FnMut(&Entry),
     ) -> Arc<Kept<Walked>> {
-        self.explain(question, client, (from, unchecked), watch).await.kept
+        self.explain(question, client, (from, checking_disabled), watch).await.kept
     }
 
     /// As [`Resolver::trace`], with the records themselves.
@@ -54,12 +54,12 @@ impl Resolver {
         &self,
         question: Question,
         client: IpAddr,
-        (from, unchecked): (Knowledge, bool),
+        (from, checking_disabled): (Knowledge, bool),
         watch: &mut dyn FnMut(&Entry),
     ) -> Explained {
         let (began, cold) = (self.0.world.clock.unix_ms(), from == Knowledge::Nothing);
         let occasion = if cold { Occasion::Cold } else { Occasion::Watched };
-        let keep = |trace| self.remember(Walked { unix_ms: began, occasion, unchecked, trace });
+        let keep = |trace| self.remember(Walked { unix_ms: began, occasion, checking_disabled, trace });
         if let Some((local, trace)) = told_here(&question, client, &self.0.settings.policy) {
             let LocalAnswer { rcode, answer, edes, .. } = local;
             return Explained { rcode, answer, edes, kept: keep(trace) };
@@ -67,13 +67,13 @@ impl Resolver {
         let forgotten = cold.then(|| self.0.world.forgotten());
         let world = forgotten.as_ref().unwrap_or(&self.0.world);
         // The walk does not look there.
-        let ready = if cold || unchecked { None } else { self.is_known(&question) }.map(|(age, left)| {
+        let ready = if cold || checking_disabled { None } else { self.is_known(&question) }.map(|(age, left)| {
             let event = Event::Ready { age_secs: age.as_secs(), left_secs: left.as_secs() };
             Entry { at_us: 0, goal: GoalId(0), event }
         });
         ready.iter().for_each(&mut *watch);
         let (outcome, mut trace) =
-            walk_watched(&question, Manner { unchecked, ..Manner::default() }, world, watch).await;
+            walk_watched(&question, Manner { checking_disabled, ..Manner::default() }, world, watch).await;
         trace.steps.splice(0..0, ready);
         Explained { rcode: outcome.rcode, edes: outcome.edes(), answer: outcome.answer, kept: keep(trace) }
     }

@@ -165,7 +165,7 @@ pub struct Walked {
     /// For whom.
     pub occasion: Occasion,
     /// Whether it was made without validation (CD).
-    pub unchecked: bool,
+    pub checking_disabled: bool,
     /// The story.
     pub trace: Trace,
 }
@@ -175,7 +175,7 @@ impl Walked {
     /// walk.
     #[must_use]
     pub fn answers(&self, question: &Question) -> bool {
-        !self.unchecked
+        !self.checking_disabled
             && self.occasion != Occasion::Cold
             && self.trace.qtype == question.qtype
             && self.trace.name == question.name

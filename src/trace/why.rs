@@ -244,7 +244,7 @@ pub enum DropWhy {
     NotGlue,
     /// It lies behind an alias, where only the canonical name's own servers have the say (RFC 2181 §5.4.1).
     BehindAlias,
-    /// A second CNAME, or a CNAME beside other data (RFC 1034 §3.6.2).
+    /// A second CNAME at a name (RFC 2181 §10.1).
     ExtraCname,
     /// Another class than IN.
     OtherClass,
@@ -275,7 +275,7 @@ impl fmt::Display for DropWhy {
             Self::NotNeeded => "not needed for this kind of reply",
             Self::NotGlue => "no address of a server in this referral",
             Self::BehindAlias => "behind an alias: asked for by its own name instead",
-            Self::ExtraCname => "a name has one CNAME or other data, not both",
+            Self::ExtraCname => "a name has one CNAME, and the first counts",
             Self::OtherClass => "another class than IN",
             Self::NotDown => "a referral must lead down towards the question",
         })

@@ -50,7 +50,7 @@ struct Copy {
 
 impl Answers for Copy {
     fn answer(&self, query: &[u8], now: Time) -> Option<Vec<u8>> {
-        // RFC 8806 §4: what is over must not be served.
+        // RFC 8806 §3: what is over must not be served.
         if now >= self.expires {
             return None;
         }

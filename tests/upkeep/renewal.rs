@@ -167,7 +167,7 @@ fn what_was_handed_over_is_there_after_a_restart() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no half-written file is left");
 }
 
-/// RFC 8806 §4: over is over, also for a walk that comes before anybody has looked.
+/// RFC 8806 §3: over is over, also for a walk that comes before anybody has looked.
 #[test]
 fn a_copy_that_is_over_is_given_up() {
     let root = SignedRoot::version(20, unix_secs(), [SERIAL, 1800, 900, 2]);

@@ -223,7 +223,7 @@ impl Rollover {
         });
     }
 
-    /// A zone that rolls its keys without revoking them would be followed with all that it ever had: RFC 5011 §4.1 sets
+    /// A zone that rolls its keys without revoking them would be followed with all that it ever had: RFC 5011 §4.2 sets
     /// no end to that, so a year does, but for what the operator configures.
     fn forget_missing(&mut self, now_secs: u64, changes: &mut Vec<(u16, Change)>) {
         let (zone, configured) = (&self.zone, &self.configured);
@@ -259,7 +259,7 @@ impl Rollover {
         tracked.state = State::Valid(now_secs);
         changes.push((key.tag, change));
     }
-    /// Whether one more key can be followed. What was removed longest ago is forgotten for it (RFC 5011 §4.1), unless
+    /// Whether one more key can be followed. What was removed longest ago is forgotten for it (RFC 5011 §4.2), unless
     /// the operator still configures it, or a zone that rolls its key often could roll it no more.
     fn has_room(&mut self) -> bool {
         if self.tracked.len() < MAX_KEYS {

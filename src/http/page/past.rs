@@ -138,7 +138,7 @@ impl Past {
 
 impl<'a> Row<'a> {
     fn of_walk(kept: &'a Kept<Walked>) -> Self {
-        let Walked { unix_ms, occasion, unchecked, trace } = &kept.told;
+        let Walked { unix_ms, occasion, checking_disabled, trace } = &kept.told;
         let security = trace.steps.iter().rev().find_map(|entry| match &entry.event {
             Event::Judged { judged: Judged::Secure } => Some("secure"),
             Event::Judged { judged: Judged::Insecure } => Some("insecure"),
@@ -147,7 +147,7 @@ impl<'a> Row<'a> {
         });
         let what = What::Walk {
             occasion: *occasion,
-            checking_disabled: *unchecked,
+            checking_disabled: *checking_disabled,
             name: trace.name.to_string(),
             qtype: type_name(trace.qtype).to_string(),
             rcode: &trace.rcode,

@@ -67,8 +67,8 @@ pub(in crate::http) async fn trace(
     let Query(how) = how.map_err(|_| Problem::bad_request("each parameter may be given but once"))?;
     let question = question(&name, how.qtype.as_deref())?;
     let from = if flag("cold", how.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
-    let unchecked = flag("cd", how.cd.as_deref())?;
-    let kept = traces.walk(question, peer, (from, unchecked), None)?.end().await?;
+    let checking_disabled = flag("cd", how.cd.as_deref())?;
+    let kept = traces.walk(question, peer, (from, checking_disabled), None)?.end().await?;
     let proofs = flag("do", how.proofs.as_deref())?;
     Ok(told(&kept, Form::of(&headers), proofs, &here))
 }
@@ -118,7 +118,7 @@ fn is_proof(record: &str) -> bool {
 
 impl Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Kept { id, told: Walked { occasion, unchecked, trace, .. }, .. } = self.kept;
+        let Kept { id, told: Walked { occasion, checking_disabled, trace, .. }, .. } = self.kept;
         let tone = word(verdict(trace));
         writeln!(f, "<article class=\"told\">\n<h1>{}</h1>", Html(trace.title()))?;
         writeln!(
@@ -145,7 +145,7 @@ impl Display for Told<'_> {
             Occasion::Watched => "Begun with what was known.",
             Occasion::Cold => "Begun with nothing known.",
         };
-        let checked = if *unchecked { " Not validated (CD)." } else { "" };
+        let checked = if *checking_disabled { " Not validated (CD)." } else { "" };
         let (queries, bytes, time) = (cost.queries, cost.bytes, Ms(cost.time_us));
         writeln!(f, "<p class=\"cost\">{queries} queries, {bytes} octets received, {time}. {begun}{checked}</p>")?;
         writeln!(f, "<h2>Steps</h2>\n<ol class=\"steps\">")?;
