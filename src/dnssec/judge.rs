@@ -219,8 +219,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What came along and others than `denies` have signed, such as a proof beside an alias that led there, is needed for
-    /// nothing; what of it can be verified is as good as the rest. Returns for how many seconds that holds.
+    /// What came along and others than `denies` have signed, such as a proof beside an alias that led there, is needed
+    /// for nothing; what of it can be verified is as good as the rest. Returns for how many seconds that holds.
     fn vouch(&mut self, denies: &Name) -> u32 {
         let (told, limits) = (self.known.told(), self.bench.limits);
         let others: BTreeSet<Name> =
