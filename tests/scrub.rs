@@ -230,28 +230,37 @@ fn types_beyond_the_limit_are_dropped_and_reported() {
     }
 }
 
-/// A record of the answer whose name cannot be read may be the one that was asked for: the reply is no denial (RFC 2308
-/// §2.2 infers NODATA from an answer section without it). Where it stands in another section it is.
+/// A record of the answer whose name cannot be read may be the one that was asked for, and a DNAME above that has no
+/// target would lead to it: the reply is no denial (RFC 2308 §2.2 infers NODATA from an answer section without it).
+/// Where it stands in another section it is.
 #[test]
-fn an_answer_under_a_name_that_cannot_be_read_is_no_denial() {
+fn an_answer_that_cannot_be_read_is_no_denial() {
     let zone: Name = "zone.test".parse().unwrap();
     let asked = Question::new("www.zone.test".parse().unwrap(), RecordType::A);
-    for (pointer, section, unusable) in [
-        (0xc0ff_u16, 0, true), // leads forward
-        (0xc01f, 0, true),     // leads to itself
-        (0xc0ff, 1, false),
-        (0xc0ff, 2, false),
+    let (forward, to_itself, to_asked, to_zone) = (0xc0ff_u16, 0xc01f, 0xc00c, 0xc010);
+    for (pointer, rtype, section, unusable) in [
+        (forward, 1, 0, true),
+        (to_itself, 1, 0, true),
+        (forward, 1, 1, false),
+        (forward, 1, 2, false),
+        (to_asked, 5, 0, true),
+        (to_zone, 5, 0, false),
+        (to_zone, 39, 0, true),
     ] {
         let mut bytes = Vec::new();
         write_query(7, &asked, Flags::default().with_qr(true).with_aa(true), None, &mut bytes);
         bytes[7 + 2 * section] = 1;
         assert_eq!(bytes.len(), 0x1f);
         bytes.extend(pointer.to_be_bytes());
-        bytes.extend_from_slice(&[0, 1, 0, 1, 0, 0, 1, 0, 0, 4, 192, 0, 2, 1]);
+        bytes.extend_from_slice(&[0, rtype, 0, 1, 0, 0, 1, 0, 0, 4, 192, 0, 2, 1]);
         let reply = Reply::read(&bytes).unwrap();
         let (clean, _) = scrub::reply(&zone, &asked, reply, &SetLimits::default(), &|_| true);
         let verdict = judge::reply(&asked, &clean);
-        assert_eq!(verdict, Verdict::Wrong(if unusable { Wrong::Unusable } else { Wrong::Bare }), "{pointer:x}");
+        assert_eq!(
+            verdict,
+            Verdict::Wrong(if unusable { Wrong::Unusable } else { Wrong::Bare }),
+            "{pointer:x} {rtype}"
+        );
     }
 }
 

@@ -123,8 +123,10 @@ pub fn reply(
     let cut =
         |damage: &Damage| matches!(damage, Damage::CutShort { section: Section::Answer | Section::Authority, .. });
     let is_cut = reply.damage.iter().any(cut);
-    let unusable =
-        |gone: &Dropped| gone.owner == end && matches!(gone.why, DropWhy::OverLimit { .. } | DropWhy::Damaged { .. });
+    let unusable = |gone: &Dropped| {
+        let of_end = gone.owner == end || gone.rtype == RecordType::DNAME && end.is_below(&gone.owner);
+        of_end && matches!(gone.why, DropWhy::OverLimit { .. } | DropWhy::Damaged { .. })
+    };
     let nameless = |damage: &Damage| matches!(damage, Damage::Record { section: Section::Answer, owner: None, .. });
     let spoilt =
         found.is_none() && chain.is_empty() && (dropped.iter().any(unusable) || reply.damage.iter().any(nameless));
