@@ -184,6 +184,19 @@ mod tests {
         }
     }
 
+    /// What servers say of how it went.
+    const CODES: [ResponseCode; 9] = [
+        ResponseCode::NoError,
+        ResponseCode::NXDomain,
+        ResponseCode::YXDomain,
+        ResponseCode::FormErr,
+        ResponseCode::NotImp,
+        ResponseCode::BADVERS,
+        ResponseCode::BADCOOKIE,
+        ResponseCode::ServFail,
+        ResponseCode::Refused,
+    ];
+
     /// What a server of `example.` may say about `www.b.example.`, in all ways in which the parts of a reply go
     /// together, each with what was asked.
     fn all_replies() -> Vec<(Question, Clean)> {
@@ -223,18 +236,7 @@ mod tests {
                 };
                 parts.chars().map(part).collect::<Vec<_>>()
             });
-            let codes = [
-                ResponseCode::NoError,
-                ResponseCode::NXDomain,
-                ResponseCode::YXDomain,
-                ResponseCode::FormErr,
-                ResponseCode::NotImp,
-                ResponseCode::BADVERS,
-                ResponseCode::BADCOOKIE,
-                ResponseCode::ServFail,
-                ResponseCode::Refused,
-            ];
-            for (bits, rcode) in (0..32_u8).flat_map(|bits| codes.map(|rcode| (bits, rcode))) {
+            for (bits, rcode) in (0..32_u8).flat_map(|bits| CODES.map(|rcode| (bits, rcode))) {
                 let is = |bit: u8| bits >> bit & 1 == 1;
                 for (answer, authority) in answers.iter().flat_map(|one| authorities.iter().map(move |two| (one, two)))
                 {
