@@ -34,8 +34,9 @@ impl Cache {
     }
 
     /// Notes what DNSSEC has shown of `set`, if it is the one that is known under its name, and that it may be used for
-    /// its TTL from `now` on, which is no longer than its signature allows (RFC 4035 §5.3.3).
-    pub fn judged(&self, set: &RrSet, security: Security, now: Time) {
+    /// its TTL from `now` on, which is no longer than its signature allows (RFC 4035 §5.3.3). Whoever judges has come
+    /// by the set after `since`.
+    pub fn judged(&self, set: &RrSet, security: Security, (since, now): (Time, Time)) {
         let hashed = self.hashed(&set.owner);
         let key = hashed.key(set.rtype, Store::Sets);
         if set.ttl_secs == 0 {
@@ -48,9 +49,11 @@ impl Cache {
         let until = now.after_ttl(set.ttl_secs);
         let expired = known.expires;
         let mut judged = KnownSet { security, expires: expired.min(until), ..known };
-        if until > expired.plus_secs(1) {
-            // It was fetched anew, and kept out by itself as it was before.
-            (judged.set.ttl_secs, judged.stored, judged.expires) = (set.ttl_secs, now, until);
+        if since.after_ttl(set.ttl_secs) > expired {
+            // It was fetched anew, and kept out by itself as it was before. What came from the cache has no more than
+            // it had there, however long it took to judge it.
+            (judged.set.ttl_secs, judged.stored) = (set.ttl_secs, since);
+            judged.expires = since.after_ttl(set.ttl_secs);
         }
         self.put_held(key, judged, |_| Ok(()));
     }
@@ -193,7 +196,7 @@ mod tests {
     fn cache(security: Security) -> Cache {
         let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
         put(&cache, 60, 1, 0);
-        cache.judged(&a_set(60, 1), security, Time::ZERO);
+        cache.judged(&a_set(60, 1), security, (Time::ZERO, Time::ZERO));
         cache
     }
 
@@ -227,16 +230,95 @@ mod tests {
             let cache = cache(Security::Secure);
             put(&cache, ttl_secs, 2, 70);
             assert_eq!(stale(&cache, 70), Some(1), "TTL {ttl_secs}");
-            cache.judged(&a_set(ttl_secs, 2), Security::Secure, Time::from_secs(70));
+            cache.judged(&a_set(ttl_secs, 2), Security::Secure, (Time::from_secs(70), Time::from_secs(70)));
             assert_eq!(stale(&cache, 70), left, "TTL {ttl_secs}");
         }
+    }
+
+    /// What is over and was good stays for those who serve stale data, whoever is not believed afterwards; what is
+    /// fresh and was not believed goes, whatever was shown of it, and what was never shown anything of goes in any
+    /// case.
+    #[test]
+    fn what_is_over_and_was_good_is_not_disbelieved() {
+        let (before, after, name) = (Time::from_secs(30), Time::from_secs(70), www());
+        for security in [Security::Unchecked, Security::Insecure, Security::Secure] {
+            for (at, stays) in [(before, false), (after, security > Security::Unchecked)] {
+                let known =
+                    |cache: &Cache| cache.stale_set(&name, RecordType::A, at, (OVER, Security::Unchecked)).is_some();
+                let all = cache(security);
+                all.disbelieve(&name, RecordType::A, at);
+                let one = cache(security);
+                one.disbelieve_set(&a_set(60, 1), at);
+                let other = cache(security);
+                other.disbelieve_set(&a_set(60, 2), at);
+                assert_eq!((known(&all), known(&one), known(&other)), (stays, stays, true), "{security:?} {at:?}");
+                for kind in [DenialKind::NoData, DenialKind::NxDomain] {
+                    let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+                    let soa = RrSet::new(name.clone(), RecordType::SOA, 60, [&[0, 0, 0, 60].repeat(6)[2..]]);
+                    let denial = Denial { security, ..Denial::heard(kind, Some(soa), [], Source::Local) };
+                    cache.put_denial(&name, RecordType::A, denial, Time::ZERO);
+                    cache.disbelieve_denial(&name, RecordType::A, at);
+                    let left = cache.stale_denial(&name, RecordType::A, at, OVER).is_some();
+                    assert_eq!(left, stays, "{security:?} {kind:?} {at:?}");
+                }
+            }
+        }
+    }
+
+    /// What is judged is judged for as long as it is known: what is over stays over; what came anew, and was kept out
+    /// by what is proved and the same, lives on; and what is of no use any more takes no room.
+    #[test]
+    fn what_is_judged_lives_as_long_as_it_was_told() {
+        let (at, lone) = (Time::from_secs, cache(Security::Secure));
+        let left = |cache: &Cache, now| cache.set(&www(), RecordType::A, at(now)).map(|known| known.expires.secs());
+        lone.judged(&a_set(60, 1), Security::Secure, (at(100), at(100)));
+        assert_eq!((left(&lone, 100), stale(&lone, 100)), (None, Some(1)));
+        let again = cache(Security::Secure);
+        let kept = again.put_set(a_set(60, 1), Rank::AuthAnswer, Source::Local, at(30));
+        assert!(matches!(kept, Put::KeptBetter(_)), "{kept:?}");
+        again.judged(&a_set(60, 1), Security::Secure, (at(30), at(30)));
+        assert_eq!(left(&again, 89), Some(90));
+        // From the cache it came with 20 seconds left, and then the keys were slow.
+        for slow_secs in 0..20 {
+            again.judged(&a_set(20, 1), Security::Secure, (at(70), at(70 + slow_secs)));
+            assert_eq!(left(&again, 70), Some(90));
+        }
+        again.judged(&a_set(60, 1), Security::Secure, (at(31), at(40)));
+        assert_eq!(left(&again, 40), Some(91));
+        again.judged(&a_set(5, 1), Security::Secure, (at(30), at(30)));
+        assert_eq!((left(&again, 34), left(&again, 35)), (Some(35), None));
+        // What an answer with TTL 0 says now does not end what is fresh.
+        again.judged(&a_set(0, 2), Security::Secure, (at(30), at(30)));
+        assert_eq!(left(&again, 34), Some(35));
+        put(&lone, 60, 2, 110);
+        lone.judged(&a_set(60, 2), Security::Secure, (at(110), at(110)));
+        assert_eq!((stale(&lone, 110), lone.bytes()), (Some(2), cache(Security::Secure).bytes()));
+        // An alias of old goes as well when there is something else in its place.
+        let target = [&www().wire()[1..4], &[0]].concat();
+        let alias = RrSet::new(www(), RecordType::CNAME, 60, [&target[..]]);
+        lone.put_set(alias.clone(), Rank::AuthAnswer, Source::Local, at(0));
+        lone.judged(&alias, Security::Secure, (at(0), at(0)));
+        let known = || lone.stale_set(&www(), RecordType::CNAME, at(200), (OVER, Security::Secure)).is_some();
+        assert!(known());
+        lone.judged(&a_set(0, 3), Security::Secure, (at(200), at(200)));
+        assert!(!known() && stale(&lone, 200).is_none());
+    }
+
+    /// One set does not push everything else out.
+    #[test]
+    fn a_set_that_is_too_large_for_the_cache_is_not_kept() {
+        let cache = Cache::new(1 << 13, (1, 2), TtlLimits::default());
+        let data = [7; 8192];
+        let large = RrSet::new(www(), RecordType::TXT, 60, [&data[..]]);
+        let put = cache.put_set(large, Rank::AuthAnswer, Source::Local, Time::ZERO);
+        assert!(matches!(put, Put::TooLarge(_)) && cache.bytes() < 8192, "{put:?}");
     }
 
     #[test]
     fn a_denial_ends_what_was_good_only_when_it_is_believed() {
         let (cache, at) = (cache(Security::Secure), Time::from_secs);
         let denial = Denial::heard(DenialKind::NxDomain, None, [], Source::Local);
-        let _ = cache.put_denial(&www(), RecordType::A, denial, at(70));
+        cache.put_denial(&www(), RecordType::A, denial, at(70));
         cache.disbelieve_denial(&www(), RecordType::A, at(70));
         assert_eq!((cache.denial(&www(), RecordType::A, at(70)), stale(&cache, 70)), (None, Some(1)));
     }
@@ -265,7 +347,7 @@ mod tests {
             (&records, true),
         ] {
             for kind in [DenialKind::NoData, DenialKind::NxDomain] {
-                let _ = cache.put_denial(&www(), RecordType::A, denial(kind), at(0));
+                cache.put_denial(&www(), RecordType::A, denial(kind), at(0));
                 cache.judged_denial(&question, heard, shown, (Security::Secure, 60), at(10));
                 let now = known(10).expect("fresh");
                 assert_eq!(now.security == Security::Secure, is_it, "{kind:?}");

@@ -164,7 +164,7 @@ impl Judge<'_> {
                 Err(needs @ Halt::Needs(_)) => return Err(needs),
             }
         }
-        if !asked && let Some(below) = self.told_of(at, keys, name)? {
+        if let Some(below) = self.told_of(at, keys, name)? {
             return Ok(below);
         }
         if let Some(below) = self.further_down(at, keys, name, goal)? {
@@ -187,9 +187,6 @@ impl Judge<'_> {
             if is_at(set, &at.zone, name, &mut self.bench)? {
                 proof.push(set.clone());
             }
-        }
-        if proof.is_empty() {
-            return Ok(None);
         }
         match self.unsigned(&at.zone, keys, name, &Cut { proof, ..Cut::default() }) {
             Err(Halt::Bogus(why)) if !matches!(why, Bogus::TooCostly { .. }) => Ok(None),

@@ -43,7 +43,7 @@ pub fn infer(
     }
     let name = &question.name;
     let zones = (top.label_count()..=name.label_count()).rev().take(DEEPEST).map(|count| name.suffix(count));
-    let mut told = zones.filter(|zone| zone.is_within(top)).filter_map(|zone| {
+    let mut told = zones.filter_map(|zone| {
         let soa = spans.at(&zone, &Place::Soa);
         let by_nsec = by_nsec(question, &zone, spans);
         let (shows, answer, proof) = match by_nsec {
@@ -98,7 +98,7 @@ fn by_nsec3(
     };
     let (least, most) = (zone.label_count(), name.label_count());
     // What is only a guess leaves half of the budget to the proof.
-    if most - least > DEEPEST || spent.nsec3_hashes >= limits.nsec3_hashes / 2 {
+    if spent.nsec3_hashes >= limits.nsec3_hashes / 2 {
         return Ok(None);
     }
     // The record at the name or before it, and whether it is at it.
@@ -275,6 +275,75 @@ mod tests {
         assert_eq!(told(&every, "w.example.", RecordType::A), Some(Shows::NoData), "an empty non-terminal");
         assert_eq!(told(&every, "b.w.example.", RecordType::A), None);
     }
+    /// The NSEC3 records of `example.` with these names, each with an A record.
+    fn hashed(names: &[Name], iterations: u8) -> Shelf {
+        let zone = name("example.");
+        let mut hashes: Vec<_> = names.iter().map(|owner| nsec3::hash(owner, b"", iterations.into())).collect();
+        hashes.sort_unstable();
+        let mut shelf = Shelf::default();
+        for (nth, hash) in hashes.iter().enumerate() {
+            let next = hashes[(nth + 1) % hashes.len()];
+            let rdata = [&[1, 0, 0, iterations, 0, 20][..], &next, &[0, 1, 0x40]].concat();
+            let label = data_encoding::BASE32HEX_NOPAD.encode(hash);
+            let owner = zone.prepend(label.as_bytes()).unwrap();
+            shelf.0.extend(Span::denial(&RrSet::new(owner, RecordType::NSEC3, 60, [&rdata[..]]), &zone, 60));
+        }
+        shelf.0.push(Span::soa(&RrSet::new(zone.clone(), RecordType::SOA, 60, [&[0; 22][..]]), &zone, 60));
+        shelf
+    }
+
+    /// What a wildcard makes is given for names that are proved not to be there, by NSEC or by NSEC3, be it the type or
+    /// an alias, and for no others.
+    #[test]
+    fn a_wildcard_answers_where_a_gap_is_known() {
+        let zone = name("example.");
+        let made = |rtype| {
+            let set = RrSet::new(name("any.example."), rtype, 60, [&b"\x01x\x00"[..]]);
+            Span::wildcard(&set, &zone, &zone, 60)
+        };
+        let types = [RecordType::A, RecordType::CNAME];
+        let (next, after) = ("c.example.", [("a.example.", "c.example.", &[A][..])]);
+        for (rtype, asked) in types.into_iter().flat_map(|rtype| types.map(|asked| (rtype, asked))) {
+            let mut by_name = shelf(&after);
+            by_name.0.extend(made(rtype));
+            let fits = asked == rtype || rtype == RecordType::CNAME;
+            assert_eq!(told(&by_name, "b.example.", asked) == Some(Shows::Wildcard), fits, "{rtype} {asked}");
+            for other in [next, "d.example.", "a.example."] {
+                assert_ne!(told(&by_name, other, asked), Some(Shows::Wildcard), "{other} {asked}");
+            }
+            let mut by_hash = hashed(&["example.", "*.example.", "a.example.", next].map(name), 0);
+            by_hash.0.extend(made(rtype));
+            assert_eq!(told(&by_hash, "b.example.", asked) == Some(Shows::Wildcard), fits, "{rtype} {asked}");
+            for other in [next, "a.example."] {
+                assert_ne!(told(&by_hash, other, asked), Some(Shows::Wildcard), "{other} {asked}");
+            }
+        }
+    }
+
+    /// What is only a guess costs little: nothing is hashed for a name far below its zone, nor when half of what the
+    /// proofs may take is spent, nor above the limit of iterations; and of a long name not each label is looked for.
+    #[test]
+    fn a_guess_costs_little() {
+        let cost = |asked: &str, iterations, spent_before| {
+            let zones = ["example.", "a.example."].map(name);
+            let (shelf, limits) = (hashed(&zones, iterations), Limits::default());
+            let mut spent = Spent::default();
+            spent.nsec3_hashes += spent_before;
+            let question = Question::new(name(asked), RecordType::MX);
+            let told = infer(&question, &Name::root(), &shelf, &limits, &mut spent);
+            (told.map(|inferred| inferred.shows), spent.nsec3_hashes - spent_before)
+        };
+        let half = Limits::default().nsec3_hashes / 2;
+        assert_eq!(cost("a.example.", 50, half - 1), (Some(Shows::NoData), 1));
+        assert_eq!(cost("a.example.", 51, 0), (None, 0));
+        assert_eq!(cost("a.example.", 0, half), (None, 0));
+        let below = |labels: usize| format!("{}example.", "x.".repeat(labels));
+        assert_eq!(cost(&below(DEEPEST - 1), 0, 0).0, Some(Shows::NoName));
+        for labels in [DEEPEST, DEEPEST + 1, 100] {
+            assert_eq!(cost(&below(labels), 0, 0), (None, 0), "{labels}");
+        }
+    }
+
     /// What a name has of its own is said by its own record: that takes one hash, however deep the name lies, whether
     /// the answer is known then or not. That there is no such name takes one for each name from it up to the one that
     /// exists, one for the wildcard, and one for each name above.
@@ -282,20 +351,13 @@ mod tests {
     fn a_record_at_the_name_takes_one_hash() {
         let zone = name("example.");
         let names = ["example.", "a.example.", "b.a.example.", "c.b.a.example.", "d.c.b.a.example."].map(name);
-        let mut hashes = names.clone().map(|owner| nsec3::hash(&owner, b"", 0));
-        hashes.sort_unstable();
-        let mut shelf = Shelf::default();
-        for (nth, hash) in hashes.iter().enumerate() {
-            let next = hashes[(nth + 1) % hashes.len()];
-            let rdata = [&[1, 0, 0, 0, 0, 20][..], &next, &[0, 1, 0x40]].concat();
-            let label = data_encoding::BASE32HEX_NOPAD.encode(hash);
-            let owner = zone.prepend(label.as_bytes()).unwrap();
-            shelf.0.extend(Span::denial(&RrSet::new(owner, RecordType::NSEC3, 60, [&rdata[..]]), &zone, 60));
-        }
-        shelf.0.push(Span::soa(&RrSet::new(zone.clone(), RecordType::SOA, 60, [&[0; 22][..]]), &zone, 60));
+        let shelf = hashed(&names, 0);
         let told = |asked: &Name, qtype| {
             let (question, mut spent) = (Question::new(asked.clone(), qtype), Spent::default());
             let told = infer(&question, &zone, &shelf, &Limits::default(), &mut spent);
+            let proof = told.as_ref().map(|inferred| &inferred.proof[..]).unwrap_or_default();
+            let twice = (1..proof.len()).any(|nth| proof[..nth].contains(&proof[nth]));
+            assert!(!twice, "what shows two things stands there once");
             (told.map(|inferred| inferred.shows), spent.nsec3_hashes)
         };
         for (depth, owner) in names.iter().enumerate() {

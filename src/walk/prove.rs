@@ -151,7 +151,7 @@ impl Walk {
             self.goal(CLIENT).proof.retain(|set| shown.contains(set));
             found.denied_mut().into_iter().for_each(|denied| denied.proof.retain(|set| shown.contains(set)));
         }
-        let (cache, now) = (turn.around.cache, turn.now);
+        let (cache, since, now) = (turn.around.cache, self.started, turn.now);
         // Nothing that was let through unproved outlives the reason for it.
         let most_secs = insecure.as_ref().and_then(Insecure::left_secs).unwrap_or(u32::MAX);
         let mut allowed = ttls_secs.into_iter();
@@ -159,7 +159,7 @@ impl Walk {
         let security = |ttl_secs| if ttl_secs == u32::MAX { Security::Insecure } else { Security::Secure };
         let bound = |set: &mut RrSet, ttl_secs: u32| {
             set.ttl_secs = set.ttl_secs.min(ttl_secs).min(most_secs);
-            cache.judged(set, security(ttl_secs), now);
+            cache.judged(set, security(ttl_secs), (since, now));
         };
         // What a DNAME has made is no statement of its own: it is as sure as the DNAME, and lives no longer.
         let mut secure_secs: Vec<u32> = Vec::new();
@@ -204,14 +204,14 @@ impl Walk {
 
     /// A DNAME that is proved answers for all names below it (RFC 6672 §3.1).
     fn keep_dnames(&mut self, secure_secs: &[u32], turn: &Turn<'_, '_>) {
-        let cache = turn.around.cache;
+        let (cache, since) = (turn.around.cache, self.started);
         let goal = self.goal(CLIENT);
         for (link, ttl_secs) in goal.chain.iter().zip(secure_secs) {
             let asked = |asked: &Name| asked.is_below(&link.owner);
             let source = goal.told.iter().find(|(name, _)| asked(name)).map(|(_, source)| source.clone());
             if let Some(source) = source.filter(|_| link.rtype == RecordType::DNAME && *ttl_secs != u32::MAX) {
                 cache.put_set(link.clone(), Rank::AuthAnswer, source, turn.now);
-                cache.judged(link, Security::Secure, turn.now);
+                cache.judged(link, Security::Secure, (since, turn.now));
             }
         }
     }

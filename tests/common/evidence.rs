@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use rootwalk::dnssec::{Cut, Fact, Judge, Known, Learned, Limits, Settings, Spent, Statement, Verdict, ZoneTrust};
+use rootwalk::dnssec::{
+    Cut, Fact, Judge, Known, Learned, Limits, Settings, Span, Spent, Statement, Verdict, ZoneTrust,
+};
 use rootwalk::trace::Proof;
 use rootwalk::wire::{Name, Question, Rdatas, Record, RecordType, RrSet};
 
@@ -53,6 +55,8 @@ pub(crate) struct Facts<'a> {
     told: Vec<RrSet>,
     /// The zone whose servers the operator names.
     own: Option<Name>,
+    /// What was proved and speaks of other questions.
+    pub(crate) spans: Vec<Span>,
 }
 
 impl fmt::Debug for Facts<'_> {
@@ -102,6 +106,7 @@ impl<'a> Facts<'a> {
             zones: RefCell::default(),
             told: Vec::new(),
             own: None,
+            spans: Vec::new(),
         }
     }
 
@@ -111,8 +116,8 @@ impl<'a> Facts<'a> {
     }
 
     /// Takes what a referral to `zone` brought along.
-    pub(crate) fn refer(&mut self, zone: Name, proof: Vec<RrSet>) {
-        self.referrals.insert(zone, Cut { proof, ..Cut::default() });
+    pub(crate) fn refer(&mut self, zone: Name, cut: Cut) {
+        self.referrals.insert(zone, cut);
     }
 
     /// Takes what came with the answer.
@@ -149,7 +154,8 @@ impl<'a> Facts<'a> {
         loop {
             let mut judge = Judge::new(settings, limits, self, now_secs, spent);
             let verdict = judge.judge(statement);
-            let Learned { zones, notes, .. } = judge.into_learned();
+            let Learned { zones, notes, spans, .. } = judge.into_learned();
+            self.spans.extend(spans);
             self.zones.borrow_mut().extend(zones.into_iter().map(|trust| (trust.zone.clone(), trust)));
             match verdict {
                 Verdict::Needs(question) => self.fetch(&question),

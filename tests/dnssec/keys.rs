@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use num_bigint::BigUint;
-use rootwalk::dnssec::{Anchor, Anchors, Ds, Limits, Settings, Spent, Statement, Verdict, key_tag};
+use rootwalk::dnssec::{Anchor, Anchors, Cut, Ds, Limits, Settings, Spent, Statement, Verdict, key_tag};
 use rootwalk::trace::{Bogus, Insecure};
 use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 
@@ -205,7 +205,7 @@ fn an_unsigned_cut_below_an_empty_name_without_record() {
         };
         let mut facts = Facts::new(ask);
         if let Some(proof) = proof {
-            facts.refer(name("cut.empty.z."), proof.to_vec());
+            facts.refer(name("cut.empty.z."), Cut { proof: proof.to_vec(), ..Cut::default() });
         }
         let set = RrSet { owner: name("www.cut.empty.z."), ..www() };
         let statement = Statement::Set { set: &set, proof: &[] };

@@ -8,6 +8,7 @@ mod edges;
 mod evidence;
 mod keys;
 mod limits;
+mod referrals;
 #[path = "../common/signer.rs"]
 mod signer;
 mod sigs;

@@ -23,12 +23,12 @@ struct World {
     anchors: Anchors,
 }
 
-fn keys(signer: &Signer, ttl_secs: u32) -> RrSet {
+pub(crate) fn keys(signer: &Signer, ttl_secs: u32) -> RrSet {
     signer.sign(RrSet::new(signer.zone.clone(), RecordType::DNSKEY, ttl_secs, [&signer.dnskey[..]]))
 }
 
 /// The data of a DS record for the key of `signer`, its algorithm what is said.
-fn ds(signer: &Signer, algorithm: u8, digest_type: u8) -> Vec<u8> {
+pub(crate) fn ds(signer: &Signer, algorithm: u8, digest_type: u8) -> Vec<u8> {
     let hash = if digest_type == 1 { &SHA1_FOR_LEGACY_USE_ONLY } else { &SHA256 };
     let hash = digest(hash, &[signer.zone.wire(), &signer.dnskey].concat());
     [&signer.tag().to_be_bytes()[..], &[algorithm, digest_type], hash.as_ref()].concat()
