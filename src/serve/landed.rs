@@ -223,11 +223,11 @@ impl Resolver {
         }
         let template = template(question, &landed.outcome, form);
         let expires = cache.failure(question, at).map_or(at, |known| known.expires);
-        let mut edes = landed.edes.clone();
-        if !edes.iter().any(|ede| ede.code == ede::CACHED_ERROR) {
-            // RFC 8914 §4.14: for those who come later.
-            edes.push(Ede::new(ede::CACHED_ERROR, "this failed a moment ago and is not tried again yet"));
-        }
+        // RFC 8914 §4.14: what those get who come later.
+        let edes = match landed.edes.iter().any(|ede| ede.code == ede::CACHED_ERROR) {
+            true => landed.edes.clone(),
+            false => Failure::Remembered { edes: landed.edes.clone() }.edes(),
+        };
         let failure = |edes| {
             let template = template.clone();
             StandIn { template, edes, expired: None, given: None, secure: false }.into_answer(at, expires)

@@ -1,13 +1,14 @@
 //! What happened on the way to an answer, as data.
 //!
-//! [`Event`] is one closed vocabulary. Logs, EDE texts, JSON, the terminal and the tests are
-//! readers of it; its `Display` is the only place that holds English.
+//! [`Event`] is one closed vocabulary. Logs, EDE texts, JSON, the page, the terminal and the tests are readers of it;
+//! the `Display` of it and of its parts is the only place that holds English for them.
 
 mod before;
 mod bogus;
 mod decided;
 mod entry;
 mod event;
+mod failure;
 mod fold;
 mod inferred;
 mod limit;
@@ -28,6 +29,7 @@ pub use before::Before;
 pub use bogus::Bogus;
 pub use entry::Entry;
 pub use event::{Event, GoalId, Purpose, Verdict};
+pub use failure::Failure;
 pub use fold::Line;
 pub use inferred::{Inferred, Shows};
 pub use limit::Limit;
