@@ -20,8 +20,8 @@ pub(super) struct Checked<'a> {
     zone: &'a Name,
     nsecs: Vec<Nsec<'a>>,
     nsec3s: Vec<Nsec3<'a>>,
-    /// Those sets.
-    pub(super) sets: Vec<&'a RrSet>,
+    /// Those sets, each with the TTL that its signature allows.
+    pub(super) sets: Vec<RrSet>,
     /// The others, each with what is wrong with it.
     failed: Vec<(&'a RrSet, Bogus)>,
     /// The least time for which one of them holds.
@@ -81,7 +81,7 @@ pub(super) fn check<'a>(
                 checked.ttl_secs = checked.ttl_secs.min(verified.ttl_secs);
                 checked.notes.push(verified.proof(set, zone));
                 checked.spans.extend(Span::denial(set, zone, verified.ttl_secs));
-                checked.sets.push(set);
+                checked.sets.push(RrSet { ttl_secs: verified.ttl_secs, ..set.clone() });
                 checked.take(set);
             }
             Ok(_) => {}

@@ -33,7 +33,8 @@ pub struct Learned {
     pub notes: Vec<Proof>,
     /// What of that speaks of other questions.
     pub spans: Vec<Span>,
-    /// The NSEC and NSEC3 sets that were proved among those that came with what is secure.
+    /// The NSEC and NSEC3 sets that were proved among those that came with what is secure, with the TTL that their
+    /// signatures allow.
     pub shown: Vec<RrSet>,
 }
 
@@ -135,7 +136,7 @@ impl<'a> Judge<'a> {
         match checked.leaves_to_wildcard(&mut self.bench, &set.owner, &encloser)? {
             Shows::Proved(_) => {
                 ttl_secs = ttl_secs.min(checked.ttl_secs);
-                self.shown.extend(checked.sets.into_iter().cloned());
+                self.shown.extend(checked.sets);
                 checked.notes.into_iter().for_each(|note| self.note(note));
                 self.spans.extend(checked.spans);
                 self.spans.extend(Span::wildcard(set, &zone.zone, &encloser, verified.ttl_secs));
@@ -185,7 +186,7 @@ impl<'a> Judge<'a> {
         match shown {
             Shows::Proved(by) => {
                 ttl_secs = ttl_secs.min(checked.ttl_secs).min(self.vouch(&zone.zone));
-                self.shown.extend(checked.sets.into_iter().cloned());
+                self.shown.extend(checked.sets);
                 checked.notes.into_iter().for_each(|note| self.note(note));
                 if let Some(soa) = soa {
                     // RFC 9077 §3: they live no longer than the denial.
@@ -231,7 +232,7 @@ impl<'a> Judge<'a> {
             let Some(known) = learned.or_else(|| self.known.zone(&zone)) else { continue };
             let Ok(checked) = check(&mut self.bench, told, &zone, keys(&known)) else { break };
             ttl_secs = ttl_secs.min(checked.ttl_secs);
-            self.shown.extend(checked.sets.into_iter().cloned());
+            self.shown.extend(checked.sets);
             checked.notes.into_iter().for_each(|note| self.note(note));
         }
         ttl_secs

@@ -140,7 +140,8 @@ impl Walk {
     /// Everything is judged and nothing is bogus: the TTLs are what the signatures allow (RFC 4035 §5.3.3).
     fn proved(&mut self, turn: &mut Turn<'_, '_>) {
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
-        if proving.insecure.is_some() && self.ask_whole(turn) {
+        // Whether or not a part of the name exists for certain, more of it may; only that it does not is the answer.
+        if (proving.insecure.is_some() || proving.exists) && self.ask_whole(turn) {
             return;
         }
         let Proving { mut found, ttls_secs, insecure, unsigned, exists, shown, .. } = *proving;
@@ -148,8 +149,8 @@ impl Walk {
         let heard = found.denied().map(Denied::records).unwrap_or_default();
         if self.secure {
             // RFC 4035 §3.2.3: all of what AD stands for is proved, the authority section as well.
-            self.goal(CLIENT).proof.retain(|set| shown.contains(set));
-            found.denied_mut().into_iter().for_each(|denied| denied.proof.retain(|set| shown.contains(set)));
+            keep_shown(&mut self.goal(CLIENT).proof, &shown);
+            found.denied_mut().into_iter().for_each(|denied| keep_shown(&mut denied.proof, &shown));
         }
         let (cache, since, now) = (turn.around.cache, self.started, turn.now);
         // Nothing that was let through unproved outlives the reason for it.
@@ -336,6 +337,15 @@ impl Walk {
         }
         self.open(question, Purpose::Proof, CLIENT, turn);
     }
+}
+
+/// Leaves in `proof` what was `shown`, for no longer than its signatures allow (RFC 4035 §5.3.3).
+fn keep_shown(proof: &mut Vec<RrSet>, shown: &[RrSet]) {
+    proof.retain_mut(|set| {
+        let found = shown.iter().find(|shown| **shown == RrSet { ttl_secs: shown.ttl_secs, ..set.clone() });
+        set.ttl_secs = set.ttl_secs.min(found.map_or(0, |shown| shown.ttl_secs));
+        found.is_some()
+    });
 }
 
 /// What there is to judge, in order: the aliases, then the answer. `None` for what is never signed.

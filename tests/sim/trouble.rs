@@ -219,9 +219,13 @@ pub(crate) enum Forgery {
     OtherTargets,
     /// Proofs that prove nothing stand beside what is right: one without signature, one whose signature is wrong.
     MoreProofs,
+    /// Everything is to be kept for a day.
+    LongTtls,
+    /// What has no such records has no such name either.
+    NoSuchName,
 }
 
-pub(crate) const FORGERIES: [Forgery; 11] = [
+pub(crate) const FORGERIES: [Forgery; 13] = [
     Forgery::NoSignatures,
     Forgery::BrokenSignatures,
     Forgery::NoProofs,
@@ -233,6 +237,8 @@ pub(crate) const FORGERIES: [Forgery; 11] = [
     Forgery::UnsignedTargets,
     Forgery::OtherTargets,
     Forgery::MoreProofs,
+    Forgery::LongTtls,
+    Forgery::NoSuchName,
 ];
 
 /// Makes a false reply of a right one.
@@ -272,6 +278,12 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
         Forgery::OtherTargets => {
             let targets = reply.answer.iter_mut().filter(|record| record.owner != *asked);
             targets.for_each(|record| flip(record, RecordType::A));
+        }
+        Forgery::LongTtls => all(reply, &mut |record| record.ttl_secs = 86_400),
+        Forgery::NoSuchName => {
+            if reply.answer.is_empty() && reply.flags.aa() {
+                reply.rcode = ResponseCode::NXDomain;
+            }
         }
         Forgery::MoreProofs => {
             // From just before the name to the end of the zone, as far as that is known here.

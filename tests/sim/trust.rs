@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rootwalk::cache::{Rank, Security};
-use rootwalk::dnssec::{Anchors, NegativeAnchor, NegativeAnchors};
+use rootwalk::dnssec::{Anchors, NegativeAnchor, NegativeAnchors, Place, Span};
 use rootwalk::lab::Lab;
 use rootwalk::time::Time;
 use rootwalk::trace::{Event, Source};
@@ -51,6 +51,8 @@ fn a_negative_trust_anchor_stands_at_any_name() {
         let under = world.resolve(&Question::new(name(asked), qtype));
         assert_eq!(under.outcome.rcode, ResponseCode::NoError, "{}", story(&under));
         assert!(!under.outcome.secure, "{}", story(&under));
+        let mut all = under.outcome.answer.iter().chain(&under.outcome.authority);
+        assert!(all.all(|set| set.ttl_secs <= 60), "{}", story(&under));
         let beside = world.resolve(&Question::new(name("bogus.lab."), RecordType::NS));
         assert!(beside.outcome.secure, "{}", story(&beside));
     }
@@ -216,6 +218,8 @@ fn what_a_dname_has_made_is_as_sure_as_the_dname() {
     assert!(!ended.outcome.secure, "{}", story(&ended));
     let known = world.resolver.cache.set(&name("y.a."), RecordType::CNAME, world.resolver.now);
     assert_eq!(known.map(|known| known.security), Some(Security::Insecure), "{}", story(&ended));
+    let dname = world.resolver.cache.set(&name("a."), RecordType::DNAME, world.resolver.now);
+    assert!(dname.is_none_or(|known| known.security < Security::Secure), "{}", story(&ended));
     for qtype in [RecordType::A, RecordType::CNAME] {
         let again = world.resolve(&Question::new(name("y.a."), qtype));
         assert!(!again.outcome.secure && !again.outcome.answer.is_empty(), "{}", story(&again));
@@ -285,4 +289,44 @@ fn nothing_is_inferred_for_those_who_check_for_themselves() {
         let ended = world.resolve_unchecked(&ask(nth));
         assert!(!inferred(&ended) && ended.outcome.rcode == ResponseCode::NXDomain, "{}", story(&ended));
     }
+}
+
+/// What is inferred is judged as what servers say is: where the records that it follows from do not hold, because they
+/// were never true or are not any more, it is taken back and the servers are asked.
+#[test]
+fn what_was_inferred_and_does_not_stand_is_taken_back() {
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    let mut world = World::new(&LAB, 1, 0.0, 0.0);
+    let asked = Question::new(name("www.example.com."), RecordType::A);
+    let zone = name("example.com.");
+    let rdata = [zone.wire(), &[0, 1, 0x40]].concat();
+    let nsec = RrSet::new(zone.clone(), RecordType::NSEC, 3600, [&rdata[..]]);
+    let soa = RrSet::new(zone.clone(), RecordType::SOA, 3600, [&[0; 22][..]]);
+    for (place, set) in [(Place::Nsec(zone.clone()), nsec), (Place::Soa, soa)] {
+        world.resolver.cache.put_span(Span { zone: zone.clone(), place, set }, world.resolver.now);
+    }
+    let ended = world.resolve(&asked);
+    assert!(ended.log.iter().any(|entry| matches!(entry.event, Event::Inferred { .. })), "{}", story(&ended));
+    let told: Vec<_> = ended.outcome.answer.iter().map(bare).collect();
+    assert_eq!((ended.outcome.rcode, told), truth(&asked), "{}", story(&ended));
+    assert!(ended.outcome.secure, "{}", story(&ended));
+}
+
+/// RFC 4035 §3.2.3, §5.3.4: what a wildcard made keeps the proof that it may stand there, also out of the cache; and
+/// signatures, which nobody signs, are given without AD.
+#[test]
+fn what_stands_for_an_answer_comes_along() {
+    let ask = |world: &mut World<'_>, asked: &str, qtype| {
+        let ended = world.resolve(&Question::new(asked.parse().expect("a name"), qtype));
+        assert_eq!(ended.outcome.rcode, ResponseCode::NoError, "{}", story(&ended));
+        ended
+    };
+    let mut world = World::new(&LAB, 1, 0.0, 0.0);
+    for _ in 0..2 {
+        let made = ask(&mut world, "any.wildcard.lab.", RecordType::A);
+        let proof = made.outcome.authority.iter().filter(|set| set.rtype != RecordType::SOA).count();
+        assert!(made.outcome.secure && proof > 0, "{}", story(&made));
+    }
+    let sigs = ask(&mut world, "www.example.com.", RecordType::RRSIG);
+    assert!(!sigs.outcome.secure && !sigs.outcome.answer.is_empty(), "{}", story(&sigs));
 }
