@@ -1,7 +1,8 @@
 //! The life of one query. Start reading here.
 //!
-//! A query is read ([`crate::wire`]), judged ([`crate::policy`]), looked up ([`crate::cache`]); those three are
-//! [`Resolver::answer_now`] and take no time. Only when the answer is not known does a walk begin
+//! A query is read ([`crate::wire`]), its client admitted ([`crate::policy`]), its answer looked for in the cache
+//! ([`crate::cache`]), and where it is not there the question is judged: what is answered here needs nobody else. That is
+//! [`Resolver::answer_now`], which takes no time. Only when the answer is not known does a walk begin
 //! ([`crate::drive`]), which equal questions share; that is [`Resolver::answer_later`].
 
 mod counts;
@@ -78,6 +79,168 @@ struct Inner {
     retired: AtomicBool,
 }
 
+impl Responder for Resolver {
+    fn answer_now(&self, bytes: &[u8], peer: &Peer, out: &mut Vec<u8>) -> Now {
+        let query = match QueryView::read(bytes) {
+            Ok(query) => query,
+            Err(bad) => return self.answer_unreadable(bytes, bad, peer, out),
+        };
+        let policy = &self.0.settings.policy;
+        let now = self.0.world.clock.now();
+        // RFC 7873 §5.2.2.
+        if option(&query, edns::COOKIE).is_some_and(|shown| !cookie::is_well_formed(shown)) {
+            let extras = Extras { udp_size: self.0.settings.udp_size, ..Extras::default() };
+            answer_bad(bytes, ResponseCode::FormErr, &extras, out);
+            return Now::Sent;
+        }
+        // Before the rest is judged: what is answered here by policy is never kept in the cache.
+        if query.class_sought() == DNSClass::IN
+            && admits(peer.client.ip(), policy)
+            && self.answer_known(&query, now, peer, out)
+        {
+            self.0.counts.one(Count::Hit);
+            return Now::Sent;
+        }
+        match judge(&query.question_sought(), peer.client.ip(), policy) {
+            Verdict::Answer(local) => self.answer_locally(&query, &local, peer, out),
+            Verdict::Refuse(why) => self.refuse(&query, why, true, peer, out),
+            Verdict::Resolve if !query.flags().rd() => self.answer_from_cache(&query, now, peer, out),
+            Verdict::Resolve => {
+                self.0.counts.one(Count::Miss);
+                return Now::Later;
+            }
+        }
+        self.0.counts.one(Count::Local);
+        Now::Sent
+    }
+
+    async fn answer_later(&self, bytes: Vec<u8>, peer: Peer) -> Option<Vec<u8>> {
+        let query = QueryView::read(&bytes).ok()?;
+        let question = query.question_sought();
+        let began = self.0.world.clock.now();
+        let ready = self.found(&question, Form::of(&query), began).await;
+        let (mut out, now) = (Vec::with_capacity(512), self.0.world.clock.now());
+        self.0.counts.waited(now - began);
+        self.send(&query, &ready, now, &peer, &mut out);
+        Some(out)
+    }
+}
+
+impl Resolver {
+    /// Answers from the cache, if the answer is there.
+    fn answer_known(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) -> bool {
+        let refresh = self.0.settings.prefetch.filter(|_| query.flags().rd());
+        let Some(ready) = self.0.world.cache.ready(&key(query), now, refresh) else { return false };
+        let (is_due, expires) = match ready {
+            Ready::Plain(plain) => {
+                self.respond_plain(query, &plain, peer, out);
+                (plain.is_due, plain.expires)
+            }
+            // RFC 8767 §5: who does not want recursion gets nothing that is stale.
+            Ready::Written(answer) if answer.is_stopgap() && !query.flags().rd() => return false,
+            Ready::Written(answer) => {
+                self.respond(query, &answer, now, peer, out);
+                (refresh.is_some_and(|due| answer.used(now, due)), answer.expires)
+            }
+        };
+        if is_due {
+            self.fetch_anew(query, expires - now, now);
+        }
+        true
+    }
+
+    /// Answers a client that does not desire recursion from what is known (RFC 1034 §4.3.1), or refuses.
+    fn answer_from_cache(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) {
+        let question = query.question_sought();
+        let Some(outcome) = known(&question, query.flags().cd(), &self.0.world) else {
+            let why = "recursion was not desired, and the answer is not in the cache";
+            return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
+        };
+        let ready = self.keep_unless_failed(&question, Form::of(query), &outcome, now);
+        self.send(query, &ready, now, peer, out);
+    }
+
+    /// The answer for a client who asks `now`: what the walk brings, or what is still known when that takes too long.
+    async fn found(&self, question: &Question, form: Form, now: Time) -> Ready {
+        let Some(mut passenger) = self.board(question, form, Why::Asked, now) else {
+            let busy = Outcome::failed(Failure::Busy { walks: self.0.settings.walks });
+            return self.ready(question, form, &Landed::new(busy, now));
+        };
+        let Some(settings) = &self.0.settings.stale else {
+            return self.ready(question, form, &*passenger.landed().await);
+        };
+        // Counted from the beginning of the walk: who joins late has no longer to wait.
+        let patient_until = passenger.flight.began + settings.client_timeout;
+        // The timer of the runtime takes a millisecond for nothing at all, in which a server nearby has answered.
+        let landed = match patient_until <= now {
+            true => passenger.landed_already(),
+            false => timeout_at(self.0.world.clock.instant(patient_until), passenger.landed()).await.ok(),
+        };
+        if let Some(landed) = landed {
+            return self.ready(question, form, &landed);
+        }
+        let why = match as_ms(settings.client_timeout) {
+            0 => StaleWhy::AtOnce,
+            after_ms => StaleWhy::Slow { after_ms },
+        };
+        match self.meanwhile(question, form, why) {
+            Some(stale) => Ready::Written(Arc::new(stale)),
+            None => self.ready(question, form, &*passenger.landed().await),
+        }
+    }
+
+    /// Fetches an answer anew that is about to end; who asked has been served.
+    fn fetch_anew(&self, query: &QueryView<'_>, left: Duration, now: Time) {
+        let (question, form) = (query.question_sought(), Form::of(query));
+        // Nobody waits for it, so it gets a task of its own. Too many walks: those for which somebody waits come first.
+        drop(self.board(&question, form, Why::Refresh(left), now));
+    }
+
+    /// The walk for `question`: the one under way, or a new one; `None` when there are too many.
+    fn board(&self, question: &Question, form: Form, why: Why, now: Time) -> Option<Passenger> {
+        let asked = Asked { question: question.clone(), checking_disabled: form.checking_disabled() };
+        match self.0.flights.board(&asked, now) {
+            Boarding::Joined(flight) => Some(Passenger::new(flight, None)),
+            Boarding::Full => None,
+            Boarding::First(flight) => {
+                let pilot = Box::pin(self.clone().fly(asked, form, why, Arc::clone(&flight)));
+                Some(Passenger::new(flight, Some(pilot)))
+            }
+        }
+    }
+
+    async fn fly(self, asked: Asked, form: Form, why: Why, flight: Arc<Flight>) {
+        let ticket = Ticket { resolver: &self, flight: &flight };
+        let (question, world, checking_disabled) = (&asked.question, &self.0.world, asked.checking_disabled);
+        let manner = Manner { checking_disabled, refreshing: why.left() };
+        let (outcome, mut trace) = walk_watched(question, manner, world, &mut |_| {}).await;
+        let now = world.clock.now();
+        let landed = Arc::new(Landed::new(outcome, now));
+        // Kept also when nobody waits any more.
+        self.ready(question, form, &landed);
+        if let Some(stale) = landed.stale() {
+            trace.steps.push(Entry::new(now, flight.began, GoalId(0), Event::Stale { stale }));
+        }
+        let limit = self.0.settings.discard_after;
+        if !limit.is_zero() && now - flight.began >= limit && matches!(why, Why::Asked) {
+            let event = Event::Overdue { after_ms: as_ms(now - flight.began), most_ms: as_ms(limit) };
+            trace.steps.push(Entry::new(now, flight.began, GoalId(0), event));
+        }
+        for step in &trace.steps {
+            tracing::trace!(question = %trace.title(), at_us = step.at_us, "{}", step.event);
+        }
+        tracing::debug!(question = %trace.title(), rcode = %trace.rcode, queries = trace.cost.queries,
+            time_us = trace.cost.time_us, "walked");
+        self.0.counts.walked(&trace.cost, landed.failed());
+        // Before those who wait are told, so that they find it.
+        if self.0.settings.past_bytes > 0 {
+            let (unix_ms, occasion) = (world.clock.unix_ms_at(flight.began), why.occasion());
+            self.remember(Walked { unix_ms, occasion, checking_disabled, trace });
+        }
+        ticket.land(landed);
+    }
+}
+
 /// Why a walk begins.
 #[derive(Clone, Copy)]
 enum Why {
@@ -100,6 +263,27 @@ impl Why {
             Self::Asked => Occasion::Query,
             Self::Refresh(_) => Occasion::Refresh,
         }
+    }
+}
+
+/// However a flight ends, those who wait are told and the next question begins anew.
+struct Ticket<'a> {
+    resolver: &'a Resolver,
+    flight: &'a Flight,
+}
+
+impl Ticket<'_> {
+    fn land(self, landed: Arc<Landed>) {
+        let ticket = ManuallyDrop::new(self);
+        ticket.resolver.0.flights.land(ticket.flight, landed);
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        let inner = &self.resolver.0;
+        let landed = Landed::new(Outcome::abandoned(), inner.world.clock.now());
+        inner.flights.land(self.flight, Arc::new(landed));
     }
 }
 
@@ -167,184 +351,5 @@ impl Resolver {
     fn remember(&self, walked: Walked) -> Arc<Kept<Walked>> {
         let bytes = walked.trace.bytes();
         self.0.past.keep(walked, bytes)
-    }
-
-    /// Answers from the cache, if the answer is there.
-    fn answer_known(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) -> bool {
-        let refresh = self.0.settings.prefetch.filter(|_| query.flags().rd());
-        let Some(ready) = self.0.world.cache.ready(&key(query), now, refresh) else { return false };
-        let (is_due, expires) = match ready {
-            Ready::Plain(plain) => {
-                self.respond_plain(query, &plain, peer, out);
-                (plain.is_due, plain.expires)
-            }
-            // RFC 8767 §5: who does not want recursion gets nothing that is stale.
-            Ready::Written(answer) if answer.is_stopgap() && !query.flags().rd() => return false,
-            Ready::Written(answer) => {
-                self.respond(query, &answer, now, peer, out);
-                (refresh.is_some_and(|due| answer.used(now, due)), answer.expires)
-            }
-        };
-        if is_due {
-            self.fetch_anew(query, expires - now, now);
-        }
-        true
-    }
-
-    /// Answers a client that does not desire recursion from what is known (RFC 1034 §4.3.1), or refuses.
-    fn answer_from_cache(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) {
-        let question = query.question_sought();
-        let Some(outcome) = known(&question, query.flags().cd(), &self.0.world) else {
-            let why = "recursion was not desired, and the answer is not in the cache";
-            return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
-        };
-        let ready = self.keep_unless_failed(&question, Form::of(query), &outcome, now);
-        self.send(query, &ready, now, peer, out);
-    }
-
-    /// The walk for `question`: the one under way, or a new one; `None` when there are too many.
-    fn board(&self, question: &Question, form: Form, why: Why, now: Time) -> Option<Passenger> {
-        let asked = Asked { question: question.clone(), checking_disabled: form.checking_disabled() };
-        match self.0.flights.board(&asked, now) {
-            Boarding::Joined(flight) => Some(Passenger::new(flight, None)),
-            Boarding::Full => None,
-            Boarding::First(flight) => {
-                let pilot = Box::pin(self.clone().fly(asked, form, why, Arc::clone(&flight)));
-                Some(Passenger::new(flight, Some(pilot)))
-            }
-        }
-    }
-
-    async fn fly(self, asked: Asked, form: Form, why: Why, flight: Arc<Flight>) {
-        let ticket = Ticket { resolver: &self, flight: &flight };
-        let (question, world, checking_disabled) = (&asked.question, &self.0.world, asked.checking_disabled);
-        let manner = Manner { checking_disabled, refreshing: why.left() };
-        let (outcome, mut trace) = walk_watched(question, manner, world, &mut |_| {}).await;
-        let now = world.clock.now();
-        let landed = Arc::new(Landed::new(outcome, now));
-        // Kept also when nobody waits any more.
-        self.ready(question, form, &landed);
-        if let Some(stale) = landed.stale() {
-            trace.steps.push(Entry::new(now, flight.began, GoalId(0), Event::Stale { stale }));
-        }
-        let limit = self.0.settings.discard_after;
-        if !limit.is_zero() && now - flight.began >= limit && matches!(why, Why::Asked) {
-            let event = Event::Overdue { after_ms: as_ms(now - flight.began), most_ms: as_ms(limit) };
-            trace.steps.push(Entry::new(now, flight.began, GoalId(0), event));
-        }
-        for step in &trace.steps {
-            tracing::trace!(question = %trace.title(), at_us = step.at_us, "{}", step.event);
-        }
-        tracing::debug!(question = %trace.title(), rcode = %trace.rcode, queries = trace.cost.queries,
-            time_us = trace.cost.time_us, "walked");
-        self.0.counts.walked(&trace.cost, landed.failed());
-        // Before those who wait are told, so that they find it.
-        if self.0.settings.past_bytes > 0 {
-            let (unix_ms, occasion) = (world.clock.unix_ms_at(flight.began), why.occasion());
-            self.remember(Walked { unix_ms, occasion, checking_disabled, trace });
-        }
-        ticket.land(landed);
-    }
-
-    /// Fetches an answer anew that is about to end; who asked has been served.
-    fn fetch_anew(&self, query: &QueryView<'_>, left: Duration, now: Time) {
-        let (question, form) = (query.question_sought(), Form::of(query));
-        // Nobody waits for it, so it gets a task of its own. Too many walks: those for which somebody waits come first.
-        drop(self.board(&question, form, Why::Refresh(left), now));
-    }
-
-    /// The answer for a client who asks `now`: what the walk brings, or what is still known when that takes too long.
-    async fn found(&self, question: &Question, form: Form, now: Time) -> Ready {
-        let Some(mut passenger) = self.board(question, form, Why::Asked, now) else {
-            let busy = Outcome::failed(Failure::Busy { walks: self.0.settings.walks });
-            return self.ready(question, form, &Landed::new(busy, now));
-        };
-        let Some(settings) = &self.0.settings.stale else {
-            return self.ready(question, form, &*passenger.landed().await);
-        };
-        // Counted from the beginning of the walk: who joins late has no longer to wait.
-        let patient_until = passenger.flight.began + settings.client_timeout;
-        // The timer of the runtime takes a millisecond for nothing at all, in which a server nearby has answered.
-        let landed = match patient_until <= now {
-            true => passenger.landed_already(),
-            false => timeout_at(self.0.world.clock.instant(patient_until), passenger.landed()).await.ok(),
-        };
-        if let Some(landed) = landed {
-            return self.ready(question, form, &landed);
-        }
-        let why = match as_ms(settings.client_timeout) {
-            0 => StaleWhy::AtOnce,
-            after_ms => StaleWhy::Slow { after_ms },
-        };
-        match self.meanwhile(question, form, why) {
-            Some(stale) => Ready::Written(Arc::new(stale)),
-            None => self.ready(question, form, &*passenger.landed().await),
-        }
-    }
-}
-
-/// However a flight ends, those who wait are told and the next question begins anew.
-struct Ticket<'a> {
-    resolver: &'a Resolver,
-    flight: &'a Flight,
-}
-
-impl Ticket<'_> {
-    fn land(self, landed: Arc<Landed>) {
-        let ticket = ManuallyDrop::new(self);
-        ticket.resolver.0.flights.land(ticket.flight, landed);
-    }
-}
-
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        let inner = &self.resolver.0;
-        let landed = Landed::new(Outcome::abandoned(), inner.world.clock.now());
-        inner.flights.land(self.flight, Arc::new(landed));
-    }
-}
-
-impl Responder for Resolver {
-    fn answer_now(&self, bytes: &[u8], peer: &Peer, out: &mut Vec<u8>) -> Now {
-        let query = match QueryView::read(bytes) {
-            Ok(query) => query,
-            Err(bad) => return self.answer_unreadable(bytes, bad, peer, out),
-        };
-        let policy = &self.0.settings.policy;
-        let now = self.0.world.clock.now();
-        if option(&query, edns::COOKIE).is_some_and(|shown| !cookie::is_well_formed(shown)) {
-            let extras = Extras { udp_size: self.0.settings.udp_size, ..Extras::default() };
-            answer_bad(bytes, ResponseCode::FormErr, &extras, out);
-            return Now::Sent;
-        }
-        if query.class_sought() == DNSClass::IN
-            && admits(peer.client.ip(), policy)
-            && self.answer_known(&query, now, peer, out)
-        {
-            self.0.counts.one(Count::Hit);
-            return Now::Sent;
-        }
-        match judge(&query.question_sought(), peer.client.ip(), policy) {
-            Verdict::Answer(local) => self.answer_locally(&query, &local, peer, out),
-            Verdict::Refuse(why) => self.refuse(&query, why, true, peer, out),
-            Verdict::Resolve if !query.flags().rd() => self.answer_from_cache(&query, now, peer, out),
-            Verdict::Resolve => {
-                self.0.counts.one(Count::Miss);
-                return Now::Later;
-            }
-        }
-        self.0.counts.one(Count::Local);
-        Now::Sent
-    }
-
-    async fn answer_later(&self, bytes: Vec<u8>, peer: Peer) -> Option<Vec<u8>> {
-        let query = QueryView::read(&bytes).ok()?;
-        let question = query.question_sought();
-        let began = self.0.world.clock.now();
-        let ready = self.found(&question, Form::of(&query), began).await;
-        let (mut out, now) = (Vec::with_capacity(512), self.0.world.clock.now());
-        self.0.counts.waited(now - began);
-        self.send(&query, &ready, now, &peer, &mut out);
-        Some(out)
     }
 }
