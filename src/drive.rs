@@ -26,9 +26,8 @@ pub use local::{Answers, Local, TRANSPORT};
 /// The clock of the edge; the pure half gets its readings as [`Time`].
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
+    /// The beginning of a second.
     origin: std::time::Instant,
-    /// The calendar at that moment, the beginning of a second: time since 1970.
-    calendar: Duration,
 }
 
 impl Clock {
@@ -37,15 +36,10 @@ impl Clock {
     #[expect(clippy::new_without_default, reason = "a clock begins at a moment, not at a default")]
     pub fn new() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
-        let (origin, calendar) = (std::time::Instant::now(), SystemTime::now());
-        // A clock before 1970 is wrong in any case.
-        let calendar = calendar.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = std::time::Instant::now();
         // TTLs count whole seconds, which begin here when they begin for everybody else.
-        let part = Duration::from_nanos(calendar.subsec_nanos().into());
-        match origin.checked_sub(part) {
-            Some(origin) => Self { origin, calendar: calendar - part },
-            None => Self { origin, calendar },
-        }
+        let part = Duration::from_nanos(calendar().subsec_nanos().into());
+        Self { origin: now.checked_sub(part).unwrap_or(now) }
     }
 
     /// The moment.
@@ -65,10 +59,10 @@ impl Clock {
         self.unix_ms_at(self.now())
     }
 
-    /// Milliseconds since 1970 at `time`.
+    /// Milliseconds since 1970 at `time`, which is not to come.
     #[must_use]
     pub fn unix_ms_at(&self, time: Time) -> u64 {
-        as_ms(self.calendar + (time - Time::ZERO))
+        as_ms(calendar().saturating_sub(self.now() - time))
     }
 }
 
@@ -279,14 +273,18 @@ fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Opti
     }
 }
 
-/// Seconds since 1970, modulo 2^32, by which signatures (RFC 4034 §3.1.5) and cookies (RFC 9018 §4.3) are dated: by the
-/// calendar as it is now, which may have been set since the [`Clock`] began.
-#[must_use]
-pub fn unix_secs() -> u32 {
-    #[expect(clippy::disallowed_methods, reason = "signatures are dated by the calendar")]
+/// Time since 1970, by the calendar as it is now: a machine without a battery sets it when it has found the network.
+fn calendar() -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "signatures, cookies and the walks of the past are dated")]
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     // A clock before 1970 is wrong in any case.
-    since.map_or(0, |since| u32::try_from(since.as_secs() & u64::from(u32::MAX)).unwrap_or_default())
+    since.unwrap_or_default()
+}
+
+/// Seconds since 1970, modulo 2^32, by which signatures (RFC 4034 §3.1.5) and cookies (RFC 9018 §4.3) are dated.
+#[must_use]
+pub fn unix_secs() -> u32 {
+    u32::try_from(calendar().as_secs() & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 /// The first of the exchanges that comes to an end; it is taken out of the list.

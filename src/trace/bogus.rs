@@ -202,6 +202,8 @@ impl Bogus {
 impl fmt::Display for Bogus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let set = |owner: &Name, rtype: &RecordType| format!("{owner} {}", type_name(*rtype));
+        // The root signs in time: it is nearer that this machine does not know what day it is.
+        let clock = |owner: &Name| if owner.is_root() { "; is the clock of this machine right?" } else { "" };
         match self {
             Self::SignatureMissing { owner, rtype, zone } => {
                 write!(f, "{zone} is signed, but {} came without a signature", set(owner, rtype))
@@ -211,11 +213,13 @@ impl fmt::Display for Bogus {
             }
             Self::Expired { owner, rtype, key_tag, late_secs } => {
                 let late = Span(*late_secs);
-                write!(f, "the signature over {} with key {key_tag} expired {late} ago", set(owner, rtype))
+                let ours = clock(owner);
+                write!(f, "the signature over {} with key {key_tag} expired {late} ago{ours}", set(owner, rtype))
             }
             Self::NotYetValid { owner, rtype, key_tag, early_secs } => {
                 let early = Span(*early_secs);
-                write!(f, "the signature over {} with key {key_tag} is valid only in {early}", set(owner, rtype))
+                let ours = clock(owner);
+                write!(f, "the signature over {} with key {key_tag} is valid only in {early}{ours}", set(owner, rtype))
             }
             Self::ExpiredBeforeValid { owner, rtype, key_tag } => {
                 write!(f, "the signature over {} with key {key_tag} ends before it begins", set(owner, rtype))
@@ -248,5 +252,20 @@ impl fmt::Display for Bogus {
                 write!(f, "given up at the limit of {value} {limit}, at {owner}")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn for_the_times_of_the_root_the_clock_is_to_blame() {
+        let said = |owner: &str| {
+            let owner = owner.parse().unwrap();
+            Bogus::NotYetValid { owner, rtype: RecordType::DNSKEY, key_tag: 7, early_secs: 86_400 * 9 }.to_string()
+        };
+        assert!(said(".").ends_with("with key 7 is valid only in 9 d; is the clock of this machine right?"));
+        assert!(said("example.").ends_with("with key 7 is valid only in 9 d"));
     }
 }

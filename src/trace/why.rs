@@ -101,7 +101,7 @@ pub enum ChoiceWhy {
         /// How many were in the band.
         band: usize,
     },
-    /// Nothing is known of it yet.
+    /// Nothing has come from it yet, so that its round-trip time is not known.
     Unknown {
         /// How many candidates there were.
         band: usize,
@@ -125,8 +125,8 @@ impl fmt::Display for ChoiceWhy {
             Self::Only => f.write_str("the only one left"),
             Self::InBand { srtt_us, band: 1 } => write!(f, "the fastest, RTT {}", Ms(*srtt_us)),
             Self::InBand { srtt_us, band } => write!(f, "one of {band} near the best, RTT {}", Ms(*srtt_us)),
-            Self::Unknown { band: 1 } => f.write_str("the only one not tried yet"),
-            Self::Unknown { band } => write!(f, "one of {band} not tried yet"),
+            Self::Unknown { band: 1 } => f.write_str("the only one not heard from yet"),
+            Self::Unknown { band } => write!(f, "one of {band} not heard from yet"),
             Self::Explored => f.write_str("explored, to see whether it is better than we think"),
             Self::Resting { silences } => {
                 write!(f, "once, although it was silent {silences} times in a row: so were all others")
