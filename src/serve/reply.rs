@@ -106,7 +106,9 @@ impl Resolver {
             }
             _ => rcode,
         };
-        let says_why = *ede && !matches!(rcode, ResponseCode::NoError | ResponseCode::BADCOOKIE);
+        // A stranger gets no sentence, or more would come out than went in (RFC 5358).
+        let is_error = !matches!(rcode, ResponseCode::NoError | ResponseCode::BADCOOKIE);
+        let says_why = *ede && is_error && self.admits(peer.client.ip());
         let code = if why == QueryFault::Opcode { ede::NOT_SUPPORTED } else { ede::OTHER };
         let edes = says_why.then(|| Ede::new(code, why.to_string()));
         let options = cookie.as_ref().map(|(_, whole)| (edns::COOKIE, &whole[..]));

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mock::{Mock, Mood, Query, next_second, on_a_worker, secs};
 use rootwalk::drive::World;
+use rootwalk::listen::{Now, Peer, Responder, Transport};
 use rootwalk::wire::{DNSClass, Question, RecordType, ResponseCode};
 use tokio::net::UdpSocket;
 use tokio::task::spawn_local;
@@ -38,6 +39,26 @@ fn a_herd_of_equal_queries_is_one_walk() {
 
 fn off() -> rootwalk::config::Minimisation {
     rootwalk::config::Minimisation::Off
+}
+
+/// What cannot be read is answered with a sentence about what is wrong, and to strangers with no more than they sent:
+/// their address may be that of somebody else (RFC 5358).
+#[test]
+fn a_stranger_gets_no_more_than_he_sent() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Silent).await;
+        let resolver = mock.resolver(|_| ());
+        for opcode in [0x00, 0x20, 0x28, 0x78] {
+            let query =
+                [&[0, 7, opcode, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]].concat();
+            for (client, told) in [([127, 0, 0, 1], true), ([192, 0, 2, 1], false)] {
+                let client = (client, 53).into();
+                let (peer, mut out) = (Peer { client, transport: Transport::Udp, local: client }, Vec::new());
+                assert_eq!(resolver.answer_now(&query, &peer, &mut out), Now::Sent);
+                assert_eq!((out.len() > query.len(), out[11]), (told, 1), "opcode octet {opcode:#x} of {client}");
+            }
+        }
+    });
 }
 
 /// RFC 1034 §3.7.1: "Since a particular name server may not know all of the classes available in the domain system, it
