@@ -1,8 +1,8 @@
 //! The life of one query. Start reading here.
 //!
 //! A query is read ([`crate::wire`]), its client admitted ([`crate::policy`]), its answer looked for in the cache
-//! ([`crate::cache`]), and where it is not there the question is judged: what is answered here needs nobody else. That is
-//! [`Resolver::answer_now`], which takes no time. Only when the answer is not known does a walk begin
+//! ([`crate::cache`]), and where it is not there the question is judged: what is answered here needs nobody else.
+//! That is [`Resolver::answer_now`], which takes no time. Only when the answer is not known does a walk begin
 //! ([`crate::drive`]), which equal questions share; that is [`Resolver::answer_later`].
 
 mod counts;
