@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Cache;
-use super::facts::{Denial, KnownSet, Put};
+use super::facts::{Denial, DenialKind, KnownSet, Put};
 use super::held::HeldSet;
 use super::key::{Hashed, Key, Store};
 use super::rank::Security;
@@ -64,7 +64,7 @@ impl Cache {
     pub fn judged_denial(
         &self,
         question: &Question,
-        heard: &[RrSet],
+        (kind, heard): (DenialKind, &[RrSet]),
         shown: &[RrSet],
         (security, ttl_secs): (Security, u32),
         now: Time,
@@ -72,7 +72,7 @@ impl Cache {
         let key = |set: &RrSet| (set.owner.clone(), set.rtype, set.rdatas.clone(), set.sigs.clone());
         for key_of_denial in denial_keys(self.hashed(&question.name), question.qtype) {
             let Some(known) = self.fresh::<Denial>(&key_of_denial, now) else { continue };
-            if known.soa.iter().chain(&known.proof).map(key).eq(heard.iter().map(key)) {
+            if known.kind == kind && known.soa.iter().chain(&known.proof).map(key).eq(heard.iter().map(key)) {
                 let expires = known.expires.min(now.after_ttl(ttl_secs));
                 let ttl_secs = expires.secs_since(known.stored);
                 let soa = known.soa.clone().map(|soa| RrSet { ttl_secs: soa.ttl_secs.min(ttl_secs), ..soa });
@@ -171,7 +171,6 @@ fn take_judged(shard: &mut Shard, key: &Key) -> Option<HeldSet> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::DenialKind;
     use super::super::rank::Rank;
     use super::super::ttl::TtlLimits;
     use super::*;
@@ -346,9 +345,17 @@ mod tests {
             (&[soa(1), forged, true_one.clone()], false),
             (&records, true),
         ] {
-            for kind in [DenialKind::NoData, DenialKind::NxDomain] {
+            for (kind, other) in
+                [(DenialKind::NoData, DenialKind::NxDomain), (DenialKind::NxDomain, DenialKind::NoData)]
+            {
                 cache.put_denial(&www(), RecordType::A, denial(kind), at(0));
-                cache.judged_denial(&question, heard, shown, (Security::Secure, 60), at(10));
+                cache.judged_denial(&question, (other, heard), shown, (Security::Secure, 60), at(10));
+                assert_eq!(
+                    known(10).map(|known| known.security),
+                    Some(Security::Unchecked),
+                    "the response code counts"
+                );
+                cache.judged_denial(&question, (kind, heard), shown, (Security::Secure, 60), at(10));
                 let now = known(10).expect("fresh");
                 assert_eq!(now.security == Security::Secure, is_it, "{kind:?}");
                 assert_eq!(now.proof.len() == 1, is_it, "{kind:?}");

@@ -183,11 +183,13 @@ impl Walk {
         if exists {
             found = self.exists_after_all(found, turn);
         }
+        let kind = if matches!(found, Found::NxDomain(_)) { DenialKind::NxDomain } else { DenialKind::NoData };
         match &mut found {
             Found::Answer(set) => bound(set, ttl_secs),
             Found::NoData(denied) | Found::NxDomain(denied) => {
+                let heard = (kind, &heard[..]);
                 let left_secs = ttl_secs.min(most_secs);
-                cache.judged_denial(&current, &heard, &denied.proof, (security(ttl_secs), left_secs), now);
+                cache.judged_denial(&current, heard, &denied.proof, (security(ttl_secs), left_secs), now);
                 let sets = denied.soa.iter_mut().chain(&mut denied.proof);
                 sets.for_each(|set| set.ttl_secs = set.ttl_secs.min(left_secs));
             }
