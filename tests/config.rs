@@ -299,6 +299,12 @@ fn assignments_say_what_is_wrong_with_them() {
 }
 
 #[test]
+fn a_certificate_that_nobody_would_see_is_a_mistake() {
+    let told = assigned(&["http.tls_key=key.pem"]).unwrap_err().to_string();
+    assert!(told.contains("`http.tls_listen`, which is empty"), "{told}");
+}
+
+#[test]
 fn the_reference_is_true() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md");
     if std::env::var_os("BLESS").is_some() {

@@ -128,6 +128,11 @@ pub enum Problem {
     /// TLS without anything to show.
     #[error("`http.tls_listen` needs a certificate and its key: set `http.tls_certificate` and `http.tls_key`")]
     NoCertificate,
+    /// A certificate that nobody would see.
+    #[error(
+        "`http.tls_certificate` and `http.tls_key` are for `http.tls_listen`, which is empty: nobody is served by TLS"
+    )]
+    NoTls,
     /// A minimum above its maximum.
     #[error("`{0}` is greater than `{1}`")]
     Crossed(&'static str, &'static str),

@@ -155,6 +155,9 @@ fn check(settings: &Settings) -> Vec<Problem> {
     if !http.tls_listen.is_empty() && (http.tls_certificate.is_empty() || http.tls_key.is_empty()) {
         problems.push(Problem::NoCertificate);
     }
+    if http.tls_listen.is_empty() && !(http.tls_certificate.is_empty() && http.tls_key.is_empty()) {
+        problems.push(Problem::NoTls);
+    }
     problems.extend(same_place(settings));
     if cache.min_ttl_secs > cache.max_ttl_secs {
         problems.push(Problem::Crossed("cache.min_ttl_secs", "cache.max_ttl_secs"));
