@@ -123,10 +123,10 @@ impl fmt::Display for ChoiceWhy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Only => f.write_str("the only one left"),
-            Self::InBand { srtt_us, band: 1 } => write!(f, "the fastest, RTT {}", Ms(*srtt_us)),
+            Self::InBand { srtt_us, band: 1 } => write!(f, "the best left, RTT {}", Ms(*srtt_us)),
             Self::InBand { srtt_us, band } => write!(f, "one of {band} near the best, RTT {}", Ms(*srtt_us)),
-            Self::Unknown { band: 1 } => f.write_str("the only one not heard from yet"),
-            Self::Unknown { band } => write!(f, "one of {band} not heard from yet"),
+            Self::Unknown { band: 1 } => f.write_str("not heard from yet"),
+            Self::Unknown { band } => write!(f, "one of {band}, not heard from yet"),
             Self::Explored => f.write_str("explored, to see whether it is better than we think"),
             Self::Resting { silences } => {
                 write!(f, "once, although it was silent {silences} times in a row: so were all others")
