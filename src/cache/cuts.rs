@@ -1,5 +1,5 @@
 //! Names at which there is no zone cut, as far as was seen, or one between zones on the same servers: nobody has to be
-//! asked about those once more on the way to a name below them (RFC 9156 §2.3).
+//! asked about those once more on the way to a name below them (RFC 9156 §3, step 5).
 //!
 //! That is all that is kept of replies to minimised questions. It answers nothing: where it is wrong, by the time that
 //! has passed or by a lie, the servers of the zone above see more of a name, and refer as they would have before. What

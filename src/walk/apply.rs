@@ -99,7 +99,7 @@ impl Walk {
         }
     }
 
-    /// A server was of no use; before it is given up, the whole question is tried (RFC 9156 §2.3).
+    /// A server was of no use; before it is given up, the whole question is tried (RFC 9156 §3, step 6e).
     fn wrong(&mut self, pending: &Pending, wrong: Wrong, clean: Clean, turn: &mut Turn<'_, '_>) {
         let now = turn.now;
         if pending.minimised {

@@ -298,14 +298,14 @@ fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time
 }
 
 /// Whether the alias of a name stands for what it would have of this type. Not where the name has such records beside
-/// the alias: KEY, SIG, NSEC and RRSIG (RFC 3007 §1.3, RFC 4035 §2.5), and DS, over which the zone above has the say.
+/// the alias: KEY, SIG, NSEC and RRSIG (RFC 2181 §10.1, RFC 4035 §2.5), and DS, over which the zone above has the say.
 /// It is but a part of the answer to ANY.
 pub(super) fn is_aliased(qtype: RecordType) -> bool {
     use RecordType::{ANY, CNAME, DS, KEY, NSEC, RRSIG, SIG};
     !matches!(qtype, CNAME | ANY | DS | KEY | SIG | NSEC | RRSIG)
 }
 
-/// A DNAME above `name` that is proved, as it stands in an answer `now` (RFC 6672 §3.1). Believed unproved, one forged
+/// A DNAME above `name` that is proved, as it stands in an answer `now` (RFC 6672 §3.4). Believed unproved, one forged
 /// packet would take all names below it.
 fn dname_above(name: &Name, around: &Around<'_>, now: Time) -> Option<(RrSet, KnownSet)> {
     if around.settings.proofs.anchors.is_empty() {

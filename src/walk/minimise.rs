@@ -9,7 +9,7 @@ use super::limits::Limits;
 pub enum Minimisation {
     /// Every server sees the whole question.
     Off,
-    /// One label at a time; the whole question when a server answers oddly (RFC 9156 §2.3).
+    /// One label at a time; the whole question when a server answers oddly (RFC 9156 §3, step 6e).
     Relaxed,
     /// As `Relaxed`, but a denial of a minimised name is believed.
     Strict,

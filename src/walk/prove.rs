@@ -205,7 +205,7 @@ impl Walk {
         self.conclude(CLIENT, found, turn);
     }
 
-    /// A DNAME that is proved answers for all names below it (RFC 6672 §3.1).
+    /// A DNAME that is proved answers for all names below it (RFC 6672 §3.4).
     fn keep_dnames(&mut self, secure_secs: &[u32], turn: &Turn<'_, '_>) {
         let (cache, since) = (turn.around.cache, self.started);
         let goal = self.goal(CLIENT);

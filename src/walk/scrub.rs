@@ -273,7 +273,7 @@ fn follow(
     while passed.len() < MAX_LINKS {
         let cname = take(answer, &name, RecordType::CNAME);
         let link = match take_dname(answer, &name) {
-            // RFC 6672 §3.1: the CNAME below a DNAME is made here; one that the server made is not needed.
+            // RFC 6672 §3.4: the CNAME below a DNAME is made here; one that the server made is not needed.
             Some(dname) => {
                 let made = synthesise(&name, &dname);
                 chain.push(dname);

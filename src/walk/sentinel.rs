@@ -37,11 +37,11 @@ fn key_tags(proofs: &dnssec::Settings, question: &Question) -> Option<EdnsOption
 }
 
 impl Walk {
-    /// RFC 8509 §3.2: an answer that was proved is withheld where the name says what is not so.
+    /// RFC 8509 §2.2: an answer that was proved is withheld where the name says what is not so.
     pub(super) fn heed_sentinel(&mut self, outcome: &mut Outcome, turn: &Turn<'_, '_>) {
         let proofs = &turn.around.settings.proofs;
         let Some((tag, wanted)) = asked(&self.goals[0].question) else { return };
-        // §3.1: by the name that the client has asked, and only where it could have checked nothing by itself.
+        // §2.1: by the name that the client has asked, and only where it could have checked nothing by itself.
         if !proofs.sentinel || !self.checking || !outcome.secure {
             return;
         }

@@ -109,7 +109,7 @@ impl Walk {
         let failed = tried.chance == Chance::Given;
         let is_copy = at.route.as_ref().is_some_and(|route| route.kind == RouteKind::LocalRoot);
         let choice = if is_copy { ChoiceWhy::Copy } else { choice };
-        // Some servers are silent about parts of a name (RFC 9156 §2.3): the last try is with the whole of it.
+        // Some servers are silent about parts of a name (RFC 9156 §3, step 6e): the last try is with the whole of it.
         let last_try = tries > 0 && tries + 1 >= turn.around.settings.limits.tries_per_address;
         let hidden = self.goal(id).hides(&turn.around.settings.limits);
         if last_try && hidden {

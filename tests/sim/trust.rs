@@ -160,7 +160,7 @@ fn what_is_inferred_is_the_truth() {
     assert!(inferred.iter().all(|count| *count > 5), "{inferred:?}");
 }
 
-/// RFC 8509 §3.2, §4: which of three names resolve says which key is trusted.
+/// RFC 8509 §3, §4: which of three names resolve says which key is trusted.
 #[test]
 fn the_sentinel_tells_which_key_is_trusted() {
     let mut world = World::new(&LAB, 1, 0.0, 0.0);
