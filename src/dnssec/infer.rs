@@ -317,6 +317,10 @@ mod tests {
             for other in [next, "a.example."] {
                 assert_ne!(told(&by_hash, other, asked), Some(Shows::Wildcard), "{other} {asked}");
             }
+            // The gap itself is not known.
+            let hash = nsec3::hash(&name("b.example."), b"", 0);
+            by_hash.0.retain(|span| Nsec3::read(&span.set, &zone).is_none_or(|record| !record.covers(&hash)));
+            assert_eq!(told(&by_hash, "b.example.", asked), None, "{rtype} {asked}");
         }
     }
 

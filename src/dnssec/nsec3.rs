@@ -65,7 +65,7 @@ impl<'a> Nsec3<'a> {
     }
 
     /// Whether `hash` lies between this record and the next.
-    fn covers(&self, hash: &Hash) -> bool {
+    pub(super) fn covers(&self, hash: &Hash) -> bool {
         let (after, before) = (self.hash < *hash, *hash < self.next);
         // The last record of the circle leads back to the first.
         if self.hash < self.next { after && before } else { after || before }

@@ -115,6 +115,23 @@ fn an_island_is_not_made_unsigned_from_above() {
     assert!(matches!(world.judged(&world.root.sign(www())), Verdict::Bogus(_)));
 }
 
+/// RFC 4035 §5.2: anchors of which none can be used vouch for nothing, and what is below them counts as unsigned;
+/// beside one that can be used they do no harm.
+#[test]
+fn anchors_of_no_use_vouch_for_nothing() {
+    let mut world = World::new();
+    let used = world.anchors.clone();
+    let idle = "z. DS 1 253 2 00".parse::<Anchors>().unwrap();
+    world.anchors = idle.clone();
+    assert!(matches!(world.judged(&www()), Verdict::Insecure(Insecure::Algorithm { .. })));
+    world.anchors = "z. DS 1 15 99 00".parse().unwrap();
+    assert!(matches!(world.judged(&www()), Verdict::Insecure(Insecure::Digest { .. })));
+    world.anchors.extend([idle, Zone::new(&world.z, std::slice::from_ref(&world.z.dnskey), 0).anchors]);
+    assert!(is_secure(&world.judged(&world.z.sign(www()))) && matches!(world.judged(&www()), Verdict::Bogus(_)));
+    world.anchors = used;
+    assert!(is_secure(&world.judged(&world.z.sign(www()))));
+}
+
 /// A name that signs is a zone, and its zone above knows it.
 #[test]
 fn who_signs_without_being_a_zone_is_named() {
