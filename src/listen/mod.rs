@@ -74,9 +74,9 @@ pub struct ListenSettings {
     /// this long; otherwise the new one is dropped. Queries that are answered quickly get through a flood of
     /// queries that never will be.
     pub displace_after: Duration,
-    /// Answers over UDP that come later than this after their question are dropped while their client has many
-    /// questions waiting: it has given them up, or saves them up for a pulse (DNSBomb, CVE-2024-33655). Zero drops
-    /// none.
+    /// Answers over UDP that come later than this after their question are dropped, but for a few, while their client
+    /// has many questions waiting: it has given them up, or saves them up for a pulse (DNSBomb, CVE-2024-33655). Zero
+    /// drops none.
     pub discard_after: Duration,
     /// TCP connections at once, all workers together (RFC 7766 §6.2.2).
     pub tcp_connections: usize,

@@ -32,11 +32,19 @@ struct State {
     displaceable: VecDeque<(Instant, AbortHandle)>,
     /// How many queries of each client wait; its places share the count.
     clients: HashMap<IpAddr, Rc<Cell<usize>>>,
+    /// Late answers that were sent all the same, and since when they are counted.
+    pardoned: usize,
+    pardoned_since: Option<Instant>,
 }
 
 /// Questions that a client may have waiting without being suspected: a machine that has lost its network and found it
 /// again asks so many at once.
 const CROWD: usize = 10;
+
+/// Late answers that one worker sends within [`SPREAD`] to clients with more than that: where packets are lost some
+/// answers are late, and it takes many to make a pulse.
+const FEW: usize = 10;
+const SPREAD: Duration = Duration::from_secs(1);
 
 /// Queries that may wait in one worker however late it is: they take a few milliseconds to look up.
 const MANY: usize = 128;
@@ -120,12 +128,24 @@ impl Waiting {
     }
 }
 
+impl State {
+    /// Whether an answer that is late `now` is one of the few that are sent all the same.
+    fn pardons(&mut self, now: Instant) -> bool {
+        if self.pardoned_since.is_none_or(|since| now - since >= SPREAD) {
+            (self.pardoned, self.pardoned_since) = (0, Some(now));
+        }
+        self.pardoned += 1;
+        self.pardoned <= FEW
+    }
+}
+
 impl Place {
     /// Whether its answer comes too late for a client that has many questions waiting: sent all the same, the answers
     /// that it has saved up would make a pulse, towards whoever's address it has used (DNSBomb).
     pub(super) fn is_void(&self) -> bool {
         let after = self.of.discard_after;
-        self.mine.get() > CROWD && !after.is_zero() && self.since.elapsed() >= after
+        let is_late = self.mine.get() > CROWD && !after.is_zero() && self.since.elapsed() >= after;
+        is_late && !self.of.state.borrow_mut().pardons(Instant::now())
     }
 }
 

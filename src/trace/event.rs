@@ -181,7 +181,7 @@ pub enum Event {
         /// How long ago, and why there is no better one.
         stale: Stale,
     },
-    /// The answer has come so late that clients with many questions waiting are not sent it over UDP (DNSBomb).
+    /// The answer has come so late that clients with many questions waiting may not be sent it over UDP (DNSBomb).
     Overdue {
         /// Milliseconds after the first client asked.
         after_ms: u64,

@@ -83,7 +83,7 @@ impl fmt::Display for Event {
 fn overdue(f: &mut fmt::Formatter<'_>, after_ms: u64, most_ms: u64) -> fmt::Result {
     write!(
         f,
-        "known after {after_ms} ms: clients with many questions waiting are not sent over UDP what takes longer than "
+        "known after {after_ms} ms: clients with many questions waiting are sent over UDP little of what takes longer than "
     )?;
     write!(f, "{most_ms} ms, as all at once it would be a flood to whoever's address they use (discard_after_ms)")
 }

@@ -50,7 +50,7 @@ section! {
         /// As above, of one client: an IPv4 address or an IPv6 /64 (DNSBomb).
         waiting_per_client: usize = 500 => 1..=1_000_000;
         /// Milliseconds after which an answer over UDP is dropped when its client, an address that may be forged, has
-        /// more than ten questions waiting (DNSBomb); 0 drops none.
+        /// more than ten questions waiting, but for ten a second in each thread (DNSBomb); 0 drops none.
         discard_after_ms: u64 = 1900 => 0..=60_000;
         /// TCP connections at once (RFC 7766 §6.2.2).
         tcp_connections: usize = 512 => 1..=100_000;
