@@ -9,7 +9,7 @@ What the kit lacks is added here: many names through a small cache, two workers,
 tail that an echo has at 1,000 questions a second.
 """
 
-import argparse, importlib.util, json, os, re, statistics, subprocess, sys, tempfile, time
+import argparse, glob, importlib.util, json, os, re, shutil, statistics, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -22,7 +22,7 @@ def options():
     ap.add_argument("--out", default="/tmp/bench-results/rootwalk.jsonl")
     ap.add_argument(
         "--only",
-        default="hot,zipf,tcp-hot,mem,cold,floor,startup,rtt20,loss10,loss30,hot2,names,overload,cold-dnssec,rtt20-dnssec",
+        default="hot,zipf,tcp-hot,mem,cold,floor,startup,rtt20,loss10,loss30,hot2,names,overload-near,overload,cold-dnssec,rtt20-dnssec",
     )
     ap.add_argument("--table", nargs="+", metavar="FILE", help="print the medians of these files and run nothing")
     a = ap.parse_args()
@@ -38,14 +38,39 @@ def kit(path):
     return m
 
 
+def lapsing(world):
+    """A copy of the unsigned world whose referrals may be used once (TTL 0), and whose zones have every name: however
+    many names are asked for, each needs two servers."""
+    have, want = world + "/unsigned", world + "/lapsing"
+    if os.path.isdir(want):
+        return
+    made = want + ".new"
+    shutil.rmtree(made, ignore_errors=True)
+    shutil.copytree(have, made, ignore=shutil.ignore_patterns("run"))
+    for level in ("root", "tld", "sld"):
+        os.makedirs(f"{made}/run/{level}")
+        edit(f"{made}/{level}.conf", lambda text: text.replace(have, want))
+    for tld in ("com", "net", "org", "io"):
+        edit(f"{made}/{tld}.zone", lambda text: re.sub(r"(?m)^(d\d+\.\S+) \d+ NS", r"\1 0 NS", text))
+    for path in glob.glob(made + "/z/*/*.zone"):
+        edit(path, lambda text: f"{text}*.{text.split()[0]} 3600 A 192.0.2.1\n")
+    os.rename(made, want)
+
+
+def edit(path, change):
+    with open(path) as f:
+        text = f.read()
+    with open(path, "w") as f:
+        f.write(change(text))
+
+
 def extra(K):
     """The scenarios that the kit lacks."""
 
     class Extra(K.Bench):
-        def names_file(s, first, count):
+        def names_file(s, first, count, zones=None):
             f = tempfile.NamedTemporaryFile("w", dir=s.a.run, suffix=".txt", delete=False)
-            tlds = ["com", "net", "org", "io"]
-            zones = sorted({l.split()[0].split(".", 1)[1] for l in open(s.a.world + "/q/mem.txt")})
+            zones = zones or sorted({l.split()[0].split(".", 1)[1] for l in open(s.a.world + "/q/mem.txt")})
             f.writelines(f"z{n:08d}.{zones[n % len(zones)]} A\n" for n in range(first, first + count))
             f.close()
             return f.name
@@ -80,6 +105,22 @@ def extra(K):
             r.stop()
 
         def sc_overload(s, peer, rep):
+            """Twice what `cold` can, for 20 s: two servers have to be asked for each name."""
+            W = K.W
+            lapsing(s.a.world)
+            W.up(argparse.Namespace(world=s.a.world, variant="lapsing", auth_cpu=s.a.gen_cpu))
+            zones = {l.split()[0].removeprefix("www.").removeprefix("mail.") for l in open(s.a.world + "/q/cold.txt")}
+            os.environ["DELEGATION_SECS"] = "0"
+            try:
+                s.overload(peer, rep, "overload", sorted(zones))
+            finally:
+                del os.environ["DELEGATION_SECS"]
+
+        def sc_overload_near(s, peer, rep):
+            """The same where one server has to be asked, whose address is known."""
+            s.overload(peer, rep, "overload-near", None)
+
+        def overload(s, peer, rep, sc, zones):
             """Twice the capacity of misses for 20 s; cached names are asked all the while. The flood fills the cache, and a
             full one is slower: what is answered is held against the mean of the capacity before and after."""
             r = s.start(peer)
@@ -87,13 +128,13 @@ def extra(K):
             s.load(r, "hot", "-q", 20, "-t", 2000, "-r", 2)
 
             def measured(first):
-                p = s.names_file(first, 400000)
-                qps = s.file(r, p, "-q", s.a.window, "-t", 10000)["qps"]
+                p = s.names_file(first, 400000, zones)
+                x = s.file(r, p, "-q", s.a.window, "-t", 10000)
                 os.unlink(p)
-                return qps
+                return x["qps"], x["up_total"]
 
-            capacity = measured(20000000)
-            p = s.names_file(30000000, int(capacity * 42))
+            capacity, up = measured(20000000)
+            p = s.names_file(30000000, int(capacity * 42), zones)
             base = [s.a.bin + "/rwload", "-s", "127.0.0.1", "-p", str(s.a.port)]
             # The flood stands back behind the authoritative servers on its processor: without them nothing can be answered.
             flood = subprocess.Popen(
@@ -114,9 +155,10 @@ def extra(K):
             os.unlink(p)
             time.sleep(2)
             after = s.load(r, "cold-small", "-Q", 1000, "-n", 2000, "-t", 5000)
-            offered, capacity = x["sent"] / 20, (capacity + measured(21000000)) / 2
+            offered, capacity = x["sent"] / 20, (capacity + measured(21000000)[0]) / 2
             x.update(
                 capacity=capacity,
+                up_total=up,
                 cpu_load=cpu,
                 offered=offered,
                 answered_share=x["answered"] / 20 / capacity,
@@ -126,9 +168,11 @@ def extra(K):
                 after_lost=after["lost"],
             )
             print(
-                "   overload: capacity %.0f, offered %.0f, answered %.2f of it at %.2f of a core, hits p99 %.1f ms lost %d, 2 s later p99 %.1f ms lost %d, resident %d MiB"
+                "   %s: capacity %.0f at %.2f queries upstream, offered %.0f, answered %.2f of it at %.2f of a core, hits p99 %.1f ms lost %d, 2 s later p99 %.1f ms lost %d, resident %d MiB"
                 % (
+                    sc,
                     capacity,
+                    up,
                     x["offered"],
                     x["answered_share"],
                     cpu,
@@ -140,7 +184,7 @@ def extra(K):
                 ),
                 flush=True,
             )
-            s.rec(peer, "overload", rep, x)
+            s.rec(peer, sc, rep, x)
             r.stop()
 
         def sc_rtt20_dnssec(s, peer, rep):
@@ -179,6 +223,7 @@ def inside(o, K):
         "startup": others,
         "names": small,
         "overload": ours,
+        "overload-near": ours,
         "hot2": ours + echo,
         "floor": echo,
         "rtt20-dnssec": others,
@@ -186,7 +231,7 @@ def inside(o, K):
     for sc in o.only.split(","):
         W = K.W
         W.up(argparse.Namespace(world=a.world, variant="signed" if "dnssec" in sc else "unsigned", auth_cpu=a.gen_cpu))
-        for rep in range(1 if sc in ("names", "overload") else o.reps):
+        for rep in range(1 if sc in ("names", "overload", "overload-near") else o.reps):
             for p in who.get(sc, others):
                 need = {"tcp-hot": "tcp", "cold-dnssec": "dnssec", "rtt20-dnssec": "dnssec"}.get(sc)
                 if need and need not in p["features"]:
