@@ -247,7 +247,7 @@ impl Judge<'_> {
         match checked.leaves_to_wildcard(&mut self.bench, &alias.owner, &encloser)? {
             Shows::Proved(_) => Ok(Below::Nothing),
             Shows::Insecure(_) | Shows::Nothing => {
-                Err(Halt::Bogus(checked.blame(&self.bench, (&alias.owner, RecordType::DS), |checked, bench| {
+                Err(Halt::Bogus(checked.blame(&mut self.bench, (&alias.owner, RecordType::DS), |checked, bench| {
                     Ok(checked.leaves_to_wildcard(bench, &alias.owner, &encloser)? != Shows::Nothing)
                 })))
             }
@@ -263,7 +263,7 @@ impl Judge<'_> {
             AtCut::Unproved => {
                 let shows =
                     |checked: &Checked<'_>, bench: &mut Bench<'_>| Ok(checked.at_cut(bench, name)? != AtCut::Unproved);
-                return Err(Halt::Bogus(checked.blame(&self.bench, (name, RecordType::DS), shows)));
+                return Err(Halt::Bogus(checked.blame(&mut self.bench, (name, RecordType::DS), shows)));
             }
             AtCut::Insecure(why) => {
                 let status = Status::Insecure(why);

@@ -117,13 +117,14 @@ impl<'a> Checked<'a> {
     /// shown; or that the proof is not all there, whatever is wrong with the rest of it.
     pub(super) fn blame(
         mut self,
-        bench: &Bench<'_>,
+        bench: &mut Bench<'_>,
         (name, rtype): (&Name, RecordType),
         shows: impl Fn(&Self, &mut Bench<'_>) -> Result<bool, Bogus>,
     ) -> Bogus {
-        // A reason is not worth what the next server's proof may need.
-        let (now_secs, accepts, limits) = (bench.now_secs, bench.accepts, bench.limits);
-        let mut bench = Bench { now_secs, accepts, limits, spent: &mut bench.spent.clone() };
+        // Half of the hashes are left for what the next server may prove: a reason is not worth them.
+        let limits = Limits { nsec3_hashes: bench.limits.nsec3_hashes / 2, ..bench.limits.clone() };
+        let (now_secs, accepts) = (bench.now_secs, bench.accepts);
+        let mut bench = Bench { now_secs, accepts, limits: &limits, spent: bench.spent };
         for (set, why) in std::mem::take(&mut self.failed) {
             self.take(set);
             if shows(&self, &mut bench) == Ok(true) {

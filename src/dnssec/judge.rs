@@ -145,7 +145,7 @@ impl<'a> Judge<'a> {
             }
             Shows::Insecure(why) => Ok(self.insecure(why)),
             Shows::Nothing => {
-                Err(Halt::Bogus(checked.blame(&self.bench, (&set.owner, set.rtype), |checked, bench| {
+                Err(Halt::Bogus(checked.blame(&mut self.bench, (&set.owner, set.rtype), |checked, bench| {
                     Ok(checked.leaves_to_wildcard(bench, &set.owner, &encloser)? != Shows::Nothing)
                 })))
             }
@@ -209,7 +209,7 @@ impl<'a> Judge<'a> {
                     Err(needs @ Halt::Needs(_)) => return Err(needs),
                     Ok(Signer::Secure(_)) | Err(Halt::Bogus(_)) => {}
                 }
-                let why = checked.blame(&self.bench, (name, qtype), |checked, bench| {
+                let why = checked.blame(&mut self.bench, (name, qtype), |checked, bench| {
                     let is_shown = |no_name, bench: &mut Bench<'_>| {
                         Ok::<_, Bogus>(checked.denies(bench, name, qtype, no_name)? != Shows::Nothing)
                     };

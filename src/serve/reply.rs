@@ -106,7 +106,7 @@ impl Resolver {
             }
             _ => rcode,
         };
-        // A stranger gets no sentence, or more would come out than went in (RFC 5358).
+        // A stranger gets no sentence, which would be several times what came in (RFC 5358).
         let is_error = !matches!(rcode, ResponseCode::NoError | ResponseCode::BADCOOKIE);
         let says_why = *ede && is_error && self.admits(peer.client.ip());
         let code = if why == QueryFault::Opcode { ede::NOT_SUPPORTED } else { ede::OTHER };

@@ -209,7 +209,10 @@ fn meet(pending: &Pending, reply: &Reply, rtt: Duration, near_misses: usize, tur
     let guessed = over_udp && near_misses >= limits.near_misses && theirs.is_none();
     // Who complains of a query may have sent its OPT record back unread.
     let edns = !guessed && pending.how.edns && reply.edns.is_some() && !scrub::complains(reply.rcode);
-    turn.around.servers.heard(pending.server.addr, Shown { rtt, over_udp, edns }, turn.now);
+    // That the local copy of the root answers says nothing of the network.
+    if !ServerAt::LOCAL_ROOT.contains(&pending.server.addr) {
+        turn.around.servers.heard(pending.server.addr, Shown { rtt, over_udp, edns }, turn.now);
+    }
     (theirs.is_some(), guessed)
 }
 

@@ -213,7 +213,8 @@ impl Walk {
             let asked = |asked: &Name| asked.is_below(&link.owner);
             let source = goal.told.iter().find(|(name, _)| asked(name)).map(|(_, source)| source.clone());
             if let Some(source) = source.filter(|_| link.rtype == RecordType::DNAME && *ttl_secs != u32::MAX) {
-                cache.put_set(link.clone(), Rank::AuthAnswer, source, turn.now);
+                // As of the beginning: one that came from the cache and ended meanwhile does not begin anew.
+                cache.put_set(link.clone(), Rank::AuthAnswer, source, since);
                 cache.judged(link, Security::Secure, (since, turn.now));
             }
         }
