@@ -345,7 +345,7 @@ impl Walk {
 /// Leaves in `proof` what was `shown`, for no longer than its signatures allow (RFC 4035 §5.3.3).
 fn keep_shown(proof: &mut Vec<RrSet>, shown: &[RrSet]) {
     proof.retain_mut(|set| {
-        let found = shown.iter().find(|shown| **shown == RrSet { ttl_secs: shown.ttl_secs, ..set.clone() });
+        let found = shown.iter().find(|shown| shown.is_as(set));
         set.ttl_secs = set.ttl_secs.min(found.map_or(0, |shown| shown.ttl_secs));
         found.is_some()
     });

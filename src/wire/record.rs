@@ -110,6 +110,12 @@ impl RrSet {
         Self { owner, rtype, ttl_secs, rdatas: rdatas.into_iter().collect(), sigs: Rdatas::default() }
     }
 
+    /// Whether both are the same set with the same signatures, whatever their TTLs.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        (&self.owner, self.rtype, &self.rdatas, &self.sigs) == (&other.owner, other.rtype, &other.rdatas, &other.sigs)
+    }
+
     /// The addresses of an A or AAAA set.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.rdatas.iter().filter_map(|rdata| address(self.rtype, rdata))
