@@ -34,9 +34,9 @@ impl Cache {
     }
 
     /// Notes what DNSSEC has shown of `set`, if it is the one that is known under its name, and that it may be used for
-    /// its TTL from `now` on, which is no longer than its signature allows (RFC 4035 §5.3.3). Whoever judges has come
-    /// by the set after `since`.
-    pub fn judged(&self, set: &RrSet, security: Security, (since, now): (Time, Time)) {
+    /// its TTL from `now` on, which is no longer than its signature allows (RFC 4035 §5.3.3). What is secure keeps only
+    /// what was `shown` of the proof beside it. Whoever judges has come by the set after `since`.
+    pub fn judged(&self, set: &RrSet, (security, shown): (Security, &[RrSet]), (since, now): (Time, Time)) {
         let hashed = self.hashed(&set.owner);
         let key = hashed.key(set.rtype, Store::Sets);
         if set.ttl_secs == 0 {
@@ -49,6 +49,10 @@ impl Cache {
         let until = now.after_ttl(set.ttl_secs);
         let expired = known.expires;
         let mut judged = KnownSet { security, expires: expired.min(until), ..known };
+        if security == Security::Secure && !judged.proof.is_empty() {
+            let is_shown = |set: &&RrSet| shown.iter().any(|shown| shown.is_as(set));
+            judged.proof = judged.proof.iter().filter(is_shown).cloned().collect();
+        }
         if since.after_ttl(set.ttl_secs) > expired {
             // It was fetched anew, and kept out by itself as it was before. What came from the cache has no more than
             // it had there, however long it took to judge it.
@@ -196,7 +200,7 @@ mod tests {
     fn cache(security: Security) -> Cache {
         let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
         put(&cache, 60, 1, 0);
-        cache.judged(&a_set(60, 1), security, (Time::ZERO, Time::ZERO));
+        cache.judged(&a_set(60, 1), (security, &[]), (Time::ZERO, Time::ZERO));
         cache
     }
 
@@ -230,7 +234,7 @@ mod tests {
             let cache = cache(Security::Secure);
             put(&cache, ttl_secs, 2, 70);
             assert_eq!(stale(&cache, 70), Some(1), "TTL {ttl_secs}");
-            cache.judged(&a_set(ttl_secs, 2), Security::Secure, (Time::from_secs(70), Time::from_secs(70)));
+            cache.judged(&a_set(ttl_secs, 2), (Security::Secure, &[]), (Time::from_secs(70), Time::from_secs(70)));
             assert_eq!(stale(&cache, 70), left, "TTL {ttl_secs}");
         }
     }
@@ -271,36 +275,36 @@ mod tests {
     fn what_is_judged_lives_as_long_as_it_was_told() {
         let (at, lone) = (Time::from_secs, cache(Security::Secure));
         let left = |cache: &Cache, now| cache.set(&www(), RecordType::A, at(now)).map(|known| known.expires.secs());
-        lone.judged(&a_set(60, 1), Security::Secure, (at(100), at(100)));
+        lone.judged(&a_set(60, 1), (Security::Secure, &[]), (at(100), at(100)));
         assert_eq!((left(&lone, 100), stale(&lone, 100)), (None, Some(1)));
         let again = cache(Security::Secure);
         let kept = again.put_set(a_set(60, 1), Rank::AuthAnswer, Source::Local, at(30));
         assert!(matches!(kept, Put::KeptBetter(_)), "{kept:?}");
-        again.judged(&a_set(60, 1), Security::Secure, (at(30), at(30)));
+        again.judged(&a_set(60, 1), (Security::Secure, &[]), (at(30), at(30)));
         assert_eq!(left(&again, 89), Some(90));
         // From the cache it came with 20 seconds left, and then the keys were slow.
         for slow_secs in 0..20 {
-            again.judged(&a_set(20, 1), Security::Secure, (at(70), at(70 + slow_secs)));
+            again.judged(&a_set(20, 1), (Security::Secure, &[]), (at(70), at(70 + slow_secs)));
             assert_eq!(left(&again, 70), Some(90));
         }
-        again.judged(&a_set(60, 1), Security::Secure, (at(31), at(40)));
+        again.judged(&a_set(60, 1), (Security::Secure, &[]), (at(31), at(40)));
         assert_eq!(left(&again, 40), Some(91));
-        again.judged(&a_set(5, 1), Security::Secure, (at(30), at(30)));
+        again.judged(&a_set(5, 1), (Security::Secure, &[]), (at(30), at(30)));
         assert_eq!((left(&again, 34), left(&again, 35)), (Some(35), None));
         // What an answer with TTL 0 says now does not end what is fresh.
-        again.judged(&a_set(0, 2), Security::Secure, (at(30), at(30)));
+        again.judged(&a_set(0, 2), (Security::Secure, &[]), (at(30), at(30)));
         assert_eq!(left(&again, 34), Some(35));
         put(&lone, 60, 2, 110);
-        lone.judged(&a_set(60, 2), Security::Secure, (at(110), at(110)));
+        lone.judged(&a_set(60, 2), (Security::Secure, &[]), (at(110), at(110)));
         assert_eq!((stale(&lone, 110), lone.bytes()), (Some(2), cache(Security::Secure).bytes()));
         // An alias of old goes as well when there is something else in its place.
         let target = [&www().wire()[1..4], &[0]].concat();
         let alias = RrSet::new(www(), RecordType::CNAME, 60, [&target[..]]);
         lone.put_set(alias.clone(), Rank::AuthAnswer, Source::Local, at(0));
-        lone.judged(&alias, Security::Secure, (at(0), at(0)));
+        lone.judged(&alias, (Security::Secure, &[]), (at(0), at(0)));
         let known = || lone.stale_set(&www(), RecordType::CNAME, at(200), (OVER, Security::Secure)).is_some();
         assert!(known());
-        lone.judged(&a_set(0, 3), Security::Secure, (at(200), at(200)));
+        lone.judged(&a_set(0, 3), (Security::Secure, &[]), (at(200), at(200)));
         assert!(!known() && stale(&lone, 200).is_none());
     }
 
@@ -365,6 +369,21 @@ mod tests {
                 assert!(known(69).is_some() && known(70).is_none() == is_it, "{kind:?}");
                 cache.disbelieve_denial(&www(), RecordType::A, at(10));
             }
+        }
+    }
+
+    /// RFC 4035 §3.2.3: of what came along with a set from a wildcard only what was shown is kept as its proof.
+    #[test]
+    fn what_was_not_shown_is_no_proof_of_a_set() {
+        let nsec = |last: u8| RrSet::new(www(), RecordType::NSEC, 60, [&[0, 0, 1, last][..]]);
+        for (security, kept) in [(Security::Secure, vec![nsec(1)]), (Security::Insecure, vec![nsec(1), nsec(2)])] {
+            let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+            let proof = [nsec(1), nsec(2)].into();
+            let _ = cache.put_set_with(a_set(60, 1), proof, Rank::AuthAnswer, Source::Local, Time::ZERO);
+            let shown = [RrSet { ttl_secs: 5, ..nsec(1) }];
+            cache.judged(&a_set(60, 1), (security, &shown), (Time::ZERO, Time::ZERO));
+            let known = cache.set(&www(), RecordType::A, Time::from_secs(1)).expect("it is known");
+            assert_eq!((known.security, known.proof.to_vec()), (security, kept));
         }
     }
 }

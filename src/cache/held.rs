@@ -376,7 +376,7 @@ mod tests {
             let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
             let proof = if proof { [set(b"")].into() } else { Box::default() };
             let _ = cache.put_set_with(set(b"sig"), proof, rank, Source::Local, Time::ZERO);
-            cache.judged(&set(b"sig"), security, (Time::ZERO, Time::ZERO));
+            cache.judged(&set(b"sig"), (security, &[set(b"")]), (Time::ZERO, Time::ZERO));
             cache
         };
         let name = set(b"").owner;

@@ -75,9 +75,9 @@ fn what_is_proved_is_not_replaced_by_what_is_not() {
     store(cache.put_set(proved.clone(), Rank::AuthAnswer, Source::Local, at(0)));
     let other = || a_set(&www, 600, 2);
     // What was not there is not proved by its name.
-    cache.judged(&other(), Security::Secure, (at(1), at(1)));
+    cache.judged(&other(), (Security::Secure, &[]), (at(1), at(1)));
     assert_eq!(cache.set(&www, RecordType::A, at(1)).expect("fresh").security, Security::Unchecked);
-    cache.judged(&RrSet { ttl_secs: 40, ..proved.clone() }, Security::Secure, (at(1), at(1)));
+    cache.judged(&RrSet { ttl_secs: 40, ..proved.clone() }, (Security::Secure, &[]), (at(1), at(1)));
     let kept = Put::KeptBetter(Rank::AuthAnswer);
     assert_eq!(cache.put_set(other(), Rank::AuthAnswer, Source::Local, at(2)), kept);
     assert_eq!(cache.put_set(a_set(&www, 0, 2), Rank::AuthAnswer, Source::Local, at(3)), Put::ZeroTtl);

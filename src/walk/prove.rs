@@ -160,7 +160,7 @@ impl Walk {
         let security = |ttl_secs| if ttl_secs == u32::MAX { Security::Insecure } else { Security::Secure };
         let bound = |set: &mut RrSet, ttl_secs: u32| {
             set.ttl_secs = set.ttl_secs.min(ttl_secs).min(most_secs);
-            cache.judged(set, security(ttl_secs), (since, now));
+            cache.judged(set, (security(ttl_secs), &shown), (since, now));
         };
         // What a DNAME has made is no statement of its own: it is as sure as the DNAME, and lives no longer.
         let mut secure_secs: Vec<u32> = Vec::new();
@@ -215,7 +215,7 @@ impl Walk {
             if let Some(source) = source.filter(|_| link.rtype == RecordType::DNAME && *ttl_secs != u32::MAX) {
                 // As of the beginning: one that came from the cache and ended meanwhile does not begin anew.
                 cache.put_set(link.clone(), Rank::AuthAnswer, source, since);
-                cache.judged(link, Security::Secure, (since, turn.now));
+                cache.judged(link, (Security::Secure, &[]), (since, turn.now));
             }
         }
     }
