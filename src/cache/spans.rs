@@ -310,7 +310,8 @@ mod tests {
             let (store, mut model, mut now) = (SpanStore::new(1 << 20), Model::default(), 1);
             let zones = [name("example."), name("EXAMPLE.net.")];
             let place = |kind: u8, at: u8, upper: bool| {
-                let owner = name(&format!("{}.{}", if upper { "X" } else { "x" }, ["a.", "b.a.", "c.", "d.c.", "*.", "e."][usize::from(at)]));
+                let below = ["a.", "b.a.", "c.", "d.c.", "*.", "e."][usize::from(at)];
+                let owner = name(&format!("{}.{below}", if upper { "X" } else { "x" }));
                 match kind {
                     0 => Place::Nsec(owner),
                     1 => Place::Wildcard(owner, u16::from(at % 2)),

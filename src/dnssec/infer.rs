@@ -275,6 +275,7 @@ mod tests {
         assert_eq!(told(&every, "w.example.", RecordType::A), Some(Shows::NoData), "an empty non-terminal");
         assert_eq!(told(&every, "b.w.example.", RecordType::A), None);
     }
+
     /// The NSEC3 records of `example.` with these names, each with an A record.
     fn hashed(names: &[Name], iterations: u8) -> Shelf {
         let zone = name("example.");
