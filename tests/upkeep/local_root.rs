@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use rootwalk::config::{RootHint, Settings};
 use rootwalk::drive::{World, unix_secs, walk};
 use rootwalk::run;
+use rootwalk::time::Time;
 use rootwalk::trace::{Event, Paint, RouteKind, Trace};
 use rootwalk::upkeep::{RootKeeper, RootSource};
 use rootwalk::walk::outcome::Outcome;
@@ -68,6 +69,23 @@ fn a_walk_begins_in_the_copy() {
         let referred =
             trace.steps.iter().any(|step| step.event.to_string().contains("a referral to tld00700.: 4 servers"));
         assert!(referred && is_local(&trace));
+    });
+}
+
+/// Whoever is cut off hears from the copy all the same, and is cut off nevertheless.
+#[test]
+fn the_copy_is_no_sign_of_a_network() {
+    let root = SignedRoot::new(10, unix_secs());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("root.zone");
+    fs::write(&path, root.text()).unwrap();
+    alone(&root, async |world| {
+        of_file(path).look(world).await;
+        for last in 0..8 {
+            world.servers.silent([192, 0, 2, last].into(), Time::ZERO, world.clock.now());
+        }
+        let (_, trace) = ask(world, "www.nope.", RecordType::A).await;
+        assert!(is_local(&trace) && world.servers.is_cut_off(), "{}", trace.title());
     });
 }
 
