@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use smallvec::SmallVec;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cache::{Cache, Servers};
+use crate::cache::{Cache, Delegation, Servers};
 use crate::time::{Time, as_ms};
 use crate::trace::{Before, Cost, Entry, GoalId, Told, Trace};
 use crate::upstream::{Upstream, UpstreamSettings};
@@ -250,8 +250,10 @@ async fn exchange(ask: &Ask, now: Time, world: &World) -> Heard {
 }
 
 /// The answer, if nobody has to be asked for it: what a client gets that does not desire recursion (RFC 1034 §4.3.1).
-#[must_use]
-pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Option<Outcome> {
+///
+/// # Errors
+/// When somebody has to be asked: the zone whose servers it would be, if referrals have led there.
+pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Result<Outcome, Option<Arc<Delegation>>> {
     let synthesis = &world.settings.synthesis;
     let detour = synthesis.enter(question);
     let outcome = known_of(detour.asked(), checking_disabled, world)?;
@@ -259,17 +261,17 @@ pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Opt
         Some(next) => synthesis.join(detour.asked(), outcome, known_of(&next, checking_disabled, world)?).0,
         None => outcome,
     };
-    Some(detour.leave(question, outcome))
+    Ok(detour.leave(question, outcome))
 }
 
-fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Option<Outcome> {
+fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Result<Outcome, Option<Arc<Delegation>>> {
     let now = world.clock.now();
     let manner = Manner { checking_disabled, ..Manner::default() };
     let mut walk = manner.begin(question.clone(), now, world);
     match around(world, unix_secs(), |around| walk.step(now, None, around)) {
-        Step::Done(outcome) => Some(*outcome),
+        Step::Done(outcome) => Ok(*outcome),
         // The walk ends here, before its first ask has left.
-        Step::Wait { .. } => None,
+        Step::Wait { .. } => Err(walk.place()),
     }
 }
 

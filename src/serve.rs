@@ -149,12 +149,17 @@ impl Resolver {
         true
     }
 
-    /// Answers a client that does not desire recursion from what is known (RFC 1034 §4.3.1), or refuses.
+    /// Answers a client that does not desire recursion from what is known (RFC 1034 §4.3.1), refers it to the closest
+    /// zone that is known, or refuses.
     fn answer_from_cache(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) {
         let question = query.question_sought();
-        let Some(outcome) = known(&question, query.flags().cd(), &self.0.world) else {
-            let why = "recursion was not desired, and the answer is not in the cache";
-            return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
+        let outcome = match known(&question, query.flags().cd(), &self.0.world) {
+            Ok(outcome) => outcome,
+            Err(Some(closest)) => return self.refer(query, &closest, now, peer, out),
+            Err(None) => {
+                let why = "recursion was not desired, and the answer is not in the cache";
+                return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
+            }
         };
         let ready = self.keep_unless_failed(&question, Form::of(query), &outcome, now);
         self.send(query, &ready, now, peer, out);

@@ -59,6 +59,8 @@ pub struct LocalAnswer {
     pub answer: Vec<RrSet>,
     /// The authority section: the SOA that lets a negative answer be cached (RFC 2308 §3).
     pub authority: Vec<RrSet>,
+    /// The additional section.
+    pub additional: Vec<RrSet>,
     /// Whether it is authoritative: a zone that is served here (RFC 6303 §3).
     pub authoritative: bool,
     /// Whether recursion is not available to this client, or for this kind of question.

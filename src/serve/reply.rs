@@ -1,17 +1,19 @@
 //! How a client is told: the answer in the form and size that it can take, with the extras that it asked for.
 
+use std::net::IpAddr;
+
 use smallvec::SmallVec;
 
 use super::counts::Count;
 use super::{Resolver, ServeSettings};
-use crate::cache::{Answer, AnswerKey, Plain, Ready, Usage};
+use crate::cache::{Answer, AnswerKey, Delegation, Plain, Ready, Usage};
 use crate::drive::unix_secs;
 use crate::listen::{Now, Peer, Transport};
 use crate::policy::LocalAnswer;
 use crate::time::Time;
 use crate::wire::{
-    BadQuery, DNSClass, Ede, Extras, PlainAnswer, QueryFault, QueryView, ResponseCode, Sections, Template, answer_bad,
-    cookie, ede, edns, spot_opt,
+    BadQuery, DNSClass, Ede, Extras, PlainAnswer, QueryFault, QueryView, RecordType, ResponseCode, RrSet, Sections,
+    Template, answer_bad, cookie, ede, edns, spot_opt,
 };
 
 impl Resolver {
@@ -72,7 +74,7 @@ impl Resolver {
         let sections = Sections {
             answer: &local.answer,
             authority: &local.authority,
-            additional: &[],
+            additional: &local.additional,
             // RFC 1034 §3.7.1: nobody speaks with authority for all classes.
             aa: local.authoritative && query.qclass() != DNSClass::ANY,
             no_recursion: local.no_recursion,
@@ -83,6 +85,30 @@ impl Resolver {
         let (usage, signed_until) = (Usage::stopgap(None), Time::ZERO);
         let answer = Answer { template, edes, stored: now, expires: now, secure: false, signed_until, usage };
         self.respond(query, &answer, now, peer, out);
+    }
+
+    /// Says whose servers have to be asked (RFC 1034 §4.3.1).
+    pub(super) fn refer(&self, query: &QueryView<'_>, closest: &Delegation, now: Time, peer: &Peer, out: &mut Vec<u8>) {
+        let Delegation { zone, servers, .. } = closest;
+        let ttl_secs = closest.expires.secs_since(now);
+        let mut authority =
+            vec![RrSet::new(zone.clone(), RecordType::NS, ttl_secs, servers.iter().map(|server| server.name.wire()))];
+        if query.dnssec_ok() {
+            // RFC 4035 §3.1.4.
+            let sets = closest.ds.iter().chain(&closest.proof).cloned();
+            authority.extend(sets.map(|set| RrSet { ttl_secs: set.ttl_secs.min(ttl_secs), ..set }));
+        }
+        let glue = servers.iter().flat_map(|server| server.addrs.iter().map(move |addr| (&server.name, addr)));
+        let glue = glue.map(|(name, addr)| match addr {
+            IpAddr::V4(v4) => RrSet::new(name.clone(), RecordType::A, ttl_secs, [&v4.octets()[..]]),
+            IpAddr::V6(v6) => RrSet::new(name.clone(), RecordType::AAAA, ttl_secs, [&v6.octets()[..]]),
+        });
+        let why =
+            format!("recursion was not desired, and the answer is not in the cache: the servers of {zone} may know it");
+        let edes = vec![Ede::new(ede::NOT_AUTHORITATIVE, why)];
+        let rcode = ResponseCode::NoError;
+        let local = LocalAnswer { rcode, authority, additional: glue.collect(), edes, ..LocalAnswer::default() };
+        self.answer_locally(query, &local, peer, out);
     }
 
     pub(super) fn refuse(&self, query: &QueryView<'_>, why: Ede, no_recursion: bool, peer: &Peer, out: &mut Vec<u8>) {

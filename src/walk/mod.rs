@@ -291,6 +291,15 @@ impl Walk {
         &self.budget
     }
 
+    /// The zone whose servers are asked the client's question, if they are known from a referral: neither from the
+    /// operator nor by the hints, and not those for where an alias leads.
+    #[must_use]
+    pub fn place(&self) -> Option<Arc<Delegation>> {
+        let State::At(at) = &self.goals[0].state else { return None };
+        let is_told = at.route.is_none() && at.cut.from.informant().is_some();
+        (is_told && self.goals[0].chain.is_empty()).then(|| Arc::clone(&at.cut))
+    }
+
     fn note(&mut self, turn: &Turn<'_, '_>, goal: GoalId, event: Event) {
         self.log.push(Entry::new(turn.now, self.started, goal, event));
     }

@@ -2,6 +2,7 @@
 
 use rootwalk::wire::{Reply, ResponseCode};
 
+use super::dig::Dug;
 use super::running::Running;
 
 #[test]
@@ -75,6 +76,28 @@ fn without_recursion_only_the_cache_answers() {
     let known = lab.dig("www.example.com +norecurse");
     assert_eq!(known.answer, ["www.example.com. A 127.53.80.10"], "{}", known.text);
     assert!(!known.has("rd") && known.has("ra"), "{}", known.text);
+}
+
+#[test]
+fn without_recursion_what_is_not_known_is_referred_to_the_closest_zone_that_is() {
+    let lab = Running::lab(&[]);
+    let refers = |dug: &Dug, zone: &str| {
+        let servers = dug.authority.iter().filter(|line| line.starts_with(&format!("{zone} NS ")));
+        assert!(dug.rcode == "NOERROR" && dug.answer.is_empty() && servers.count() > 0, "{}", dug.text);
+        assert!(dug.has("ra") && !dug.has("aa") && !dug.has("ad") && dug.edes == [20], "{}", dug.text);
+    };
+    assert_eq!(lab.dig("www.example.com").rcode, "NOERROR");
+    let closest = lab.dig("mail.example.com +norecurse +dnssec");
+    refers(&closest, "example.com.");
+    assert!(closest.authority.iter().any(|line| line.starts_with("example.com. DS ")), "{}", closest.text);
+    assert!(closest.text.contains("ns1.example.com."), "with glue: {}", closest.text);
+    let plain = lab.dig("mail.example.com +norecurse");
+    assert!(plain.authority.iter().all(|line| line.contains(" NS ")), "{}", plain.text);
+    refers(&lab.dig("www.another.com +norecurse"), "com.");
+    // The parent's side of the cut has the DS set (RFC 4035 §3.1.4.1).
+    refers(&lab.dig("unseen.example.com DS +norecurse"), "example.com.");
+    // Nothing was asked for any of it.
+    refers(&lab.dig("mail.example.com +norecurse"), "example.com.");
 }
 
 #[test]
