@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use url::Host;
@@ -94,17 +94,20 @@ pub(super) async fn resolve(
     let unreadable = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be read");
     let reply = Reply::read(&answer).map_err(unreadable)?;
     let body = serde_json::to_vec(&said(&question, &reply)).unwrap_or_default();
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(CONTENT_TYPE, json), (CACHE_CONTROL, keep_for(&answer))], body).into_response())
+    let (json, nosniff) = (HeaderValue::from_static("application/json"), HeaderValue::from_static("nosniff"));
+    let fixed = [(CONTENT_TYPE, json), (CACHE_CONTROL, keep_for(&answer)), (X_CONTENT_TYPE_OPTIONS, nosniff)];
+    Ok((fixed, body).into_response())
 }
 
 /// The name that somebody has typed; one with letters beyond ASCII means the one by which DNS knows it (RFC 5891 §4).
+/// Nothing in it is encoded: what stands in a URL was decoded before, and a `%` is an octet as it is.
 ///
 /// # Errors
 /// When it is none.
 pub fn typed(text: &str) -> Result<Name, NameError> {
+    // The parser for hosts of URLs would decode a second time.
     match Host::parse(text) {
-        Ok(Host::Domain(ascii)) if !text.is_ascii() => ascii.parse(),
+        Ok(Host::Domain(ascii)) if !text.is_ascii() && !text.contains('%') => ascii.parse(),
         _ => text.parse(),
     }
 }
@@ -169,6 +172,7 @@ mod tests {
         same("\\195\\188.Example", "\\195\\188.Example.");
         same("a b.example", "a\\032b.example.");
         same("127.1", "127.1.");
+        same("ü%2ex.example", "\\195\\188%2ex.example.");
         assert!(typed("ü..example").is_err());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
@@ -35,7 +35,7 @@ pub(super) type Listener = Option<UnboundedSender<Bytes>>;
 /// Has the work done that `begin` begins, and answers in the form that the client wishes for.
 pub(super) async fn tell<T: Told + Send + Sync + 'static>(
     headers: &HeaderMap,
-    begin: impl FnOnce(Listener) -> Result<Task<T>, Problem>,
+    begin: impl FnOnce(Listener) -> Result<Task<Arc<T>>, Problem>,
 ) -> Result<Response, Problem> {
     Ok(match liked(headers, &["application/json", "text/event-stream", "text/plain"]) {
         Some("text/event-stream") => {
@@ -48,8 +48,8 @@ pub(super) async fn tell<T: Told + Send + Sync + 'static>(
 }
 
 fn typed(media_type: &'static str, body: impl Into<Body>) -> Response {
-    let fresh = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    ([(CONTENT_TYPE, HeaderValue::from_static(media_type)), fresh], body.into()).into_response()
+    let fixed = [(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (fixed.map(|(name, value)| (name, HeaderValue::from_static(value))), body.into()).into_response()
 }
 
 pub(super) fn pretty(document: &impl Serialize) -> Vec<u8> {
@@ -65,15 +65,16 @@ pub(super) fn event(kind: &str, data: &impl Serialize) -> Bytes {
 }
 
 /// Work that ends when nobody waits for it any more.
-pub(super) struct Task<T>(JoinHandle<Arc<T>>);
+#[derive(Debug)]
+pub(super) struct Task<T>(JoinHandle<T>);
 
 impl<T: 'static> Task<T> {
-    pub(super) fn new(work: impl Future<Output = Arc<T>> + 'static) -> Self {
+    pub(super) fn new(work: impl Future<Output = T> + 'static) -> Self {
         Self(spawn_local(work))
     }
 
-    pub(super) async fn end(mut self) -> Result<Arc<T>, Problem> {
-        let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the walk came to no end");
+    pub(super) async fn end(mut self) -> Result<T, Problem> {
+        let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the work broke off; the log may say why");
         (&mut self.0).await.map_err(failed)
     }
 }
@@ -88,7 +89,7 @@ impl<T> Drop for Task<T> {
 /// than the limits of the work allow.
 struct Story<T> {
     told: UnboundedReceiver<Bytes>,
-    task: Option<Task<T>>,
+    task: Option<Task<Arc<T>>>,
 }
 
 impl<T: Told + 'static> hyper::body::Body for Story<T> {

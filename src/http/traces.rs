@@ -1,5 +1,7 @@
 //! `/api/trace`: how an answer is found, as a document or as it happens.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::http::HeaderMap;
@@ -55,7 +57,7 @@ impl Traces {
         peer: Peer,
         how: (Knowledge, bool),
         listener: Listener,
-    ) -> Result<Task<Kept<Walked>>, Problem> {
+    ) -> Result<Task<Arc<Kept<Walked>>>, Problem> {
         let (place, resolver) = (self.places.take()?, self.resolver.clone());
         Ok(Task::new(async move {
             let _place = place;

@@ -265,7 +265,7 @@ fn find_opt(bytes: &[u8], at: usize) -> Result<Option<EdnsView<'_>>, QueryFault>
 }
 
 /// Type, class, TTL and data of the record at the cursor.
-fn read_record<'a>(cursor: &mut Cursor<'a>) -> Result<(u16, u16, u32, &'a [u8]), Fault> {
+pub(super) fn read_record<'a>(cursor: &mut Cursor<'a>) -> Result<(u16, u16, u32, &'a [u8]), Fault> {
     cursor.skip_name()?;
     let (rtype, class, ttl) = (cursor.u16()?, cursor.u16()?, cursor.u32()?);
     let len = usize::from(cursor.u16()?);
@@ -287,14 +287,8 @@ fn check_opt(class: u16, ttl: u32, data: &[u8]) -> Result<EdnsView<'_>, Fault> {
 /// one gets one back in an error too, and can tell it from the word of a server without EDNS (RFC 6891 §6.1.1, §7).
 #[must_use]
 pub fn spot_opt(bytes: &[u8]) -> Option<EdnsView<'_>> {
-    let (header, _) = bytes.split_first_chunk::<HEADER>()?;
-    let count = |nth: usize| usize::from(u16::from_be_bytes([header[nth], header[nth + 1]]));
-    let mut cursor = Cursor::new(bytes, HEADER);
-    for _ in 0..count(4) {
-        cursor.skip_name().ok()?;
-        cursor.take(4).ok()?;
-    }
-    for _ in 0..count(6) + count(8) + count(10) {
+    let ([answer, authority, additional], mut cursor) = behind_questions(bytes)?;
+    for _ in 0..answer + authority + additional {
         let (rtype, class, ttl, data) = read_record(&mut cursor).ok()?;
         if rtype == 41 {
             let fields = OptFields::read(class, ttl);
@@ -302,6 +296,18 @@ pub fn spot_opt(bytes: &[u8]) -> Option<EdnsView<'_>> {
         }
     }
     None
+}
+
+/// How many records there are said to be in each section, and the place of the first.
+pub(super) fn behind_questions(message: &[u8]) -> Option<([usize; 3], Cursor<'_>)> {
+    let (header, _) = message.split_first_chunk::<HEADER>()?;
+    let count = |nth: usize| usize::from(u16::from_be_bytes([header[nth], header[nth + 1]]));
+    let mut cursor = Cursor::new(message, HEADER);
+    for _ in 0..count(4) {
+        cursor.skip_name().ok()?;
+        cursor.take(4).ok()?;
+    }
+    Some(([count(6), count(8), count(10)], cursor))
 }
 
 /// Appends the error response to a query that cannot be resolved: the header, the question if there is one that can

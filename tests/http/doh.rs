@@ -1,9 +1,12 @@
 //! DNS over HTTP (RFC 8484) and the JSON form.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use data_encoding::BASE64URL_NOPAD;
 use rootwalk::wire::{Edns, Flags, Question, RecordType, Reply, ResponseCode, write_query};
 
-use super::{Got, curl, url};
+use super::{Got, LAB, curl, url};
 
 const MESSAGE: &str = "application/dns-message";
 const VERSIONS: [&str; 2] = ["--http1.1", "--http2-prior-knowledge"];
@@ -48,6 +51,17 @@ fn both_methods_over_both_versions_give_the_message() {
             let kept = format!("max-age={}", reply.answer[0].ttl_secs);
             assert_eq!(got.header("cache-control"), Some(kept.as_str()));
         }
+    }
+}
+
+#[test]
+fn a_message_may_be_padded_or_encoded_once_more() {
+    // The encoding of tildes has the letter that plain base64 has not.
+    let text = BASE64URL_NOPAD.encode(&query(&"~".repeat(63), RecordType::A));
+    assert!(text.contains('-'), "{text}");
+    let encoded: String = text.bytes().map(|octet| format!("%{octet:02x}")).collect();
+    for given in [format!("{text}=="), format!("{text}%3D%3d"), encoded] {
+        assert_eq!(curl(&[&url(&format!("/dns-query?x=1&dns={given}"))]).status, 200, "{given}");
     }
 }
 
@@ -97,6 +111,12 @@ fn each_mistake_has_its_status() {
     let message = query("www.example.com", RecordType::A);
     assert_eq!(post("text/plain", &[], &message).status, 415);
     assert_eq!(post(MESSAGE, &[], &vec![0; 65_536]).status, 413);
+    let head = "POST /dns-query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/dns-message\r\n";
+    let mut stream = TcpStream::connect(*LAB).unwrap();
+    stream.write_all(format!("{head}Transfer-Encoding: chunked\r\n\r\nno size\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     let put = curl(&["-X", "PUT", &url("/dns-query")]);
     assert_eq!((put.status, put.header("allow")), (405, Some("GET,HEAD,POST")));
 }

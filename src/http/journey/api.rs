@@ -55,7 +55,7 @@ impl Journeys {
         headers: &HeaderMap,
         asked: Result<Query<Asked>, QueryRejection>,
         listener: Listener,
-    ) -> Result<Task<Kept<Journey>>, Problem> {
+    ) -> Result<Task<Arc<Kept<Journey>>>, Problem> {
         // A link on a page from elsewhere could make this machine ask for what that page chooses; following links is
         // fine where it only shows something.
         if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site") {
