@@ -3,7 +3,9 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::unix::net::UnixDatagram;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -168,6 +170,22 @@ fn the_service_manager_hears_that_it_answers_and_that_it_ends() {
     serve.signal("TERM");
     assert_eq!(told(), "STOPPING=1");
     assert_eq!(serve.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_journal_knows_the_time_of_each_line_itself() {
+    for is_journal in [true, false] {
+        let (reader, writer) = UnixStream::pair().unwrap();
+        let stream = std::fs::metadata(format!("/proc/self/fd/{}", writer.as_raw_fd())).unwrap();
+        // As the service manager names the stream that the journal reads.
+        let named = if is_journal { format!("{}:{}", stream.dev(), stream.ino()) } else { "1:2".to_owned() };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--set", "http.listen="]).env_clear();
+        let spawned = command.env("JOURNAL_STREAM", named).stderr(OwnedFd::from(writer)).spawn();
+        let _serve = Process(spawned.unwrap());
+        let line = BufReader::new(reader).lines().map_while(Result::ok).find(|line| line.contains("listening on "));
+        assert_eq!(line.unwrap().trim_start().starts_with("INFO "), is_journal);
+    }
 }
 
 /// The status, and the data of the first answer, as `dig` prints it.

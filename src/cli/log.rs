@@ -1,6 +1,7 @@
 //! The log: to standard error, at the level and in the form of the settings.
 
 use std::io::{IsTerminal, stderr};
+use std::os::unix::fs::MetadataExt as _;
 
 use tracing::Level;
 
@@ -20,6 +21,7 @@ pub(super) fn begin(log: &Log) {
     let subscriber = subscriber.with_max_level(level).with_writer(stderr).with_target(false);
     // A second subscriber is only refused where a test has set one already.
     let _ = match log.format {
+        LogFormat::Text if is_journal() => subscriber.with_ansi(false).without_time().try_init(),
         LogFormat::Text => subscriber.with_ansi(colours(&stderr())).try_init(),
         LogFormat::Json => subscriber.json().try_init(),
     };
@@ -28,4 +30,10 @@ pub(super) fn begin(log: &Log) {
 /// Whether to write colours there: only to a terminal, and only where <https://no-color.org> allows it.
 pub(super) fn colours(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Whether the journal reads the log; it notes the time of each line itself (systemd.exec(5), `JOURNAL_STREAM`).
+fn is_journal() -> bool {
+    let ours = std::fs::metadata("/proc/self/fd/2").map(|stream| format!("{}:{}", stream.dev(), stream.ino()));
+    ours.is_ok_and(|ours| std::env::var("JOURNAL_STREAM").is_ok_and(|named| named == ours))
 }
