@@ -97,6 +97,23 @@ pub const fn calendar(unix_secs: u64) -> [u64; 6] {
     [year, month, day, unix_secs / 3600 % 24, unix_secs / 60 % 60, unix_secs % 60]
 }
 
+/// A moment as ISO 8601 has it, from seconds since 1970: `2026-12-01T12:00:00Z`.
+#[must_use]
+pub fn iso(unix_secs: u64) -> String {
+    format!("{}Z", date_and_time(unix_secs))
+}
+
+/// The same from milliseconds: `2026-12-01T12:00:00.000Z`.
+#[must_use]
+pub fn iso_ms(unix_ms: u64) -> String {
+    format!("{}.{:03}Z", date_and_time(unix_ms / 1000), unix_ms % 1000)
+}
+
+fn date_and_time(unix_secs: u64) -> String {
+    let [year, month, day, hour, minute, second] = calendar(unix_secs);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+}
+
 /// Seconds since 1970 of year, month, day, hour, minute and second in UTC; `None` when there is no such moment.
 #[must_use]
 pub fn unix_secs(moment: [u64; 6]) -> Option<u64> {
@@ -145,6 +162,12 @@ mod tests {
                 assert!(shown == 0 || now.after_ttl(shown) == ends);
             }
         }
+    }
+
+    #[test]
+    fn moments_are_written_with_and_without_milliseconds() {
+        assert_eq!((iso(0), iso_ms(0)), ("1970-01-01T00:00:00Z".into(), "1970-01-01T00:00:00.000Z".into()));
+        assert_eq!(iso_ms(1_709_251_199_999), "2024-02-29T23:59:59.999Z");
     }
 
     /// As `date -u +%s` has them.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::dnssec::{AnchorError, Anchors};
-use crate::time::{calendar, unix_secs};
+use crate::time::{iso, unix_secs};
 use crate::wire::Name;
 
 use super::value::{Element, Setting};
@@ -82,7 +82,7 @@ impl Setting for NegativeTrustAnchor {
     }
 
     fn show(&self) -> String {
-        let until = self.until_secs.map(|secs| format!(" until {}", moment_text(secs))).unwrap_or_default();
+        let until = self.until_secs.map(|secs| format!(" until {}", iso(secs))).unwrap_or_default();
         toml::Value::from(format!("{}{until}", self.zone)).to_string()
     }
 }
@@ -109,12 +109,6 @@ fn moment_secs(text: &str) -> Option<u64> {
     unix_secs([year, month, day, hour, minute, second])
 }
 
-/// A moment in the form that [`moment_secs`] reads.
-fn moment_text(secs: u64) -> String {
-    let [year, month, day, hour, minute, second] = calendar(secs);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +116,7 @@ mod tests {
     #[test]
     fn moments_are_whole_seconds_in_utc() {
         assert_eq!(moment_secs("2026-12-01T12:00:00Z"), Some(1_796_126_400));
-        assert_eq!(moment_text(1_796_126_400), "2026-12-01T12:00:00Z");
+        assert_eq!(iso(1_796_126_400), "2026-12-01T12:00:00Z");
         for none in ["2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-12-01", "2026-12-01T24:00:00Z", "x", ""] {
             assert_eq!(moment_secs(none), None, "{none}");
         }

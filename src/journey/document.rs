@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Serialize, Serializer};
 
-use super::calendar::iso;
 use super::services::Plan;
 use super::timing::ServerTiming;
+use crate::time::iso_ms;
 use crate::trace::Trace;
 use crate::wire::Name;
 
@@ -378,5 +378,5 @@ impl Hop {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it")]
 fn moment<S: Serializer>(unix_ms: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&iso(*unix_ms))
+    serializer.serialize_str(&iso_ms(*unix_ms))
 }

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use super::calendar::iso;
 use super::document::{AttemptEnd, End, Hop, Journey};
+use crate::time::iso_ms;
 
 /// The archive.
 #[must_use]
@@ -16,7 +16,7 @@ pub fn har(journey: &Journey) -> Value {
         "version": "1.2",
         "creator": { "name": "rootwalk", "version": env!("CARGO_PKG_VERSION") },
         "pages": [{
-            "startedDateTime": iso(journey.began),
+            "startedDateTime": iso_ms(journey.began),
             "id": page,
             "title": journey.url,
             "pageTimings": { "onContentLoad": -1, "onLoad": load.unwrap_or(-1.0) },
@@ -32,7 +32,7 @@ fn entry(journey: &Journey, hop: &Hop, page: &str) -> Value {
     let time: f64 = total.iter().filter_map(|key| timings[key].as_f64()).filter(|ms| *ms > 0.0).sum();
     let mut entry = json!({
         "pageref": page,
-        "startedDateTime": iso(journey.began + hop.begun_us / 1000),
+        "startedDateTime": iso_ms(journey.began + hop.begun_us / 1000),
         "time": time,
         "request": request(hop),
         "response": response(hop),

@@ -4,14 +4,12 @@
 //! say about how to connect (RFC 9460), `timing` reads what a server says about its own work. The renderings are
 //! `waterfall` for a terminal and `har` for the tools of others.
 
-mod calendar;
 mod document;
 mod har;
 mod services;
 mod timing;
 mod waterfall;
 
-pub use calendar::iso;
 pub use document::{
     Attempt, AttemptEnd, AttemptWhy, Body, CacheLook, CacheName, Certificate, End, FoundBy, Hop, Journey, Lookup, Race,
     Request, Response, SCHEMA, Tcp, Tls,

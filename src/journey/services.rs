@@ -150,7 +150,8 @@ fn read(record: &Record) -> Option<Service<'_>> {
         rest = tail;
     }
     let service = Service { priority, target, params };
-    service.is_well_formed().then_some(service)
+    // RFC 9460 §2.4.2: what an alias carries besides its target is ignored.
+    (priority == 0 || service.is_well_formed()).then_some(service)
 }
 
 impl Service<'_> {
@@ -285,6 +286,7 @@ mod tests {
     fn an_alias_counts_alone_and_nowhere_is_only_advice() {
         let plan = judged(&[record(1, ".", &[]), record(0, "other.example", &[])]);
         assert_eq!((plan.alias, plan.endpoints.len()), (Some(name("other.example")), 0));
+        assert_eq!(judged(&[record(0, "other.example", &[(3, &[1])])]).alias, Some(name("other.example")));
         assert!(!judged(&[record(0, ".", &[])]).is_usable());
     }
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::calendar::iso;
 use super::document::{Attempt, AttemptEnd, CacheLook, CacheName, End, Hop, Journey, Lookup, Response, Tls};
-use crate::trace::{Event, Judged, Trace};
+use crate::time::iso_ms;
+use crate::trace::{Event, Trace};
 
 /// Columns for the kind of a line, and for the time it took.
 const STAGE: usize = 6;
@@ -200,11 +200,7 @@ fn look_up(lookup: &Lookup, hop: &Hop, in_full: bool, rows: &mut Vec<Row>) {
                 1 => "1 query".to_owned(),
                 queries => format!("{queries} queries"),
             };
-            let judged = trace.steps.iter().rev().find_map(|step| match &step.event {
-                Event::Judged { judged: Judged::Secure } => Some(", secure"),
-                Event::Judged { judged: Judged::Bogus { .. } } => Some(", bogus"),
-                _ => None,
-            });
+            let judged = trace.judged().map(|judged| format!(", {}", judged.word()));
             format!("{}, {queries}{}", brought(lookup, trace), judged.unwrap_or_default())
         }
     };
@@ -384,7 +380,7 @@ impl Look {
             *out += &self.wrapped(Tone::Plain, 0, &agreed);
         }
         for one in &tls.certificates {
-            let day = |ms: u64| iso(ms).chars().take(10).collect::<String>();
+            let day = |ms: u64| iso_ms(ms).chars().take(10).collect::<String>();
             let names = match one.names.as_slice() {
                 [] => safe(&one.subject),
                 names if names.len() > 4 => format!("{} and {} more", safe(&names[..3].join(", ")), names.len() - 3),

@@ -9,6 +9,8 @@ use crate::wire::text::{rcode_name, set_lines, type_name};
 use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
 
 use super::entry::Entry;
+use super::event::Event;
+use super::proof::Judged;
 use super::words::type_text;
 
 /// The name and version of the JSON form; docs/trace.md describes it.
@@ -84,6 +86,15 @@ impl Trace {
     /// The records of a section, a line each, in presentation format.
     pub fn records(section: &[RrSet]) -> impl Iterator<Item = String> + '_ {
         section.iter().flat_map(set_lines)
+    }
+
+    /// What validation came to, if it took place.
+    #[must_use]
+    pub fn judged(&self) -> Option<&Judged> {
+        self.steps.iter().rev().find_map(|entry| match &entry.event {
+            Event::Judged { judged } => Some(judged),
+            _ => None,
+        })
     }
 
     /// The title: what was asked.

@@ -9,7 +9,8 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use crate::journey::{Certificate, iso};
+use crate::journey::Certificate;
+use crate::time::iso_ms;
 
 /// Names of a certificate that are told; some have hundreds.
 const MOST_NAMES: usize = 100;
@@ -55,11 +56,11 @@ pub(super) fn faults(chain: &[Certificate], wanted: &ServerName<'_>, now_ms: u64
     for (nth, one) in chain.iter().enumerate() {
         let whose = if nth == 0 { "the certificate".to_owned() } else { format!("the certificate of {}", one.subject) };
         if now_ms > one.not_after {
-            faults.push(format!("{whose} expired at {}, {} ago", iso(one.not_after), ago(now_ms - one.not_after)));
+            faults.push(format!("{whose} expired at {}, {} ago", iso_ms(one.not_after), ago(now_ms - one.not_after)));
         } else if now_ms < one.not_before {
             faults.push(format!(
                 "{whose} is valid from {} on, in {}",
-                iso(one.not_before),
+                iso_ms(one.not_before),
                 ago(one.not_before - now_ms)
             ));
         }
@@ -123,7 +124,7 @@ mod tests {
         let one = made(&["www.example", "192.0.2.1"]);
         assert_eq!(one.names, ["www.example", "192.0.2.1"]);
         assert_eq!(
-            (iso(one.not_before), iso(one.not_after)),
+            (iso_ms(one.not_before), iso_ms(one.not_after)),
             ("2024-02-29T00:00:00.000Z".into(), "2025-03-01T00:00:00.000Z".into())
         );
         assert_eq!((one.key.as_str(), one.sha256.len()), ("ECDSA 256 bits", 64));
