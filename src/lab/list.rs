@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Lab, Needs, Visit, ZooEntry};
-use crate::wire::{Question, text};
+use super::{Lab, Needs, Visit};
+use crate::wire::{Question, ResponseCode, text};
 
 /// Healthy names first, then the zoo, then the web.
 pub(super) fn table(lab: &Lab) -> String {
@@ -17,7 +17,8 @@ pub(super) fn table(lab: &Lab) -> String {
     for row in &lab.zoo {
         let needs = if row.needs == Needs::Validation { " [DNSSEC]" } else { "" };
         let _ = writeln!(table, "  {:<13}  {}{needs}\n      {}", row.name, row.what, ask(&row.ask));
-        let _ = writeln!(table, "      {}", expected(row));
+        let names = if row.trace.is_empty() { String::new() } else { format!("; trace: {}", row.trace) };
+        let _ = writeln!(table, "      {}{names}", expected(&row.rcodes, &row.ede, row.ad));
     }
     if let Some(web) = &lab.web {
         table.push_str("\nThe web: what to fetch, what is there, what comes of it.\n\n");
@@ -36,17 +37,12 @@ fn ask(question: &Question) -> String {
     format!("{} {}", question.name, text::type_name(question.qtype))
 }
 
-fn expected(row: &ZooEntry) -> String {
-    let rcodes: Vec<_> = row.rcodes.iter().map(|rcode| text::rcode_name(*rcode)).collect();
-    let mut expected = rcodes.join(" or ");
-    for code in &row.ede {
-        let _ = write!(expected, " + EDE {code}");
-    }
-    if row.ad {
-        expected.push_str(", AD");
-    }
-    if !row.trace.is_empty() {
-        let _ = write!(expected, "; trace: {}", row.trace);
-    }
-    expected
+/// What a client must see, in short: any of these response codes, all of these extended errors, and whether it is
+/// proved.
+#[must_use]
+pub fn expected(rcodes: &[ResponseCode], edes: &[u16], ad: bool) -> String {
+    let rcodes: Vec<_> = rcodes.iter().map(|rcode| text::rcode_name(*rcode)).collect();
+    let edes = edes.iter().map(|code| format!("EDE {code}"));
+    let proved = ad.then(|| "proved".to_owned());
+    [rcodes.join(" or ")].into_iter().chain(edes).chain(proved).collect::<Vec<_>>().join(", ")
 }

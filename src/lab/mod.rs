@@ -30,6 +30,7 @@ use crate::wire::{Name, Question, Record, ResponseCode, RrSet, text};
 
 pub use authority::Authority;
 pub use fault::{Packet, Reaction};
+pub use list::expected;
 pub use master::read_records;
 pub use origin::{Visit, Web};
 pub use settings::{Needs, Sample, ZooEntry};

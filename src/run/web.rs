@@ -34,10 +34,7 @@ pub(super) fn settings(settings: &Settings) -> HttpSettings {
 pub(super) fn certify(http: &mut HttpSettings, settings: &Settings) -> Result<(), CertificateError> {
     let given = &settings.http;
     if !given.tls_listen.is_empty() {
-        let certificate = Certificate::read(given.tls_certificate.as_ref(), given.tls_key.as_ref())?;
-        // Nobody gets a certificate for a name that is not theirs, so these are not rebound.
-        http.hosts.extend(certificate.names());
-        http.certificate = Some(certificate);
+        http.certificate = Some(Certificate::read(given.tls_certificate.as_ref(), given.tls_key.as_ref())?);
     }
     Ok(())
 }
@@ -61,26 +58,27 @@ pub(super) fn proxy_settings(settings: &Settings) -> ProxySettings {
 
 /// What there is to see in a lab.
 pub(super) fn zoo(lab: &Lab, ports: Option<Ports>) -> Vec<Exhibit> {
-    let exhibit = |broken, title: &str, what: &str, ask: &Question, rcodes: &[ResponseCode], ad| Exhibit {
-        broken,
-        title: title.to_owned(),
-        what: what.to_owned(),
-        name: ask.name.to_string(),
-        qtype: text::type_name(ask.qtype).to_string(),
-        rcodes: rcodes.iter().map(|rcode| text::rcode_name(*rcode).into_owned()).collect(),
-        edes: Vec::new(),
-        ad,
-        trace: String::new(),
-        page: None,
-    };
+    let exhibit =
+        |broken, title: &str, what: &str, ask: &Question, rcodes: &[ResponseCode], edes: &[u16], ad| Exhibit {
+            broken,
+            title: title.to_owned(),
+            what: what.to_owned(),
+            name: ask.name.to_string(),
+            qtype: text::type_name(ask.qtype).to_string(),
+            expected: lab::expected(rcodes, edes, ad),
+            rcodes: rcodes.iter().map(|rcode| text::rcode_name(*rcode).into_owned()).collect(),
+            edes: edes.to_vec(),
+            ad,
+            trace: String::new(),
+            page: None,
+        };
     let healthy = lab.healthy().iter().map(|sample| {
         let Sample { ask, what, rcodes, ad } = sample;
-        exhibit(false, &ask.name.to_string(), what, ask, rcodes, *ad)
+        exhibit(false, &ask.name.to_string(), what, ask, rcodes, &[], *ad)
     });
     let broken = lab.zoo().iter().map(|row| Exhibit {
-        edes: row.ede.clone(),
         trace: row.trace.clone(),
-        ..exhibit(true, &row.name, &row.what, &row.ask, &row.rcodes, row.ad)
+        ..exhibit(true, &row.name, &row.what, &row.ask, &row.rcodes, &row.ede, row.ad)
     });
     // Without origins there is nothing to fetch.
     let web = lab.web().zip(ports).into_iter();
@@ -97,8 +95,10 @@ fn visit(row: &lab::Visit, ports: Ports) -> Exhibit {
             url = at.into();
         }
     }
-    let page = Visit { url, status: row.status, fails: row.fails.clone() };
+    let expected = row.status.map_or_else(|| row.fails.clone().unwrap_or_default(), |status| status.to_string());
+    let page = Visit { url, status: row.status };
     Exhibit {
+        expected,
         broken: row.fails.is_some(),
         title: row.name.clone(),
         what: row.what.clone(),

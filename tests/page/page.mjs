@@ -105,6 +105,13 @@ const tests = {
     await page.waitForFunction((was) => parseInt(document.querySelector("td.ttl").textContent, 10) < was, before);
     await page.check("[name=do]");
     assert.deepEqual(await page.$$eval(".records td.type", (all) => all.map((each) => each.textContent)), ["A", "RRSIG"]);
+    // Also of a walk of the past.
+    await page.reload();
+    await page.waitForSelector("body[data-ready] .result");
+    for (const [shows, types] of [[false, ["A"]], [true, ["A", "RRSIG"]]]) {
+      await page.setChecked("[name=do]", shows);
+      assert.deepEqual(await page.$$eval(".records td.type", (all) => all.map((each) => each.textContent)), types);
+    }
     const chain = await texts(page, ".chain li");
     assert.match(chain[0], /a trust anchor names key \d+/);
     assert.match(chain.at(-1), /^secure/);
@@ -160,6 +167,26 @@ const tests = {
     assert.match(await other.textContent("body"), /not kept any more/);
     assert.deepEqual(other.wrong, []);
     for (const suffix of ["json", "txt", "mmd", "svg"]) assert.equal((await page.request.get(`${base}${path}.${suffix}`)).status(), 200);
+    return page;
+  },
+
+  async "what is asked for last is what is shown"() {
+    const page = await fresh();
+    await open(page);
+    await walk(page, "www.example.net");
+    const path = new URL(page.url()).pathname;
+    // Its servers are silent; something else is wanted meanwhile.
+    await page.fill("[name=name]", "www.dead.lab");
+    await page.locator('[name=cold][value="1"]').check();
+    await page.click(".go");
+    await page.waitForSelector('.stop[data-zone="dead.lab."] .ask-row');
+    const given = page.waitForEvent("requestfailed", (request) => request.url().includes("www.dead.lab"));
+    await page.click("[data-view=past]");
+    await page.locator(`.panel .row[href="${path}"]`).click();
+    await page.waitForSelector(".result");
+    await given;
+    assert.equal(await text(page, "h1"), "www.example.net. A");
+    assert.equal(new URL(page.url()).pathname, path);
     return page;
   },
 

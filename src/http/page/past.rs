@@ -11,7 +11,7 @@ use axum::response::Response;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Form, answer, shell};
+use super::{Form, Queries, answer, shell};
 use crate::http::html::Html;
 use crate::http::journey::Journeys;
 use crate::http::problem::Problem;
@@ -139,19 +139,13 @@ impl Past {
 impl<'a> Row<'a> {
     fn of_walk(kept: &'a Kept<Walked>) -> Self {
         let Walked { unix_ms, occasion, checking_disabled, trace } = &kept.told;
-        let security = trace.steps.iter().rev().find_map(|entry| match &entry.event {
-            Event::Judged { judged: Judged::Secure } => Some("secure"),
-            Event::Judged { judged: Judged::Insecure } => Some("insecure"),
-            Event::Judged { judged: Judged::Bogus { .. } } => Some("bogus"),
-            _ => None,
-        });
         let what = What::Walk {
             occasion: *occasion,
             checking_disabled: *checking_disabled,
             name: trace.name.to_string(),
             qtype: type_name(trace.qtype).to_string(),
             rcode: &trace.rcode,
-            security,
+            security: trace.judged().map(Judged::word),
             stale: trace.steps.iter().any(|entry| matches!(entry.event, Event::Stale { .. })),
         };
         Self {
@@ -284,7 +278,7 @@ impl Display for Listed<'_> {
         for row in &page.rows {
             let (what, outcome, time) = (Html(&row.what), Html(row.what.outcome()), Ms(row.time_us));
             write!(f, "<li><a href=\"{}\">{what}</a> <strong>{outcome}</strong>", row.link())?;
-            writeln!(f, " {} {} queries, {time}</li>", row.what.security().unwrap_or_default(), row.queries)?;
+            writeln!(f, " {} {}, {time}</li>", row.what.security().unwrap_or_default(), Queries(row.queries))?;
         }
         writeln!(f, "</ul>\n</article>")
     }

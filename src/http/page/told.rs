@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{Form, answer, find, shell};
+use super::{Form, Queries, answer, find, shell};
 use crate::http::here::Here;
 use crate::http::html::{Html, InUrl};
 use crate::http::json::{flag, question};
@@ -17,7 +17,7 @@ use crate::http::stream::{Told as _, pretty};
 use crate::http::traces::Traces;
 use crate::listen::Peer;
 use crate::serve::{Kept, Knowledge, Occasion, Walked};
-use crate::trace::{Event, Judged, Ms, Tone, Trace};
+use crate::trace::{Ms, Tone, Trace};
 
 /// What may stand behind the question mark.
 #[derive(Debug, Deserialize)]
@@ -43,6 +43,9 @@ pub(in crate::http) struct Typed {
 pub(in crate::http) async fn ask(asked: Result<Query<Typed>, QueryRejection>) -> Result<Response, Problem> {
     let Query(Typed { name, how }) = asked.map_err(|_| Problem::bad_request("the query must have a parameter name"))?;
     let name = name.trim();
+    if name.is_empty() {
+        return Err(Problem::bad_request("the parameter name is empty"));
+    }
     // What is typed into the field of the page may be a URL.
     let is_url = name.contains("://");
     let mut to = if is_url { format!("/journey?url={}", InUrl(name)) } else { format!("/trace/{}", InUrl(name)) };
@@ -125,7 +128,7 @@ impl Display for Told<'_> {
             f,
             "<p class=\"verdict {tone}\"><strong>{}</strong> {}</p>",
             Html(&trace.rcode),
-            Html(security(trace))
+            Html(trace.judged().map(ToString::to_string).unwrap_or_default())
         )?;
         for ede in &trace.edes {
             writeln!(f, "<p class=\"why {tone}\">{}</p>", Html(ede))?;
@@ -146,8 +149,8 @@ impl Display for Told<'_> {
             Occasion::Cold => "Begun with nothing known.",
         };
         let checked = if *checking_disabled { " Not validated (CD)." } else { "" };
-        let (queries, bytes, time) = (cost.queries, cost.bytes, Ms(cost.time_us));
-        writeln!(f, "<p class=\"cost\">{queries} queries, {bytes} octets received, {time}. {begun}{checked}</p>")?;
+        let (queries, bytes, time) = (Queries(cost.queries), cost.bytes, Ms(cost.time_us));
+        writeln!(f, "<p class=\"cost\">{queries}, {bytes} octets received, {time}. {begun}{checked}</p>")?;
         writeln!(f, "<h2>Steps</h2>\n<ol class=\"steps\">")?;
         for line in trace.lines() {
             let (tone, depth, at) = (word(line.tone), line.depth.min(6), Ms(line.at_us));
@@ -169,15 +172,6 @@ fn verdict(trace: &Trace) -> Tone {
         "NOERROR" | "NXDOMAIN" => Tone::Odd,
         _ => Tone::Bad,
     }
-}
-
-/// What validation came to.
-fn security(trace: &Trace) -> String {
-    let judged = trace.steps.iter().rev().find_map(|entry| match &entry.event {
-        Event::Judged { judged } => Some(judged),
-        _ => None,
-    });
-    judged.map(Judged::to_string).unwrap_or_default()
 }
 
 /// The name of a tone, as the style sheet has it.

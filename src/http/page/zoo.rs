@@ -26,6 +26,8 @@ pub struct Exhibit {
     /// The type to ask for.
     #[serde(rename = "type")]
     pub qtype: String,
+    /// What to expect, in short.
+    pub expected: String,
     /// Any of these response codes is right.
     pub rcodes: Vec<String>,
     /// All of these extended errors must be there.
@@ -45,8 +47,6 @@ pub struct Visit {
     pub url: String,
     /// The status of the last answer, where one can be had.
     pub status: Option<u16>,
-    /// Why none can be had, in words.
-    pub fails: Option<String>,
 }
 
 /// `GET /zoo`.
@@ -59,23 +59,10 @@ pub(in crate::http) async fn zoo(State(zoo): State<Arc<[Exhibit]>>, headers: Hea
     }
 }
 
-impl Exhibit {
-    fn expected(&self) -> String {
-        if let Some(Visit { status, fails, .. }) = &self.page {
-            return status.map_or_else(|| fails.clone().unwrap_or_default(), |status| status.to_string());
-        }
-        let mut expected = self.rcodes.join(" or ");
-        for code in &self.edes {
-            expected += &format!(" + EDE {code}");
-        }
-        expected + if self.ad { ", AD" } else { "" }
-    }
-}
-
 impl Display for Exhibit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let asked = self.page.as_ref().map_or_else(|| format!("{} {}", self.name, self.qtype), |page| page.url.clone());
-        writeln!(f, "{asked}  {}: {}", self.expected(), self.what)
+        writeln!(f, "{asked}  {}: {}", self.expected, self.what)
     }
 }
 
@@ -90,7 +77,7 @@ impl Display for Listed<'_> {
         }
         writeln!(f, "<ul class=\"past\">")?;
         for exhibit in self.0 {
-            let (what, expected) = (Html(&exhibit.what), Html(exhibit.expected()));
+            let (what, expected) = (Html(&exhibit.what), Html(&exhibit.expected));
             match &exhibit.page {
                 Some(page) => {
                     write!(f, "<li><a href=\"/journey?url={}&amp;cold=1\">{}</a>", InUrl(&page.url), Html(&page.url))?;

@@ -35,7 +35,6 @@ export function mark(tone) {
 
 /** Microseconds as a person reads them. */
 export function time(us) {
-  if (us < 1000) return `${(us / 1000).toFixed(1)} ms`;
   if (us < 10_000) return `${(us / 1000).toFixed(1)} ms`;
   if (us < 1_000_000) return `${Math.round(us / 1000)} ms`;
   return `${(us / 1e6).toFixed(us < 10_000_000 ? 1 : 0)} s`;

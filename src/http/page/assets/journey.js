@@ -4,7 +4,7 @@ import { copyable } from "./result.js";
 import { counted, el, mark, octets, time } from "./dom.js";
 import { Walk } from "./walk.js";
 
-const ENDS = { connected: "connected", refused: "refused", silent: "silent", unreachable: "unreachable", overtaken: "overtaken by another", prohibited: "not allowed (proxy.allow)" };
+const ENDS = { connected: "connected", refused: "refused", silent: "silent", unreachable: "unreachable", overtaken: "overtaken by another" };
 const WHYS = { first: "", silence: "as the one before it was silent", failure: "as the one before it failed" };
 const PARTS = { balancer: "load balancer", application: "application", database: "database", cache: "cache", other: "server" };
 
@@ -72,7 +72,7 @@ export class Journey {
     const walk = new Walk();
     const inside = el("details", { class: "inside" }, el("summary", { text: "the walk" }), walk.root);
     const row = this.row(hop, "DNS", [el("span", { class: "mono", text: lookup.name }), " ", el("span", { class: "type", text: lookup.type })], lookup.begun_us, inside);
-    hop.lookups.push({ ...row, walk, begun: lookup.begun_us });
+    hop.lookups.push({ ...row, walk, name: lookup.name, type: lookup.type });
   }
 
   on_step({ lookup: at, step }, hop) {
@@ -83,7 +83,7 @@ export class Journey {
   }
 
   on_found(found, hop) {
-    const row = hop.lookups.find((each) => each.begun === found.begun_us);
+    const row = hop.lookups.find((each) => each.name === found.name && each.type === found.type);
     if (!row) return;
     const failed = !found.addresses.length && found.trace && !["NOERROR", "NXDOMAIN"].includes(found.trace.rcode);
     this.close(row, found.ended_us, failed ? "bad" : "good", found.addresses.length ? found.addresses.join(", ") : failed ? found.trace.edes[0]?.text ?? found.trace.rcode : "none");

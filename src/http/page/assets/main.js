@@ -3,7 +3,7 @@
 import { counted, el, json, mark, time } from "./dom.js";
 import { Journey, arrival, ending, journeyInShort, shares } from "./journey.js";
 import { inShort, result, tick, tone } from "./result.js";
-import { Live, Past, Zoo, compare, expected, happened } from "./side.js";
+import { Live, Past, Zoo, compare, happened } from "./side.js";
 import { stream } from "./stream.js";
 import { Walk } from "./walk.js";
 
@@ -22,8 +22,23 @@ const panels = { zoo, past, live };
 const runs = [];
 /** The journeys of this page. */
 const trips = [];
-let running = null;
+/** Ends what is on its way to be shown. */
+let coming = new AbortController();
+/** The walk that is shown, if it is one. */
+let shown = null;
 let view = "walk";
+
+/** What comes now takes the place of what was on its way: its signal says when it is overtaken itself. */
+function next() {
+  coming.abort();
+  coming = new AbortController();
+  return coming.signal;
+}
+
+function put(...content) {
+  shown = null;
+  main.replaceChildren(...content.filter(Boolean));
+}
 
 /** Says it to a screen reader; `seen` also to others, who mostly see it elsewhere. */
 function say(text, { bad = false, seen = true } = {}) {
@@ -50,12 +65,11 @@ const same = (a, b) => a.name.toLowerCase().replace(/\.$/, "") === b.name.toLowe
 
 /** Walks, and draws it while it happens. */
 async function walk(asked, exhibit = null) {
-  running?.abort();
-  const mine = (running = new AbortController());
+  const signal = next();
   show("walk");
   const picture = new Walk();
   const title = heading(asked);
-  main.replaceChildren(title, el("div", { class: "busy", "aria-hidden": "true" }), ...[banner(exhibit, null)].filter(Boolean), picture.root);
+  put(title, el("div", { class: "busy", "aria-hidden": "true" }), banner(exhibit, null), picture.root);
   say(`Walking to ${asked.name} ${asked.type} …`);
   if (exhibit) zoo.show(exhibit, null);
   const query = new URLSearchParams({ name: asked.name, type: asked.type });
@@ -66,18 +80,18 @@ async function walk(asked, exhibit = null) {
     await stream(`/api/trace?${query}`, (kind, data) => {
       if (kind === "step") picture.step(data);
       else if (kind === "trace") trace = data;
-    }, mine.signal);
+    }, signal);
     if (!trace) throw new Error("The walk broke off.");
     runs.push({ asked, trace });
     history.pushState({}, "", `/t/${trace.id}`);
     finish(asked, trace, picture, exhibit);
   } catch (error) {
-    if (!mine.signal.aborted) failed(title, error);
+    if (!signal.aborted) failed(title, error);
   }
 }
 
 function failed(title, error) {
-  main.replaceChildren(title, el("section", { class: "card result bad" }, el("p", { class: "verdict bad" }, mark("bad"), el("strong", { text: "That did not work" })), el("p", { text: error.message })));
+  put(title, el("section", { class: "card result bad" }, el("p", { class: "verdict bad" }, mark("bad"), el("strong", { text: "That did not work" })), el("p", { text: error.message })));
   say(error.message, { bad: true });
 }
 
@@ -91,7 +105,7 @@ function banner(exhibit, trace) {
   const wrong = trace && compare(exhibit, trace);
   const row = (name, ...inside) => el("div", {}, el("dt", { text: name }), el("dd", {}, ...inside));
   return el("section", { class: "card exhibit", "aria-label": "In the zoo" }, el("p", { class: "what", text: exhibit.what }),
-    el("dl", {}, row("To expect", expected(exhibit), exhibit.trace && el("span", { class: "muted", text: `, and the walk names ${exhibit.trace}` })),
+    el("dl", {}, row("To expect", exhibit.expected, exhibit.trace && el("span", { class: "muted", text: `, and the walk names ${exhibit.trace}` })),
       row("Happened", trace ? happened(exhibit, trace) : "…", " ", trace && el("span", { class: wrong.length ? "bad" : "good" }, mark(wrong.length ? "bad" : "good"), wrong.length ? `differs: ${wrong.join(", ")}` : "as expected"))));
 }
 
@@ -100,15 +114,16 @@ function finish(asked, trace, picture, visited = null) {
   const exhibit = visited ?? zoo.exhibits?.find((each) => !each.page && same(each, trace));
   picture.end(trace);
   const { broken, fromCache } = picture;
-  const before = runs.findLast((run) => run.trace.id !== trace.id && same(run.trace, trace));
+  const before = runs.findLast((run) => run.trace.unix_ms < trace.unix_ms && same(run.trace, trace));
   const again = (cold, text) => el("button", { type: "button", onclick: () => {
     fields.cold.value = cold ? "1" : "";
     walk({ ...asked, cold }, exhibit);
   }, text });
   const acts = el("div", { class: "acts" }, el("h2", { text: "The walk" }), again(false, "Again, warm"), again(true, "Again, cold"),
     before && el("button", { type: "button", class: "beside", onclick: () => beside(before, { asked, trace }), text: "Beside the run before" }));
-  main.replaceChildren(heading({ name: trace.name, type: trace.type }), ...[banner(exhibit, trace)].filter(Boolean),
+  put(heading({ name: trace.name, type: trace.type }), banner(exhibit, trace),
     result(trace, { withProofs: asked.withProofs, broken, fromCache }), acts, picture.root);
+  shown = { asked, trace, exhibit };
   if (exhibit) zoo.show(exhibit, trace);
   document.title = `${trace.name} ${trace.type}: ${trace.rcode}`;
   say(inShort(trace), { bad: tone(trace) === "bad", seen: false });
@@ -138,7 +153,7 @@ function beside(before, now) {
   const table = differences("What the cache changed", [row("Cache", ...[before, now].map((run) => (run.trace.occasion === "cold" ? "cold" : "warm"))),
     row("Questions sent", cost(before).queries, cost(now).queries), row("Octets received", cost(before).bytes, cost(now).bytes),
     row("Time", time(cost(before).time_us), time(cost(now).time_us)), row("Known from the cache", cachedBefore, cachedNow)]);
-  main.replaceChildren(heading({ name: now.trace.name, type: now.trace.type }), el("section", { class: "card" }, table),
+  put(heading({ name: now.trace.name, type: now.trace.type }), el("section", { class: "card" }, table),
     el("p", { class: "acts" }, el("button", { type: "button", onclick: () => finish(now.asked, now.trace, drawn(now.trace)), text: "Back to this run" })),
     el("div", { class: "columns" }, left, right));
   say(`Side by side: ${counted(cost(before).queries, "query", "queries")} before, ${counted(cost(now).queries, "query", "queries")} now.`, { seen: false });
@@ -147,8 +162,9 @@ function beside(before, now) {
 
 /** Shows a walk of the past. */
 async function open(id, push = true) {
+  const signal = next();
   try {
-    const trace = await json(`/t/${id}`);
+    const trace = await json(`/t/${id}`, signal);
     if (push) history.pushState({}, "", `/t/${id}`);
     const asked = { name: trace.name, type: trace.type, cold: trace.occasion === "cold", unchecked: trace.checking_disabled, withProofs: fields.do.checked };
     fill(asked);
@@ -157,7 +173,7 @@ async function open(id, push = true) {
     main.focus({ preventScroll: true });
     scrollTo({ top: 0 });
   } catch (error) {
-    say(error.message, { bad: true });
+    if (!signal.aborted) say(error.message, { bad: true });
   }
 }
 
@@ -174,12 +190,11 @@ function go(asked, exhibit = null) {
 
 /** Fetches a page, and draws the way to it while it happens. */
 async function travel(asked, exhibit = null) {
-  running?.abort();
-  const mine = (running = new AbortController());
+  const signal = next();
   show("walk");
   const picture = new Journey();
   const title = el("h1", { class: "mono", text: asked.name });
-  main.replaceChildren(title, el("div", { class: "busy", "aria-hidden": "true" }), ...[banner(exhibit, null)].filter(Boolean), picture.root);
+  put(title, el("div", { class: "busy", "aria-hidden": "true" }), banner(exhibit, null), picture.root);
   say(`On the way to ${asked.name} …`);
   if (exhibit) zoo.show(exhibit, null);
   const query = new URLSearchParams({ url: asked.name });
@@ -189,14 +204,14 @@ async function travel(asked, exhibit = null) {
     await stream(`/api/journey?${query}`, (kind, data) => {
       if (kind === "journey") journey = data;
       else picture.on(kind, data);
-    }, mine.signal);
+    }, signal);
     if (!journey) throw new Error("The journey broke off.");
     trips.push(journey);
     history.pushState({}, "", `/j/${journey.id}`);
     picture.finish(journey);
     arrived(journey, picture, exhibit, asked);
   } catch (error) {
-    if (!mine.signal.aborted) failed(title, error);
+    if (!signal.aborted) failed(title, error);
   }
 }
 
@@ -207,8 +222,8 @@ function arrived(journey, picture, visited = null, asked = wish()) {
     fill({ ...asked, name: journey.url, cold });
     travel(wish(), exhibit);
   }, text });
-  const before = trips.findLast((trip) => trip.id !== journey.id && trip.url === journey.url);
-  main.replaceChildren(el("h1", { class: "mono", text: journey.url }), ...[banner(exhibit, journey)].filter(Boolean), arrival(journey),
+  const before = trips.findLast((trip) => trip.began < journey.began && trip.url === journey.url);
+  put(el("h1", { class: "mono", text: journey.url }), banner(exhibit, journey), arrival(journey),
     el("div", { class: "acts" }, el("h2", { text: "The way there" }), again(false, "Again, warm"), again(true, "Again, cold"),
       before && el("button", { type: "button", class: "beside", onclick: () => besideTrip(before, journey), text: "Beside the journey before" })), picture.root);
   if (exhibit) zoo.show(exhibit, journey);
@@ -222,7 +237,7 @@ function besideTrip(before, now) {
   const column = (journey, title) => el("section", { class: "column", "aria-label": title }, el("h2", { text: title }), arrival(journey, false), Journey.of(journey).root);
   const [was, is] = [shares(before), shares(now)];
   const rows = Object.keys(is).map((name) => el("tr", {}, el("th", { scope: "row", text: name }), el("td", { text: was[name] }), el("td", { text: is[name] })));
-  main.replaceChildren(el("h1", { class: "mono", text: now.url }), el("section", { class: "card" }, differences("Where the time went", rows)),
+  put(el("h1", { class: "mono", text: now.url }), el("section", { class: "card" }, differences("Where the time went", rows)),
     el("p", { class: "acts" }, el("button", { type: "button", onclick: () => arrived(now, Journey.of(now)), text: "Back to this journey" })),
     el("div", { class: "columns" }, column(before, "The journey before"), column(now, "This journey")));
   say(`Side by side: ${time(before.time_us)} before, ${time(now.time_us)} now.`, { seen: false });
@@ -255,8 +270,9 @@ function show(name) {
 
 /** Shows a journey of the past. */
 async function openJourney(id, push = true) {
+  const signal = next();
   try {
-    const journey = await json(`/j/${id}`);
+    const journey = await json(`/j/${id}`, signal);
     if (push) history.pushState({}, "", `/j/${id}`);
     fill({ name: journey.url, type: "A", cold: false });
     show("walk");
@@ -264,18 +280,19 @@ async function openJourney(id, push = true) {
     main.focus({ preventScroll: true });
     scrollTo({ top: 0 });
   } catch (error) {
-    say(error.message, { bad: true });
+    if (!signal.aborted) say(error.message, { bad: true });
   }
 }
 
 function welcome() {
+  next();
   document.title = "rootwalk";
   const lab = zoo.exhibits?.length > 0;
   const page = zoo.exhibits?.find((each) => each.page && !each.broken && each.page.url.includes("shop"));
   const tries = lab
     ? [["www.example.com", "A", "a healthy name, proved from the root"], ["www.lame.lab", "A", "servers that do not serve their zone"], ["www.bogus.lab", "A", "a signature that does not hold"], ["www.dead.lab", "A", "nobody answers"]]
     : [["www.iana.org", "A", "an address"], ["ietf.org", "MX", "where its mail goes"], ["dnssec-failed.org", "A", "broken on purpose"]];
-  main.replaceChildren(el("section", { class: "welcome" }, el("h1", { text: "Watch a look-up happen" }),
+  put(el("section", { class: "welcome" }, el("h1", { text: "Watch a look-up happen" }),
     el("p", { class: "lead", text: "Type a name: the walk from the root to the answer draws itself, with every server that was asked, what it said, and what became of it." }),
     el("ul", { class: "tries" }, ...[...tries, ...(page ? [[page.page.url, "", "a page, and what it takes to get it"]] : [])].map(([name, type, what]) => el("li", {}, el("button", { type: "button", class: "row", onclick: () => {
       fill({ name, type: type || "A", cold: true });
@@ -289,8 +306,9 @@ form.addEventListener("submit", (event) => {
   if (asked.name) go(asked);
 });
 fields.do.addEventListener("change", () => {
-  const last = runs.at(-1);
-  if (last && location.pathname === `/t/${last.trace.id}` && !running?.signal.aborted) finish({ ...last.asked, withProofs: fields.do.checked }, last.trace, drawn(last.trace));
+  if (!shown) return;
+  const { asked, trace, exhibit } = shown;
+  finish({ ...asked, withProofs: fields.do.checked }, trace, drawn(trace), exhibit);
 });
 document.querySelector("nav").addEventListener("click", (event) => {
   const link = event.target.closest("[data-view]");

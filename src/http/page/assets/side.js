@@ -19,13 +19,7 @@ export function compare(exhibit, told) {
   return wrong;
 }
 
-/** What is to be expected, in short. */
-export function expected(exhibit) {
-  if (exhibit.page) return String(exhibit.page.status ?? exhibit.page.fails);
-  return [exhibit.rcodes.join(" or "), ...exhibit.edes.map((code) => `EDE ${code}`), ...(exhibit.ad ? ["proved"] : [])].join(", ");
-}
-
-/** What happened, in short. */
+/** What happened, in the words of `exhibit.expected`. */
 export function happened(exhibit, told) {
   if (exhibit.page) {
     const { end, response } = ending(told);
@@ -58,7 +52,7 @@ export class Zoo {
 
   row(exhibit) {
     const outcome = el("span", { class: "outcome" });
-    const expect = el("span", { class: "expect muted" }, el("span", { class: "unseen", text: "expect " }), expected(exhibit));
+    const expect = el("span", { class: "expect muted" }, el("span", { class: "unseen", text: "expect " }), exhibit.expected);
     const button = el("button", { type: "button", class: "row", onclick: () => this.visit(exhibit) },
       el("span", { class: "title mono", text: exhibit.broken || exhibit.page ? exhibit.title : `${exhibit.name} ${exhibit.type}` }), expect,
       el("span", { class: "what", text: exhibit.what }), outcome);
@@ -85,8 +79,15 @@ export class Past {
   constructor(open) {
     this.open = open;
     this.list = el("ul", { class: "rows" });
-    this.count = el("p", { class: "muted", role: "status" });
-    const again = () => this.load();
+    this.count = el("p", { class: "muted" });
+    // What is searched is told aloud; what comes and goes each second is not.
+    this.said = el("p", { class: "unseen", role: "status" });
+    const again = async () => {
+      await this.load();
+      this.said.textContent = this.count.textContent;
+    };
+    this.asked = 0;
+    this.newest = 0;
     this.search = el("input", { name: "search", type: "search", spellcheck: "false", autocapitalize: "none", oninput: again });
     const words = [["", "any"], ["failed", "failed"], ["NOERROR", "NOERROR"], ["NXDOMAIN", "NXDOMAIN"], ["SERVFAIL", "SERVFAIL"], ["secure", "secure"], ["insecure", "insecure"], ["bogus", "bogus"], ["stale", "stale"]];
     this.verdict = el("select", { name: "verdict", onchange: again }, ...words.map(([value, text]) => el("option", { value, text })));
@@ -94,11 +95,13 @@ export class Past {
     this.slow = el("input", { type: "checkbox", onchange: again });
     this.root = el("section", { class: "panel", "aria-labelledby": "past-title" }, el("h2", { id: "past-title", text: "Past look-ups" }),
       el("div", { class: "filters" }, el("label", {}, el("span", { text: "Name or URL" }), this.search), el("label", {}, el("span", { text: "Verdict" }), this.verdict), el("label", {}, el("span", { text: "Kind" }), this.kind),
-        el("label", { class: "check" }, this.slow, el("span", { text: "slower than 100 ms" }))), this.count, this.list);
+        el("label", { class: "check" }, this.slow, el("span", { text: "slower than 100 ms" }))), this.count, this.said, this.list);
   }
 
   async load() {
     const asked = new URLSearchParams({ search: this.search.value, verdict: this.verdict.value, kind: this.kind.value, slow_ms: this.slow.checked ? "100" : "", limit: "200" });
+    this.asked += 1;
+    const mine = this.asked;
     let page;
     try {
       page = await json(`/past?${asked}`);
@@ -106,9 +109,14 @@ export class Past {
       this.count.textContent = error.message;
       return;
     }
+    // Answers may overtake each other.
+    if (mine < this.newest) return;
+    this.newest = mine;
     this.count.textContent = `${page.rows.length} of ${page.kept.toLocaleString("en")} kept in ${octets(page.bytes)}`;
-    // What has the focus is not taken away.
-    if (this.list.contains(document.activeElement)) return;
+    // What has the focus is not taken away, nor what is the same.
+    const ids = page.rows.map((row) => row.id).join();
+    if (ids === this.ids || this.list.contains(document.activeElement)) return;
+    this.ids = ids;
     this.list.replaceChildren(...page.rows.map((row) => this.row(row)));
   }
 
