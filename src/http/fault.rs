@@ -21,6 +21,8 @@ pub(super) enum Fault {
     },
     /// The resolver could not be asked.
     Unasked,
+    /// The resolver has no answer in time.
+    Unfound,
     /// The address is not one to connect to.
     Prohibited,
     /// Every address refused, or cannot be reached.
@@ -46,6 +48,7 @@ impl Fault {
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Dns { .. } | Self::Unasked => "dns_error",
+            Self::Unfound => "dns_timeout",
             Self::Prohibited => "destination_ip_prohibited",
             Self::Refused => "connection_refused",
             Self::Silent => "connection_timeout",
@@ -62,7 +65,7 @@ impl Fault {
     pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::Prohibited | Self::Denied => StatusCode::FORBIDDEN,
-            Self::Silent | Self::Unanswered => StatusCode::GATEWAY_TIMEOUT,
+            Self::Unfound | Self::Silent | Self::Unanswered => StatusCode::GATEWAY_TIMEOUT,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::Unasked => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
@@ -77,6 +80,7 @@ impl Fault {
             Self::Dns { rcode: ResponseCode::NXDomain, .. } => "There is no such name",
             Self::Dns { rcode: ResponseCode::NoError, .. } => "The name has no address",
             Self::Dns { .. } | Self::Unasked => "The name cannot be resolved",
+            Self::Unfound => "The name takes too long to be found",
             Self::Prohibited => "This address is not connected to",
             Self::Refused => "No server takes the connection",
             Self::Silent => "No server answers",
@@ -107,6 +111,10 @@ impl Fault {
                  zone can mend it. Try again in a minute in case it was a moment's trouble."
             }
             Self::Unasked => "The resolver has too much to do. Try again in a moment.",
+            Self::Unfound => {
+                "The servers that know the name are slow or silent; the walk shows which. The search goes on, so try again \
+                 in a moment."
+            }
             Self::Prohibited => {
                 "The proxy keeps away from this machine, its neighbours and whatever else is not on the Internet. \
                  Whoever runs it can list the address in proxy.allow."
@@ -119,7 +127,10 @@ impl Fault {
             Self::Terminated | Self::Unanswered => "The server was reached. Try again; if it stays, ask its owner.",
             Self::NotHttp => "Something else listens at this port. If it is TLS, the address begins with https://.",
             Self::NoUpgrade => "Ask whoever runs the server.",
-            Self::Denied => "If the port is right, whoever runs the proxy can list it in proxy.connect_ports.",
+            Self::Denied => {
+                "Look at the port. Pages are fetched from 80, 443 and those from 1024 on; for tunnels, whoever runs the \
+                 proxy can list others in proxy.connect_ports."
+            }
             Self::Loop => "Two proxies pass it to each other; the settings of one of them have to change.",
         }
     }

@@ -13,13 +13,29 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, Version};
 
 use super::problem::Problem;
+use super::tls::Certificate;
 use crate::wire::Name;
 
+/// The names of this server besides `localhost`.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    pub(super) listed: &'a [Name],
+    /// Nobody gets a certificate for a name that is not theirs, so a page cannot have rebound one that stands there.
+    pub(super) certificate: Option<&'a Certificate>,
+}
+
+impl Names<'_> {
+    fn contain(self, host: &str) -> bool {
+        let is_certified = |name: &Name| self.certificate.is_some_and(|certificate| certificate.is_for(name));
+        host.parse().is_ok_and(|name| self.listed.contains(&name) || is_certified(&name))
+    }
+}
+
 /// Lets the request pass, with the name by which it calls this server, or says why not.
-pub(super) fn judge(head: &Parts, hosts: &[Name]) -> Result<Option<Authority>, Problem> {
+pub(super) fn judge(head: &Parts, names: Names<'_>) -> Result<Option<Authority>, Problem> {
     let called = called(head)?;
     if let Some(called) = &called
-        && !is_own(called, hosts)
+        && !is_own(called, names)
     {
         let sentence = "this server does not go by that name; http.hosts lists the names that it has besides localhost";
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, sentence));
@@ -40,26 +56,29 @@ pub(super) fn judge(head: &Parts, hosts: &[Name]) -> Result<Option<Authority>, P
 
 /// The name by which this server is called; `None` for HTTP/1.0 without a Host.
 fn called(head: &Parts) -> Result<Option<Authority>, Problem> {
-    let mut hosts = head.headers.get_all(HOST).iter();
-    let host = hosts.next();
-    // RFC 9112 §3.2: 400 for more than one Host, for one that is malformed, and for none in HTTP/1.1.
-    if hosts.next().is_some() {
-        return Err(Problem::bad_request("the request has more than one Host"));
-    }
-    let host = match host.map(|host| host.to_str().ok().and_then(authority)) {
-        Some(None) => return Err(Problem::bad_request("the Host is malformed")),
-        Some(host) => host,
-        None => None,
-    };
-    match (head.uri.authority(), host) {
+    match (head.uri.authority(), host(&head.headers, head.version)?) {
         // RFC 9113 §8.3.1: in HTTP/2 a Host, if there is one, must say the same as :authority.
         (Some(target), Some(host)) if head.version == Version::HTTP_2 && *target != host => {
             Err(Problem::bad_request("Host and :authority differ"))
         }
         // RFC 9112 §3.2.2: the target counts, the Host is ignored.
         (Some(target), _) => Ok(Some(target.clone())),
-        (None, None) if head.version == Version::HTTP_11 => Err(Problem::bad_request("the request has no Host")),
         (None, host) => Ok(host),
+    }
+}
+
+/// What the field Host says. RFC 9112 §3.2: 400 for more than one, for one that is malformed, and for none in HTTP/1.1,
+/// also where the target says where to.
+pub(super) fn host(headers: &HeaderMap, version: Version) -> Result<Option<Authority>, Problem> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(Problem::bad_request("the request has more than one Host"));
+    }
+    match host.map(|host| host.to_str().ok().and_then(authority)) {
+        Some(None) => Err(Problem::bad_request("the Host is malformed")),
+        None if version == Version::HTTP_11 => Err(Problem::bad_request("the request has no Host")),
+        host => Ok(host.flatten()),
     }
 }
 
@@ -68,26 +87,26 @@ fn authority(text: &str) -> Option<Authority> {
     text.parse().ok().filter(|authority: &Authority| !authority.as_str().contains('@'))
 }
 
-/// Whether this is an address, `localhost`, or one of the names in the settings.
-fn is_own(called: &Authority, hosts: &[Name]) -> bool {
+/// Whether this is an address, `localhost`, or another name of this server.
+fn is_own(called: &Authority, names: Names<'_>) -> bool {
     let host = called.host();
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     // A page that was rebound has a name; an address cannot be made to point elsewhere.
     if literal.parse::<IpAddr>().is_ok() || host.eq_ignore_ascii_case("localhost") {
         return true;
     }
-    host.parse::<Name>().is_ok_and(|name| hosts.contains(&name))
+    names.contain(host)
 }
 
 /// Whether an absolute target means this server, and not one that it should fetch from.
-pub(super) fn is_this_server(target: &Authority, local: SocketAddr, hosts: &[Name]) -> bool {
+pub(super) fn is_this_server(target: &Authority, local: SocketAddr, names: Names<'_>) -> bool {
     let host = target.host();
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let here = target.port_u16().unwrap_or(80) == local.port();
     match literal.parse::<IpAddr>() {
         Ok(address) => here && address == local.ip(),
         Err(_) if host.eq_ignore_ascii_case("localhost") => here,
-        Err(_) => is_own(target, hosts),
+        Err(_) => names.contain(host),
     }
 }
 
@@ -109,8 +128,9 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        let hosts = ["dns.example.".parse().unwrap()];
-        judge(&head, &hosts).map_or_else(|problem| problem.status.as_u16(), |_| 200)
+        let listed = ["dns.example.".parse().unwrap()];
+        judge(&head, Names { listed: &listed, certificate: None })
+            .map_or_else(|problem| problem.status.as_u16(), |_| 200)
     }
 
     #[test]
@@ -136,6 +156,8 @@ mod tests {
         assert_eq!(status(Version::HTTP_11, "/", &[]), 400);
         assert_eq!(status(Version::HTTP_10, "/", &[]), 200);
         assert_eq!(status(Version::HTTP_11, "http://evil.example/", &[("host", "localhost")]), 421);
+        assert_eq!(status(Version::HTTP_11, "http://localhost/", &[]), 400);
+        assert_eq!(status(Version::HTTP_11, "http://localhost/", &[("host", "a b")]), 400);
         assert_eq!(status(Version::HTTP_2, "http://localhost/", &[]), 200);
         assert_eq!(status(Version::HTTP_2, "http://localhost/", &[("host", "evil.example")]), 400);
     }

@@ -27,6 +27,12 @@ pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     listed(headers).any(|name| name == UPGRADE).then(|| headers.get(UPGRADE).cloned()).flatten()
 }
 
+/// Whether the sender takes fields behind a body (RFC 9110 §6.5.1).
+pub(super) fn takes_trailers(headers: &HeaderMap) -> bool {
+    let said = headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
+    said.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}
+
 /// Takes out what is not to be passed on.
 pub(super) fn strip(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = listed(headers).collect();

@@ -59,11 +59,12 @@ pub struct HttpSettings {
     pub tls_addresses: Vec<SocketAddr>,
     /// What clients of those are shown.
     pub certificate: Option<Certificate>,
-    /// Names under which this server may be called, besides `localhost` and IP addresses (DNS rebinding).
+    /// Names under which this server may be called, besides `localhost`, IP addresses and the names in the certificate
+    /// (DNS rebinding).
     pub hosts: Vec<Name>,
     /// Connections at once.
     pub connections: usize,
-    /// Connections at once of one client: an IPv4 address or an IPv6 /64.
+    /// Connections at once of one client, an IPv4 address or an IPv6 /64, when half of all are taken.
     pub connections_per_client: usize,
     /// How long a connection may take for its next request, head complete (slow loris).
     pub idle: Duration,
@@ -87,6 +88,12 @@ pub struct HttpSettings {
     pub drain: Duration,
 }
 
+impl HttpSettings {
+    fn names(&self) -> guard::Names<'_> {
+        guard::Names { listed: &self.hosts, certificate: self.certificate.as_ref() }
+    }
+}
+
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
@@ -94,7 +101,7 @@ impl Default for HttpSettings {
             tls_addresses: Vec::new(),
             certificate: None,
             hosts: Vec::new(),
-            connections: 512,
+            connections: 1024,
             connections_per_client: 128,
             idle: Duration::from_secs(30),
             stalled: Duration::from_secs(300),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONNECTION, HOST, HeaderName, HeaderValue, UPGRADE};
+use axum::http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
 use axum::http::request::Parts;
 use axum::http::uri::{Authority, Scheme, Uri};
 use axum::http::{HeaderMap, Method, StatusCode, Version};
@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
-use tokio::time::{Duration, Instant, sleep_until, timeout};
+use tokio::time::{Duration, Instant};
 
 use super::doh::Dns;
 use super::fault::Fault;
@@ -33,7 +33,7 @@ use super::origin::{
 };
 use super::places::Places;
 use super::problem::Problem;
-use super::watch::{Activity, Watched};
+use super::watch::{Activity, Noted, Watched};
 use crate::journey::{Attempt, AttemptEnd, Spoken};
 use crate::listen::Peer;
 use crate::wire::{Edns, Flags, Question, RecordType, Reply, ResponseCode, write_query};
@@ -176,22 +176,31 @@ async fn forward(proxy: &Proxy, request: Request, client: Client<'_>) -> Result<
     // What carries a body cannot change the protocol: nobody could say where the body ends.
     let upgrade = hop::upgrade(&head.headers).filter(|_| body.is_end_stream());
     let upgraded = upgrade.is_some().then(|| head.extensions.remove::<OnUpgrade>()).flatten();
-    outbound(&mut head, &target, upgrade.as_ref())?;
+    outbound(&mut head, &target, upgrade)?;
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        // Said here, as hyper leaves it out where a body is rare, and the body with it.
+        head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     let (response, status) = exchange(proxy, &target, Request::from_parts(head, body), client).await?;
     inbound(proxy, response, upgraded, &status)
 }
 
 /// Makes the head of a request ready for the origin.
-fn outbound(head: &mut Parts, target: &Target, upgrade: Option<&HeaderValue>) -> Result<(), Problem> {
+fn outbound(head: &mut Parts, target: &Target, upgrade: Option<HeaderValue>) -> Result<(), Problem> {
     let malformed = |_| Problem::bad_request("the target is malformed");
+    let takes_trailers = hop::takes_trailers(&head.headers);
     hop::strip(&mut head.headers);
     hop::add_via(&mut head.headers, head.version);
     // RFC 9112 §3.2.2: the target counts, whatever the Host said.
     head.headers
         .insert(HOST, target.authority.as_str().parse().map_err(|_| Problem::bad_request("the host is malformed"))?);
-    if let Some(protocol) = upgrade {
-        head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        head.headers.insert(UPGRADE, protocol.clone());
+    // What is between us and the origin alone is said anew.
+    let again = [(UPGRADE, upgrade), (TE, takes_trailers.then(|| HeaderValue::from_static("trailers")))];
+    for (name, value) in again {
+        if let Some(value) = value {
+            head.headers.append(CONNECTION, HeaderValue::from_name(name.clone()));
+            head.headers.insert(name, value);
+        }
     }
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     head.uri = path.parse::<Uri>().map_err(malformed)?;
@@ -209,36 +218,54 @@ async fn exchange(
 ) -> Result<(hyper::Response<hyper::body::Incoming>, String), Problem> {
     let (name, url) = (target.name(), format!("{}{}", target.authority, request.uri()));
     let wish = Wish { policy: proxy.origins.policy(&target.host), url: &url, client: client.peer.client.ip() };
+    let activity = Activity::new();
+    request = request.map(|body| Body::new(Noted { body, activity: Arc::clone(&activity) }));
+    let mut pooled = true;
     loop {
         // RFC 9460 §9.5 would have us change http to https where there is an HTTPS record. That is for the client to
         // do: it asked for http, and would take the answer for one that anybody could have changed.
-        let way = Way { name: &name, wish, pooled: true, services: Services::Ignored, origin: Instant::now() };
+        let way = Way { name: &name, wish, pooled, services: Services::Ignored, origin: Instant::now() };
         let connected = open(proxy, target, way, client).await?;
         let status = next_hop(&connected);
         let Connected { link, busy, address, good_until, .. } = connected;
-        let (mut origin, was_pooled) = match link {
-            Link::Idle(origin) => (origin, true),
-            Link::Fresh(stream) => (handshake(stream, address).await?, false),
+        let (mut origin, was_pooled, again) = match link {
+            Link::Idle(origin) => (origin, true, repeated(&request)),
+            Link::Fresh(stream) => (handshake(stream, address).await?, false, None),
         };
-        let begun = Instant::now();
-        match timeout(proxy.origins.settings.answer, origin.sender.try_send_request(request)).await {
-            Ok(Ok(response)) => {
+        let (begun, answered) = (Instant::now(), origin.sender.try_send_request(request));
+        match activity.while_moving(proxy.origins.settings.answer, answered).await {
+            Some(Ok(response)) => {
                 busy.answered(begun.elapsed());
                 origin.good_until = good_until.min(Instant::now() + POOLED);
                 spawn_local(give_back(Arc::clone(&proxy.origins.pool), (name, address), origin, busy));
                 return Ok((response, status));
             }
-            Ok(Err(mut failed)) => match failed.take_message() {
-                // It went away while it waited, and the request did not go out: another one will do.
-                Some(unsent) if was_pooled => request = unsent,
-                _ => return Err(broken(&failed.into_error(), target, address)),
-            },
-            Err(_) => {
+            Some(Err(mut failed)) => {
+                let (unsent, why) = (failed.take_message(), failed.into_error());
+                // It went away while it waited, or at the very moment when the request came (RFC 9112 §9.3.1).
+                match unsent.or(again.filter(|_| !why.is_parse())) {
+                    Some(next) if was_pooled => (request, pooled) = (next, false),
+                    _ => return Err(broken(&why, target, address)),
+                }
+            }
+            None => {
                 let sentence = format!("{} at {} did not answer in time", target.authority, address);
                 return Err(Problem::of(Fault::Unanswered, sentence, ""));
             }
         }
     }
+}
+
+/// The same request once more, where that does no harm: it has no body, and twice is as good as once (RFC 9110
+/// §9.2.2).
+fn repeated(request: &Request) -> Option<Request> {
+    (request.method().is_idempotent() && request.body().is_end_stream()).then(|| {
+        let mut again = Request::new(Body::empty());
+        *again.method_mut() = request.method().clone();
+        *again.uri_mut() = request.uri().clone();
+        *again.headers_mut() = request.headers().clone();
+        again
+    })
 }
 
 /// A request that came to no answer: by the fault of its client, or of an origin that was reached.
@@ -326,17 +353,8 @@ async fn carry(
 ) {
     let activity = Activity::new();
     let mut origin = Watched { stream: origin, activity: Arc::clone(&activity) };
-    let mut carried = std::pin::pin!(copy_bidirectional(&mut client, &mut origin));
-    loop {
-        tokio::select! {
-            _ = &mut carried => return,
-            () = sleep_until(activity.deadline(idle, idle)) => {
-                if activity.deadline(idle, idle) <= Instant::now() {
-                    return;
-                }
-            }
-        }
-    }
+    // However it ends, there is nobody to tell.
+    let _ = activity.while_moving(idle, copy_bidirectional(&mut client, &mut origin)).await;
 }
 
 /// What the client is told when there is no connection.

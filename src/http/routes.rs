@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{ACCEPT, CONNECTION, HOST, HeaderValue, UPGRADE};
+use axum::http::header::{ACCEPT, CONNECTION, HeaderValue, UPGRADE};
 use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -85,14 +85,17 @@ impl Front {
         for accept in request.headers().get_all(ACCEPT) {
             wishes.append(ACCEPT, accept.clone());
         }
-        let wants_change = request.headers().contains_key(UPGRADE);
+        let connects = request.method() == Method::CONNECT;
+        let wants_change = connects || request.headers().contains_key(UPGRADE);
         let mut response = self.find(request, peer, here).await.unwrap_or_else(IntoResponse::into_response);
         let problem = response.extensions_mut().remove::<Problem>();
         if let Some(problem) = &problem {
             response = problem.fill(response, &wishes);
         }
         // Where a change of protocol was asked for and not granted, nobody watches what comes next.
-        let stays = wants_change && response.status() != StatusCode::SWITCHING_PROTOCOLS;
+        let is_granted =
+            response.status() == StatusCode::SWITCHING_PROTOCOLS || connects && response.status().is_success();
+        let stays = wants_change && !is_granted;
         if stays || problem.is_some_and(|problem| problem.is_of_proxy()) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -108,14 +111,11 @@ impl Front {
             if !self.settings.proxy.on {
                 return Err(Problem::new(StatusCode::FORBIDDEN, "this server is no proxy (proxy.on)"));
             }
-            // RFC 9112 §3.2: no Host is a 400, also where the target says where to.
-            if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
-                return Err(Problem::bad_request("the request has no Host"));
-            }
+            guard::host(request.headers(), request.version())?;
             return self.proxy.pass(request, peer, here).await;
         }
         let (head, body) = request.into_parts();
-        let called = guard::judge(&head, &self.settings.hosts)?;
+        let called = guard::judge(&head, self.settings.names())?;
         request = Request::from_parts(head, body);
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(called.map_or_else(|| here.clone(), |called| here.called(&called)));
@@ -124,7 +124,7 @@ impl Front {
 
     /// Whether a request is to be passed on. In HTTP/2 every target is absolute, so there it says nothing.
     fn is_for_others(&self, request: &Request, peer: Peer) -> bool {
-        let is_other = |target| !guard::is_this_server(target, peer.local, &self.settings.hosts);
+        let is_other = |target| !guard::is_this_server(target, peer.local, self.settings.names());
         request.version() < Version::HTTP_2
             && (request.method() == Method::CONNECT || request.uri().authority().is_some_and(is_other))
     }

@@ -27,7 +27,15 @@ pub struct Certificate {
 struct Kept {
     chain: PathBuf,
     key: PathBuf,
-    current: RwLock<Arc<CertifiedKey>>,
+    current: RwLock<Current>,
+}
+
+/// What the files said when they were read last.
+#[derive(Debug)]
+struct Current {
+    certified: Arc<CertifiedKey>,
+    /// The names in the certificate; wildcards are left out.
+    names: Vec<Name>,
 }
 
 /// A certificate that cannot be served with. Its `Display` is one line: which file, what is wrong, what to do.
@@ -78,7 +86,7 @@ impl Certificate {
     /// # Errors
     /// When one of them cannot be read or used, or they do not belong together.
     pub fn read(chain: &Path, key: &Path) -> Result<Self, CertificateError> {
-        let current = RwLock::new(Arc::new(read(chain, key)?));
+        let current = RwLock::new(read(chain, key)?);
         let kept = Arc::new(Kept { chain: chain.to_owned(), key: key.to_owned(), current });
         let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -94,34 +102,25 @@ impl Certificate {
     /// As [`Certificate::read`]; the former certificate is served then.
     pub fn read_again(&self) -> Result<(), CertificateError> {
         let new = read(&self.kept.chain, &self.kept.key)?;
-        *self.kept.current.write() = Arc::new(new);
+        *self.kept.current.write() = new;
         Ok(())
     }
 
-    /// The names that the certificate is for; wildcards are left out.
+    /// Whether `name` stands in the certificate as it is, and not by a wildcard.
     #[must_use]
-    pub fn names(&self) -> Vec<Name> {
-        let current = Arc::clone(&self.kept.current.read());
-        let Some((_, leaf)) = current.cert.first().and_then(|leaf| X509Certificate::from_der(leaf).ok()) else {
-            return Vec::new();
-        };
-        let Ok(Some(names)) = leaf.subject_alternative_name() else { return Vec::new() };
-        let dns = names.value.general_names.iter().filter_map(|name| match name {
-            GeneralName::DNSName(name) if !name.contains('*') => name.parse().ok(),
-            _ => None,
-        });
-        dns.collect()
+    pub fn is_for(&self, name: &Name) -> bool {
+        self.kept.current.read().names.contains(name)
     }
 
     /// What its clients will not like as of `now_unix_secs`, in seconds since 1970.
     #[must_use]
     pub fn warning(&self, now_unix_secs: u32) -> Option<String> {
-        let current = Arc::clone(&self.kept.current.read());
-        let (_, leaf) = X509Certificate::from_der(current.cert.first()?).ok()?;
+        let certified = Arc::clone(&self.kept.current.read().certified);
+        let (_, leaf) = X509Certificate::from_der(certified.cert.first()?).ok()?;
         let (validity, now) = (leaf.validity(), i64::from(now_unix_secs));
         let file = self.kept.chain.display();
         if validity.not_after.timestamp() < now {
-            return Some(format!("the certificate in {file} has expired on {}", validity.not_after));
+            return Some(format!("the certificate in {file} expired on {}", validity.not_after));
         }
         let early = validity.not_before.timestamp() > now;
         early.then(|| format!("the certificate in {file} is valid only from {}", validity.not_before))
@@ -135,11 +134,11 @@ impl Certificate {
 
 impl ResolvesServerCert for Kept {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read()))
+        Some(Arc::clone(&self.current.read().certified))
     }
 }
 
-fn read(chain_file: &Path, key_file: &Path) -> Result<CertifiedKey, CertificateError> {
+fn read(chain_file: &Path, key_file: &Path) -> Result<Current, CertificateError> {
     let (chain_text, key_text) = (text(chain_file, CHAIN)?, text(key_file, KEY)?);
     let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain_text)
         .collect::<Result<_, _>>()
@@ -147,9 +146,9 @@ fn read(chain_file: &Path, key_file: &Path) -> Result<CertifiedKey, CertificateE
     let Some(leaf) = chain.first() else {
         return Err(content(chain_file, CHAIN, lacks(&chain_text, "certificate")));
     };
-    if let Err(error) = X509Certificate::from_der(leaf) {
-        return Err(content(chain_file, CHAIN, format!("begins with a certificate that cannot be read: {error}")));
-    }
+    let unreadable =
+        |error| content(chain_file, CHAIN, format!("begins with a certificate that cannot be read: {error}"));
+    let names = names(&X509Certificate::from_der(leaf).map_err(unreadable)?.1);
     let key = PrivateKeyDer::from_pem_slice(&key_text).map_err(|error| {
         let what = match error {
             PemError::NoItemsFound => lacks(&key_text, "private key"),
@@ -158,13 +157,25 @@ fn read(chain_file: &Path, key_file: &Path) -> Result<CertifiedKey, CertificateE
         content(key_file, KEY, what)
     })?;
     let files = || (chain_file.display().to_string(), key_file.display().to_string());
-    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => {
-            let (chain, key) = files();
-            CertificateError::Mismatch { key, chain }
-        }
-        other => content(key_file, KEY, format!("has a key that cannot be used: {other}")),
-    })
+    let certified =
+        CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                let (chain, key) = files();
+                CertificateError::Mismatch { key, chain }
+            }
+            other => content(key_file, KEY, format!("has a key that cannot be used: {other}")),
+        })?;
+    Ok(Current { certified: Arc::new(certified), names })
+}
+
+/// The names that a certificate is for; wildcards are left out.
+fn names(certificate: &X509Certificate<'_>) -> Vec<Name> {
+    let found = certificate.subject_alternative_name().ok().flatten();
+    let names = found.iter().flat_map(|found| &found.value.general_names).filter_map(|name| match name {
+        GeneralName::DNSName(name) if !name.contains('*') => name.parse().ok(),
+        _ => None,
+    });
+    names.collect()
 }
 
 fn text(file: &Path, setting: &'static str) -> Result<Vec<u8>, CertificateError> {

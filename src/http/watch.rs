@@ -1,16 +1,16 @@
-//! What a connection is doing: requests in hand, and when an octet last moved.
+//! What a connection is doing: requests in hand, when an octet last moved, and since when nothing is asked.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::time::as_ms;
 
@@ -21,11 +21,14 @@ pub(super) struct Activity {
     in_hand: AtomicUsize,
     /// Milliseconds from the beginning to the last octet.
     moved_ms: AtomicU64,
+    /// Milliseconds from the beginning to the end of the last request.
+    rested_ms: AtomicU64,
 }
 
 impl Activity {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { begun: Instant::now(), in_hand: AtomicUsize::new(0), moved_ms: AtomicU64::new(0) })
+        let (in_hand, moved_ms, rested_ms) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Self { begun: Instant::now(), in_hand, moved_ms, rested_ms })
     }
 
     /// A request that is in hand until the last octet of its answer is handed on.
@@ -38,14 +41,37 @@ impl Activity {
         self.in_hand.load(Ordering::Relaxed) == 0
     }
 
-    /// When to give up on the connection, as far as can be said now.
+    /// When to give up on the connection, as far as can be said now. Without a request in hand octets count for
+    /// nothing: a client could send a head one by one, or answer the pings of HTTP/2 for ever.
     pub(super) fn deadline(&self, idle: Duration, stalled: Duration) -> Instant {
-        let moved = Duration::from_millis(self.moved_ms.load(Ordering::Relaxed));
-        self.begun + moved + if self.is_idle() { idle } else { stalled }
+        if self.is_idle() { self.at(&self.rested_ms) + idle } else { self.at(&self.moved_ms) + stalled }
+    }
+
+    /// Does `work` for as long as something moves; `None` when nothing has for `idle`.
+    pub(super) async fn while_moving<T>(&self, idle: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        self.note();
+        loop {
+            let silent_at = self.at(&self.moved_ms) + idle;
+            if silent_at <= Instant::now() {
+                return None;
+            }
+            if let Ok(done) = timeout_at(silent_at, work.as_mut()).await {
+                return Some(done);
+            }
+        }
+    }
+
+    fn at(&self, ms: &AtomicU64) -> Instant {
+        self.begun + Duration::from_millis(ms.load(Ordering::Relaxed))
     }
 
     fn note(&self) {
-        self.moved_ms.store(as_ms(self.begun.elapsed()), Ordering::Relaxed);
+        self.moved_ms.store(self.ms(), Ordering::Relaxed);
+    }
+
+    fn ms(&self) -> u64 {
+        as_ms(self.begun.elapsed())
     }
 }
 
@@ -56,7 +82,7 @@ pub(super) struct Ticket(Arc<Activity>);
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.0.in_hand.fetch_sub(1, Ordering::Relaxed);
-        self.0.note();
+        self.0.rested_ms.store(self.0.ms(), Ordering::Relaxed);
     }
 }
 
@@ -76,6 +102,35 @@ impl hyper::body::Body for Held {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A body that notes when a piece of it goes on.
+#[derive(Debug)]
+pub(super) struct Noted {
+    pub(super) body: Body,
+    pub(super) activity: Arc<Activity>,
+}
+
+impl hyper::body::Body for Noted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let piece = ready!(Pin::new(&mut self.body).poll_frame(context));
+        self.activity.note();
+        Poll::Ready(piece)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,9 +1,9 @@
 //! The life of the HTTP thread and of one connection: open, serve, drain, end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,11 +27,13 @@ use super::local::Local;
 use super::routes::Front;
 use super::strict::Strict;
 use super::watch::{Activity, Held, Watched};
-use crate::listen::{Peer, Quota, Stop, Threads, Transport, drain};
+use crate::listen::{Peer, Quota, Seat, Stop, Threads, Transport, drain};
 use crate::serve::Resolver;
 
 /// Octets of the largest head of a request.
 const HEAD: usize = 16 << 10;
+/// The same in HTTP/2, where each field counts 32 octets more (RFC 9113 §6.5.2).
+const HEAD_LIST: u32 = 16 << 10;
 /// Header fields of one request.
 const FIELDS: usize = 100;
 /// Requests of one HTTP/2 connection at once.
@@ -40,6 +42,8 @@ const STREAMS: u32 = 64;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Pause after an error of `accept`, mostly "too many open files", which only time heals.
 const PAUSE: Duration = Duration::from_millis(20);
+/// For how long the log says nothing more of connections that are too many.
+const SILENCE: Duration = Duration::from_secs(60);
 /// How long a connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -96,8 +100,25 @@ struct Worker {
     front: RefCell<Front>,
     settings: Arc<HttpSettings>,
     quota: Arc<Quota>,
+    /// Until when nothing is said of connections that are closed because there are too many.
+    told_until: Cell<Instant>,
     builder: Builder<Local>,
     stop: Stop,
+}
+
+impl Worker {
+    /// A seat for a connection of `client`. Whoever has too many learns it by losing this one, and whoever runs this
+    /// server by the log.
+    fn seat(&self, client: IpAddr) -> Option<Seat> {
+        let seat = self.quota.seat(client);
+        let now = Instant::now();
+        if seat.is_none() && self.told_until.get() <= now {
+            self.told_until.set(now + SILENCE);
+            let limits = "http.connections, http.connections_per_client";
+            tracing::warn!("closed a connection of {client}: too many are open ({limits})");
+        }
+        seat
+    }
 }
 
 async fn run(
@@ -110,7 +131,8 @@ async fn run(
     let settings = Arc::clone(&front.settings);
     let quota = Arc::new(Quota::new(settings.connections, settings.connections_per_client, settings.idle));
     let builder = builder(&settings);
-    let worker = Rc::new(Worker { front: front.into(), settings, quota, builder, stop: stop.clone() });
+    let told_until = Instant::now().into();
+    let worker = Rc::new(Worker { front: front.into(), settings, quota, told_until, builder, stop: stop.clone() });
     let mut doors = Vec::new();
     for (listener, tls) in listeners {
         doors.push(spawn_local(accept(listener, tls, Rc::clone(&worker))));
@@ -143,7 +165,7 @@ fn builder(settings: &HttpSettings) -> Builder<Local> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .max_header_list_size(16 << 10)
+        .max_header_list_size(HEAD_LIST)
         .keep_alive_interval(settings.idle)
         .keep_alive_timeout(settings.idle);
     builder
@@ -160,20 +182,18 @@ async fn accept(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, worke
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        // Whoever has too many connections learns it by losing this one.
-        let (Some(seat), Ok(local)) = (worker.quota.seat(client.ip()), stream.local_addr()) else { continue };
+        let (Some(seat), Ok(local)) = (worker.seat(client.ip()), stream.local_addr()) else { continue };
         let peer = Peer { client, transport: Transport::Tcp, local };
         // Answers are written whole; waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
         let (worker, tls) = (Rc::clone(&worker), tls.clone());
         spawn_local(async move {
-            let _seat = seat;
             match tls {
-                None => serve(stream, peer, Here::plain(local), worker).await,
+                None => serve(stream, peer, Here::plain(local), &seat, worker).await,
                 Some(tls) => match timeout(worker.settings.idle.min(HANDSHAKE), tls.accept(stream)).await {
                     Ok(Ok(stream)) => {
                         let here = Here::secure(local, stream.get_ref().1.server_name());
-                        serve(stream, peer, here, worker).await;
+                        serve(stream, peer, here, &seat, worker).await;
                     }
                     Ok(Err(error)) => tracing::debug!("no TLS with {client}: {error}"),
                     Err(_) => tracing::debug!("no TLS with {client}: it takes too long"),
@@ -184,7 +204,7 @@ async fn accept(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, worke
 }
 
 /// Serves one connection to its end.
-async fn serve<S>(stream: S, peer: Peer, here: Here, worker: Rc<Worker>)
+async fn serve<S>(stream: S, peer: Peer, here: Here, seat: &Seat, worker: Rc<Worker>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -200,20 +220,23 @@ where
     let stream = TokioIo::new(Watched { stream: Strict::new(stream), activity: Arc::clone(&activity) });
     let mut connection = pin!(worker.builder.serve_connection_with_upgrades(stream, service));
     let (mut stop, mut goodbye) = (worker.stop.clone(), None);
+    let stalled = worker.settings.stalled;
     loop {
-        let deadline = activity.deadline(worker.settings.idle, worker.settings.stalled);
+        let idle = seat.idle();
+        // What was in hand may be done by then, and the connection idle.
+        let deadline = activity.deadline(idle, stalled).min(Instant::now() + idle);
         tokio::select! {
             _ = connection.as_mut() => return,
             _ = stop.wait_for(|stop| *stop), if goodbye.is_none() => {
                 connection.as_mut().graceful_shutdown();
                 // The worker ends the drain.
-                goodbye = Some(Instant::now() + worker.settings.stalled);
+                goodbye = Some(Instant::now() + stalled);
             }
             () = sleep_until(goodbye.unwrap_or(deadline)) => {
                 if goodbye.is_some() {
                     return;
                 }
-                if activity.deadline(worker.settings.idle, worker.settings.stalled) <= Instant::now() {
+                if activity.deadline(idle, stalled) <= Instant::now() {
                     if !activity.is_idle() {
                         return;
                     }

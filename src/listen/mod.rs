@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use crate::trace::Transport;
 pub(crate) use bind::unbound;
 pub use bind::{BindError, Doors};
-pub(crate) use quota::Quota;
+pub(crate) use quota::{Quota, Seat};
 pub(crate) use threads::{Stop, Threads, drain};
 pub use worker::Open;
 
@@ -80,7 +80,7 @@ pub struct ListenSettings {
     pub discard_after: Duration,
     /// TCP connections at once, all workers together (RFC 7766 §6.2.2).
     pub tcp_connections: usize,
-    /// TCP connections at once of one client: an IPv4 address or an IPv6 /64.
+    /// TCP connections at once of one client, an IPv4 address or an IPv6 /64, when half of all are taken.
     pub tcp_per_client: usize,
     /// How long a TCP connection may stay without a complete query (RFC 7766 §6.2.3). From the moment that half
     /// of the connections are in use it shrinks, down to an eighth when all are.

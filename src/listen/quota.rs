@@ -30,12 +30,14 @@ impl Quota {
         Self { most, most_per_client, idle, open: AtomicUsize::new(0), clients: Mutex::default() }
     }
 
-    /// A seat for a connection of `client`, unless it has too many already or all are taken.
+    /// A seat for a connection of `client`, unless all are taken, or half of them and it has its share of those. While
+    /// the other half is free nobody needs it: clients that open a connection for each question have many at once when
+    /// servers are slow, and a proxy that speaks for many is one client.
     pub(crate) fn seat(self: &Arc<Self>, client: IpAddr) -> Option<Seat> {
         let client = client_key(client);
         let mut clients = self.clients.lock();
-        let mine = clients.get(&client).copied().unwrap_or(0);
-        if mine >= self.most_per_client || self.open.load(Ordering::Relaxed) >= self.most {
+        let (mine, open) = (clients.get(&client).copied().unwrap_or(0), self.open.load(Ordering::Relaxed));
+        if open >= self.most || (mine >= self.most_per_client && open >= self.most / 2) {
             return None;
         }
         clients.insert(client, mine + 1);
@@ -95,8 +97,18 @@ mod tests {
     }
 
     #[test]
+    fn shares_count_when_half_is_taken() {
+        let quota = quota(8, 2);
+        let client = |last: u8| IpAddr::from([192, 0, 2, last]);
+        let greedy: Vec<_> = std::iter::from_fn(|| quota.seat(client(1))).collect();
+        assert_eq!(greedy.len(), 4);
+        let modest: Vec<_> = std::iter::from_fn(|| quota.seat(client(2))).collect();
+        assert_eq!(modest.len(), 2, "the other half is shared");
+    }
+
+    #[test]
     fn one_slash_64_is_one_client() {
-        let quota = quota(10, 1);
+        let quota = quota(3, 1);
         let _seat = quota.seat("2001:db8:0:1::1".parse().unwrap()).unwrap();
         assert!(quota.seat("2001:db8:0:1:ffff::2".parse().unwrap()).is_none());
         assert!(quota.seat("2001:db8:0:2::1".parse().unwrap()).is_some());

@@ -5,6 +5,10 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
 use super::origin::{Origin, hello, send};
 use super::{LAB, curl, lab, url};
 
@@ -40,8 +44,27 @@ fn a_client_that_is_slow_loses_its_connection() {
 }
 
 #[test]
+fn a_client_that_asks_nothing_loses_its_connection_also_when_it_answers_pings() {
+    let impatient = lab(|settings| settings.http.idle_secs = 1);
+    let talk = async {
+        let stream = TokioIo::new(tokio::net::TcpStream::connect(impatient).await.unwrap());
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        let connection = tokio::spawn(connection);
+        // It takes longer than a connection may be idle.
+        let url = format!("http://{impatient}/api/trace?name=www.dead.lab&cold=1");
+        let answer = sender.send_request(Request::get(url).body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        to_bytes(Body::new(answer.into_body()), usize::MAX).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(10), connection).await.is_ok()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert!(runtime.block_on(talk), "the connection is kept for 10 s");
+}
+
+#[test]
 fn connections_of_one_client_are_limited() {
-    let narrow = lab(|settings| settings.http.connections_per_client = 2);
+    let narrow = lab(|settings| (settings.http.connections, settings.http.connections_per_client) = (4, 2));
     let held: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(narrow).unwrap()).collect();
     // The quota counts a connection when it is accepted.
     std::thread::sleep(Duration::from_millis(300));

@@ -89,6 +89,62 @@ fn bodies_go_both_ways_with_lengths_chunks_and_trailers() {
     let lower = text.to_lowercase();
     assert!(lower.contains("transfer-encoding: chunked") && !lower.contains("content-length"), "{text}");
     assert!(lower.contains("abc") && lower.contains("x-sum: 5\r\n\r\n"), "{text}");
+    let (_, head) = origin.heads().pop().unwrap();
+    assert_eq!((field(&head, "te"), field(&head, "connection")), (Some("trailers"), Some("te")), "{head}");
+    // Where a body is rare it arrives as well.
+    let chunked = ["-H", "Transfer-Encoding: chunked", "--data-binary", &data, &url];
+    for method in ["GET", "DELETE"] {
+        let got = through(*LAB, &[&["-X", method][..], &chunked].concat());
+        assert!(got.status == 200 && got.text() == body, "{method}: {} octets", got.body.len());
+    }
+}
+
+#[test]
+fn an_upload_may_take_longer_than_an_answer() {
+    let origin = Origin::serve("127.53.80.10", echo);
+    let host = format!("www.example.com:{}", origin.port());
+    let mut stream = BufReader::new(TcpStream::connect(*OPEN).unwrap());
+    let head =
+        format!("POST http://{host}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 4\r\n\r\n");
+    stream.get_mut().write_all(head.as_bytes()).unwrap();
+    for piece in [b"a", b"b", b"c", b"d"] {
+        // All of it in twice the time that an answer may take.
+        std::thread::sleep(Duration::from_millis(500));
+        stream.get_mut().write_all(piece).unwrap();
+    }
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200 ") && text.ends_with("abcd"), "{text}");
+}
+
+#[test]
+fn a_connection_that_ends_as_it_is_used_again_is_no_failure() {
+    // The first request on each connection is answered; the next one finds it closed, when it was sent already.
+    let origin = Origin::serve("127.53.80.10", |head, stream| head.contains("/first") && hello(head, stream));
+    let url = |path| format!("http://www.example.com:{}/{path}", origin.port());
+    let fetch = |more: &[&str]| {
+        assert_eq!(through(*LAB, &[&url("first")]).status, 200);
+        // It comes back when the answer was read to its end.
+        std::thread::sleep(Duration::from_millis(50));
+        let before = origin.heads().len();
+        let got = through(*LAB, more);
+        (got.status, origin.heads().len() - before)
+    };
+    // RFC 9110 §9.2.2: twice does no harm, and no more than twice; what may do harm is sent once.
+    let first = url("first");
+    assert_eq!(fetch(&[&url("other")]), (502, 2));
+    assert_eq!(fetch(&["-X", "POST", &url("other")]), (502, 1));
+    assert_eq!(fetch(&["-d", "body", "-X", "PUT", &url("other")]), (502, 1));
+    assert_eq!(fetch(&[&first]).0, 200);
+}
+
+#[test]
+fn a_name_that_is_not_found_in_time_is_not_a_server_that_is_silent() {
+    let hasty = lab(|settings| settings.proxy.connect_secs = 1);
+    let got = through(hasty, &["-H", "Accept: text/html", "http://www.dead.lab/"]);
+    assert_eq!(got.status, 504, "{got:?}");
+    assert_eq!(got.header("proxy-status").unwrap().split("; ").nth(1), Some("error=dns_timeout"), "{got:?}");
+    assert!(got.text().contains("The name takes too long to be found"), "{got:?}");
 }
 
 #[test]
@@ -165,7 +221,8 @@ fn what_is_near_is_not_connected_to_whatever_its_name() {
         assert_ne!(through(*OPEN, &[&format!("http://{target}:{port}/")]).status, 200, "{target}");
     }
     assert!(secret.heads().is_empty());
-    assert_eq!(through(*OPEN, &["http://www.example.com:25/"]).status, 403);
+    let mail = through(*OPEN, &["-H", "Accept: text/html", "http://www.example.com:25/"]);
+    assert!(mail.status == 403 && mail.text().contains("80, 443 and those from 1024 on"), "{mail:?}");
 }
 
 #[test]
@@ -330,6 +387,12 @@ fn a_proxy_that_is_off_says_so_and_serves_the_rest() {
     let got = through(off, &["http://www.example.com/"]);
     assert!(got.status == 403 && got.text().contains("proxy.on"), "{got:?}");
     assert_eq!(curl(&[&format!("http://{off}/")]).status, 200);
+    // Nobody watches what comes behind the head of a CONNECT, so there is nothing more on that connection.
+    let text = raw(
+        TcpStream::connect(off).unwrap(),
+        "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\nHost: localhost\n\n",
+    );
+    assert!(text.starts_with("HTTP/1.1 403 ") && text.matches("HTTP/1.1 ").count() == 1, "{text}");
     // An absolute target that means this server is no request to pass on (RFC 9112 §3.2.2).
     assert_eq!(through(off, &[&format!("http://{off}/")]).status, 200);
 }

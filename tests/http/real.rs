@@ -68,10 +68,15 @@ pub(super) fn start(folder: &Path, addresses: &[SocketAddr]) {
 }
 
 pub(super) fn certificate(folder: &Path) {
-    let names = "subjectAltName=DNS:localhost,DNS:www.example.com,IP:127.0.0.1";
+    certificate_for(folder, "DNS:localhost,DNS:www.example.com,IP:127.0.0.1");
+}
+
+/// The same for other names.
+pub(super) fn certificate_for(folder: &Path, names: &str) {
+    let names = format!("subjectAltName={names}");
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]);
-    command.args(["-subj", "/CN=localhost", "-addext", names, "-keyout", "key.pem", "-out", "cert.pem"]);
+    command.args(["-subj", "/CN=localhost", "-addext", &names, "-keyout", "key.pem", "-out", "cert.pem"]);
     let output = command.current_dir(folder).output().expect("openssl is needed: ./test installs it");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

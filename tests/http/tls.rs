@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rootwalk::config::Settings;
 use rootwalk::run::Stage;
 
-use super::real::certificate;
+use super::real::{certificate, certificate_for};
 use super::{Met, curl, start};
 
 /// A lab that speaks TLS with a certificate that openssl made.
@@ -154,7 +154,7 @@ fn what_can_be_read_in_two_ways_is_refused_inside_of_tls_too() {
 fn limits_hold_before_and_inside_of_tls() {
     let narrow = Tls::new(|settings| {
         settings.http.idle_secs = 1;
-        settings.http.connections_per_client = 2;
+        (settings.http.connections, settings.http.connections_per_client) = (4, 2);
     });
     // Neither a handshake that does not begin nor a head that does not end may last.
     let begun = Instant::now();
@@ -241,10 +241,14 @@ fn a_renewed_certificate_is_served_after_a_hangup() {
     let said = hang_up();
     assert!(said.contains("former certificate"), "{said}");
     assert_eq!(fetch("old.pem"), 0);
-    certificate(at);
+    // One for another name besides.
+    let status = |host: &str| curl(&["-k", "-H", &format!("Host: {host}"), &url]).status;
+    assert_eq!((status("www.example.com"), status("new.example")), (200, 421));
+    certificate_for(at, "DNS:new.example,IP:127.0.0.1");
     let said = hang_up();
     assert!(said.contains("again"), "{said}");
     assert_eq!((fetch("cert.pem"), fetch("old.pem")), (0, 60));
+    assert_eq!((status("www.example.com"), status("new.example")), (421, 200));
     lab.kill().unwrap();
     lab.wait().unwrap();
 }

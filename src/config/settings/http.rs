@@ -29,11 +29,14 @@ section! {
         /// proxy in front of it, for example. Requests under other names are refused: a web page could have pointed
         /// its own name here (DNS rebinding).
         hosts: Vec<Name> = Vec::new();
-        /// Connections at once.
-        connections: usize = 512 => 1..=100_000;
-        /// Connections at once of one client: an IPv4 address or an IPv6 /64.
+        /// Connections at once; tunnels of the proxy are counted by themselves.
+        connections: usize = 1024 => 1..=100_000;
+        /// Connections at once of one client, an IPv4 address or an IPv6 /64, when half of `connections` are taken;
+        /// before that nobody else needs them. Some clients open one for each question, and have many while servers
+        /// are slow; a reverse proxy is one client.
         connections_per_client: usize = 128 => 1..=100_000;
-        /// Seconds that a connection may take for its next request, head complete (slow loris).
+        /// Seconds that a connection may take for its next request, head complete (slow loris); down to an eighth of
+        /// them as `connections` run out.
         idle_secs: u64 = 30 => 1..=600;
         /// Questions over HTTP that may wait for their answers at once.
         waiting: usize = 1024 => 1..=1_000_000;
@@ -62,7 +65,8 @@ section! {
         connect_ports: Vec<u16> = vec![443];
         /// Seconds that looking up and connecting may take together.
         connect_secs: u64 = 10 => 1..=120;
-        /// Seconds that an origin may take until the head of its answer is there.
+        /// Seconds that an origin may take until the head of its answer is there, from the last octet of the request
+        /// that went out.
         answer_secs: u64 = 120 => 1..=3600;
         /// Seconds that a tunnel may stay without an octet moving.
         tunnel_idle_secs: u64 = 600 => 10..=86_400;

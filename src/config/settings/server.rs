@@ -54,7 +54,8 @@ section! {
         discard_after_ms: u64 = 1900 => 0..=60_000;
         /// TCP connections at once (RFC 7766 §6.2.2).
         tcp_connections: usize = 512 => 1..=100_000;
-        /// TCP connections at once of one client: an IPv4 address or an IPv6 /64.
+        /// TCP connections at once of one client, an IPv4 address or an IPv6 /64, when half of `tcp_connections` are
+        /// taken; before that nobody else needs them.
         tcp_per_client: usize = 32 => 1..=100_000;
         /// Questions of one TCP connection that may wait for their answers at once.
         tcp_pipeline: usize = 100 => 1..=10_000;

@@ -148,7 +148,7 @@ impl Unconnected {
             Self::Prohibited(why) => (Fault::Prohibited, format!("{host} is not connected to: {why}")),
             Self::Refused(attempts) => (Fault::Refused, format!("no address of {host} answers: {}", tried(attempts))),
             Self::Late(attempts) if attempts.is_empty() => {
-                (Fault::Silent, format!("{host} could not be looked up in time"))
+                (Fault::Unfound, format!("{host} could not be looked up in time"))
             }
             Self::Late(attempts) => {
                 (Fault::Silent, format!("{host} could not be connected to in time: {}", tried(attempts)))

@@ -35,7 +35,7 @@ pub struct ProxySettings {
     pub connect_ports: Vec<u16>,
     /// How long looking up and connecting may take together.
     pub connect: Duration,
-    /// How long an origin may take until the head of its answer is there.
+    /// How long an origin may take until the head of its answer is there, from the last octet of the request on.
     pub answer: Duration,
     /// How long a tunnel may stay without an octet moving.
     pub tunnel_idle: Duration,

@@ -31,7 +31,7 @@ pub(in crate::http) fn judge(address: IpAddr, listed: &[IpNet]) -> Result<(), Pr
     what.map_or(Ok(()), |what| Err(Prohibited(what)))
 }
 
-/// What is not out there (RFC 6890).
+/// What is not out there: the registries of RFC 6890, as far as they say "not globally reachable".
 fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
     match address.octets() {
         [0, ..] => Some("an address of this host"),
@@ -41,6 +41,8 @@ fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
         // 169.254.169.254 and its neighbours tell a machine in a cloud its secrets.
         [169, 254, ..] => Some("a link-local or metadata address"),
         [192, 0, 0, _] => Some("an address of a protocol"),
+        // RFC 7526: whoever is nearest took it, and nobody should any more.
+        [192, 88, 99, _] => Some("an address of a former relay"),
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => Some("an address of documentation"),
         [198, 18..=19, ..] => Some("an address of benchmarks"),
         [224..=239, ..] => Some("a multicast address"),
@@ -61,9 +63,15 @@ fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
         0x64 if b == 0xff9b => Some("an address of a local translator"),
         0x2002 => embedded(b, c),
         0x2001 if b == 0 => Some("a Teredo address"),
+        0x2001 if (b, c) == (2, 0) => Some("an address of benchmarks"),
+        // RFC 4843 and RFC 7343: the hash of a key, which is no place.
+        0x2001 if matches!(b, 0x10..=0x2f) => Some("an address that leads nowhere"),
         0x2001 if b == 0xdb8 => Some("an address of documentation"),
-        0x3fff => Some("an address of documentation"),
-        0x100 if (b, c, d) == (0, 0, 0) => Some("a discarded address"),
+        0x3fff if b < 0x1000 => Some("an address of documentation"),
+        // RFC 6666 and RFC 9780.
+        0x100 if (b, c) == (0, 0) && d <= 1 => Some("a discarded address"),
+        // RFC 9602.
+        0x5f00 => Some("an address of segment routing"),
         0xfc00..=0xfdff | 0xfec0..=0xfeff => Some("a private address"),
         0xfe80..=0xfebf => Some("a link-local address"),
         0xff00.. => Some("a multicast address"),
@@ -112,6 +120,12 @@ mod tests {
             "fec0::1",
             "ff02::1",
             "100::1",
+            "100:0:0:1::1",
+            "192.88.99.1",
+            "2001:2::1",
+            "2001:20::1",
+            "3fff:fff::1",
+            "5f00::1",
         ] {
             assert!(what(near).is_some(), "{near}");
         }
@@ -130,6 +144,8 @@ mod tests {
             "2002:101:101::1",
             "64:ff9b::101:101",
             "2001:500:9f::42",
+            "2001:4:112::1",
+            "3fff:1000::1",
         ] {
             assert_eq!(what(far), None, "{far}");
         }
