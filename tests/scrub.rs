@@ -195,6 +195,39 @@ proptest! {
 
 /// Sets of a name with many types, in the order in which they came: those up to the limit are used, whatever else
 /// stands between them, and each of the others is reported.
+/// RFC 2181 §5: a set has no member twice, and names are the same in any case where the canonical form says so (RFC
+/// 4034 §6.2, RFC 6840 §5.1); in types that came later, and in text, other octets are other data.
+#[test]
+fn what_differs_in_the_case_of_names_alone_is_one_record() {
+    let owner: Name = "www.zone.test.".parse().unwrap();
+    for (rtype, data, count) in [
+        (RecordType::MX, [&b"\0\x0a\x02ab\0"[..], b"\0\x0a\x02AB\0"], 1),
+        (RecordType::NS, [&b"\x02ab\0"[..], b"\x02aB\0"], 1),
+        (RecordType::HTTPS, [&b"\0\x01\x02ab\0"[..], b"\0\x01\x02AB\0"], 2),
+        (RecordType::TXT, [&b"\x02ab"[..], b"\x02AB"], 2),
+    ] {
+        let record = |rdata: &[u8]| {
+            let (owner, rdata) = (owner.clone(), rdata.to_vec().into());
+            Record { owner, rtype, class: DNSClass::IN, ttl_secs: 300, rdata }
+        };
+        let reply = Reply {
+            id: 0,
+            flags: Flags::default().with_qr(true).with_aa(true),
+            rcode: ResponseCode::NoError,
+            question: None,
+            answer: data.map(record).into(),
+            authority: Vec::new(),
+            additional: Vec::new(),
+            edns: None,
+            damage: Vec::new(),
+        };
+        let asked = Question::new(owner.clone(), rtype);
+        let zone = "zone.test.".parse().unwrap();
+        let clean = scrub::reply(&zone, &asked, reply, &SetLimits::default(), &|_| true).0;
+        assert_eq!(clean.answer.map(|set| set.rdatas.len()), Some(count), "{rtype}");
+    }
+}
+
 #[test]
 fn types_beyond_the_limit_are_dropped_and_reported() {
     let limits = SetLimits { types_per_name: 20, ..SetLimits::default() };

@@ -308,6 +308,23 @@ mod tests {
         assert!(!known() && stale(&lone, 200).is_none());
     }
 
+    /// RFC 2181 §5: the records of a set have no order, and servers let them go round: it is the same set that was
+    /// fetched anew, and it lives on.
+    #[test]
+    fn a_set_in_another_order_is_the_same() {
+        let (cache, at) = (Cache::new(1 << 20, (1, 2), TtlLimits::default()), Time::from_secs);
+        let data = |last: u8| [192, 0, 2, last];
+        for (order, now) in [([1, 2], 0), ([2, 1], 30)] {
+            let data = order.map(data);
+            let set = RrSet::new(www(), RecordType::A, 60, data.iter().map(|data| &data[..]));
+            let _ = cache.put_set(set.clone(), Rank::AuthAnswer, Source::Local, at(now));
+            cache.judged(&set, (Security::Secure, &[]), (at(now), at(now)));
+        }
+        assert_eq!(cache.set(&www(), RecordType::A, at(30)).map(|known| known.expires.secs()), Some(90));
+        cache.disbelieve_set(&a_set(60, 1), at(31));
+        assert!(cache.set(&www(), RecordType::A, at(31)).is_some(), "one of two records is another set");
+    }
+
     /// One set does not push everything else out.
     #[test]
     fn a_set_that_is_too_large_for_the_cache_is_not_kept() {

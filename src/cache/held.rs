@@ -17,6 +17,7 @@ use super::key::{Hashed, Store};
 use super::rank::{Rank, Security};
 use super::shard::PER_ENTRY;
 use super::usage::{Due, used};
+use crate::dnssec::are_same;
 use crate::time::Time;
 use crate::trace::Source;
 use crate::wire::{Name, Rdatas, RecordType, RrSet};
@@ -178,9 +179,11 @@ impl HeldSet {
         self.more.as_ref().map(|more| more.sigs.clone()).unwrap_or_default()
     }
 
-    /// Whether the records are those of `set`.
+    /// Whether the records are those of `set`, in any order.
     pub(super) fn is(&self, set: &RrSet) -> bool {
-        self.data.octets() == set.rdatas.block() && self.sigs() == set.sigs
+        let is_block = self.data.octets() == set.rdatas.block();
+        (is_block || are_same(set.rtype, &self.data.rdatas(), &set.rdatas))
+            && are_same(RecordType::RRSIG, &self.sigs(), &set.sigs)
     }
 
     /// Whether it is known by its own name.

@@ -1,6 +1,6 @@
 //! The canonical form of record sets (RFC 4034 §6), from data as it stood in the message.
 
-use crate::wire::{Name, Part, RecordType, RrSet, layout};
+use crate::wire::{Name, Part, Rdatas, RecordType, RrSet, layout};
 
 /// Whether names inside the data of this type are in lower case in the canonical form: RFC 4034 §6.2, from which RFC
 /// 6840 §5.1 takes NSEC. Types that came later, SVCB and HTTPS among them, keep their case (RFC 3597 §7).
@@ -37,6 +37,23 @@ pub(super) fn canonical(rtype: RecordType, rdata: &[u8]) -> Vec<u8> {
     data
 }
 
+/// Whether two records of this type have the same data: in the canonical form they have the same octets.
+#[must_use]
+pub fn is_same(rtype: RecordType, one: &[u8], other: &[u8]) -> bool {
+    one == other || one.eq_ignore_ascii_case(other) && canonical(rtype, one) == canonical(rtype, other)
+}
+
+/// Whether two sets of this type have the same records, whichever stands first (RFC 2181 §5, RFC 4034 §6.3).
+#[must_use]
+pub fn are_same(rtype: RecordType, one: &Rdatas, other: &Rdatas) -> bool {
+    let in_order = |rdatas: &Rdatas| {
+        let mut all: Vec<Vec<u8>> = rdatas.iter().map(|rdata| canonical(rtype, rdata)).collect();
+        all.sort_unstable();
+        all
+    };
+    one == other || one.block().len() == other.block().len() && in_order(one) == in_order(other)
+}
+
 /// All records of `set` under `owner` in canonical form and order, each once, with the TTL that was signed
 /// (RFC 4034 §3.1.8.1, §6.3).
 pub(super) fn append(set: &RrSet, owner: &Name, original_ttl_secs: u32, out: &mut Vec<u8>) {
@@ -67,6 +84,24 @@ mod tests {
             let form = canonical(RecordType::from(rtype), &data);
             prop_assert!(form.eq_ignore_ascii_case(&data));
         }
+    }
+
+    /// RFC 2181 §5: names are the same in any case where the canonical form says so (RFC 4034 §6.2), other octets and
+    /// names of later types are not; and no record comes first.
+    #[test]
+    fn what_is_the_same_is_the_same_in_canonical_form() {
+        let set = |all: &[&[u8]]| all.iter().copied().collect::<Rdatas>();
+        let (lower, upper, other) = (&b"\0\x0a\x01a\0"[..], &b"\0\x0a\x01A\0"[..], &b"\0\x0a\x01b\0"[..]);
+        for (rtype, same) in [(RecordType::MX, true), (RecordType::HTTPS, false), (RecordType::TXT, false)] {
+            assert_eq!(is_same(rtype, lower, upper), same, "{rtype}");
+            assert_eq!(are_same(rtype, &set(&[lower, other]), &set(&[other, upper])), same, "{rtype}");
+            assert!(is_same(rtype, lower, lower) && !is_same(rtype, lower, other), "{rtype}");
+            assert!(are_same(rtype, &set(&[lower, other]), &set(&[other, lower])), "{rtype}");
+            assert!(!are_same(rtype, &set(&[lower, lower]), &set(&[lower, other])), "{rtype}");
+            assert!(!are_same(rtype, &set(&[lower]), &set(&[lower, other])), "{rtype}");
+        }
+        // The preference is no name: 0x41 and 0x61 are two numbers.
+        assert!(!is_same(RecordType::MX, b"\0\x41\0", b"\0\x61\0"));
     }
 
     #[test]

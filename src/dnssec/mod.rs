@@ -32,6 +32,7 @@ use crate::wire::{Name, Question, RrSet};
 
 pub use algorithm::Accepts;
 pub use anchor::{Anchor, AnchorError, Anchors};
+pub use canonical::{are_same, is_same};
 pub use infer::{Inferred, infer};
 pub use judge::{Judge, Learned};
 pub use key::{Ds, Key, key_tag};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::cache::{Cache, Denial, DenialKind, Rank, Security};
-use crate::dnssec::{Anchors, Cut, Fact, Judge, Known, Learned, Statement, Verdict, ZoneTrust};
+use crate::dnssec::{Anchors, Cut, Fact, Judge, Known, Learned, Statement, Verdict, ZoneTrust, are_same};
 use crate::time::Time;
 use crate::trace::{Bogus, Event, Insecure, Judged, Limit, Purpose};
 use crate::wire::{Name, Question, RecordType, RrSet};
@@ -467,7 +467,9 @@ impl Known for Knowledge<'_> {
 
     fn proved_secs(&self, set: &RrSet) -> Option<u32> {
         let known = self.cache.set(&set.owner, set.rtype, self.now)?;
-        let same = known.security == Security::Secure && known.set.rdatas == set.rdatas && known.set.sigs == set.sigs;
-        same.then(|| known.expires.secs_since(self.now))
+        let is_it = known.security == Security::Secure
+            && are_same(set.rtype, &known.set.rdatas, &set.rdatas)
+            && are_same(RecordType::RRSIG, &known.set.sigs, &set.sigs);
+        is_it.then(|| known.expires.secs_since(self.now))
     }
 }

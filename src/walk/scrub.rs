@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
+use crate::dnssec;
 use crate::trace::{Broken, DropWhy, Limit};
 use crate::wire::{
     DNSClass, Damage, Name, Octets, Question, Rdatas, Record, RecordType, Reply, ResponseCode, RrSet, Section,
@@ -459,7 +460,7 @@ fn group(
             None => (&mut group.rdatas, limits.records + 1),
         };
         // RFC 2181 §5: a set has no two equal members.
-        if list.len() < room && !list.contains(&record.rdata) {
+        if list.len() < room && !list.iter().any(|known| dnssec::is_same(record.rtype, known, &record.rdata)) {
             list.push(record.rdata);
         }
     }
