@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::doubt::denial_keys;
+use super::doubt::{denial_key, denial_keys};
 use super::held::HeldSet;
 use super::key::Store;
-use super::{Cache, Denial, DenialKind, Put, Security};
+use super::{Cache, Denial, Put, Security};
 use crate::time::Time;
 use crate::wire::{Name, RecordType};
 
@@ -52,10 +52,6 @@ impl Cache {
             return Put::KeptBetter(better);
         }
         self.outdate(&set, |old| old.is_needed(now));
-        let key = match denial.kind {
-            DenialKind::NxDomain => hashed.name_key(Store::NoName),
-            DenialKind::NoData => hashed.key(rtype, Store::NoData),
-        };
-        self.put(key, Arc::clone(denial))
+        self.put(denial_key(hashed, rtype, denial.kind), Arc::clone(denial))
     }
 }

@@ -62,9 +62,10 @@ impl Cache {
         self.put_held(key, judged, |_| Ok(()));
     }
 
-    /// Notes what DNSSEC has shown of the denial that is known for `question`, if it is the one that was `heard`: that
-    /// it needs only what of its proof was `shown`, how sure it is, and for how many seconds from `now` on it may be
-    /// used, which is no longer than its signatures allow (RFC 4035 §5.3.3).
+    /// Notes what DNSSEC has shown of the denial that is known for `question`, if it is the one that was `heard`: what
+    /// it denies in truth, whatever its response code said, and that it needs only what of its proof was `shown`; how
+    /// sure it is, and for how many seconds from `now` on it may be used, which is no longer than its signatures allow
+    /// (RFC 4035 §5.3.3).
     pub fn judged_denial(
         &self,
         question: &Question,
@@ -73,18 +74,21 @@ impl Cache {
         (security, ttl_secs): (Security, u32),
         now: Time,
     ) {
-        for key_of_denial in denial_keys(self.hashed(&question.name), question.qtype) {
-            let Some(known) = self.fresh::<Denial>(&key_of_denial, now) else { continue };
-            let records = || known.soa.iter().chain(&known.proof);
-            let is_it = records().count() == heard.len() && records().zip(heard).all(|(one, other)| one.is_as(other));
-            if known.kind == kind && is_it {
-                let expires = known.expires.min(now.after_ttl(ttl_secs));
-                let ttl_secs = expires.secs_since(known.stored);
-                let soa = known.soa.clone().map(|soa| RrSet { ttl_secs: soa.ttl_secs.min(ttl_secs), ..soa });
-                let judged = Denial { soa, proof: shown.into(), security, expires, ..(*known).clone() };
-                self.put(key_of_denial, Arc::new(judged));
-            }
+        let hashed = self.hashed(&question.name);
+        let key = denial_key(hashed, question.qtype, said);
+        let Some(known) = self.fresh::<Denial>(&key, now) else { return };
+        let records = || known.soa.iter().chain(&known.proof);
+        if records().count() != heard.len() || !records().zip(heard).all(|(one, other)| one.is_as(other)) {
+            return;
         }
+        let expires = known.expires.min(now.after_ttl(ttl_secs));
+        let ttl_secs = expires.secs_since(known.stored);
+        let soa = known.soa.clone().map(|soa| RrSet { ttl_secs: soa.ttl_secs.min(ttl_secs), ..soa });
+        let judged = Denial { kind, soa, proof: shown.into(), security, expires, ..(*known).clone() };
+        if kind != said {
+            self.remove(&key);
+        }
+        self.put(denial_key(hashed, question.qtype, kind), Arc::new(judged));
     }
 
     /// Drops whatever is known of a name and type, and what was said against it, because it turned out not to be true.
@@ -161,7 +165,15 @@ pub(super) fn keys_with_alias(owner: Hashed, rtype: RecordType) -> [Key; 2] {
 
 /// Where it is kept that a name does not exist, or has no such records.
 pub(super) fn denial_keys(name: Hashed, rtype: RecordType) -> [Key; 2] {
-    [name.name_key(Store::NoName), name.key(rtype, Store::NoData)]
+    [DenialKind::NxDomain, DenialKind::NoData].map(|kind| denial_key(name, rtype, kind))
+}
+
+/// Where a denial of this kind is kept.
+pub(super) fn denial_key(name: Hashed, rtype: RecordType, kind: DenialKind) -> Key {
+    match kind {
+        DenialKind::NxDomain => name.name_key(Store::NoName),
+        DenialKind::NoData => name.key(rtype, Store::NoData),
+    }
 }
 
 /// Takes what was judged out of what is under `key`.
@@ -367,19 +379,21 @@ mod tests {
             (&[soa(1), forged, true_one.clone()], false),
             (&records, true),
         ] {
-            for (kind, other) in
-                [(DenialKind::NoData, DenialKind::NxDomain), (DenialKind::NxDomain, DenialKind::NoData)]
-            {
+            use DenialKind::{NoData, NxDomain};
+            let kinds = [(NoData, NxDomain, NoData), (NxDomain, NoData, NxDomain), (NxDomain, NoData, NoData)];
+            for (kind, other, shown_kind) in kinds {
                 cache.put_denial(&www(), RecordType::A, denial(kind), at(0));
-                cache.judged_denial(&question, (other, heard), shown, (Security::Secure, 60), at(10));
+                cache.judged_denial(&question, (other, heard), (other, shown), (Security::Secure, 60), at(10));
                 assert_eq!(
                     known(10).map(|known| known.security),
                     Some(Security::Unchecked),
                     "the response code counts"
                 );
-                cache.judged_denial(&question, (kind, heard), shown, (Security::Secure, 60), at(10));
+                // The proof may show something else than the response code says.
+                cache.judged_denial(&question, (kind, heard), (shown_kind, shown), (Security::Secure, 60), at(10));
                 let now = known(10).expect("fresh");
                 assert_eq!(now.security == Security::Secure, is_it, "{kind:?}");
+                assert_eq!(now.kind, if is_it { shown_kind } else { kind });
                 assert_eq!(now.proof.len() == 1, is_it, "{kind:?}");
                 // Until 70: at the beginning that was 70 seconds.
                 assert_eq!(now.soa.as_ref().map(|soa| soa.ttl_secs), Some(if is_it { 70 } else { 769 }), "{kind:?}");

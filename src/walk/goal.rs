@@ -88,24 +88,6 @@ pub(super) enum Found {
     Failed(Failure),
 }
 
-impl Found {
-    /// The records of a denial, if it is one.
-    pub(super) const fn denied(&self) -> Option<&Denied> {
-        match self {
-            Self::NoData(denied) | Self::NxDomain(denied) => Some(denied),
-            Self::Answer(_) | Self::TooLong | Self::Failed(_) => None,
-        }
-    }
-
-    /// As [`Found::denied`], to change them.
-    pub(super) const fn denied_mut(&mut self) -> Option<&mut Denied> {
-        match self {
-            Self::NoData(denied) | Self::NxDomain(denied) => Some(denied),
-            Self::Answer(_) | Self::TooLong | Self::Failed(_) => None,
-        }
-    }
-}
-
 /// The records of a denial.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Denied {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::{Cache, Denial, DenialKind, Rank, Security};
+use crate::cache::{Cache, DenialKind, Rank, Security};
 use crate::dnssec::{Anchors, Cut, Fact, Judge, Known, Learned, Statement, Verdict, ZoneTrust, are_same};
 use crate::time::Time;
 use crate::trace::{Bogus, Event, Insecure, Judged, Limit, Purpose};
@@ -150,7 +150,6 @@ impl Walk {
         if self.secure {
             // RFC 4035 §3.2.3: all of what AD stands for is proved, the authority section as well.
             keep_shown(&mut self.goal(CLIENT).proof, &shown);
-            found.denied_mut().into_iter().for_each(|denied| keep_shown(&mut denied.proof, &shown));
         }
         let (cache, since, now) = (turn.around.cache, self.started, turn.now);
         // Nothing that was let through unproved outlives the reason for it.
@@ -180,16 +179,22 @@ impl Walk {
             Found::Answer(set) => next_secs(set, &goal.chain, &secure_secs),
             _ => allowed.next().unwrap_or(u32::MAX),
         };
-        if exists {
-            found = self.exists_after_all(found, turn);
-        }
         let kind = if matches!(found, Found::NxDomain(_)) { DenialKind::NxDomain } else { DenialKind::NoData };
+        // The response code said that the name does not exist, and the proof that it does.
+        found = match found {
+            Found::NxDomain(denied) if exists => Found::NoData(denied),
+            found => found,
+        };
         match &mut found {
             Found::Answer(set) => bound(set, ttl_secs),
             Found::NoData(denied) | Found::NxDomain(denied) => {
-                let heard = (kind, &heard[..]);
+                let heard = (kind, &denied.records()[..]);
+                if security(ttl_secs) == Security::Secure {
+                    keep_shown(&mut denied.proof, &shown);
+                }
+                let shown = (if exists { DenialKind::NoData } else { kind }, &denied.proof[..]);
                 let left_secs = ttl_secs.min(most_secs);
-                cache.judged_denial(&current, heard, &denied.proof, (security(ttl_secs), left_secs), now);
+                cache.judged_denial(&current, heard, shown, (security(ttl_secs), left_secs), now);
                 let sets = denied.soa.iter_mut().chain(&mut denied.proof);
                 sets.for_each(|set| set.ttl_secs = set.ttl_secs.min(left_secs));
             }
@@ -218,20 +223,6 @@ impl Walk {
                 cache.judged(link, (Security::Secure, &[]), (since, turn.now));
             }
         }
-    }
-
-    /// The response code said that the name does not exist, and the proof that it does.
-    fn exists_after_all(&mut self, found: Found, turn: &Turn<'_, '_>) -> Found {
-        let Found::NxDomain(denied) = found else { return found };
-        let (cache, goal) = (turn.around.cache, self.goal(CLIENT));
-        let (name, qtype) = (&goal.current.name, goal.current.qtype);
-        cache.disbelieve(name, qtype, turn.now);
-        if let Some((_, source)) = goal.told.last() {
-            let (soa, proof) = (denied.soa.clone(), denied.proof.clone());
-            let denial = Denial::heard(DenialKind::NoData, soa, proof, source.clone());
-            cache.put_denial(name, qtype, denial, turn.now);
-        }
-        Found::NoData(denied)
     }
 
     /// Something must be asked before the judge can go on.
