@@ -195,7 +195,7 @@ enum Subject {
 }
 
 /// The question for the proof that had a bogus answer, if it was one of those.
-fn proof_of(reason: &Bogus) -> Option<Question> {
+pub(super) fn proof_of(reason: &Bogus) -> Option<Question> {
     match reason {
         Bogus::KeyMissing { zone, .. } | Bogus::NotZoneKey { zone, .. } | Bogus::NoKeys { zone } => {
             Some(Question::new(zone.clone(), RecordType::DNSKEY))

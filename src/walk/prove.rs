@@ -9,7 +9,8 @@ use crate::time::Time;
 use crate::trace::{Bogus, Event, Insecure, Judged, Limit, Purpose};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
-use super::goal::{Denied, Found, Goal, State};
+use super::doubt::proof_of;
+use super::goal::{Found, Goal, State};
 use super::limits::MAX_GOALS;
 use super::outcome::Failure;
 use super::route::Routes;
@@ -146,7 +147,6 @@ impl Walk {
         }
         let Proving { mut found, ttls_secs, insecure, unsigned, exists, shown, .. } = *proving;
         self.secure = insecure.is_none() && !unsigned;
-        let heard = found.denied().map(Denied::records).unwrap_or_default();
         if self.secure {
             // RFC 4035 §3.2.3: all of what AD stands for is proved, the authority section as well.
             keep_shown(&mut self.goal(CLIENT).proof, &shown);
@@ -253,11 +253,8 @@ impl Walk {
         }
         let from = self.told_by(&reason, turn);
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
-        let because = match &reason {
-            Bogus::NoKeys { zone } => self.failure_of(zone),
-            _ => Vec::new(),
-        };
-        // Keys that cannot be had just now say nothing against what they sign.
+        let because = proof_of(&reason).map(|question| self.failure_of(&question)).unwrap_or_default();
+        // What cannot be had just now says nothing against what it would prove.
         if because.is_empty() {
             self.forget(&proving.found, turn);
         }
@@ -301,10 +298,9 @@ impl Walk {
         }
     }
 
-    /// Why the keys of a zone could not be had.
-    fn failure_of(&self, zone: &Name) -> Vec<crate::wire::Ede> {
-        let wanted = Question::new(zone.clone(), RecordType::DNSKEY);
-        let goal = self.goals.iter().find(|goal| goal.question == wanted && goal.purpose == Purpose::Proof);
+    /// Why something that was asked for as a proof could not be had.
+    fn failure_of(&self, wanted: &Question) -> Vec<crate::wire::Ede> {
+        let goal = self.goals.iter().find(|goal| goal.question == *wanted && goal.purpose == Purpose::Proof);
         match goal.map(|goal| &goal.state) {
             Some(State::Done(Found::Failed(failure))) => failure.edes(),
             _ => Vec::new(),

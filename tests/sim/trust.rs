@@ -1,5 +1,7 @@
 //! What the operator says about trust, in worlds of the simulator.
 
+use std::time::Duration;
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rootwalk::cache::{Rank, Security};
@@ -7,7 +9,7 @@ use rootwalk::dnssec::{Anchors, NegativeAnchor, NegativeAnchors, Place, Span};
 use rootwalk::lab::Lab;
 use rootwalk::time::Time;
 use rootwalk::trace::{Event, Source};
-use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
+use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::resolver::{Ended, NOW_UNIX_SECS};
 use super::world::World;
@@ -275,6 +277,47 @@ fn a_false_alias_below_a_dname_is_not_believed() {
     world.resolver.now = world.resolver.now.plus_secs(6);
     let ended = world.resolve(&question);
     assert!(ended.outcome.secure, "{}", story(&ended));
+}
+
+/// A DNAME out of the cache whose time ends while the walk goes on is over: that it was proved once more does not bring
+/// it back.
+#[test]
+fn a_slow_walk_brings_no_dname_back() {
+    let lab = there_and_back(true);
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    let ask = |asked: &str| Question::new(name(asked), RecordType::A);
+    let known = |world: &World<'_>, ahead_secs| {
+        let now = world.resolver.now.plus_secs(ahead_secs);
+        world.resolver.cache.set(&name("a."), RecordType::DNAME, now)
+    };
+    let mut world = World::new(&lab, 1, 0.0, 0.0);
+    world.set_weather(600, 0.0);
+    assert!(world.resolve(&ask("x.a.")).outcome.secure);
+    let left_secs = known(&world, 0).expect("it was proved").expires.secs_since(world.resolver.now);
+    world.resolver.now = world.resolver.now.plus_secs((left_secs - 1).into());
+    assert!(known(&world, 0).is_some(), "a second is left");
+    let slow = world.resolve(&ask("y.a."));
+    assert!(slow.outcome.secure && slow.took > Duration::from_secs(1), "{:?}\n{}", slow.took, story(&slow));
+    assert!(story(&slow).contains("a. DNAME"), "{}", story(&slow));
+    assert!(known(&world, 0).is_none() && known(&world, 1).is_none(), "{}", story(&slow));
+}
+
+/// Where a proof cannot be had because nobody answers, the client is told that, and what it would have proved is not
+/// forgotten: it may be as true as it was.
+#[test]
+fn a_proof_that_cannot_be_had_is_a_failure_of_the_network() {
+    let lab = there_and_back(true);
+    let asked = Question::new("y.b.".parse().expect("a name"), RecordType::A);
+    for qtype in [RecordType::DS, RecordType::DNSKEY] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        world.set_unanswered(qtype);
+        let failed = world.resolve(&asked);
+        let codes: Vec<u16> = failed.outcome.edes().iter().map(|ede| ede.code).collect();
+        assert_eq!(failed.outcome.rcode, ResponseCode::ServFail, "{qtype}\n{}", story(&failed));
+        assert!(codes.contains(&ede::NO_REACHABLE_AUTHORITY), "{qtype} {codes:?}\n{}", story(&failed));
+        let known = world.resolver.cache.set(&asked.name, asked.qtype, world.resolver.now);
+        assert!(known.is_some(), "{qtype}\n{}", story(&failed));
+    }
 }
 
 /// RFC 4035 §3.2.2: who checks for himself (CD) gets what the servers say, and nothing that was inferred.

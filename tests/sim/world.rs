@@ -31,6 +31,8 @@ struct Weather<'l> {
     loss: f64,
     /// Whether packets to an address of this IP version get lost.
     dead: fn(IpAddr) -> bool,
+    /// A type that nobody answers questions for.
+    unanswered: Option<RecordType>,
     /// Whether glue of version 4 comes with glue of version 6.
     twins: bool,
     troubles: BTreeMap<IpAddr, Trouble>,
@@ -77,7 +79,8 @@ impl<'l> World<'l> {
             Families::SixDead => |addr| addr.is_ipv6(),
         };
         let (forgers, counts) = (BTreeMap::new(), BTreeMap::new());
-        let weather = Weather { lab, loss, dead, twins: both, troubles, forgers, delays_ms, counts, rng };
+        let (twins, unanswered) = (both, None);
+        let weather = Weather { lab, loss, dead, unanswered, twins, troubles, forgers, delays_ms, counts, rng };
         Self { resolver: Resolver::new(settings, seed), weather }
     }
 
@@ -95,6 +98,22 @@ impl<'l> World<'l> {
     /// From now on nobody lies any more.
     pub(crate) fn end_forgeries(&mut self) {
         self.weather.forgers.clear();
+    }
+
+    /// From now on the servers have other zones, under another trust anchor.
+    pub(crate) fn change(&mut self, lab: &'l Lab) {
+        self.weather.lab = lab;
+        self.resolver.settings.proofs.anchors = anchors(lab);
+    }
+
+    /// From now on nobody can be reached.
+    pub(crate) fn silence(&mut self) {
+        self.weather.dead = |_| true;
+    }
+
+    /// From now on nobody answers questions for this type.
+    pub(crate) fn set_unanswered(&mut self, qtype: RecordType) {
+        self.weather.unanswered = Some(qtype);
     }
 
     /// From now on every path has this round trip, and this share of the packets is lost.
@@ -129,7 +148,7 @@ impl Weather<'_> {
         let (addr, transport) = (four(ask.server.ip()), ask.transport);
         let id = self.rng.random();
         let path = Duration::from_millis(self.delays_ms.get(&addr).copied().unwrap_or(1));
-        if (self.dead)(ask.server.ip()) {
+        if (self.dead)(ask.server.ip()) || self.unanswered == Some(ask.question.qtype) {
             return listen(ask, id, Vec::new(), path);
         }
         let nth = self.counts.entry((addr, transport)).or_default();
