@@ -28,7 +28,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::trace::{Bogus, Insecure};
-use crate::wire::{Name, Question, RrSet};
+use crate::wire::{Name, Question, RecordType, RrSet};
 
 pub use algorithm::Accepts;
 pub use anchor::{Anchor, AnchorError, Anchors};
@@ -156,11 +156,12 @@ pub struct Cut {
     pub proof: Vec<RrSet>,
 }
 
-/// Whether a wildcard made `set`, by what its signatures say: then it is worth nothing without the proof that came
-/// with it (RFC 4035 §5.3.4).
+/// Whether a wildcard made `set`, by what its signatures say, or by what they say themselves when they were asked for:
+/// then it is worth nothing without the proof that came with it (RFC 4035 §5.3.4).
 #[must_use]
 pub fn is_expanded(set: &RrSet) -> bool {
-    set.sigs.iter().filter_map(rrsig::Rrsig::read).any(|sig| sig.encloser(&set.owner).is_some())
+    let sigs = if set.rtype == RecordType::RRSIG { &set.rdatas } else { &set.sigs };
+    sigs.iter().filter_map(rrsig::Rrsig::read).any(|sig| sig.encloser(&set.owner).is_some())
 }
 
 /// Seconds until the first of the signatures over `sets` ends; 0 when one is over. Sets without signatures are made

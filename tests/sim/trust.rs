@@ -370,6 +370,12 @@ fn what_stands_for_an_answer_comes_along() {
         let proof = made.outcome.authority.iter().filter(|set| set.rtype != RecordType::SOA).count();
         assert!(made.outcome.secure && proof > 0, "{}", story(&made));
     }
+    // RFC 4035 §3.1.3.3: signatures that a wildcard made are no different, but that nobody signs them.
+    for _ in 0..2 {
+        let made = ask(&mut world, "any.wildcard.lab.", RecordType::RRSIG);
+        let proof = made.outcome.authority.iter().filter(|set| set.rtype != RecordType::SOA).count();
+        assert!(!made.outcome.secure && !made.outcome.answer.is_empty() && proof > 0, "{}", story(&made));
+    }
     let sigs = ask(&mut world, "www.example.com.", RecordType::RRSIG);
     assert!(!sigs.outcome.secure && !sigs.outcome.answer.is_empty(), "{}", story(&sigs));
 }
