@@ -168,6 +168,13 @@ impl Cache {
         known.map(|known| Arc::clone(&known.trust))
     }
 
+    /// What was proved of a zone, whether or not it still holds.
+    #[must_use]
+    pub fn last_zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
+        let known = self.get::<KnownZone>(&self.hashed(zone).name_key(Store::Zones));
+        known.map(|known| Arc::clone(&known.trust))
+    }
+
     /// Keeps what was proved of a zone.
     pub fn put_zone(&self, trust: Arc<ZoneTrust>, now: Time) {
         let key = self.hashed(&trust.zone).name_key(Store::Zones);

@@ -123,6 +123,12 @@ pub enum Status {
 }
 
 impl ZoneTrust {
+    /// Whether its data can be proved.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        matches!(self.status, Status::Secure(_))
+    }
+
     /// Octets on the heap that this value keeps alive.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {

@@ -9,7 +9,7 @@ use crate::drive::unix_secs;
 use crate::time::Time;
 use crate::trace::{Stale, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
-use crate::walk::stale::{Admit, StaleLimits, stale};
+use crate::walk::stale::{Admit, StaleLimits, may_be_unsigned, stale};
 use crate::wire::{Ede, PlainAnswer, QueryView, Question, ResponseCode, RrSet, Sections, Template, ede};
 
 /// Answers whose time is over (RFC 8767).
@@ -129,14 +129,16 @@ impl Inner {
         let given = world.cache.stale_answer(&form.key(question), now, limits.max);
         let rules = (&world.settings.limits, &world.settings.private);
         let validates = !world.settings.proofs.anchors.is_empty() && !form.checking_disabled;
-        let admit = if validates { Admit::Judged } else { Admit::All };
-        let sets = stale(question, &world.cache, rules, limits, admit, (now, unix_secs()));
+        let admit = if validates { Admit::Judged(&world.settings) } else { Admit::All };
+        let moment = (now, unix_secs());
+        let sets = stale(question, &world.cache, rules, limits, admit, moment);
+        let unsigned = || may_be_unsigned(&question.name, &world.cache, admit, moment);
         match (given, sets) {
             (given, Some(sets)) if given.as_ref().is_none_or(|given| given.stored < sets.learned) => {
                 let (template, edes) = (template(question, &sets.outcome, form), sets.outcome.edes());
                 Some(StandIn { template, edes, expired: sets.expired, given, secure: sets.outcome.secure })
             }
-            (Some(given), _) => {
+            (Some(given), sets) if given.secure || sets.is_some() || unsigned() => {
                 let template = given.template.aged(given.age_secs(now), limits.reply_ttl_secs);
                 let expired = (given.expires <= now).then(|| now - given.expires);
                 let secure = given.secure && now < given.signed_until;

@@ -1,11 +1,14 @@
 //! What is still known of a question although its time is over (RFC 8767).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::{Cache, Denial, DenialKind, KnownSet, Security};
+use crate::dnssec::{Cut, Fact, Judge, Known, Spent, Statement, Verdict, ZoneTrust};
 use crate::time::Time;
 use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
+use super::WalkSettings;
 use super::begin::{aged, is_aliased};
 use super::limits::Limits;
 use super::outcome::Outcome;
@@ -21,12 +24,12 @@ pub struct StaleLimits {
 }
 
 /// What may be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admit {
+#[derive(Clone, Copy, Debug)]
+pub enum Admit<'s> {
     /// Everything: nothing is validated, or the client does that itself.
     All,
-    /// What was found secure or insecure.
-    Judged,
+    /// What was found secure, and what was found insecure and would still be found so by these settings.
+    Judged(&'s WalkSettings),
 }
 
 /// An answer whose time is over.
@@ -41,9 +44,9 @@ pub struct StaleAnswer {
 }
 
 /// What the cache has for one name.
-struct Known {
+struct Found {
     what: What,
-    /// What shows that a wildcard may stand for the name.
+    /// What shows that a wildcard may stand for the name, or that it has no such records.
     proof: Vec<RrSet>,
     security: Security,
     stored: Time,
@@ -52,7 +55,8 @@ struct Known {
 
 enum What {
     Set(RrSet),
-    Denial(DenialKind, Vec<RrSet>),
+    /// With the SOA set.
+    Denial(DenialKind, Option<RrSet>),
     /// The CNAME and its target.
     Alias(RrSet, Name),
 }
@@ -65,21 +69,26 @@ pub fn stale(
     cache: &Cache,
     (limits, private): (&Limits, &Private),
     over: &StaleLimits,
-    admit: Admit,
+    admit: Admit<'_>,
     (now, unix_secs): (Time, u32),
 ) -> Option<StaleAnswer> {
     let (mut answer, mut proof): (Vec<RrSet>, Vec<RrSet>) = (Vec::new(), Vec::new());
     let (mut expired, mut learned, mut secure) = (None, Time::ZERO, true);
     let mut current = question.clone();
     for _ in 0..=limits.cname_links {
-        let known = look(&current, cache, over, admit, now)?;
-        learned = learned.max(known.stored);
-        if known.expires <= now {
-            expired = expired.max(Some(now - known.expires));
+        let found = look(&current, cache, over, admit, now)?;
+        if found.security < Security::Secure
+            && !may_be_unproved(&found.statement(&current), cache, admit, (now, unix_secs))
+        {
+            return None;
         }
-        secure &= known.security == Security::Secure;
-        proof.extend(known.proof);
-        let (rcode, authority) = match known.what {
+        learned = learned.max(found.stored);
+        if found.expires <= now {
+            expired = expired.max(Some(now - found.expires));
+        }
+        secure &= found.security == Security::Secure;
+        proof.extend(found.proof);
+        let (rcode, soa) = match found.what {
             What::Alias(link, target) => {
                 answer.push(link);
                 current.name = target;
@@ -87,12 +96,12 @@ pub fn stale(
             }
             What::Set(set) => {
                 answer.push(set);
-                (ResponseCode::NoError, Vec::new())
+                (ResponseCode::NoError, None)
             }
-            What::Denial(DenialKind::NoData, authority) => (ResponseCode::NoError, authority),
-            What::Denial(DenialKind::NxDomain, authority) => (ResponseCode::NXDomain, authority),
+            What::Denial(DenialKind::NoData, soa) => (ResponseCode::NoError, soa),
+            What::Denial(DenialKind::NxDomain, soa) => (ResponseCode::NXDomain, soa),
         };
-        let authority = authority.into_iter().chain(proof).collect();
+        let authority = soa.into_iter().chain(proof).collect();
         let mut outcome = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure: false };
         outcome.secure = secure && outcome.signed_secs(unix_secs) > 0;
         private.withhold(&mut outcome);
@@ -101,33 +110,114 @@ pub fn stale(
     None
 }
 
+/// Whether an answer of which no record is known by itself, and that was not proved, may be served for `name`: nothing
+/// there would have to be signed.
+#[must_use]
+pub fn may_be_unsigned(name: &Name, cache: &Cache, admit: Admit<'_>, now: (Time, u32)) -> bool {
+    let set = RrSet::new(name.clone(), RecordType::A, 0, std::iter::empty());
+    may_be_unproved(&Statement::Set { set: &set, proof: &[] }, cache, admit, now)
+}
+
+/// Whether what was not proved still need not be, by all that is known now. What was kept while a zone was unsigned,
+/// by whomever it was told, is worth nothing once it is signed (RFC 4035 §4.3: what should be provable is bogus).
+fn may_be_unproved(statement: &Statement<'_>, cache: &Cache, admit: Admit<'_>, (now, unix_secs): (Time, u32)) -> bool {
+    let Admit::Judged(settings) = admit else { return true };
+    let (name, proof) = match statement {
+        // Signatures are not signed.
+        Statement::Set { set, .. } if set.rtype == RecordType::RRSIG => return true,
+        Statement::Set { set, proof } => (&set.owner, *proof),
+        Statement::Denial { question, proof, .. } => (&question.name, *proof),
+    };
+    // What the rest of the world says of a zone with servers that the operator names was not kept.
+    if settings.routes.own(name).is_some() {
+        return true;
+    }
+    let (known, mut spent) = (Recalled { cache, now, proof }, Spent::default());
+    let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, unix_secs, &mut spent);
+    !matches!(judge.judge(statement), Verdict::Bogus(_))
+}
+
+/// What is known of zones, however long ago it was found out: nobody is asked.
+#[derive(Debug)]
+struct Recalled<'k> {
+    cache: &'k Cache,
+    now: Time,
+    proof: &'k [RrSet],
+}
+
+impl Known for Recalled<'_> {
+    fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
+        // Its parent may have a DS set for it by now.
+        let is_signed = || self.cache.delegation(zone, self.now).is_some_and(|cut| cut.ds.is_some());
+        self.cache.last_zone(zone).filter(|trust| trust.is_secure() || !is_signed())
+    }
+
+    fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {
+        let cut = self.cache.delegation(name, self.now);
+        let cut = cut.map(|cut| Cut { ds: cut.ds.clone(), alias: None, proof: cut.proof.to_vec() });
+        (cut.into_iter().collect(), true)
+    }
+
+    fn told(&self) -> &[RrSet] {
+        self.proof
+    }
+
+    fn own_zone(&self, _: &Name) -> Option<Name> {
+        None
+    }
+
+    fn keys(&self, zone: &Name) -> Fact<RrSet> {
+        let known = self.cache.set(zone, RecordType::DNSKEY, self.now);
+        known.map_or(Fact::Missing, |known| Fact::Is(known.set))
+    }
+
+    fn proved_secs(&self, _: &RrSet) -> Option<u32> {
+        None
+    }
+}
+
+impl Found {
+    /// What it says in answer to `question`.
+    fn statement<'f>(&'f self, question: &'f Question) -> Statement<'f> {
+        let proof = &self.proof;
+        match &self.what {
+            What::Set(set) | What::Alias(set, _) => Statement::Set { set, proof },
+            What::Denial(kind, soa) => {
+                let no_name = *kind == DenialKind::NxDomain;
+                Statement::Denial { question, no_name, soa: soa.as_ref(), proof }
+            }
+        }
+    }
+}
+
 /// The newest of what is known of a name: an alias that was learned after a set has taken its place, although the set
 /// is still in the cache.
-fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit, now: Time) -> Option<Known> {
+fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit<'_>, now: Time) -> Option<Found> {
     let (name, qtype) = (&question.name, question.qtype);
     let ttl = |set: &RrSet, stored, expires| RrSet {
         ttl_secs: if expires > now { aged(set, stored, now).ttl_secs } else { over.reply_ttl_secs },
         ..set.clone()
     };
-    let least = if admit == Admit::All { Security::Unchecked } else { Security::Insecure };
+    let least = if matches!(admit, Admit::All) { Security::Unchecked } else { Security::Insecure };
     let set = |rtype| cache.stale_set(name, rtype, now, (over.max, least));
     let of_set = |known: &KnownSet, what| {
         let KnownSet { stored, expires, security, .. } = *known;
         let proof = known.proof.iter().map(|set| ttl(set, stored, expires)).collect();
-        Known { what, proof, security, stored, expires }
+        Found { what, proof, security, stored, expires }
     };
     let direct = set(qtype).map(|known| of_set(&known, What::Set(ttl(&known.set, known.stored, known.expires))));
     let denied = cache.stale_denial(name, qtype, now, over.max).filter(|known| known.security >= least);
     let denial = denied.map(|denial| {
         let Denial { stored, expires, security, .. } = *denial;
-        let records = denial.soa.iter().chain(&denial.proof).map(|set| ttl(set, stored, expires)).collect();
-        Known { what: What::Denial(denial.kind, records), proof: Vec::new(), security, stored, expires }
+        let soa = denial.soa.as_ref().map(|set| ttl(set, stored, expires));
+        let proof = denial.proof.iter().map(|set| ttl(set, stored, expires)).collect();
+        Found { what: What::Denial(denial.kind, soa), proof, security, stored, expires }
     });
     let alias = Some(RecordType::CNAME).filter(|_| is_aliased(qtype)).and_then(set).and_then(|known| {
         let target = known.set.targets().next()?;
         Some(of_set(&known, What::Alias(ttl(&known.set, known.stored, known.expires), target)))
     });
-    [direct, denial, alias].into_iter().flatten().max_by_key(|known| known.stored)
+    [direct, denial, alias].into_iter().flatten().max_by_key(|found| found.stored)
 }
 
 #[cfg(test)]

@@ -252,7 +252,8 @@ fn what_is_proved_outlives_lies_and_keeps_ad_with_its_signatures() {
     let settings = &world.resolver.settings;
     let (cache, both) = (&world.resolver.cache, (&settings.limits, &settings.private));
     for (unix_secs, holds) in [(NOW_UNIX_SECS + 40_000, true), (NOW_UNIX_SECS + 10_000_000, false)] {
-        let stale = stale(&asked, cache, both, &limits, Admit::Judged, (later, unix_secs)).expect("it is known");
+        let stale =
+            stale(&asked, cache, both, &limits, Admit::Judged(settings), (later, unix_secs)).expect("it is known");
         assert!(stale.expired.is_some() && stale.outcome.secure == holds, "{unix_secs}");
         assert_eq!(stale.outcome.answer.iter().map(bare).collect::<Vec<_>>(), truth(&asked).1);
     }

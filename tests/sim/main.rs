@@ -14,6 +14,7 @@ mod oddity;
 mod policy;
 #[path = "../common/resolver.rs"]
 mod resolver;
+mod stale;
 mod trouble;
 mod trust;
 mod world;

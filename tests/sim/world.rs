@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rootwalk::dnssec::Anchors;
 use rootwalk::lab::{Lab, Reaction};
 use rootwalk::time::Time;
 use rootwalk::trace::Transport;
@@ -71,8 +72,7 @@ impl<'l> World<'l> {
         let hints = lab.root_hints().into_iter().map(|(name, addrs)| (name, twins(addrs)));
         let mut settings = settings(hints, lab.port());
         settings.ipv6 = both;
-        let anchor = lab.trust_anchor().expect("the root of the lab is signed");
-        settings.proofs.anchors = text::record_text(&anchor.ds).to_string().parse().expect("a DS record");
+        settings.proofs.anchors = anchors(lab);
         settings.proofs.aggressive = true;
         let dead: fn(IpAddr) -> bool = match families {
             Families::Four | Families::Both => |_| false,
@@ -175,6 +175,11 @@ impl Weather<'_> {
         packets.retain(|_| !self.rng.random_bool(loss));
         listen(ask, id, packets, path)
     }
+}
+
+fn anchors(lab: &Lab) -> Anchors {
+    let anchor = lab.trust_anchor().expect("the root of the lab is signed");
+    text::record_text(&anchor.ds).to_string().parse().expect("a DS record")
 }
 
 /// The address of version 6 that belongs to the same server.

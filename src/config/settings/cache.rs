@@ -31,6 +31,7 @@ section! {
         /// For this many seconds after its time an answer is served when no new one can be had, when that takes too
         /// long, or when the new one is bogus and the old one was not, with EDE 3 (Stale Answer) or 19 (Stale NXDOMAIN
         /// Answer) and, for what is bogus, its reason; 0 never (RFC 8767). AD is set while the signatures over it hold.
+        /// What was kept while its zone was unsigned is not served once that is signed.
         max_stale_secs: u32 = 86_400 => 0..=604_800;
         /// The TTL that clients see in such an answer (RFC 8767 §4).
         stale_reply_ttl_secs: u32 = 30 => 1..=3600;

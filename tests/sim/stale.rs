@@ -1,0 +1,141 @@
+//! What is served past its time (RFC 8767) while zones become signed, or the zones above them fail.
+
+use std::time::Duration;
+
+use rootwalk::lab::Lab;
+use rootwalk::walk::outcome::Outcome;
+use rootwalk::walk::stale::{Admit, StaleLimits, may_be_unsigned, stale};
+use rootwalk::wire::{Name, Question, RecordType};
+
+use super::resolver::NOW_UNIX_SECS;
+use super::story;
+use super::world::World;
+
+const DAY: Duration = Duration::from_secs(86_400);
+const UNSIGNED: &str = "";
+const SIGNED: &str = ", sign = {}";
+const OPT_OUT: &str = ", sign = { denial = \"nsec3\", opt_out = true }";
+const EXPIRED: &str = ", sign = { inception_secs = -3024000, expiration_secs = -432000 }";
+
+/// The root, `tld.` and `zone.tld.`, the latter two signed in these ways; on one server, or on one each.
+fn lab(tld: &str, zone: &str, apart: bool) -> Lab {
+    let head = |apex: &str, ns: &str| format!("$ORIGIN {apex}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS {ns}\n");
+    let names = if apart { ["ns.", "ns.tld.", "ns.zone.tld."] } else { ["ns."; 3] };
+    let addresses = ["ns. 3600 A 192.0.2.1\n", "ns.tld. 3600 A 192.0.2.2\n", "ns.zone.tld. 3600 A 192.0.2.3\n"];
+    let glue = |nth: usize| if apart { addresses[nth] } else { "" };
+    let texts = [
+        (".", head(".", names[0]) + addresses[0] + &format!("tld. 3600 NS {}\n", names[1]) + glue(1), SIGNED),
+        ("tld.", head("tld.", names[1]) + &format!("zone 3600 NS {}\n", names[2]) + glue(1) + glue(2), tld),
+        ("zone.tld.", head("zone.tld.", names[2]) + glue(2) + "www 60 A 198.51.100.1\nalias 60 CNAME www\n", zone),
+    ];
+    let zones = texts.iter().map(|(name, _, sign)| format!("{{ name = \"{name}\", file = \"{name}\"{sign} }}"));
+    let zones = zones.collect::<Vec<_>>().join(", ");
+    let server = |nth: usize, zones: &str| {
+        format!("{{ name = \"{}\", address = \"192.0.2.{}\", zones = [{zones}], faults = [] }}", names[nth], nth + 1)
+    };
+    let servers = match apart {
+        true => [server(0, "\".\""), server(1, "\"tld.\""), server(2, "\"zone.tld.\"")].join(", "),
+        false => server(0, "\".\", \"tld.\", \"zone.tld.\""),
+    };
+    let settings = format!("port = 53\nzone = [{zones}]\nserver = [{servers}]");
+    let files = texts.into_iter().map(|(name, text, _)| (name.to_owned(), text));
+    let files = files.chain([("lab.toml".to_owned(), settings)]).collect();
+    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn questions() -> Vec<Question> {
+    let all = [("www", RecordType::A), ("alias", RecordType::A), ("none", RecordType::A), ("www", RecordType::TXT)];
+    let ask = |(label, qtype): (&str, _)| Question::new(format!("{label}.zone.tld.").parse().expect("a name"), qtype);
+    all.into_iter().map(ask).collect()
+}
+
+/// A denial gives way to the one that comes after it, good or not; what was answered as a whole is served then.
+fn is_denied(question: &Question) -> bool {
+    question.qtype == RecordType::TXT || question.name.to_string().starts_with("none.")
+}
+
+/// What is served when the servers give no answer any more; `None` when they do.
+fn served(world: &mut World<'_>, question: &Question, admit_all: bool) -> Option<Option<Outcome>> {
+    let failed = world.resolve(question).outcome.failure.is_some();
+    let (settings, over) = (&world.resolver.settings, StaleLimits { max: DAY, reply_ttl_secs: 30 });
+    let admit = if admit_all { Admit::All } else { Admit::Judged(settings) };
+    let (cache, moment) = (&world.resolver.cache, (world.resolver.now, NOW_UNIX_SECS));
+    let told = stale(question, cache, (&settings.limits, &settings.private), &over, admit, moment);
+    let unsigned = may_be_unsigned(&question.name, cache, admit, moment);
+    assert!(told.is_none() || unsigned || told.as_ref().is_some_and(|told| told.outcome.secure), "{question}");
+    failed.then(|| told.map(|told| told.outcome))
+}
+
+/// A world in which everything was asked for, which is over by now.
+fn knowing<'l>(lab: &'l Lab, questions: &[Question]) -> World<'l> {
+    let mut world = World::new(lab, 1, 0.0, 0.0);
+    for question in questions {
+        let ended = world.resolve(question);
+        assert!(ended.outcome.failure.is_none() && !ended.outcome.secure, "{}", story(&ended));
+    }
+    world.resolver.now = world.resolver.now.plus_secs(7200);
+    world
+}
+
+/// What was kept while a zone was unsigned, by whomever it was told, is bogus once the zone is signed, and so is not
+/// served past its time; but for those who check for themselves.
+#[test]
+fn what_a_zone_said_before_it_was_signed_is_not_served_afterwards() {
+    for apart in [true, false] {
+        let before = lab(SIGNED, UNSIGNED, apart);
+        let defects = ["\"bogus\"", "\"no_signatures\"", "\"no_key\""];
+        for defect in &defects[..if apart { 3 } else { 1 }] {
+            let after = lab(SIGNED, &format!(", sign = {{ defect = {defect} }}"), apart);
+            let mut failed = 0;
+            for question in questions() {
+                let mut world = knowing(&before, &questions());
+                world.change(&after);
+                let told = served(&mut world, &question, true);
+                assert!(told.is_none_or(|told| told.is_some() || is_denied(&question)), "{defect} {question}");
+                let told = served(&mut world, &question, false);
+                failed += usize::from(told.is_some());
+                assert!(told.is_none_or(|told| told.is_none()), "{defect} {question}");
+                // Nor is it when nobody can be reached any more.
+                world.silence();
+                let told = served(&mut world, &question, false);
+                assert!(told.is_none_or(|told| told.is_none_or(|told| told.secure)), "{defect} {question}");
+            }
+            assert!(failed > 1, "{defect}: {failed} failed");
+        }
+    }
+}
+
+/// What need not be proved is served: when nobody can be reached, and when the zone above is what is bogus.
+#[test]
+fn what_need_not_be_proved_is_served() {
+    for apart in [true, false] {
+        let before = lab(SIGNED, UNSIGNED, apart);
+        let after = lab(EXPIRED, UNSIGNED, apart);
+        for question in questions() {
+            let mut world = knowing(&before, &questions());
+            world.silence();
+            let told = served(&mut world, &question, false).flatten();
+            assert!(told.is_some_and(|told| !told.secure), "{question}");
+            let mut world = knowing(&before, &questions());
+            world.change(&after);
+            let told = served(&mut world, &question, false).flatten();
+            assert!(told.map_or(is_denied(&question), |told| !told.secure), "{question}");
+        }
+    }
+}
+
+/// RFC 5155 §9.2: in an opt-out span nothing can be proved, and need not be.
+#[test]
+fn what_is_opted_out_is_served() {
+    let lab = lab(OPT_OUT, UNSIGNED, true);
+    let none = Question::new("none.tld.".parse::<Name>().expect("a name"), RecordType::A);
+    let mut world = knowing(&lab, std::slice::from_ref(&none));
+    world.silence();
+    let failed = world.resolve(&none);
+    assert!(failed.outcome.failure.is_some(), "{}", story(&failed));
+    let settings = &world.resolver.settings;
+    let over = StaleLimits { max: DAY, reply_ttl_secs: 30 };
+    let moment = (world.resolver.now, NOW_UNIX_SECS);
+    let rules = (&settings.limits, &settings.private);
+    assert!(stale(&none, &world.resolver.cache, rules, &over, Admit::Judged(settings), moment).is_some());
+}
