@@ -246,6 +246,68 @@ fn a_hangup_has_the_configuration_read_again_and_the_cache_kept() {
     is("www.example.com", "NXDOMAIN", "");
 }
 
+/// A reload has the rules of validation count at once, and not when the last has ended of what was proved, or not, by
+/// the former.
+#[test]
+fn a_hangup_has_everything_proved_by_the_new_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rootwalk.toml");
+    let write = |bits: u16| std::fs::write(&path, format!("[dnssec]\nrsa_min_bits = {bits}\n")).unwrap();
+    write(1024);
+    let lab = lab(&["--config", path.to_str().unwrap()]);
+    let (at, port) = (format!("@{}", lab.resolver.ip()), lab.resolver.port().to_string());
+    let is_proved = || {
+        let output = Command::new("dig").args([&at, "-p", &port, "www.shop.example.com", "+tries=1"]).output().unwrap();
+        text(&output.stdout).contains(";; flags: qr rd ra ad;")
+    };
+    assert!(is_proved(), "{}", lab.log());
+    for (bits, proved) in [(4096, false), (1024, true)] {
+        write(bits);
+        lab.process.signal("HUP");
+        let soon = (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            is_proved() == proved
+        });
+        assert!(soon, "{bits}: {}", lab.log());
+    }
+}
+
+/// Signatures (RFC 4034 §3.1.5) and cookies (RFC 9018 §4.3) are dated by the calendar as it is, also when it was set
+/// while the program ran, as a machine without a battery does once it has found the network.
+#[test]
+fn a_clock_that_is_set_counts_at_once() {
+    const DAYS: u32 = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let (clock, library) = (folder.path().join("clock"), "ls /usr/lib/*/faketime/libfaketimeMT.so.1");
+    std::fs::write(&clock, "+0d").unwrap();
+    let library = Command::new("sh").args(["-c", library]).output().unwrap();
+    assert!(library.status.success(), "there is no libfaketime (Debian package faketime); ./test installs it");
+    let lab = Running::start_in(
+        &["--authority-port", "0"],
+        &[
+            ("LD_PRELOAD", text(&library.stdout).trim()),
+            ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ],
+    );
+    let (at, port) = (format!("@{}", lab.resolver.ip()), lab.resolver.port().to_string());
+    // What dig shows, and the moment in the server's cookie: behind that of the client, the version and three zeros.
+    let ask = |name: &str| {
+        let output = Command::new("dig").args([&at, "-p", &port, name, "+tries=1", "+cookie"]).output().unwrap();
+        let shown = text(&output.stdout).to_owned();
+        let cookie = shown.split_once("; COOKIE: ").unwrap().1;
+        let made_secs = u32::from_str_radix(&cookie[24..32], 16).unwrap();
+        (shown, made_secs)
+    };
+    let (before, then) = ask("www.example.com");
+    assert!(before.contains(";; flags: qr rd ra ad;"), "{before}");
+    std::fs::write(&clock, format!("+{DAYS}d")).unwrap();
+    let (after, now) = ask("mail.example.com");
+    assert!(after.contains("status: SERVFAIL") && after.contains("EDE: 7 (Signature Expired)"), "{after}");
+    assert!(now - then >= DAYS * 86_400 && now - then < (DAYS + 1) * 86_400, "{then} {now}");
+}
+
 /// What the program does although nobody asks is done by its main thread: trust anchors that follow their zones,
 /// negative ones that lift themselves, the word to the root.
 #[test]

@@ -69,8 +69,8 @@ impl Cache {
     pub fn judged_denial(
         &self,
         question: &Question,
-        (kind, heard): (DenialKind, &[RrSet]),
-        shown: &[RrSet],
+        (said, heard): (DenialKind, &[RrSet]),
+        (kind, shown): (DenialKind, &[RrSet]),
         (security, ttl_secs): (Security, u32),
         now: Time,
     ) {
@@ -191,6 +191,7 @@ mod tests {
     use super::super::rank::Rank;
     use super::super::ttl::TtlLimits;
     use super::*;
+    use crate::dnssec::{Status, ZoneTrust};
     use crate::trace::Source;
 
     const OVER: Duration = Duration::from_secs(1000);
@@ -401,6 +402,25 @@ mod tests {
                 cache.disbelieve_denial(&www(), RecordType::A, at(10));
             }
         }
+    }
+
+    /// Where other things are trusted, nothing is proved: what was is still known, and may be served, but not as that.
+    #[test]
+    fn what_was_proved_is_not_where_others_are_trusted() {
+        let (cache, at) = (cache(Security::Secure), Time::from_secs);
+        let trust = Arc::new(ZoneTrust { zone: www(), status: Status::Secure(Box::default()), ttl_secs: 60 });
+        cache.put_zone(trust, at(0));
+        let denial =
+            Denial { security: Security::Secure, ..Denial::heard(DenialKind::NoData, None, [], Source::Local) };
+        cache.put_denial(&www(), RecordType::MX, denial, at(0));
+        put(&cache, 60, 2, 61);
+        cache.distrust();
+        assert!(cache.zone(&www(), at(1)).is_none());
+        let behind = |least| cache.stale_set(&www(), RecordType::A, at(61), (OVER, least)).map(|known| known.security);
+        assert_eq!(behind(Security::Insecure), Some(Security::Insecure));
+        assert_eq!((behind(Security::Unchecked), behind(Security::Secure)), (Some(Security::Unchecked), None));
+        let denial = cache.denial(&www(), RecordType::MX, at(1)).map(|known| known.security);
+        assert_eq!(denial, Some(Security::Insecure));
     }
 
     /// RFC 4035 §3.2.3: of what came along with a set from a wildcard only what was shown is kept as its proof.

@@ -253,6 +253,14 @@ impl HeldSet {
         })
     }
 
+    /// It counts as proved no longer, nor does what came before it.
+    pub(super) fn distrust(&mut self) {
+        self.security = self.security.min(Security::Insecure);
+        self.unmark_plain();
+        let behind = self.more.as_mut().and_then(|more| more.behind.as_deref_mut());
+        behind.into_iter().for_each(Self::distrust);
+    }
+
     /// Octets that it takes, all in all.
     pub(super) fn cost(&self) -> usize {
         self.cost as usize

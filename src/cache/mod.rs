@@ -300,6 +300,15 @@ impl Cache {
         }
     }
 
+    /// Takes nothing for proved any more, as others are trusted now: what was found out of zones is forgotten, and sets
+    /// and denials are judged again when they are used.
+    pub fn distrust(&self) {
+        for shard in &self.shards {
+            let gone = shard.0.lock().distrust();
+            drop(gone);
+        }
+    }
+
     fn answer_key(&self, key: &AnswerKey<'_>) -> Key {
         key.filed(Hashed::new(key.qname_wire, &self.hasher))
     }

@@ -10,6 +10,7 @@ use super::facts::{Answer, Delegation, Denial, Failure, KnownZone};
 use super::glue::Glue;
 use super::held::HeldSet;
 use super::key::Key;
+use super::rank::Security;
 use crate::keyed::BuildKeyed;
 use crate::time::Time;
 
@@ -201,6 +202,22 @@ impl Shard {
             }
         }
         made.iter().filter_map(|key| self.remove(key)).collect()
+    }
+
+    /// Takes out what is known of zones, and takes the proof from sets and denials.
+    pub(super) fn distrust(&mut self) -> Vec<Entry> {
+        let mut zones = Vec::new();
+        for (key, entry) in &mut self.entries {
+            match entry {
+                Entry::Zone(..) => zones.push(*key),
+                Entry::Set(held) => held.distrust(),
+                Entry::Denial(_, denial) if denial.security == Security::Secure => {
+                    *denial = Arc::new(Denial { security: Security::Insecure, ..Denial::clone(denial) });
+                }
+                _ => {}
+            }
+        }
+        zones.iter().filter_map(|key| self.remove(key)).collect()
     }
 
     fn leave(&mut self, entry: Option<Entry>, gone: &mut Gone) {

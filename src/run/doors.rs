@@ -129,6 +129,9 @@ impl Front {
         self.dns.renew(renewed.clone());
         self.http.renew(renewed.clone());
         self.resolver.retire();
+        if self.settings.dnssec != settings.dnssec {
+            self.resolver.world().cache.distrust();
+        }
         self.resolver = renewed;
         self.settings = settings;
         tracing::info!("read the configuration again; the cache is kept");

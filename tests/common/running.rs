@@ -27,8 +27,13 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a lab, whose resolver gets a free port, and waits for its `ready`.
     pub(crate) fn start(more: &[&str]) -> Self {
+        Self::start_in(more, &[])
+    }
+
+    /// The same in an environment that has these variables.
+    pub(crate) fn start_in(more: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
-        command.args(["lab", "--listen", "127.0.0.1:0"]).args(more).env_clear();
+        command.args(["lab", "--listen", "127.0.0.1:0"]).args(more).env_clear().envs(variables.iter().copied());
         let log = NamedTempFile::new().unwrap();
         let spawned = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn();
         let mut running = Self { process: Process(spawned.unwrap()), log, resolver: ([127, 0, 0, 1], 0).into() };
