@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use siphasher::sip::SipHasher24;
 use smallvec::SmallVec;
 
+use crate::wire::Octets;
 use crate::wire::cookie::CLIENT;
 
 /// What is known of a server's cookies.
@@ -23,9 +24,5 @@ pub enum Cookies {
 /// (RFC 9018 §3). `key` is drawn at each start.
 pub(super) fn client(addr: IpAddr, key: (u64, u64)) -> [u8; CLIENT] {
     let hasher = SipHasher24::new_with_keys(key.0, key.1);
-    let hash = match addr {
-        IpAddr::V4(v4) => hasher.hash(&v4.octets()),
-        IpAddr::V6(v6) => hasher.hash(&v6.octets()),
-    };
-    hash.to_be_bytes()
+    hasher.hash(&Octets::from(addr)).to_be_bytes()
 }

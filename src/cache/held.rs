@@ -4,7 +4,6 @@
 //! were asked. Such a set is not kept a second time as an answer ready to send; it is marked as [`Plain`], and the
 //! answer is written from it.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
@@ -20,7 +19,7 @@ use super::usage::{Due, used};
 use crate::dnssec::are_same;
 use crate::time::Time;
 use crate::trace::Source;
-use crate::wire::{Name, Rdatas, RecordType, RrSet};
+use crate::wire::{Name, Octets, Rdatas, RecordType, RrSet};
 
 /// Octets of data that stand in the entry itself: one A or AAAA record with its length.
 const INLINE: usize = 22;
@@ -340,10 +339,7 @@ impl Cache {
     pub(super) fn shared(&self, from: Source) -> Source {
         let Some(informant) = from.informant() else { return from };
         let mut octets: SmallVec<[u8; 64]> = SmallVec::from_slice(informant.zone.wire());
-        match informant.addr {
-            IpAddr::V4(v4) => octets.extend_from_slice(&v4.octets()),
-            IpAddr::V6(v6) => octets.extend_from_slice(&v6.octets()),
-        }
+        octets.extend_from_slice(&Octets::from(informant.addr));
         let hash = self.hasher.hash(&octets).h1;
         self.informants.share(from, hash)
     }

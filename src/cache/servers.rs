@@ -17,7 +17,7 @@ use super::pace::{FirstReplies, LIFE_SECS, Pace, Shown, UNKNOWN, patience};
 use super::seen::{Seen, Support};
 use crate::keyed::BuildKeyed;
 use crate::time::Time;
-use crate::wire::{Name, cookie};
+use crate::wire::{Name, Octets, cookie};
 
 /// Most addresses remembered.
 const MAX_SERVERS: usize = 10_000;
@@ -255,11 +255,7 @@ impl Servers {
     }
 
     fn key(&self, addr: IpAddr) -> Key {
-        let hash = match addr {
-            IpAddr::V4(addr) => self.hasher.hash(&addr.octets()),
-            IpAddr::V6(addr) => self.hasher.hash(&addr.octets()),
-        };
-        Key { hash, addr }
+        Key { hash: self.hasher.hash(&Octets::from(addr)), addr }
     }
 
     fn shard(&self, key: &Key) -> &Mutex<LruCache<Key, Record, BuildKeyed>> {

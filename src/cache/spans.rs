@@ -10,7 +10,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use crate::dnssec::{Chained, Place, Span, Spans};
+use crate::dnssec::{Nsec3Params, Place, Span, Spans};
 use crate::time::Time;
 use crate::wire::{Name, RrSet};
 
@@ -131,9 +131,9 @@ impl Shelf {
     }
 
     /// The chain of NSEC3 records of a zone, if something of it is known.
-    fn chain(&self, zone: &Name) -> Option<&Chained> {
+    fn chain(&self, zone: &Name) -> Option<&Nsec3Params> {
         match self.zones.get(zone)?.last_key_value()? {
-            (Place::Nsec3(chained, _), _) => Some(chained),
+            (Place::Nsec3(params, _), _) => Some(params),
             _ => None,
         }
     }
@@ -168,7 +168,7 @@ fn is_same_kind(one: &Place, other: &Place) -> bool {
 /// The last place of the kind of `place`.
 fn last_of(place: &Place) -> Place {
     match place {
-        Place::Nsec3(chained, _) => Place::Nsec3(chained.clone(), [0xff; 20]),
+        Place::Nsec3(params, _) => Place::Nsec3(params.clone(), [0xff; 20]),
         other => other.clone(),
     }
 }
@@ -197,7 +197,7 @@ impl Spans for SpansAt<'_> {
         shelf.fresh(&slot, self.now)
     }
 
-    fn chained(&self, zone: &Name) -> Option<Chained> {
+    fn nsec3_params(&self, zone: &Name) -> Option<Nsec3Params> {
         self.store.shelf.lock().chain(zone).cloned()
     }
 }
@@ -219,9 +219,9 @@ mod tests {
     }
 
     fn nsec3(iterations: u16, octet: u8) -> Span {
-        let chained = Chained { iterations, salt: Box::default() };
+        let params = Nsec3Params { iterations, salt: Box::default() };
         let set = RrSet::new(name("example."), RecordType::NSEC3, 60, [&[octet][..]]);
-        Span { zone: name("example."), place: Place::Nsec3(chained, [octet; 20]), set }
+        Span { zone: name("example."), place: Place::Nsec3(params, [octet; 20]), set }
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(before(0, 5), None);
         store.put(nsec3(0, 9), now);
         assert_eq!((before(1, 5), before(0, 5)), (None, Some(vec![9])));
-        assert_eq!(store.at(now).chained(&name("example.")).map(|chained| chained.iterations), Some(0));
+        assert_eq!(store.at(now).nsec3_params(&name("example.")).map(|params| params.iterations), Some(0));
         assert_eq!(store.len(), 2);
     }
 
@@ -317,8 +317,8 @@ mod tests {
                     1 => Place::Wildcard(owner, u16::from(at % 2)),
                     2 => Place::Soa,
                     _ => {
-                        let chained = Chained { iterations: u16::from(at % 2), salt: vec![7; usize::from(upper)].into() };
-                        Place::Nsec3(chained, [at; 20])
+                        let params = Nsec3Params { iterations: u16::from(at % 2), salt: vec![7; usize::from(upper)].into() };
+                        Place::Nsec3(params, [at; 20])
                     }
                 }
             };

@@ -7,7 +7,6 @@ use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::denial::{AtCut, Checked, Shows, check, is_at};
 use super::judge::{Halt, Judge};
-use super::verify::Bench;
 use super::{Anchor, Cut, Fact, Key, Status, ZoneTrust};
 
 /// How it goes on below a zone.
@@ -149,7 +148,14 @@ impl Judge<'_> {
             let tried = match (&cut.ds, &cut.alias) {
                 (Some(ds), _) => self.signed(&at.zone, keys, ds),
                 (None, Some(alias)) => self.aliased(&at.zone, keys, alias, cut),
-                (None, None) => self.unsigned(&at.zone, keys, name, cut),
+                (None, None) => match self.unsigned(&at.zone, keys, name, &cut.proof)? {
+                    Ok(below) => Ok(below),
+                    Err(checked) => {
+                        Err(Halt::Bogus(checked.blame(&mut self.bench, (name, RecordType::DS), |checked, bench| {
+                            Ok(checked.at_cut(bench, name)? != AtCut::Unproved)
+                        })))
+                    }
+                },
             };
             match tried {
                 Ok(below) => return Ok(below),
@@ -188,10 +194,7 @@ impl Judge<'_> {
                 proof.push(set.clone());
             }
         }
-        match self.unsigned(&at.zone, keys, name, &Cut { proof, ..Cut::default() }) {
-            Err(Halt::Bogus(why)) if !matches!(why, Bogus::TooCostly { .. }) => Ok(None),
-            other => other.map(Some),
-        }
+        Ok(self.unsigned(&at.zone, keys, name, &proof)?.ok())
     }
 
     /// What the zone has shown of a cut further down the way, which it only can while the way lies in it: that one is
@@ -202,11 +205,8 @@ impl Judge<'_> {
     fn further_down(&mut self, at: &ZoneTrust, keys: &[Key], name: &Name, goal: &Name) -> Result<Option<Below>, Halt> {
         for place in (name.label_count() + 1..=goal.label_count()).map(|count| goal.suffix(count)) {
             for cut in self.known.cuts(&place).0 {
-                match self.unsigned(&at.zone, keys, &place, &cut) {
-                    Err(Halt::Bogus(why)) if !matches!(why, Bogus::TooCostly { .. }) => {}
-                    Ok(Below::Zone(zone)) => return Ok(Some(Below::Zone(zone))),
-                    Ok(_) => {}
-                    Err(halt) => return Err(halt),
+                if let Ok(below @ Below::Zone(_)) = self.unsigned(&at.zone, keys, &place, &cut.proof)? {
+                    return Ok(Some(below));
                 }
             }
         }
@@ -254,17 +254,19 @@ impl Judge<'_> {
         }
     }
 
-    /// A name of which the parent says that it has no DS set.
-    fn unsigned(&mut self, parent: &Name, keys: &[Key], name: &Name, cut: &Cut) -> Result<Below, Halt> {
-        let checked = check(&mut self.bench, &cut.proof, parent, keys).map_err(Halt::Bogus)?;
-        let shown = checked.at_cut(&mut self.bench, name).map_err(Halt::Bogus)?;
+    /// A name of which the parent says that it has no DS set; the proof comes back when it does not show that. The
+    /// error is a limit.
+    fn unsigned<'p>(
+        &mut self,
+        parent: &'p Name,
+        keys: &[Key],
+        name: &Name,
+        proof: &'p [RrSet],
+    ) -> Result<Result<Below, Checked<'p>>, Bogus> {
+        let checked = check(&mut self.bench, proof, parent, keys)?;
         let ttl_secs = checked.ttl_secs;
-        let below = match shown {
-            AtCut::Unproved => {
-                let shows =
-                    |checked: &Checked<'_>, bench: &mut Bench<'_>| Ok(checked.at_cut(bench, name)? != AtCut::Unproved);
-                return Err(Halt::Bogus(checked.blame(&mut self.bench, (name, RecordType::DS), shows)));
-            }
+        let below = match checked.at_cut(&mut self.bench, name)? {
+            AtCut::Unproved => return Ok(Err(checked)),
             AtCut::Insecure(why) => {
                 let status = Status::Insecure(why);
                 Below::Zone(self.learn(ZoneTrust { zone: name.clone(), status, ttl_secs }))
@@ -274,6 +276,6 @@ impl Judge<'_> {
         };
         checked.notes.into_iter().for_each(|note| self.note(note));
         self.spans.extend(checked.spans);
-        Ok(below)
+        Ok(Ok(below))
     }
 }

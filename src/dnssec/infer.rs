@@ -93,7 +93,7 @@ fn by_nsec3(
     spent: &mut Spent,
 ) -> Result<Option<Told>, Bogus> {
     let (name, qtype) = (&question.name, question.qtype);
-    let Some(chained) = spans.chained(zone).filter(|chained| chained.iterations <= limits.nsec3_iterations) else {
+    let Some(params) = spans.nsec3_params(zone).filter(|params| params.iterations <= limits.nsec3_iterations) else {
         return Ok(None);
     };
     let (least, most) = (zone.label_count(), name.label_count());
@@ -103,8 +103,8 @@ fn by_nsec3(
     }
     // The record at the name or before it, and whether it is at it.
     let mut near = |name: &Name| -> Result<Option<(RrSet, bool)>, Bogus> {
-        let hash = spent.hash(limits, name, &chained.salt, chained.iterations)?;
-        let set = spans.at_or_before(zone, &Place::Nsec3(chained.clone(), hash));
+        let hash = spent.hash(limits, name, &params.salt, params.iterations)?;
+        let set = spans.at_or_before(zone, &Place::Nsec3(params.clone(), hash));
         Ok(set.and_then(|set| Nsec3::read(&set, zone).map(|record| record.is_at(&hash)).map(|at| (set, at))))
     };
     let (mut proof, mut below): (Vec<RrSet>, Option<RrSet>) = (Vec::new(), None);
@@ -159,7 +159,7 @@ fn expanded(question: &Question, zone: &Name, source: &Name, spans: &dyn Spans) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dnssec::{Chained, Span};
+    use crate::dnssec::{Nsec3Params, Span};
 
     #[derive(Default)]
     struct Shelf(Vec<Span>);
@@ -179,9 +179,9 @@ mod tests {
             before.or_else(around).map(|span| span.set.clone())
         }
 
-        fn chained(&self, zone: &Name) -> Option<Chained> {
+        fn nsec3_params(&self, zone: &Name) -> Option<Nsec3Params> {
             self.0.iter().filter(|span| span.zone == *zone).find_map(|span| match &span.place {
-                Place::Nsec3(chained, _) => Some(chained.clone()),
+                Place::Nsec3(params, _) => Some(params.clone()),
                 _ => None,
             })
         }

@@ -39,7 +39,7 @@ pub use key::{Ds, Key, key_tag};
 pub use limits::{Limits, Spent};
 pub use negative::{Look, NegativeAnchor, NegativeAnchors};
 pub use nsec3::Hash;
-pub use span::{Chained, Place, Span, Spans};
+pub use span::{Nsec3Params, Place, Span, Spans};
 
 /// How things are validated; the same for all walks of a resolver.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -95,12 +95,7 @@ impl<'a> Nsec<'a> {
     /// Reads an NSEC set of `zone`; `None` when it cannot be read or leads out of the zone (CVE-2026-13321).
     pub(super) fn read(set: &'a RrSet, zone: &Name) -> Option<Self> {
         let rdata = set.rdatas.iter().next().filter(|_| set.rdatas.len() == 1)?;
-        let mut end = 0;
-        while *rdata.get(end)? != 0 {
-            end += usize::from(rdata[end]) + 1;
-        }
-        let (next, types) = rdata.split_at(end + 1);
-        let next = Name::from_wire(next).ok()?;
+        let (next, types) = Name::split_first(rdata)?;
         let is_last = next == *zone;
         let inside = set.owner.is_within(zone) && next.is_within(zone);
         let types = Types::read(types)?;

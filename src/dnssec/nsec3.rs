@@ -10,7 +10,7 @@ use crate::wire::{Name, RecordType, RrSet};
 use super::algorithm::sha1;
 use super::limits::{Limits, Spent};
 use super::nsec::Types;
-use super::span::{Chained, Place};
+use super::span::{Nsec3Params, Place};
 
 /// The hash of a name (RFC 5155 §5).
 pub type Hash = [u8; 20];
@@ -61,7 +61,7 @@ impl<'a> Nsec3<'a> {
 
     /// What it is about.
     pub(super) fn place(&self) -> Place {
-        Place::Nsec3(Chained { iterations: self.iterations, salt: self.salt.into() }, self.hash)
+        Place::Nsec3(Nsec3Params { iterations: self.iterations, salt: self.salt.into() }, self.hash)
     }
 
     /// Whether `hash` lies between this record and the next.

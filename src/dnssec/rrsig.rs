@@ -28,11 +28,7 @@ impl<'a> Rrsig<'a> {
     /// Reads the data of an RRSIG record.
     pub(super) fn read(rdata: &'a [u8]) -> Option<Self> {
         let (head, rest) = rdata.split_first_chunk::<18>()?;
-        let mut end = 0;
-        while *rest.get(end)? != 0 {
-            end += usize::from(rest[end]) + 1;
-        }
-        let (signer, signature) = rest.split_at(end + 1);
+        let (signer, signature) = Name::split_first(rest)?;
         let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         Some(Self {
             covered: RecordType::from(u16::from_be_bytes([head[0], head[1]])),
@@ -42,7 +38,7 @@ impl<'a> Rrsig<'a> {
             expiration: word(8),
             inception: word(12),
             tag: u16::from_be_bytes([head[16], head[17]]),
-            signer: Name::from_wire(signer).ok()?,
+            signer,
             signature,
             head,
         })

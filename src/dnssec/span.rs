@@ -15,12 +15,12 @@ pub enum Place {
     /// An NSEC record, at its owner.
     Nsec(Name),
     /// An NSEC3 record, at its hash in the chain with these parameters.
-    Nsec3(Chained, nsec3::Hash),
+    Nsec3(Nsec3Params, nsec3::Hash),
 }
 
 /// The parameters of a chain of NSEC3 records (RFC 5155 §4.1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Chained {
+pub struct Nsec3Params {
     /// Additional iterations.
     pub iterations: u16,
     /// The salt.
@@ -72,7 +72,7 @@ pub trait Spans {
     /// the last of all when there is none before it.
     fn at_or_before(&self, zone: &Name, place: &Place) -> Option<RrSet>;
     /// The parameters of the NSEC3 chain of `zone`, if it has one.
-    fn chained(&self, zone: &Name) -> Option<Chained>;
+    fn nsec3_params(&self, zone: &Name) -> Option<Nsec3Params>;
 }
 
 #[cfg(test)]

@@ -129,12 +129,7 @@ fn shuffle<T>(items: &mut [T], mut dice: u64) {
 /// RFC 9460 §2.2: a priority, a name, then keys that ascend, each with its value.
 fn read(record: &Record) -> Option<Service<'_>> {
     let (priority, rest) = record.rdata.split_first_chunk::<2>()?;
-    let mut end = 0;
-    while *rest.get(end)? != 0 {
-        end += usize::from(rest[end]) + 1;
-    }
-    let (name, mut rest) = rest.split_at(end + 1);
-    let target = Name::from_wire(name).ok()?;
+    let (target, mut rest) = Name::split_first(rest)?;
     // RFC 9460 §2.5: the owner itself, the name at the end of all aliases.
     let priority = u16::from_be_bytes(*priority);
     let target = if target.is_root() && priority > 0 { record.owner.clone() } else { target };

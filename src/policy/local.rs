@@ -42,10 +42,8 @@ impl LocalData {
         let mut known: BTreeSet<Name> = pointers.map(|record| record.owner.clone()).collect();
         for (addr, names) in hosts {
             for name in names {
-                match addr {
-                    IpAddr::V4(v4) => add(name, RecordType::A, HOSTS_TTL_SECS, v4.octets().into()),
-                    IpAddr::V6(v6) => add(name, RecordType::AAAA, HOSTS_TTL_SECS, v6.octets().into()),
-                }
+                let rtype = if addr.is_ipv4() { RecordType::A } else { RecordType::AAAA };
+                add(name, rtype, HOSTS_TTL_SECS, (*addr).into());
             }
             let reverse = Name::reverse(*addr).ok();
             if let (Some(reverse), Some(first)) = (reverse.filter(|name| !known.contains(name)), names.first()) {

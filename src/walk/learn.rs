@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::cache::{Cookies, Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
 use crate::dnssec;
 use crate::trace::{AskWhy, GoalId, Limit, Purpose, Source, Transport, Verdict};
-use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet};
+use crate::wire::{Name, Octets, Question, RecordType, ResponseCode, RrSet};
 
 use super::goal::{Denied, Found, Pending};
 use super::outcome::Failure;
@@ -192,12 +192,8 @@ impl Walk {
 /// Those of `addrs` that answer the question, as a set that is not kept.
 fn address_set(question: &Question, addrs: impl Iterator<Item = IpAddr>) -> Option<RrSet> {
     let fitting = addrs.filter(|addr| addr.is_ipv4() == (question.qtype == RecordType::A));
-    let octets = fitting.map(|addr| match addr {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
-    });
-    let rdatas: Vec<Vec<u8>> = octets.collect();
-    let set = || RrSet::new(question.name.clone(), question.qtype, 0, rdatas.iter().map(Vec::as_slice));
+    let rdatas: Vec<Octets> = fitting.map(Octets::from).collect();
+    let set = || RrSet::new(question.name.clone(), question.qtype, 0, rdatas.iter().map(|rdata| &**rdata));
     (!rdatas.is_empty()).then(set)
 }
 

@@ -254,6 +254,7 @@ fn reversed(name: &Name) -> Option<Ipv6Addr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Octets;
 
     fn dns64(prefix: &str, prefix_bits: u8) -> Dns64 {
         let exclude = vec!["::ffff:0:0/96".parse().expect("a net")];
@@ -266,13 +267,10 @@ mod tests {
 
     fn outcome(name: &str, sets: &[(RecordType, u32, &[&str])], soa_ttl_secs: Option<u32>) -> Outcome {
         let name: Name = name.parse().expect("a name");
-        let octets = |addr: &&str| match addr.parse().expect("an address") {
-            IpAddr::V4(v4) => v4.octets().to_vec(),
-            IpAddr::V6(v6) => v6.octets().to_vec(),
-        };
+        let octets = |addr: &&str| Octets::from(addr.parse::<IpAddr>().expect("an address"));
         let set = |(rtype, ttl_secs, addrs): &(RecordType, u32, &[&str])| {
-            let rdatas: Vec<Vec<u8>> = addrs.iter().map(octets).collect();
-            RrSet::new(name.clone(), *rtype, *ttl_secs, rdatas.iter().map(Vec::as_slice))
+            let rdatas: Vec<Octets> = addrs.iter().map(octets).collect();
+            RrSet::new(name.clone(), *rtype, *ttl_secs, rdatas.iter().map(|rdata| &**rdata))
         };
         let soa = soa_ttl_secs.map(|ttl_secs| RrSet::new(name.clone(), RecordType::SOA, ttl_secs, [&b"x"[..]]));
         let answer = sets.iter().map(set).collect();

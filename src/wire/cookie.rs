@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use siphasher::sip::SipHasher24;
 
+use super::Octets;
+
 /// Octets of a client's cookie, which stand first in the option.
 pub const CLIENT: usize = 8;
 /// Octets of a whole cookie of this server: the client's, version, reserved, time, hash.
@@ -56,10 +58,7 @@ fn make(client: &[u8; CLIENT], from: IpAddr, secret: &[u8; 16], now_secs: u32) -
     input.extend_from_slice(&now_secs.to_be_bytes());
     let mut whole = [0; WHOLE];
     whole[..16].copy_from_slice(&input);
-    match from.to_canonical() {
-        IpAddr::V4(v4) => input.extend_from_slice(&v4.octets()),
-        IpAddr::V6(v6) => input.extend_from_slice(&v6.octets()),
-    }
+    input.extend_from_slice(&Octets::from(from.to_canonical()));
     whole[16..].copy_from_slice(&SipHasher24::new_with_key(secret).hash(&input).to_le_bytes());
     whole
 }

@@ -84,6 +84,17 @@ impl Name {
         Self { wire }
     }
 
+    /// The uncompressed name with which `octets` begin, and what follows it; `None` when there is no name.
+    #[must_use]
+    pub fn split_first(octets: &[u8]) -> Option<(Self, &[u8])> {
+        let mut end = 0;
+        while *octets.get(end)? != 0 {
+            end += usize::from(octets[end]) + 1;
+        }
+        let (wire, rest) = octets.split_at(end + 1);
+        Some((Self::from_wire(wire).ok()?, rest))
+    }
+
     /// Builds a name from labels, leftmost first.
     ///
     /// # Errors

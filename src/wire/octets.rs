@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 
 /// Octets that fit in place. With two more the whole takes 48.
@@ -60,6 +61,16 @@ impl Default for Octets {
 impl<const N: usize> From<[u8; N]> for Octets {
     fn from(octets: [u8; N]) -> Self {
         Self::from(&octets[..])
+    }
+}
+
+/// The data of an A or AAAA record (RFC 1035 §3.4.1, RFC 3596 §2.2).
+impl From<IpAddr> for Octets {
+    fn from(addr: IpAddr) -> Self {
+        match addr {
+            IpAddr::V4(v4) => Self::from(v4.octets()),
+            IpAddr::V6(v6) => Self::from(v6.octets()),
+        }
     }
 }
 
