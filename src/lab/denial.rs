@@ -14,19 +14,29 @@ impl Zone {
         match chain.matching(name) {
             Some(set) => each_once([set]),
             // RFC 5155 §7.2.4: below an opt-out span the name itself may have no record.
-            None => each_once(chain.closest_encloser(name, &self.apex)),
+            None => each_once(chain.closest_encloser(name, &self.apex).into_iter().flat_map(|(_, proof)| proof)),
         }
     }
 
     /// Proof that neither `name` nor a wildcard that would answer for it exists.
     pub(super) fn prove_no_name(&self, name: &Name, encloser: &Name) -> Vec<RrSet> {
-        let Ok(wildcard) = encloser.prepend(b"*") else { return each_once(self.nsec_before(name)) };
+        let wildcard = |encloser: &Name| encloser.prepend(b"*").ok();
         match &self.nsec3 {
+            // RFC 5155 §7.2.2. Of the names above unsigned delegations in an opt-out span some have no record, so that
+            // the encloser that can be proved lies higher.
             Some(chain) => {
-                let proof = chain.closest_encloser(name, &self.apex);
-                each_once(proof.into_iter().chain(chain.covering(&wildcard)))
+                let proved = chain.closest_encloser(name, &self.apex).into_iter();
+                each_once(proved.flat_map(|(encloser, proof)| {
+                    let wildcard = wildcard(&encloser);
+                    proof.chain(wildcard.and_then(|wildcard| chain.covering(&wildcard)))
+                }))
             }
-            None => each_once([self.nsec_before(name), self.nsec_before(&wildcard)].into_iter().flatten()),
+            None => {
+                let wildcard = wildcard(encloser);
+                each_once(
+                    [Some(name), wildcard.as_ref()].into_iter().flatten().filter_map(|name| self.nsec_before(name)),
+                )
+            }
         }
     }
 
@@ -70,6 +80,8 @@ fn each_once<'a>(sets: impl IntoIterator<Item = &'a RrSet>) -> Vec<RrSet> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use domain::utils::base32;
     use proptest::prelude::*;
 
@@ -78,18 +90,9 @@ mod tests {
     use super::super::zone::Found;
     use super::*;
 
-    /// The name at the start of NSEC data.
-    fn next_name(rdata: &[u8]) -> Name {
-        let mut end = 0;
-        while rdata[end] != 0 {
-            end += 1 + usize::from(rdata[end]);
-        }
-        Name::from_wire(&rdata[..=end]).unwrap()
-    }
-
     /// RFC 4034 §4.1.1: nothing lies between the owner and the next name.
     fn nsec_covers(set: &RrSet, name: &Name, apex: &Name) -> bool {
-        let next = next_name(set.rdatas.iter().next().unwrap());
+        let (next, _) = Name::split_first(set.rdatas.iter().next().unwrap()).unwrap();
         set.owner < *name && (*name < next || next == *apex)
     }
 
@@ -103,8 +106,17 @@ mod tests {
         if owner < next { after && before } else { after || before }
     }
 
-    fn zone(apex: &str) -> std::sync::Arc<Zone> {
-        let all = zones(&Files::Embedded, 0).unwrap();
+    /// A zone of the lab, or one of many names where some lead to unsigned delegations alone, in an opt-out span.
+    fn zone(apex: &str) -> Arc<Zone> {
+        let settings = "port = 1\n\
+            server = [{ name = 'a', address = '127.0.0.1', zones = ['spans'] }]\n\
+            zone = [{ name = 'spans', file = 'spans', sign = { denial = 'nsec3', opt_out = true } }]";
+        let mut spans =
+            "@ 60 SOA a. b. 1 1 1 1 1\n@ 60 NS a.\na.b.c 60 NS a.\nd.e 60 A 192.0.2.1\nf.e 60 NS a.\n".to_owned();
+        (0..60).for_each(|nth| spans += &format!("g{nth} 60 A 192.0.2.1\n"));
+        let given = vec![("lab.toml".to_owned(), settings.to_owned()), ("spans".to_owned(), spans)];
+        let files = if apex == "spans" { Files::Given(given) } else { Files::Embedded };
+        let all = zones(&files, 0).unwrap();
         all.into_iter().map(|(_, zone)| zone).find(|zone| zone.apex == apex.parse().unwrap()).unwrap()
     }
 
@@ -113,15 +125,22 @@ mod tests {
 
         #[test]
         fn what_does_not_exist_is_proved_not_to(
-            apex in prop_oneof![Just("example.com"), Just("lab"), Just("example.org"), Just("net"), Just("opt-out.lab")],
+            apex in prop_oneof![Just("example.com"), Just("lab"), Just("example.org"), Just("net"), Just("opt-out.lab"), Just("spans")],
             below in proptest::collection::vec(proptest::collection::vec("[ -~]{1,6}", 1..4), 40),
+            above in prop_oneof![Just(""), Just("c."), Just("b.c."), Just("e.")],
         ) {
             let zone = zone(apex);
             for labels in below {
-                let labels = labels.iter().map(String::as_bytes);
-                let name = Name::from_labels(labels.chain(zone.apex.labels())).unwrap();
+                let above: Name = format!("{above}{}", zone.apex).parse().unwrap();
+                let name = Name::from_labels(labels.iter().map(String::as_bytes).chain(above.labels())).unwrap();
                 let Found::Missing { encloser } = zone.find(&name, RecordType::A) else { continue };
                 let proof = zone.prove_no_name(&name, &encloser);
+                let encloser = match &zone.nsec3 {
+                    None => encloser,
+                    // RFC 5155 §7.2.1: the closest one that has a record.
+                    Some(chain) => (0..=encloser.label_count()).rev().map(|count| encloser.suffix(count))
+                        .find(|name| chain.matching(name).is_some()).unwrap(),
+                };
                 let (closer, wildcard) = (name.suffix(encloser.label_count() + 1), encloser.prepend(b"*").unwrap());
                 for denied in [&closer, &wildcard] {
                     let covered = match &zone.nsec3 {

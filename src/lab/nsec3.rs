@@ -59,13 +59,13 @@ impl Nsec3Chain {
         before.or_else(|| self.sets.iter().next_back()).map(|(_, set)| set)
     }
 
-    /// RFC 5155 §7.2.1: the closest name above `name` that has a record, and the record that covers the next closer.
-    pub(super) fn closest_encloser(&self, name: &Name, apex: &Name) -> Vec<&RrSet> {
-        for count in (apex.label_count()..name.label_count()).rev() {
-            if let Some(matching) = self.matching(&name.suffix(count)) {
-                return [Some(matching), self.covering(&name.suffix(count + 1))].into_iter().flatten().collect();
-            }
-        }
-        Vec::new()
+    /// RFC 5155 §7.2.1: the closest name above `name` that has a record, that record, and the one that covers the next
+    /// closer name.
+    pub(super) fn closest_encloser(&self, name: &Name, apex: &Name) -> Option<(Name, impl Iterator<Item = &RrSet>)> {
+        (apex.label_count()..name.label_count()).rev().find_map(|count| {
+            let encloser = name.suffix(count);
+            let matching = self.matching(&encloser)?;
+            Some((encloser, [matching].into_iter().chain(self.covering(&name.suffix(count + 1)))))
+        })
     }
 }
