@@ -1,6 +1,6 @@
 //! Reads master files (RFC 1035 §5) with the parser of the `domain` crate, and checks that they make a zone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use domain::base::Name as Owner;
@@ -11,7 +11,7 @@ use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
 use super::LabError;
 use super::files::Files;
 use crate::wire::text::{is_whole, odd_quote, parse_record, plain, type_name};
-use crate::wire::{Name, Record, RecordType, RrSet};
+use crate::wire::{Name, Octets, Part, Record, RecordType, RrSet, layout};
 
 /// How deep `$INCLUDE` may nest; answers the file that includes itself.
 const MAX_INCLUDES: usize = 8;
@@ -81,7 +81,7 @@ pub fn read_records(name: &str, text: &str, apex: &Name) -> Result<Vec<Record>, 
                 return Err(place().error(text, "no file can be included here".to_owned()));
             }
             Ok(Some(Entry::Record(record))) => {
-                let whole = plain(&record.flatten_into()).filter(is_whole);
+                let whole = ours(record, &zonefile).filter(is_whole);
                 let what = "a name or the data of this record is out of bounds";
                 records.push(whole.ok_or_else(|| place().error(text, what.to_owned()))?);
             }
@@ -105,9 +105,46 @@ pub(super) fn sets(records: &[Record]) -> Vec<RrSet> {
     }
     let set = |((owner, _), members): ((&Name, u16), Vec<&Record>)| {
         let ttl_secs = members.iter().map(|record| record.ttl_secs).min().unwrap_or_default();
-        RrSet::new(owner.clone(), members[0].rtype, ttl_secs, members.iter().map(|record| &*record.rdata))
+        // RFC 2181 §5: a set has no two records that are the same.
+        let mut seen = BTreeSet::new();
+        let rdatas = members.iter().map(|record| &*record.rdata).filter(|rdata| seen.insert(*rdata));
+        RrSet::new(owner.clone(), members[0].rtype, ttl_secs, rdatas)
     };
     groups.into_iter().map(set).collect()
+}
+
+/// A record in our own form; `None` when a name in it is out of bounds.
+fn ours(record: ScannedRecord, zonefile: &Zonefile) -> Option<Record> {
+    let mut record = plain(&record.flatten_into())?;
+    let origin = zonefile.origin().ok().and_then(|origin| Name::from_wire(origin.as_slice()).ok());
+    if let Some(data) = origin.and_then(|origin| with_origin(record.rtype, &record.rdata, &origin)) {
+        record.rdata = data;
+    }
+    Some(record)
+}
+
+/// RFC 1035 §5.1: a free standing `@` is the origin. In the data of a record the parser takes it for a label.
+fn with_origin(rtype: RecordType, rdata: &[u8], origin: &Name) -> Option<Octets> {
+    let taken = origin.prepend(b"@").ok()?;
+    let (mut rest, mut data) = (rdata, Vec::new());
+    for part in layout(rtype) {
+        let len = match part {
+            Part::Name => {
+                let (name, behind) = Name::split_first(rest)?;
+                data.extend_from_slice(if name == taken { origin.wire() } else { name.wire() });
+                rest = behind;
+                continue;
+            }
+            Part::Octets(count) => *count,
+            Part::Text => 1 + usize::from(*rest.first()?),
+            Part::Rest => rest.len(),
+        };
+        let (octets, behind) = rest.split_at_checked(len)?;
+        data.extend_from_slice(octets);
+        rest = behind;
+    }
+    // Data that is damaged stays as it is, and is found out.
+    rest.is_empty().then(|| data.into())
 }
 
 /// A name in the parser's form.
@@ -143,14 +180,16 @@ impl Reading<'_> {
             match entry {
                 Ok(None) => return Ok(()),
                 Ok(Some(Entry::Record(record))) => {
-                    self.record(record).map_err(|what| place().error(&text, what))?;
+                    self.record(ours(record, &zonefile)).map_err(|what| place().error(&text, what))?;
                 }
                 Ok(Some(Entry::Include { .. })) if depth == MAX_INCLUDES => {
                     return Err(place().error(&text, format!("$INCLUDE is nested more than {MAX_INCLUDES} deep")));
                 }
                 Ok(Some(Entry::Include { path, origin: own })) => {
                     let ttl = last_ttl_line(&text[..zonefile.current_offset().min(text.len())]);
-                    let included = self.file(&path, own.as_ref().unwrap_or(origin), &ttl, depth + 1);
+                    // RFC 1035 §5.1: without an origin of its own the file begins with the one in force.
+                    let origin = own.or_else(|| zonefile.origin().ok()).unwrap_or_else(|| origin.clone());
+                    let included = self.file(&path, &origin, &ttl, depth + 1);
                     included.map_err(|error| match error {
                         inner @ LabError::Zone { .. } => inner,
                         unreadable => place().error(&text, unreadable.to_string()),
@@ -161,8 +200,8 @@ impl Reading<'_> {
         }
     }
 
-    fn record(&mut self, record: ScannedRecord) -> Result<(), String> {
-        let record = plain(&record.flatten_into()).ok_or("expected a domain name: two dots in a row, or too long")?;
+    fn record(&mut self, record: Option<Record>) -> Result<(), String> {
+        let record = record.ok_or("expected a domain name: two dots in a row, or too long")?;
         let (rtype, owner, shown) = (record.rtype, &record.owner, type_name(record.rtype));
         if !is_whole(&record) {
             return Err(format!("expected {shown} data; is there a name with two dots in a row?"));
@@ -229,7 +268,8 @@ fn explain(file: &str, text: &str, message: &str, entry: &Place) -> LabError {
     };
     let said = parts.next().unwrap_or(message).trim();
     let expected = match said.split(':').next().unwrap_or(said) {
-        "expected rtype" => "expected a record type (A, NS, TXT, …, or TYPEnnn)",
+        "expected rtype" => "expected a record type (A, NS, TXT, …, or TYPEnnn), or a TTL in seconds before it",
+        "expected decimal number" => "expected a number in decimal digits; times are in seconds, without a unit",
         "missing last owner" => "expected an owner name: the first record of a file cannot begin with a blank",
         "missing origin" => "expected an absolute name: there is no $ORIGIN to complete it",
         "unbalanced parens" => "expected as many `)` as `(`",
