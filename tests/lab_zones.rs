@@ -343,13 +343,29 @@ fn a_folder_is_as_good_as_the_program() {
         ("$INCLUDE\"test.zone", "test.zone:7:9: expected a blank between"),
         ("$INCLUDE test.zone", "test.zone:3:1: the zone has a second SOA record"),
         ("$INCLUDE loop.inc", "loop.inc:2:1: $INCLUDE is nested more than 8 deep"),
+        (
+            "www 1h IN A 1.2.3.4",
+            "test.zone:7:7: expected a record type (A, NS, TXT, …, or TYPEnnn), or a TTL in seconds",
+        ),
+        ("$TTL 1h", "test.zone:7:8: expected a number in decimal digits; times are in seconds"),
     ]);
     for (line, said) in broken {
         write("test.zone", &format!("{good}{line}\n; the end\n"));
         let error = load().unwrap_err().to_string();
         assert!(error.contains(said), "{line}: {error}");
     }
-    write("test.zone", good);
+}
+
+#[test]
+fn a_mistake_in_the_settings_is_named() {
+    let toml = "port = 53\nserver = [{ name = \"ns.test.\", address = \"127.53.9.1\", zones = [\"test.\"] }]\n\
+                zone = [{ name = \"test.\", file = \"test.zone\", sign = { denial = \"nsec3\", opt_out = true } }]\n";
+    let zone = "@ 60 IN SOA ns h 1 2 3 4 5\n@ 60 IN NS ns\n";
+    let load = |toml: &str| {
+        let files = [("lab.toml", toml), ("test.zone", zone)].map(|(path, text)| (path.to_owned(), text.to_owned()));
+        Lab::of_texts(files.into(), NOW_UNIX_SECS)
+    };
+    load(toml).unwrap();
     let faulty = |fault: &str| toml.replace("[\"test.\"] }", &format!("[\"test.\"], faults = [{fault}] }}"));
     for (broken, said) in [
         (toml.replace("opt_out", "optout"), "unknown field `optout`"),
@@ -360,12 +376,56 @@ fn a_folder_is_as_good_as_the_program() {
             "`. 60 IN NS (a.`: a record stands on one line, without parentheses",
         ),
         (faulty("{ poison = { additional = ['a.test. 60 IN A 1.2.3.400'] } }"), "`a.test. 60 IN A 1.2.3.400`: "),
-        (faulty("{ rcode = 'TEAPOT' }"), "`TEAPOT` is not a response code of the lab"),
+        (faulty("{ rcode = 'TEAPOT' }"), "`TEAPOT` is not a response code of the lab: NOERROR"),
+        (faulty("{ poison = { aditional = [] } }"), "unexpected keys in table: aditional"),
+        (faulty("{ drop_every = 0 }"), "expected a nonzero"),
+        (toml.replace("opt_out = true", "defect = { decoys = { sd = 3 } }"), "unexpected keys in table: sd"),
     ] {
-        write("lab.toml", &broken);
-        let error = load().unwrap_err().to_string();
+        let error = load(&broken).unwrap_err().to_string();
         assert!(error.contains("lab.toml") && error.contains(said), "{error}");
     }
+}
+
+/// RFC 1035 §5.1, RFC 2308 §4, RFC 3597 §5.
+#[test]
+fn a_master_file_may_say_it_in_any_way_that_the_standards_have() {
+    let toml = "port = 1\nserver = [{ name = 'ns.test', address = '127.53.9.1', zones = ['test'] }]\n\
+                zone = [{ name = 'test', file = 'test.zone' }]\n";
+    let zone = "$ttl 1\r\n@ IN SOA @ h\\.m ( ; begins here\n 1 2 3 ( 4 )\n 5 )\n\tNS\t@\n 7 IN NS ns\n\
+                a 8 A 192.0.2.1 ; no class\n  IN 9 AAAA 2001:db8::1\n$Origin sub\nb CNAME @\n\\@ CNAME \\@.x\n\
+                $INCLUDE more.inc ; in this origin\nc MX 1 @\n$ORIGIN test.\n$TTL 3\n\
+                $INCLUDE more.inc other\nw TXT @ \"@ \\\"\\059;\" a\\032b \\(\nx\\.y A \\# 4 C0000202\n\
+                z TYPE1 192.0.2.3\n65280 CLASS1 TYPE65280 \\# 3 ( 01\n 02 03 )\n\\000\\255 SRV 1 2 3 @\n\
+                dup A 192.0.2.4\nDUP A 192.0.2.4\n";
+    let more = "i MX 5 j\n$ORIGIN elsewhere.test.\n$TTL 99\nk PTR @\n";
+    let files = [("lab.toml", toml), ("test.zone", zone), ("more.inc", more)];
+    let lab = Lab::of_texts(files.map(|(path, text)| (path.to_owned(), text.to_owned())).into(), 0).unwrap();
+    let text = lab.zone_text(&name("test")).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    let mut expected = vec![
+        "test. 1 IN SOA test. h\\.m.test. 1 2 3 4 5",
+        "test. 1 IN NS test.",
+        "test. 1 IN NS ns.test.",
+        "a.test. 8 IN A 192.0.2.1",
+        "a.test. 9 IN AAAA 2001:db8::1",
+        "b.sub.test. 1 IN CNAME sub.test.",
+        "\\@.sub.test. 1 IN CNAME \\@.x.sub.test.",
+        "i.sub.test. 1 IN MX 5 j.sub.test.",
+        "k.elsewhere.test. 99 IN PTR elsewhere.test.",
+        "k.elsewhere.test. 99 IN PTR elsewhere.test.",
+        "c.sub.test. 1 IN MX 1 sub.test.",
+        "i.other.test. 3 IN MX 5 j.other.test.",
+        "w.test. 3 IN TXT \"@\" \"@ \\\";;\" \"a b\" \"(\"",
+        "x\\.y.test. 3 IN A 192.0.2.2",
+        "z.test. 3 IN A 192.0.2.3",
+        "65280.test. 3 IN TYPE65280 \\# 3 010203",
+        "\\000\\255.test. 3 IN SRV 1 2 3 test.",
+        "dup.test. 3 IN A 192.0.2.4",
+    ];
+    expected.sort_unstable();
+    expected.dedup();
+    assert_eq!(lines, expected);
 }
 
 #[test]

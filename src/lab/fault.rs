@@ -1,5 +1,6 @@
 //! What goes wrong between a right answer and the packets that leave: pure, driven by data.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,13 +11,13 @@ use crate::trace::Transport;
 use crate::wire::{HEADER, Name, QueryView, Question, RecordType, ResponseCode, RrSet};
 
 /// One thing that is wrong with a server. A server may have several; they act in the order given.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Fault {
     /// Every reply comes so many milliseconds late.
     DelayMs(u32),
     /// The first of every so many datagrams is lost.
-    DropEvery(u32),
+    DropEvery(NonZeroU64),
     /// Nothing is ever answered.
     Silent,
     /// Every answer is this response code and nothing else.
@@ -86,7 +87,7 @@ pub(super) fn refuses_tcp(faults: &[Fault]) -> bool {
 pub(super) fn is_silent(faults: &[Fault], transport: Transport, nth: u64) -> bool {
     faults.iter().any(|fault| match fault {
         Fault::Silent => true,
-        Fault::DropEvery(count) => transport == Transport::Udp && nth.is_multiple_of(u64::from((*count).max(1))),
+        Fault::DropEvery(count) => transport == Transport::Udp && nth.is_multiple_of(count.get()),
         _ => false,
     })
 }
@@ -197,7 +198,7 @@ fn forged(draft: &Draft, owner: &Name) -> Draft {
         RecordType::A => RrSet::new(owner.clone(), set.rtype, set.ttl_secs, [&[127, 53, 3, 66][..]]),
         _ => RrSet { owner: owner.clone(), ..set.clone() },
     };
-    Draft { answer: draft.answer.iter().map(forge).collect(), ..Draft { aa: draft.aa, ..Draft::bare(draft.rcode) } }
+    Draft { answer: draft.answer.iter().map(forge).collect(), aa: draft.aa, ..Draft::bare(draft.rcode) }
 }
 
 /// A name beside `name`.

@@ -58,7 +58,7 @@ pub(super) struct Origin {
 
 /// What a server does with a request.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Serves {
     /// Sends files: the path of each in a URL, and where it stands.
     Files(BTreeMap<String, File>),

@@ -45,5 +45,7 @@ fn parse_name(text: &str) -> Result<Name, String> {
 /// registry, from NOERROR to REFUSED.
 fn parse_rcode(name: &str) -> Result<ResponseCode, String> {
     let known = (0..=5).map(ResponseCode::from_low).find(|rcode| text::rcode_name(*rcode) == name);
-    known.ok_or_else(|| format!("`{name}` is not a response code of the lab"))
+    known.ok_or_else(|| {
+        format!("`{name}` is not a response code of the lab: NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED")
+    })
 }
