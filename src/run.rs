@@ -29,7 +29,7 @@ use crate::upkeep::RootKeeper;
 use crate::walk::outcome::Outcome;
 use crate::wire::{Question, ResponseCode};
 use clients::serve_settings;
-use doors::{Front, Staged};
+use doors::{Front, Recall, Staged};
 use signals::Signals;
 use world::world;
 
@@ -144,7 +144,7 @@ pub fn serve(
         let mut signals = Signals::new()?;
         let mut front = Front::open(settings, Staged::default())?;
         ready(&front.listening());
-        front.wait(&mut signals, load).await;
+        front.wait(&mut signals, || load().map(|settings| (settings, Recall::All))).await;
         front.close().await;
         Ok(())
     })

@@ -458,6 +458,53 @@ fn a_lab_of_ones_own_is_shown_by_its_own_names() {
     assert!(lab(&[]).log().contains("www.example.com +dnssec"));
 }
 
+/// Whoever edits a zone of his lab sees the change without a new start, and the keys stay those that they were.
+#[test]
+fn a_lab_that_was_edited_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |door: &str, fault: &str| {
+        let lab_toml = format!(
+            "port = 10053\nzone = [{{ name = \".\", file = \"root.zone\", sign = {{}} }}]\n\
+             server = [{{ name = \"a.root.\", address = \"127.53.0.1\", zones = [\".\"], faults = [{fault}] }}]\n"
+        );
+        let zone =
+            format!("$TTL 3600\n@ IN SOA a.root. a. 1 1 1 1 1\n@ IN NS a.root.\na.root. IN A 127.53.0.1\n{door}\n");
+        std::fs::write(folder.path().join("lab.toml"), lab_toml).unwrap();
+        std::fs::write(folder.path().join("root.zone"), zone).unwrap();
+    };
+    write("door IN A 192.0.2.7", "");
+    let lab = lab(&["--zones", folder.path().to_str().unwrap()]);
+    let is = |status: &str, data: &str| {
+        (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            dig(lab.resolver, "door") == (status.to_owned(), data.to_owned())
+        })
+    };
+    let says = |what: &str| {
+        (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            lab.log().contains(what)
+        })
+    };
+    assert!(is("NOERROR", "192.0.2.7"), "{}", lab.log());
+    lab.process.signal("HUP");
+    assert!(says("read the configuration again; the cache is kept"), "{}", lab.log());
+    write("door IN A 192.0.2.8", "");
+    lab.process.signal("HUP");
+    assert!(is("NOERROR", "192.0.2.8"), "{}", lab.log());
+    // What is wrong is told, and nothing changes.
+    write("door IN A 192.0.2", "");
+    lab.process.signal("HUP");
+    assert!(says("root.zone:5:11: expected IPv4 address") && says("the former configuration"), "{}", lab.log());
+    assert!(is("NOERROR", "192.0.2.8"), "{}", lab.log());
+    write("door IN A 192.0.2.8", "{ rcode = 'REFUSED' }");
+    lab.process.signal("HUP");
+    assert!(is("SERVFAIL", ""), "{}", lab.log());
+    write("door IN A 192.0.2.8", "");
+    lab.process.signal("HUP");
+    assert!(is("NOERROR", "192.0.2.8"), "{}", lab.log());
+}
+
 /// As behind `head`, which reads a little and goes.
 #[test]
 fn a_reader_that_goes_is_no_failure() {

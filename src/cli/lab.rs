@@ -68,8 +68,8 @@ impl Stage {
         if self.list {
             return print(ExitCode::SUCCESS, |out| write!(out, "{}", lab.list_table()));
         }
-        let load = || self.configuration.load(run::lab_settings(&lab), &self.listen);
-        let settings = match load() {
+        let load = |lab: &Lab| self.configuration.load(run::lab_settings(lab), &self.listen);
+        let settings = match load(&lab) {
             Ok(settings) => settings,
             Err(error) => return wrong_configuration(&error),
         };

@@ -15,15 +15,6 @@ pub(super) enum Files {
     Folder(PathBuf),
     /// Paths and texts that somebody made up.
     Given(Vec<(String, String)>),
-    /// Those of another source, where each HTTPS record that names one port names another (RFC 9460 §7.2, §9.1).
-    Moved {
-        /// The other source.
-        files: Box<Files>,
-        /// The port that is named.
-        from: u16,
-        /// The port to be named.
-        to: u16,
-    },
 }
 
 impl Files {
@@ -34,23 +25,6 @@ impl Files {
             return Err(LabError::Outside { path: path.to_owned() });
         }
         match self {
-            Self::Moved { files, from, to } => {
-                let text = files.read(path)?;
-                let words = [(format!("port={from}"), format!("port={to}")), (format!("_{from}."), format!("_{to}."))];
-                let moved = |line: &str| {
-                    if !line.contains("HTTPS") {
-                        return line.to_owned();
-                    }
-                    let fields = line.split_inclusive(char::is_whitespace).map(|field| {
-                        let found = words.iter().find(|(word, _)| {
-                            field.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
-                        });
-                        found.map_or_else(|| field.to_owned(), |(word, other)| field.replacen(word, other, 1))
-                    });
-                    fields.collect()
-                };
-                Ok(text.split_inclusive('\n').map(moved).collect::<String>().into())
-            }
             Self::Embedded => {
                 let found = embedded::FILES.iter().find(|(name, _)| *name == path);
                 found.map(|(_, text)| Cow::Borrowed(*text)).ok_or_else(|| LabError::Missing { path: path.to_owned() })
@@ -70,7 +44,6 @@ impl Files {
     /// How the file is called in messages.
     pub(super) fn display(&self, path: &str) -> String {
         match self {
-            Self::Moved { files, .. } => files.display(path),
             Self::Embedded | Self::Given(_) => path.to_owned(),
             Self::Folder(folder) => folder.join(path).display().to_string(),
         }

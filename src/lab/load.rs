@@ -1,6 +1,6 @@
 //! From files to servers: read, put the DS records into the parents, sign, spoil, hand out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,28 +19,43 @@ const SETTINGS: &str = "lab.toml";
 /// The TTL of the root's key in a trust anchor, where it means nothing.
 const ANCHOR_TTL_SECS: u32 = 3600;
 
-/// Loads and signs everything.
-pub(super) fn load(files: &Files, now_unix_secs: u32) -> Result<Lab, LabError> {
+/// Loads and signs everything; zones that are signed in the way in which they were `before` keep their keys.
+pub(super) fn load(files: &Files, before: Option<&Source>, now_unix_secs: u32) -> Result<Lab, LabError> {
     let text = files.read(SETTINGS)?;
     let file = files.display(SETTINGS);
     let settings: Settings =
         toml::from_str(&text).map_err(|source| LabError::Settings { file: file.clone(), source: Box::new(source) })?;
-    if let Some(what) = settings.web.as_ref().and_then(Web::mistake) {
-        return Err(Refusal::Mismatch(what).at(&file));
+    let mistake = || settings.web.as_ref().and_then(Web::mistake).or_else(|| twice(&settings.zone));
+    if let Some(what) = mistake() {
+        return Err(LabError::Mismatch { file, what });
     }
-    let source = Source::new(files, settings.zone, now_unix_secs).map_err(|refusal| refusal.at(&file))?;
-    let (zones, trust_anchor) = finish(&source).map_err(|refusal| refusal.at(&file))?;
-    let root_hints = hints(&settings.server);
+    let zones = read(files, settings.zone, before)?;
+    let source = Source { files: files.clone(), zones, servers: settings.server.into(), now_unix_secs };
+    let servers = servers(&source.servers, &finish(&source)?);
     Ok(Lab {
         port: settings.port,
-        authority: Authority::new(servers(settings.server, &zones).map_err(|what| Refusal::Mismatch(what).at(&file))?),
-        root_hints,
-        trust_anchor,
+        authority: Authority::new(servers.map_err(|what| LabError::Mismatch { file, what })?),
+        root_hints: hints(&source.servers),
+        trust_anchor: source.trust_anchor()?,
         healthy: settings.healthy,
         zoo: settings.zoo,
         web: settings.web.map(|web| web.read(files)).transpose()?,
         source,
     })
+}
+
+/// A zone that is there twice, in words.
+fn twice(zones: &[ZoneSettings]) -> Option<String> {
+    let mut names = BTreeSet::new();
+    let twice = zones.iter().find(|zone| !names.insert(&zone.name))?;
+    Some(format!("the zone {} is there twice", twice.name))
+}
+
+/// The lab as its files are now; `None` when its zones and servers are the same as before.
+pub(super) fn load_again(lab: &Lab, now_unix_secs: u32) -> Result<Option<Lab>, LabError> {
+    let anew = load(&lab.source.files, Some(&lab.source), now_unix_secs)?;
+    let same = anew.source.servers == lab.source.servers && anew.source.zones == lab.source.zones;
+    Ok((!same).then_some(anew))
 }
 
 /// The servers of `lab` where its web origins have `port` for TLS in place of the one of `lab.toml`: the zones whose
@@ -49,35 +64,50 @@ pub(super) fn with_tls_port(lab: &Lab, port: u16) -> Result<Authority, LabError>
     let Some(usual) = lab.web.as_ref().map(|web| web.tls_port).filter(|usual| *usual != port) else {
         return Ok(lab.authority.clone());
     };
-    let anew = || {
-        let moved = Files::Moved { files: Box::new(lab.source.files.clone()), from: usual, to: port };
-        let (before, mut after) = (read(&lab.source.files, &lab.source)?, read(&moved, &lab.source)?);
-        delegate_securely(&mut after)?;
-        let mut zones = Zones::new();
-        for (name, draft) in after {
-            // Delegations were added to one of the two; what is left is what differs.
-            let differs = |before: &Draft<'_>| before.records.iter().any(|record| !draft.records.contains(record));
-            if before.get(&name).is_some_and(differs) {
-                zones.insert(name.clone(), Arc::new(draft.finish(&name, lab.source.now_unix_secs)?));
+    let mut zones = Zones::new();
+    for (name, mut draft) in lab.source.drafts()? {
+        let mut differs = false;
+        for record in &mut draft.records {
+            if let Some(moved) = moved(record, usual, port) {
+                (*record, differs) = (moved, true);
             }
         }
-        Ok(zones)
-    };
-    let zones = anew().map_err(|refusal: Refusal| refusal.at(&lab.source.files.display(SETTINGS)))?;
+        if differs {
+            zones.insert(name.clone(), Arc::new(draft.finish(&name, lab.source.now_unix_secs)?));
+        }
+    }
     Ok(lab.authority.with_zones(&zones))
 }
 
-/// Every zone, signed and spoilt, and the trust anchor of the root.
-fn finish(source: &Source) -> Result<(Zones, Option<TrustAnchor>), Refusal> {
-    let mut drafts = read(&source.files, source)?;
-    delegate_securely(&mut drafts)?;
-    let root = source.signers.get(&Name::root());
-    let trust_anchor = root.map(trust_anchor).transpose()?;
-    let mut finished = Zones::new();
-    for (name, draft) in drafts {
-        finished.insert(name.clone(), Arc::new(draft.finish(&name, source.now_unix_secs)?));
+/// An HTTPS record that names the port `from`, in its owner (RFC 9460 §9.1) or among its parameters (§7.2), with `to`
+/// in that place; `None` for any other record.
+fn moved(record: &Record, from: u16, to: u16) -> Option<Record> {
+    const PORT: [u8; 2] = [0, 3];
+    let (_, behind) = record.rdata.split_first_chunk::<2>().filter(|_| record.rtype == RecordType::HTTPS)?;
+    let (_, params) = Name::split_first(behind)?;
+    let (mut moved, mut at) = (record.clone(), record.rdata.len() - params.len());
+    while let Some([high, low, len @ ..]) = moved.rdata.get(at..).and_then(|rest| rest.first_chunk::<4>().copied()) {
+        let end = at + 4 + usize::from(u16::from_be_bytes(len));
+        let value = moved.rdata.get_mut(at + 4..end)?;
+        if [high, low] == PORT && *value == from.to_be_bytes() {
+            value.copy_from_slice(&to.to_be_bytes());
+        }
+        at = end;
     }
-    Ok((finished, trust_anchor))
+    let mut labels = record.owner.labels();
+    if labels.next() == Some(format!("_{from}").as_bytes()) {
+        moved.owner = Name::from_labels([format!("_{to}").as_bytes()].into_iter().chain(labels)).ok()?;
+    }
+    (moved != *record).then_some(moved)
+}
+
+/// Every zone, signed and spoilt.
+fn finish(source: &Source) -> Result<Zones, LabError> {
+    let finished = source.drafts()?.into_iter().map(|(name, draft)| {
+        let zone = draft.finish(&name, source.now_unix_secs)?;
+        Ok((name, Arc::new(zone)))
+    });
+    finished.collect()
 }
 
 pub(super) type Zones = BTreeMap<Name, Arc<Zone>>;
@@ -86,68 +116,76 @@ pub(super) type Zones = BTreeMap<Name, Arc<Zone>>;
 #[derive(Clone)]
 pub(super) struct Source {
     files: Files,
-    zones: Arc<[ZoneSettings]>,
-    signers: Arc<BTreeMap<Name, Signer>>,
+    zones: Arc<[Unsigned]>,
+    servers: Arc<[ServerSettings]>,
     now_unix_secs: u32,
 }
 
+/// A zone as it was read, and how it is signed.
+struct Unsigned {
+    settings: ZoneSettings,
+    records: Vec<Record>,
+    signer: Option<Arc<Signer>>,
+}
+
+/// Who signs follows from the settings.
+impl PartialEq for Unsigned {
+    fn eq(&self, other: &Self) -> bool {
+        self.settings == other.settings && self.records == other.records
+    }
+}
+
+/// Reads the zones. Those that are signed as `before` keep their keys.
+fn read(files: &Files, zones: Vec<ZoneSettings>, before: Option<&Source>) -> Result<Arc<[Unsigned]>, LabError> {
+    let read = zones.into_iter().map(|settings| {
+        let name = &settings.name;
+        let records = master::read_zone(files, &settings.file, name)?;
+        let old = before.and_then(|before| before.zone(name)).filter(|old| old.settings.sign == settings.sign);
+        let signer = match (old, &settings.sign) {
+            (Some(old), _) => old.signer.clone(),
+            (None, sign) => sign.as_ref().map(|sign| Signer::new(name, sign).map(Arc::new)).transpose()?,
+        };
+        Ok(Unsigned { settings, records, signer })
+    });
+    read.collect()
+}
+
 impl Source {
-    fn new(files: &Files, zones: Vec<ZoneSettings>, now_unix_secs: u32) -> Result<Self, Refusal> {
-        let mut signers = BTreeMap::new();
-        for settings in &zones {
-            if let Some(sign) = &settings.sign {
-                signers.insert(settings.name.clone(), Signer::new(&settings.name, sign)?);
-            }
-        }
-        Ok(Self { files: files.clone(), zones: zones.into(), signers: Arc::new(signers), now_unix_secs })
+    fn zone(&self, name: &Name) -> Option<&Unsigned> {
+        self.zones.iter().find(|zone| zone.settings.name == *name)
+    }
+
+    fn trust_anchor(&self) -> Result<Option<TrustAnchor>, LabError> {
+        let signer = self.zone(&Name::root()).and_then(|root| root.signer.as_ref());
+        let anchor = |signer: &Arc<Signer>| {
+            Ok(TrustAnchor { ds: signer.ds(ANCHOR_TTL_SECS)?, dnskey: signer.entry_dnskey(ANCHOR_TTL_SECS)? })
+        };
+        signer.map(anchor).transpose()
+    }
+
+    /// The zones as they are to be signed.
+    fn drafts(&self) -> Result<BTreeMap<Name, Draft<'_>>, LabError> {
+        let drafts = self.zones.iter().map(|zone| {
+            let draft = Draft { zone, records: zone.records.clone() };
+            (zone.settings.name.clone(), draft)
+        });
+        let mut drafts = drafts.collect();
+        delegate_securely(&mut drafts)?;
+        Ok(drafts)
     }
 }
 
 /// Keys are nobody's business.
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("zones", &self.zones).finish_non_exhaustive()
+        f.debug_struct("Source").field("files", &self.files).finish_non_exhaustive()
     }
 }
 
-/// A zone between reading and signing.
+/// A zone between reading and signing: what was read, and those records with what is added to them.
 struct Draft<'a> {
-    settings: &'a ZoneSettings,
+    zone: &'a Unsigned,
     records: Vec<Record>,
-    signer: Option<&'a Signer>,
-}
-
-/// Something in `lab.toml` that does not fit, or another error.
-enum Refusal {
-    Mismatch(String),
-    Other(LabError),
-}
-
-impl Refusal {
-    fn at(self, file: &str) -> LabError {
-        match self {
-            Self::Mismatch(what) => LabError::Mismatch { file: file.to_owned(), what },
-            Self::Other(error) => error,
-        }
-    }
-}
-
-impl From<LabError> for Refusal {
-    fn from(error: LabError) -> Self {
-        Self::Other(error)
-    }
-}
-
-fn read<'a>(files: &Files, source: &'a Source) -> Result<BTreeMap<Name, Draft<'a>>, Refusal> {
-    let mut drafts = BTreeMap::new();
-    for settings in &*source.zones {
-        let records = master::read_zone(files, &settings.file, &settings.name)?;
-        let signer = source.signers.get(&settings.name);
-        if drafts.insert(settings.name.clone(), Draft { settings, records, signer }).is_some() {
-            return Err(Refusal::Mismatch(format!("the zone {} is there twice", settings.name)));
-        }
-    }
-    Ok(drafts)
 }
 
 /// Puts the DS record of each signed zone into the zone above, if that is signed as well.
@@ -155,10 +193,10 @@ fn delegate_securely(drafts: &mut BTreeMap<Name, Draft<'_>>) -> Result<(), LabEr
     let names: Vec<Name> = drafts.keys().cloned().collect();
     for name in names.iter().filter(|name| !name.is_root()) {
         let above = names.iter().filter(|zone| name.is_below(zone)).max_by_key(|zone| zone.label_count());
-        let Some(signer) = drafts.get(name).and_then(|draft| draft.signer) else { continue };
+        let Some(signer) = drafts.get(name).and_then(|draft| draft.zone.signer.as_ref()) else { continue };
         let Some(parent) = above.and_then(|above| drafts.get(above)) else { continue };
         let cut = parent.records.iter().find(|record| record.rtype == RecordType::NS && record.owner == *name);
-        let Some(cut) = cut.filter(|_| parent.signer.is_some()) else { continue };
+        let Some(cut) = cut.filter(|_| parent.zone.signer.is_some()) else { continue };
         let ds = signer.ds_set(cut.ttl_secs)?;
         if let Some(parent) = above.and_then(|above| drafts.get_mut(above)) {
             parent.records.extend(ds);
@@ -169,20 +207,16 @@ fn delegate_securely(drafts: &mut BTreeMap<Name, Draft<'_>>) -> Result<(), LabEr
 
 impl Draft<'_> {
     fn finish(self, name: &Name, now_unix_secs: u32) -> Result<Zone, LabError> {
-        let records = match self.signer {
+        let records = match &self.zone.signer {
             Some(signer) => signer.sign(&self.records, now_unix_secs)?,
             None => self.records,
         };
         let mut zone = Zone::new(name, &records);
-        if let Some(defect) = self.settings.sign.as_ref().and_then(|sign| sign.defect) {
+        if let Some(defect) = self.zone.settings.sign.as_ref().and_then(|sign| sign.defect) {
             defect::apply(defect, &mut zone);
         }
         Ok(zone)
     }
-}
-
-fn trust_anchor(signer: &Signer) -> Result<TrustAnchor, LabError> {
-    Ok(TrustAnchor { ds: signer.ds(ANCHOR_TTL_SECS)?, dnskey: signer.entry_dnskey(ANCHOR_TTL_SECS)? })
 }
 
 fn hints(servers: &[ServerSettings]) -> Vec<(Name, Vec<IpAddr>)> {
@@ -197,30 +231,30 @@ fn hints(servers: &[ServerSettings]) -> Vec<(Name, Vec<IpAddr>)> {
     hints
 }
 
-fn servers(settings: Vec<ServerSettings>, zones: &Zones) -> Result<BTreeMap<IpAddr, Server>, String> {
+fn servers(settings: &[ServerSettings], zones: &Zones) -> Result<BTreeMap<IpAddr, Server>, String> {
     let mut servers = BTreeMap::new();
-    for server in settings {
-        let zone = |name: &Name| zones.get(name).cloned().ok_or_else(|| unknown_zone(name, &server, zones));
-        let held = server.zones.iter().map(zone).collect::<Result<Vec<_>, _>>()?;
-        if servers.insert(server.address, Server { name: server.name, zones: held, faults: server.faults }).is_some() {
-            return Err(format!("the address {} belongs to two servers", server.address));
+    for ServerSettings { name, address, zones: held, faults } in settings {
+        let zone = |zone: &Name| zones.get(zone).cloned().ok_or_else(|| unknown_zone(zone, name, zones));
+        let held = held.iter().map(zone).collect::<Result<Vec<_>, _>>()?;
+        if servers.insert(*address, Server { name: name.clone(), zones: held, faults: faults.clone() }).is_some() {
+            return Err(format!("the address {address} belongs to two servers"));
         }
     }
     Ok(servers)
 }
 
-fn unknown_zone(name: &Name, server: &ServerSettings, zones: &Zones) -> String {
+fn unknown_zone(zone: &Name, server: &Name, zones: &Zones) -> String {
     let known = zones.keys().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    format!("the server {} is to serve {name}, which is not among the zones: {known}", server.name)
+    format!("the server {server} is to serve {zone}, which is not among the zones: {known}")
 }
 
 /// Every zone with its settings, for the tests of signing.
 #[cfg(test)]
 pub(super) fn zones(files: &Files, now_unix_secs: u32) -> Result<Vec<(ZoneSettings, Arc<Zone>)>, LabError> {
-    let settings: Settings = toml::from_str(&files.read(SETTINGS)?)
-        .map_err(|source| LabError::Settings { file: SETTINGS.to_owned(), source: Box::new(source) })?;
-    let named = |refusal: Refusal| refusal.at(SETTINGS);
-    let (zones, _) =
-        finish(&Source::new(files, settings.zone.clone(), now_unix_secs).map_err(named)?).map_err(named)?;
-    Ok(settings.zone.into_iter().filter_map(|zone| zones.get(&zone.name).cloned().map(|found| (zone, found))).collect())
+    let lab = load(files, None, now_unix_secs)?;
+    let found = |zone: &Unsigned| {
+        let name = &zone.settings.name;
+        lab.authority.zone(name).map(|found| (zone.settings.clone(), Arc::new(found.clone())))
+    };
+    Ok(lab.source.zones.iter().filter_map(found).collect())
 }

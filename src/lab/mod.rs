@@ -142,7 +142,7 @@ impl Lab {
     /// # Errors
     /// When a file of it is damaged, which a test rules out.
     pub fn embedded(now_unix_secs: u32) -> Result<Self, LabError> {
-        load::load(&Files::Embedded, now_unix_secs)
+        load::load(&Files::Embedded, None, now_unix_secs)
     }
 
     /// The lab in a folder with a `lab.toml`, signed as of `now_unix_secs`, in seconds since 1970.
@@ -150,7 +150,7 @@ impl Lab {
     /// # Errors
     /// When a file cannot be read or understood; the message says where and what was expected.
     pub fn load(folder: &Path, now_unix_secs: u32) -> Result<Self, LabError> {
-        load::load(&Files::Folder(folder.to_owned()), now_unix_secs)
+        load::load(&Files::Folder(folder.to_owned()), None, now_unix_secs)
     }
 
     /// A lab of `files`, each a path and its text, one of them `lab.toml`; signed as of `now_unix_secs`, in seconds
@@ -159,7 +159,16 @@ impl Lab {
     /// # Errors
     /// When a file is missing or cannot be understood; the message says where and what was expected.
     pub fn of_texts(files: Vec<(String, String)>, now_unix_secs: u32) -> Result<Self, LabError> {
-        load::load(&Files::Given(files), now_unix_secs)
+        load::load(&Files::Given(files), None, now_unix_secs)
+    }
+
+    /// The lab as its files are now, signed as of `now_unix_secs`, in seconds since 1970; `None` when its zones and
+    /// servers have not changed. Zones that are signed in the same way keep their keys, and so does the trust anchor.
+    ///
+    /// # Errors
+    /// As [`Lab::load`].
+    pub fn load_again(&self, now_unix_secs: u32) -> Result<Option<Self>, LabError> {
+        load::load_again(self, now_unix_secs)
     }
 
     /// The port of every authoritative server.
@@ -220,7 +229,7 @@ impl Lab {
     /// it (RFC 9460) are signed anew with the other.
     ///
     /// # Errors
-    /// When a file of the lab's folder is gone or was damaged since it was loaded.
+    /// When a zone cannot be signed.
     pub fn authority_with_tls_port(&self, port: u16) -> Result<Authority, LabError> {
         load::with_tls_port(self, port)
     }

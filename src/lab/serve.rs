@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
@@ -22,10 +23,30 @@ const IDLE: Duration = Duration::from_secs(10);
 /// Replies of one server that wait for their moment; what comes while there are more is lost, as on a real line.
 const MAX_DELAYED: usize = 1000;
 
+/// What the servers answer, which may change while they run.
+#[derive(Clone, Debug)]
+pub struct Playing(Arc<RwLock<Arc<Authority>>>);
+
+impl Playing {
+    /// From now on the servers answer as those of `authority` at the same addresses. Returns the addresses at which it
+    /// has one and nobody listens.
+    #[must_use]
+    pub fn exchange(&self, authority: Authority) -> Vec<IpAddr> {
+        let before = self.now();
+        let unheard = authority.addresses().filter(|address| before.name(*address).is_none()).collect();
+        *self.0.write() = Arc::new(authority);
+        unheard
+    }
+
+    fn now(&self) -> Arc<Authority> {
+        Arc::clone(&self.0.read())
+    }
+}
+
 /// The bound sockets of all servers.
 #[derive(Debug)]
 pub struct Servers {
-    authority: Arc<Authority>,
+    playing: Playing,
     port: u16,
     sockets: Vec<Sockets>,
 }
@@ -55,7 +76,8 @@ impl Servers {
     /// # Errors
     /// Names the first address that cannot be bound.
     pub async fn bind(authority: Arc<Authority>, port: u16) -> Result<Self, BindError> {
-        let mut bound = Self { port, sockets: Vec::new(), authority: Arc::clone(&authority) };
+        let playing = Playing(Arc::new(RwLock::new(Arc::clone(&authority))));
+        let mut bound = Self { playing, port, sockets: Vec::new() };
         for server in authority.addresses() {
             let address = SocketAddr::new(server, bound.port);
             let failed = |transport| move |source| BindError { address, transport, source };
@@ -78,13 +100,19 @@ impl Servers {
         self.port
     }
 
+    /// What they answer.
+    #[must_use]
+    pub fn playing(&self) -> Playing {
+        self.playing.clone()
+    }
+
     /// Serves until `stop` is done; then all sockets are closed.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut tasks = JoinSet::new();
         for Sockets { server, udp, tcp } in self.sockets {
-            tasks.spawn(serve_udp(Arc::clone(&self.authority), server, udp));
+            tasks.spawn(serve_udp(self.playing.clone(), server, udp));
             if let Some(tcp) = tcp {
-                tasks.spawn(serve_tcp(Arc::clone(&self.authority), server, tcp));
+                tasks.spawn(serve_tcp(self.playing.clone(), server, tcp));
             }
         }
         stop.await;
@@ -92,7 +120,7 @@ impl Servers {
     }
 }
 
-async fn serve_udp(authority: Arc<Authority>, server: IpAddr, socket: UdpSocket) {
+async fn serve_udp(playing: Playing, server: IpAddr, socket: UdpSocket) {
     let socket = Arc::new(socket);
     let mut buffer = vec![0; usize::from(u16::MAX)];
     let mut delayed = JoinSet::new();
@@ -100,7 +128,7 @@ async fn serve_udp(authority: Arc<Authority>, server: IpAddr, socket: UdpSocket)
         while delayed.try_join_next().is_some() {}
         // An error here is the ICMP answer to an earlier reply; the socket lives on.
         let Ok((len, client)) = socket.recv_from(&mut buffer).await else { continue };
-        let reaction = authority.react(server, Transport::Udp, &buffer[..len], nth);
+        let reaction = playing.now().react(server, Transport::Udp, &buffer[..len], nth);
         let Some(Reaction::Packets(packets)) = reaction else { continue };
         for Packet { delay, bytes } in packets {
             if delay.is_zero() {
@@ -116,7 +144,7 @@ async fn serve_udp(authority: Arc<Authority>, server: IpAddr, socket: UdpSocket)
     }
 }
 
-async fn serve_tcp(authority: Arc<Authority>, server: IpAddr, listener: TcpListener) {
+async fn serve_tcp(playing: Playing, server: IpAddr, listener: TcpListener) {
     let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let asked = Arc::new(AtomicU64::new(0));
     let mut connections = JoinSet::new();
@@ -128,22 +156,22 @@ async fn serve_tcp(authority: Arc<Authority>, server: IpAddr, listener: TcpListe
             sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (authority, asked) = (Arc::clone(&authority), Arc::clone(&asked));
+        let (playing, asked) = (playing.clone(), Arc::clone(&asked));
         connections.spawn(async move {
-            let _ = converse(&authority, server, stream, &asked).await;
+            let _ = converse(&playing, server, stream, &asked).await;
             drop(seat);
         });
     }
 }
 
 /// Answers the queries of one connection, one after another.
-async fn converse(authority: &Authority, server: IpAddr, mut stream: TcpStream, asked: &AtomicU64) -> io::Result<()> {
+async fn converse(playing: &Playing, server: IpAddr, mut stream: TcpStream, asked: &AtomicU64) -> io::Result<()> {
     loop {
         let len = timeout(IDLE, stream.read_u16()).await??;
         let mut query = vec![0; usize::from(len)];
         timeout(IDLE, stream.read_exact(&mut query)).await??;
         let nth = asked.fetch_add(1, Ordering::Relaxed);
-        let reaction = authority.react(server, Transport::Tcp, &query, nth);
+        let reaction = playing.now().react(server, Transport::Tcp, &query, nth);
         let Some(Reaction::Packets(packets)) = reaction else { return Ok(()) };
         for Packet { delay, bytes } in packets {
             sleep(delay).await;

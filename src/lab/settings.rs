@@ -26,7 +26,7 @@ pub(super) struct Settings {
 }
 
 /// One zone.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ZoneSettings {
     #[serde(deserialize_with = "spelled::name")]
@@ -38,7 +38,7 @@ pub(super) struct ZoneSettings {
 }
 
 /// How a zone is signed.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SignSettings {
     pub(super) algorithm: Algorithm,
@@ -102,7 +102,7 @@ pub(super) enum Denial {
 
 /// What is deliberately wrong with the signing of a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Defect {
     /// The signatures over A sets were made over other addresses.
     Bogus,
@@ -137,7 +137,7 @@ pub(super) enum Defect {
 }
 
 /// One server.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServerSettings {
     #[serde(deserialize_with = "spelled::name")]

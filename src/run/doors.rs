@@ -1,5 +1,6 @@
 //! The front doors: opened when everything that they need is there, closed when nobody waits any more.
 
+use std::fmt::Display;
 use std::mem::take;
 use std::pin::pin;
 
@@ -9,7 +10,8 @@ use tokio::task::spawn_blocking;
 use super::clients::{listen_settings, serve_settings};
 use super::signals::{Signals, Wish};
 use super::{Listening, RunError, fetch, notify, reload, resolver, trust, unix_secs, web, world};
-use crate::config::{self, ConfigError, Settings};
+use crate::config::{self, Settings};
+use crate::drive::World;
 use crate::http::{self, Certificate, Exhibit, HttpSettings};
 use crate::listen::{Doors, Open};
 use crate::serve::Resolver;
@@ -23,6 +25,15 @@ pub(super) struct Staged {
     pub(super) zoo: Vec<Exhibit>,
     /// Authorities of its own that are trusted.
     pub(super) authorities: Vec<CertificateDer<'static>>,
+}
+
+/// What is still known after the settings were read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recall {
+    /// What was known before: the Internet is the same.
+    All,
+    /// Nothing: the lab around us is another one.
+    Nothing,
 }
 
 /// The doors of a resolver, open.
@@ -63,12 +74,16 @@ impl Front {
 
     /// Waits until the program is to stop; meanwhile this thread does what nobody asks for, and reads the settings
     /// again by `load` when that is wished.
-    pub(super) async fn wait(&mut self, signals: &mut Signals, load: impl Fn() -> Result<Settings, ConfigError>) {
+    pub(super) async fn wait<E: Display>(
+        &mut self,
+        signals: &mut Signals,
+        load: impl Fn() -> Result<(Settings, Recall), E>,
+    ) {
         notify::tell(notify::READY);
         // Each turn begins with what was read.
         loop {
             let (mut keepers, resolver) = (take(&mut self.keepers), self.resolver.clone());
-            let read = {
+            let (read, recall) = {
                 let mut keeping = pin!(keepers.run(resolver.world()));
                 loop {
                     let wish = tokio::select! {
@@ -84,13 +99,13 @@ impl Front {
                     }
                 }
             };
-            self.take_over(&read, keepers);
+            self.take_over(&read, recall, keepers);
             notify::tell(notify::READY);
         }
     }
 
     /// What was read again, if it is right; says what is wrong otherwise, and all goes on as before.
-    fn read_again(&self, read: Result<Settings, ConfigError>) -> Option<Settings> {
+    fn read_again<T, E: Display>(&self, read: Result<(Settings, T), E>) -> Option<(Settings, T)> {
         notify::tell(notify::RELOADING);
         if let Some(certificate) = &self.certificate {
             match certificate.read_again() {
@@ -98,7 +113,7 @@ impl Front {
                 Err(error) => tracing::error!("serving with the former certificate: {error}"),
             }
         }
-        let good = |settings| world::sources(&settings).map(|()| settings).map_err(|error| error.to_string());
+        let good = |read: (Settings, T)| world::sources(&read.0).map(|()| read).map_err(|error| error.to_string());
         match read.map_err(|error| error.to_string()).and_then(good) {
             Ok(read) => Some(read),
             Err(error) => {
@@ -109,8 +124,8 @@ impl Front {
         }
     }
 
-    /// Goes on with other settings; the cache is kept, and so is what the keepers know.
-    fn take_over(&mut self, new: &Settings, keepers: Keepers) {
+    /// Goes on with other settings, and with what the keepers know.
+    fn take_over(&mut self, new: &Settings, recall: Recall, keepers: Keepers) {
         let settings = reload::taken(&self.settings, new);
         let later = config::differences(&settings, new);
         if !later.is_empty() {
@@ -118,8 +133,12 @@ impl Front {
         }
         warn(&settings, self.certificate.as_ref());
         let upstream = world::upstream_settings(&settings.resolver);
-        let world = self.resolver.world().renewed(world::walk_settings(&settings), upstream);
-        self.keepers = keepers.renewed(trust::upkeep(&settings), self.resolver.world(), &world);
+        let before = self.resolver.world();
+        let world = match recall {
+            Recall::All => before.renewed(world::walk_settings(&settings), upstream),
+            Recall::Nothing => World { clock: before.clock, ..world(&settings) },
+        };
+        self.keepers = keepers.renewed(trust::upkeep(&settings), before, &world);
         let mut serve = serve_settings(&settings);
         if settings.server.cookie_secret.0.is_none() {
             // The cookies that clients have stay good.
@@ -134,7 +153,10 @@ impl Front {
         }
         self.resolver = renewed;
         self.settings = settings;
-        tracing::info!("read the configuration again; the cache is kept");
+        match recall {
+            Recall::All => tracing::info!("read the configuration again; the cache is kept"),
+            Recall::Nothing => tracing::info!("read the configuration again, and the lab; the cache is empty"),
+        }
     }
 
     /// Closing waits for the workers, and must not keep this thread from what they wait for.

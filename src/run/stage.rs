@@ -1,5 +1,7 @@
 //! The lab around a resolver: its name servers, its web origins, and settings for whoever lives in it.
 
+use std::cell::RefCell;
+use std::error::Error;
 use std::fs::{self, Permissions};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,7 +11,7 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net};
 use tokio::sync::oneshot;
 
-use super::doors::{Front, Staged};
+use super::doors::{Front, Recall, Staged};
 use super::signals::Signals;
 use super::{Listening, RunError, Story, answered_here, on_this_thread, story, unix_secs, web, world_of_one};
 use crate::config::{ConfigError, RootHint, Settings};
@@ -52,7 +54,8 @@ pub enum WebPorts {
     Off,
 }
 
-/// Starts the servers of the lab and a resolver that knows no other Internet; otherwise as [`super::serve`].
+/// Starts the servers of the lab and a resolver that knows no other Internet; otherwise as [`super::serve`]. At a
+/// reload the files of the lab are read again too; when they have changed, all that the resolver knew is forgotten.
 ///
 /// # Errors
 /// As [`super::serve`], and when an address of the lab cannot be had.
@@ -60,7 +63,7 @@ pub fn lab(
     lab: &Lab,
     stage: &Stage,
     settings: &Settings,
-    load: impl Fn() -> Result<Settings, ConfigError>,
+    load: impl Fn(&Lab) -> Result<Settings, ConfigError>,
     ready: impl FnOnce(&Listening<'_>),
 ) -> Result<(), RunError> {
     on_this_thread(async {
@@ -68,6 +71,7 @@ pub fn lab(
         let origins = origins(lab, stage)?;
         let ports = origins.as_ref().map(Origins::ports);
         let servers = Servers::bind(Arc::new(authority(lab, ports)?), stage.authority_port).await?;
+        let playing = servers.playing();
         let unusual = origins.as_ref().and_then(Origins::unusual).map(str::to_owned);
         let authorities = origins.iter().map(|origins| origins.ca().clone()).collect();
         let port = servers.port();
@@ -77,13 +81,26 @@ pub fn lab(
             settings.proxy.connect_ports.extend(ports.map(|ports| ports.https));
             settings
         };
-        let mut front = Front::open(&inside(settings.clone()), Staged { zoo: web::zoo(lab, ports), authorities })?;
+        let staged = Staged { zoo: web::zoo(lab, ports), authorities };
+        let mut front = Front::open(&inside(settings.clone()), staged)?;
         let (end, ended) = oneshot::channel::<()>();
         let (web_end, web_ended) = oneshot::channel::<()>();
         let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
         let web_serving = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
         ready(&Listening { web: ports, web_unusual: unusual.as_deref(), ..front.listening() });
-        front.wait(&mut signals, || load().map(inside)).await;
+        let lab = RefCell::new(lab.clone());
+        let again = || -> Result<(Settings, Recall), Box<dyn Error>> {
+            let Some(anew) = lab.borrow().load_again(unix_secs())? else {
+                return Ok((load(&lab.borrow()).map(inside)?, Recall::All));
+            };
+            let settings = load(&anew).map(inside)?;
+            for address in playing.exchange(authority(&anew, ports)?) {
+                tracing::warn!("nobody listens at {address} before the next start");
+            }
+            lab.replace(anew);
+            Ok((settings, Recall::Nothing))
+        };
+        front.wait(&mut signals, again).await;
         // The servers of the lab go last: the queries in hand still need them.
         front.close().await;
         drop((end, web_end));

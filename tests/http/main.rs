@@ -99,7 +99,7 @@ fn start_lab(lab: Lab, stage: Stage, change: impl FnOnce(&mut Settings)) -> Met 
             &lab,
             &stage,
             &settings,
-            || Ok(settings.clone()),
+            |_| Ok(settings.clone()),
             |listening| {
                 let https = listening.https.first().copied();
                 let unusual = listening.web_unusual.map(str::to_owned);

@@ -22,7 +22,7 @@ fn lab() -> String {
     // It runs for as long as this process.
     std::thread::spawn(move || {
         let tell = |listening: &run::Listening<'_>| told.send(listening.http[0]).unwrap();
-        run::lab(&lab, &run::Stage::default(), &settings, || Ok(settings.clone()), tell).unwrap();
+        run::lab(&lab, &run::Stage::default(), &settings, |_| Ok(settings.clone()), tell).unwrap();
     });
     format!("http://{}", ready.recv().unwrap())
 }
