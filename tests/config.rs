@@ -254,6 +254,12 @@ fn values_that_do_not_go_together_are_refused() {
     assert!(wrong(private).contains("`resolver.query_private` is off"));
     Given::file(&format!("{private}[resolver]\nquery_private = true\n")).settings();
     assert!(wrong("[resolver]\ndo_not_query = [\"0.0.0.0/0\", \"::/0\"]").contains("`resolver.do_not_query` lists"));
+    // It is the file that is wrong, whatever variables others have set.
+    let crossed = Given::file("[cache]\nmin_ttl_secs = 60\nmax_ttl_secs = 30");
+    let variables = vec![("HOME".to_owned(), "/".to_owned())];
+    let sources = Sources { file: Some(&crossed.path()), variables, ..Sources::default() };
+    let told = config::load(&sources).unwrap_err().to_string();
+    assert!(told.contains("rootwalk.toml: `cache.min_ttl_secs` is greater"), "{told}");
 }
 
 #[test]

@@ -91,7 +91,8 @@ pub fn load(sources: &Sources<'_>) -> Result<Settings, ConfigError> {
     };
     if complaints.is_empty() {
         // With variables or flags it may not be the file that is to be changed.
-        let alone = sources.variables.is_empty() && sources.assignments.is_empty();
+        let others = sources.variables.iter().any(|(name, _)| name.starts_with(read::PREFIX));
+        let alone = !others && sources.assignments.is_empty();
         let place = sources.file.filter(|_| alone).map_or(Place::Together, |path| Place::WholeFile(path.to_owned()));
         let problems = check(&settings).into_iter();
         complaints = problems.map(|problem| Complaint { place: place.clone(), problem }).collect();

@@ -9,9 +9,9 @@ section! {
         queries: u32 = 100 => 1..=10_000;
         /// Packets sent for one step: one name, at one zone cut.
         queries_per_step: u32 = 32 => 1..=10_000;
-        /// Octets received from servers.
+        /// Octets received from servers (amplification towards this machine).
         bytes: usize = 100_000 => 10_000..=100_000_000;
-        /// Time, in milliseconds.
+        /// Time, in milliseconds; clients give up after some 5 seconds, or ask again.
         time_ms: u64 = 7000 => 100..=60_000;
         /// Servers of one zone that are considered (NXNSAttack).
         servers_per_zone: usize = 13 => 1..=100;
@@ -25,7 +25,7 @@ section! {
         cname_links: u32 = 11 => 1..=100;
         /// Questions that wait for one another, such as the address of a server of a server (TsuNAME).
         depth: u32 = 16 => 1..=100;
-        /// Referrals followed for one name.
+        /// Referrals followed for one name (RFC 1034 §5.3.3).
         referrals: u32 = 30 => 1..=200;
         /// Times that one address is asked the same question (RFC 9520 §3.1).
         tries_per_address: u32 = 3 => 1..=10;
@@ -45,7 +45,8 @@ section! {
         bytes_per_set: usize = 16_384 => 1_024..=65_535;
         /// Types of one name in one reply; those beyond are not used (CVE-2024-1737).
         types_per_name: usize = 100 => 1..=10_000;
-        /// Signatures verified (KeyTrap).
+        /// Signatures verified (KeyTrap). A name four zones deep needs 9, and each alias into another signed zone up to
+        /// 6 more.
         validations: u32 = 48 => 1..=10_000;
         /// Signatures that may turn out not to hold (KeyTrap).
         failed_validations: u32 = 4 => 1..=1000;
@@ -53,7 +54,7 @@ section! {
         signatures_per_set: usize = 4 => 1..=100;
         /// Keys of a zone with the same tag that are tried (KeyTrap).
         keys_per_tag: usize = 2 => 1..=100;
-        /// DS records of one zone that are looked at.
+        /// DS records of one zone that are looked at (KeyTrap).
         ds_per_zone: usize = 8 => 1..=100;
         /// NSEC3 iterations above which a denial is not proved but taken as insecure (RFC 9276 §3.2).
         nsec3_iterations: u16 = 50 => 0..=2500;
