@@ -1,7 +1,7 @@
 //! rootwalk: a recursive DNS resolver that can explain every answer it gives.
 //!
-//! The modules stand in the order in which a query meets them. Start reading at
-//! [`serve`]: it tells the life of one query. `ARCHITECTURE.md` has the picture.
+//! Start reading at [`serve`], which tells the life of one query; `ARCHITECTURE.md` has the picture. The groups of
+//! modules below stand in the order in which a query meets them.
 
 pub mod http;
 pub mod listen;

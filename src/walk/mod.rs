@@ -56,7 +56,7 @@ pub use private::Private;
 pub use route::{Route, Routes};
 pub use servers::Avoid;
 
-/// Most walks have no longer a story: two servers are asked.
+/// Steps in the story of most walks, which ask two servers; room for them is made at once.
 const MOST_ENTRIES: usize = 12;
 /// The goal that is the client's question.
 const CLIENT: GoalId = GoalId(0);
