@@ -250,6 +250,7 @@ fn names_are_matched_as_rfc_1034_says() {
     assert_eq!(case(ns1, "alias.example.com", RecordType::A), is(NoError, true, "CNAME RRSIG", ""));
     assert_eq!(case(ns1, "www.example.org", RecordType::A), is(Refused, false, "", ""));
     assert!(!case(ns1, "a.shop.example.com", RecordType::A).1, "below a cut there is no authority");
+    assert_eq!(case(ns1, "example.com", RecordType::AXFR), is(Refused, false, "", ""), "nobody gets a whole zone");
     // RFC 6604 §3: the response code is that of the last name of the chain.
     let chained = ask("127.53.3.22", "c20.chain.lab", RecordType::A);
     assert_eq!((types(&chained.answer).join(" "), chained.rcode), ("CNAME A".to_owned(), NoError));

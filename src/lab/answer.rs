@@ -43,7 +43,9 @@ impl Draft {
 
 /// The right answer of a server that has `zones`.
 pub(super) fn answer(zones: &[Arc<Zone>], question: &Question, dnssec_ok: bool) -> Draft {
-    if question.class != DNSClass::IN {
+    // Nobody gets a whole zone (RFC 5936 §2.2.1).
+    let is_transfer = matches!(question.qtype, RecordType::AXFR | RecordType::IXFR);
+    if question.class != DNSClass::IN || is_transfer {
         return Draft::bare(ResponseCode::Refused);
     }
     let mut draft = Draft::bare(ResponseCode::NoError);
