@@ -300,6 +300,8 @@ fn assignments_say_what_is_wrong_with_them() {
     let wrong = |text: &str| assigned(&[text]).unwrap_err().to_string();
     assert!(wrong("server.threads").contains("expected SECTION.KEY=VALUE"));
     assert!(wrong("server.treads=1").contains("did you mean `threads`?"));
+    assert!(wrong("threads=1").contains("did you mean `server.threads`?"));
+    assert!(wrong("treads=1").contains("expected SECTION.KEY=VALUE"));
     assert!(wrong("log.level=loud").starts_with("--set log.level=loud: `log.level` cannot be \"loud\""));
     assert_eq!(assigned(&["server.identity=a=b"]).unwrap().server.identity, "a=b");
 }

@@ -87,7 +87,8 @@ pub(super) fn assignment(text: &str, settings: &mut Settings) -> Result<(), Prob
     if path.trim() == ROOT_HINT {
         return hint_list(value, settings);
     }
-    let (section, name) = path.trim().split_once('.').ok_or(Problem::NotAnAssignment)?;
+    let alone = || elsewhere(path.trim()).map_or(Problem::NotAnAssignment, |_| unknown_section(path.trim()));
+    let (section, name) = path.trim().split_once('.').ok_or_else(alone)?;
     let section = self::section(section).ok_or_else(|| unknown_section(section))?;
     assign(section, name, value.trim(), settings)
 }
