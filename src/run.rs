@@ -97,6 +97,7 @@ fn hint(why: &io::Error, elsewhere: &str) -> String {
     match why.kind() {
         io::ErrorKind::AddrInUse => format!("; is another lab running? {elsewhere}"),
         io::ErrorKind::AddrNotAvailable => "; a lab lies on addresses of this machine, such as 127.53.0.1".to_owned(),
+        io::ErrorKind::NetworkUnreachable => "; is loopback up? `ip link set lo up`".to_owned(),
         io::ErrorKind::PermissionDenied => format!("; ports below 1024 need a privilege, {elsewhere}"),
         _ => String::new(),
     }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::error::Error;
 use std::fs::{self, Permissions};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -127,7 +128,7 @@ pub(super) fn origins(lab: &Lab, stage: &Stage) -> Result<Option<Origins>, RunEr
         WebPorts::Off => return Ok(None),
         WebPorts::At(ports) => bind(ports)?,
         WebPorts::Usual => match bind(Ports { http: web.port, https: web.tls_port }) {
-            Err(error @ WebError::Bind { .. }) => {
+            Err(error) if is_taken(&error) => {
                 if stage.authority_port != 0 {
                     tracing::warn!("{error}: the web origins take free ports");
                 }
@@ -142,6 +143,12 @@ pub(super) fn origins(lab: &Lab, stage: &Stage) -> Result<Option<Origins>, RunEr
         upkeep::replace(path, origins.ca_pem()).and_then(everybody).map_err(failed)?;
     }
     Ok(Some(origins))
+}
+
+/// Whether an origin of the lab cannot have its port, and might have another one.
+fn is_taken(error: &WebError) -> bool {
+    let WebError::Bind { source, .. } = error else { return false };
+    matches!(source.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }
 
 /// As [`super::trace`], in the lab, whose servers run on a port of their own for as long as the walk takes.
