@@ -337,6 +337,7 @@ const tests = {
       await noOverflow(page, what("/"));
       await accessible(page, what("/"));
       await walk(page, "www.poison.lab");
+      assert.deepEqual(await page.$$eval(".notes li", (all) => all.map((each) => each.textContent.slice(1))), ["dropped 3 records, outside the zone that was asked: example.com. NS, ns1.example.com. A, www.example.com. A"]);
       await noOverflow(page, what("a walk"));
       await accessible(page, what("a walk"));
       for (const view of ["zoo", "past", "live"]) {

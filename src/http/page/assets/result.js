@@ -34,13 +34,14 @@ function records(title, lines, trace, withProofs) {
   const shown = withProofs ? all : all.filter((each) => !PROOF.includes(each.type));
   if (!shown.length) return null;
   const begun = (trace.unix_ms ?? Date.now()) + trace.cost.time_us / 1000;
-  const rows = shown.map((each) => el("tr", {},
-    el("td", { class: "mono", text: each.owner }), el("td", { class: "type", text: each.type }),
-    el("td", { class: "mono data", text: each.data }),
-    el("td", { class: "ttl", "data-ends": String(begun + each.ttl * 1000), "data-ttl": String(each.ttl) })));
-  const table = el("table", { class: "records" }, el("caption", { text: title }),
-    el("thead", {}, el("tr", {}, ...["Name", "Type", "Data", "TTL"].map((text) => el("th", { scope: "col", text })))),
-    el("tbody", {}, ...rows));
+  // On a telephone a row is laid out anew, and what is no table any more for the browser stays one by its roles.
+  const cell = (name, is) => el("td", { role: "cell", class: name, ...is });
+  const rows = shown.map((each) => el("tr", { role: "row" },
+    cell("mono owner", { text: each.owner }), cell("type", { text: each.type }), cell("mono data", { text: each.data }),
+    cell("ttl", { "data-ends": String(begun + each.ttl * 1000), "data-ttl": String(each.ttl) })));
+  const head = ["Name", "Type", "Data", "TTL"].map((text) => el("th", { role: "columnheader", scope: "col", text }));
+  const table = el("table", { role: "table", class: "records" }, el("caption", { text: title }),
+    el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...head)), el("tbody", { role: "rowgroup" }, ...rows));
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, table);
 }
 

@@ -120,10 +120,10 @@ export class Walk {
     const ask = this.asks.get(step.ask);
     if (!ask) return;
     const [, what, why] = /^dropped (\S+ \S+): (.*)$/.exec(step.text) ?? [null, step.text, ""];
-    const known = ask.dropped.get(step.why) ?? { records: [], line: el("li", { class: "odd" }) };
+    const known = ask.dropped.get(why) ?? { records: [], line: el("li", { class: "odd" }) };
     if (!known.records.length) ask.notes.append(known.line);
     known.records.push(what);
-    ask.dropped.set(step.why, known);
+    ask.dropped.set(why, known);
     const each = [...new Set(known.records)];
     const shown = each.slice(0, 3).join(", ") + (each.length > 3 ? ` and ${each.length - 3} more` : "");
     known.line.replaceChildren(mark("odd"), `dropped ${counted(known.records.length, "record", "records")}, ${why}: ${shown}`);
