@@ -33,6 +33,8 @@ pub(super) enum Fault {
     Terminated,
     /// What came is not HTTP.
     NotHttp,
+    /// The head of the answer has more octets or fields than are taken.
+    LongHead,
     /// There is a connection, and no answer on it in time.
     Unanswered,
     /// The change of protocol failed.
@@ -54,6 +56,7 @@ impl Fault {
             Self::Silent => "connection_timeout",
             Self::Terminated => "connection_terminated",
             Self::NotHttp => "http_protocol_error",
+            Self::LongHead => "http_response_header_section_size",
             Self::Unanswered => "http_response_timeout",
             Self::NoUpgrade => "http_upgrade_failed",
             Self::Denied => "http_request_denied",
@@ -86,6 +89,7 @@ impl Fault {
             Self::Silent => "No server answers",
             Self::Terminated => "The server hung up",
             Self::NotHttp => "The server does not speak HTTP",
+            Self::LongHead => "The head of the answer is too large",
             Self::Unanswered => "The server does not answer",
             Self::NoUpgrade => "The change of protocol failed",
             Self::Denied => "The proxy does not go there",
@@ -126,6 +130,7 @@ impl Fault {
             Self::Silent => "The name was found, but nothing comes back from there. Try again later.",
             Self::Terminated | Self::Unanswered => "The server was reached. Try again; if it stays, ask its owner.",
             Self::NotHttp => "Something else listens at this port. If it is TLS, the address begins with https://.",
+            Self::LongHead => "It sends more than 100 fields, or 400 KiB of them, before the page. Ask its owner.",
             Self::NoUpgrade => "Ask whoever runs the server.",
             Self::Denied => {
                 "Look at the port. Pages are fetched from 80, 443 and those from 1024 on; for tunnels, whoever runs the \

@@ -111,8 +111,12 @@ impl Problem {
         let heading = self.fault.as_ref().map_or(title, |(fault, _)| fault.heading());
         let advice =
             self.fault.as_ref().map(|(fault, _)| format!("<h2>What to do</h2><p>{}</p>", Html(fault.advice())));
-        let link = |trace| format!("<a class=\"go\" href=\"{}\">See how its address was looked for</a>", Html(trace));
-        let link = self.trace.as_ref().map(link);
+        let link = match &self.trace {
+            Some(trace) => format!("<a class=\"go\" href=\"{}\">See how its address was looked for</a>", Html(trace)),
+            // It is this server that has no such thing.
+            None if self.status == StatusCode::NOT_FOUND => "<a class=\"go\" href=\"/\">To the page</a>".to_owned(),
+            None => String::new(),
+        };
         let kind = self.fault.as_ref().map(|(fault, _)| format!(" · {}", fault.word())).unwrap_or_default();
         format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
@@ -123,7 +127,7 @@ impl Problem {
             // Each server that failed on a line of its own.
             sentence.split("; ").map(|part| Html(part).to_string()).collect::<Vec<_>>().join(";<br>"),
             advice.unwrap_or_default(),
-            link.unwrap_or_default(),
+            link,
             if self.is_of_proxy() { "the proxy that your browser asked, not from the site" } else { "the resolver" },
         )
     }

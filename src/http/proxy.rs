@@ -273,7 +273,9 @@ fn broken(why: &hyper::Error, target: &Target, address: SocketAddr) -> Problem {
     if why.is_user() {
         return Problem::bad_request("the body of the request is malformed, or ended before its end");
     }
-    let (fault, what) = if why.is_parse() {
+    let (fault, what) = if why.is_parse_too_large() {
+        (Fault::LongHead, "sent an answer whose head is too large")
+    } else if why.is_parse() {
         (Fault::NotHttp, "sent what is not HTTP")
     } else {
         (Fault::Terminated, "closed the connection without an answer")

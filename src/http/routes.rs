@@ -159,7 +159,9 @@ fn routes(dns: Dns, lasting: &Lasting, settings: &HttpSettings) -> Router {
         .route("/", only(get(page::index)))
         .route("/trace", only(get(page::ask)))
         .route("/page/{file}", only(get(page::asset)))
-        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing here; / lists what there is") })
+        .fallback(|| async {
+            Problem::new(StatusCode::NOT_FOUND, "there is nothing here; the page / lists what there is")
+        })
 }
 
 /// A resource that has these methods and no others.

@@ -246,8 +246,15 @@ fn an_origin_that_misbehaves_is_named() {
     let garbage = Origin::serve("127.53.80.10", |_, stream| !send(stream, "what?\r\n\r\n"));
     let closing = Origin::serve("127.53.80.10", |_, _| false);
     let silent = Origin::serve("127.53.80.10", |_, stream| stream.read_line(&mut String::new()).is_ok());
+    let wordy = Origin::serve("127.53.80.10", |_, stream| {
+        let fields: String = (0..150).map(|nth| format!("X-{nth}: y\r\n")).collect();
+        send(stream, &format!("HTTP/1.1 200 OK\r\n{fields}\r\n"))
+    });
+    let told = super::journey::journey(*LAB, &format!("http://www.example.com:{}/", wordy.port()));
+    assert_eq!(super::journey::last(&told)["end"]["error"], "http_response_header_section_size");
     let cases = [
         (&garbage, 502, "http_protocol_error"),
+        (&wordy, 502, "http_response_header_section_size"),
         (&closing, 502, "connection_terminated"),
         (&silent, 504, "http_response_timeout"),
     ];

@@ -219,9 +219,10 @@ fn broken(why: &hyper::Error) -> End {
         causes += &format!(": {deeper}");
         cause = deeper.source();
     }
-    let (error, what) = match why.is_parse() || why.is_parse_too_large() {
-        true => ("http_protocol_error", "the server sent what is not HTTP"),
-        false => ("connection_terminated", "the server closed the connection without an answer"),
+    let (error, what) = match (why.is_parse_too_large(), why.is_parse()) {
+        (true, _) => ("http_response_header_section_size", "the head of the answer is too large"),
+        (_, true) => ("http_protocol_error", "the server sent what is not HTTP"),
+        _ => ("connection_terminated", "the server closed the connection without an answer"),
     };
     End::Failed { error, why: format!("{what} ({why}{causes})") }
 }
