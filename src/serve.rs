@@ -322,7 +322,7 @@ impl Resolver {
     /// Another resolver has taken the place of this one: none of the answers that this one has made is given again.
     pub fn retire(&self) {
         self.0.retired.store(true, Ordering::Relaxed);
-        self.0.world.cache.forget_answers();
+        self.0.world.cache.forget_answers(self.0.world.clock.now());
     }
 
     fn is_retired(&self) -> bool {

@@ -125,6 +125,7 @@ impl About<'_> {
     /// As [`Cache::failure`].
     #[must_use]
     pub fn failure(&self, qtype: RecordType, now: Time) -> Option<Arc<Failure>> {
-        self.cache.fresh(&self.hashed.key(qtype, Store::Failures), now)
+        let known = self.cache.fresh::<Failure>(&self.hashed.key(qtype, Store::Failures), now);
+        known.filter(|failure| !self.cache.is_forgotten(failure.stored))
     }
 }

@@ -231,11 +231,6 @@ impl HeldSet {
         fits
     }
 
-    /// It is not the whole answer to any question, as far as is known.
-    pub(super) fn unmark_plain(&self) {
-        self.plain_for.store(0, Relaxed);
-    }
-
     /// The whole answer, if it is that; `due` is when it is fetched anew.
     pub(super) fn plain(&self, checking_disabled: bool, now: Time, due: Option<Due>) -> Option<Plain> {
         if self.expires <= now || self.plain_for.load(Relaxed) & bit(checking_disabled) == 0 {
@@ -297,23 +292,25 @@ impl Cache {
         // One look in eight moves it to the front of the order of use: what is used often stays there all the same, and
         // two threads hardly ever write to the same links.
         let held = if now.micros().is_multiple_of(8) { shard.set(&at) } else { shard.peek_set(&at) };
+        let held = held.filter(|held| !self.is_forgotten(held.stored));
         if let Some(plain) = held.and_then(|held| held.plain(key.checking_disabled, now, due)) {
             return Some(Ready::Plain(plain));
         }
         let answer = shard.get::<Answer>(&key.filed(hashed))?;
-        (answer.expires > now).then(|| Ready::Written(Arc::clone(answer)))
+        (answer.expires > now && !self.is_forgotten(answer.stored)).then(|| Ready::Written(Arc::clone(answer)))
     }
 
     /// Notes that `set` is the whole answer to the question for it, under `key`, so that no answer need be kept beside
     /// it: one in the same form is forgotten, and with another DO what is older and would be served stale. False when
-    /// it is not the one that is known; then the answer has to be kept.
+    /// it is not the one that is known, or was known before all answers were forgotten; then the answer has to be kept.
     pub fn mark_plain(&self, key: &AnswerKey<'_>, set: &RrSet, secure: bool, now: Time) -> bool {
         let hashed = Hashed::new(key.qname_wire, &self.hasher);
         let at = hashed.filed(key.qtype, Store::Sets, 0);
         // All of a name lies in one shard.
         let mut shard = self.shard(&at).lock();
         let mark = |held: &HeldSet| {
-            let is_it = held.expires > now && held.is(set) && secure == (held.security == Security::Secure);
+            let is_known = held.expires > now && !self.is_forgotten(held.stored);
+            let is_it = is_known && held.is(set) && secure == (held.security == Security::Secure);
             is_it && held.mark_plain(key.checking_disabled)
         };
         if !shard.peek_set(&at).is_some_and(mark) {

@@ -31,7 +31,7 @@ mod usage;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -74,6 +74,8 @@ pub struct Cache {
     informants: Informants,
     spans: SpanStore,
     guesses: Arc<AtomicU32>,
+    /// What was made of the records before this moment, in microseconds, is forgotten.
+    forgotten_before: AtomicU64,
     /// Most octets that one entry may take.
     entry_limit_bytes: usize,
 }
@@ -102,8 +104,8 @@ impl Cache {
         let shards = (0..count).map(|_| Padded(Mutex::new(Shard::new(shard_bytes)))).collect();
         let hasher = SipHasher13::new_with_keys(key.0, key.1);
         let informants = Informants::new((limit_bytes / BYTES_PER_INFORMANT).clamp(16, 4096).next_power_of_two());
-        let guesses = Arc::default();
-        Self { shards, hasher, ttls, informants, spans, guesses, entry_limit_bytes: shard_bytes / 2 }
+        let (guesses, forgotten_before, entry_limit_bytes) = (Arc::default(), AtomicU64::new(0), shard_bytes / 2);
+        Self { shards, hasher, ttls, informants, spans, guesses, forgotten_before, entry_limit_bytes }
     }
 
     /// The bounds on TTLs, which hold for what is served as well as for what is kept.
@@ -116,8 +118,8 @@ impl Cache {
     /// only stood in for a better answer.
     #[must_use]
     pub fn stale_answer(&self, key: &AnswerKey<'_>, now: Time, over: Duration) -> Option<Arc<Answer>> {
-        let known = self.get::<Answer>(&self.answer_key(key)).and_then(Answer::regular);
-        known.filter(|answer| answer.expires + over > now)
+        let known = self.get::<Answer>(&self.answer_key(key)).filter(|answer| !self.is_forgotten(answer.stored));
+        known.and_then(Answer::regular).filter(|answer| answer.expires + over > now)
     }
 
     /// Keeps an answer until its `expires`, which is capped as for record sets. Returns it, kept or not. An
@@ -242,7 +244,8 @@ impl Cache {
         now: Time,
     ) -> Arc<Failure> {
         let key = self.failure_key(question);
-        let in_row = |old: &Arc<Failure>| now < old.expires + (old.expires - old.stored);
+        let in_row =
+            |old: &Arc<Failure>| now < old.expires + (old.expires - old.stored) && !self.is_forgotten(old.stored);
         let times = self.get::<Failure>(&key).filter(in_row).map_or(1, |old| old.times.saturating_add(1));
         let expires = now.after_ttl(ttl::failure_secs(times));
         let failure = Arc::new(Failure { rcode, edes: edes.into(), times, stored: now, expires });
@@ -291,13 +294,17 @@ impl Cache {
         self.forget_failure(question);
     }
 
-    /// Forgets all answers and failures, and none of the records that they were made of: other settings make others.
-    pub fn forget_answers(&self) {
-        for shard in &self.shards {
-            // Freed after the lock is open again.
-            let gone = shard.0.lock().unmake();
-            drop(gone);
-        }
+    /// Forgets all answers and failures that were made up to `now`, and none of the records that they were made of:
+    /// other settings make others. It takes no time however many there are: each is passed over when it is met, and
+    /// its room is given to others when the budget needs it.
+    pub fn forget_answers(&self, now: Time) {
+        self.forgotten_before.fetch_max(now.micros() + 1, Relaxed);
+    }
+
+    /// Whether an answer or a failure is forgotten that was made at that time. Sets are not; but one that was stored
+    /// then is no answer by itself any more, as nobody has noted when it was found to be one.
+    fn is_forgotten(&self, made: Time) -> bool {
+        made.micros() < self.forgotten_before.load(Relaxed)
     }
 
     /// Takes nothing for proved any more, as others are trusted now: what was found out of zones is forgotten, and sets

@@ -191,19 +191,6 @@ impl Shard {
         }
     }
 
-    /// Takes out what was made from the rest, answers and failures; no set is an answer by itself any more.
-    pub(super) fn unmake(&mut self) -> Vec<Entry> {
-        let mut made = Vec::new();
-        for (key, entry) in &self.entries {
-            match entry {
-                Entry::Answer(..) | Entry::Failure(..) => made.push(*key),
-                Entry::Set(held) => held.unmark_plain(),
-                _ => {}
-            }
-        }
-        made.iter().filter_map(|key| self.remove(key)).collect()
-    }
-
     /// Takes out what is known of zones, and takes the proof from sets and denials.
     pub(super) fn distrust(&mut self) -> Vec<Entry> {
         let mut zones = Vec::new();

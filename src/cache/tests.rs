@@ -125,6 +125,37 @@ fn answers_are_told_apart_by_name_type_do_and_cd() {
     assert!(cache.ready(&key, at(86_410), None).is_none());
 }
 
+/// Other settings make other answers, of the same records.
+#[test]
+fn what_was_made_is_forgotten_and_what_it_was_made_of_is_not() {
+    let (cache, www, at, hour) = (cache(), name("www.example"), Time::from_secs, Duration::from_secs(3600));
+    let (written, plain) = (name("written.example"), asked(&www));
+    let question = Question::new(name("fails.example"), RecordType::A);
+    let mark = |now| cache.mark_plain(&plain, &a_set(&www, 60, 1), false, now);
+    let make = |now| {
+        store(cache.put_answer(&asked(&written), answer(&written, 60, now)).1);
+        drop(cache.put_failure(&question, ResponseCode::ServFail, [], now));
+    };
+    store(cache.put_set(a_set(&www, 60, 1), Rank::AuthAnswer, Source::Local, at(9)));
+    assert!(mark(at(9)));
+    make(at(9));
+    let is_there = |now| {
+        let is_ready = |name| cache.ready(&asked(name), now, None).is_some();
+        let is_stale = cache.stale_answer(&asked(&written), now, hour).is_some();
+        [is_ready(&www), is_ready(&written), is_stale, cache.failure(&question, now).is_some()]
+    };
+    assert_eq!(is_there(at(10)), [true; 4]);
+    cache.forget_answers(at(10));
+    assert_eq!(is_there(at(10)), [false; 4]);
+    assert!(cache.set(&www, RecordType::A, at(10)).is_some());
+    assert!(!mark(at(11)), "an answer of its own is kept beside it until it is learned anew");
+    make(at(11));
+    assert_eq!(cache.failure(&question, at(11)).expect("a new one").times, 1, "the first of a row");
+    store(cache.put_set(a_set(&www, 60, 2), Rank::AuthAnswer, Source::Local, at(12)));
+    assert!(cache.mark_plain(&plain, &a_set(&www, 60, 2), false, at(12)));
+    assert_eq!(is_there(at(12)), [true; 4]);
+}
+
 #[test]
 fn oversized_things_are_refused_with_the_reason() {
     let (cache, www) = (cache(), name("www.example"));
