@@ -77,7 +77,9 @@ unsafe impl GlobalAlloc for Memory {
 
 /// Datagrams moved by one system call.
 pub(crate) const BATCH: usize = 32;
-/// Room for one query. EDNS options and all, a query needs a tenth of it; longer datagrams are dropped.
+/// Room for one query, three times what clients are told to send at most (RFC 6891 §6.2.5). A longer one is read as far
+/// as that: whoever counts records that stand behind it has sent what cannot be read, and is told so. Room for any
+/// datagram would be 2 MiB for each socket, which no query needs.
 const ROOM: usize = 4096;
 /// Room for one `in_pktinfo` or `in6_pktinfo` with its header (`CMSG_SPACE` of the larger is 40).
 const CONTROL_ROOM: usize = 64;
@@ -93,7 +95,7 @@ impl Control {
     const EMPTY: Self = Self([0; CONTROL_ROOM]);
 }
 
-/// Where a datagram came from and how much of it there is.
+/// Where a datagram came from and how much of it is in the room.
 #[derive(Clone, Copy)]
 struct Slot {
     from: libc::sockaddr_storage,
@@ -101,7 +103,6 @@ struct Slot {
     control: Control,
     control_len: usize,
     len: usize,
-    whole: bool,
 }
 
 /// The buffers of one socket: queries received together, and the answers to them.
@@ -126,7 +127,7 @@ impl Batch {
     pub(crate) fn new() -> Self {
         // SAFETY: sockaddr_storage is plain integers, for which all zeroes is a value.
         let from: libc::sockaddr_storage = unsafe { mem::zeroed() };
-        let slot = Slot { from, from_len: 0, control: Control::EMPTY, control_len: 0, len: 0, whole: false };
+        let slot = Slot { from, from_len: 0, control: Control::EMPTY, control_len: 0, len: 0 };
         Self {
             room: vec![0; BATCH * ROOM],
             slots: vec![slot; BATCH],
@@ -163,7 +164,6 @@ impl Batch {
         let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
         for (header, slot) in headers.iter().zip(&mut self.slots).take(count) {
             slot.len = header.msg_len as usize;
-            slot.whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
             slot.from_len = header.msg_hdr.msg_namelen;
             slot.control_len = header.msg_hdr.msg_controllen as _;
         }
@@ -176,7 +176,7 @@ impl Batch {
         let rooms = self.room.chunks_exact(ROOM);
         for (at, ((slot, room), out)) in self.slots.iter_mut().zip(rooms).zip(&mut self.answers).enumerate().take(count)
         {
-            let Some(from) = address(&slot.from).filter(|_| slot.whole) else { continue };
+            let Some(from) = address(&slot.from) else { continue };
             let local = asked(&mut slot.control, slot.control_len);
             out.clear();
             if answer(&Packet { bytes: &room[..slot.len.min(ROOM)], from, local }, out) {

@@ -26,6 +26,9 @@ impl Echo {
             out.resize(usize::from(query[13]) << 10, 0);
         }
         out.extend_from_slice(format!("{:?} {}", peer.transport, peer.local).as_bytes());
+        if let Some(idle) = peer.keepalive {
+            out.extend_from_slice(format!(" idle {idle:?}").as_bytes());
+        }
     }
 }
 
@@ -230,6 +233,35 @@ fn idle_and_half_told_connections_are_closed_in_time() {
     // 640 ms for an answer: a connection that waits for one is not idle.
     assert!(tcp_answer(&mut waiting).is_some());
     assert!(is_closed(&mut waiting));
+    doors.close();
+}
+
+/// RFC 7828 §3.3.1: over TCP alone; §3.2.1: without a time of its own.
+#[test]
+fn who_asks_for_how_long_may_be_idle_for_longer() {
+    let (tcp_idle, tcp_keepalive) = (Duration::from_millis(300), Duration::from_secs(2));
+    let (doors, at) = open(&ListenSettings { tcp_idle, tcp_keepalive, ..settings("127.0.0.1:0") });
+    // The root, A, IN; then an OPT record with that option, of this length.
+    let asks = |len: u8| {
+        let opt = [&b"\0\0\x29\x04\xd0\0\0\0\0\0"[..], &[4 + len, 0, 11, 0, len], &vec![1; usize::from(len)]].concat();
+        let mut query = query(1, &[b"\0\0\x01\0\x01", &opt[..]].concat());
+        query[11] = 1;
+        query
+    };
+    let told = |answer: Vec<u8>| String::from_utf8_lossy(&answer).contains("idle 2s");
+    let (mut plain, mut with_time, mut asking) = (tcp(at), tcp(at), tcp(at));
+    for (stream, query, is_told) in
+        [(&mut plain, query(1, b"now"), false), (&mut with_time, asks(2), false), (&mut asking, asks(0), true)]
+    {
+        stream.write_all(&framed(&query)).unwrap();
+        assert_eq!(told(tcp_answer(stream).unwrap().1), is_told);
+    }
+    assert!(is_closed(&mut plain) && is_closed(&mut with_time));
+    asking.write_all(&framed(&query(2, b"now"))).unwrap();
+    assert!(!told(tcp_answer(&mut asking).unwrap().1), "said to those who ask");
+    let socket = udp(at);
+    socket.send(&asks(0)).unwrap();
+    assert!(!told(udp_answer(&socket).1.into_bytes()));
     doors.close();
 }
 

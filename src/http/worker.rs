@@ -129,7 +129,7 @@ async fn run(
 ) {
     let front = Front::new(renewed.borrow_and_update().clone(), settings);
     let settings = Arc::clone(&front.settings);
-    let quota = Arc::new(Quota::new(settings.connections, settings.connections_per_client, settings.idle));
+    let quota = Arc::new(Quota::new(settings.connections, settings.connections_per_client));
     let builder = builder(&settings);
     let told_until = Instant::now().into();
     let worker = Rc::new(Worker { front: front.into(), settings, quota, told_until, builder, stop: stop.clone() });
@@ -183,7 +183,7 @@ async fn accept(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, worke
             continue;
         };
         let (Some(seat), Ok(local)) = (worker.seat(client.ip()), stream.local_addr()) else { continue };
-        let peer = Peer { client, transport: Transport::Tcp, local };
+        let peer = Peer { client, transport: Transport::Tcp, local, keepalive: None };
         // Answers are written whole; waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
         let (worker, tls) = (Rc::clone(&worker), tls.clone());

@@ -55,6 +55,9 @@ pub struct Peer {
     pub transport: Transport,
     /// The address and port that the client asked, also where the socket is bound to all addresses.
     pub local: SocketAddr,
+    /// For how long the connection may be idle if the client wants to know that (RFC 7828); `None` where there is none
+    /// of which that could be said.
+    pub keepalive: Option<Duration>,
 }
 
 /// The limits of the front doors; each says what it guards against.
@@ -85,6 +88,8 @@ pub struct ListenSettings {
     /// How long a TCP connection may stay without a complete query (RFC 7766 §6.2.3). From the moment that half
     /// of the connections are in use it shrinks, down to an eighth when all are.
     pub tcp_idle: Duration,
+    /// The same for a client that asks how long it is (RFC 7828): it says so because it means to ask more.
+    pub tcp_keepalive: Duration,
     /// How long a TCP client may take without reading any of the answers that wait for it.
     pub tcp_stalled: Duration,
     /// Queries of one TCP connection that may wait at once; further ones are read when these are answered.
@@ -105,6 +110,7 @@ impl Default for ListenSettings {
             tcp_connections: 512,
             tcp_per_client: 32,
             tcp_idle: Duration::from_secs(10),
+            tcp_keepalive: Duration::from_secs(30),
             tcp_stalled: Duration::from_secs(5),
             tcp_pipeline: 100,
             drain: Duration::from_secs(1),

@@ -14,7 +14,6 @@ use super::client_key;
 pub(crate) struct Quota {
     most: usize,
     most_per_client: usize,
-    idle: Duration,
     open: AtomicUsize,
     clients: Mutex<HashMap<IpAddr, usize>>,
 }
@@ -26,8 +25,8 @@ pub(crate) struct Seat {
 }
 
 impl Quota {
-    pub(crate) fn new(most: usize, most_per_client: usize, idle: Duration) -> Self {
-        Self { most, most_per_client, idle, open: AtomicUsize::new(0), clients: Mutex::default() }
+    pub(crate) fn new(most: usize, most_per_client: usize) -> Self {
+        Self { most, most_per_client, open: AtomicUsize::new(0), clients: Mutex::default() }
     }
 
     /// A seat for a connection of `client`, unless all are taken, or half of them and it has its share of those. While
@@ -45,20 +44,21 @@ impl Quota {
         Some(Seat { of: Arc::clone(self), client })
     }
 
-    /// How long a connection may be idle now: the full time while half of the seats are free, and down to an
-    /// eighth of it when all are taken (RFC 7766 §6.2.3 lets a server lower it under load).
-    fn idle(&self) -> Duration {
+    /// How long a connection may be idle now that may be for `idle` in quiet times: the full time while half of the
+    /// seats are free, and down to an eighth of it when all are taken (RFC 7766 §6.2.3 lets a server lower it under
+    /// load).
+    fn share(&self, idle: Duration) -> Duration {
         let half = (self.most / 2).max(1);
         let free = self.most.saturating_sub(self.open.load(Ordering::Relaxed)).min(half);
         let share = |part: usize, whole: usize| u32::try_from(part * 1000 / whole).unwrap_or(1000);
-        self.idle / 8 + self.idle * 7 / 8 * share(free, half) / 1000
+        idle / 8 + idle * 7 / 8 * share(free, half) / 1000
     }
 }
 
 impl Seat {
-    /// How long this connection may be idle now.
-    pub(crate) fn idle(&self) -> Duration {
-        self.of.idle()
+    /// How long this connection may be idle now that may be for `idle` in quiet times.
+    pub(crate) fn share(&self, idle: Duration) -> Duration {
+        self.of.share(idle)
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn quota(most: usize, most_per_client: usize) -> Arc<Quota> {
-        Arc::new(Quota::new(most, most_per_client, Duration::from_secs(8)))
+        Arc::new(Quota::new(most, most_per_client))
     }
 
     #[test]
@@ -117,12 +117,12 @@ mod tests {
     #[test]
     fn idle_time_shrinks_when_more_than_half_of_the_seats_are_taken() {
         let quota = quota(4, 4);
-        let mut seats = Vec::new();
-        let mut idle_secs = vec![quota.idle().as_secs_f32()];
+        let idle_secs = || quota.share(Duration::from_secs(8)).as_secs_f32();
+        let (mut seats, mut all) = (Vec::new(), vec![idle_secs()]);
         for _ in 0..4 {
             seats.push(quota.seat([192, 0, 2, 1].into()).unwrap());
-            idle_secs.push(quota.idle().as_secs_f32());
+            all.push(idle_secs());
         }
-        assert_eq!(idle_secs, [8.0, 8.0, 8.0, 4.5, 1.0]);
+        assert_eq!(all, [8.0, 8.0, 8.0, 4.5, 1.0]);
     }
 }

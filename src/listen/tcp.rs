@@ -15,7 +15,7 @@ use super::quota::Seat;
 use super::waiting::Waiting;
 use super::worker::Worker;
 use super::{Now, Peer, Responder, Transport};
-use crate::wire::HEADER;
+use crate::wire::{HEADER, edns, spot_opt};
 
 /// Pause after an error of `accept`, mostly "too many open files", which only time heals.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -71,7 +71,8 @@ async fn converse<R: Responder>(
     let closing = stop.wait_for(|stop| *stop);
     tokio::pin!(closing);
     let mut tick = tokio::time::interval(worker.settings.tcp_idle.min(worker.settings.tcp_stalled) / TICKS);
-    let mut talk = Conversation::new(Peer { client, transport: Transport::Tcp, local }, Rc::clone(&worker), waiting);
+    let peer = Peer { client, transport: Transport::Tcp, local, keepalive: None };
+    let mut talk = Conversation::new(peer, seat, Rc::clone(&worker), waiting);
     loop {
         talk.make_room();
         tokio::select! {
@@ -85,7 +86,7 @@ async fn converse<R: Responder>(
             },
             ready = writer.writable(), if talk.unread() > 0 => if ready.is_err() { return },
             _ = &mut closing, if talk.open => talk.hang_up(),
-            _ = tick.tick() => if talk.is_overdue(seat.idle()) { return },
+            _ = tick.tick() => if talk.is_overdue() { return },
         }
         while let Some(answer) = talk.later.try_join_next() {
             talk.answered(answer);
@@ -100,6 +101,9 @@ async fn converse<R: Responder>(
 /// What is known of one connection. Dropping it ends the queries that it waits for.
 struct Conversation<R> {
     peer: Peer,
+    seat: Seat,
+    /// How long it may be idle in quiet times.
+    idle: Duration,
     worker: Rc<Worker<R>>,
     waiting: Rc<Waiting>,
     /// Octets that were read and make no whole query yet, or for which there is no room yet.
@@ -116,9 +120,11 @@ struct Conversation<R> {
 }
 
 impl<R: Responder> Conversation<R> {
-    fn new(peer: Peer, worker: Rc<Worker<R>>, waiting: Rc<Waiting>) -> Self {
+    fn new(peer: Peer, seat: Seat, worker: Rc<Worker<R>>, waiting: Rc<Waiting>) -> Self {
         Self {
             peer,
+            seat,
+            idle: worker.settings.tcp_idle,
             worker,
             waiting,
             inbox: Vec::new(),
@@ -152,10 +158,10 @@ impl<R: Responder> Conversation<R> {
 
     /// Whether the client has been idle or has not read for too long. A connection is not idle while an answer
     /// is awaited (RFC 7766 §3).
-    fn is_overdue(&self, idle: Duration) -> bool {
+    fn is_overdue(&self) -> bool {
         let patience = match (self.unread() > 0, self.later.is_empty()) {
             (true, _) => self.worker.settings.tcp_stalled,
-            (false, true) => idle,
+            (false, true) => self.seat.share(self.idle),
             (false, false) => return false,
         };
         self.last.elapsed() >= patience
@@ -201,6 +207,10 @@ impl<R: Responder> Conversation<R> {
     /// Answers one query now or later; returns false if it deserves no answer.
     fn take_query(&mut self, query: &[u8]) -> bool {
         self.answer.clear();
+        self.peer.keepalive = asks_keepalive(query).then(|| {
+            self.idle = self.worker.settings.tcp_keepalive;
+            self.seat.share(self.idle)
+        });
         match self.worker.answer_now(query, &self.peer, &mut self.answer) {
             Now::Sent => push_framed(&mut self.outbox, &self.answer),
             Now::Drop => return false,
@@ -246,6 +256,11 @@ impl<R: Responder> Conversation<R> {
         self.written = 0;
         Ok(())
     }
+}
+
+/// Whether a client asks how long the connection may be idle: without a time of its own (RFC 7828 §3.2.1).
+fn asks_keepalive(query: &[u8]) -> bool {
+    spot_opt(query).and_then(|opt| opt.option(edns::TCP_KEEPALIVE)).is_some_and(<[u8]>::is_empty)
 }
 
 /// Appends a message behind its length (RFC 1035 §4.2.2); one that is too long for that is left out.

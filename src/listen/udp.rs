@@ -99,7 +99,7 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
                 local.set_port(door.bound.port());
                 local
             });
-            let peer = Peer { client: packet.from, transport: Transport::Udp, local };
+            let peer = Peer { client: packet.from, transport: Transport::Udp, local, keepalive: None };
             match worker.answer_now(packet.bytes, &peer, out) {
                 Now::Sent => return true,
                 Now::Drop => {}
@@ -261,7 +261,7 @@ mod tests {
 
     fn ask(queue: &mut Queue, waiting: &Rc<Waiting>, nth: usize, since: Instant) {
         let client = SocketAddr::from(([127, 0, 0, 1], 5300));
-        let peer = Peer { client, transport: Transport::Udp, local: client };
+        let peer = Peer { client, transport: Transport::Udp, local: client, keepalive: None };
         let place = waiting.place(client.ip(), since).unwrap();
         queue.queries.push_back(Queued { query: nth.to_be_bytes().to_vec(), peer, from: None, place, since });
     }

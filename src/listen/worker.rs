@@ -30,8 +30,8 @@ impl Doors {
     /// # Errors
     /// When the system grants no thread or no event queue (usually: too many open files).
     pub fn open<R: Responder>(self, responder: &R) -> io::Result<Open<R>> {
-        let ListenSettings { tcp_connections, tcp_per_client, tcp_idle, .. } = self.settings;
-        let quota = Arc::new(Quota::new(tcp_connections, tcp_per_client, tcp_idle));
+        let ListenSettings { tcp_connections, tcp_per_client, .. } = self.settings;
+        let quota = Arc::new(Quota::new(tcp_connections, tcp_per_client));
         let (workers, addresses) = (Threads::new(), self.addresses().to_vec());
         let mut open = Open { workers, addresses, responder: watch::Sender::new(responder.clone()) };
         for (number, sockets) in self.workers.into_iter().enumerate() {

@@ -67,6 +67,7 @@ pub(super) fn listen_settings(settings: &Settings) -> ListenSettings {
         tcp_connections: server.tcp_connections,
         tcp_per_client: server.tcp_per_client,
         tcp_idle: Duration::from_secs(server.tcp_idle_secs),
+        tcp_keepalive: Duration::from_secs(server.tcp_keepalive_secs),
         tcp_pipeline: server.tcp_pipeline,
         ..ListenSettings::default()
     }

@@ -29,6 +29,7 @@ fn server(running: &Server, new: &Server) -> Server {
         tcp_per_client: running.tcp_per_client,
         tcp_pipeline: running.tcp_pipeline,
         tcp_idle_secs: running.tcp_idle_secs,
+        tcp_keepalive_secs: running.tcp_keepalive_secs,
         allow: new.allow.clone(),
         identity: new.identity.clone(),
         version: new.version.clone(),

@@ -1,6 +1,7 @@
 //! How a client is told: the answer in the form and size that it can take, with the extras that it asked for.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -51,7 +52,10 @@ impl Resolver {
         let cookie = cookie.as_ref().map(|cookie| (edns::COOKIE, &cookie[..]));
         // RFC 5001 §2.2: only who asks for it gets it.
         let nsid = Some(&*self.0.settings.nsid).filter(|id| !id.is_empty() && option(query, edns::NSID).is_some());
-        let options: SmallVec<[(u16, &[u8]); 2]> = cookie.into_iter().chain(nsid.map(|id| (edns::NSID, id))).collect();
+        let idle = peer.keepalive.map(tenths);
+        let keepalive = idle.as_ref().map(|idle| (edns::TCP_KEEPALIVE, &idle[..]));
+        let nsid = nsid.map(|id| (edns::NSID, id));
+        let options: SmallVec<[(u16, &[u8]); 3]> = keepalive.into_iter().chain(cookie).chain(nsid).collect();
         let extras = Extras { ad, aa: false, edes, options: &options, udp_size: self.0.settings.udp_size };
         respond(&extras, self.limit(query, peer));
     }
@@ -143,6 +147,11 @@ impl Resolver {
         answer_bad(bytes, rcode, &extras, out);
         Now::Sent
     }
+}
+
+/// A time as clients are told it: in tenths of a second (RFC 7828 §3.1).
+fn tenths(time: Duration) -> [u8; 2] {
+    u16::try_from(time.as_millis() / 100).unwrap_or(u16::MAX).to_be_bytes()
 }
 
 /// The data of an EDNS option of the query.

@@ -8,6 +8,8 @@ use super::{Ede, Fault, Octets};
 pub const NSID: u16 = 3;
 /// Option code of cookies (RFC 7873).
 pub const COOKIE: u16 = 10;
+/// Option code of the time for which a TCP connection may be idle (RFC 7828).
+pub const TCP_KEEPALIVE: u16 = 11;
 /// Option code of the tags of trusted keys (RFC 8145).
 pub const KEY_TAG: u16 = 14;
 /// Option code of extended errors (RFC 8914).

@@ -200,6 +200,38 @@ fn one_connection_carries_many_queries() {
     assert_eq!(text.matches("status: NOERROR").count(), 4, "{text}");
 }
 
+/// RFC 7828 §3.2.2: whoever asks is told, over TCP alone.
+#[test]
+fn a_client_is_told_how_long_a_connection_may_be_idle() {
+    let lab = Running::lab(&[]);
+    for (how, is_told) in [("+tcp +keepalive", true), ("+tcp", false), ("+notcp +keepalive", false)] {
+        for name in ["www.example.com", "localhost", "nope.example.com"] {
+            let text = lab.dig_text(&format!("{name} {how}"));
+            assert_eq!(text.contains("; TCP KEEPALIVE: 30.0 secs"), is_told, "{text}");
+        }
+    }
+}
+
+/// RFC 6891 §6.2.5: nobody was told that he may send so much.
+#[test]
+fn a_query_that_is_too_long_for_a_datagram_is_answered() {
+    let lab = Running::lab(&[]);
+    for (octets, rcode) in
+        [(3_900, ResponseCode::NoError), (4_200, ResponseCode::FormErr), (60_000, ResponseCode::FormErr)]
+    {
+        let mut query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\x01\x03www\x07example\x03com\0\0\x01\0\x01".to_vec();
+        // An EDNS option that nobody knows, as long as it takes.
+        query.extend_from_slice(b"\0\0\x29\x04\xd0\0\0\0\0");
+        query.extend_from_slice(&(octets + 4_u16).to_be_bytes());
+        query.extend_from_slice(&[0xff, 0xfe]);
+        query.extend_from_slice(&octets.to_be_bytes());
+        query.resize(query.len() + usize::from(octets), 0);
+        let answer = Reply::read(&super::shared::exchange(lab.resolver, &query).unwrap()).unwrap();
+        assert_eq!((answer.id, answer.rcode), (0x1234, rcode), "{octets} octets");
+        assert_eq!(answer.question.unwrap().name.to_string(), "www.example.com.");
+    }
+}
+
 #[test]
 fn long_names_and_unknown_types_are_names_and_types() {
     let lab = Running::lab(&[]);

@@ -53,7 +53,8 @@ fn a_stranger_gets_no_more_than_he_sent() {
                 [&[0, 7, opcode, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]].concat();
             for (client, told) in [([127, 0, 0, 1], true), ([192, 0, 2, 1], false)] {
                 let client = (client, 53).into();
-                let (peer, mut out) = (Peer { client, transport: Transport::Udp, local: client }, Vec::new());
+                let (peer, mut out) =
+                    (Peer { client, transport: Transport::Udp, local: client, keepalive: None }, Vec::new());
                 assert_eq!(resolver.answer_now(&query, &peer, &mut out), Now::Sent);
                 assert_eq!((out.len() > query.len(), out[11]), (told, 1), "opcode octet {opcode:#x} of {client}");
             }

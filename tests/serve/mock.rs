@@ -156,7 +156,7 @@ impl<'a> Query<'a> {
         let flags = Flags::default().with_rd(self.rd);
         write_query(7, &question, flags, Some(&Edns::new(1232, self.dnssec_ok)), &mut query);
         let client: SocketAddr = "127.0.0.1:4242".parse().unwrap();
-        let peer = Peer { client, transport: Transport::Udp, local: client };
+        let peer = Peer { client, transport: Transport::Udp, local: client, keepalive: None };
         let at_once = match resolver.answer_now(&query, &peer, &mut answer) {
             Now::Sent => true,
             Now::Later => {

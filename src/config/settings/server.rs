@@ -61,6 +61,8 @@ section! {
         tcp_pipeline: usize = 100 => 1..=10_000;
         /// Seconds for which a TCP connection may stay without a question (RFC 7766 §6.2.3); fewer when many are open.
         tcp_idle_secs: u64 = 10 => 1..=600;
+        /// The same for a client that asks how long it may (RFC 7828), which means to ask more.
+        tcp_keepalive_secs: u64 = 30 => 1..=6_000;
     }
 }
 
