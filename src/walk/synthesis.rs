@@ -157,8 +157,10 @@ impl Dns64 {
             return false;
         }
         match (&outcome.failure, outcome.rcode) {
-            // RFC 6147 §5.1.2, §5.1.3: who fails at AAAA may still have A.
+            // RFC 6147 §5.1.2, §5.1.3: who fails at AAAA may still have A, now and when that is remembered; but not who
+            // says what is bogus.
             (Some(Failure::Servers { .. } | Failure::NoAddress { .. }), _) => true,
+            (Some(Failure::Remembered { edes }), _) => !edes.iter().any(Ede::is_dnssec),
             (None, ResponseCode::NoError) => !self.has_address(asked, outcome),
             _ => false,
         }
@@ -315,6 +317,10 @@ mod tests {
         assert!(!wanted(&[(RecordType::AAAA, 60, &["2001:db8::1"])]));
         let denied = Outcome { rcode: ResponseCode::NXDomain, ..told(outcome("www.example", &[], None)) };
         assert!(synthesis.next(&asked, &denied, true).is_none(), "a name that does not exist has no A record either");
+        for (code, is_wanted) in [(ede::NO_REACHABLE_AUTHORITY, true), (ede::DNSSEC_BOGUS, false)] {
+            let remembered = Outcome::failed(Failure::Remembered { edes: vec![Ede::new(code, "")] });
+            assert_eq!(synthesis.next(&asked, &remembered, true).is_some(), is_wanted, "{code}");
+        }
         let none = told(outcome("www.example", &[], None));
         assert!(synthesis.next(&question("www.example", RecordType::MX), &none, true).is_none());
         assert!(synthesis.next(&asked, &none, false).is_none(), "nothing is made for who checks for himself");
