@@ -250,7 +250,7 @@ impl HeldSet {
     /// It counts as proved no longer, nor does what came before it.
     pub(super) fn distrust(&mut self) {
         self.security = self.security.min(Security::Insecure);
-        self.unmark_plain();
+        self.plain_for.store(0, Relaxed);
         let behind = self.more.as_mut().and_then(|more| more.behind.as_deref_mut());
         behind.into_iter().for_each(Self::distrust);
     }

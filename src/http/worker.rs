@@ -222,7 +222,7 @@ where
     let (mut stop, mut goodbye) = (worker.stop.clone(), None);
     let stalled = worker.settings.stalled;
     loop {
-        let idle = seat.idle();
+        let idle = seat.share(worker.settings.idle);
         // What was in hand may be done by then, and the connection idle.
         let deadline = activity.deadline(idle, stalled).min(Instant::now() + idle);
         tokio::select! {

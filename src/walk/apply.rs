@@ -117,9 +117,12 @@ impl Walk {
         if refused || lame {
             turn.around.servers.lame(pending.server.addr, &at.cut.zone, now);
         }
+        // Who refuses does not serve the zone, or has too much to do: one of them is asked once more.
+        let may_again = clean.rcode == ResponseCode::ServFail
+            || refused && at.tried.iter().all(|tried| tried.chance == Chance::Undue);
         let tried = at.tried(&pending.server);
         tried.complains = scrub::complains(clean.rcode) && pending.how.edns;
-        if clean.rcode == ResponseCode::ServFail && tried.chance == Chance::Undue {
+        if may_again && tried.chance == Chance::Undue {
             tried.chance = Chance::Due;
         }
         let verdict = judge::last_resort(&wrong, &clean);

@@ -45,10 +45,24 @@ pub(super) fn shown<'r>(pending: &Pending, reply: Option<&'r Edns>) -> Option<&'
 }
 
 impl Walk {
+    /// Notes when somebody who was silent to questions with a cookie answers one without: it does so again, and whoever
+    /// stands before it may stand before others.
+    pub(super) fn notice_without_cookie(&mut self, pending: &Pending, turn: &Turn<'_, '_>) {
+        let (servers, addr) = (turn.around.servers, pending.server.addr);
+        let left_out =
+            turn.around.settings.cookies && pending.cookie.is_none() && pending.how.cookie && pending.how.edns;
+        if left_out && servers.state(addr, turn.now).cookies == Cookies::Unknown {
+            servers.cookies(addr, Cookies::Refused, turn.now);
+            self.without_cookies = true;
+        }
+    }
+
     /// Remembers what a reply shows of the server's cookies, an error reply too (RFC 7873 §5.3).
     pub(super) fn learn_cookie(pending: &Pending, theirs: Option<&[u8]>, turn: &Turn<'_, '_>) {
         let (servers, addr) = (turn.around.servers, pending.server.addr);
         match theirs {
+            // It has just refused its own.
+            _ if pending.how.why == AskWhy::TcpAfterBadCookie => servers.cookies(addr, Cookies::Refused, turn.now),
             Some(theirs) if (8..=32).contains(&theirs.len()) => {
                 servers.cookies(addr, Cookies::Given(theirs.into()), turn.now);
             }

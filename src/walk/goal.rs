@@ -148,6 +148,8 @@ pub(super) struct Tried {
     pub(super) over_tcp: bool,
     /// Whether it has shown that it is of no use here.
     pub(super) out: bool,
+    /// Whether nothing listens there on UDP.
+    pub(super) closed: bool,
     /// Whether it is asked once more after it failed.
     pub(super) chance: Chance,
     /// Whether it was silent so often before that it gets one try (RFC 9520 §3.2).
@@ -160,8 +162,13 @@ pub(super) struct Tried {
 
 impl Tried {
     fn new(server: ServerAt) -> Self {
-        let (over_tcp, out, rested, complains, loses_case) = Default::default();
-        Self { server, times: 0, over_tcp, out, chance: Chance::Undue, rested, complains, loses_case }
+        let (over_tcp, out, closed, rested, complains, loses_case) = Default::default();
+        Self { server, times: 0, over_tcp, out, closed, chance: Chance::Undue, rested, complains, loses_case }
+    }
+
+    /// It has answered over TCP: that nothing listens there on UDP does not make it useless.
+    pub(super) fn opens(&mut self) {
+        self.out &= !std::mem::take(&mut self.closed);
     }
 
     /// Whether it has a try left, of `most`; who rested has one.
@@ -384,12 +391,14 @@ impl AtZone {
         self.tried.iter().filter(|tried| !tried.out).map(|tried| tried.times).sum()
     }
 
-    /// A server that stayed silent over UDP and was not asked over TCP, of those that `may_be` asked: after three tries
-    /// a server counts as unresponsive over that transport only (RFC 9520 §3.1), and TCP repeats by itself what gets
-    /// lost.
+    /// A server that stayed silent over UDP, or is not there, and was not asked over TCP, of those that `may_be` asked:
+    /// after three tries a server counts as unresponsive over that transport only (RFC 9520 §3.1), and TCP repeats by
+    /// itself what gets lost.
     pub(super) fn silent_over_udp(&self, may_be: impl Fn(&ServerAt) -> bool) -> Option<ServerAt> {
-        let silent =
-            |tried: &&Tried| tried.times > 0 && !tried.over_tcp && !tried.out && !tried.rested && may_be(&tried.server);
+        let is_lost = |tried: &Tried| !tried.out || tried.closed;
+        let silent = |tried: &&Tried| {
+            tried.times > 0 && !tried.over_tcp && is_lost(tried) && !tried.rested && may_be(&tried.server)
+        };
         let silent = self.tried.iter().find(silent);
         silent.map(|tried| tried.server.clone())
     }

@@ -61,6 +61,10 @@ impl Walk {
             Heard::Reply { reply, bytes, rtt, .. } => {
                 self.reached(pending.server.addr, true);
                 self.reached_over(&pending);
+                if let Some(at) = self.goal(pending.goal).at().filter(|_| !pending.how.over_udp()) {
+                    at.tried(&pending.server).opens();
+                }
+                self.notice_without_cookie(&pending, turn);
                 self.budget.received(bytes);
                 let (cookie, guessed) = meet(&pending, &reply, rtt, near_misses, turn);
                 if guessed {
@@ -195,6 +199,7 @@ impl Walk {
             Transport::Tcp => !matches!(pending.how.why, AskWhy::TcpAfterNearMiss | AskWhy::TcpAsBefore),
         };
         if let Some(at) = self.goal(pending.goal).at() {
+            at.tried(&pending.server).closed |= why == Unreachable::Refused && transport == Transport::Udp;
             at.problem(&pending.server, wrong, out);
         }
     }

@@ -18,9 +18,9 @@ pub fn reply(asked: &Question, clean: &Clean) -> Verdict {
         ResponseCode::NoError | ResponseCode::NXDomain => no_error(asked, clean),
         ResponseCode::YXDomain if clean.chain_end == ChainEnd::TooLong => Verdict::TooLong,
         ResponseCode::FormErr | ResponseCode::NotImp if !clean.edns => Verdict::Wrong(Wrong::NoEdns),
-        ResponseCode::FormErr | ResponseCode::NotImp | ResponseCode::BADVERS if clean.cookie_refused => {
-            Verdict::Wrong(Wrong::NoCookies)
-        }
+        // RFC 6891 §6.1.3: it knows no version, or not the one that all know.
+        ResponseCode::BADVERS => Verdict::Wrong(Wrong::NoEdns),
+        ResponseCode::FormErr | ResponseCode::NotImp if clean.cookie_refused => Verdict::Wrong(Wrong::NoCookies),
         ResponseCode::BADCOOKIE => Verdict::Wrong(Wrong::BadCookie),
         code => Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(code).into_owned() }),
     }
@@ -322,13 +322,17 @@ mod tests {
         let useful = clean.answer.is_some() || !clean.chain.is_empty();
         let complains = scrub::complains(clean.rcode);
         match why {
-            Wrong::NoEdns => assert!(complains && clean.rcode != ResponseCode::BADVERS && !clean.edns, "{}", told()),
-            Wrong::NoCookies => assert!(complains && clean.cookie_refused, "{}", told()),
+            Wrong::NoEdns => {
+                assert!(complains && (!clean.edns || clean.rcode == ResponseCode::BADVERS), "{}", told());
+            }
+            Wrong::NoCookies => {
+                assert!(complains && clean.rcode != ResponseCode::BADVERS && clean.cookie_refused, "{}", told());
+            }
             Wrong::BadCookie => assert_eq!(clean.rcode, ResponseCode::BADCOOKIE, "{}", told()),
             Wrong::Rcode { .. } => {
                 assert!(!says && clean.rcode != ResponseCode::BADCOOKIE, "{}", told());
                 assert!(!complains || !clean.cookie_refused, "{}", told());
-                assert!(!complains || clean.edns || clean.rcode == ResponseCode::BADVERS, "{}", told());
+                assert!(!complains || clean.edns && clean.rcode != ResponseCode::BADVERS, "{}", told());
             }
             Wrong::Recursive => assert!(says && clean.ra && !clean.aa, "{}", told()),
             Wrong::Unusable => assert!(says && clean.spoilt && !useful, "{}", told()),

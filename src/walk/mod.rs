@@ -158,6 +158,8 @@ pub struct Walk {
     in_reach: [bool; 2],
     /// What has brought an answer in this walk.
     reach: Reach,
+    /// Whether somebody has answered without a cookie alone: servers that are not known yet are shown none.
+    without_cookies: bool,
     /// The root for this walk, once it is known.
     root: Option<Arc<Delegation>>,
     /// Stub zones whose servers were asked for the zone's own list.
@@ -212,6 +214,7 @@ impl Walk {
             out_of_reach: [false; 2],
             in_reach: [false; 2],
             reach: Reach::Nobody,
+            without_cookies: false,
             root: None,
             primed: Vec::new(),
             refresh: false,

@@ -8,8 +8,8 @@ use super::goal::{AtZone, How, LastResort, Pending};
 use super::outcome::Failure;
 use super::{Turn, Walk};
 
-/// Servers of a zone that get a second chance after SERVFAIL: enough for a moment's trouble, and where a zone is broken
-/// for good every client's question costs its servers so many more packets.
+/// Servers of a zone that get a second chance after SERVFAIL (after REFUSED one does): enough for a moment's trouble;
+/// where a zone is broken for good, every question of a client costs its servers so many more packets.
 const SECOND_CHANCES: usize = 3;
 /// Servers that are asked over TCP at once when all were silent over UDP.
 const TCP_AT_ONCE: usize = 3;
@@ -22,9 +22,8 @@ impl Walk {
         }
     }
 
-    /// Asks a server that answered SERVFAIL once more; false if there is none. That may be a moment's trouble (RFC 9520
-    /// §3.1 leaves up to three tries), unlike REFUSED, which says that it does not serve the zone; of a forwarder it is
-    /// the result of all that it has tried.
+    /// Asks a server that answered SERVFAIL or REFUSED once more; false if there is none. That may be a moment's
+    /// trouble (RFC 9520 §3.1 leaves up to three tries); of a forwarder it is the result of all that it has tried.
     fn ask_failed(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let forwarded = self.goal(id).is_forwarded();
         let tries = turn.around.settings.limits.tries_per_address;

@@ -233,8 +233,8 @@ impl Walk {
         if let Err(limit) = self.budget.spend_query(&settings.limits, turn.now) {
             return self.over_limit(CLIENT, limit, turn);
         }
-        let ask = self.next_id();
-        let goal = self.goal(id);
+        let how = How { cookie: how.cookie && !(self.without_cookies && state.srtt.is_none()), ..how };
+        let (ask, goal) = (self.next_id(), self.goal(id));
         let (question, minimised) = goal.minimised.question(&goal.current, &settings.limits);
         let forwarded = goal.is_forwarded();
         let Some(at) = goal.at() else { return };

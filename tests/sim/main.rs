@@ -292,7 +292,10 @@ fn what_is_odd_and_right_loses_no_answer() {
         for oddity in ODDITIES.into_iter().filter(|oddity| oddity.answers()) {
             let mut world = World::new(&LAB, seed, 0.0, 0.0).with_oddity(oddity);
             world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
-            for question in &healthy {
+            for question in healthy
+                .iter()
+                .filter(|ask| !oddity.denies_nothing() || truth(ask).1.iter().any(|set| set.rtype == ask.qtype))
+            {
                 let ended = world.resolve(question);
                 check(&world, question, &ended);
                 asked += 1;

@@ -4,7 +4,7 @@
 use rootwalk::lab::Packet;
 use rootwalk::trace::Transport;
 use rootwalk::walk::ask::Ask;
-use rootwalk::wire::{Flags, Record, RecordType, Reply, ResponseCode, rcode};
+use rootwalk::wire::{Edns, EdnsOption, Flags, Record, RecordType, Reply, ResponseCode, edns, rcode};
 
 use super::resolver::query_bytes;
 use super::trouble::{message, rewrite};
@@ -36,6 +36,8 @@ pub(crate) enum Oddity {
     UdpOnly,
     /// Nothing comes over UDP.
     TcpOnly,
+    /// Nothing listens on UDP.
+    UdpClosed,
     /// Octets behind the message.
     Trailing,
     /// No question in the reply.
@@ -60,9 +62,31 @@ pub(crate) enum Oddity {
     NoSoa,
     /// Class CHAOS for half of the records, beside the right ones.
     OtherClass,
+    /// REFUSED, SERVFAIL or nothing to the first query of all, as from who has just been started or counts queries.
+    RefusesFirst,
+    FailsFirst,
+    SilentFirst,
+    /// REFUSED, SERVFAIL or nothing to questions for which there is no data, as most minimised ones are.
+    RefusesNoData,
+    FailsNoData,
+    SilentNoData,
+    /// FORMERR or nothing to queries with a cookie.
+    FormErrToCookies,
+    SilentToCookies,
+    /// A cookie that is not ours, or is too short for one.
+    OtherCookie,
+    ShortCookie,
+    /// BADCOOKIE to each cookie over UDP, whatever it is.
+    BadCookie,
+    /// EDNS version 1 in replies.
+    NextVersion,
+    /// Bits that are none of a server: AD, CD, RD and the one that must be zero.
+    SetsBits,
+    /// The NS set in place of the SOA record.
+    NsForSoa,
 }
 
-pub(crate) const ODDITIES: [Oddity; 24] = [
+pub(crate) const ODDITIES: [Oddity; 39] = [
     Oddity::NoEdns,
     Oddity::EchoesEdns,
     Oddity::BadVersion,
@@ -75,6 +99,7 @@ pub(crate) const ODDITIES: [Oddity; 24] = [
     Oddity::SmallOnly,
     Oddity::UdpOnly,
     Oddity::TcpOnly,
+    Oddity::UdpClosed,
     Oddity::Trailing,
     Oddity::NoQuestion,
     Oddity::TwoQuestions,
@@ -87,28 +112,51 @@ pub(crate) const ODDITIES: [Oddity; 24] = [
     Oddity::NoGlue,
     Oddity::NoSoa,
     Oddity::OtherClass,
+    Oddity::RefusesFirst,
+    Oddity::FailsFirst,
+    Oddity::SilentFirst,
+    Oddity::RefusesNoData,
+    Oddity::FailsNoData,
+    Oddity::SilentNoData,
+    Oddity::FormErrToCookies,
+    Oddity::SilentToCookies,
+    Oddity::OtherCookie,
+    Oddity::ShortCookie,
+    Oddity::BadCookie,
+    Oddity::NextVersion,
+    Oddity::SetsBits,
+    Oddity::NsForSoa,
 ];
 
 impl Oddity {
     /// Whether nobody listens at all over a transport.
     pub(crate) fn refuses(self, transport: Transport) -> bool {
-        self == Self::UdpOnly && transport == Transport::Tcp
+        match self {
+            Self::UdpOnly => transport == Transport::Tcp,
+            Self::UdpClosed => transport == Transport::Udp,
+            _ => false,
+        }
     }
 
     /// Whether the answer can be had where all servers are like this, when nothing has to be proved. From some there is
-    /// none; and what refuses EDNS by BADVERS takes five queries of each server, which in an Internet of them are more
-    /// than one walk may cost.
+    /// none, and where all of them are silent at first the time of a walk is over before the end of a long way.
     pub(crate) fn answers(self) -> bool {
-        !matches!(
-            self,
-            Self::StrangeCode | Self::NoQuestion | Self::TwoQuestions | Self::Echoes | Self::NoGlue | Self::BadVersion
-        )
+        let never =
+            matches!(self, Self::StrangeCode | Self::NoQuestion | Self::TwoQuestions | Self::Echoes | Self::NoGlue);
+        !never && !matches!(self, Self::SilentNoData | Self::SilentToCookies)
     }
 
-    /// Makes the packets odd that answer `ask` under `id`.
-    pub(super) fn spoil(self, ask: &Ask, id: u16, packets: &mut Vec<Packet>) {
+    /// Whether only what there is can be had from such servers, and not that there is nothing.
+    pub(crate) fn denies_nothing(self) -> bool {
+        matches!(self, Self::RefusesNoData | Self::FailsNoData | Self::SilentNoData)
+    }
+
+    /// Makes the packets odd that answer `ask` under `id`; it is the `nth` query of the server, counted from 0.
+    pub(super) fn spoil(self, ask: &Ask, id: u16, nth: u64, packets: &mut Vec<Packet>) {
         let udp = ask.transport == Transport::Udp;
         let says = |code| vec![message(id, Flags::default(), code, &ask.question, &[])];
+        let cookie = ask.edns.as_ref().and_then(|edns| edns.option(edns::COOKIE));
+
         let all = |packets: &mut Vec<Packet>, change: &dyn Fn(&mut Reply)| {
             packets.iter_mut().for_each(|packet| rewrite(packet, change));
         };
@@ -148,6 +196,29 @@ impl Oddity {
             Self::TwoQuestions => packets.iter_mut().for_each(|packet| packet.bytes[5] = 2),
             Self::Echoes => packets.iter_mut().for_each(|packet| packet.bytes = query_bytes(ask, id)),
             Self::OtherClass => all(packets, &|reply| add_foreign(&mut reply.answer)),
+            Self::RefusesFirst if nth == 0 => *packets = says(ResponseCode::Refused),
+            Self::FailsFirst if nth == 0 => *packets = says(ResponseCode::ServFail),
+            Self::SilentFirst if nth == 0 => packets.clear(),
+            Self::RefusesNoData if is_denial(packets) => *packets = says(ResponseCode::Refused),
+            Self::FailsNoData if is_denial(packets) => *packets = says(ResponseCode::ServFail),
+            Self::SilentNoData if is_denial(packets) => packets.clear(),
+            Self::FormErrToCookies if cookie.is_some() => {
+                *packets = says(ResponseCode::FormErr);
+                all(packets, &|reply| reply.edns = Some(Edns::new(1232, true)));
+            }
+            Self::SilentToCookies if cookie.is_some() => packets.clear(),
+            Self::OtherCookie if cookie.is_some() => all(packets, &|reply| set_cookie(reply, b"12345678abcdefgh")),
+            Self::ShortCookie if cookie.is_some() => all(packets, &|reply| set_cookie(reply, b"1234567")),
+            Self::BadCookie if udp && let Some(shown) = cookie => {
+                *packets = says(ResponseCode::NoError);
+                all(packets, &|reply| {
+                    reply.rcode = ResponseCode::BADCOOKIE;
+                    reply.edns = Some(Edns::new(1232, true));
+                    set_cookie(reply, &[&shown[..8], b"abcdefgh"].concat());
+                });
+            }
+            Self::NextVersion => all(packets, &|reply| reply.edns.iter_mut().for_each(|edns| edns.version = 1)),
+            Self::SetsBits => all(packets, &|reply| reply.flags = Flags(reply.flags.0 | 0x0170)),
             _ => all(packets, &|reply| self.rearrange(reply)),
         }
     }
@@ -166,9 +237,27 @@ impl Oddity {
             Self::NoSoa => reply
                 .authority
                 .retain(|record| record.rtype != RecordType::SOA && record.covers() != Some(RecordType::SOA)),
+            Self::NsForSoa => {
+                let soa = |record: &&mut Record| record.rtype == RecordType::SOA;
+                for record in reply.authority.iter_mut().filter(soa) {
+                    (record.rtype, record.rdata) = (RecordType::NS, record.owner.wire().to_vec().into());
+                }
+            }
             _ => {}
         }
     }
+}
+
+/// Whether there is nothing that was asked for, nor somebody else who could be asked.
+fn is_denial(packets: &[Packet]) -> bool {
+    let mut replies = packets.iter().filter_map(|packet| Reply::read(&packet.bytes).ok());
+    let refers = |reply: &Reply| reply.authority.iter().any(|record| record.rtype == RecordType::NS);
+    replies.all(|reply| reply.answer.is_empty() && !refers(&reply) && !reply.flags.tc())
+}
+
+fn set_cookie(reply: &mut Reply, octets: &[u8]) {
+    let cookie = EdnsOption { code: edns::COOKIE, data: octets.to_vec().into() };
+    reply.edns.iter_mut().for_each(|edns| edns.options = [cookie.clone()].into_iter().collect());
 }
 
 /// What is there for proofs stays in its order: attacks that put what fits behind what does not would be none.

@@ -116,10 +116,10 @@ fn points(owner: Name, rtype: RecordType, to: &Name) -> Record {
     Record { owner, rtype, class: DNSClass::IN, ttl_secs: 86_400, rdata: to.wire().to_vec().into() }
 }
 
-/// Spoils the packets of a server that is asked `ask` under `id`.
-pub(crate) fn spoil(trouble: Trouble, ask: &Ask, id: u16, packets: &mut Vec<Packet>) {
+/// Spoils the packets of a server that is asked `ask` under `id`, its `nth` query.
+pub(crate) fn spoil(trouble: Trouble, ask: &Ask, id: u16, nth: u64, packets: &mut Vec<Packet>) {
     if let Trouble::Odd(oddity) = trouble {
-        return oddity.spoil(ask, id, packets);
+        return oddity.spoil(ask, id, nth, packets);
     }
     let udp = ask.transport == Transport::Udp;
     let says = |rcode| vec![message(id, Flags::default(), rcode, &ask.question, &[])];

@@ -151,13 +151,12 @@ impl Weather<'_> {
         if (self.dead)(ask.server.ip()) || self.unanswered == Some(ask.question.qtype) {
             return listen(ask, id, Vec::new(), path);
         }
-        let nth = self.counts.entry((addr, transport)).or_default();
-        *nth += 1;
+        let nth = *self.counts.entry((addr, transport)).and_modify(|nth| *nth += 1).or_default();
         let trouble = self.troubles.get(&addr).copied().unwrap_or(Trouble::None);
         if matches!(trouble, Trouble::Odd(oddity) if oddity.refuses(transport)) {
             return refused(ask, path);
         }
-        let reaction = self.lab.authority().react(addr, transport, &query_bytes(ask, id), *nth - 1);
+        let reaction = self.lab.authority().react(addr, transport, &query_bytes(ask, id), nth);
         let mut packets = match reaction {
             None | Some(Reaction::Refused) => return refused(ask, path),
             Some(Reaction::Packets(packets)) => packets,
@@ -170,7 +169,7 @@ impl Weather<'_> {
             packets.iter_mut().for_each(|packet| trouble::rewrite(packet, twin_glue));
         }
         // Last, as it may make what cannot be read and written again.
-        trouble::spoil(trouble, ask, id, &mut packets);
+        trouble::spoil(trouble, ask, id, nth, &mut packets);
         let loss = if transport == Transport::Udp { self.loss } else { 0.0 };
         packets.retain(|_| !self.rng.random_bool(loss));
         listen(ask, id, packets, path)
