@@ -256,6 +256,28 @@ fn names_are_matched_as_rfc_1034_says() {
     assert_eq!((types(&chained.answer).join(" "), chained.rcode), ("CNAME A".to_owned(), NoError));
 }
 
+/// RFC 1034 §4.3.2, step 3a, RFC 6672 §3.2.
+#[test]
+fn who_asks_for_everything_gets_the_alias_that_there_is() {
+    let toml = "port = 1\nserver = [{ name = 'ns.test', address = '127.53.9.1', zones = ['test'] }]\n\
+                zone = [{ name = 'test', file = 'test.zone' }]\n";
+    let zone = "@ 1 SOA ns h 1 2 3 4 5\n@ 1 NS ns\nto DNAME by\nx.by A 192.0.2.1\ny.by CNAME x.by\n";
+    let files = [("lab.toml", toml), ("test.zone", zone)].map(|(path, text)| (path.to_owned(), text.to_owned()));
+    let lab = Lab::of_texts(files.into(), NOW_UNIX_SECS).unwrap();
+    let answer = |owner: &str, qtype| {
+        let bytes = query(&Question::new(name(owner), qtype), None);
+        let sent = match lab.authority().react(address("127.53.9.1"), Transport::Udp, &bytes, 0).unwrap() {
+            Reaction::Packets(sent) => sent,
+            Reaction::Refused => Vec::new(),
+        };
+        types(&Reply::read(&sent[0].bytes).unwrap().answer).join(" ")
+    };
+    assert_eq!(answer("x.to.test", RecordType::ANY), "DNAME CNAME");
+    assert_eq!(answer("x.to.test", RecordType::A), "DNAME CNAME A");
+    assert_eq!(answer("y.by.test", RecordType::ANY), "CNAME");
+    assert_eq!(answer("y.by.test", RecordType::A), "CNAME A");
+}
+
 #[test]
 fn nothing_of_dnssec_without_do() {
     for (server, owner) in [("127.53.2.1", "nope.example.com"), ("127.53.1.1", "www.example.com")] {

@@ -172,7 +172,8 @@ impl Step<'_> {
         };
         let cname = RrSet::new(self.name.clone(), RecordType::CNAME, dname.ttl_secs, [target.wire()]);
         draft.answer.push(cname);
-        (self.qtype != RecordType::CNAME).then_some(target)
+        // RFC 1034 §4.3.2, step 3a: an alias is what was asked for, alone or with all else.
+        (!matches!(self.qtype, RecordType::CNAME | RecordType::ANY)).then_some(target)
     }
 
     /// A negative answer: the SOA (RFC 2308 §3) and the proof.
