@@ -56,7 +56,13 @@ pub(super) struct Stage {
 /// Loads the lab of a folder, or the one that is compiled in.
 pub(super) fn load(zones: Option<&Path>) -> Result<Lab, LabError> {
     let now = run::unix_secs();
-    zones.map_or_else(|| Lab::embedded(now), |folder| Lab::load(folder, now))
+    let Some(folder) = zones else { return Lab::embedded(now) };
+    let lab = Lab::load(folder, now)?;
+    if lab.root_hints().is_empty() {
+        let what = "no server has the zone `.`, where every walk begins".to_owned();
+        return Err(LabError::Mismatch { file: folder.join("lab.toml").display().to_string(), what });
+    }
+    Ok(lab)
 }
 
 impl Stage {

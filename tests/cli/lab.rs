@@ -1,0 +1,130 @@
+//! `rootwalk lab`: what it says, what it serves, and that it follows its files.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use super::{dig, lab, rootwalk, text};
+
+/// Asks over UDP for `www.example.com. A` and returns the answer's bytes.
+fn ask(server: SocketAddr) -> Vec<u8> {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x03com\x00\x00\x01\x00\x01";
+    socket.send_to(query, server).unwrap();
+    let mut answer = vec![0; 1500];
+    let len = socket.recv(&mut answer).unwrap();
+    answer.truncate(len);
+    answer
+}
+
+#[test]
+fn the_lab_says_ready_when_it_answers_and_ends_well_when_told_to() {
+    for signal in ["INT", "TERM"] {
+        let mut lab = lab(&[]);
+        let answer = ask(lab.resolver);
+        // NOERROR, one answer, and at the end the address that the zone gives.
+        assert_eq!((answer[3] & 15, &answer[6..8]), (0, &[0, 1][..]));
+        assert_eq!(answer[answer.len() - 4..], [127, 53, 80, 10]);
+        lab.process.signal(signal);
+        assert_eq!(lab.process.0.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
+fn the_trust_anchor_is_written_in_the_form_of_its_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let (records, keys) = (folder.path().join("root.anchor"), folder.path().join("bind.keys"));
+    for path in [&records, &keys] {
+        drop(lab(&["--trust-anchor-out", path.to_str().unwrap()]));
+    }
+    let records = std::fs::read_to_string(records).unwrap();
+    let lines: Vec<&str> = records.lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains(" IN DS ") && lines[1].contains(" IN DNSKEY 257 "), "{records}");
+    let keys = std::fs::read_to_string(keys).unwrap();
+    assert!(keys.starts_with("trust-anchors {") && keys.contains(". static-ds "), "{keys}");
+}
+
+#[test]
+fn the_lab_lists_itself_and_names_the_mistake_in_a_folder() {
+    let list = rootwalk(&["lab", "--list"]);
+    assert_eq!(list.status.code(), Some(0));
+    assert!(text(&list.stdout).contains("truncated"));
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = rootwalk(&["lab", "--zones", folder.path().to_str().unwrap()]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("lab.toml"), "{}", text(&wrong.stderr));
+    let rootless = "port = 10053\nserver = [{ name = \"a.\", address = \"127.53.0.1\", zones = [] }]\nzone = []\n";
+    std::fs::write(folder.path().join("lab.toml"), rootless).unwrap();
+    let wrong = rootwalk(&["lab", "--zones", folder.path().to_str().unwrap()]);
+    let told = text(&wrong.stderr);
+    assert!(wrong.status.code() == Some(2) && told.contains("lab.toml: no server has the zone `.`"), "{told}");
+}
+
+/// Whoever starts a lab of his own is told of names that are there.
+#[test]
+fn a_lab_of_ones_own_is_shown_by_its_own_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab_toml = "port = 10053\nzone = [{ name = \".\", file = \"root.zone\" }]\n\
+        server = [{ name = \"a.root.\", address = \"127.53.0.1\", zones = [\".\"] }]\n";
+    let zone = "$TTL 60\n@ IN SOA a.root. a. 1 1 1 1 1\n@ IN NS a.root.\na.root. IN A 127.53.0.1\n";
+    std::fs::write(folder.path().join("lab.toml"), lab_toml).unwrap();
+    std::fs::write(folder.path().join("root.zone"), zone).unwrap();
+    let path = folder.path().to_str().unwrap();
+    let told = lab(&["--zones", path]).log();
+    assert!(told.contains(&format!("rootwalk lab --zones {path} --list")) && told.contains(" . SOA +dnssec"), "{told}");
+    assert!(!told.contains("example") && !told.contains("www"), "{told}");
+    // An address that is not there is nobody else's fault.
+    std::fs::write(folder.path().join("lab.toml"), lab_toml.replace("127.53.0.1", "192.0.2.1")).unwrap();
+    let nowhere = rootwalk(&["trace", "a.root", "--zones", path]);
+    let told = text(&nowhere.stderr);
+    assert!(told.contains("192.0.2.1") && told.contains("addresses of this machine"), "{told}");
+    assert!(!told.contains("another lab"), "{told}");
+    assert!(lab(&[]).log().contains("www.example.com +dnssec"));
+}
+
+/// Whoever edits a zone of his lab sees the change without a new start, and the keys stay those that they were.
+#[test]
+fn a_lab_that_was_edited_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |door: &str, fault: &str| {
+        let lab_toml = format!(
+            "port = 10053\nzone = [{{ name = \".\", file = \"root.zone\", sign = {{}} }}]\n\
+             server = [{{ name = \"a.root.\", address = \"127.53.0.1\", zones = [\".\"], faults = [{fault}] }}]\n"
+        );
+        let zone =
+            format!("$TTL 3600\n@ IN SOA a.root. a. 1 1 1 1 1\n@ IN NS a.root.\na.root. IN A 127.53.0.1\n{door}\n");
+        std::fs::write(folder.path().join("lab.toml"), lab_toml).unwrap();
+        std::fs::write(folder.path().join("root.zone"), zone).unwrap();
+    };
+    write("door IN A 192.0.2.7", "");
+    let lab = lab(&["--zones", folder.path().to_str().unwrap()]);
+    let is = |status: &str, data: &str| {
+        (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            dig(lab.resolver, "door") == (status.to_owned(), data.to_owned())
+        })
+    };
+    let says = |what: &str| {
+        (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            lab.log().contains(what)
+        })
+    };
+    assert!(is("NOERROR", "192.0.2.7"), "{}", lab.log());
+    lab.process.signal("HUP");
+    assert!(says("read the configuration again; the cache is kept"), "{}", lab.log());
+    write("door IN A 192.0.2.8", "");
+    lab.process.signal("HUP");
+    assert!(is("NOERROR", "192.0.2.8"), "{}", lab.log());
+    // What is wrong is told, and nothing changes.
+    write("door IN A 192.0.2", "");
+    lab.process.signal("HUP");
+    assert!(says("root.zone:5:11: expected IPv4 address") && says("the former configuration"), "{}", lab.log());
+    assert!(is("NOERROR", "192.0.2.8"), "{}", lab.log());
+    write("door IN A 192.0.2.8", "{ rcode = 'REFUSED' }");
+    lab.process.signal("HUP");
+    assert!(is("SERVFAIL", ""), "{}", lab.log());
+    write("door IN A 192.0.2.8", "");
+    lab.process.signal("HUP");
+    assert!(is("NOERROR", "192.0.2.8"), "{}", lab.log());
+}
