@@ -261,6 +261,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use axum::body::Body;
+    use http_body_util::BodyExt as _;
+    use hyper::body::Incoming;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use parking_lot::Mutex;
+    use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
     /// The state after all octets, or the place of the refused one; the same however the octets are cut.
@@ -324,5 +336,96 @@ mod tests {
         assert!(end("GET / HTTP/1.1\n").is_err());
         assert!(end("CONNECT a:443 HTTP/1.1\r\nContent-Length: 1\r\n\r\n").is_err());
         assert!(end(&format!("GET /{} HTTP/1.1\r\n", "x".repeat(HEAD))).is_err());
+    }
+
+    /// The targets of the requests that the framing sees, as far as it lets the octets pass.
+    fn targets(bytes: &[u8]) -> Vec<String> {
+        let (mut framing, mut targets, mut begins) = (Framing::default(), Vec::new(), 0);
+        for (at, byte) in bytes.iter().enumerate() {
+            let begun = framing.head.begun;
+            if framing.line.is_empty() {
+                begins = at;
+            }
+            if framing.examine(&[*byte]).is_err() {
+                break;
+            }
+            if !begun && framing.head.begun {
+                let line = String::from_utf8_lossy(&bytes[begins..at]).into_owned();
+                targets.extend(line.split(' ').nth(1).map(str::to_owned));
+            }
+        }
+        targets
+    }
+
+    /// The targets of the requests that the server behind sees, each read to the end of its body.
+    async fn served(bytes: Vec<u8>) -> Vec<String> {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&seen);
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            told.lock().push(request.uri().to_string());
+            async move {
+                let read = Body::new(request.into_body()).collect().await;
+                read.map(|_| hyper::Response::new(Body::empty()))
+            }
+        });
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        client.write_all(&bytes).await.unwrap();
+        client.shutdown().await.unwrap();
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(Strict::new(server)), service);
+        let answers = async { client.read_to_end(&mut Vec::new()).await };
+        let _ = tokio::join!(connection, answers);
+        Arc::into_inner(seen).map(Mutex::into_inner).unwrap_or_default()
+    }
+
+    /// A request, or what looks like one.
+    fn request() -> impl Strategy<Value = String> {
+        let some = |of: &'static [&'static str], most: usize| {
+            proptest::collection::vec(proptest::sample::select(of), 0..=most).prop_map(|some| some.concat())
+        };
+        (proptest::sample::select(STARTS), some(FIELDS, 2), proptest::sample::select(ENDS), some(BODIES, 3))
+            .prop_map(|(start, fields, end, body)| format!("{start}{fields}{end}{body}"))
+    }
+
+    const STARTS: &[&str] =
+        &["GET /# HTTP/1.1\r\nHost: a\r\n", "POST /# HTTP/1.1\r\nHost: a\r\n", "POST /# HTTP/1.0\r\n", "\r\n", ""];
+    const FIELDS: &[&str] = &[
+        "Content-Length: 5\r\n",
+        "Content-Length: 43\r\n",
+        "Content-Length: 0\r\n",
+        "content-length : 43\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Transfer-Encoding:\tChunked \r\n",
+        "Transfer-Encoding: identity\r\n",
+        "Connection: keep-alive\r\n",
+        "X: y\r\n",
+        " folded\r\n",
+    ];
+    const ENDS: &[&str] = &["\r\n", "\r\n", "\n", ""];
+    const BODIES: &[&str] = &[
+        "abcde",
+        "\r\n",
+        "\n",
+        "5;a=b\r\nabcde\r\n",
+        "002b \r\nGET /inside HTTP/1.1\r\nHost: inside.test\r\n\r\n",
+        "GET /inside HTTP/1.1\r\nHost: inside.test\r\n\r\n",
+        "0\r\n\r\nGET /inside HTTP/1.1\r\nHost: inside.test\r\n\r\n",
+        "0\r\nX: y\r\n\r\n",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Where the two saw a request begin at another place, one could be smuggled past the other.
+        #[test]
+        fn the_server_behind_sees_no_other_requests(requests in proptest::collection::vec(request(), 1..5)) {
+            // Each has a number of its own.
+            let numbered = requests.iter().enumerate().map(|(nth, request)| request.replace('#', &nth.to_string()));
+            let bytes = numbered.collect::<String>().into_bytes();
+            let ours = targets(&bytes);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let theirs = runtime.block_on(served(bytes.clone()));
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            prop_assert!(ours.starts_with(&theirs), "{text:?}: {theirs:?} where we see {ours:?}");
+        }
     }
 }
