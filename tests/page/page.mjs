@@ -295,8 +295,7 @@ const tests = {
     await page.locator(".panel .row").first().click();
     await page.waitForURL(/\/j\/[0-9a-f]{12}$/);
     // The same page once more, and beside it what it was before.
-    await walk(page, shop.page.url, { cold: true });
-    await walk(page, shop.page.url, { cold: false });
+    for (const cold of [false, true, false]) await walk(page, shop.page.url, { cold });
     await page.click("text=Beside the journey before");
     const rows = await texts(page, ".differences tbody tr");
     assert.match(rows.find((row) => row.startsWith("Questions sent")), /sent [1-9]\d* 0/);
@@ -305,6 +304,13 @@ const tests = {
     await accessible(page, "two journeys");
     await page.click("text=Back to this journey");
     assert.equal(await text(page, ".verdict strong"), "200 OK");
+    // Why a name has no address stands there while it happens, and later as well.
+    await walk(page, "http://www.refused.lab:8080/");
+    const told = await texts(page, ".fall .told-end");
+    assert.ok(told.length && told.every((each) => each.includes("no server of refused.lab. gave an answer")), told.join("; "));
+    await page.reload();
+    await page.waitForSelector("body[data-ready] .result");
+    assert.deepEqual(await texts(page, ".fall .told-end"), told);
     return page;
   },
 

@@ -79,14 +79,18 @@ export class Journey {
     const lookup = hop?.lookups[at];
     if (!lookup) return;
     lookup.walk.step(step);
+    if (step.event === "ended" && step.goal === 0) lookup.end = step;
     if (step.event === "asked") lookup.row.querySelector("summary").textContent = `the walk, ${counted(lookup.walk.asks.size, "query", "queries")}`;
   }
 
   on_found(found, hop) {
     const row = hop.lookups.find((each) => each.name === found.name && each.type === found.type);
     if (!row) return;
-    const failed = !found.addresses.length && found.trace && !["NOERROR", "NXDOMAIN"].includes(found.trace.rcode);
-    this.close(row, found.ended_us, failed ? "bad" : "good", found.addresses.length ? found.addresses.join(", ") : failed ? found.trace.edes[0]?.text ?? found.trace.rcode : "none");
+    // While it happens the trace comes later, and its last step has said the same.
+    const { rcode, edes } = found.trace ?? row.end ?? { rcode: "NOERROR", edes: [] };
+    const none = rcode === "NOERROR" ? "none" : edes[0]?.text ?? rcode;
+    const failed = !found.addresses.length && !["NOERROR", "NXDOMAIN"].includes(rcode);
+    this.close(row, found.ended_us, failed ? "bad" : "good", found.addresses.join(", ") || none);
     if (found.id) row.row.querySelector(".inside").append(el("p", { class: "exports" }, el("a", { href: `/t/${found.id}`, text: "This look-up alone" })));
   }
 
