@@ -23,8 +23,7 @@ const ANCHOR_TTL_SECS: u32 = 3600;
 pub(super) fn load(files: &Files, before: Option<&Source>, now_unix_secs: u32) -> Result<Lab, LabError> {
     let text = files.read(SETTINGS)?;
     let file = files.display(SETTINGS);
-    let settings: Settings =
-        toml::from_str(&text).map_err(|source| LabError::Settings { file: file.clone(), source: Box::new(source) })?;
+    let settings: Settings = toml::from_str(&text).map_err(|wrong| place(&file, &text, &wrong))?;
     let mistake = || settings.web.as_ref().and_then(Web::mistake).or_else(|| twice(&settings.zone));
     if let Some(what) = mistake() {
         return Err(LabError::Mismatch { file, what });
@@ -42,6 +41,16 @@ pub(super) fn load(files: &Files, before: Option<&Source>, now_unix_secs: u32) -
         web: settings.web.map(|web| web.read(files)).transpose()?,
         source,
     })
+}
+
+/// What is wrong with `lab.toml`, with its place.
+fn place(file: &str, text: &str, wrong: &toml::de::Error) -> LabError {
+    let before = wrong.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let shown = text.lines().nth(line - 1).unwrap_or_default().to_owned();
+    let (file, what) = (file.to_owned(), wrong.message().to_owned());
+    LabError::Place { file, line, column, what, shown }
 }
 
 /// A zone that is there twice, in words.

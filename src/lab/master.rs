@@ -36,7 +36,7 @@ pub(super) struct Place {
 impl Place {
     fn error(&self, text: &str, what: String) -> LabError {
         let shown = text.lines().nth(self.line.saturating_sub(1)).unwrap_or_default().trim_end().to_owned();
-        LabError::Zone { file: self.file.clone(), line: self.line - self.added, column: self.column, what, shown }
+        LabError::Place { file: self.file.clone(), line: self.line - self.added, column: self.column, what, shown }
     }
 }
 
@@ -45,11 +45,11 @@ pub(super) fn read_zone(files: &Files, path: &str, apex: &Name) -> Result<Vec<Re
     let origin = owner_of(apex)?;
     let mut reading = Reading { files, apex, records: Vec::new(), seen: BTreeMap::new() };
     reading.file(path, &origin, "", 0)?;
-    let whole = Place { file: files.display(path), line: 1, column: 1, added: 0 };
     let has = |rtype| reading.seen.get(apex).is_some_and(|types: &Vec<RecordType>| types.contains(&rtype));
     for (rtype, name) in [(RecordType::SOA, "a SOA"), (RecordType::NS, "an NS")] {
         if !has(rtype) {
-            return Err(whole.error("", format!("the zone {apex} needs {name} record at {apex}")));
+            let what = format!("the zone {apex} needs {name} record at {apex}");
+            return Err(LabError::Mismatch { file: files.display(path), what });
         }
     }
     Ok(reading.records)
@@ -164,7 +164,9 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Reads a file; `ttl` is the `$TTL` line in force, with its line break, or empty.
     fn file(&mut self, path: &str, origin: &ZoneOwner, ttl: &str, depth: usize) -> Result<(), LabError> {
-        let text = format!("{ttl}{}\n", self.files.read(path)?);
+        let text = self.files.read(path)?;
+        // Some editors begin a text with a mark of its encoding.
+        let text = format!("{ttl}{}\n", text.strip_prefix('\u{feff}').unwrap_or(&text));
         let added = ttl.lines().count();
         let file = self.files.display(path);
         if let Some(((line, column), what)) = unreadable(&text) {
@@ -191,7 +193,7 @@ impl Reading<'_> {
                     let origin = own.or_else(|| zonefile.origin().ok()).unwrap_or_else(|| origin.clone());
                     let included = self.file(&path, &origin, &ttl, depth + 1);
                     included.map_err(|error| match error {
-                        inner @ LabError::Zone { .. } => inner,
+                        inner @ LabError::Place { .. } => inner,
                         unreadable => place().error(&text, unreadable.to_string()),
                     })?;
                 }
@@ -279,6 +281,9 @@ fn explain(file: &str, text: &str, message: &str, entry: &Place) -> LabError {
         "different class" => "expected class IN",
         "bad name" => "expected a domain name (labels of at most 63 octets, 255 in all)",
         "bad charstr" => "expected a string of at most 255 octets",
+        "bad symbol" if said.ends_with("escape sequence") => {
+            "expected one character behind `\\`, or three digits up to 255"
+        }
         "bad symbol" => "expected printable ASCII here; is every quote closed?",
         _ => "",
     };

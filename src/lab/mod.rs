@@ -82,15 +82,7 @@ pub enum LabError {
         /// The path.
         path: String,
     },
-    /// `lab.toml` is wrong; the message has line and column.
-    #[error("{file}: {source}")]
-    Settings {
-        /// The file.
-        file: String,
-        /// What the reader says.
-        source: Box<toml::de::Error>,
-    },
-    /// `lab.toml` names something that is not there, or twice.
+    /// A file is wrong as a whole: it lacks something, or names what is not there, or twice.
     #[error("{file}: {what}")]
     Mismatch {
         /// The file.
@@ -98,9 +90,9 @@ pub enum LabError {
         /// What does not fit.
         what: String,
     },
-    /// A master file is wrong.
+    /// A file is wrong at one place.
     #[error("{file}:{line}:{column}: {what}\n  | {shown}")]
-    Zone {
+    Place {
         /// The file.
         file: String,
         /// The line, from 1.
