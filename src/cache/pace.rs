@@ -13,6 +13,9 @@ pub(super) const UNKNOWN: Duration = Duration::from_millis(400);
 const UNKNOWN_LEAST: Duration = Duration::from_millis(100);
 /// First replies after which it is known.
 const FIRST_REPLIES: u32 = 16;
+/// Patience beyond the usual round trip at the least (the G of RFC 6298 §2.3): the deviation of a steady path is next
+/// to nothing, and a machine that was busy for a moment would ask everybody again.
+const MARGIN: Duration = Duration::from_millis(30);
 /// Least and most patience.
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// Silences in a row from which on an address is left alone for a while.
@@ -67,7 +70,7 @@ impl Pace {
 
 pub(super) fn patience(srtt: Option<Duration>, rttvar: Duration, silences: u8, first: Duration) -> Duration {
     let (least, most) = PATIENCE;
-    let calm = srtt.map_or(first, |srtt| (srtt + 4 * rttvar).clamp(least, most));
+    let calm = srtt.map_or(first, |srtt| (srtt + MARGIN.max(4 * rttvar)).clamp(least, most));
     calm.saturating_mul(1 << u32::from(silences).min(6)).min(most)
 }
 

@@ -35,10 +35,14 @@ const ROUNDS: usize = 64;
 const TURN: Duration = Duration::from_millis(2);
 /// Fewest and most walks that begin in one turn.
 const BEGIN: RangeInclusive<usize> = 8..=256;
-/// A worker in which a query has waited so long for its walk to begin has more to look up than it can. New ones that
-/// would have to wait are dropped then, which a client takes for the loss of a packet: newest first, since whoever
-/// asked last has waited least and asks again.
+/// A worker in which queries wait so long for their walks to begin, and have done so for longer than a [`BURST`], has
+/// more to look up than it can. New ones that would have to wait are dropped then, which a client takes for the loss of
+/// a packet: newest first, since whoever asked last has waited least and asks again. It is over when nothing has waited
+/// for as long.
 const BEHIND: Duration = Duration::from_millis(20);
+/// How long a burst may take until nothing of it waits any more: about what the places hold. Whoever was dropped would
+/// ask again much later than that.
+const BURST: Duration = Duration::from_millis(200);
 
 /// How often the log has a line about that.
 const TELL: Duration = Duration::from_secs(10);
@@ -60,6 +64,8 @@ struct Queue {
     begin: usize,
     /// When the last turn ended with queries left.
     since: Option<Instant>,
+    /// The first and the last turn that ended so, without calm between for as long as [`BEHIND`].
+    trouble: Option<(Instant, Instant)>,
     /// Queries that were dropped and are not in the log yet.
     dropped: usize,
     told: Option<Instant>,
@@ -133,7 +139,7 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
 
 impl Queue {
     fn new() -> Self {
-        Self { queries: VecDeque::new(), begin: *BEGIN.end(), since: None, dropped: 0, told: None }
+        Self { queries: VecDeque::new(), begin: *BEGIN.end(), since: None, trouble: None, dropped: 0, told: None }
     }
 
     fn is_empty(&self) -> bool {
@@ -142,7 +148,8 @@ impl Queue {
 
     /// Whether there is more to look up than this worker can.
     fn is_late(&self, now: Instant) -> bool {
-        self.queries.front().is_some_and(|oldest| now - oldest.since > BEHIND)
+        let is_flood = |(first, last)| last - first > BURST && now - last <= BEHIND;
+        self.trouble.is_some_and(is_flood) && self.queries.front().is_some_and(|oldest| now - oldest.since > BEHIND)
     }
 
     /// The queries that begin now. Their number follows from how long the turn before has taken, in which as many
@@ -158,6 +165,8 @@ impl Queue {
         }
         if self.queries.len() > self.begin {
             self.since = Some(now);
+            let before = self.trouble.filter(|(_, last)| now - *last <= BEHIND);
+            self.trouble = Some((before.map_or(now, |(first, _)| first), now));
         }
         self.queries.drain(..self.begin.min(self.queries.len()))
     }
@@ -290,16 +299,45 @@ mod tests {
         }
     }
 
+    /// What a turn begins takes 40 us each.
+    fn take_turn(queue: &mut Queue, now: &mut Instant) {
+        let begun = u32::try_from(queue.turn(*now).count()).unwrap();
+        *now += Duration::from_micros(40) * begun;
+    }
+
     #[test]
-    fn a_queue_is_late_when_its_oldest_query_is() {
-        let waiting = Rc::new(Waiting::new(&ListenSettings::default()));
-        let (mut queue, begun) = (Queue::new(), Instant::now());
-        assert!(!queue.is_late(begun));
-        ask(&mut queue, &waiting, 0, begun);
-        let now = begun + BEHIND + TURN;
-        ask(&mut queue, &waiting, 1, now);
-        assert!(queue.is_late(now));
-        assert_eq!(queue.queries.pop_front().unwrap().query, 0_usize.to_be_bytes());
-        assert!(!queue.is_late(now));
+    fn a_burst_is_looked_up_and_a_flood_is_dropped_until_all_that_waits_is_gone() {
+        let waiting = Rc::new(Waiting::new(&ListenSettings { waiting_per_client: 8192, ..ListenSettings::default() }));
+        let (mut queue, mut now) = (Queue::new(), Instant::now());
+        (0..4000).for_each(|nth| ask(&mut queue, &waiting, nth, now));
+        while !queue.is_empty() {
+            take_turn(&mut queue, &mut now);
+            assert!(!queue.is_late(now), "it takes 160 ms and is over");
+        }
+        // A third more than can be looked up, much later.
+        now += 2 * BURST;
+        let began = now;
+        (0..1000).for_each(|_| ask(&mut queue, &waiting, 0, now));
+        while !queue.is_late(now) && now - began < 2 * BURST {
+            let before = now;
+            take_turn(&mut queue, &mut now);
+            let came = (now - before).as_micros() / 30;
+            (0..came).for_each(|_| ask(&mut queue, &waiting, 0, now));
+        }
+        assert!(now - began > BURST && queue.is_late(now));
+        while !queue.is_empty() {
+            take_turn(&mut queue, &mut now);
+        }
+        (0..1000).for_each(|_| ask(&mut queue, &waiting, 0, now));
+        assert!(!queue.is_late(now), "who comes now does not wait long");
+        (0..15).for_each(|_| take_turn(&mut queue, &mut now));
+        assert!(queue.is_late(now), "but the flood is not over");
+        while !queue.is_empty() {
+            take_turn(&mut queue, &mut now);
+        }
+        now += 2 * BEHIND;
+        (0..1000).for_each(|_| ask(&mut queue, &waiting, 0, now));
+        (0..15).for_each(|_| take_turn(&mut queue, &mut now));
+        assert!(!queue.is_late(now), "now it is");
     }
 }
