@@ -107,14 +107,14 @@ impl Walk {
             return self.again(pending, pending.how.transport, AskWhy::FullAfterTrouble);
         }
         let Some(at) = self.goal(pending.goal).at() else { return };
-        // Some refuse a type, ANY above all (RFC 8482 §4) and what else is no data, and know the zone. A forwarder that
-        // refuses a name may be alone in answering all others.
+        // Some refuse a type, ANY above all (RFC 8482 §4) and what else is no data, and know the zone.
         let qtype = pending.question.qtype;
         let refusable = qtype == RecordType::RRSIG || (128..=255).contains(&u16::from(qtype));
-        let refused = clean.rcode == ResponseCode::Refused && !refusable && !at.is_forwarded();
+        let refused = clean.rcode == ResponseCode::Refused && !refusable;
         let lame = [Wrong::Recursive, Wrong::Empty].contains(&wrong)
             || matches!(wrong, Wrong::UpwardReferral { .. } | Wrong::OtherZone { .. });
-        if refused || lame {
+        // A forwarder that refuses a name may be alone in answering all others.
+        if refused && !at.is_forwarded() || lame {
             turn.around.servers.lame(pending.server.addr, &at.cut.zone, now);
         }
         // Who refuses does not serve the zone, or has too much to do: one of them is asked once more.

@@ -77,7 +77,10 @@ impl Walk {
     /// Asks the same server again when its trouble is with the cookie; false when it is not.
     pub(super) fn mend_cookie(&mut self, pending: &Pending, verdict: &Verdict) -> bool {
         let (transport, why) = match verdict {
-            Verdict::Wrong(Wrong::BadCookie) if pending.how.transport == Transport::Tcp => return false,
+            Verdict::Wrong(Wrong::BadCookie) if pending.how.transport == Transport::Tcp => match pending.cookie {
+                Some(_) => (Transport::Tcp, AskWhy::WithoutCookie),
+                None => return false,
+            },
             Verdict::Wrong(Wrong::BadCookie) if pending.how.why == AskWhy::FreshCookie => {
                 (Transport::Tcp, AskWhy::TcpAfterBadCookie)
             }

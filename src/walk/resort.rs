@@ -23,11 +23,13 @@ impl Walk {
     }
 
     /// Asks a server that answered SERVFAIL or REFUSED once more; false if there is none. That may be a moment's
-    /// trouble (RFC 9520 §3.1 leaves up to three tries); of a forwarder it is the result of all that it has tried.
+    /// trouble (RFC 9520 §3.1 leaves up to three tries); of forwarders, which have tried much by then, one is asked,
+    /// and none where there is a fallback.
     fn ask_failed(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
-        let forwarded = self.goal(id).is_forwarded();
+        let most = if self.goal(id).is_forwarded() { 1 } else { SECOND_CHANCES };
         let tries = turn.around.settings.limits.tries_per_address;
-        let forgiven = !forwarded && self.goal(id).at().is_some_and(|at| at.forgive(SECOND_CHANCES, tries));
+        let forgives = |at: &mut AtZone| !at.has_fallback() && at.forgive(most, tries);
+        let forgiven = self.goal(id).at().is_some_and(forgives);
         forgiven && self.ask_best(id, |_| true, turn).is_some()
     }
 
