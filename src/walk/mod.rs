@@ -170,8 +170,6 @@ pub struct Walk {
     inferring: Inferring,
     /// Whether the answer is validated, as it is unless the client does that itself (CD, RFC 4035 §3.2.2).
     checking: bool,
-    /// What was proved of zones.
-    zones: Vec<Arc<dnssec::ZoneTrust>>,
     /// Servers that said what turned out to be bogus.
     doubted: Vec<doubt::Doubted>,
     /// How often what the cache knew was set aside because it was bogus.
@@ -220,7 +218,6 @@ impl Walk {
             refresh: false,
             inferring: Inferring::Allowed,
             checking: true,
-            zones: Vec::new(),
             doubted: Vec::new(),
             recalls: 0,
             by_name: false,

@@ -73,10 +73,7 @@ impl Walk {
     pub(super) fn go_on_proving(&mut self, turn: &mut Turn<'_, '_>) {
         let (next, learned) = self.judge(turn);
         self.keep_spans(learned.spans, turn);
-        for trust in learned.zones {
-            turn.around.cache.put_zone(Arc::clone(&trust), turn.now);
-            self.zones.push(trust);
-        }
+        learned.zones.into_iter().for_each(|trust| turn.around.cache.put_zone(trust, turn.now));
         for note in learned.notes.into_iter().map(|proof| Event::Proved { proof }) {
             if self.log.iter().all(|entry| entry.event != note) {
                 self.note(turn, CLIENT, note);
@@ -101,7 +98,7 @@ impl Walk {
         let around = &*turn.around;
         let settings = &around.settings;
         let (cache, now, routes) = (around.cache, turn.now, &settings.routes);
-        let known = Knowledge { cache, now, goals: others, zones: &self.zones, proof, routes };
+        let known = Knowledge { cache, now, goals: others, proof, routes };
         let spent = &mut self.budget.proofs;
         let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, around.unix_secs, spent);
         let statements = statements((chain, proof), current, found, &settings.proofs.anchors);
@@ -124,7 +121,7 @@ impl Walk {
                 Verdict::Insecure(why) => {
                     ttls_secs.push(u32::MAX);
                     // Of several reasons the first that clients are told of.
-                    if insecure.as_ref().is_none_or(|known| known.ede().is_none() && why.ede().is_some()) {
+                    if insecure.as_ref().is_none_or(|known| known.ede().is_none()) {
                         *insecure = Some(why);
                     }
                 }
@@ -225,21 +222,15 @@ impl Walk {
         }
     }
 
-    /// Something must be asked before the judge can go on.
+    /// Something must be asked before the judge can go on. Where it is asked for already, the client waits for it.
     fn fetch(&mut self, question: Question, turn: &mut Turn<'_, '_>) {
-        match self.find_goal(|goal| goal.purpose != Purpose::Client && goal.question == question) {
-            Some(other) => {
-                let goal = self.goal(other);
-                if !goal.waiters.contains(&CLIENT) {
-                    goal.waiters.push(CLIENT);
-                }
-                turn.ready.push(other);
-            }
-            None if self.goals.len() >= MAX_GOALS => self.over_limit(CLIENT, Limit::Goals, turn),
-            None => {
-                self.open(question, Purpose::Proof, CLIENT, turn);
-            }
+        if self.find_goal(|goal| goal.purpose == Purpose::Proof && goal.question == question).is_some() {
+            return;
         }
+        if self.goals.len() >= MAX_GOALS {
+            return self.over_limit(CLIENT, Limit::Goals, turn);
+        }
+        self.open(question, Purpose::Proof, CLIENT, turn);
     }
 
     /// What cannot be believed goes out of the cache, so that the next question begins anew.
@@ -277,7 +268,7 @@ impl Walk {
         let current = self.goal(CLIENT).current.clone();
         for count in 0..=current.name.label_count() {
             let zone = current.name.suffix(count);
-            if self.zones.iter().all(|known| known.zone != zone) {
+            if cache.zone(&zone, now).is_none() {
                 cache.disbelieve(&zone, RecordType::DNSKEY, now);
                 cache.disbelieve(&zone, RecordType::DS, now);
             }
@@ -380,8 +371,6 @@ struct Knowledge<'k> {
     now: Time,
     /// All goals but the client's.
     goals: &'k [Goal],
-    /// What this walk has proved: the cache may have had no room for it.
-    zones: &'k [Arc<ZoneTrust>],
     /// What came with the answer.
     proof: &'k [RrSet],
     /// Zones whose servers the operator names.
@@ -400,8 +389,7 @@ impl Knowledge<'_> {
 
 impl Known for Knowledge<'_> {
     fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
-        let here = self.zones.iter().find(|known| known.zone == *zone).cloned();
-        here.or_else(|| self.cache.zone(zone, self.now))
+        self.cache.zone(zone, self.now)
     }
 
     fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {

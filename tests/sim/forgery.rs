@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
 use rand::{RngExt, SeedableRng};
 use rootwalk::cache::Security;
 use rootwalk::lab::Lab;
 use rootwalk::trace::Event;
+use rootwalk::walk::outcome::Outcome;
 use rootwalk::walk::stale::{Admit, StaleLimits, stale};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
@@ -70,6 +72,60 @@ fn nothing_bogus_is_served() {
     }
     println!("{asked} questions, {answered} answers");
     assert!(answered * 4 > asked, "{answered} answers to {asked} questions");
+}
+
+/// Whatever was said at whatever time, to those who check for themselves and to those who do not, while servers lied
+/// and while they did not: who asks for what is signed gets the truth, proved, or a failure with a name, and in its
+/// place nothing but what was proved before.
+#[test]
+fn nothing_bogus_comes_back_later() {
+    let (questions, servers) = (secure_questions(), servers());
+    let addresses: Vec<IpAddr> = LAB.authority().addresses().collect();
+    let over = StaleLimits { max: std::time::Duration::from_secs(86_400), reply_ttl_secs: 30 };
+    let counts = super::each(&worlds(40), |seed| {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut world = World::new(&LAB, seed, 0.0, 0.0);
+        // A few names, so that they meet again and again.
+        let few: Vec<&Question> = (0..4).map(|_| &questions[rng.random_range(0..questions.len())]).collect();
+        let (mut answered, mut stale_ones) = (0, 0);
+        for nth in 0..24 {
+            if rng.random_bool(0.3) {
+                world.end_forgeries();
+            }
+            for _ in 0..rng.random_range(0..4) {
+                let zone = &servers[rng.random_range(0..servers.len())].1;
+                let all = if rng.random_bool(0.5) { zone.iter().copied().collect() } else { addresses.clone() };
+                let forgery = FORGERIES[rng.random_range(0..FORGERIES.len())];
+                all.into_iter().filter(|_| rng.random_bool(0.5)).for_each(|addr| world.set_forger(addr, forgery));
+            }
+            world.resolver.now =
+                world.resolver.now.plus_secs(*[0, 1, 6, 70, 400, 4_000].choose(&mut rng).expect("one"));
+            let question = few[rng.random_range(0..few.len())];
+            if rng.random_bool(0.3) {
+                world.resolve_unchecked(question);
+                continue;
+            }
+            let ended = world.resolve(question);
+            let here = || format!("world {seed}, {nth}: {question}\n{}", story(&ended));
+            let told = |outcome: &Outcome| (outcome.rcode, outcome.answer.iter().map(bare).collect::<Vec<_>>());
+            if ended.outcome.failure.is_none() {
+                answered += 1;
+                assert_eq!((told(&ended.outcome), ended.outcome.secure), (truth(question), true), "{}", here());
+                continue;
+            }
+            let settings = &world.resolver.settings;
+            let (cache, both) = (&world.resolver.cache, (&settings.limits, &settings.private));
+            let moment = (world.resolver.now, NOW_UNIX_SECS);
+            if let Some(old) = stale(question, cache, both, &over, Admit::Judged(settings), moment) {
+                stale_ones += 1;
+                assert_eq!((told(&old.outcome), old.outcome.secure), (truth(question), true), "{}", here());
+            }
+        }
+        (answered, stale_ones)
+    });
+    let (answered, stale_ones) = counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    println!("{answered} answers, {stale_ones} stale ones");
+    assert!(answered > 5 * counts.len() && stale_ones > 0, "{answered} answers, {stale_ones} stale ones");
 }
 
 /// One forger does no harm where each zone that he serves has another server.
@@ -159,6 +215,21 @@ fn what_makes_a_name_too_long_is_proved_by_somebody_else() {
         let ended = world.resolve(&asked);
         assert_eq!(ended.outcome.rcode, ResponseCode::YXDomain, "world {seed}\n{}", story(&ended));
         assert!(ended.outcome.secure, "world {seed}\n{}", story(&ended));
+    }
+}
+
+/// RFC 4035 §5.3.3, RFC 6672 §5.3.1: what a DNAME has made lives no longer than the DNAME was signed to live, whether
+/// it is asked for by itself or leads on, and whatever TTL somebody has written there.
+#[test]
+fn what_a_dname_has_made_lives_no_longer_than_it() {
+    let lab = small_lab("d 60 DNAME e\nx.e 3600 A 198.51.100.1\n", &["ns.root."]);
+    for qtype in [RecordType::CNAME, RecordType::A] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        world.set_forger([192, 0, 2, 1].into(), Forgery::LongTtls);
+        let ended = world.resolve(&Question::new(name("x.d.example."), qtype));
+        let made = ended.outcome.answer.iter().filter(|set| set.rtype != RecordType::A);
+        let ttls: Vec<u32> = made.map(|set| set.ttl_secs).collect();
+        assert_eq!((ttls, ended.outcome.secure), (vec![60, 60], true), "{}", story(&ended));
     }
 }
 

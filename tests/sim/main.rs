@@ -129,6 +129,9 @@ fn check(world: &World<'_>, question: &Question, ended: &Ended) {
             assert_eq!((ended.outcome.rcode, told), truth(question), "{question:?}\n{}", story(ended));
         }
     }
+    let proofs = || ended.log.iter().map(|entry| &entry.event).filter(|event| matches!(event, Event::Proved { .. }));
+    let is_told_twice = proofs().enumerate().any(|(nth, proof)| proofs().take(nth).any(|before| before == proof));
+    assert!(!is_told_twice, "{question:?}: what is proved once is told once\n{}", story(ended));
     let (cache, now) = (&world.resolver.cache, world.resolver.now);
     assert!(cache.set(&lie(), RecordType::A, now).is_none(), "a lie was kept");
     assert!(cache.denial(&lie(), RecordType::A, now).is_none(), "a lie was kept");

@@ -189,7 +189,7 @@ fn the_sentinel_tells_which_key_is_trusted() {
 /// A zone, signed or not, with a DNAME into a signed one, which leads back with an alias.
 fn there_and_back(signed: bool) -> Lab {
     let zones = [
-        (".", "a. 3600 NS ns\nb. 3600 NS ns\nns. 3600 A 192.0.2.1"),
+        (".", "a. 3600 NS na\nb. 3600 NS ns\nns. 3600 A 192.0.2.1\nna. 3600 A 192.0.2.2"),
         ("a.", "@ 3600 DNAME b."),
         ("b.", "x 60 CNAME y.a.\ny 60 A 192.0.2.80"),
     ];
@@ -199,8 +199,11 @@ fn there_and_back(signed: bool) -> Lab {
     });
     let signs = |zone: &str| if zone == "a." && !signed { "" } else { ", sign = {}" };
     let zones = zones.map(|(zone, _)| format!("{{ name = \"{zone}\", file = \"{zone}\"{} }}", signs(zone))).join(", ");
-    let server = "{ name = \"ns.\", address = \"192.0.2.1\", zones = [\".\", \"a.\", \"b.\"], faults = [] }";
-    let settings = format!("port = 53\nzone = [{zones}]\nserver = [{server}]\n");
+    let server = |name: &str, nth: u8, zones: &str| {
+        format!("{{ name = \"{name}\", address = \"192.0.2.{nth}\", zones = [{zones}], faults = [] }}")
+    };
+    let servers = [server("ns.", 1, "\".\", \"b.\""), server("na.", 2, "\"a.\"")].join(", ");
+    let settings = format!("port = 53\nzone = [{zones}]\nserver = [{servers}]\n");
     let files = files.into_iter().chain([("lab.toml".to_owned(), settings)]).collect();
     Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -290,16 +293,49 @@ fn a_slow_walk_brings_no_dname_back() {
         let now = world.resolver.now.plus_secs(ahead_secs);
         world.resolver.cache.set(&name("a."), RecordType::DNAME, now)
     };
+    for left_secs in [1, 5] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        world.set_weather(600, 0.0);
+        assert!(world.resolve(&ask("x.a.")).outcome.secure);
+        let end = known(&world, 0).expect("it was proved").expires;
+        world.resolver.now = Time::from_secs(end.secs() - left_secs);
+        let slow = world.resolve(&ask("y.a."));
+        assert!(slow.outcome.secure && slow.took > Duration::from_secs(1), "{:?}\n{}", slow.took, story(&slow));
+        assert!(story(&slow).contains("a. DNAME"), "{}", story(&slow));
+        let left = known(&world, 0).map(|known| known.expires.secs());
+        assert_eq!(left, (left_secs > 1).then_some(end.secs()), "{}", story(&slow));
+        assert!(known(&world, left_secs).is_none(), "{}", story(&slow));
+    }
+}
+
+/// A DNAME that is proved is kept under its own name, as what the servers of its zone said; what it has made is not
+/// kept at all (RFC 6672 §3.4).
+#[test]
+fn of_a_dname_and_what_it_makes_the_dname_is_kept() {
+    let lab = there_and_back(true);
     let mut world = World::new(&lab, 1, 0.0, 0.0);
-    world.set_weather(600, 0.0);
-    assert!(world.resolve(&ask("x.a.")).outcome.secure);
-    let left_secs = known(&world, 0).expect("it was proved").expires.secs_since(world.resolver.now);
-    world.resolver.now = world.resolver.now.plus_secs((left_secs - 1).into());
-    assert!(known(&world, 0).is_some(), "a second is left");
-    let slow = world.resolve(&ask("y.a."));
-    assert!(slow.outcome.secure && slow.took > Duration::from_secs(1), "{:?}\n{}", slow.took, story(&slow));
-    assert!(story(&slow).contains("a. DNAME"), "{}", story(&slow));
-    assert!(known(&world, 0).is_none() && known(&world, 1).is_none(), "{}", story(&slow));
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    let ended = world.resolve(&Question::new(name("x.b."), RecordType::A));
+    let (cache, now) = (&world.resolver.cache, world.resolver.now);
+    let dname = cache.set(&name("a."), RecordType::DNAME, now).expect("it was proved");
+    assert_eq!(dname.from.informant().map(|from| &from.zone), Some(&name("a.")), "{}", story(&ended));
+    assert!(cache.set(&name("y.a."), RecordType::CNAME, now).is_none(), "{}", story(&ended));
+}
+
+/// RFC 7646 §2: what has to validate before a negative trust anchor is lifted is what clients asked for, and not where
+/// the aliases have led.
+#[test]
+fn what_an_anchor_let_through_is_what_was_asked() {
+    let lab = there_and_back(true);
+    let mut world = World::new(&lab, 1, 0.0, 0.0);
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    let anchor = NegativeAnchor { zone: name("b."), until_secs: NOW_UNIX_SECS + 3600 };
+    world.resolver.settings.proofs.negative = NegativeAnchors::new([anchor], 300, NOW_UNIX_SECS);
+    let asked = Question::new(name("x.a."), RecordType::A);
+    let ended = world.resolve(&asked);
+    let tries = world.resolver.settings.proofs.negative.look(NOW_UNIX_SECS + 300).tries;
+    let soa = Question::new(name("b."), RecordType::SOA);
+    assert_eq!(tries, [(name("b."), vec![asked, soa])], "{}", story(&ended));
 }
 
 /// Where a proof cannot be had because nobody answers, the client is told that, and what it would have proved is not
@@ -317,6 +353,49 @@ fn a_proof_that_cannot_be_had_is_a_failure_of_the_network() {
         assert!(codes.contains(&ede::NO_REACHABLE_AUTHORITY), "{qtype} {codes:?}\n{}", story(&failed));
         let known = world.resolver.cache.set(&asked.name, asked.qtype, world.resolver.now);
         assert!(known.is_some(), "{qtype}\n{}", story(&failed));
+    }
+}
+
+/// Each part of an answer is known for what it is, although keys had to be asked for between them.
+#[test]
+fn what_an_unsigned_alias_leads_to_is_proved_by_itself() {
+    let mut world = World::new(&LAB, 1, 0.0, 0.0);
+    let ended = world.resolve(&Question::new("shop.example.net.".parse().expect("a name"), RecordType::A));
+    let (cache, now) = (&world.resolver.cache, world.resolver.now);
+    let over = (Duration::ZERO, Security::Unchecked);
+    let known = |set: &RrSet| cache.stale_set(&set.owner, set.rtype, now, over).map(|known| known.security);
+    let all: Vec<_> = ended.outcome.answer.iter().map(known).collect();
+    assert_eq!(all, [Some(Security::Insecure), Some(Security::Secure)], "{}", story(&ended));
+}
+
+/// Of several reasons for which nothing can be proved the client is told the first of which there is something to tell.
+#[test]
+fn the_first_reason_of_which_there_is_something_to_tell_is_told() {
+    let zones = [
+        ("plain.", "", "a 60 CNAME a.odd.\nb 60 CNAME nothing.many.\nc 60 A 192.0.2.80\n"),
+        ("odd.", ", sign = { defect = \"unknown_algorithm\" }", "a 60 CNAME nothing.many.\nb 60 CNAME c.plain.\n"),
+        ("many.", ", sign = { denial = \"nsec3\", iterations = 500 }", "a 60 CNAME b.odd.\n"),
+    ];
+    let root = zones.map(|(zone, ..)| format!("{zone} 3600 NS ns.\n")).concat() + "ns. 3600 A 192.0.2.1\n";
+    let all: Vec<_> = zones.into_iter().chain([(".", ", sign = {}", &root[..])]).collect();
+    let file = |(zone, _, text): &(&str, &str, &str)| {
+        ((*zone).to_owned(), format!("$ORIGIN {zone}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns.\n{text}"))
+    };
+    let listed = all.iter().map(|(zone, sign, _)| format!("{{ name = \"{zone}\", file = \"{zone}\"{sign} }}"));
+    let listed = listed.collect::<Vec<_>>().join(", ");
+    let names = all.iter().map(|(zone, ..)| format!("\"{zone}\"")).collect::<Vec<_>>().join(", ");
+    let server = format!("{{ name = \"ns.\", address = \"192.0.2.1\", zones = [{names}], faults = [] }}");
+    let settings = format!("port = 53\nzone = [{listed}]\nserver = [{server}]\n");
+    let files = all.iter().map(file).chain([("lab.toml".to_owned(), settings)]).collect();
+    let lab = Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"));
+    let (algorithm, iterations) = (ede::UNSUPPORTED_DNSKEY_ALGORITHM, ede::UNSUPPORTED_NSEC3_ITERATIONS);
+    for (asked, code) in
+        [("a.plain.", algorithm), ("b.plain.", iterations), ("a.odd.", algorithm), ("b.odd.", algorithm)]
+    {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        let ended = world.resolve(&Question::new(asked.parse().expect("a name"), RecordType::A));
+        let codes: Vec<u16> = ended.outcome.edes().iter().map(|ede| ede.code).collect();
+        assert_eq!(codes, [code], "{asked}\n{}", story(&ended));
     }
 }
 
