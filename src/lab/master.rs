@@ -61,33 +61,16 @@ pub(super) fn read_zone(files: &Files, path: &str, apex: &Name) -> Result<Vec<Re
 /// # Errors
 /// The first mistake, with its place.
 pub fn read_records(name: &str, text: &str, apex: &Name) -> Result<Vec<Record>, LabError> {
-    let wrong = |(line, column), what: &str| {
-        Place { file: name.to_owned(), line, column, added: 0 }.error(text, what.to_owned())
-    };
-    if let Some((place, what)) = unreadable(text) {
-        return Err(wrong(place, what));
-    }
-    let mut zonefile = Zonefile::from(text);
-    zonefile.set_origin(owner_of(apex)?);
-    zonefile.set_default_class(Class::IN);
     let mut records = Vec::new();
-    loop {
-        let begin = zonefile.current_offset();
-        let entry = zonefile.next_entry();
-        let place = || place_after(name, text, begin);
-        match entry {
-            Ok(None) => return Ok(records),
-            Ok(Some(Entry::Include { .. })) => {
-                return Err(place().error(text, "no file can be included here".to_owned()));
-            }
-            Ok(Some(Entry::Record(record))) => {
-                let whole = ours(record, &zonefile).filter(is_whole);
-                let what = "a name or the data of this record is out of bounds";
-                records.push(whole.ok_or_else(|| place().error(text, what.to_owned()))?);
-            }
-            Err(error) => return Err(explain(name, text, &error.to_string(), &place())),
-        }
-    }
+    let whole = Text { file: name.to_owned(), text: text.to_owned(), added: 0 };
+    whole.each_entry(&owner_of(apex)?, |entry, zonefile, wrong| {
+        let Entry::Record(record) = entry else { return Err(wrong("no file can be included here".to_owned())) };
+        let record = ours(record, zonefile).filter(is_whole);
+        let out_of_bounds = || wrong("a name or the data of this record is out of bounds".to_owned());
+        records.push(record.ok_or_else(out_of_bounds)?);
+        Ok(())
+    })?;
+    Ok(records)
 }
 
 /// Record sets of single lines, each as [`parse_record`] takes it; `lab.toml` has such.
@@ -116,9 +99,9 @@ pub(super) fn sets(records: &[Record]) -> Vec<RrSet> {
 /// A record in our own form; `None` when a name in it is out of bounds.
 fn ours(record: ScannedRecord, zonefile: &Zonefile) -> Option<Record> {
     let mut record = plain(&record.flatten_into())?;
-    let origin = zonefile.origin().ok().and_then(|origin| Name::from_wire(origin.as_slice()).ok());
-    if let Some(data) = origin.and_then(|origin| with_origin(record.rtype, &record.rdata, &origin)) {
-        record.rdata = data;
+    if record.rdata.windows(2).any(|label| label == b"\x01@") {
+        let origin = zonefile.origin().ok().and_then(|origin| Name::from_wire(origin.as_slice()).ok())?;
+        record.rdata = with_origin(record.rtype, &record.rdata, &origin).unwrap_or(record.rdata);
     }
     Some(record)
 }
@@ -147,6 +130,43 @@ fn with_origin(rtype: RecordType, rdata: &[u8], origin: &Name) -> Option<Octets>
     rest.is_empty().then(|| data.into())
 }
 
+/// The text of a master file.
+struct Text {
+    /// How the file is called in messages.
+    file: String,
+    text: String,
+    /// Lines that stand before those of the file.
+    added: usize,
+}
+
+impl Text {
+    /// Hands the records and the `$INCLUDE` directives to `take`, one after the other, with what makes an error at the
+    /// place of each.
+    fn each_entry(
+        &self,
+        origin: &ZoneOwner,
+        mut take: impl FnMut(Entry, &Zonefile, &dyn Fn(String) -> LabError) -> Result<(), LabError>,
+    ) -> Result<(), LabError> {
+        let Self { file, text, added } = self;
+        if let Some(((line, column), what)) = unreadable(text) {
+            return Err(Place { file: file.clone(), line, column, added: *added }.error(text, what.to_owned()));
+        }
+        let mut zonefile = Zonefile::from(&**text);
+        zonefile.set_origin(origin.clone());
+        zonefile.set_default_class(Class::IN);
+        loop {
+            let begin = zonefile.current_offset();
+            let entry = zonefile.next_entry();
+            let place = || Place { added: *added, ..place_after(file, text, begin) };
+            match entry {
+                Ok(None) => return Ok(()),
+                Ok(Some(entry)) => take(entry, &zonefile, &|what| place().error(text, what))?,
+                Err(error) => return Err(explain(file, text, &error.to_string(), &place())),
+            }
+        }
+    }
+}
+
 /// A name in the parser's form.
 fn owner_of(name: &Name) -> Result<ZoneOwner, LabError> {
     let owner = Owner::from_octets(Bytes::copy_from_slice(name.wire()));
@@ -164,42 +184,25 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Reads a file; `ttl` is the `$TTL` line in force, with its line break, or empty.
     fn file(&mut self, path: &str, origin: &ZoneOwner, ttl: &str, depth: usize) -> Result<(), LabError> {
-        let text = self.files.read(path)?;
+        let read = self.files.read(path)?;
         // Some editors begin a text with a mark of its encoding.
-        let text = format!("{ttl}{}\n", text.strip_prefix('\u{feff}').unwrap_or(&text));
-        let added = ttl.lines().count();
-        let file = self.files.display(path);
-        if let Some(((line, column), what)) = unreadable(&text) {
-            return Err(Place { file, line, column, added }.error(&text, what.to_owned()));
-        }
-        let mut zonefile = Zonefile::from(&*text);
-        zonefile.set_origin(origin.clone());
-        zonefile.set_default_class(Class::IN);
-        loop {
-            let begin = zonefile.current_offset();
-            let entry = zonefile.next_entry();
-            let place = || Place { added, ..place_after(&file, &text, begin) };
-            match entry {
-                Ok(None) => return Ok(()),
-                Ok(Some(Entry::Record(record))) => {
-                    self.record(ours(record, &zonefile)).map_err(|what| place().error(&text, what))?;
-                }
-                Ok(Some(Entry::Include { .. })) if depth == MAX_INCLUDES => {
-                    return Err(place().error(&text, format!("$INCLUDE is nested more than {MAX_INCLUDES} deep")));
-                }
-                Ok(Some(Entry::Include { path, origin: own })) => {
-                    let ttl = last_ttl_line(&text[..zonefile.current_offset().min(text.len())]);
-                    // RFC 1035 §5.1: without an origin of its own the file begins with the one in force.
-                    let origin = own.or_else(|| zonefile.origin().ok()).unwrap_or_else(|| origin.clone());
-                    let included = self.file(&path, &origin, &ttl, depth + 1);
-                    included.map_err(|error| match error {
-                        inner @ LabError::Place { .. } => inner,
-                        unreadable => place().error(&text, unreadable.to_string()),
-                    })?;
-                }
-                Err(error) => return Err(explain(&file, &text, &error.to_string(), &place())),
+        let text = format!("{ttl}{}\n", read.strip_prefix('\u{feff}').unwrap_or(&read));
+        let text = Text { file: self.files.display(path), text, added: ttl.lines().count() };
+        text.each_entry(origin, |entry, zonefile, wrong| match entry {
+            Entry::Record(record) => self.record(ours(record, zonefile)).map_err(wrong),
+            Entry::Include { .. } if depth == MAX_INCLUDES => {
+                Err(wrong(format!("$INCLUDE is nested more than {MAX_INCLUDES} deep")))
             }
-        }
+            Entry::Include { path, origin: own } => {
+                let ttl = last_ttl_line(text.text.get(..zonefile.current_offset()).unwrap_or(&text.text));
+                // RFC 1035 §5.1: without an origin of its own the file begins with the one in force.
+                let origin = own.or_else(|| zonefile.origin().ok()).unwrap_or_else(|| origin.clone());
+                self.file(&path, &origin, &ttl, depth + 1).map_err(|error| match error {
+                    inner @ LabError::Place { .. } => inner,
+                    unreadable => wrong(unreadable.to_string()),
+                })
+            }
+        })
     }
 
     fn record(&mut self, record: Option<Record>) -> Result<(), String> {
