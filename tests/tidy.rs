@@ -38,7 +38,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("lab/mod", Edge, &["lab", "wire"]),
     ("lab/serve", Edge, &["lab", "trace", "wire"]),
     ("lab/sign", Edge, &["lab", "wire"]),
-    ("lab/web", Edge, &["lab", "wire"]),
+    ("lab/web", Edge, &["lab", "trace", "wire"]),
     ("sys", Edge, &[]),
     ("upstream", Edge, &["sys", "walk", "trace", "wire", "keyed"]),
     ("drive", Edge, &["upstream", "walk", "cache", "trace", "wire", "time"]),
@@ -59,8 +59,8 @@ const EVERYTHING: &[&str] = &["*"];
 const ORDERS: &[(&str, &[&str])] = &[(
     "http",
     &[
-        "html", "hop", "here", "local", "strict", "watch", "tls", "fault", "problem", "places", "guard", "stream",
-        "origin", "doh", "json", "traces", "proxy", "journey", "page", "mod", "routes", "bind", "worker",
+        "hop", "here", "local", "strict", "watch", "tls", "fault", "problem", "places", "guard", "stream", "origin",
+        "doh", "json", "traces", "proxy", "journey", "page", "mod", "routes", "bind", "worker",
     ],
 )];
 

@@ -1,4 +1,4 @@
-//! Where a client has reached this server, for links that lead back to it.
+//! Links that lead back to this server: where a client has reached it, and what stands behind that.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -35,5 +35,27 @@ impl Here {
 impl fmt::Display for Here {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
+
+/// Text inside a path or a query of a URL.
+pub(super) struct InUrl<'a>(pub(super) &'a str);
+
+impl fmt::Display for InUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.bytes().try_for_each(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => write!(f, "{}", char::from(byte)),
+            byte => write!(f, "%{byte:02X}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_means_something_in_a_url_is_encoded() {
+        assert_eq!(InUrl("a/b?c=<d>&\\046.example.").to_string(), "a%2Fb%3Fc%3D%3Cd%3E%26%5C046.example.");
     }
 }

@@ -18,7 +18,6 @@ mod fault;
 mod guard;
 mod here;
 mod hop;
-mod html;
 mod journey;
 mod json;
 mod local;

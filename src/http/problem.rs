@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::fault::Fault;
-use super::html::Html;
+use crate::trace::Markup;
 
 /// Nothing of a page may run, load or be framed.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
@@ -110,9 +110,9 @@ impl Problem {
         }
         let heading = self.fault.as_ref().map_or(title, |(fault, _)| fault.heading());
         let advice =
-            self.fault.as_ref().map(|(fault, _)| format!("<h2>What to do</h2><p>{}</p>", Html(fault.advice())));
+            self.fault.as_ref().map(|(fault, _)| format!("<h2>What to do</h2><p>{}</p>", Markup(fault.advice())));
         let link = match &self.trace {
-            Some(trace) => format!("<a class=\"go\" href=\"{}\">See how its address was looked for</a>", Html(trace)),
+            Some(trace) => format!("<a class=\"go\" href=\"{}\">See how its address was looked for</a>", Markup(trace)),
             // It is this server that has no such thing.
             None if self.status == StatusCode::NOT_FOUND => "<a class=\"go\" href=\"/\">To the page</a>".to_owned(),
             None => String::new(),
@@ -125,7 +125,7 @@ impl Problem {
              <main><article><h1>{heading}</h1>\n<p>{}</p>\n{}{}</article>\n<footer>{title}{kind} · from rootwalk, {}</footer>\
              </main></html>\n",
             // Each server that failed on a line of its own.
-            sentence.split("; ").map(|part| Html(part).to_string()).collect::<Vec<_>>().join(";<br>"),
+            sentence.split("; ").map(|part| Markup(part).to_string()).collect::<Vec<_>>().join(";<br>"),
             advice.unwrap_or_default(),
             link,
             if self.is_of_proxy() { "the proxy that your browser asked, not from the site" } else { "the resolver" },

@@ -24,9 +24,8 @@ use tokio::time::{Duration, Instant};
 
 use super::doh::Dns;
 use super::fault::Fault;
-use super::here::Here;
+use super::here::{Here, InUrl};
 use super::hop::{self, PSEUDONYM, quoted};
-use super::html::InUrl;
 use super::origin::{
     Answer, Busy, Connected, Guide, Host, HostPort, Key, Link, Origin, Origins, Pool, Services, Unconnected, Way, Wish,
     is_web_port,

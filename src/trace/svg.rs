@@ -7,6 +7,7 @@ use crate::wire::text::type_name;
 
 use super::event::{Event, GoalId, Verdict};
 use super::fold::{Item, depths, fold};
+use super::markup::Markup;
 use super::report::Trace;
 use super::tone::Tone;
 
@@ -75,7 +76,7 @@ impl Trace {
              <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n\
              <text x=\"{ZONE}\" y=\"36\" font-size=\"20\" font-weight=\"600\" fill=\"#16202e\">{0}</text>\n\
              <text x=\"{ZONE}\" y=\"58\" fill=\"#566274\">{queries} queries, {bytes} octets received, {ms} ms</text>\n",
-            Text(&title)
+            Markup(&title)
         )?;
         let scale = |at_us: u64| LINE as u64 + at_us * (WIDTH - LINE - ZONE) as u64 / self.cost.time_us.max(1);
         for (nth, row) in rows.iter().enumerate() {
@@ -87,15 +88,15 @@ impl Trace {
                 writeln!(
                     out,
                     "<text x=\"{ZONE}\" y=\"{y}\" font-weight=\"600\" fill=\"#16202e\">{}</text>",
-                    Text(&zone)
+                    Markup(&zone)
                 )?;
             }
             let (text, fill) = (shortened(&row.text, ROOM), if row.tone == Tone::Bad { colour } else { "#2b3647" });
             writeln!(
                 out,
                 "<text x=\"{x}\" y=\"{y}\" fill=\"{fill}\">{}<title>{}</title></text>",
-                Text(&text),
-                Text(&row.text)
+                Markup(&text),
+                Markup(&row.text)
             )?;
             if let Some((begin, end)) = row.span {
                 let (from, to) = (scale(begin), scale(end));
@@ -113,7 +114,7 @@ impl Trace {
             writeln!(
                 out,
                 "<text x=\"{ZONE}\" y=\"{y}\" font-family=\"ui-monospace, monospace\" fill=\"#16202e\">{}</text>",
-                Text(&line)
+                Markup(&line)
             )?;
         }
         writeln!(out, "</svg>")
@@ -152,21 +153,5 @@ fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
-    }
-}
-
-/// Text inside XML: whatever it holds, it stays text.
-struct Text<'a>(&'a str);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            c if c.is_control() => f.write_char('\u{fffd}'),
-            c => f.write_char(c),
-        })
     }
 }

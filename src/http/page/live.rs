@@ -9,12 +9,11 @@ use axum::response::Response;
 
 use super::past::Past;
 use super::{Form, answer, shell};
-use crate::http::html::Html;
 use crate::http::problem::Problem;
 use crate::http::stream::pretty;
 use crate::listen::Peer;
 use crate::serve::Figures;
-use crate::trace::Ms;
+use crate::trace::{Markup, Ms};
 
 /// `GET /live`.
 pub(in crate::http) async fn live(
@@ -137,7 +136,7 @@ impl Display for Listed<'_> {
         ];
         writeln!(f, "<article class=\"told\">\n<h1>Live figures</h1>\n<table>")?;
         rows.iter().try_for_each(|(name, value)| {
-            writeln!(f, "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>", Html(value))
+            writeln!(f, "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>", Markup(value))
         })?;
         writeln!(f, "</table>\n<h2>Slowest servers</h2>\n<ul>")?;
         for slow in &figures.slowest {

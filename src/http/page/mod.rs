@@ -21,9 +21,9 @@ use axum::http::header::{
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::html::Html;
 use super::problem::{Problem, liked};
 use crate::serve::{Kept, Ring};
+use crate::trace::Markup;
 
 pub(super) use assets::asset;
 pub(super) use live::{live, metrics};
@@ -146,7 +146,7 @@ fn answer(media_type: &'static str, body: impl Into<axum::body::Body>) -> Respon
 
 /// A whole page. `about` names what it is about for the script: the name of what was told, or nothing.
 fn shell(title: &str, about: &str, content: impl Display) -> String {
-    let (title, about) = (Html(title), Html(about));
+    let (title, about) = (Markup(title), Markup(about));
     format!(
         "<!doctype html>\n\
          <html lang=\"en\">\n\

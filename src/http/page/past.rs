@@ -12,14 +12,13 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{Form, Queries, answer, shell};
-use crate::http::html::Html;
 use crate::http::journey::Journeys;
 use crate::http::problem::Problem;
 use crate::http::stream::pretty;
 use crate::journey::{End, Journey};
 use crate::listen::Peer;
 use crate::serve::{Id, Kept, Occasion, Resolver, Walked};
-use crate::trace::{Event, Judged, Ms};
+use crate::trace::{Event, Judged, Markup, Ms};
 use crate::wire::text::type_name;
 
 /// Rows in one answer unless asked for otherwise, and at most.
@@ -251,7 +250,7 @@ struct Listed<'a>(&'a Page<'a>, &'a Search);
 impl Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(page, search) = self;
-        let given = |text: &Option<String>| Html(text.clone().unwrap_or_default());
+        let given = |text: &Option<String>| Markup(text.clone().unwrap_or_default());
         let (name, verdict, slow) = (given(&search.search), given(&search.verdict), given(&search.slow_ms));
         let kind = search.kind.as_deref().unwrap_or_default();
         write!(
@@ -276,7 +275,7 @@ impl Display for Listed<'_> {
             page.kept
         )?;
         for row in &page.rows {
-            let (what, outcome, time) = (Html(&row.what), Html(row.what.outcome()), Ms(row.time_us));
+            let (what, outcome, time) = (Markup(&row.what), Markup(row.what.outcome()), Ms(row.time_us));
             write!(f, "<li><a href=\"{}\">{what}</a> <strong>{outcome}</strong>", row.link())?;
             writeln!(f, " {} {}, {time}</li>", row.what.security().unwrap_or_default(), Queries(row.queries))?;
         }

@@ -9,15 +9,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::{Form, Queries, answer, find, shell};
-use crate::http::here::Here;
-use crate::http::html::{Html, InUrl};
+use crate::http::here::{Here, InUrl};
 use crate::http::json::{flag, question};
 use crate::http::problem::Problem;
 use crate::http::stream::{Told as _, pretty};
 use crate::http::traces::Traces;
 use crate::listen::Peer;
 use crate::serve::{Kept, Knowledge, Occasion, Walked};
-use crate::trace::{Ms, Tone, Trace};
+use crate::trace::{Markup, Ms, Tone, Trace};
 
 /// What may stand behind the question mark.
 #[derive(Debug, Deserialize)]
@@ -123,21 +122,21 @@ impl Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Kept { id, told: Walked { occasion, checking_disabled, trace, .. }, .. } = self.kept;
         let tone = word(verdict(trace));
-        writeln!(f, "<article class=\"told\">\n<h1>{}</h1>", Html(trace.title()))?;
+        writeln!(f, "<article class=\"told\">\n<h1>{}</h1>", Markup(trace.title()))?;
         writeln!(
             f,
             "<p class=\"verdict {tone}\"><strong>{}</strong> {}</p>",
-            Html(&trace.rcode),
-            Html(trace.judged().map(ToString::to_string).unwrap_or_default())
+            Markup(&trace.rcode),
+            Markup(trace.judged().map(ToString::to_string).unwrap_or_default())
         )?;
         for ede in &trace.edes {
-            writeln!(f, "<p class=\"why {tone}\">{}</p>", Html(ede))?;
+            writeln!(f, "<p class=\"why {tone}\">{}</p>", Markup(ede))?;
         }
         for (section, records) in [("Answer", &trace.answer), ("Authority", &trace.authority)] {
             let mut shown = Trace::records(records).filter(|record| self.proofs || !is_proof(record)).peekable();
             if shown.peek().is_some() {
                 writeln!(f, "<h2>{section}</h2>\n<ul class=\"records\">")?;
-                shown.try_for_each(|record| writeln!(f, "<li><code>{}</code></li>", Html(&record)))?;
+                shown.try_for_each(|record| writeln!(f, "<li><code>{}</code></li>", Markup(&record)))?;
                 writeln!(f, "</ul>")?;
             }
         }
@@ -154,7 +153,7 @@ impl Display for Told<'_> {
         writeln!(f, "<h2>Steps</h2>\n<ol class=\"steps\">")?;
         for line in trace.lines() {
             let (tone, depth, at) = (word(line.tone), line.depth.min(6), Ms(line.at_us));
-            writeln!(f, "<li class=\"{tone} d{depth}\"><span class=\"at\">{at}</span> {}</li>", Html(line.text))?;
+            writeln!(f, "<li class=\"{tone} d{depth}\"><span class=\"at\">{at}</span> {}</li>", Markup(line.text))?;
         }
         writeln!(
             f,

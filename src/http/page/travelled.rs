@@ -10,13 +10,13 @@ use axum::response::Response;
 
 use super::{Form, answer, find, shell};
 use crate::http::here::Here;
-use crate::http::html::Html;
 use crate::http::journey::{Asked, Journeys};
 use crate::http::problem::Problem;
 use crate::http::stream::{Told as _, pretty};
 use crate::journey::{Journey, Look, har, waterfall};
 use crate::listen::Peer;
 use crate::serve::{Id, Kept};
+use crate::trace::Markup;
 
 /// `GET /journey?url=…`.
 pub(in crate::http) async fn journey(
@@ -66,8 +66,8 @@ struct Told<'a> {
 impl Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { url, text, id } = self;
-        writeln!(f, "<article class=\"told\">\n<h1>{}</h1>\n<pre class=\"scroll\" tabindex=\"0\">", Html(url))?;
-        text.lines().try_for_each(|line| writeln!(f, "{}", Html(line)))?;
+        writeln!(f, "<article class=\"told\">\n<h1>{}</h1>\n<pre class=\"scroll\" tabindex=\"0\">", Markup(url))?;
+        text.lines().try_for_each(|line| writeln!(f, "{}", Markup(line)))?;
         writeln!(
             f,
             "</pre>\n<p class=\"exports\"><a href=\"/j/{id}\">Permanent link</a> <a href=\"/j/{id}.json\">JSON</a> \

@@ -9,8 +9,9 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::{Form, answer, shell};
-use crate::http::html::{Html, InUrl};
+use crate::http::here::InUrl;
 use crate::http::stream::pretty;
+use crate::trace::Markup;
 
 /// A question to a lab, and what to expect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,14 +78,19 @@ impl Display for Listed<'_> {
         }
         writeln!(f, "<ul class=\"past\">")?;
         for exhibit in self.0 {
-            let (what, expected) = (Html(&exhibit.what), Html(&exhibit.expected));
+            let (what, expected) = (Markup(&exhibit.what), Markup(&exhibit.expected));
             match &exhibit.page {
                 Some(page) => {
-                    write!(f, "<li><a href=\"/journey?url={}&amp;cold=1\">{}</a>", InUrl(&page.url), Html(&page.url))?;
+                    write!(
+                        f,
+                        "<li><a href=\"/journey?url={}&amp;cold=1\">{}</a>",
+                        InUrl(&page.url),
+                        Markup(&page.url)
+                    )?;
                 }
                 None => {
                     let (name, qtype) = (InUrl(&exhibit.name), InUrl(&exhibit.qtype));
-                    let shown = Html(format!("{} {}", exhibit.name, exhibit.qtype));
+                    let shown = Markup(format!("{} {}", exhibit.name, exhibit.qtype));
                     write!(f, "<li><a href=\"/trace/{name}?type={qtype}&amp;cold=1\">{shown}</a>")?;
                 }
             }

@@ -1,4 +1,4 @@
-//! What the origins send: pages with a tag that tells whether they have changed, and text made fit for HTML.
+//! What the origins send: pages with a tag that tells whether they have changed.
 
 use std::fmt::Write as _;
 
@@ -8,6 +8,8 @@ use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION, VARY,
 };
 use axum::http::{Response, StatusCode};
+
+use crate::trace::Markup;
 
 /// How long a page that does not change may be kept.
 pub(super) const KEPT: &str = "max-age=300";
@@ -60,7 +62,7 @@ pub(super) fn send(asked: &HeaderMap, media_type: &'static str, kept: &'static s
 
 /// A small page of a title and a sentence.
 pub(super) fn note(status: StatusCode, title: &str, sentence: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(document(title, &format!("<p>{}</p>", escape(sentence)))));
+    let mut response = Response::new(Body::from(document(title, &format!("<p>{}</p>", Markup(sentence)))));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(HTML));
     response
@@ -77,7 +79,7 @@ pub(super) fn redirect(to: &str) -> Response<Body> {
 
 /// A whole page around `body`, which is HTML already.
 pub(super) fn document(title: &str, body: &str) -> String {
-    let title = escape(title);
+    let title = Markup(title);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width\">\n<title>{title}</title>\n<style>body {{ font: 1.1em/1.5 system-ui, \
@@ -90,19 +92,4 @@ pub(super) fn document(title: &str, body: &str) -> String {
 pub(super) fn wants_json(asked: &HeaderMap) -> bool {
     let accepts = asked.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     accepts.contains("application/json") && !accepts.contains("text/html")
-}
-
-/// Text as it may stand in HTML, in attributes as well.
-pub(super) fn escape(text: &str) -> String {
-    text.chars().fold(String::new(), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-        out
-    })
 }

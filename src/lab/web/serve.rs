@@ -26,6 +26,7 @@ use super::body::Paced;
 use super::pages::{self, KEPT, note, redirect};
 use super::shop::Shop;
 use super::{Ports, WebError, host_names};
+use crate::trace::Markup;
 
 /// Connections at once to one port of an origin; answers a thousand idle ones.
 const MAX_CONNECTIONS: usize = 256;
@@ -120,7 +121,7 @@ impl Answerer {
             host(asked, &self.name),
             self.address
         );
-        let body = format!("<p>{}</p>", pages::escape(&sentence));
+        let body = format!("<p>{}</p>", Markup(&sentence));
         pages::send(asked.request.headers(), pages::media_type(".html"), KEPT, &pages::document("Hello", &body))
     }
 

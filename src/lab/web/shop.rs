@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::super::origin::File;
 use super::WebError;
-use super::pages::{ASKED_FOR, KEPT, escape, media_type, note, send, wants_json};
+use super::pages::{ASKED_FOR, KEPT, media_type, note, send, wants_json};
+use crate::trace::Markup;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const SOME: &str = "SELECT id, name, category, price_cents, stock, about FROM products \
@@ -151,7 +152,7 @@ fn page(products: &[Product], category: &str, balancer: Option<&str>) -> String 
     }
     html += "</nav>\n</header>\n<main>\n";
     for Product { id, name, price_cents, stock, about, .. } in products {
-        let (name, about) = (escape(name), escape(about));
+        let (name, about) = (Markup(name), Markup(about));
         let (whole, cents) = (price_cents / 100, price_cents % 100);
         let stock = if *stock > 0 { format!("{stock} in stock") } else { "sold out".to_owned() };
         let _ = writeln!(
@@ -160,7 +161,7 @@ fn page(products: &[Product], category: &str, balancer: Option<&str>) -> String 
              <div class=\"foot\"><span class=\"price\">{whole}.{cents:02}</span><span>{stock}</span></div>\n</article>"
         );
     }
-    let way = balancer.map(|balancer| format!(" through the load balancer {}", escape(balancer))).unwrap_or_default();
+    let way = balancer.map(|balancer| format!(" through the load balancer {}", Markup(balancer))).unwrap_or_default();
     let _ = write!(
         html,
         "</main>\n<footer>From a database{way}. The response field <code>Server-Timing</code> says what each part took.\

@@ -1,11 +1,12 @@
-//! Writing HTML in which names stay text.
+//! Names inside of HTML and XML, where they stay text.
 
 use std::fmt;
 
-/// Text inside HTML, in an element or in a quoted attribute: whatever it holds, it stays text.
-pub(super) struct Html<T>(pub(super) T);
+/// Text in an element or in a quoted attribute: whatever it holds, it stays text.
+#[derive(Clone, Copy, Debug)]
+pub struct Markup<T>(pub T);
 
-impl<T: fmt::Display> fmt::Display for Html<T> {
+impl<T: fmt::Display> fmt::Display for Markup<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::write(&mut Escaped(f), format_args!("{}", self.0))
     }
@@ -27,26 +28,13 @@ impl fmt::Write for Escaped<'_, '_> {
     }
 }
 
-/// Text inside a path or a query of a URL.
-pub(super) struct InUrl<'a>(pub(super) &'a str);
-
-impl fmt::Display for InUrl<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.bytes().try_for_each(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => write!(f, "{}", char::from(byte)),
-            byte => write!(f, "%{byte:02X}"),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn nothing_becomes_markup() {
-        let told = Html("<script>alert('x\u{1b}[31m')</script>&\"").to_string();
+        let told = Markup("<script>alert('x\u{1b}[31m')</script>&\"").to_string();
         assert_eq!(told, "&lt;script&gt;alert(&#39;x\u{fffd}[31m&#39;)&lt;/script&gt;&amp;&quot;");
-        assert_eq!(InUrl("a/b?c=<d>&\\046.example.").to_string(), "a%2Fb%3Fc%3D%3Cd%3E%26%5C046.example.");
     }
 }
