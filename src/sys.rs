@@ -261,6 +261,11 @@ pub(crate) fn open_files_to_the_limit() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a file could not be opened because too many are.
+pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
 /// Sends one datagram to `to`; from `from`, when that is given.
 pub(crate) fn send_one(
     socket: BorrowedFd<'_>,

@@ -167,6 +167,15 @@ impl Lines {
         Ok(line)
     }
 
+    /// Closes sockets that nobody waits for, some of those of idle lines among them; false if there is none.
+    pub(super) fn make_room(&self) -> bool {
+        let mut table = self.table.borrow_mut();
+        (0..CLOSED_AT_ONCE).for_each(|_| table.displace());
+        let is_some = !table.over.is_empty();
+        table.close(usize::MAX);
+        is_some
+    }
+
     /// Waits for events as long as this thread lives.
     async fn attend(self: Rc<Self>, mut queue: AsyncFd<mio::Poll>) {
         let mut events = Events::with_capacity(EVENTS);

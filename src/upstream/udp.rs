@@ -4,21 +4,25 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use rand::RngExt;
 use smallvec::SmallVec;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::lines::{Come, Line, Lines};
 use super::peer::Peer;
 use super::{Answered, Outcome, Upstream, UpstreamSettings, matching, note, source, unreachable};
+use crate::sys::is_out_of_files;
 use crate::trace::{Ignored, Unreachable};
 use crate::walk::ask::Ask;
 use crate::wire::Reply;
 
 /// Ports to try before it is concluded that none is free.
 const PORT_TRIES: usize = 32;
+/// Pause when no more files may be open.
+const PAUSE: Duration = Duration::from_millis(5);
 
 thread_local! {
     /// Room for one datagram, used between two awaits only.
@@ -36,13 +40,13 @@ pub(super) async fn exchange(
     ignored: &mut Vec<Ignored>,
 ) -> Outcome {
     let mut misses = 0;
-    let mut line = dial(upstream, peer, query, now).map_err(|error| unreachable(&error))?;
+    let mut line = dial(upstream, peer, query, (now, deadline)).await.map_err(|error| unreachable(&error))?;
     loop {
         let sent = match line.come(deadline).await {
             Come::Something(sent) => sent,
             // What is wrong with it may concern a query before.
             Come::Unsent(_) if line.is_used() => {
-                line = fresh(upstream, ask.server, query, Instant::now()).map_err(|error| unreachable(&error))?;
+                line = fresh(upstream, ask.server, query, deadline).await.map_err(|error| unreachable(&error))?;
                 continue;
             }
             Come::Unsent(error) => return Err(unreachable(&error)),
@@ -91,19 +95,32 @@ fn receive(line: &Line, id: u16, ask: &Ask) -> io::Result<(usize, Result<Box<Rep
     })
 }
 
-/// Sends `query` over a line to `server`: one that is open, or a new one.
-fn dial(upstream: &Upstream, peer: Peer, query: &[u8], now: Instant) -> io::Result<Line> {
+/// Sends `query` over a line to `peer`: one that is open, or a new one.
+async fn dial(upstream: &Upstream, peer: Peer, query: &[u8], (now, deadline): (Instant, Instant)) -> io::Result<Line> {
     match Lines::here()?.take(peer, now) {
         Some(line) => {
             line.send(query);
             Ok(line)
         }
-        None => fresh(upstream, peer.server, query, now),
+        None => fresh(upstream, peer.server, query, deadline).await,
     }
 }
 
-fn fresh(upstream: &Upstream, server: SocketAddr, query: &[u8], now: Instant) -> io::Result<Line> {
-    let line = Lines::here()?.open(connected(&upstream.settings, server)?, now)?;
+/// Sends `query` over a new line. When no more files may be open, idle lines go first, and then it waits for those under
+/// way, until `deadline`.
+async fn fresh(upstream: &Upstream, server: SocketAddr, query: &[u8], deadline: Instant) -> io::Result<Line> {
+    let lines = Lines::here()?;
+    let socket = loop {
+        match connected(&upstream.settings, server) {
+            Err(error) if is_out_of_files(&error) && Instant::now() < deadline => {
+                if !lines.make_room() {
+                    sleep(PAUSE).await;
+                }
+            }
+            socket => break socket?,
+        }
+    };
+    let line = lines.open(socket, Instant::now())?;
     line.send(query);
     Ok(line)
 }

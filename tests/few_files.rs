@@ -1,0 +1,76 @@
+//! A machine that lets the program open few files. The limit is one of the process, so this test has its own.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rootwalk::trace::Transport;
+use rootwalk::upstream::{Upstream, UpstreamSettings};
+use rootwalk::walk::ask::{Ask, AskId, Heard};
+use rootwalk::wire::{Question, RecordType};
+use tokio::net::UdpSocket;
+use tokio::task::{JoinSet, spawn_local};
+use tokio::time::sleep;
+
+const FILES: usize = 64;
+
+/// A server that thinks for a while.
+async fn server() -> SocketAddr {
+    let socket = Rc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let at = socket.local_addr().unwrap();
+    spawn_local(async move {
+        let mut query = [0; 512];
+        while let Ok((len, from)) = socket.recv_from(&mut query).await {
+            let mut reply = query[..len].to_vec();
+            reply[2] |= 0x80;
+            let socket = Rc::clone(&socket);
+            spawn_local(async move {
+                sleep(Duration::from_millis(20)).await;
+                socket.send_to(&reply, from).await.unwrap();
+            });
+        }
+    });
+    at
+}
+
+fn ask(server: SocketAddr, nth: usize) -> Ask {
+    Ask {
+        id: AskId(1),
+        server,
+        transport: Transport::Udp,
+        attempt: 1,
+        near_misses: 16,
+        question: Question::new(format!("n{nth}.example").parse().unwrap(), RecordType::A),
+        edns: None,
+        rd: false,
+        cd: false,
+        check_case: true,
+        give_up: Duration::from_secs(20),
+    }
+}
+
+#[test]
+fn idle_lines_make_room_and_the_rest_wait() {
+    let pid = std::process::id().to_string();
+    let limit = format!("--nofile={FILES}");
+    assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let upstream = Rc::new(Upstream::new(UpstreamSettings::default()));
+        for server in [server().await, server().await, server().await] {
+            // Fewer than may be open, and more.
+            for many in [FILES / 2, FILES * 3] {
+                let mut exchanges = JoinSet::new();
+                for nth in 0..many {
+                    let upstream = Rc::clone(&upstream);
+                    exchanges.spawn_local(async move { upstream.exchange(&ask(server, nth)).await });
+                }
+                while let Some(heard) = exchanges.join_next().await {
+                    assert!(matches!(heard, Ok(Heard::Reply { .. })), "{heard:?}");
+                }
+            }
+        }
+    });
+}
