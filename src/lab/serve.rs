@@ -29,11 +29,14 @@ pub struct Playing(Arc<RwLock<Arc<Authority>>>);
 
 impl Playing {
     /// From now on the servers answer as those of `authority` at the same addresses. Returns the addresses at which it
-    /// has one and nobody listens.
+    /// listens to more than the servers before did.
     #[must_use]
     pub fn exchange(&self, authority: Authority) -> Vec<IpAddr> {
         let before = self.now();
-        let unheard = authority.addresses().filter(|address| before.name(*address).is_none()).collect();
+        let is_deaf = |address: &IpAddr| {
+            before.name(*address).is_none() || authority.listens_on_tcp(*address) && !before.listens_on_tcp(*address)
+        };
+        let unheard = authority.addresses().filter(is_deaf).collect();
         *self.0.write() = Arc::new(authority);
         unheard
     }

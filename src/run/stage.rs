@@ -96,7 +96,7 @@ pub fn lab(
             };
             let settings = load(&anew).map(inside)?;
             for address in playing.exchange(authority(&anew, ports)?) {
-                tracing::warn!("nobody listens at {address} before the next start");
+                tracing::warn!("{address} is listened to in the new way after the next start only");
             }
             lab.replace(anew);
             Ok((settings, Recall::Nothing))
