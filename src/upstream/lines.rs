@@ -58,6 +58,8 @@ pub(super) struct Lines {
     /// Wakes the task: there is something to send, or the first thing to wait for.
     work: Notify,
     woken: Cell<bool>,
+    /// Wakes one who waits until a file may be opened.
+    room: Notify,
 }
 
 #[derive(Default)]
@@ -132,7 +134,8 @@ impl Lines {
             }
             let queue = mio::Poll::new()?;
             let (registry, table) = (queue.registry().try_clone()?, RefCell::default());
-            let lines = Rc::new(Self { registry, table, work: Notify::new(), woken: Cell::new(false) });
+            let lines =
+                Rc::new(Self { registry, table, work: Notify::new(), woken: Cell::new(false), room: Notify::new() });
             *here = Rc::downgrade(&lines);
             spawn_local(Rc::clone(&lines).attend(sys::register(queue)?));
             Ok(lines)
@@ -174,6 +177,11 @@ impl Lines {
         let is_some = !table.over.is_empty();
         table.close(usize::MAX);
         is_some
+    }
+
+    /// Waits until a line has come to its end.
+    pub(super) async fn room(&self) {
+        self.room.notified().await;
     }
 
     /// Waits for events as long as this thread lives.
@@ -413,6 +421,7 @@ impl Line {
     /// Keeps the line for the next query to `peer`: the reply to the query `id` has come, and nothing else.
     pub(super) fn keep(mut self, peer: Peer, id: u16) {
         let Some(mut kept) = self.kept.take() else { return };
+        self.lines.room.notify_one();
         let mut table = self.lines.table.borrow_mut();
         (kept.uses, kept.last_id) = (kept.uses + 1, Some(id));
         let is_regular = kept.uses > 1 || table.is_regular(&peer);
@@ -429,6 +438,7 @@ impl Drop for Line {
     fn drop(&mut self) {
         if let Some(kept) = self.kept.take() {
             self.lines.table.borrow_mut().release(&kept);
+            self.lines.room.notify_one();
         }
     }
 }
