@@ -26,7 +26,7 @@ fn secure_questions() -> Vec<Question> {
 }
 
 /// The addresses of each zone's servers.
-fn servers() -> Vec<(Name, BTreeSet<IpAddr>)> {
+pub(crate) fn servers() -> Vec<(Name, BTreeSet<IpAddr>)> {
     let addresses = |server: Name| truth(&Question::new(server, RecordType::A)).1;
     let of = |zone: Name| {
         let ns = truth(&Question::new(zone.clone(), RecordType::NS)).1;
@@ -158,7 +158,7 @@ fn nothing_secure_is_refused() {
 }
 
 /// An Internet of the root and `example.`, both signed and on the same servers: as many as there are names for.
-fn small_lab(records: &str, servers: &[&str]) -> Lab {
+pub(crate) fn small_lab(records: &str, servers: &[&str]) -> Lab {
     let head = servers
         .iter()
         .fold("@ 3600 SOA h. a. 1 1 1 1 60\n".to_owned(), |head, server| format!("{head}@ 3600 NS {server}\n"));

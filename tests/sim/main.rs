@@ -9,6 +9,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod change;
+mod doubt;
 mod forgery;
 mod oddity;
 mod policy;

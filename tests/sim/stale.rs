@@ -13,12 +13,12 @@ use super::world::World;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const UNSIGNED: &str = "";
-const SIGNED: &str = ", sign = {}";
+pub(crate) const SIGNED: &str = ", sign = {}";
 const OPT_OUT: &str = ", sign = { denial = \"nsec3\", opt_out = true }";
 const EXPIRED: &str = ", sign = { inception_secs = -3024000, expiration_secs = -432000 }";
 
 /// The root, `tld.` and `zone.tld.`, the latter two signed in these ways; on one server, or on one each.
-fn lab(tld: &str, zone: &str, apart: bool) -> Lab {
+pub(crate) fn lab(tld: &str, zone: &str, apart: bool) -> Lab {
     let head = |apex: &str, ns: &str| format!("$ORIGIN {apex}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS {ns}\n");
     let names = if apart { ["ns.", "ns.tld.", "ns.zone.tld."] } else { ["ns."; 3] };
     let addresses = ["ns. 3600 A 192.0.2.1\n", "ns.tld. 3600 A 192.0.2.2\n", "ns.zone.tld. 3600 A 192.0.2.3\n"];

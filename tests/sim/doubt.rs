@@ -1,0 +1,106 @@
+//! What is done when something is bogus: who is asked then, how often, and what is told.
+
+use std::net::IpAddr;
+
+use rootwalk::trace::Event;
+use rootwalk::wire::{Name, Question, RecordType, RrSet, ede};
+
+use super::forgery::{servers, small_lab};
+use super::resolver::Ended;
+use super::stale::{SIGNED, lab};
+use super::trouble::Forgery;
+use super::world::World;
+use super::{LAB, bare, story, truth};
+
+fn ask(name: &str, qtype: RecordType) -> Question {
+    Question::new(name.parse().expect("a name"), qtype)
+}
+
+fn count(ended: &Ended, is_it: impl Fn(&Event) -> bool) -> usize {
+    ended.log.iter().filter(|entry| is_it(&entry.event)).count()
+}
+
+fn doubted(ended: &Ended) -> usize {
+    count(ended, |event| matches!(event, Event::Doubted { .. }))
+}
+
+/// RFC 4035 §4.7: where a zone has one server, that is asked again for what it said while it lied, to somebody who
+/// checks for himself: be it the answer, the keys or the DS set, and whether or not they are asked for by themselves.
+#[test]
+fn what_nobody_checked_is_asked_for_again_where_it_came_from() {
+    let asked = ask("www.zone.tld.", RecordType::A);
+    for apart in [true, false] {
+        let lab = lab(SIGNED, SIGNED, apart);
+        let brought = [asked.clone(), ask("zone.tld.", RecordType::DNSKEY), ask("zone.tld.", RecordType::DS)];
+        for brought in brought {
+            for forgery in [Forgery::BrokenSignatures, Forgery::NoSignatures] {
+                let mut world = World::new(&lab, 1, 0.0, 0.0);
+                (1..4).for_each(|nth| world.set_forger([192, 0, 2, nth].into(), forgery));
+                world.resolve_unchecked(&brought);
+                world.end_forgeries();
+                let ended = world.resolve(&asked);
+                assert!(ended.outcome.secure, "{apart} {brought} {forgery:?}\n{}", story(&ended));
+                assert_eq!(doubted(&ended), 0, "{apart} {brought} {forgery:?}\n{}", story(&ended));
+            }
+        }
+    }
+}
+
+/// Of several servers that say what is bogus the client is told of the first, and what was wrong there.
+#[test]
+fn the_first_that_was_wrong_is_told() {
+    let lab = small_lab("www 60 A 198.51.100.1\n", &["ns1.root.", "ns2.root."]);
+    let mut codes = [0; 2];
+    for seed in 0..8 {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        assert!(world.resolve(&ask("example.", RecordType::NS)).outcome.secure);
+        world.set_forger([192, 0, 2, 1].into(), Forgery::OtherAddresses);
+        world.set_forger([192, 0, 2, 2].into(), Forgery::NoSignatures);
+        let ended = world.resolve(&ask("www.example.", RecordType::A));
+        let first = ended.outcome.edes().remove(0);
+        let is_first = usize::from(first.code == ede::RRSIGS_MISSING);
+        assert!(is_first == 1 || first.code == ede::DNSSEC_BOGUS, "{first:?}\n{}", story(&ended));
+        assert!(first.text.contains(["ns1.root.", "ns2.root."][is_first]), "{first:?}\n{}", story(&ended));
+        codes[is_first] += 1;
+    }
+    assert!(codes.iter().all(|count| *count > 0), "{codes:?}");
+}
+
+/// Where all of a zone's servers lie, some of them are asked, and not all: what is bogus at four is so at the others.
+#[test]
+fn not_all_servers_are_asked_for_what_is_bogus() {
+    let names = ["ns1.root.", "ns2.root.", "ns3.root.", "ns4.root.", "ns5.root.", "ns6.root."];
+    let lab = small_lab("www 60 A 198.51.100.1\n", &names);
+    for forgery in [Forgery::OtherAddresses, Forgery::NoSignatures] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        (1..7).for_each(|nth| world.set_forger([192, 0, 2, nth].into(), forgery));
+        let ended = world.resolve(&ask("www.example.", RecordType::A));
+        let most = world.resolver.settings.limits.bogus_retries as usize;
+        assert!(ended.outcome.failure.is_some() && doubted(&ended) == most, "{}", story(&ended));
+    }
+}
+
+/// What was asked for by its own name is not asked for once more because an alias led there.
+#[test]
+fn what_was_asked_for_by_its_name_is_not_asked_for_so_again() {
+    let asked = ask("shop.example.net.", RecordType::A);
+    let mut world = World::new(&LAB, 1, 0.0, 0.0);
+    let shop: Name = "shop.example.com.".parse().expect("a name");
+    let (_, addrs) = servers().into_iter().find(|(zone, _)| *zone == shop).expect("it is there");
+    addrs.into_iter().for_each(|addr: IpAddr| world.set_forger(addr, Forgery::BrokenSignatures));
+    let ended = world.resolve(&asked);
+    assert!(ended.outcome.failure.is_some(), "{}", story(&ended));
+    assert_eq!(count(&ended, |event| matches!(event, Event::AskedByName { .. })), 0, "{}", story(&ended));
+}
+
+/// RFC 8020 is believed of what is proved alone: for those who check for themselves the whole name is asked for,
+/// whatever is said of a part of it.
+#[test]
+fn what_is_said_of_a_part_of_a_name_is_not_believed_unchecked() {
+    let asked = ask("www.i.h.g.f.e.d.c.b.a.twelve.example.com.", RecordType::A);
+    let mut world = World::new(&LAB, 1, 0.0, 0.0);
+    LAB.authority().addresses().for_each(|addr| world.set_forger(addr, Forgery::NoSuchName));
+    let ended = world.resolve_unchecked(&asked);
+    let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
+    assert_eq!((ended.outcome.rcode, told), truth(&asked), "{}", story(&ended));
+}
