@@ -76,7 +76,7 @@ pub(crate) enum Oddity {
     /// A cookie that is not ours, or is too short for one.
     OtherCookie,
     ShortCookie,
-    /// BADCOOKIE to each cookie over UDP, whatever it is.
+    /// BADCOOKIE to each cookie, whatever it is.
     BadCookie,
     /// EDNS version 1 in replies.
     NextVersion,
@@ -209,7 +209,7 @@ impl Oddity {
             Self::SilentToCookies if cookie.is_some() => packets.clear(),
             Self::OtherCookie if cookie.is_some() => all(packets, &|reply| set_cookie(reply, b"12345678abcdefgh")),
             Self::ShortCookie if cookie.is_some() => all(packets, &|reply| set_cookie(reply, b"1234567")),
-            Self::BadCookie if udp && let Some(shown) = cookie => {
+            Self::BadCookie if let Some(shown) = cookie => {
                 *packets = says(ResponseCode::NoError);
                 all(packets, &|reply| {
                     reply.rcode = ResponseCode::BADCOOKIE;
