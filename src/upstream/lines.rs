@@ -10,7 +10,6 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::{self, Read};
-use std::mem;
 use std::os::fd::AsRawFd;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -25,19 +24,9 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until};
 
 use super::peer::Peer;
-use crate::keyed::Map;
+use super::shelf::{Kept, Shelf};
 use crate::sys;
 
-/// How long a port is in use: who scans for open ports needs a minute for all of them.
-const LIFE: Duration = Duration::from_secs(5);
-/// Most queries from one port.
-const MOST_USES: u32 = 256;
-/// Most lines that wait for their next query, in each thread: each holds a descriptor. One more, and one that has not
-/// been used for long goes.
-const MOST_IDLE: usize = 2048;
-/// Servers of which it is remembered that they were asked a moment ago; a power of two. A line to a server that is
-/// asked once is not worth its place.
-const REGULARS: usize = 8192;
 /// How often it is looked whether somebody has waited long enough, and a line has become too old.
 const TICK: Duration = Duration::from_millis(50);
 /// Events taken at once.
@@ -70,12 +59,7 @@ struct Table {
     outbox: Vec<usize>,
     /// Slots of lines that are over, whose sockets are still open.
     over: Vec<usize>,
-    idle: Map<Peer, Vec<Kept>>,
-    idle_count: usize,
-    /// Goes round the slots where a line has to go, and spares those that were used since it came by.
-    hand: usize,
-    /// Hashes of the servers that were asked, each in the place that it says.
-    regulars: Vec<u64>,
+    idle: Shelf,
     /// How many slots have a waker.
     waiting: usize,
 }
@@ -92,18 +76,6 @@ struct Slot {
     ready: bool,
     waker: Option<Waker>,
     give_up: Option<Instant>,
-    /// Whose line it is, while it waits for its next query.
-    idle: Option<Peer>,
-    /// Whether it was used again since the hand came by.
-    is_spared: bool,
-}
-
-/// A line between two queries, or during one.
-struct Kept {
-    slot: usize,
-    born: Instant,
-    uses: u32,
-    last_id: Option<u16>,
 }
 
 /// What the wait for a reply came to.
@@ -146,10 +118,8 @@ impl Lines {
     pub(super) fn take(self: &Rc<Self>, peer: Peer, now: Instant) -> Option<Line> {
         let mut table = self.table.borrow_mut();
         loop {
-            let kept = table.idle.get_mut(&peer)?.pop()?;
-            table.idle_count -= 1;
-            table.slots[kept.slot].idle = None;
-            if !table.slots[kept.slot].ready && now - kept.born < LIFE {
+            let kept = table.idle.take(&peer)?;
+            if !table.slots[kept.slot].ready && kept.is_young(now) {
                 return Some(Line { lines: Rc::clone(self), kept: Some(kept) });
             }
             // What comes unasked is a guess, or late: nobody should learn that this port is open.
@@ -173,7 +143,8 @@ impl Lines {
     /// Closes sockets that nobody waits for, some of those of idle lines among them; false if there is none.
     pub(super) fn make_room(&self) -> bool {
         let mut table = self.table.borrow_mut();
-        (0..CLOSED_AT_ONCE).for_each(|_| table.displace());
+        let idle: Vec<Kept> = (0..CLOSED_AT_ONCE).map_while(|_| table.idle.displace()).collect();
+        idle.iter().for_each(|kept| table.release(kept));
         let is_some = !table.over.is_empty();
         table.close(usize::MAX);
         is_some
@@ -228,14 +199,7 @@ impl Lines {
 
 impl Table {
     fn is_busy(&self) -> bool {
-        self.waiting > 0 || self.idle_count > 0 || !self.over.is_empty()
-    }
-
-    /// Whether this server was asked before, as far as is remembered.
-    fn is_regular(&mut self, peer: &Peer) -> bool {
-        self.regulars.resize(REGULARS, 0);
-        let place = usize::try_from(peer.hash).map_or(0, |nth| nth % REGULARS);
-        mem::replace(&mut self.regulars[place], peer.hash) == peer.hash
+        self.waiting > 0 || self.idle.len() > 0 || !self.over.is_empty()
     }
 
     fn slot(&mut self, socket: Socket) -> usize {
@@ -265,34 +229,6 @@ impl Table {
             });
         }
         self.close(count + CLOSED_AT_ONCE);
-    }
-
-    /// Keeps a line for the next query to `peer`.
-    fn shelve(&mut self, peer: Peer, kept: Kept) {
-        if self.idle_count >= MOST_IDLE {
-            self.displace();
-        }
-        let slot = &mut self.slots[kept.slot];
-        (slot.idle, slot.is_spared) = (Some(peer), kept.uses > 1);
-        self.idle_count += 1;
-        self.idle.entry(peer).or_default().push(kept);
-    }
-
-    /// Gives up an idle line that was not used for long, as far as the hand has seen.
-    fn displace(&mut self) {
-        // The second time round nothing is spared.
-        let found = (0..2 * self.slots.len()).find_map(|_| {
-            self.hand = (self.hand + 1) % self.slots.len();
-            let slot = &mut self.slots[self.hand];
-            if mem::take(&mut slot.is_spared) { None } else { slot.idle.take() }
-        });
-        if let Some(idle) = found.and_then(|peer| self.idle.get_mut(&peer))
-            && let Some(nth) = idle.iter().position(|kept| kept.slot == self.hand)
-        {
-            let kept = idle.remove(nth);
-            self.idle_count -= 1;
-            self.release(&kept);
-        }
     }
 
     /// Gives up a line. Nobody reads from its socket any more, which is closed when there is time for that.
@@ -338,15 +274,8 @@ impl Table {
                 waker.wake_by_ref();
             }
         }
-        let mut old = Vec::new();
-        self.idle.retain(|_, idle| {
-            old.extend(idle.extract_if(.., |kept| now - kept.born >= LIFE));
-            !idle.is_empty()
-        });
-        self.idle_count -= old.len();
-        for kept in &old {
-            self.slots[kept.slot].idle = None;
-            self.release(kept);
+        for kept in self.idle.expire(now) {
+            self.release(&kept);
         }
         // Where nobody asks any more, all of a flood's are closed within seconds.
         self.close(CLOSED_AT_ONCE.max(self.over.len() / 8));
@@ -424,11 +353,8 @@ impl Line {
         self.lines.room.notify_one();
         let mut table = self.lines.table.borrow_mut();
         (kept.uses, kept.last_id) = (kept.uses + 1, Some(id));
-        let is_regular = kept.uses > 1 || table.is_regular(&peer);
-        if !is_regular || kept.uses >= MOST_USES || table.slots[kept.slot].ready {
-            return table.release(&kept);
-        }
-        table.shelve(peer, kept);
+        let over = if table.slots[kept.slot].ready { Some(kept) } else { table.idle.put(peer, kept) };
+        over.iter().for_each(|kept| table.release(kept));
         drop(table);
         self.lines.wake();
     }
@@ -445,45 +371,9 @@ impl Drop for Line {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr};
-
-    use siphasher::sip128::SipHasher13;
     use socket2::{Domain, Type};
 
     use super::*;
-
-    /// A line without a socket, which had `uses` queries.
-    fn shelve(table: &mut Table, nth: u32, uses: u32) {
-        let server = (Ipv4Addr::from_bits(nth), 53).into();
-        let peer = Peer::new(server, 0, &SipHasher13::new());
-        let slot = table.free.pop().unwrap_or_else(|| {
-            table.slots.push(Slot::default());
-            table.slots.len() - 1
-        });
-        table.shelve(peer, Kept { slot, born: Instant::now(), uses, last_id: None });
-        table.close(MOST_IDLE);
-    }
-
-    fn is_kept(table: &Table, nth: u32) -> bool {
-        let server = SocketAddr::from((Ipv4Addr::from_bits(nth), 53));
-        table.idle.iter().any(|(peer, idle)| peer.server == server && !idle.is_empty())
-    }
-
-    #[test]
-    fn lines_that_were_used_again_stay_when_there_are_too_many() {
-        let (mut table, most) = (Table::default(), u32::try_from(MOST_IDLE).unwrap());
-        (0..most).for_each(|nth| shelve(&mut table, nth, if nth % 3 == 0 { 2 } else { 1 }));
-        let once = (0..most).filter(|nth| nth % 3 != 0).count();
-        (most..).take(once).for_each(|nth| shelve(&mut table, nth, 1));
-        let used = (0..most).step_by(3);
-        assert!(used.clone().all(|nth| is_kept(&table, nth)), "none of them had to go for one that was used once");
-        // If those that are used are too many, some of them go.
-        (2 * most..).take(MOST_IDLE).for_each(|nth| shelve(&mut table, nth, 2));
-        assert!(used.clone().filter(|nth| is_kept(&table, *nth)).count() < used.count());
-        let kept = table.idle.values().map(Vec::len).sum::<usize>();
-        assert_eq!((kept, table.idle_count), (MOST_IDLE, MOST_IDLE));
-        assert_eq!(table.slots.iter().filter(|slot| slot.idle.is_some()).count(), MOST_IDLE);
-    }
 
     #[test]
     fn what_is_over_is_closed_a_few_at_a_time() {

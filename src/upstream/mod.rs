@@ -5,6 +5,7 @@ mod flights;
 mod lines;
 mod matching;
 mod peer;
+mod shelf;
 mod tcp;
 mod udp;
 
