@@ -235,6 +235,31 @@ fn a_zone_that_the_world_does_not_know() {
     assert!(matches!(below_own(&zone, "own.z.", &cut), Verdict::Insecure(Insecure::Unsigned { .. })));
 }
 
+/// Where the world knows the zone whose servers the operator names, and that it is signed, the zone has the say on what
+/// there is in it: a name that it denies is no reason not to prove what is said of it.
+#[test]
+fn a_zone_that_the_world_knows_says_what_is_in_it() {
+    let ((signer, zone), child) = (zone("z."), Signer::new("own.z.", NOW_UNIX_SECS));
+    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
+    let ds = signer.one("own.z.", RecordType::DS, &crate::trust::ds(&child, 15, 2));
+    let keys = child.one("own.z.", RecordType::DNSKEY, &child.dnskey);
+    let ask = |question: &Question| {
+        let answer = match (question.qtype, question.name == name("own.z.")) {
+            (RecordType::DNSKEY, true) => keys.clone(),
+            (RecordType::DNSKEY, false) => zone.keys.clone(),
+            (_, true) => ds.clone(),
+            _ => return Some(Heard { proof: vec![child.nsec("own.z.", "own.z.", &[NS, SOA])], ..Heard::default() }),
+        };
+        Some(Heard { answer: Some(answer), ..Heard::default() })
+    };
+    let mut facts = Facts::new(ask);
+    facts.own(name("own.z."));
+    let set = RrSet::new(name("www.a.own.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
+    let statement = Statement::Set { set: &set, proof: &[] };
+    let judged = facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
+    assert!(matches!(judged.0, Verdict::Bogus(_)), "{judged:?}");
+}
+
 /// RFC 8020 §2: below a name that is not there nothing is, and nobody is asked for it.
 #[test]
 fn nothing_is_asked_of_what_lies_below_nothing() {

@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use num_bigint::BigUint;
-use rootwalk::dnssec::{Anchor, Anchors, Cut, Ds, Limits, Settings, Spent, Statement, Verdict, key_tag};
+use rootwalk::dnssec::{Anchor, Anchors, Cut, Ds, Known as _, Limits, Settings, Spent, Statement, Verdict, key_tag};
 use rootwalk::trace::{Bogus, Insecure};
 use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 
@@ -148,6 +148,34 @@ fn rsa_keys_at_the_edges() {
             let verdict = judged(&zone_of(&[&signer.dnskey], &[&signer]), &signer.sign(www()));
             assert!(!is_secure(&verdict), "{octets} octets, exponent {exponent:?}: {verdict:?}");
         }
+    }
+}
+
+/// That a zone has nothing but keys that are too short is known for no longer than the records last that say so: its
+/// keys and its DS set.
+#[test]
+fn keys_that_are_too_short_are_known_for_as_long_as_they_last() {
+    let ((signer, zone), short) = (zone("z."), rsa_of_one("cut.z.", 64, &[3]));
+    let digest = digest(&SHA256, &[short.zone.wire(), &short.dnskey].concat());
+    let data = [&key_tag(&short.dnskey).to_be_bytes()[..], &[8, 2], digest.as_ref()].concat();
+    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
+    for (keys_secs, ds_secs) in [(60, 300), (300, 60)] {
+        let set = |rtype, ttl_secs, rdata: &[u8]| RrSet::new(name("cut.z."), rtype, ttl_secs, [rdata]);
+        let keys = set(RecordType::DNSKEY, keys_secs, &short.dnskey);
+        let ds = signer.sign(set(RecordType::DS, ds_secs, &data));
+        let mut facts = Facts::new(|question: &Question| {
+            let answer = match (question.qtype, question.name == name("cut.z.")) {
+                (RecordType::DNSKEY, true) => keys.clone(),
+                (RecordType::DNSKEY, false) => zone.keys.clone(),
+                _ => ds.clone(),
+            };
+            Some(Heard { answer: Some(answer), ..Heard::default() })
+        });
+        let set = RrSet { owner: name("cut.z."), ..www() };
+        let statement = Statement::Set { set: &set, proof: &[] };
+        let judged = facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
+        assert!(matches!(judged.0, Verdict::Insecure(Insecure::WeakKeys { .. })), "{judged:?}");
+        assert_eq!(facts.zone(&name("cut.z.")).unwrap().ttl_secs, 60);
     }
 }
 

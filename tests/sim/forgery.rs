@@ -233,6 +233,23 @@ fn what_a_dname_has_made_lives_no_longer_than_it() {
     }
 }
 
+/// RFC 4035 §5.3.3, RFC 8198 §5.4: what says something of other questions does so for no longer than it was signed to,
+/// whatever TTL somebody has written there: the zone is asked again.
+#[test]
+fn nothing_is_inferred_for_longer_than_was_signed() {
+    let mut world = World::new(&LAB, 1, 0.0, 0.0);
+    LAB.authority().addresses().for_each(|addr| world.set_forger(addr, Forgery::LongTtls));
+    let mut inferred = |label: &str, after_secs| {
+        world.resolver.now = world.resolver.now.plus_secs(after_secs);
+        let ended = world.resolve(&Question::new(name(&format!("{label}.wildcard.lab.")), RecordType::A));
+        assert!(ended.outcome.secure, "{}", story(&ended));
+        ended.log.iter().any(|entry| matches!(entry.event, Event::Inferred { .. }))
+    };
+    let early = ["a", "b", "c", "d", "e"].map(|label| inferred(label, 0));
+    assert!(early.contains(&true), "{early:?}");
+    assert!(!inferred("z", 400), "the zone says 300 s");
+}
+
 /// Whether a zone cut explains a missing signature is found out with a question for each label, and not with as many
 /// for each as there are labels above it.
 #[test]

@@ -62,6 +62,7 @@ fn served(world: &mut World<'_>, question: &Question, admit_all: bool) -> Option
     let (cache, moment) = (&world.resolver.cache, (world.resolver.now, NOW_UNIX_SECS));
     let told = stale(question, cache, (&settings.limits, &settings.private), &over, admit, moment);
     let unsigned = may_be_unsigned(&question.name, cache, admit, moment);
+    let unsigned = unsigned || question.qtype == RecordType::RRSIG;
     assert!(told.is_none() || unsigned || told.as_ref().is_some_and(|told| told.outcome.secure), "{question}");
     failed.then(|| told.map(|told| told.outcome))
 }
@@ -137,5 +138,17 @@ fn what_is_opted_out_is_served() {
     let over = StaleLimits { max: DAY, reply_ttl_secs: 30 };
     let moment = (world.resolver.now, NOW_UNIX_SECS);
     let rules = (&settings.limits, &settings.private);
-    assert!(stale(&none, &world.resolver.cache, rules, &over, Admit::Judged(settings), moment).is_some());
+    let told = stale(&none, &world.resolver.cache, rules, &over, Admit::Judged(settings), moment);
+    assert!(told.is_some_and(|told| !told.outcome.secure), "what cannot be proved has no AD");
+}
+
+/// Signatures that somebody asks for are not signed, be it in a zone that is.
+#[test]
+fn signatures_are_served() {
+    let lab = lab(SIGNED, SIGNED, true);
+    let sigs = Question::new("www.zone.tld.".parse::<Name>().expect("a name"), RecordType::RRSIG);
+    let mut world = knowing(&lab, std::slice::from_ref(&sigs));
+    world.silence();
+    let told = served(&mut world, &sigs, false).flatten();
+    assert!(told.is_some_and(|told| !told.secure && !told.answer.is_empty()));
 }
