@@ -12,6 +12,7 @@ use rootwalk::trace::{Event, Source};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::resolver::{Ended, NOW_UNIX_SECS};
+use super::trouble::Forgery;
 use super::world::World;
 use super::{LAB, bare, story, truth};
 
@@ -223,6 +224,8 @@ fn what_a_dname_has_made_is_as_sure_as_the_dname() {
     assert!(!ended.outcome.secure, "{}", story(&ended));
     let known = world.resolver.cache.set(&name("y.a."), RecordType::CNAME, world.resolver.now);
     assert_eq!(known.map(|known| known.security), Some(Security::Insecure), "{}", story(&ended));
+    let alias = world.resolver.cache.set(&name("x.b."), RecordType::CNAME, world.resolver.now);
+    assert_eq!(alias.map(|known| known.security), Some(Security::Secure), "{}", story(&ended));
     let dname = world.resolver.cache.set(&name("a."), RecordType::DNAME, world.resolver.now);
     assert!(dname.is_none_or(|known| known.security < Security::Secure), "{}", story(&ended));
     for qtype in [RecordType::A, RecordType::CNAME] {
@@ -368,16 +371,11 @@ fn what_an_unsigned_alias_leads_to_is_proved_by_itself() {
     assert_eq!(all, [Some(Security::Insecure), Some(Security::Secure)], "{}", story(&ended));
 }
 
-/// Of several reasons for which nothing can be proved the client is told the first of which there is something to tell.
-#[test]
-fn the_first_reason_of_which_there_is_something_to_tell_is_told() {
-    let zones = [
-        ("plain.", "", "a 60 CNAME a.odd.\nb 60 CNAME nothing.many.\nc 60 A 192.0.2.80\n"),
-        ("odd.", ", sign = { defect = \"unknown_algorithm\" }", "a 60 CNAME nothing.many.\nb 60 CNAME c.plain.\n"),
-        ("many.", ", sign = { denial = \"nsec3\", iterations = 500 }", "a 60 CNAME b.odd.\n"),
-    ];
-    let root = zones.map(|(zone, ..)| format!("{zone} 3600 NS ns.\n")).concat() + "ns. 3600 A 192.0.2.1\n";
-    let all: Vec<_> = zones.into_iter().chain([(".", ", sign = {}", &root[..])]).collect();
+/// These zones and the root, all on one server: their names, how they are signed, and their records.
+fn one_server(zones: &[(&str, &str, &str)]) -> Lab {
+    let cuts: String = zones.iter().map(|(zone, ..)| format!("{zone} 3600 NS ns.\n")).collect();
+    let root = cuts + "ns. 3600 A 192.0.2.1\n";
+    let all: Vec<_> = zones.iter().copied().chain([(".", ", sign = {}", &root[..])]).collect();
     let file = |(zone, _, text): &(&str, &str, &str)| {
         ((*zone).to_owned(), format!("$ORIGIN {zone}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns.\n{text}"))
     };
@@ -387,7 +385,18 @@ fn the_first_reason_of_which_there_is_something_to_tell_is_told() {
     let server = format!("{{ name = \"ns.\", address = \"192.0.2.1\", zones = [{names}], faults = [] }}");
     let settings = format!("port = 53\nzone = [{listed}]\nserver = [{server}]\n");
     let files = all.iter().map(file).chain([("lab.toml".to_owned(), settings)]).collect();
-    let lab = Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"));
+    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Of several reasons for which nothing can be proved the client is told the first of which there is something to tell.
+#[test]
+fn the_first_reason_of_which_there_is_something_to_tell_is_told() {
+    let zones = [
+        ("plain.", "", "a 60 CNAME a.odd.\nb 60 CNAME nothing.many.\nc 60 A 192.0.2.80\n"),
+        ("odd.", ", sign = { defect = \"unknown_algorithm\" }", "a 60 CNAME nothing.many.\nb 60 CNAME c.plain.\n"),
+        ("many.", ", sign = { denial = \"nsec3\", iterations = 500 }", "a 60 CNAME b.odd.\n"),
+    ];
+    let lab = one_server(&zones);
     let (algorithm, iterations) = (ede::UNSUPPORTED_DNSKEY_ALGORITHM, ede::UNSUPPORTED_NSEC3_ITERATIONS);
     for (asked, code) in
         [("a.plain.", algorithm), ("b.plain.", iterations), ("a.odd.", algorithm), ("b.odd.", algorithm)]
@@ -396,6 +405,30 @@ fn the_first_reason_of_which_there_is_something_to_tell_is_told() {
         let ended = world.resolve(&Question::new(asked.parse().expect("a name"), RecordType::A));
         let codes: Vec<u16> = ended.outcome.edes().iter().map(|ede| ede.code).collect();
         assert_eq!(codes, [code], "{asked}\n{}", story(&ended));
+    }
+}
+
+/// RFC 4035 §3.1.3.3, §3.2.3: the proof that a wildcard may have made an alias goes with the denial to which that leads
+/// in another zone, proved as that is, and for no longer than its own signatures allow.
+#[test]
+fn the_proof_of_an_alias_goes_with_the_denial_behind_it() {
+    let lab = one_server(&[
+        ("a.", ", sign = {}", "*.w 300 CNAME nope.b.\n"),
+        ("b.", ", sign = {}", "www 300 A 192.0.2.80\n"),
+    ]);
+    let asked = Question::new("q.w.a.".parse().expect("a name"), RecordType::A);
+    for forgery in [None, Some(Forgery::LongTtls), Some(Forgery::MoreProofs)] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        forgery.into_iter().for_each(|forgery| world.set_forger([192, 0, 2, 1].into(), forgery));
+        for _ in 0..2 {
+            let ended = world.resolve(&asked);
+            assert_eq!(ended.outcome.rcode, ResponseCode::NXDomain, "{}", story(&ended));
+            let zones = ["a.", "b."].map(|zone| zone.parse::<Name>().expect("a name"));
+            let all = &ended.outcome.authority;
+            let of = |zone: &Name| all.iter().any(|set| set.rtype == RecordType::NSEC && set.owner.is_within(zone));
+            assert!(ended.outcome.secure && zones.iter().all(of), "{forgery:?}\n{}", story(&ended));
+            assert!(all.iter().all(|set| set.ttl_secs <= 3600), "{forgery:?}\n{}", story(&ended));
+        }
     }
 }
 
