@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use rootwalk::cache::{DenialKind, Security};
 use rootwalk::trace::Event;
-use rootwalk::wire::{Name, Question, RecordType, RrSet, ede};
+use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::forgery::{servers, small_lab};
 use super::resolver::Ended;
@@ -101,6 +102,29 @@ fn what_is_said_of_a_part_of_a_name_is_not_believed_unchecked() {
     let mut world = World::new(&LAB, 1, 0.0, 0.0);
     LAB.authority().addresses().for_each(|addr| world.set_forger(addr, Forgery::NoSuchName));
     let ended = world.resolve_unchecked(&asked);
+    let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
+    assert_eq!((ended.outcome.rcode, told), truth(&asked), "{}", story(&ended));
+}
+
+/// The response code is not signed: where it says that a name does not exist that has others below it, the proof
+/// counts, and what is kept is what was proved. It is found again without a question, and says nothing of the names
+/// below.
+#[test]
+fn what_is_kept_of_a_denial_is_what_was_proved() {
+    let (part, below) = (ask("c.b.a.twelve.example.com.", RecordType::A), "www.i.h.g.f.e.d.c.b.a.twelve.example.com.");
+    let mut world = World::new(&LAB, 1, 0.0, 0.0);
+    world.resolver.settings.proofs.aggressive = false;
+    LAB.authority().addresses().for_each(|addr| world.set_forger(addr, Forgery::NoSuchName));
+    for queries in [100, 0] {
+        let ended = world.resolve(&part);
+        assert!(ended.outcome.secure && ended.budget.queries() <= queries, "{}", story(&ended));
+        assert_eq!((ended.outcome.rcode, ended.outcome.answer.len()), (ResponseCode::NoError, 0), "{}", story(&ended));
+        let known = world.resolver.cache.denial(&part.name, part.qtype, world.resolver.now);
+        let known = known.unwrap_or_else(|| panic!("it was proved\n{}", story(&ended)));
+        assert_eq!((known.kind, known.security), (DenialKind::NoData, Security::Secure), "{}", story(&ended));
+    }
+    let asked = ask(below, RecordType::A);
+    let ended = world.resolve(&asked);
     let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
     assert_eq!((ended.outcome.rcode, told), truth(&asked), "{}", story(&ended));
 }
