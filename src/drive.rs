@@ -256,7 +256,9 @@ async fn exchange(ask: &Ask, now: Time, world: &World) -> Heard {
 pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Result<Outcome, Option<Arc<Delegation>>> {
     let synthesis = &world.settings.synthesis;
     let detour = synthesis.enter(question);
-    let outcome = known_of(detour.asked(), checking_disabled, world)?;
+    // A referral is one for the name that was asked, not for where a detour leads.
+    let referral = |place: Option<Arc<Delegation>>| place.filter(|cut| question.name.is_within(&cut.zone));
+    let outcome = known_of(detour.asked(), checking_disabled, world).map_err(referral)?;
     let outcome = match synthesis.next(detour.asked(), &outcome, !checking_disabled) {
         Some(next) => synthesis.join(detour.asked(), outcome, known_of(&next, checking_disabled, world)?).0,
         None => outcome,

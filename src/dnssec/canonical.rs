@@ -40,7 +40,8 @@ pub(super) fn canonical(rtype: RecordType, rdata: &[u8]) -> Vec<u8> {
 /// Whether two records of this type have the same data: in the canonical form they have the same octets.
 #[must_use]
 pub fn is_same(rtype: RecordType, one: &[u8], other: &[u8]) -> bool {
-    one == other || one.eq_ignore_ascii_case(other) && canonical(rtype, one) == canonical(rtype, other)
+    let may_be = || has_lower_names(rtype) && one.eq_ignore_ascii_case(other);
+    one == other || may_be() && canonical(rtype, one) == canonical(rtype, other)
 }
 
 /// Whether two sets of this type have the same records, whichever stands first (RFC 2181 §5, RFC 4034 §6.3).

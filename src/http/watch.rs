@@ -14,6 +14,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::time::as_ms;
 
+/// Octets in one write up to which it may be nothing but answers to the pings of HTTP/2.
+const CHATTER: usize = 1024;
+
 /// What is known of one connection.
 #[derive(Debug)]
 pub(super) struct Activity {
@@ -68,6 +71,16 @@ impl Activity {
 
     fn note(&self) {
         self.moved_ms.store(self.ms(), Ordering::Relaxed);
+    }
+
+    /// Octets have left; the rest of an answer does so after its request is out of our hands.
+    fn note_written(&self, done: &Poll<io::Result<usize>>) {
+        if done.is_ready() {
+            self.note();
+        }
+        if matches!(done, Poll::Ready(Ok(octets)) if *octets > CHATTER) {
+            self.rested_ms.store(self.ms(), Ordering::Relaxed);
+        }
     }
 
     fn ms(&self) -> u64 {
@@ -162,9 +175,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         let done = Pin::new(&mut self.stream).poll_write(context, from);
-        if done.is_ready() {
-            self.activity.note();
-        }
+        self.activity.note_written(&done);
         done
     }
 
@@ -174,9 +185,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let done = Pin::new(&mut self.stream).poll_write_vectored(context, from);
-        if done.is_ready() {
-            self.activity.note();
-        }
+        self.activity.note_written(&done);
         done
     }
 

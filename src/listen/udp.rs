@@ -64,8 +64,10 @@ struct Queue {
     begin: usize,
     /// When the last turn ended with queries left.
     since: Option<Instant>,
-    /// The first and the last turn that ended so, without calm between for as long as [`BEHIND`].
-    trouble: Option<(Instant, Instant)>,
+    /// Since when turns have ended so, without calm between for as long as [`BEHIND`].
+    trouble: Option<Instant>,
+    /// Since when none has.
+    calm: Option<Instant>,
     /// Queries that were dropped and are not in the log yet.
     dropped: usize,
     told: Option<Instant>,
@@ -139,7 +141,15 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
 
 impl Queue {
     fn new() -> Self {
-        Self { queries: VecDeque::new(), begin: *BEGIN.end(), since: None, trouble: None, dropped: 0, told: None }
+        Self {
+            queries: VecDeque::new(),
+            begin: *BEGIN.end(),
+            since: None,
+            trouble: None,
+            calm: None,
+            dropped: 0,
+            told: None,
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -148,8 +158,8 @@ impl Queue {
 
     /// Whether there is more to look up than this worker can.
     fn is_late(&self, now: Instant) -> bool {
-        let is_flood = |(first, last)| last - first > BURST && now - last <= BEHIND;
-        self.trouble.is_some_and(is_flood) && self.queries.front().is_some_and(|oldest| now - oldest.since > BEHIND)
+        let is_flood = self.calm.is_none() && self.trouble.is_some_and(|since| now - since > BURST);
+        is_flood && self.queries.front().is_some_and(|oldest| now - oldest.since > BEHIND)
     }
 
     /// The queries that begin now. Their number follows from how long the turn before has taken, in which as many
@@ -165,8 +175,10 @@ impl Queue {
         }
         if self.queries.len() > self.begin {
             self.since = Some(now);
-            let before = self.trouble.filter(|(_, last)| now - *last <= BEHIND);
-            self.trouble = Some((before.map_or(now, |(first, _)| first), now));
+            let is_over = self.calm.take().is_some_and(|since| now - since > BEHIND);
+            self.trouble = self.trouble.filter(|_| !is_over).or(Some(now));
+        } else {
+            self.calm = self.calm.or(Some(now));
         }
         self.queries.drain(..self.begin.min(self.queries.len()))
     }
@@ -339,5 +351,17 @@ mod tests {
         (0..1000).for_each(|_| ask(&mut queue, &waiting, 0, now));
         (0..15).for_each(|_| take_turn(&mut queue, &mut now));
         assert!(!queue.is_late(now), "now it is");
+    }
+
+    #[test]
+    fn turns_that_take_long_are_no_calm() {
+        let waiting = Rc::new(Waiting::new(&ListenSettings { waiting_per_client: 4096, ..ListenSettings::default() }));
+        let (mut queue, mut now) = (Queue::new(), Instant::now());
+        (0..1000).for_each(|_| ask(&mut queue, &waiting, 0, now));
+        for _ in 0..10 {
+            drop(queue.turn(now));
+            now += 2 * BEHIND;
+        }
+        assert!(queue.is_late(now));
     }
 }

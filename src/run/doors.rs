@@ -3,9 +3,11 @@
 use std::fmt::Display;
 use std::mem::take;
 use std::pin::pin;
+use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
-use tokio::task::spawn_blocking;
+use tokio::task::{spawn_blocking, spawn_local};
+use tokio::time::sleep;
 
 use super::clients::{listen_settings, serve_settings};
 use super::signals::{Signals, Wish};
@@ -144,13 +146,21 @@ impl Front {
             // The cookies that clients have stay good.
             serve.cookie_secret = self.resolver.cookie_secret();
         }
+        if self.settings.dnssec != settings.dnssec {
+            // Before anybody makes answers by the new settings of what was proved by the former; and again when the
+            // last walk by those is over.
+            let (cache, clock, longest) = (Arc::clone(&before.cache), before.clock, before.settings.limits.time);
+            cache.distrust();
+            spawn_local(async move {
+                sleep(longest).await;
+                cache.distrust();
+                cache.forget_answers(clock.now());
+            });
+        }
         let renewed = self.resolver.renewed(world, serve);
         self.dns.renew(renewed.clone());
         self.http.renew(renewed.clone());
         self.resolver.retire();
-        if self.settings.dnssec != settings.dnssec {
-            self.resolver.world().cache.distrust();
-        }
         self.resolver = renewed;
         self.settings = settings;
         match recall {

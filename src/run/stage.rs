@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::doors::{Front, Recall, Staged};
 use super::signals::Signals;
+use super::world::sources;
 use super::{Listening, RunError, Story, answered_here, on_this_thread, story, unix_secs, web, world_of_one};
 use crate::config::{ConfigError, RootHint, Settings};
 use crate::drive;
@@ -95,6 +96,8 @@ pub fn lab(
                 return Ok((load(&lab.borrow()).map(inside)?, Recall::All));
             };
             let settings = load(&anew).map(inside)?;
+            // Before anything is exchanged: settings that are refused leave all as it was.
+            sources(&settings)?;
             for address in playing.exchange(authority(&anew, ports)?) {
                 tracing::warn!("{address} is listened to in the new way after the next start only");
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rand::RngExt;
 use smallvec::SmallVec;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::lines::{Come, Line, Lines};
 use super::peer::Peer;
@@ -21,8 +21,8 @@ use crate::wire::Reply;
 
 /// Ports to try before it is concluded that none is free.
 const PORT_TRIES: usize = 32;
-/// Pause when no more files may be open and no line comes to its end.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How long a query waits when no more files may be open: less than the least patience with any server.
+const PAUSE: Duration = Duration::from_millis(40);
 
 thread_local! {
     /// Room for one datagram, used between two awaits only.
@@ -106,16 +106,15 @@ async fn dial(upstream: &Upstream, peer: Peer, query: &[u8], (now, deadline): (I
     }
 }
 
-/// Sends `query` over a new line. When no more files may be open, idle lines go first, and then it waits for those
-/// under way, until `deadline`.
+/// Sends `query` over a new line. When no more files may be open, idle lines go first, and then it waits a moment for
+/// those under way: no longer, since a server would be blamed for what never left.
 async fn fresh(upstream: &Upstream, server: SocketAddr, query: &[u8], deadline: Instant) -> io::Result<Line> {
-    let lines = Lines::here()?;
+    let (lines, patient_until) = (Lines::here()?, deadline.min(Instant::now() + PAUSE));
     let socket = loop {
         match connected(&upstream.settings, server) {
-            Err(error) if is_out_of_files(&error) && Instant::now() < deadline => {
+            Err(error) if is_out_of_files(&error) && Instant::now() < patient_until => {
                 if !lines.make_room() {
-                    // Others than lines have files, too, and tell nobody.
-                    let _ = timeout(PAUSE, lines.room()).await;
+                    let _ = timeout_at(patient_until, lines.room()).await;
                 }
             }
             socket => break socket?,

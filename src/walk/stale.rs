@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cache::{Cache, Denial, DenialKind, KnownSet, Security};
 use crate::dnssec::{Cut, Fact, Judge, Known, Spent, Statement, Verdict, ZoneTrust};
 use crate::time::Time;
+use crate::trace::Source;
 use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
 use super::WalkSettings;
@@ -49,6 +50,7 @@ struct Found {
     /// What shows that a wildcard may stand for the name, or that it has no such records.
     proof: Vec<RrSet>,
     security: Security,
+    from: Source,
     stored: Time,
     expires: Time,
 }
@@ -78,7 +80,7 @@ pub fn stale(
     for _ in 0..=limits.cname_links {
         let found = look(&current, cache, over, admit, now)?;
         if found.security < Security::Secure
-            && !may_be_unproved(&found.statement(&current), cache, admit, (now, unix_secs))
+            && !may_be_unproved(&found.statement(&current), &found.from, cache, admit, (now, unix_secs))
         {
             return None;
         }
@@ -115,12 +117,18 @@ pub fn stale(
 #[must_use]
 pub fn may_be_unsigned(name: &Name, cache: &Cache, admit: Admit<'_>, now: (Time, u32)) -> bool {
     let set = RrSet::new(name.clone(), RecordType::A, 0, std::iter::empty());
-    may_be_unproved(&Statement::Set { set: &set, proof: &[] }, cache, admit, now)
+    may_be_unproved(&Statement::Set { set: &set, proof: &[] }, &Source::Local, cache, admit, now)
 }
 
 /// Whether what was not proved still need not be, by all that is known now. What was kept while a zone was unsigned,
 /// by whomever it was told, is worth nothing once it is signed (RFC 4035 §4.3: what should be provable is bogus).
-fn may_be_unproved(statement: &Statement<'_>, cache: &Cache, admit: Admit<'_>, (now, unix_secs): (Time, u32)) -> bool {
+fn may_be_unproved(
+    statement: &Statement<'_>,
+    from: &Source,
+    cache: &Cache,
+    admit: Admit<'_>,
+    (now, unix_secs): (Time, u32),
+) -> bool {
     let Admit::Judged(settings) = admit else { return true };
     let (name, proof) = match statement {
         // Signatures are not signed.
@@ -132,7 +140,7 @@ fn may_be_unproved(statement: &Statement<'_>, cache: &Cache, admit: Admit<'_>, (
     if settings.routes.own(name).is_some() {
         return true;
     }
-    let (known, mut spent) = (Recalled { cache, now, proof }, Spent::default());
+    let (known, mut spent) = (Recalled { cache, now, proof, from }, Spent::default());
     let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, unix_secs, &mut spent);
     !matches!(judge.judge(statement), Verdict::Bogus(_))
 }
@@ -143,6 +151,8 @@ struct Recalled<'k> {
     cache: &'k Cache,
     now: Time,
     proof: &'k [RrSet],
+    /// Who told what is judged.
+    from: &'k Source,
 }
 
 impl Known for Recalled<'_> {
@@ -155,7 +165,10 @@ impl Known for Recalled<'_> {
     fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {
         let cut = self.cache.delegation(name, self.now);
         let cut = cut.map(|cut| Cut { ds: cut.ds.clone(), alias: None, proof: cut.proof.to_vec() });
-        (cut.into_iter().collect(), true)
+        // There was a zone in which it was told, and perhaps zones above that: where nothing is known of their cuts any
+        // more, nothing is held against them. Below it there was no cut.
+        let is_open = cut.is_none() && self.from.informant().is_some_and(|by| by.zone.is_within(name));
+        (cut.into_iter().collect(), !is_open)
     }
 
     fn told(&self) -> &[RrSet] {
@@ -203,7 +216,7 @@ fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit<'_>
     let of_set = |known: &KnownSet, what| {
         let KnownSet { stored, expires, security, .. } = *known;
         let proof = known.proof.iter().map(|set| ttl(set, stored, expires)).collect();
-        Found { what, proof, security, stored, expires }
+        Found { what, proof, security, from: known.from.clone(), stored, expires }
     };
     let direct = set(qtype).map(|known| of_set(&known, What::Set(ttl(&known.set, known.stored, known.expires))));
     let denied = cache.stale_denial(name, qtype, now, over.max).filter(|known| known.security >= least);
@@ -211,7 +224,7 @@ fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit<'_>
         let Denial { stored, expires, security, .. } = *denial;
         let soa = denial.soa.as_ref().map(|set| ttl(set, stored, expires));
         let proof = denial.proof.iter().map(|set| ttl(set, stored, expires)).collect();
-        Found { what: What::Denial(denial.kind, soa), proof, security, stored, expires }
+        Found { what: What::Denial(denial.kind, soa), proof, security, from: denial.from.clone(), stored, expires }
     });
     let alias = Some(RecordType::CNAME).filter(|_| is_aliased(qtype)).and_then(set).and_then(|known| {
         let target = known.set.targets().next()?;
@@ -224,7 +237,6 @@ fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit<'_>
 mod tests {
     use super::*;
     use crate::cache::{Put, Rank, TtlLimits};
-    use crate::trace::Source;
 
     const OVER: StaleLimits = StaleLimits { max: Duration::from_secs(1000), reply_ttl_secs: 30 };
 
