@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::lists::LISTS;
-use super::read::PREFIX;
+use super::read::{HINTS, PREFIX, ROOT_HINT};
 use super::section::{Key, Section};
-use super::settings::SECTIONS;
+use super::settings::{LISTS, SECTIONS};
 
 const HEAD: &str = "\
 # Configuration
@@ -40,11 +39,14 @@ pub fn reference() -> String {
     for list in LISTS {
         let _ = writeln!(page, "\n## [[{}]]\n\n{}", list.name, prose(list.doc));
         for field in list.fields {
-            let default = field.default.map_or("required".to_owned(), |default| format!("`{default}` by default"));
-            let text = format!("* `{}` ({default}): {} Takes {}.", field.name, field.doc, (field.expected)());
+            let default = (field.default)().map_or("required".to_owned(), |default| format!("`{default}` by default"));
+            let text = format!("* `{}` ({default}): {} Takes {}.", field.name, field.doc.join(" "), (field.expected)());
             let _ = writeln!(page, "\n{}", filled(&text, "  "));
         }
-        let where_else = list.variable.map_or("Only in the file.".to_owned(), |text| format!("Variable: `{text}`."));
+        let where_else = match list.name {
+            ROOT_HINT => format!("Variable: `{PREFIX}ROOT_HINT={HINTS}`."),
+            _ => "Only in the file.".to_owned(),
+        };
         let _ = write!(page, "\n```toml\n{}```\n\n{where_else}\n", list.example);
     }
     page

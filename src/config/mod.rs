@@ -8,12 +8,11 @@ mod complaint;
 mod docs;
 mod hints;
 mod hosts;
-mod lists;
+mod list;
 mod nets;
 mod read;
 mod section;
 mod settings;
-mod tables;
 mod trust;
 mod value;
 
@@ -23,18 +22,17 @@ use std::path::Path;
 use crate::walk::Avoid;
 use crate::wire::{Name, Record, RecordType};
 
-use lists::ROOT_HINT;
 use section::Section;
-use settings::SECTIONS;
+use settings::{LISTS, SECTIONS};
 
 pub use choices::{AnyAnswer, Balance, LogFormat, LogLevel, Minimisation};
 pub use complaint::{Complaint, ConfigError, Place, Problem};
 pub use docs::reference;
 pub use hosts::Hosts;
 pub use settings::{
-    Cache, Dns64, Dnssec, Fetch, Http, Limits, Local, LocalRoot, Log, Proxy, Resolver, Server, Settings,
+    BalancedHost, Cache, Dns64, Dnssec, Fetch, ForwardZone, Http, Limits, Local, LocalRoot, Log, Proxy, Resolver,
+    RootHint, Server, Settings, StubZone,
 };
-pub use tables::{BalancedHost, ForwardZone, RootHint, StubZone};
 pub use trust::{NegativeTrustAnchor, TrustAnchor};
 pub use value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, ServerAddress};
 
@@ -107,13 +105,7 @@ pub fn differences(one: &Settings, other: &Settings) -> Vec<String> {
         let differs = section.keys.iter().filter(|key| !(key.same)(one, other));
         differs.map(|key| format!("{}.{}", section.name, key.name))
     };
-    let lists = [
-        (ROOT_HINT, one.root_hints == other.root_hints),
-        ("forward", one.forward == other.forward),
-        ("stub", one.stub == other.stub),
-        ("balance", one.balance == other.balance),
-    ];
-    let lists = lists.into_iter().filter(|(_, same)| !same).map(|(name, _)| format!("[[{name}]]"));
+    let lists = LISTS.iter().filter(|list| !(list.same)(one, other)).map(|list| format!("[[{}]]", list.name));
     SECTIONS.iter().flat_map(in_section).chain(lists).collect()
 }
 

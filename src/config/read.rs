@@ -5,14 +5,16 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::complaint::{Found, nearest, not_a_section, unfit};
-use super::lists::{LISTS, ROOT_HINT, Written};
+use super::list::InList as _;
 use super::section::{Given, Key, Section};
-use super::settings::SECTIONS;
-use super::tables::RootHint;
-use super::{Complaint, Problem, Settings};
+use super::settings::{LISTS, SECTIONS};
+use super::{Complaint, Problem, RootHint, Settings};
 
 /// What an environment variable of ours starts with.
 pub(super) const PREFIX: &str = "ROOTWALK_";
+/// The list that a variable may hold as well, and how it is written there.
+pub(super) const ROOT_HINT: &str = RootHint::LIST.name;
+pub(super) const HINTS: &str = "a.root.=192.0.2.1,b.root.=2001:db8::1";
 
 /// Takes over a file; what is wrong comes back in the order of the file.
 pub(super) fn file(path: &Path, text: &str, settings: &mut Settings) -> Vec<Complaint> {
@@ -36,8 +38,7 @@ fn sections(document: &DeTable<'_>, text: &str, settings: &mut Settings) -> Foun
     for (name, value) in document {
         let (given, at) = (name.get_ref().as_ref(), name.span().start);
         if let Some(list) = LISTS.iter().find(|list| list.name == given) {
-            let written = Written { value: value.get_ref(), at, text };
-            found.extend((list.read)(list, &written, settings));
+            found.extend(list.read(value.get_ref(), at, text, settings));
         } else if let Some(section) = section(given) {
             match value.get_ref().as_table() {
                 Some(table) => found.extend(keys(section, table, text, settings)),
@@ -136,7 +137,7 @@ fn hint_list(text: &str, settings: &mut Settings) -> Result<(), Problem> {
     let wrong = || Problem::WrongValue {
         key: ROOT_HINT.to_owned(),
         found: format!("\"{text}\""),
-        expected: "names with addresses, such as \"a.root.=192.0.2.1,b.root.=2001:db8::1\"".to_owned(),
+        expected: format!("names with addresses, such as \"{HINTS}\""),
     };
     let hints = text.split(',').map(hint).collect::<Option<Vec<_>>>();
     settings.root_hints = hints.ok_or_else(wrong)?;

@@ -45,7 +45,9 @@ impl NameServer {
             runtime.block_on(async {
                 let servers = Servers::bind(Arc::new(authority), port).await.unwrap();
                 told.send(servers.port()).unwrap();
-                servers.run(async { stopped.await.unwrap_or_default() }).await;
+                let mut serving = servers.open();
+                stopped.await.unwrap_or_default();
+                serving.shutdown().await;
             });
         });
         Self { port: ready.recv().unwrap(), stop, thread }
@@ -91,7 +93,7 @@ fn an_address_that_leaves_dns_is_drained_within_its_ttl() {
     let proxy = lab(|settings| {
         let server = ServerAddress { addr: SERVER.parse().unwrap(), port: Some(dns.port) };
         let zone = "moving.test.".parse().unwrap();
-        settings.stub = vec![StubZone { zone, servers: vec![server], ..StubZone::default() }];
+        settings.stub = vec![StubZone { zone, servers: vec![server], prime: false, fallback: false }];
         settings.cache.prefetch = false;
     });
     let host = format!("www.moving.test:{}", old.port());

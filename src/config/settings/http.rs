@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use ipnet::IpNet;
 
 use crate::config::choices::Balance;
+use crate::config::list::list;
 use crate::config::nets::loopback_nets;
 use crate::config::section::section;
 use crate::config::value::Bytes;
@@ -78,6 +79,16 @@ section! {
         balance: Balance = Balance::TwoChoices;
         /// Connections to origins that may wait for their next request.
         pooled: usize = 128 => 0..=10_000;
+    }
+}
+
+list! {
+    /// Hosts among whose addresses the proxy chooses otherwise than `proxy.balance` says.
+    balance: BalancedHost in balance, such as "host = \"shop.example.\"\npolicy = \"least_time\"\n" {
+        /// The host; names below it are meant as well. The deepest one counts.
+        host: Name;
+        /// How one of its addresses is chosen; `proxy.balance` explains the words.
+        policy: Balance;
     }
 }
 

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::config::choices::Minimisation;
+use crate::config::list::{list, not_empty};
 use crate::config::nets::{mapped_net, private_nets};
 use crate::config::section::section;
-use crate::config::value::{Dns64Prefix, LocalRecord};
+use crate::config::value::{Dns64Prefix, LocalRecord, ServerAddress};
 use crate::wire::Name;
 
 section! {
@@ -63,6 +64,56 @@ section! {
         private_addresses: Vec<IpNet> = private_nets();
         /// Names that may have such addresses, with all names below them.
         private_domains: Vec<Name> = Vec::new();
+    }
+}
+
+list! {
+    /// The servers of the root zone from which a walk starts, one table for each address. The thirteen servers of the
+    /// Internet are compiled in; one `[[root_hint]]` in the file replaces them all.
+    root_hint: RootHint in root_hints, such as "name = \"a.root-servers.net.\"\naddress = \"198.41.0.4\"\n" {
+        /// The name of the server.
+        name: Name;
+        /// One of its addresses.
+        address: IpAddr;
+    }
+}
+
+list! {
+    /// Zones about which other resolvers are asked, with recursion desired: everything at and below the zone goes
+    /// to them, unless a deeper `[[forward]]` or `[[stub]]` is nearer. Several servers are chosen between by their
+    /// round-trip times, as everywhere. What they say is checked as what any server says: they are believed about
+    /// the name that was asked and nothing else. Addresses of private networks in their answers are withheld unless
+    /// the zone is among `resolver.private_domains`. A forward zone is asked although its name is special
+    /// (`server.locally_served_zones`). Answers are validated as all are, so the forwarders have to pass signatures
+    /// on; a zone that the rest of the world does not know is not, unless it has a trust anchor of its own
+    /// (`dnssec.trust_anchors`). Where the root cannot be asked, name the zone in `dnssec.negative_trust_anchors`.
+    forward: ForwardZone in forward, such as "zone = \"corp.example.\"\nservers = [\"192.0.2.1\", \"192.0.2.2:5353\"]\n" {
+        /// The zone; `"."` is everything. The deepest zone above a name decides.
+        zone: Name;
+        /// The resolvers; more than `limits.servers_per_zone` are not used.
+        servers: Vec<ServerAddress> where not_empty;
+        /// When none of the servers gives an answer, look the name up from the root. Names of a private zone leak
+        /// then.
+        fallback: bool = false;
+    }
+}
+
+list! {
+    /// Zones whose authoritative servers are given: they are asked in place of those that the parent zone delegates
+    /// to. Zones that they delegate are followed as anywhere, also to addresses of private networks. A stub zone is
+    /// asked although its name is special (`server.locally_served_zones`). Answers are validated as all are; a zone
+    /// that the rest of the world does not know is not, unless it has a trust anchor of its own
+    /// (`dnssec.trust_anchors`). Where the root cannot be asked, name the zone in `dnssec.negative_trust_anchors`.
+    stub: StubZone in stub, such as "zone = \"lan.example.\"\nservers = [\"192.0.2.1\"]\n" {
+        /// The zone; `"."` is everything. The deepest zone above a name decides.
+        zone: Name;
+        /// The authoritative servers; more than `limits.servers_per_zone` are not used.
+        servers: Vec<ServerAddress> where not_empty;
+        /// Ask these servers for the zone's own list of servers first, and use that while it lasts.
+        prime: bool = false;
+        /// When none of the servers gives an answer, look the name up from the root. Names of a private zone leak
+        /// then.
+        fallback: bool = false;
     }
 }
 
