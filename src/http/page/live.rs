@@ -10,7 +10,6 @@ use axum::response::Response;
 use super::past::Past;
 use super::{Form, answer, shell};
 use crate::http::problem::Problem;
-use crate::http::stream::pretty;
 use crate::listen::Peer;
 use crate::serve::Figures;
 use crate::trace::{Markup, Ms};
@@ -22,12 +21,9 @@ pub(in crate::http) async fn live(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     past.may_be_seen(peer)?;
-    let (figures, form) = (past.resolver.figures(), Form::of(&headers));
-    Ok(match form {
-        Form::Json => answer(form.media_type(), pretty(&figures)),
-        Form::Text => answer(form.media_type(), Metrics(&figures).to_string()),
-        Form::Html => answer(form.media_type(), shell("Live figures", "", Listed(&figures))),
-    })
+    let figures = past.resolver.figures();
+    let (text, html) = (|| Metrics(&figures).to_string(), || shell("Live figures", "", Listed(&figures)));
+    Ok(Form::of(&headers).answer(&figures, text, html))
 }
 
 /// `GET /metrics`, as Prometheus reads it.

@@ -20,8 +20,10 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 
 use super::problem::{Problem, liked};
+use super::stream::pretty;
 use crate::serve::{Kept, Ring};
 use crate::trace::Markup;
 
@@ -87,6 +89,15 @@ impl Form {
             Some("json") => Some(Self::Json),
             Some("txt") => Some(Self::Text),
             Some(_) => None,
+        }
+    }
+
+    /// An answer in this form.
+    fn answer(self, json: &impl Serialize, text: impl FnOnce() -> String, html: impl FnOnce() -> String) -> Response {
+        match self {
+            Self::Html => answer(self.media_type(), html()),
+            Self::Json => answer(self.media_type(), pretty(json)),
+            Self::Text => answer(self.media_type(), text()),
         }
     }
 

@@ -11,10 +11,9 @@ use axum::response::Response;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Form, Queries, answer, shell};
+use super::{Form, Queries, shell};
 use crate::http::journey::Journeys;
 use crate::http::problem::Problem;
-use crate::http::stream::pretty;
 use crate::journey::{End, Journey};
 use crate::listen::Peer;
 use crate::serve::{Id, Kept, Occasion, Resolver, Walked};
@@ -117,12 +116,10 @@ pub(in crate::http) async fn past(
     rows.sort_by_key(|row| Reverse(row.unix_ms));
     rows.truncate(limit);
     let (kept, bytes) = (all_walks.len() + all_journeys.len(), walks.bytes() + journeys.bytes());
-    let (page, form) = (Page { kept, bytes, rows }, Form::of(&headers));
-    Ok(match form {
-        Form::Json => answer(form.media_type(), pretty(&page)),
-        Form::Text => answer(form.media_type(), page.rows.iter().map(Row::to_string).collect::<String>()),
-        Form::Html => answer(form.media_type(), shell("Past look-ups", "", Listed(&page, &search))),
-    })
+    let page = Page { kept, bytes, rows };
+    let (text, html) =
+        (|| page.rows.iter().map(Row::to_string).collect(), || shell("Past look-ups", "", Listed(&page, &search)));
+    Ok(Form::of(&headers).answer(&page, text, html))
 }
 
 impl Past {

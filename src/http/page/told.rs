@@ -12,7 +12,7 @@ use super::{Form, Queries, answer, find, shell};
 use crate::http::here::{Here, InUrl};
 use crate::http::json::{flag, question};
 use crate::http::problem::Problem;
-use crate::http::stream::{Told as _, pretty};
+use crate::http::stream::Told as _;
 use crate::http::traces::Traces;
 use crate::listen::Peer;
 use crate::serve::{Kept, Knowledge, Occasion, Walked};
@@ -95,15 +95,9 @@ pub(in crate::http) async fn kept(
 }
 
 fn told(kept: &Kept<Walked>, form: Form, proofs: bool, here: &Here) -> Response {
-    let trace = &kept.told.trace;
-    match form {
-        Form::Json => answer(form.media_type(), pretty(&kept.document())),
-        Form::Text => {
-            let text = kept.text();
-            answer(form.media_type(), format!("{text}  link      {here}/t/{}\n", kept.id))
-        }
-        Form::Html => answer(form.media_type(), shell(&trace.title(), &kept.id.to_string(), Told { kept, proofs })),
-    }
+    let text = || format!("{}  link      {here}/t/{}\n", kept.text(), kept.id);
+    let html = || shell(&kept.told.trace.title(), &kept.id.to_string(), Told { kept, proofs });
+    form.answer(&kept.document(), text, html)
 }
 
 /// One walk as HTML.

@@ -13,9 +13,9 @@ use crate::http::here::Here;
 use crate::http::journey::{Asked, Journeys};
 use crate::http::problem::Problem;
 use crate::http::stream::{Told as _, pretty};
-use crate::journey::{Journey, Look, har, waterfall};
+use crate::journey::{Journey, har};
 use crate::listen::Peer;
-use crate::serve::{Id, Kept};
+use crate::serve::Kept;
 use crate::trace::Markup;
 
 /// `GET /journey?url=…`.
@@ -45,29 +45,18 @@ pub(in crate::http) async fn travelled(
 }
 
 fn told(kept: &Kept<Journey>, form: Form, here: &Here) -> Response {
-    let text = || waterfall(&kept.told, &Look { width: 110, unicode: true, colours: false });
-    match form {
-        Form::Json => answer(form.media_type(), pretty(&kept.document())),
-        Form::Text => answer(form.media_type(), format!("{}\n{here}/j/{}\n", text(), kept.id)),
-        Form::Html => {
-            let page = Told { url: &kept.told.url, text: &text(), id: kept.id };
-            answer(form.media_type(), shell(&kept.told.url, &kept.id.to_string(), page))
-        }
-    }
+    let text = || format!("{}\n{here}/j/{}\n", kept.text(), kept.id);
+    form.answer(&kept.document(), text, || shell(&kept.told.url, &kept.id.to_string(), Told(kept)))
 }
 
 /// A journey as HTML.
-struct Told<'a> {
-    url: &'a str,
-    text: &'a str,
-    id: Id,
-}
+struct Told<'a>(&'a Kept<Journey>);
 
 impl Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, text, id } = self;
+        let (url, id) = (&self.0.told.url, self.0.id);
         writeln!(f, "<article class=\"told\">\n<h1>{}</h1>\n<pre class=\"scroll\" tabindex=\"0\">", Markup(url))?;
-        text.lines().try_for_each(|line| writeln!(f, "{}", Markup(line)))?;
+        self.0.text().lines().try_for_each(|line| writeln!(f, "{}", Markup(line)))?;
         writeln!(
             f,
             "</pre>\n<p class=\"exports\"><a href=\"/j/{id}\">Permanent link</a> <a href=\"/j/{id}.json\">JSON</a> \

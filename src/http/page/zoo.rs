@@ -8,9 +8,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::{Form, answer, shell};
+use super::{Form, shell};
 use crate::http::here::InUrl;
-use crate::http::stream::pretty;
 use crate::trace::Markup;
 
 /// A question to a lab, and what to expect.
@@ -52,12 +51,8 @@ pub struct Visit {
 
 /// `GET /zoo`.
 pub(in crate::http) async fn zoo(State(zoo): State<Arc<[Exhibit]>>, headers: HeaderMap) -> Response {
-    let (zoo, form) = (&*zoo, Form::of(&headers));
-    match form {
-        Form::Json => answer(form.media_type(), pretty(&zoo)),
-        Form::Text => answer(form.media_type(), zoo.iter().map(Exhibit::to_string).collect::<String>()),
-        Form::Html => answer(form.media_type(), shell("The zoo", "", Listed(zoo))),
-    }
+    let (text, html) = (|| zoo.iter().map(Exhibit::to_string).collect(), || shell("The zoo", "", Listed(&zoo)));
+    Form::of(&headers).answer(&&*zoo, text, html)
 }
 
 impl Display for Exhibit {
