@@ -9,7 +9,6 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -109,8 +108,9 @@ impl Servers {
         self.playing.clone()
     }
 
-    /// Serves until `stop` is done; then all sockets are closed.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    /// Serves until what is returned is dropped, or until it is shut down, when all sockets are closed.
+    #[must_use]
+    pub fn open(self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         for Sockets { server, udp, tcp } in self.sockets {
             tasks.spawn(serve_udp(self.playing.clone(), server, udp));
@@ -118,8 +118,7 @@ impl Servers {
                 tasks.spawn(serve_tcp(self.playing.clone(), server, tcp));
             }
         }
-        stop.await;
-        tasks.shutdown().await;
+        tasks
     }
 }
 
@@ -148,22 +147,32 @@ async fn serve_udp(playing: Playing, server: IpAddr, socket: UdpSocket) {
 }
 
 async fn serve_tcp(playing: Playing, server: IpAddr, listener: TcpListener) {
-    let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let asked = Arc::new(AtomicU64::new(0));
+    let serve = |stream, _| {
+        let (playing, asked) = (playing.clone(), Arc::clone(&asked));
+        async move {
+            let _ = converse(&playing, server, stream, &asked).await;
+        }
+    };
+    accept(listener, MAX_CONNECTIONS, serve).await;
+}
+
+/// Accepts connections, `most` at a time, until the task is aborted; each is served by what `serve` makes of it.
+pub(super) async fn accept<F>(listener: TcpListener, most: usize, serve: impl Fn(TcpStream, IpAddr) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
+        if connections.len() >= most {
+            connections.join_next().await;
+        }
+        match listener.accept().await {
+            Ok((stream, client)) => drop(connections.spawn(serve(stream, client.ip()))),
             // Out of file descriptors, say: trying again at once would only burn time.
-            sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let (playing, asked) = (playing.clone(), Arc::clone(&asked));
-        connections.spawn(async move {
-            let _ = converse(&playing, server, stream, &asked).await;
-            drop(seat);
-        });
+            Err(_) => sleep(Duration::from_millis(50)).await,
+        }
     }
 }
 
@@ -188,8 +197,6 @@ async fn converse(playing: &Playing, server: IpAddr, mut stream: TcpStream, aske
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::oneshot;
-
     use super::super::Lab;
     use super::*;
     use crate::wire::{Edns, Flags, Question, RecordType, Reply, write_query};
@@ -199,8 +206,7 @@ mod tests {
         let lab = Lab::embedded(0).unwrap();
         let servers = Servers::bind(Arc::new(lab.authority().clone()), 0).await.unwrap();
         let port = servers.port();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let running = tokio::spawn(servers.run(async move { drop(stopped.await) }));
+        let mut serving = servers.open();
         let question = Question::new("big.example.com".parse().unwrap(), RecordType::TXT);
         let mut query = Vec::new();
         write_query(7, &question, Flags::default(), Some(&Edns::new(4096, false)), &mut query);
@@ -222,8 +228,7 @@ mod tests {
         }
         let taken = Servers::bind(Arc::new(lab.authority().clone()), port).await.unwrap_err();
         assert!(taken.to_string().contains(&format!("127.53.0.1:{port} (UDP)")), "{taken}");
-        stop.send(()).unwrap();
-        running.await.unwrap();
+        serving.shutdown().await;
         assert!(TcpStream::connect((server, port)).await.is_err(), "stopped is stopped");
     }
 }

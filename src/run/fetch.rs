@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use tokio::sync::oneshot;
 
 use super::{RunError, Stage, WebPorts, on_this_thread, resolver, stage, web, world};
 use crate::config::Settings;
@@ -78,16 +77,7 @@ pub fn fetch_lab(lab: &Lab, settings: &Settings, wanted: Wanted, authorities: &[
         let mut settings = settings.clone();
         settings.resolver.upstream_port = servers.port();
         let of_lab = origins.as_ref().map(|origins| origins.ca().clone());
-        let (end, ended) = oneshot::channel::<()>();
-        let (web_end, web_ended) = oneshot::channel::<()>();
-        let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
-        let web = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
-        let journey = fetched(&settings, wanted, authorities, of_lab).await;
-        drop((end, web_end));
-        let _ = serving.await;
-        if let Some(web) = web {
-            let _ = web.await;
-        }
-        journey
+        let _stage = (servers.open(), origins.map(Origins::open));
+        fetched(&settings, wanted, authorities, of_lab).await
     })
 }

@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
-use tokio::sync::oneshot;
 
 use super::doors::{Front, Recall, Staged};
 use super::signals::Signals;
@@ -85,10 +84,7 @@ pub fn lab(
         };
         let staged = Staged { zoo: web::zoo(lab, ports), authorities };
         let mut front = Front::open(&inside(settings.clone()), staged)?;
-        let (end, ended) = oneshot::channel::<()>();
-        let (web_end, web_ended) = oneshot::channel::<()>();
-        let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
-        let web_serving = origins.map(|web| tokio::spawn(web.run(async { web_ended.await.unwrap_or_default() })));
+        let stage = (servers.open(), origins.map(Origins::open));
         ready(&Listening { web: ports, web_unusual: unusual.as_deref(), ..front.listening() });
         let lab = RefCell::new(lab.clone());
         let again = || -> Result<(Settings, Recall), Box<dyn Error>> {
@@ -105,13 +101,9 @@ pub fn lab(
             Ok((settings, Recall::Nothing))
         };
         front.wait(&mut signals, again).await;
-        // The servers of the lab go last: the queries in hand still need them.
         front.close().await;
-        drop((end, web_end));
-        let _ = serving.await;
-        if let Some(serving) = web_serving {
-            let _ = serving.await;
-        }
+        // The servers of the lab go last: the queries in hand still need them.
+        drop(stage);
         Ok(())
     })
 }
@@ -167,12 +159,8 @@ pub fn trace_lab(lab: &Lab, settings: &Settings, question: Question) -> Result<S
         let mut settings = settings.clone();
         settings.resolver.upstream_port = servers.port();
         let world = world_of_one(&settings)?;
-        let (end, ended) = oneshot::channel::<()>();
-        let serving = tokio::spawn(servers.run(async { ended.await.unwrap_or_default() }));
-        let told = drive::walk(question, &world).await;
-        drop(end);
-        let _ = serving.await;
-        Ok(story(told))
+        let _serving = servers.open();
+        Ok(story(drive::walk(question, &world).await))
     })
 }
 

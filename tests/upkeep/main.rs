@@ -34,11 +34,9 @@ fn in_the_lab<T>(then: impl AsyncFnOnce(&World) -> T) -> T {
         let servers = Servers::bind(Arc::new(lab.authority().clone()), 0).await.unwrap();
         let mut settings = run::lab_settings(&lab);
         settings.resolver.upstream_port = servers.port();
-        let serving = tokio::spawn(servers.run(std::future::pending()));
+        let _serving = servers.open();
         let resolver: Resolver = run::resolver(&settings);
-        let came = then(resolver.world()).await;
-        serving.abort();
-        came
+        then(resolver.world()).await
     })
 }
 

@@ -11,7 +11,7 @@ use rootwalk::trace::Event;
 use rootwalk::upkeep::look;
 use rootwalk::walk::outcome::Outcome;
 use rootwalk::wire::{Question, RecordType, ResponseCode};
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::task::{JoinSet, LocalSet};
 
 use super::signed_root::name;
 
@@ -33,9 +33,9 @@ fn lab(mended: bool) -> Lab {
     Lab::of_texts(files.map(|(path, text)| (path.to_owned(), text)).into(), unix_secs()).unwrap()
 }
 
-async fn serve(lab: &Lab, port: u16) -> (u16, JoinHandle<()>) {
+async fn serve(lab: &Lab, port: u16) -> (u16, JoinSet<()>) {
     let servers = Servers::bind(Arc::new(lab.authority().clone()), port).await.unwrap();
-    (servers.port(), tokio::spawn(servers.run(std::future::pending())))
+    (servers.port(), servers.open())
 }
 
 async fn ask(world: &World) -> (Outcome, String) {
@@ -51,7 +51,7 @@ fn an_anchor_is_lifted_when_the_zone_is_mended() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
         let broken = lab(false);
-        let (port, serving) = serve(&broken, 0).await;
+        let (port, mut serving) = serve(&broken, 0).await;
         let mut settings = run::lab_settings(&broken);
         settings.resolver.upstream_port = port;
         settings.dnssec.negative_trust_anchors = vec![NegativeTrustAnchor { zone: name("mended."), until_secs: None }];
@@ -65,17 +65,15 @@ fn an_anchor_is_lifted_when_the_zone_is_mended() {
         let (outcome, why) = ask(world).await;
         assert_eq!(outcome.edes()[0].code, 33);
         assert!(why.contains("when that was last tried the signature over www.mended. A is not what key"), "{why}");
-        serving.abort();
-        let _ = serving.await;
+        serving.shutdown().await;
         // Nobody answers: that says nothing for the zone.
         look(world).await;
         let anchor = || world.settings.proofs.negative.at(&name("mended."), &name("."), unix_secs());
         assert!(anchor().is_some());
-        let (_, serving) = serve(&lab(true), port).await;
+        let (_, _serving) = serve(&lab(true), port).await;
         look(world).await;
         assert!(anchor().is_none());
         let (outcome, why) = ask(&world.forgotten()).await;
         assert_eq!((outcome.rcode, outcome.secure), (ResponseCode::NoError, true), "{why}");
-        serving.abort();
     });
 }

@@ -8,6 +8,7 @@ mod serve;
 mod shop;
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -148,14 +149,19 @@ impl Origins {
         &self.ca
     }
 
-    /// Serves until `stop` is done; then all sockets are closed.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
-        let mut tasks = JoinSet::new();
+    /// Serves until what is returned is dropped.
+    #[must_use]
+    pub fn open(self) -> JoinSet<()> {
+        let (mut tasks, silent) = (JoinSet::new(), self.silent);
+        // They stay open as long as the others.
+        tasks.spawn(async move {
+            pending::<()>().await;
+            drop(silent);
+        });
         for Door { listener, tls, answerer } in self.doors {
-            tasks.spawn(serve::accept(listener, tls, answerer));
+            tasks.spawn(serve::serve(listener, tls, answerer));
         }
-        stop.await;
-        tasks.shutdown().await;
+        tasks
     }
 }
 

@@ -14,13 +14,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::super::origin::{Origin, Serves};
+use super::super::serve::accept;
 use super::balancer::Balancer;
 use super::body::Paced;
 use super::pages::{self, KEPT, note, redirect};
@@ -160,22 +159,12 @@ fn cut_off() -> Response<Body> {
     response
 }
 
-/// Accepts connections until the task is aborted.
-pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, answerer: Arc<Answerer>) {
-    let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
-        let Ok((stream, client)) = listener.accept().await else {
-            // Out of file descriptors, say: trying again at once would only burn time.
-            sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
+/// Serves one port of an origin until the task is aborted.
+pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, answerer: Arc<Answerer>) {
+    let serve = |stream: TcpStream, client| {
         let (answerer, tls) = (Arc::clone(&answerer), tls.clone());
-        connections.spawn(async move {
-            let client = client.ip();
+        async move {
+            let _ = stream.set_nodelay(true);
             match tls {
                 None => converse(stream, client, false, answerer).await,
                 // A client that does not trust the certificate hangs up here, as it should.
@@ -185,9 +174,9 @@ pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, answ
                     }
                 }
             }
-            drop(seat);
-        });
-    }
+        }
+    };
+    accept(listener, MAX_CONNECTIONS, serve).await;
 }
 
 /// Serves one connection to its end.
