@@ -11,58 +11,48 @@ pub const HEADER: usize = 12;
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Flags(pub u16);
 
-const QR: u16 = 0x8000;
-const AA: u16 = 0x0400;
-const TC: u16 = 0x0200;
-const RD: u16 = 0x0100;
-const RA: u16 = 0x0080;
+/// Makes constants of bits, and how each is read and set.
+macro_rules! bits {
+    ($($(#[doc = $doc:literal])* $BIT:ident $is:ident $with:ident = $value:literal;)*) => {
+        $(const $BIT: u16 = $value;)*
+
+        impl Flags {
+            $($(#[doc = $doc])*
+            #[must_use]
+            pub const fn $is(self) -> bool {
+                self.0 & $BIT != 0
+            }
+
+            #[doc = concat!("The same with ", stringify!($BIT), " set to `on`.")]
+            #[must_use]
+            pub const fn $with(self, on: bool) -> Self {
+                Self(if on { self.0 | $BIT } else { self.0 & !$BIT })
+            })*
+        }
+    };
+}
+
+bits! {
+    /// Whether this is a response.
+    QR qr with_qr = 0x8000;
+    /// Authoritative answer.
+    AA aa with_aa = 0x0400;
+    /// Truncated.
+    TC tc with_tc = 0x0200;
+    /// Recursion desired.
+    RD rd with_rd = 0x0100;
+    /// Recursion available.
+    RA ra with_ra = 0x0080;
+    /// Authentic data.
+    AD ad with_ad = 0x0020;
+    /// Checking disabled.
+    CD cd with_cd = 0x0010;
+}
+
+/// No meaning.
 const Z: u16 = 0x0040;
-const AD: u16 = 0x0020;
-const CD: u16 = 0x0010;
 
 impl Flags {
-    /// Whether this is a response.
-    #[must_use]
-    pub const fn qr(self) -> bool {
-        self.0 & QR != 0
-    }
-
-    /// Authoritative answer.
-    #[must_use]
-    pub const fn aa(self) -> bool {
-        self.0 & AA != 0
-    }
-
-    /// Truncated.
-    #[must_use]
-    pub const fn tc(self) -> bool {
-        self.0 & TC != 0
-    }
-
-    /// Recursion desired.
-    #[must_use]
-    pub const fn rd(self) -> bool {
-        self.0 & RD != 0
-    }
-
-    /// Recursion available.
-    #[must_use]
-    pub const fn ra(self) -> bool {
-        self.0 & RA != 0
-    }
-
-    /// Authentic data.
-    #[must_use]
-    pub const fn ad(self) -> bool {
-        self.0 & AD != 0
-    }
-
-    /// Checking disabled.
-    #[must_use]
-    pub const fn cd(self) -> bool {
-        self.0 & CD != 0
-    }
-
     /// The opcode.
     #[must_use]
     pub fn opcode(self) -> OpCode {
@@ -73,48 +63,6 @@ impl Flags {
     #[must_use]
     pub const fn rcode_low(self) -> u8 {
         (self.0 & 0xf) as u8
-    }
-
-    /// The same with QR set to `on`.
-    #[must_use]
-    pub const fn with_qr(self, on: bool) -> Self {
-        self.with(QR, on)
-    }
-
-    /// The same with AA set to `on`.
-    #[must_use]
-    pub const fn with_aa(self, on: bool) -> Self {
-        self.with(AA, on)
-    }
-
-    /// The same with TC set to `on`.
-    #[must_use]
-    pub const fn with_tc(self, on: bool) -> Self {
-        self.with(TC, on)
-    }
-
-    /// The same with RD set to `on`.
-    #[must_use]
-    pub const fn with_rd(self, on: bool) -> Self {
-        self.with(RD, on)
-    }
-
-    /// The same with RA set to `on`.
-    #[must_use]
-    pub const fn with_ra(self, on: bool) -> Self {
-        self.with(RA, on)
-    }
-
-    /// The same with AD set to `on`.
-    #[must_use]
-    pub const fn with_ad(self, on: bool) -> Self {
-        self.with(AD, on)
-    }
-
-    /// The same with CD set to `on`.
-    #[must_use]
-    pub const fn with_cd(self, on: bool) -> Self {
-        self.with(CD, on)
     }
 
     /// The same with another opcode.
@@ -134,10 +82,6 @@ impl Flags {
     #[must_use]
     pub const fn response(self) -> Self {
         Self(self.0 & (0x7800 | RD | CD) | QR)
-    }
-
-    const fn with(self, bit: u16, on: bool) -> Self {
-        Self(if on { self.0 | bit } else { self.0 & !bit })
     }
 }
 
