@@ -10,7 +10,7 @@ use domain::zonefile::inplace::{Entry, ScannedRecord, Zonefile};
 
 use super::LabError;
 use super::files::Files;
-use crate::wire::text::{is_whole, odd_quote, parse_record, plain, type_name};
+use crate::wire::text::{bare, is_whole, odd_quote, parse_record, plain, type_name};
 use crate::wire::{Name, Octets, Part, Record, RecordType, RrSet, layout};
 
 /// How deep `$INCLUDE` may nest; answers the file that includes itself.
@@ -20,8 +20,8 @@ const MAX_INCLUDES: usize = 8;
 const UNCLOSED: &str = "expected a `)`: this `(` is never closed";
 const GLUED: &str = "expected a blank between the directive and this `\"`";
 
-/// An owner name as the parser knows it.
-type ZoneOwner = Owner<Bytes>;
+/// An owner name as the parser and the signer know it.
+pub(super) type ZoneOwner = Owner<Bytes>;
 
 /// A place in a master file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,8 +167,8 @@ impl Text {
     }
 }
 
-/// A name in the parser's form.
-fn owner_of(name: &Name) -> Result<ZoneOwner, LabError> {
+/// A name in that form.
+pub(super) fn owner_of(name: &Name) -> Result<ZoneOwner, LabError> {
     let owner = Owner::from_octets(Bytes::copy_from_slice(name.wire()));
     owner.map_err(|_| LabError::Name { name: name.clone() })
 }
@@ -323,18 +323,13 @@ fn glued(text: &str) -> Option<(usize, usize)> {
 /// Line and column of the last `(` that has no `)`, comments and quoted strings left aside.
 fn unclosed(text: &str) -> Option<(usize, usize)> {
     let mut open = Vec::new();
-    for (nth, line) in text.lines().enumerate() {
-        let (mut quoted, mut escaped) = (false, false);
-        for (at, symbol) in line.chars().enumerate() {
+    for (line, text) in (1..).zip(text.lines()) {
+        for (column, symbol) in bare(text) {
             match symbol {
-                _ if escaped => {}
-                '"' => quoted = !quoted,
-                ';' if !quoted => break,
-                '(' if !quoted => open.push((nth + 1, at + 1)),
-                ')' if !quoted => drop(open.pop()),
+                '(' => open.push((line, column)),
+                ')' => drop(open.pop()),
                 _ => {}
             }
-            escaped = symbol == '\\' && !escaped;
         }
     }
     open.pop()

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use domain::base::iana::{DigestAlgorithm, Nsec3HashAlgorithm, Rtype, SecurityAlgorithm};
-use domain::base::{CanonicalOrd, Name as Owner, Record as DomainRecord, Ttl};
+use domain::base::{CanonicalOrd, Record as DomainRecord, Ttl};
 use domain::crypto::common::{DigestBuilder, DigestType};
 use domain::crypto::sign::{GenerateParams, KeyPair, SecretKeyBytes, generate};
 use domain::dnssec::sign::SigningConfig;
@@ -21,6 +21,7 @@ use domain::rdata::{A, Dnskey, Ds, Nsec3param, ZoneRecordData};
 use super::LabError;
 use super::defect::with_same_tag;
 use super::files::Files;
+use super::master::{ZoneOwner, owner_of};
 use super::settings::{Algorithm, Defect, Denial, SignSettings};
 use crate::wire::text::{ParsedRecord, parsed, plain};
 use crate::wire::{Name, Record};
@@ -31,9 +32,6 @@ const KSK: u16 = 257;
 const ZSK: u16 = 256;
 /// An algorithm number that IANA has not assigned.
 const UNKNOWN_ALGORITHM: u8 = 123;
-
-/// An owner name as the signer knows it.
-type ZoneOwner = Owner<Bytes>;
 
 /// The keys of a zone and the way it is signed.
 pub(super) struct Signer {
@@ -49,8 +47,7 @@ pub(super) struct Signer {
 impl Signer {
     /// Makes the keys of a zone.
     pub(super) fn new(name: &Name, settings: &SignSettings) -> Result<Self, LabError> {
-        let apex = Owner::from_octets(Bytes::copy_from_slice(name.wire()));
-        let apex = apex.map_err(|_| LabError::Name { name: name.clone() })?;
+        let apex = owner_of(name)?;
         let key = |flags| {
             let pair = key_pair(settings.algorithm, flags).map_err(|why| LabError::Key { zone: name.clone(), why })?;
             Ok::<_, LabError>(SigningKey::new(apex.clone(), flags, pair))

@@ -10,7 +10,7 @@ use std::fmt;
 use super::{DNSClass, Record, RecordType, RrSet};
 
 pub use parse::parse_record;
-pub(crate) use parse::{ParsedRecord, is_whole, odd_quote, parsed, plain};
+pub(crate) use parse::{ParsedRecord, bare, is_whole, odd_quote, parsed, plain};
 pub use rdata::rdata_text;
 pub use types::{class_name, parse_type, rcode_name, type_name};
 

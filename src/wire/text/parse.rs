@@ -21,7 +21,7 @@ const TTL_SECS: u32 = 3600;
 /// What is wrong, in words.
 pub fn parse_record(line: &str) -> Result<Record, String> {
     // The parser panics on an open parenthesis, and one line has no use for them.
-    if line.contains(['\n', '\r', '\0']) || has_parentheses(line) {
+    if line.contains(['\n', '\r', '\0']) || bare(line).any(|(_, symbol)| matches!(symbol, '(' | ')')) {
         return Err("a record stands on one line, without parentheses".to_owned());
     }
     if let Some((_, what)) = odd_quote(line) {
@@ -92,20 +92,16 @@ pub(crate) fn odd_quote(line: &str) -> Option<(usize, &'static str)> {
     opened.map(|column| (column, OPEN))
 }
 
-/// Whether there are parentheses outside of quotes and comments.
-fn has_parentheses(line: &str) -> bool {
+/// The characters of a line that stand outside of quotes and comments and are not escaped, each with its column.
+pub(crate) fn bare(line: &str) -> impl Iterator<Item = (usize, char)> {
     let (mut quoted, mut escaped) = (false, false);
-    for symbol in line.chars() {
-        match symbol {
-            _ if escaped => {}
-            '"' => quoted = !quoted,
-            ';' if !quoted => return false,
-            '(' | ')' if !quoted => return true,
-            _ => {}
-        }
-        escaped = symbol == '\\' && !escaped;
-    }
-    false
+    let is_bare = move |(_, symbol): &(usize, char)| {
+        let is_escaped = escaped;
+        escaped = *symbol == '\\' && !is_escaped;
+        quoted ^= *symbol == '"' && !is_escaped;
+        !quoted && !is_escaped && *symbol != '"'
+    };
+    (1..).zip(line.chars()).filter(is_bare).take_while(|(_, symbol)| *symbol != ';')
 }
 
 /// Whether the data can be read back: the parser takes `a..b` for a name and makes bytes of it that are none.
