@@ -16,6 +16,8 @@ pub enum Cookies {
     Unknown,
     /// Its own part, to be shown with the next question.
     Given(SmallVec<[u8; 32]>),
+    /// It was silent to questions with one and answered one without, once: packets get lost.
+    Doubted,
     /// It cannot cope with questions that have one.
     Refused,
 }

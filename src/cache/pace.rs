@@ -32,6 +32,8 @@ pub struct Shown {
     pub over_udp: bool,
     /// Whether it has EDNS as the query had, and is no complaint about that.
     pub edns: bool,
+    /// Whether the query had a cookie.
+    pub cookie: bool,
 }
 
 /// Round trips and silences.

@@ -131,7 +131,7 @@ impl Servers {
     }
 
     /// It answered.
-    pub fn heard(&self, addr: IpAddr, Shown { rtt, over_udp, edns }: Shown, now: Time) {
+    pub fn heard(&self, addr: IpAddr, Shown { rtt, over_udp, edns, cookie }: Shown, now: Time) {
         self.failures[usize::from(addr.is_ipv6())].store(0, Ordering::Relaxed);
         self.silences.store(0, Ordering::Relaxed);
         let known = self.update(addr, |record| {
@@ -142,6 +142,9 @@ impl Servers {
             }
             if edns {
                 (record.edns, record.edns_refusals) = (Seen::new(Support::Yes, now), 0);
+            }
+            if over_udp && cookie && record.cookies.at(now) == Cookies::Doubted {
+                record.cookies = Seen::default();
             }
             pace.srtt.is_some()
         });
@@ -332,7 +335,7 @@ mod tests {
     }
 
     fn after(rtt: Duration) -> Shown {
-        Shown { rtt, over_udp: true, edns: false }
+        Shown { rtt, over_udp: true, edns: false, cookie: false }
     }
 
     #[test]

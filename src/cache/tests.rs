@@ -328,7 +328,7 @@ fn some_op() -> impl Strategy<Value = Op> {
 #[test]
 fn a_dead_ip_version_is_noticed_and_forgiven() {
     let servers = Servers::new((1, 2));
-    let after = |rtt| Shown { rtt, over_udp: true, edns: false };
+    let after = |rtt| Shown { rtt, over_udp: true, edns: false, cookie: false };
     let v4 = |last: u8| IpAddr::from([192, 0, 2, last]);
     let v6 = |last: u8| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()]);
     for last in 0..4 {

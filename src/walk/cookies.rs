@@ -7,8 +7,11 @@ use crate::wire::{Edns, EdnsOption, Octets, cookie, edns};
 use super::goal::{How, Pending};
 use super::{Around, Turn, Walk};
 
-/// From this attempt on a server that never answered is asked without a cookie.
-const COOKIE_TRIES: u32 = 3;
+/// From this attempt on a server that was silent to those before is asked without a cookie.
+const COOKIE_TRIES: u8 = 3;
+/// How often in a walk that has to happen, while nobody answers a question with a cookie, until servers that are not
+/// known yet are shown none: two lost packets look the same.
+const LOST_COOKIES: u8 = 2;
 
 impl Around<'_> {
     /// The OPT record that goes with a question, with a cookie where that may be: our part, and the server's where it
@@ -17,20 +20,21 @@ impl Around<'_> {
         let mut edns = Edns::new(self.settings.udp_size, true);
         let mut data = Octets::from(self.servers.client_cookie(server.addr));
         // Some servers, or what stands before them, do not answer questions with options that they do not know.
-        let may_be_dropped = attempt >= COOKIE_TRIES && state.srtt.is_none();
-        let with_cookie = match &state.cookies {
+        let may_be_lost = attempt >= COOKIE_TRIES.into() && state.silences + 1 >= COOKIE_TRIES;
+        let with_options = match &state.cookies {
+            _ if !how.cookie => false,
             Cookies::Refused => false,
             Cookies::Given(theirs) => {
                 data = [&data[..], theirs].concat().into();
                 true
             }
-            Cookies::Unknown => !may_be_dropped,
+            Cookies::Unknown | Cookies::Doubted => !may_be_lost,
         };
-        if self.settings.cookies && how.cookie && with_cookie {
+        if self.settings.cookies && with_options {
             edns.options.push(EdnsOption { code: edns::COOKIE, data });
         }
         // RFC 5001 §2.1: empty in a query. A server that chokes on options gets this one no more than a cookie.
-        if self.settings.nsid && how.cookie {
+        if self.settings.nsid && with_options {
             edns.options.push(EdnsOption { code: edns::NSID, data: Octets::default() });
         }
         how.edns.then_some(edns)
@@ -45,16 +49,31 @@ pub(super) fn shown<'r>(pending: &Pending, reply: Option<&'r Edns>) -> Option<&'
 }
 
 impl Walk {
-    /// Notes when somebody who was silent to questions with a cookie answers one without: it does so again, and whoever
-    /// stands before it may stand before others.
-    pub(super) fn notice_without_cookie(&mut self, pending: &Pending, turn: &Turn<'_, '_>) {
+    /// Notes when somebody who was silent to questions with a cookie answers one without. Packets get lost: of a server
+    /// that is believed the second time in a row.
+    pub(super) fn notice_lost_cookie(&mut self, pending: &Pending, turn: &Turn<'_, '_>) {
         let (servers, addr) = (turn.around.servers, pending.server.addr);
-        let left_out =
-            turn.around.settings.cookies && pending.cookie.is_none() && pending.how.cookie && pending.how.edns;
-        if left_out && servers.state(addr, turn.now).cookies == Cookies::Unknown {
-            servers.cookies(addr, Cookies::Refused, turn.now);
-            self.without_cookies = true;
+        if !pending.how.over_udp() || !pending.how.edns || ServerAt::LOCAL_ROOT.contains(&addr) {
+            return;
         }
+        if pending.cookie.is_some() {
+            self.lost_cookies = None;
+            return;
+        }
+        let left_out = turn.around.settings.cookies && pending.how.cookie;
+        let learned = match servers.state(addr, turn.now).cookies {
+            Cookies::Unknown if left_out => Cookies::Doubted,
+            Cookies::Doubted if left_out => Cookies::Refused,
+            _ => return,
+        };
+        servers.cookies(addr, learned, turn.now);
+        self.lost_cookies = self.lost_cookies.map(|times| times.saturating_add(1));
+    }
+
+    /// Whether questions with a cookie come to nothing, whoever is asked: whoever stands before some servers may stand
+    /// before others, and those that are not known yet are shown none.
+    pub(super) fn loses_cookies(&self) -> bool {
+        self.lost_cookies.is_some_and(|times| times >= LOST_COOKIES)
     }
 
     /// Remembers what a reply shows of the server's cookies, an error reply too (RFC 7873 §5.3).

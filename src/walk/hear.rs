@@ -64,7 +64,7 @@ impl Walk {
                 if let Some(at) = self.goal(pending.goal).at().filter(|_| !pending.how.over_udp()) {
                     at.tried(&pending.server).opens();
                 }
-                self.notice_without_cookie(&pending, turn);
+                self.notice_lost_cookie(&pending, turn);
                 self.budget.received(bytes);
                 let (cookie, guessed) = meet(&pending, &reply, rtt, near_misses, turn);
                 if guessed {
@@ -216,7 +216,8 @@ fn meet(pending: &Pending, reply: &Reply, rtt: Duration, near_misses: usize, tur
     let edns = !guessed && pending.how.edns && reply.edns.is_some() && !scrub::complains(reply.rcode);
     // That the local copy of the root answers says nothing of the network.
     if !ServerAt::LOCAL_ROOT.contains(&pending.server.addr) {
-        turn.around.servers.heard(pending.server.addr, Shown { rtt, over_udp, edns }, turn.now);
+        let shown = Shown { rtt, over_udp, edns, cookie: pending.cookie.is_some() };
+        turn.around.servers.heard(pending.server.addr, shown, turn.now);
     }
     (theirs.is_some(), guessed)
 }

@@ -158,8 +158,8 @@ pub struct Walk {
     in_reach: [bool; 2],
     /// What has brought an answer in this walk.
     reach: Reach,
-    /// Whether somebody has answered without a cookie alone: servers that are not known yet are shown none.
-    without_cookies: bool,
+    /// How often somebody has answered without a cookie alone; nothing once a question with one was answered.
+    lost_cookies: Option<u8>,
     /// The root for this walk, once it is known.
     root: Option<Arc<Delegation>>,
     /// Stub zones whose servers were asked for the zone's own list.
@@ -212,7 +212,7 @@ impl Walk {
             out_of_reach: [false; 2],
             in_reach: [false; 2],
             reach: Reach::Nobody,
-            without_cookies: false,
+            lost_cookies: Some(0),
             root: None,
             primed: Vec::new(),
             refresh: false,

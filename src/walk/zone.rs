@@ -20,8 +20,10 @@ use super::sentinel::tell_key_tags;
 use super::servers::{Addresses, Candidate, addresses, choose};
 use super::{CLIENT, Reach, Turn, Walk};
 
-/// Listening goes on for this long after the patience has run out, as a late reply is still of use.
-const LISTEN_ON: Duration = Duration::from_millis(1200);
+/// Listening goes on for this long, or until the question is settled: a late reply is still of use as long as clients
+/// wait, which is 5 s. Where all servers of a zone are slow, the reply to the first try comes while others are under
+/// way.
+const LISTEN: Duration = Duration::from_secs(5);
 /// A TCP connection takes a round trip more, and somebody on the way may be slow to refuse it.
 const TCP_LEAST: Duration = Duration::from_millis(1000);
 /// The least patience with a forwarder: it may have to ask several servers itself, and then be as slow as all of them.
@@ -233,7 +235,7 @@ impl Walk {
         if let Err(limit) = self.budget.spend_query(&settings.limits, turn.now) {
             return self.over_limit(CLIENT, limit, turn);
         }
-        let how = How { cookie: how.cookie && !(self.without_cookies && state.srtt.is_none()), ..how };
+        let how = How { cookie: how.cookie && !(self.loses_cookies() && state.srtt.is_none()), ..how };
         let (ask, goal) = (self.next_id(), self.goal(id));
         let (question, minimised) = goal.minimised.question(&goal.current, &settings.limits);
         let forwarded = goal.is_forwarded();
@@ -272,7 +274,7 @@ impl Walk {
             cd: forwarded && (!self.checking || validates),
             check_case,
             near_misses: settings.limits.near_misses.max(MOST_GUESSES),
-            give_up: patience + LISTEN_ON,
+            give_up: LISTEN,
         });
         self.pending.push(Pending {
             id: ask,

@@ -86,7 +86,11 @@ fn scene(text: &str) -> (String, Vec<String>) {
                 let resolver = resolver.get_or_insert_with(|| Resolver::new(stage.settings(), 1));
                 resolver.settings = stage.settings();
                 for (addr, rtt) in rtts.drain(..) {
-                    resolver.servers.heard(addr, Shown { rtt, over_udp: true, edns: false }, resolver.now);
+                    resolver.servers.heard(
+                        addr,
+                        Shown { rtt, over_udp: true, edns: false, cookie: true },
+                        resolver.now,
+                    );
                 }
                 let ended = resolver.resolve(question, |ask, now| stage.exchange(ask, now));
                 let trace = told(&ended, text.contains("riming"));

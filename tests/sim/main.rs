@@ -12,6 +12,7 @@ mod change;
 mod doubt;
 mod forgery;
 mod oddity;
+mod patience;
 mod policy;
 #[path = "../common/resolver.rs"]
 mod resolver;
@@ -326,7 +327,7 @@ fn what_gets_lost_costs_little() {
         world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
         world.set_weather(20, 0.0);
         for host in 0..64 {
-            let near = Shown { rtt: Duration::from_millis(20), over_udp: true, edns: false };
+            let near = Shown { rtt: Duration::from_millis(20), over_udp: true, edns: false, cookie: true };
             world.resolver.servers.heard([10, 0, 0, host].into(), near, world.resolver.now);
         }
         ["com.", "org.", "net."].iter().for_each(|zone| drop(world.resolve(&ask(&format!("no-such-zone.{zone}")))));

@@ -122,6 +122,11 @@ impl<'l> World<'l> {
         self.weather.loss = loss;
     }
 
+    /// From now on the paths to these servers have this round trip.
+    pub(crate) fn slow(&mut self, servers: &[IpAddr], rtt_ms: u64) {
+        self.weather.delays_ms.extend(servers.iter().map(|addr| (*addr, rtt_ms)));
+    }
+
     /// The same with servers that are all odd in one way.
     pub(crate) fn with_oddity(mut self, oddity: Oddity) -> Self {
         self.weather.troubles.values_mut().for_each(|trouble| *trouble = Trouble::Odd(oddity));
@@ -132,6 +137,13 @@ impl<'l> World<'l> {
     pub(crate) fn resolve(&mut self, question: &Question) -> Ended {
         let Self { resolver, weather } = self;
         resolver.resolve(question, |ask, now| weather.exchange(ask, now))
+    }
+
+    /// Resolves one question; an ask gets lost unless it `passes`.
+    pub(crate) fn resolve_through(&mut self, question: &Question, mut passes: impl FnMut(&Ask) -> bool) -> Ended {
+        let Self { resolver, weather } = self;
+        let lost = |ask: &Ask| listen(ask, 0, Vec::new(), Duration::ZERO);
+        resolver.resolve(question, |ask, now| if passes(ask) { weather.exchange(ask, now) } else { lost(ask) })
     }
 
     /// Resolves one question for a client who checks for himself (CD).

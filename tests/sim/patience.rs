@@ -1,0 +1,106 @@
+//! Servers that are slow, and questions that are answered only without a cookie.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rootwalk::trace::Transport;
+use rootwalk::walk::ask::Ask;
+use rootwalk::wire::{Question, RecordType, edns};
+
+use super::world::World;
+use super::{LAB, check, story};
+
+fn ask(name: &str) -> Question {
+    Question::new(name.parse().expect("a name"), RecordType::A)
+}
+
+/// Everything is near, and nothing is validated.
+fn near() -> World<'static> {
+    let mut world = World::new(&LAB, 1, 0.0, 0.0);
+    world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
+    world.set_weather(20, 0.0);
+    world
+}
+
+fn server(third: u8, last: u8) -> IpAddr {
+    [127, 53, third, last].into()
+}
+
+/// The time after which a zone whose servers are all dead fails is time in which one that is slow answers: what was
+/// asked first is listened for until the end.
+#[test]
+fn where_all_servers_are_slow_the_reply_to_the_first_try_counts() {
+    let zones: [(&str, &[IpAddr]); 3] = [
+        ("www.example.com.", &[server(2, 1), server(2, 2)]),
+        ("www.example.net.", &[server(2, 5), server(2, 6)]),
+        ("www.loop.lab.", &[server(3, 21)]),
+    ];
+    for (name, servers) in zones {
+        let mut world = near();
+        world.slow(servers, 60_000);
+        let dead = world.resolve(&ask(name));
+        assert!(dead.outcome.failure.is_some() && dead.took < Duration::from_millis(2_500), "{name}: {:?}", dead.took);
+        for rtt_ms in [900, 1_400, 1_700, 2_000] {
+            let mut world = near();
+            world.slow(servers, rtt_ms);
+            let ended = world.resolve(&ask(name));
+            check(&world, &ask(name), &ended);
+            let is_loop = name == "www.loop.lab.";
+            assert_eq!(ended.outcome.failure.is_some(), is_loop, "{name} at {rtt_ms} ms: {}", story(&ended));
+            assert!(!story(&ended).contains("no server of"), "{name} at {rtt_ms} ms: {}", story(&ended));
+        }
+    }
+}
+
+fn has_cookie(ask: &Ask) -> bool {
+    ask.edns.as_ref().is_some_and(|edns| edns.option(edns::COOKIE).is_some())
+}
+
+/// Two packets that get lost look like a server that is silent to cookies. It is shown one the next time, and so are
+/// all others.
+#[test]
+fn two_lost_packets_are_no_reason_to_do_without_cookies() {
+    for (nsid, only) in [(false, server(3, 23)), (true, server(3, 23)), (false, server(3, 24))] {
+        let mut world = near();
+        world.resolver.settings.nsid = nsid;
+        let mut asks: BTreeMap<IpAddr, Vec<bool>> = BTreeMap::new();
+        let mut unadorned = 0;
+        let ended = world.resolve_through(&ask("www.chain8.lab."), |ask| {
+            if ask.transport == Transport::Udp {
+                asks.entry(ask.server.ip()).or_default().push(has_cookie(ask));
+                unadorned += usize::from(ask.edns.as_ref().is_some_and(|edns| edns.options.is_empty()));
+            }
+            ask.server.ip() != only || asks[&only].len() > 2
+        });
+        assert!(ended.outcome.failure.is_none(), "{}", story(&ended));
+        let shown = asks.remove(&only).expect("it was asked");
+        assert_eq!(shown[..3], [true, true, false], "the third try is without");
+        assert!(shown.len() > 3 && shown[3..].iter().all(|shown| *shown), "and those after it are not: {shown:?}");
+        assert!(asks.len() > 5 && asks.values().flatten().all(|shown| *shown), "{asks:?}");
+        assert_eq!(unadorned, 1, "without any option");
+    }
+}
+
+/// Where nothing with a cookie comes through, that is noticed, of each server and of all that are new.
+#[test]
+fn where_cookies_are_lost_questions_do_without() {
+    let mut world = near();
+    let name = ask("www.example.com.");
+    let mut questions = 0;
+    let (mut in_vain, mut answered) = (0, 0);
+    while answered == 0 {
+        questions += 1;
+        let ended = world.resolve_through(&name, |ask| {
+            let is_lost = has_cookie(ask) && ask.transport == Transport::Udp;
+            in_vain += usize::from(is_lost);
+            !is_lost
+        });
+        answered += usize::from(ended.outcome.failure.is_none());
+        assert!(questions < 3, "{}", story(&ended));
+    }
+    println!("{questions} questions, {in_vain} asks in vain");
+    // By now all of its servers are known for it.
+    let ended = world.resolve_through(&ask("mail.example.com."), |ask| !has_cookie(ask));
+    assert!(ended.outcome.failure.is_none(), "{}", story(&ended));
+}
