@@ -12,13 +12,13 @@ use std::time::{Duration, SystemTime};
 use smallvec::SmallVec;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cache::{Cache, Delegation, Servers};
+use crate::cache::{Cache, Servers};
 use crate::time::{Time, as_ms};
 use crate::trace::{Before, Cost, Entry, GoalId, Told, Trace};
 use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::ask::{Ask, AskId, Heard};
 use crate::walk::outcome::Outcome;
-use crate::walk::{Around, Dice, Step, Walk, WalkSettings};
+use crate::walk::{Around, Dice, Partial, Step, Walk, WalkSettings};
 use crate::wire::Question;
 
 pub use local::{Answers, Local, TRANSPORT};
@@ -252,29 +252,32 @@ async fn exchange(ask: &Ask, now: Time, world: &World) -> Heard {
 /// The answer, if nobody has to be asked for it: what a client gets that does not desire recursion (RFC 1034 §4.3.1).
 ///
 /// # Errors
-/// When somebody has to be asked: the zone whose servers it would be, if referrals have led there.
-pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Result<Outcome, Option<Arc<Delegation>>> {
+/// When somebody has to be asked: what is known of the answer, and whom it would be.
+pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Result<Outcome, Partial> {
     let synthesis = &world.settings.synthesis;
     let detour = synthesis.enter(question);
-    // A referral is one for the name that was asked, not for where a detour leads.
-    let referral = |place: Option<Arc<Delegation>>| place.filter(|cut| question.name.is_within(&cut.zone));
-    let outcome = known_of(detour.asked(), checking_disabled, world).map_err(referral)?;
-    let outcome = match synthesis.next(detour.asked(), &outcome, !checking_disabled) {
-        Some(next) => synthesis.join(detour.asked(), outcome, known_of(&next, checking_disabled, world)?).0,
-        None => outcome,
+    let all = || {
+        let outcome = known_of(detour.asked(), checking_disabled, world)?;
+        Ok(match synthesis.next(detour.asked(), &outcome, !checking_disabled) {
+            Some(next) => synthesis.join(detour.asked(), outcome, known_of(&next, checking_disabled, world)?).0,
+            None => outcome,
+        })
     };
-    Ok(detour.leave(question, outcome))
+    match all() {
+        Ok(outcome) => Ok(detour.leave(question, outcome)),
+        Err(partial) => Err(detour.leave_partial(partial)),
+    }
 }
 
-fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Result<Outcome, Option<Arc<Delegation>>> {
+fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Result<Outcome, Partial> {
     let now = world.clock.now();
     let manner = Manner { checking_disabled, ..Manner::default() };
     let mut walk = manner.begin(question.clone(), now, world);
-    match around(world, unix_secs(), |around| walk.step(now, None, around)) {
+    around(world, unix_secs(), |around| match walk.step(now, None, around) {
         Step::Done(outcome) => Ok(*outcome),
         // The walk ends here, before its first ask has left.
-        Step::Wait { .. } => Err(walk.place()),
-    }
+        Step::Wait { .. } => Err(walk.partial(around, now)),
+    })
 }
 
 /// Time since 1970, by the calendar as it is now: a machine without a battery sets it when it has found the network.

@@ -149,14 +149,14 @@ impl Resolver {
         true
     }
 
-    /// Answers a client that does not desire recursion from what is known (RFC 1034 §4.3.1), refers it to the closest
-    /// zone that is known, or refuses.
+    /// Answers a client that does not desire recursion from what is known (RFC 1034 §4.3.1): all of the answer, or the
+    /// aliases and the closest zone that are known of it (§4.3.2, step 4); or refuses.
     fn answer_from_cache(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) {
         let question = query.question_sought();
         let outcome = match known(&question, query.flags().cd(), &self.0.world) {
             Ok(outcome) => outcome,
-            Err(Some(closest)) => return self.refer(query, &closest, now, peer, out),
-            Err(None) => {
+            Err(partial) if !partial.is_empty() => return self.refer(query, partial, now, peer, out),
+            Err(_) => {
                 let why = "recursion was not desired, and the answer is not in the cache";
                 return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
             }

@@ -12,6 +12,7 @@ use crate::drive::unix_secs;
 use crate::listen::{Now, Peer, Transport};
 use crate::policy::LocalAnswer;
 use crate::time::Time;
+use crate::walk::Partial;
 use crate::wire::{
     BadQuery, DNSClass, Ede, Extras, PlainAnswer, QueryFault, QueryView, RecordType, ResponseCode, RrSet, Sections,
     Template, answer_bad, cookie, ede, edns, spot_opt,
@@ -91,27 +92,19 @@ impl Resolver {
         self.respond(query, &answer, now, peer, out);
     }
 
-    /// Says whose servers have to be asked (RFC 1034 §4.3.1).
-    pub(super) fn refer(&self, query: &QueryView<'_>, closest: &Delegation, now: Time, peer: &Peer, out: &mut Vec<u8>) {
-        let Delegation { zone, servers, .. } = closest;
-        let ttl_secs = closest.expires.secs_since(now);
-        let mut authority =
-            vec![RrSet::new(zone.clone(), RecordType::NS, ttl_secs, servers.iter().map(|server| server.name.wire()))];
-        if query.dnssec_ok() {
-            // RFC 4035 §3.1.4.
-            let sets = closest.ds.iter().chain(&closest.proof).cloned();
-            authority.extend(sets.map(|set| RrSet { ttl_secs: set.ttl_secs.min(ttl_secs), ..set }));
+    /// Gives the part of an answer that is known, and says whose servers have to be asked for the rest (RFC 1034
+    /// §4.3.1).
+    pub(super) fn refer(&self, query: &QueryView<'_>, known: Partial, now: Time, peer: &Peer, out: &mut Vec<u8>) {
+        let Partial { links: answer, proof: mut authority, closest } = known;
+        let mut why = String::from("recursion was not desired, and the answer is not in the cache");
+        why += if answer.is_empty() { "" } else { ", but for aliases on the way" };
+        let mut additional = Vec::new();
+        if let Some(closest) = &closest {
+            why += &format!(": the servers of {} may know it", closest.zone);
+            referral(closest, query.dnssec_ok(), now, (&mut authority, &mut additional));
         }
-        let glue = servers.iter().flat_map(|server| server.addrs.iter().map(move |addr| (&server.name, addr)));
-        let glue = glue.map(|(name, addr)| match addr {
-            IpAddr::V4(v4) => RrSet::new(name.clone(), RecordType::A, ttl_secs, [&v4.octets()[..]]),
-            IpAddr::V6(v6) => RrSet::new(name.clone(), RecordType::AAAA, ttl_secs, [&v6.octets()[..]]),
-        });
-        let why =
-            format!("recursion was not desired, and the answer is not in the cache: the servers of {zone} may know it");
-        let edes = vec![Ede::new(ede::NOT_AUTHORITATIVE, why)];
-        let rcode = ResponseCode::NoError;
-        let local = LocalAnswer { rcode, authority, additional: glue.collect(), edes, ..LocalAnswer::default() };
+        let (rcode, edes) = (ResponseCode::NoError, vec![Ede::new(ede::NOT_AUTHORITATIVE, why)]);
+        let local = LocalAnswer { rcode, answer, authority, additional, edes, ..LocalAnswer::default() };
         self.answer_locally(query, &local, peer, out);
     }
 
@@ -147,6 +140,28 @@ impl Resolver {
         answer_bad(bytes, rcode, &extras, out);
         Now::Sent
     }
+}
+
+/// The records of a referral to a zone.
+fn referral(
+    closest: &Delegation,
+    dnssec_ok: bool,
+    now: Time,
+    (authority, additional): (&mut Vec<RrSet>, &mut Vec<RrSet>),
+) {
+    let Delegation { zone, servers, .. } = closest;
+    let ttl_secs = closest.expires.secs_since(now);
+    authority.push(RrSet::new(zone.clone(), RecordType::NS, ttl_secs, servers.iter().map(|server| server.name.wire())));
+    if dnssec_ok {
+        // RFC 4035 §3.1.4.
+        let sets = closest.ds.iter().chain(&closest.proof).cloned();
+        authority.extend(sets.map(|set| RrSet { ttl_secs: set.ttl_secs.min(ttl_secs), ..set }));
+    }
+    let glue = servers.iter().flat_map(|server| server.addrs.iter().map(move |addr| (&server.name, addr)));
+    additional.extend(glue.map(|(name, addr)| match addr {
+        IpAddr::V4(v4) => RrSet::new(name.clone(), RecordType::A, ttl_secs, [&v4.octets()[..]]),
+        IpAddr::V6(v6) => RrSet::new(name.clone(), RecordType::AAAA, ttl_secs, [&v6.octets()[..]]),
+    }));
 }
 
 /// A time as clients are told it: in tenths of a second (RFC 7828 §3.1).

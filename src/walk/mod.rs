@@ -22,6 +22,7 @@ mod hear;
 mod infer;
 mod learn;
 mod local_root;
+mod partial;
 mod private;
 mod prove;
 mod refresh;
@@ -52,6 +53,7 @@ use synthesis::Synthesis;
 
 pub use dice::Dice;
 pub use local_root::{LOCAL_V4, LOCAL_V6, LocalRoot};
+pub use partial::Partial;
 pub use private::Private;
 pub use route::{Route, Routes};
 pub use servers::Avoid;
@@ -289,15 +291,6 @@ impl Walk {
     #[must_use]
     pub fn budget(&self) -> &Budget {
         &self.budget
-    }
-
-    /// The zone whose servers are asked the client's question, if they are known from a referral: neither from the
-    /// operator nor by the hints, and not those for where an alias leads.
-    #[must_use]
-    pub fn place(&self) -> Option<Arc<Delegation>> {
-        let State::At(at) = &self.goals[0].state else { return None };
-        let is_told = at.route.is_none() && at.cut.from.informant().is_some();
-        (is_told && self.goals[0].chain.is_empty()).then(|| Arc::clone(&at.cut))
     }
 
     fn note(&mut self, turn: &Turn<'_, '_>, goal: GoalId, event: Event) {

@@ -12,7 +12,8 @@ use ipnet::IpNet;
 use crate::trace::{DetourWhy, Event};
 use crate::wire::{Ede, Name, Question, Rdatas, RecordType, ResponseCode, RrSet, ede};
 
-use super::outcome::{Failure, Outcome};
+use super::Partial;
+use super::outcome::Outcome;
 
 /// RFC 6147 §5.1.7: the longest TTL of a made record when the denial of the AAAA records has no SOA.
 const NO_SOA_TTL_SECS: u32 = 600;
@@ -148,6 +149,19 @@ impl Detour {
     }
 }
 
+impl Detour {
+    /// Makes what is known of the answer a part of the answer to the question that was asked.
+    #[must_use]
+    pub fn leave_partial(self, partial: Partial) -> Partial {
+        match self {
+            Self::None { .. } => partial,
+            Self::Alias { links, .. } => Partial { links: [links, partial.links].concat(), ..partial },
+            // Whoever asks knows nothing of the other name.
+            Self::Reverse { .. } => Partial::default(),
+        }
+    }
+}
+
 impl Dns64 {
     /// The lengths that a prefix may have (RFC 6052 §2.2).
     pub const LENGTHS: [u8; 6] = [32, 40, 48, 56, 64, 96];
@@ -157,10 +171,9 @@ impl Dns64 {
             return false;
         }
         match (&outcome.failure, outcome.rcode) {
-            // RFC 6147 §5.1.2, §5.1.3: who fails at AAAA may still have A, now and when that is remembered; but not who
-            // says what is bogus.
-            (Some(Failure::Servers { .. } | Failure::NoAddress { .. }), _) => true,
-            (Some(Failure::Remembered { edes }), _) => !edes.iter().any(Ede::is_dnssec),
+            // RFC 6147 §5.1.2, §5.1.3: whatever AAAA fails of, there may still be A, now and when that is remembered;
+            // but not where something is bogus (§5.5).
+            (Some(failure), _) => !failure.edes().iter().any(Ede::is_dnssec),
             (None, ResponseCode::NoError) => !self.has_address(asked, outcome),
             _ => false,
         }
@@ -256,6 +269,7 @@ fn reversed(name: &Name) -> Option<Ipv6Addr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::{Bogus, Failure, Limit};
     use crate::wire::Octets;
 
     fn dns64(prefix: &str, prefix_bits: u8) -> Dns64 {
@@ -317,9 +331,25 @@ mod tests {
         assert!(!wanted(&[(RecordType::AAAA, 60, &["2001:db8::1"])]));
         let denied = Outcome { rcode: ResponseCode::NXDomain, ..told(outcome("www.example", &[], None)) };
         assert!(synthesis.next(&asked, &denied, true).is_none(), "a name that does not exist has no A record either");
-        for (code, is_wanted) in [(ede::NO_REACHABLE_AUTHORITY, true), (ede::DNSSEC_BOGUS, false)] {
-            let remembered = Outcome::failed(Failure::Remembered { edes: vec![Ede::new(code, "")] });
-            assert_eq!(synthesis.next(&asked, &remembered, true).is_some(), is_wanted, "{code}");
+        // RFC 6147 §5.1.2, §5.5: the same holds while a failure is remembered.
+        let (zone, name) = (asked.name.clone(), asked.name.clone());
+        let reason = Bogus::SignatureMissing { owner: name.clone(), rtype: RecordType::AAAA, zone: zone.clone() };
+        let budget = |limit| Failure::OutOfBudget { limit, value: 1, silent: Vec::new(), heard: true };
+        let failures = [
+            (Failure::Servers { zone: zone.clone(), problems: Vec::new() }, true),
+            (Failure::NoAddress { zone: zone.clone(), servers: Vec::new(), limit: None }, true),
+            (Failure::Cycle { name: name.clone(), zone }, true),
+            (Failure::AliasLoop { name }, true),
+            (budget(Limit::Time), true),
+            (budget(Limit::Queries), true),
+            (Failure::Bogus { reason, from: None, because: Vec::new() }, false),
+        ];
+        for (failure, is_wanted) in failures {
+            let remembered = Failure::Remembered { edes: failure.edes() };
+            for failure in [failure, remembered] {
+                let next = synthesis.next(&asked, &Outcome::failed(failure.clone()), true);
+                assert_eq!(next.is_some(), is_wanted, "{failure}");
+            }
         }
         let none = told(outcome("www.example", &[], None));
         assert!(synthesis.next(&question("www.example", RecordType::MX), &none, true).is_none());

@@ -100,6 +100,52 @@ fn without_recursion_what_is_not_known_is_referred_to_the_closest_zone_that_is()
     refers(&lab.dig("mail.example.com +norecurse"), "example.com.");
 }
 
+/// RFC 1034 §4.3.2: the aliases that are known stand in the answer, and what leads on from there in the authority
+/// section.
+#[test]
+fn without_recursion_the_aliases_that_are_known_are_given() {
+    let records = "local.records=web.lan CNAME alias.example.com";
+    let lab = Running::lab(&["--set", records, "--set", "dns64.prefix=2001:db8:64::/96"]);
+    let alias = "alias.example.com. CNAME www.example.net.";
+    assert_eq!(lab.dig("alias.example.com CNAME").answer, [alias]);
+    assert_eq!(lab.dig("mail.example.net").rcode, "NOERROR");
+    let leads = |dug: &Dug, links: &[&str], zone: &str| {
+        assert_eq!(
+            (dug.rcode.as_str(), &dug.answer[..]),
+            ("NOERROR", &links.iter().map(|link| (*link).to_owned()).collect::<Vec<_>>()[..]),
+            "{}",
+            dug.text
+        );
+        assert!(dug.authority.iter().any(|line| line.starts_with(&format!("{zone} NS "))), "{}", dug.text);
+        assert!(!dug.has("aa") && !dug.has("ad") && dug.edes == [20], "{}", dug.text);
+    };
+    leads(&lab.dig("alias.example.com +norecurse"), &[alias], "example.net.");
+    leads(&lab.dig("web.lan +norecurse"), &["web.lan. CNAME alias.example.com.", alias], "example.net.");
+    // The signature of a link comes to those who ask for it.
+    let signed = lab.dig("alias.example.com +norecurse +dnssec");
+    assert_eq!(signed.answer_types(), ["CNAME", "RRSIG"], "{}", signed.text);
+    // Nothing was asked for that, and once all of it is known it is given.
+    assert_eq!(lab.dig("www.example.net").rcode, "NOERROR");
+    assert_eq!(lab.dig("alias.example.com +norecurse").answer_types(), ["CNAME", "A"]);
+    // Where the name of a made address leads is nobody's business.
+    let reverse = lab.dig("-x 2001:db8:64::7f35:5032 +norecurse");
+    assert!(
+        reverse.rcode == "REFUSED" && reverse.answer.is_empty() && reverse.authority.is_empty(),
+        "{}",
+        reverse.text
+    );
+}
+
+/// Who checks gets no link that was not checked.
+#[test]
+fn without_recursion_no_alias_is_given_that_is_not_known_to_be_right() {
+    let lab = Running::lab(&[]);
+    assert_eq!(lab.dig("alias.example.com CNAME +cdflag").answer_types(), ["CNAME"]);
+    assert_eq!(lab.dig("alias.example.com +norecurse +cdflag").answer_types(), ["CNAME"]);
+    let checked = lab.dig("alias.example.com +norecurse");
+    assert!(checked.rcode == "REFUSED" && checked.answer.is_empty(), "{}", checked.text);
+}
+
 #[test]
 fn other_opcodes_classes_and_versions_get_what_rfc_8906_says() {
     let lab = Running::lab(&["--set", "server.version=here", "--set", "server.identity=lab one"]);
