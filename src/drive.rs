@@ -42,6 +42,12 @@ impl Clock {
         Self { origin: now.checked_sub(part).unwrap_or(now) }
     }
 
+    /// The same clock so much further on, for whoever wants to see what comes later without waiting for it.
+    #[must_use]
+    pub fn ahead(self, by: Duration) -> Self {
+        Self { origin: self.origin.checked_sub(by).unwrap_or(self.origin) }
+    }
+
     /// The moment.
     #[must_use]
     pub fn now(&self) -> Time {

@@ -329,10 +329,10 @@ impl Resolver {
         self.0.retired.load(Ordering::Relaxed)
     }
 
-    /// The secret with which cookies for clients are made.
+    /// How it answers.
     #[must_use]
-    pub fn cookie_secret(&self) -> [u8; 16] {
-        self.0.settings.cookie_secret
+    pub fn settings(&self) -> &ServeSettings {
+        &self.0.settings
     }
 
     /// What is known, and how walks are done.

@@ -144,7 +144,7 @@ impl Front {
         let mut serve = serve_settings(&settings);
         if settings.server.cookie_secret.0.is_none() {
             // The cookies that clients have stay good.
-            serve.cookie_secret = self.resolver.cookie_secret();
+            serve.cookie_secret = self.resolver.settings().cookie_secret;
         }
         if self.settings.dnssec != settings.dnssec {
             // Before anybody makes answers by the new settings of what was proved by the former; and again when the

@@ -1,5 +1,5 @@
 //! The life of a query where the caches meet the clients: shared walks, stale answers, answers fetched before their
-//! end. Against a server on loopback, in real time: TTLs of one second are as long as one can wait in a test.
+//! end. Against a server on loopback, with a clock that is put forward where time has to pass.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod mock;
@@ -7,18 +7,19 @@ mod stale;
 
 use std::time::Duration;
 
-use mock::{Mock, Mood, Query, next_second, on_a_worker, secs};
+use mock::{Mock, Mood, Query, later, on_a_worker, until};
 use rootwalk::drive::World;
 use rootwalk::listen::{Now, Peer, Responder, Transport};
+use rootwalk::serve::Resolver;
 use rootwalk::wire::{DNSClass, Question, RecordType, ResponseCode};
 use tokio::net::UdpSocket;
-use tokio::task::spawn_local;
+use tokio::task::{spawn_local, yield_now};
+use tokio::time::sleep;
 
 #[test]
 fn a_herd_of_equal_queries_is_one_walk() {
     on_a_worker(async {
         let mock = Mock::begin(Mood::Answers(1, 300)).await;
-        mock.delay.set(Duration::from_millis(100));
         let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = off());
         let names = ["www.example", "WWW.example", "www.EXAMPLE"];
         let asked: Vec<_> = (0..10_000)
@@ -33,7 +34,7 @@ fn a_herd_of_equal_queries_is_one_walk() {
             let got = answer.await.unwrap();
             assert_eq!((got.rcode, got.addresses.len(), got.at_once), (ResponseCode::NoError, 1, false));
         }
-        assert_eq!(mock.asked("www.example"), 1);
+        assert_eq!(resolver.figures().walks, 1);
     });
 }
 
@@ -85,20 +86,21 @@ fn any_class_is_answered_from_the_one_that_is_looked_up_and_never_with_authority
 fn a_walk_goes_on_when_the_client_who_began_it_leaves() {
     on_a_worker(async {
         let mock = Mock::begin(Mood::Answers(1, 300)).await;
-        mock.delay.set(Duration::from_millis(200));
+        mock.speaks(false);
         let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = off());
         let ask = || {
             let resolver = resolver.clone();
             spawn_local(async move { Query::of("www.example").ask(&resolver).await })
         };
         let first = ask();
-        secs(0.05).await;
+        until(async || mock.asked("www.example") > 0).await;
         let second = ask();
-        secs(0.05).await;
+        yield_now().await;
         first.abort();
+        mock.speaks(true);
         assert_eq!(second.await.unwrap().addresses.len(), 1);
         assert!(Query::of("www.example").ask(&resolver).await.at_once);
-        assert_eq!(mock.asked("www.example"), 1);
+        assert_eq!(resolver.figures().walks, 1);
     });
 }
 
@@ -138,7 +140,6 @@ fn the_first_client_sees_the_ttl_that_is_kept() {
 fn there_are_no_more_walks_than_allowed() {
     on_a_worker(async {
         let mock = Mock::begin(Mood::Answers(1, 300)).await;
-        mock.delay.set(Duration::from_millis(200));
         let resolver = mock.resolver(|settings| settings.resolver.walks = 2);
         let asked: Vec<_> = (0..5)
             .map(|nth| {
@@ -160,74 +161,74 @@ fn there_are_no_more_walks_than_allowed() {
     });
 }
 
+/// A resolver that has answers for 300 s, of which 20 are left.
+async fn near_the_end(mock: &Mock, asked: &[&str]) -> Resolver {
+    let resolver = mock.resolver(|settings| {
+        settings.resolver.qname_minimisation = off();
+        settings.cache.max_ttl_secs = 300;
+    });
+    for name in asked {
+        assert!(Query::of(name).ask(&resolver).await.is(1, 300));
+    }
+    later(&resolver, 280)
+}
+
 #[test]
 fn an_answer_in_use_is_fetched_before_its_end() {
     on_a_worker(async {
-        let mock = Mock::begin(Mood::Answers(1, 10)).await;
-        let resolver = mock.resolver(|settings| {
-            settings.resolver.qname_minimisation = off();
-            settings.cache.max_ttl_secs = 3;
-        });
-        next_second().await;
+        let mock = Mock::begin(Mood::Answers(1, 1000)).await;
+        let resolver = near_the_end(&mock, &["often.example", "once.example", "often.example"]).await;
+        mock.mood.set(Mood::Answers(2, 1000));
+        mock.speaks(false);
         let ask = async |name| Query::of(name).ask(&resolver).await;
-        for name in ["often.example", "once.example"] {
-            assert_eq!(ask(name).await.addresses, [(1, 3)]);
-        }
-        assert!(ask("often.example").await.at_once);
-        mock.mood.set(Mood::Answers(2, 10));
-        secs(2.8).await;
-        assert_eq!(ask("once.example").await.addresses, [(1, 1)]);
+        assert!(ask("once.example").await.is(1, 20));
         // Many at once: one of them is told to fetch, and nobody waits.
         for _ in 0..20 {
             let got = ask("often.example").await;
-            assert!(got.at_once && got.addresses == [(1, 1)], "{got:?}");
+            assert!(got.at_once && got.is(1, 20), "{got:?}");
         }
-        secs(0.1).await;
-        assert_eq!((mock.asked("often.example"), mock.asked("once.example")), (2, 1));
-        let got = ask("often.example").await;
-        assert!(got.at_once && got.addresses == [(2, 3)], "{got:?}");
+        mock.speaks(true);
+        until(async || ask("often.example").await.is(2, 300)).await;
+        assert_eq!((resolver.figures().walks, mock.asked("once.example")), (3, 1));
+        assert!(ask("often.example").await.at_once);
     });
 }
 
 #[test]
 fn a_fetch_that_fails_harms_nobody() {
     on_a_worker(async {
-        let mock = Mock::begin(Mood::Answers(1, 10)).await;
-        let resolver = mock.resolver(|settings| {
-            settings.resolver.qname_minimisation = off();
-            settings.cache.max_ttl_secs = 3;
-        });
-        next_second().await;
-        let ask = async || Query::of("www.example").ask(&resolver).await;
-        ask().await;
-        ask().await;
+        let mock = Mock::begin(Mood::Answers(1, 1000)).await;
+        let resolver = near_the_end(&mock, &["www.example"; 2]).await;
         mock.mood.set(Mood::Fails);
-        secs(2.8).await;
+        let ask = async || {
+            let got = Query::of("www.example").ask(&resolver).await;
+            assert!(got.at_once && got.is(1, 20) && got.edes.is_empty(), "{got:?}");
+        };
+        ask().await;
+        until(async || resolver.figures().failed_walks == 1).await;
         for _ in 0..3 {
-            let got = ask().await;
-            assert!(got.at_once && got.addresses == [(1, 1)] && got.edes.is_empty(), "{got:?}");
-            secs(0.02).await;
+            ask().await;
+            yield_now().await;
         }
-        // A SERVFAIL is asked for once more where nobody else can be asked.
-        assert_eq!(mock.asked("www.example"), 1 + 2, "one try");
+        assert_eq!(resolver.figures().failed_walks, 1, "one try");
     });
 }
 
 #[test]
 fn prefetch_can_be_switched_off() {
     on_a_worker(async {
-        let mock = Mock::begin(Mood::Answers(1, 10)).await;
-        let resolver = mock.resolver(|settings| {
+        let mock = Mock::begin(Mood::Answers(1, 100)).await;
+        let mut resolver = mock.resolver(|settings| {
             settings.resolver.qname_minimisation = off();
-            settings.cache.max_ttl_secs = 1;
             settings.cache.prefetch = false;
         });
-        next_second().await;
-        for _ in 0..10 {
-            Query::of("www.example").ask(&resolver).await;
-            secs(0.095).await;
+        for _ in 0..12 {
+            assert!(Query::of("www.example").ask(&resolver).await.addresses[0].0 == 1);
+            resolver = later(&resolver, 9);
         }
-        assert_eq!(mock.asked("www.example"), 1);
+        // It would have been fetched by a task of its own.
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(resolver.figures().walks, 1);
     });
 }
 
@@ -237,14 +238,15 @@ fn who_is_retired_answers_and_keeps_nothing() {
     on_a_worker(async {
         for (mood, rcode) in [(Mood::Answers(1, 300), ResponseCode::NoError), (Mood::Fails, ResponseCode::ServFail)] {
             let mock = Mock::begin(mood).await;
-            mock.delay.set(Duration::from_millis(100));
+            mock.speaks(false);
             let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = off());
             let in_hand = spawn_local({
                 let resolver = resolver.clone();
                 async move { Query::of("www.example").ask(&resolver).await }
             });
-            secs(0.05).await;
+            until(async || mock.asked("www.example") > 0).await;
             resolver.retire();
+            mock.speaks(true);
             let got = in_hand.await.unwrap();
             assert_eq!((got.rcode, got.at_once), (rcode, false));
             assert!(!Query::of("www.example").ask(&resolver).await.at_once, "{rcode}");
@@ -258,7 +260,7 @@ fn what_fails_without_a_network_is_tried_again_soon() {
     on_a_worker(async {
         let mock = Mock::begin(Mood::Silent).await;
         let nobody = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let resolver = mock.resolver(|settings| settings.resolver.upstream_port = nobody);
+        let mut resolver = mock.resolver(|settings| settings.resolver.upstream_port = nobody);
         let question = Question::new("www.example.".parse().unwrap(), RecordType::A);
         for others in [5, 0] {
             let got = Query::of("www.example").ask(&resolver).await;
@@ -269,7 +271,7 @@ fn what_fails_without_a_network_is_tried_again_soon() {
             let World { cache, clock, .. } = resolver.world();
             let failure = cache.failure(&question, clock.now()).unwrap();
             assert!((failure.expires - failure.stored).as_secs() <= 5, "{failure:?}");
-            secs(5.1).await;
+            resolver = later(&resolver, 6);
         }
     });
 }

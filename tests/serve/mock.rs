@@ -7,15 +7,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rootwalk::config::{RootHint, Settings};
-use rootwalk::drive::Clock;
+use rootwalk::drive::World;
 use rootwalk::listen::{Now, Peer, Responder, Transport};
 use rootwalk::run;
 use rootwalk::serve::Resolver;
+use rootwalk::upstream::UpstreamSettings;
 use rootwalk::wire::{
     DNSClass, Edns, Extras, Flags, Name, QueryView, Question, RecordType, Reply, ResponseCode, RrSet, Sections,
     Template, write_query,
 };
 use tokio::net::UdpSocket;
+use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
 
@@ -35,7 +37,8 @@ pub(crate) enum Mood {
 /// The server; it answers on the running task set.
 pub(crate) struct Mock {
     pub(crate) mood: Cell<Mood>,
-    pub(crate) delay: Cell<Duration>,
+    /// Whether replies leave; those that do not yet wait.
+    speaks: watch::Sender<bool>,
     asked: RefCell<HashMap<Name, usize>>,
     port: u16,
 }
@@ -44,21 +47,26 @@ impl Mock {
     pub(crate) async fn begin(mood: Mood) -> Rc<Self> {
         let socket = Rc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
         let port = socket.local_addr().unwrap().port();
-        let delay = Cell::new(Duration::ZERO);
-        let mock = Rc::new(Self { mood: Cell::new(mood), delay, asked: RefCell::default(), port });
+        let speaks = watch::Sender::new(true);
+        let mock = Rc::new(Self { mood: Cell::new(mood), speaks, asked: RefCell::default(), port });
         let serving = Rc::clone(&mock);
         spawn_local(async move {
             let mut packet = [0; 2048];
             while let Ok((len, from)) = socket.recv_from(&mut packet).await {
                 let Some(answer) = serving.answer(&packet[..len]) else { continue };
-                let (socket, delay) = (Rc::clone(&socket), serving.delay.get());
+                let (socket, mut speaks) = (Rc::clone(&socket), serving.speaks.subscribe());
                 spawn_local(async move {
-                    sleep(delay).await;
+                    let _ = speaks.wait_for(|speaks| *speaks).await;
                     let _ = socket.send_to(&answer, from).await;
                 });
             }
         });
         mock
+    }
+
+    /// From now on replies leave, or wait until they may.
+    pub(crate) fn speaks(&self, now: bool) {
+        self.speaks.send_replace(now);
     }
 
     /// How often a name was asked for.
@@ -130,6 +138,12 @@ pub(crate) struct Got {
 }
 
 impl Got {
+    /// Whether it is this address alone, with this TTL: it goes down while a test runs.
+    pub(crate) fn is(&self, octet: u8, ttl_secs: u32) -> bool {
+        let lately = ttl_secs.saturating_sub(9)..=ttl_secs;
+        matches!(self.addresses[..], [(got, left)] if got == octet && lately.contains(&left))
+    }
+
     pub(crate) fn codes(&self) -> Vec<u16> {
         self.edes.iter().map(|(code, _)| *code).collect()
     }
@@ -179,17 +193,23 @@ fn read(answer: &[u8], at_once: bool) -> Got {
     Got { rcode: reply.rcode, addresses, edes, at_once, aa, class }
 }
 
-/// Waits for the beginning of a second: TTLs count in whole ones.
-pub(crate) async fn next_second() {
-    sleep(Duration::from_millis(1000 - Clock::new().unix_ms() % 1000)).await;
+/// The same resolver, so many seconds later.
+pub(crate) fn later(resolver: &Resolver, secs: u64) -> Resolver {
+    let (world, settings) = (resolver.world(), resolver.settings().clone());
+    let clock = world.clock.ahead(Duration::from_secs(secs));
+    let world = World { clock, ..world.renewed(world.settings.clone(), UpstreamSettings::default()) };
+    resolver.renewed(world, settings)
+}
+
+/// Waits until something holds.
+pub(crate) async fn until(holds: impl AsyncFn() -> bool) {
+    while !holds().await {
+        sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Runs a test as a worker runs.
 pub(crate) fn on_a_worker(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, test);
-}
-
-pub(crate) async fn secs(secs: f32) {
-    sleep(Duration::from_secs_f32(secs)).await;
 }
