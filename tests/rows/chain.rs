@@ -142,7 +142,7 @@ fn check(question: &Question, ad: bool) -> Result<(), String> {
 fn the_trace_shows_the_chain_or_why_there_is_none() {
     let healthy = LAB.healthy().iter().map(|Sample { ask, ad, .. }| (ask, *ad));
     let rows: Vec<_> = healthy.chain(LAB.zoo().iter().map(|ZooEntry { ask, ad, .. }| (ask, *ad))).collect();
-    each(&rows, |(ask, ad)| check(ask, *ad));
+    each(&rows, |(ask, ad), _| check(ask, *ad));
 }
 
 #[test]

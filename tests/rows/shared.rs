@@ -1,6 +1,6 @@
 //! Equal questions at the same time cost one walk.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -47,22 +47,25 @@ fn a_thousand_equal_queries_share_one_walk() {
     let lab = Running::lab(&more);
     // Each socket takes a hundred answers: more would be too many for the buffer that a socket has.
     let sockets: Vec<UdpSocket> = std::iter::repeat_with(socket).take(10).collect();
-    for id in 0..1_000_u16 {
-        sockets[usize::from(id) / 100].send_to(&slow(id), lab.resolver).unwrap();
-    }
-    let mut answered = HashSet::new();
-    for socket in &sockets {
-        for _ in 0..100 {
-            let answer = receive(socket).unwrap();
-            // NOERROR, one answer: the address that the zone gives.
-            assert_eq!(
-                (answer[3] & 15, &answer[6..8], &answer[answer.len() - 4..]),
-                (0, &[0, 1][..], &[127, 53, 80, 53][..])
-            );
-            answered.insert(u16::from_be_bytes([answer[0], answer[1]]));
+    let mut unanswered: BTreeSet<u16> = (0..1_000).collect();
+    // On a busy machine packets are lost; who gets no answer asks again, as every client does.
+    for _ in 0..10 {
+        for id in &unanswered {
+            sockets[usize::from(*id) / 100].send_to(&slow(*id), lab.resolver).unwrap();
+        }
+        for (first, socket) in (0..).step_by(100).zip(&sockets) {
+            while unanswered.range(first..first + 100).next().is_some() {
+                let Some(answer) = receive(socket) else { break };
+                // NOERROR, one answer: the address that the zone gives.
+                assert_eq!(
+                    (answer[3] & 15, &answer[6..8], &answer[answer.len() - 4..]),
+                    (0, &[0, 1][..], &[127, 53, 80, 53][..])
+                );
+                unanswered.remove(&u16::from_be_bytes([answer[0], answer[1]]));
+            }
         }
     }
-    assert_eq!(answered.len(), 1_000);
+    assert!(unanswered.is_empty(), "{unanswered:?}");
     let log = lab.log();
     let walks = log.lines().filter(|line| line.contains("walked") && line.contains("www.slow.lab. A")).count();
     assert_eq!(walks, 1, "{log}");
