@@ -117,11 +117,13 @@ impl fmt::Display for Failure {
         match self {
             Self::Servers { zone, problems } => {
                 write!(f, "no server of {zone} gave an answer: ")?;
-                for (nth, (server, wrong)) in problems.iter().take(NAMED).enumerate() {
-                    write!(f, "{}{server} {wrong}", if nth == 0 { "" } else { "; " })?;
+                let servers = by_server(problems);
+                for (nth, (server, faults)) in servers.iter().take(NAMED).enumerate() {
+                    write!(f, "{}{server} ", if nth == 0 { "" } else { "; " })?;
+                    told(f, faults)?;
                 }
-                if let more @ 1.. = problems.len().saturating_sub(NAMED) {
-                    let alike = problems.windows(2).all(|pair| pair[0].1 == pair[1].1);
+                if let more @ 1.. = servers.len().saturating_sub(NAMED) {
+                    let alike = servers.windows(2).all(|pair| pair[0].1 == pair[1].1);
                     write!(f, "; and {more} more{}", if alike { " likewise" } else { "" })?;
                 }
                 // The servers of the root are never all down: it is nearer that something is wrong.
@@ -153,5 +155,73 @@ impl fmt::Display for Failure {
             Self::Bogus { reason, .. } => write!(f, "{reason}"),
             Self::Remembered { .. } => f.write_str("this failed a moment ago and is not tried again yet"),
         }
+    }
+}
+
+/// Each server once, with all its faults.
+fn by_server(problems: &[(ServerAt, Wrong)]) -> Vec<(&ServerAt, Vec<&Wrong>)> {
+    let mut servers: Vec<(&ServerAt, Vec<&Wrong>)> = Vec::new();
+    for (server, wrong) in problems {
+        match servers.iter_mut().find(|(known, _)| *known == server) {
+            Some((_, faults)) if faults.contains(&wrong) => {}
+            Some((_, faults)) => faults.push(wrong),
+            None => servers.push((server, vec![wrong])),
+        }
+    }
+    servers
+}
+
+/// The faults of one server in words.
+fn told(f: &mut fmt::Formatter<'_>, faults: &[&Wrong]) -> fmt::Result {
+    match faults {
+        [Wrong::Unreachable { how, transport }, Wrong::Unreachable { how: again, transport: other }]
+            if how == again =>
+        {
+            write!(f, "failed over {transport} and {other}: {how}")
+        }
+        [fault, more @ ..] => {
+            write!(f, "{fault}")?;
+            more.iter().try_for_each(|fault| write!(f, ", and {fault}"))
+        }
+        [] => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Transport::{self, Tcp, Udp};
+
+    fn server(nth: u8) -> ServerAt {
+        ServerAt { name: None, addr: [192, 0, 2, nth].into(), port: None }
+    }
+
+    fn failed(nth: u8, transport: Transport, how: Unreachable) -> (ServerAt, Wrong) {
+        (server(nth), Wrong::Unreachable { how, transport })
+    }
+
+    fn text(problems: Vec<(ServerAt, Wrong)>) -> String {
+        let text = Failure::Servers { zone: "example.".parse().unwrap(), problems }.to_string();
+        text.strip_prefix("no server of example. gave an answer: ").unwrap().to_owned()
+    }
+
+    #[test]
+    fn each_server_is_named_once_with_all_its_faults() {
+        use Unreachable::{Refused, Timeout};
+        let silent = |nth| [failed(nth, Udp, Timeout), failed(nth, Tcp, Timeout)];
+        let mixed =
+            [failed(1, Udp, Timeout), failed(2, Udp, Timeout), failed(1, Tcp, Timeout), failed(2, Tcp, Refused)];
+        assert_eq!(
+            text(mixed.to_vec()),
+            "192.0.2.1 failed over UDP and TCP: it did not answer in time; 192.0.2.2 failed over UDP: it did not \
+             answer in time, and failed over TCP: nothing listens there"
+        );
+        let all = text((1..=5).flat_map(silent).collect());
+        assert!(
+            all.ends_with("192.0.2.3 failed over UDP and TCP: it did not answer in time; and 2 more likewise"),
+            "{all}"
+        );
+        let twice = text(vec![failed(1, Udp, Timeout), failed(1, Udp, Timeout)]);
+        assert_eq!(twice, "192.0.2.1 failed over UDP: it did not answer in time");
     }
 }
