@@ -1,13 +1,14 @@
 //! The order in which steps are read: what was dropped from a reply stands below the reply, in one line for each
-//! reason.
+//! reason, and what the cache has just been told by this very walk is not told as its news.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::wire::text::type_name;
 
 use super::entry::Entry;
 use super::event::{Event, GoalId};
 use super::report::Trace;
+use super::source::Known;
 use super::tone::Tone;
 use super::why::DropWhy;
 use super::words::counted;
@@ -45,6 +46,18 @@ pub(super) fn fold(mut steps: &[Entry]) -> Vec<Item<'_>> {
             }
         };
     }
+    let mut entered = HashSet::new();
+    told.retain(|item| match item {
+        Item::Step(Entry { event: Event::Entered { zone, .. }, .. }) => {
+            entered.insert(zone);
+            true
+        }
+        // Each goal begins in the cache: at a zone where this walk has been, that is no news.
+        Item::Step(Entry { event: Event::FromCache { known: Known::Delegation, name, .. }, .. }) => {
+            !entered.contains(name)
+        }
+        _ => true,
+    });
     told
 }
 

@@ -233,7 +233,7 @@ mod tests {
 
     use super::*;
     use crate::time::Time;
-    use crate::trace::{AskWhy, ChoiceWhy, DropWhy, Purpose, ServerAt, Told, Transport, Verdict};
+    use crate::trace::{AskWhy, ChoiceWhy, DropWhy, Known, Purpose, ServerAt, Source, Told, Transport, Verdict};
     use crate::wire::{Name, Question, RecordType, ResponseCode};
 
     fn name(text: &str) -> Name {
@@ -321,6 +321,24 @@ mod tests {
         assert_eq!(depth(&lines[2]), depth(&lines[0]) + 4);
         assert!(lines[3].ends_with("< ns2.other. A: NOERROR"), "{lines:#?}");
         assert!(lines[4].is_empty(), "the end of the client's question is the answer");
+    }
+
+    #[test]
+    fn where_the_walk_has_been_is_no_news_of_the_cache() {
+        let known = |known| {
+            let (name, rtype, source) = (name("example."), RecordType::NS, Source::Hints);
+            Event::FromCache { known, name, rtype, age_secs: 0, left_secs: 60, source }
+        };
+        let entered = || Event::Entered { zone: name("eXample."), servers: [].into() };
+        let lines = lines(&[
+            (0, known(Known::Delegation)),
+            (0, entered()),
+            (1, known(Known::Set)),
+            (1, known(Known::Delegation)),
+            (1, entered()),
+        ]);
+        assert!(lines[0].contains("= the cache knows the delegation example. NS"), "{lines:#?}");
+        assert!(lines[1].contains("= the cache knows the record set") && lines[2].is_empty(), "{lines:#?}");
     }
 
     #[test]
