@@ -4,8 +4,10 @@ import { counted, el, mark, time } from "./dom.js";
 
 const SILENT = 120_000; // microseconds after which an ask without an end is shown as waiting
 
+/** What a server did, without who it is: that stands in the line above. */
+const did = (text) => text.replace(/^\S+(?: \([^ )]*\))? /, "");
 /** The verdict alone: "ns1.example. (192.0.2.1) after 1.2 ms: the answer" without its beginning. */
-const verdict = (text) => text.replace(/^\S+(?: \([^ )]*\))? after [\d.]+ ms(?:, late)?: /, "");
+const verdict = (text) => did(text).replace(/^after [^:]+: /, "");
 /** The reasons alone: what stands in parentheses at the end of an ask. */
 const reasons = (text) => /\(([^()]*)\)$/.exec(text)?.[1] ?? "";
 const at = (server) => `${server.name ?? server.addr}`;
@@ -112,7 +114,7 @@ export class Walk {
     ask.fill.className = tone;
     ask.row.classList.add("done", tone);
     ask.reply.className = "reply";
-    ask.reply.replaceChildren(mark(tone), el("span", { class: tone, text: step.text }));
+    ask.reply.replaceChildren(mark(tone), el("span", { class: tone, text: did(step.text) }));
     ask.stop.chip(ask.server, tone);
   }
 
