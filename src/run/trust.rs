@@ -62,11 +62,15 @@ pub(super) fn report(settings: &Settings, root: Option<u32>, now_secs: u32) -> V
             Err(error) => lines.push(format!("{}: {error}; the configured trust anchors count", path.display())),
         }
     }
-    let (file, servers) = (&settings.local_root.file, settings.local_root.servers.len());
+    let file = &settings.local_root.file;
+    let otherwise = match settings.local_root.servers.is_empty() {
+        true => "walks begin at the servers of the root",
+        false => "its servers are asked for one",
+    };
     match root {
         _ if file.is_empty() => {}
         Some(serial) => lines.push(format!("{file}: the root zone with serial {serial}, which is good")),
-        None => lines.push(format!("{file}: no root zone that could be used; {servers} servers are asked for one")),
+        None => lines.push(format!("{file}: no root zone that could be used; {otherwise}")),
     }
     lines
 }
