@@ -117,7 +117,6 @@ pub struct Around<'a> {
 
 /// What is to be done next.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made once for each step, and a box is the allocation that is saved")]
 pub enum Step {
     /// The walk is over.
     Done(Box<Outcome>),

@@ -1,13 +1,18 @@
-//! Octets of names and of the data of records: in place while they are few, as they nearly always are, so that to keep
-//! them asks nobody for memory and to clone them is to copy a fixed number of octets.
+//! Octets of names and of the data of records: in place while they are few, as they mostly are, so that to keep them
+//! asks nobody for memory and to clone them is to copy a fixed number of octets. More than that are shared by their
+//! clones.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
-/// Octets that fit in place. With two more the whole takes 48.
-const FEW: usize = 46;
+use super::name::MAX_WIRE;
+
+/// Octets that fit in place. With two more the whole takes 32: a walk holds some seventy names, and a thousand walks that
+/// are under way have to share the processor's cache.
+const FEW: usize = 30;
 
 /// Any number of octets.
 #[derive(Clone)]
@@ -16,24 +21,21 @@ pub struct Octets(Room);
 #[derive(Clone)]
 enum Room {
     Few { len: u8, room: [u8; FEW] },
-    Many(Box<[u8]>),
+    Many(Arc<[u8]>),
 }
 
 impl Octets {
-    /// `pieces` one behind the other, `len` octets in all.
+    /// `pieces` one behind the other, `len` octets in all: not more than a name has.
     pub(super) fn joined<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, len: usize) -> Self {
-        let mut room = [0; FEW];
-        let (Some(mut rest), Ok(short)) = (room.get_mut(..len), u8::try_from(len)) else {
-            let mut many = Vec::with_capacity(len);
-            pieces.into_iter().for_each(|piece| many.extend_from_slice(piece));
-            return Self(Room::Many(many.into()));
-        };
+        let mut room = [0; MAX_WIRE];
+        let all = &mut room[..len.min(MAX_WIRE)];
+        let mut rest = &mut *all;
         for piece in pieces {
             let (to, behind) = rest.split_at_mut(piece.len().min(rest.len()));
             to.copy_from_slice(&piece[..to.len()]);
             rest = behind;
         }
-        Self(Room::Few { len: short, room })
+        Self::from(&*all)
     }
 
     /// Octets on the heap.
@@ -47,7 +49,12 @@ impl Octets {
 
 impl From<&[u8]> for Octets {
     fn from(octets: &[u8]) -> Self {
-        Self::joined([octets], octets.len())
+        let mut few = [0; FEW];
+        let (Some(room), Ok(len)) = (few.get_mut(..octets.len()), u8::try_from(octets.len())) else {
+            return Self(Room::Many(octets.into()));
+        };
+        room.copy_from_slice(octets);
+        Self(Room::Few { len, room: few })
     }
 }
 
@@ -76,13 +83,7 @@ impl From<IpAddr> for Octets {
 
 impl From<Vec<u8>> for Octets {
     fn from(octets: Vec<u8>) -> Self {
-        if octets.len() > FEW { Self(Room::Many(octets.into())) } else { Self::from(&octets[..]) }
-    }
-}
-
-impl From<Box<[u8]>> for Octets {
-    fn from(octets: Box<[u8]>) -> Self {
-        if octets.len() > FEW { Self(Room::Many(octets)) } else { Self::from(&octets[..]) }
+        Self::from(&octets[..])
     }
 }
 
@@ -101,7 +102,7 @@ impl DerefMut for Octets {
     fn deref_mut(&mut self) -> &mut [u8] {
         match &mut self.0 {
             Room::Few { len, room } => &mut room[..usize::from(*len)],
-            Room::Many(octets) => octets,
+            Room::Many(octets) => Arc::make_mut(octets),
         }
     }
 }
@@ -140,6 +141,6 @@ mod tests {
             assert_eq!(Octets::joined(all[..len].chunks(7), len).clone(), octets);
             assert_eq!(Octets::from(all[..len].to_vec()), octets);
         }
-        assert_eq!((size_of::<Octets>(), size_of::<Option<Octets>>()), (48, 48));
+        assert_eq!((size_of::<Octets>(), size_of::<Option<Octets>>()), (32, 32));
     }
 }
