@@ -217,7 +217,8 @@ async fn to_its_end(
         let step = around(world, unix_secs, |around| walk.step(now, heard.take(), around));
         walk.log()[shown..].iter().for_each(&mut *watch);
         shown = walk.log().len();
-        match step {
+        // The step is over before the wait begins, so that a walk under way need not have room for it.
+        let wake = match step {
             Step::Done(outcome) => return (outcome, now),
             Step::Wait { asks, forget, wake } => {
                 exchanges.retain(|(id, _)| !forget.contains(id));
@@ -225,15 +226,16 @@ async fn to_its_end(
                     let id = ask.id;
                     exchanges.push((id, Box::pin(async move { exchange(&ask, now, world).await })));
                 }
-                timer.as_mut().reset(world.clock.instant(wake));
-                heard = tokio::select! {
-                    biased;
-                    heard = next(&mut exchanges) => Some(heard),
-                    () = &mut timer => None,
-                };
-                now = world.clock.now();
+                wake
             }
-        }
+        };
+        timer.as_mut().reset(world.clock.instant(wake));
+        heard = tokio::select! {
+            biased;
+            heard = next(&mut exchanges) => Some(heard),
+            () = &mut timer => None,
+        };
+        now = world.clock.now();
     }
 }
 

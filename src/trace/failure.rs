@@ -193,7 +193,7 @@ mod tests {
     use crate::trace::Transport::{self, Tcp, Udp};
 
     fn server(nth: u8) -> ServerAt {
-        ServerAt { name: None, addr: [192, 0, 2, nth].into(), port: None }
+        ServerAt::new(None, [192, 0, 2, nth].into(), None)
     }
 
     fn failed(nth: u8, transport: Transport, how: Unreachable) -> (ServerAt, Wrong) {

@@ -37,7 +37,7 @@ pub use limit::Limit;
 pub use markup::Markup;
 pub use proof::{Insecure, Judged, Proof};
 pub use report::{Cost, SCHEMA, Told, Trace};
-pub use source::{Informant, Known, NameServer, ServerAt, Source};
+pub use source::{Informant, Known, NameServer, ServerAt, Source, Whereabouts};
 pub use stale::{Stale, StaleWhy};
 pub use text::Paint;
 pub use tone::Tone;

@@ -36,23 +36,27 @@ fn heap(event: &Event) -> usize {
         Event::Inferred { inferred } => inferred.heap_bytes(),
         Event::SetAside { name, .. } | Event::AliasLoop { name } => name.heap_bytes(),
         Event::Entered { zone, servers } => zone.heap_bytes() + shared(servers),
-        Event::Asked { zone, server, name, .. } => zone.heap_bytes() + at(server) + name.heap_bytes(),
+        Event::Asked { zone, server, name, .. } => zone.heap_bytes() + server.heap_bytes() + name.heap_bytes(),
         Event::Joined { zone, name, .. } | Event::Cycle { name, zone } => zone.heap_bytes() + name.heap_bytes(),
-        Event::Heard { server, verdict, .. } | Event::LastResort { server, verdict, .. } => at(server) + found(verdict),
-        Event::Identified { server, identity, .. } => at(server) + text(identity),
-        Event::Late { server, .. } | Event::Ignored { server, .. } => at(server),
-        Event::Lost { server, wrong, .. } => at(server) + fault(wrong),
+        Event::Heard { server, verdict, .. } | Event::LastResort { server, verdict, .. } => {
+            server.heap_bytes() + found(verdict)
+        }
+        Event::Identified { server, identity, .. } => server.heap_bytes() + text(identity),
+        Event::Late { server, .. } | Event::Ignored { server, .. } => server.heap_bytes(),
+        Event::Lost { server, wrong, .. } => server.heap_bytes() + fault(wrong),
         Event::Dropped { owner, .. } => owner.heap_bytes(),
         Event::Detour { name, target, .. } => name.heap_bytes() + target.heap_bytes(),
         Event::Dns64 { name, addrs, unfit } => name.heap_bytes() + list(addrs) + list(unfit),
         Event::Withheld { owner, addrs, .. } => owner.heap_bytes() + list(addrs),
-        Event::Routed { zone, servers, .. } => zone.heap_bytes() + list(servers),
+        Event::Routed { zone, servers, .. } => {
+            zone.heap_bytes() + list(servers) + servers.iter().map(ServerAt::heap_bytes).sum::<usize>()
+        }
         Event::FellBack { zone, .. } => zone.heap_bytes(),
-        Event::NotAsked { zone, server, .. } => zone.heap_bytes() + at(server),
+        Event::NotAsked { zone, server, .. } => zone.heap_bytes() + server.heap_bytes(),
         Event::NoAddress { zone, servers } => {
             zone.heap_bytes() + servers.iter().map(|name| size_of::<Name>() + name.heap_bytes()).sum::<usize>()
         }
-        Event::Doubted { zone, server, reason } => zone.heap_bytes() + at(server) + bogus(reason),
+        Event::Doubted { zone, server, reason } => zone.heap_bytes() + server.heap_bytes() + bogus(reason),
         Event::Proved { proof } => proved(proof),
         Event::AskedAnew { reason }
         | Event::AskedByName { reason }
@@ -80,10 +84,6 @@ fn edes(edes: &[Ede]) -> usize {
 
 fn list<T>(addrs: &[T]) -> usize {
     size_of_val(addrs) + PER_BLOCK
-}
-
-fn at(server: &ServerAt) -> usize {
-    server.name.as_ref().map_or(0, Name::heap_bytes)
 }
 
 fn shared(servers: &Arc<[NameServer]>) -> usize {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::ser::SerializeMap;
@@ -92,9 +93,14 @@ impl Serialize for Source {
     }
 }
 
-/// A server: its name where one is known, and its address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ServerAt {
+/// A server: its name where one is known, and its address. Each step that is about a server names it, so it is cheap to
+/// clone: the clones share memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerAt(Arc<Whereabouts>);
+
+/// Where a server is.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Whereabouts {
     /// The name under which the delegation lists it.
     pub name: Option<Name>,
     /// Its address.
@@ -109,6 +115,18 @@ impl ServerAt {
     pub const LOCAL_ROOT: [IpAddr; 2] =
         [IpAddr::V4(Ipv4Addr::new(127, 88, 6, 0)), IpAddr::V6(Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0x88, 6))];
 
+    /// The server of this name, where one is known, at `addr`, with a port where the operator has given it one.
+    #[must_use]
+    pub fn new(name: Option<Name>, addr: IpAddr, port: Option<u16>) -> Self {
+        Self(Arc::new(Whereabouts { name, addr, port }))
+    }
+
+    /// Octets on the heap that fall to this clone.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let whole = size_of::<Whereabouts>() + 16 + self.name.as_ref().map_or(0, Name::heap_bytes);
+        whole.div_ceil(Arc::strong_count(&self.0))
+    }
+
     fn is_local_root(&self) -> bool {
         Self::LOCAL_ROOT.contains(&self.addr)
     }
@@ -116,6 +134,21 @@ impl ServerAt {
     /// How a question travels to it, in words.
     pub(super) fn over(&self, transport: Transport) -> String {
         if self.is_local_root() { "in memory".to_owned() } else { format!("over {transport}") }
+    }
+}
+
+impl Deref for ServerAt {
+    type Target = Whereabouts;
+
+    fn deref(&self) -> &Whereabouts {
+        &self.0
+    }
+}
+
+/// As [`Whereabouts`].
+impl Serialize for ServerAt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
     }
 }
 

@@ -241,7 +241,7 @@ mod tests {
     }
 
     fn server(nth: u8) -> ServerAt {
-        ServerAt { name: Some(name(&format!("ns{nth}.example."))), addr: IpAddr::from([192, 0, 2, nth]), port: None }
+        ServerAt::new(Some(name(&format!("ns{nth}.example."))), IpAddr::from([192, 0, 2, nth]), None)
     }
 
     fn asked(ask: u32, qname: &str) -> Event {

@@ -87,7 +87,7 @@ impl Routes {
     /// The server of whom something was heard, with the port that the operator has given it.
     pub(super) fn server_at(&self, heard: &Informant) -> ServerAt {
         let route = self.0.iter().find(|route| route.cut.zone == heard.zone);
-        ServerAt { name: heard.name.clone(), addr: heard.addr, port: route.and_then(|route| route.port(heard.addr)) }
+        ServerAt::new(heard.name.clone(), heard.addr, route.and_then(|route| route.port(heard.addr)))
     }
 
     /// Whether a zone is the operator's own, or below one that is; the root is everybody's.
@@ -125,7 +125,7 @@ impl Walk {
     /// Goes to the servers of a route.
     pub(super) fn enter_route(&mut self, id: GoalId, route: &Arc<Route>, turn: &mut Turn<'_, '_>) {
         let addrs = route.cut.servers.iter().flat_map(|server| server.addrs.iter().copied());
-        let servers = addrs.map(|addr| ServerAt { name: None, addr, port: route.port(addr) }).collect();
+        let servers = addrs.map(|addr| ServerAt::new(None, addr, route.port(addr))).collect();
         self.note(turn, id, Event::Routed { zone: route.cut.zone.clone(), kind: route.kind, servers });
         if route.is_forward() {
             // Who looks up for others has to see all of the name.

@@ -105,7 +105,7 @@ impl Walk {
         let (chosen, choice) = choose(&candidates, turn.around.dice)?;
         let Candidate { name, addr, state, rests, tries, .. } = candidates.swap_remove(chosen);
         let at = self.goal(id).at()?;
-        let server = ServerAt { name: name.cloned(), addr, port: at.port(addr) };
+        let server = ServerAt::new(name.cloned(), addr, at.port(addr));
         let tried = at.tried(&server);
         tried.rested = rests;
         let failed = tried.chance == Chance::Given;
@@ -196,7 +196,7 @@ impl Walk {
                 let name = at.route.is_none().then_some(&server.name);
                 let inside = |why: &Avoided| *why == Avoided::Private && settings.routes.cover(&at.cut.zone);
                 if let Some(why) = settings.avoid.why(addr, at.route.is_some()).filter(|why| !inside(why)) {
-                    avoided.push((ServerAt { name: name.cloned(), addr, port: at.port(addr) }, why));
+                    avoided.push((ServerAt::new(name.cloned(), addr, at.port(addr)), why));
                     continue;
                 }
                 let state = known.state(addr, now);

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use super::name::MAX_WIRE;
 
-/// Octets that fit in place. With two more the whole takes 32: a walk holds some seventy names, and a thousand walks that
-/// are under way have to share the processor's cache.
+/// Octets that fit in place. With two more the whole takes 32: a walk holds dozens of names, and a thousand walks that
+/// are under way share the processor's cache.
 const FEW: usize = 30;
 
 /// Any number of octets.
