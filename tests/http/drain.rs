@@ -12,8 +12,8 @@ use rootwalk::lab::serve::Servers;
 use rootwalk::wire::text::parse_record;
 use tokio::sync::oneshot;
 
-use super::lab;
 use super::origin::{Origin, hello, send};
+use super::{lab, until};
 
 /// Where the name server of the zone is.
 const SERVER: &str = "127.53.92.53";
@@ -98,9 +98,7 @@ fn an_address_that_leaves_dns_is_drained_within_its_ttl() {
     });
     let host = format!("www.moving.test:{}", old.port());
     let slow = get(proxy, &host, "/slow");
-    while old.heads().is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("the old address is asked", || !old.heads().is_empty());
     // The answer that led there is at most this old.
     let learned = Instant::now();
     let dns = dns.moves_to(new.address.ip());

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::origin::{Origin, hello, send};
 use super::web::WEB;
-use super::{Got, LAB, curl, lab};
+use super::{Got, LAB, curl, lab, until};
 
 /// Asks for a journey.
 pub(super) fn ask(server: SocketAddr, url: &str, more: &[&str]) -> Got {
@@ -387,9 +387,7 @@ fn what_has_no_end_is_given_up() {
         let url = url.clone();
         move || journey(server, &url)
     });
-    while silent.heads().is_empty() && !waiting.is_finished() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("it waits", || !silent.heads().is_empty());
     assert_eq!(ask(server, &url, &[]).status, 503);
     let told = waiting.join().unwrap();
     assert_eq!(failure(&told).0, "http_response_timeout");

@@ -19,6 +19,7 @@ mod web;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, mpsc};
+use std::time::Duration;
 
 use rootwalk::config::Settings;
 use rootwalk::lab::Lab;
@@ -114,6 +115,17 @@ fn start_lab(lab: Lab, stage: Stage, change: impl FnOnce(&mut Settings)) -> Met 
 /// A lab where only the proxy, the API and DNS over HTTP count.
 fn lab(change: impl FnOnce(&mut Settings)) -> SocketAddr {
     start(Stage::default(), change).http
+}
+
+/// Waits for something that comes soon.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{what}: never");
 }
 
 /// The lab that most tests share.

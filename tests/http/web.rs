@@ -27,7 +27,8 @@ pub(super) static WEB: LazyLock<Web> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let web = WebPorts::At(Ports { http: 0, https: 0 });
     let stage = Stage { authority_port: 0, web, ca_out: Some(folder.path().join("ca.pem")) };
-    let met = start(stage, |_| {});
+    // One row is silent for as long as somebody waits for it.
+    let met = start(stage, |settings| settings.proxy.connect_secs = 4);
     Web { proxy: met.http, ports: met.web.unwrap(), rows, folder }
 });
 
