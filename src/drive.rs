@@ -76,7 +76,7 @@ impl Clock {
 #[derive(Debug)]
 pub struct World {
     /// What is known of names.
-    pub cache: Arc<Cache>,
+    pub cache: Cache,
     /// What is known of servers.
     pub servers: Arc<Servers>,
     /// How walks are done.
@@ -98,7 +98,7 @@ impl World {
     pub fn forgotten(&self) -> Self {
         let cache = Cache::new(COLD_CACHE_BYTES, rand::random(), self.cache.ttl_limits());
         Self {
-            cache: Arc::new(cache.watched(self.upstream.guesses())),
+            cache: cache.watched(self.upstream.guesses()),
             servers: Arc::new(Servers::new(rand::random())),
             settings: self.settings.clone(),
             upstream: self.upstream.anew(),
@@ -111,7 +111,7 @@ impl World {
     #[must_use]
     pub fn renewed(&self, settings: WalkSettings, upstream: UpstreamSettings) -> Self {
         Self {
-            cache: Arc::clone(&self.cache),
+            cache: self.cache.clone(),
             servers: Arc::clone(&self.servers),
             settings,
             upstream: self.upstream.under(upstream),
@@ -170,7 +170,8 @@ pub async fn walk_watched(
         steps.iter().for_each(&mut *watch);
     }
     let mut walk = manner.begin(asked.clone(), started, world);
-    let (mut outcome, mut ended) = to_its_end(&mut walk, started, world, watch).await;
+    let cache = world.cache.as_it_is();
+    let (mut outcome, mut ended) = to_its_end(&mut walk, started, (world, &cache), watch).await;
     match steps.is_empty() {
         true => steps = walk.take_log(),
         false => steps.extend(walk.take_log()),
@@ -180,7 +181,7 @@ pub async fn walk_watched(
         let mut second = Box::new(manner.begin(next, ended, world).on_budget(walk.budget()));
         let mut shown = |entry: &Entry| watch(&entry.behind(&before));
         // In a box, as few questions need it.
-        let (other, now) = Box::pin(to_its_end(&mut second, ended, world, &mut shown)).await;
+        let (other, now) = Box::pin(to_its_end(&mut second, ended, (world, &cache), &mut shown)).await;
         (walk, ended) = (*second, now);
         steps.extend(walk.take_log().iter().map(|entry| entry.behind(&before)));
         let (joined, event) = synthesis.join(asked, *outcome, *other);
@@ -199,11 +200,11 @@ pub async fn walk_watched(
     (outcome, trace)
 }
 
-/// One walk, which has just `begun`: what it came to, and when it did.
+/// One walk, which has just `begun` and sees this cache: what it came to, and when it did.
 async fn to_its_end(
     walk: &mut Walk,
     begun: Time,
-    world: &World,
+    (world, cache): (&World, &Cache),
     watch: &mut dyn FnMut(&Entry),
 ) -> (Box<Outcome>, Time) {
     // A walk takes seconds at most: it needs one look at the calendar.
@@ -214,7 +215,7 @@ async fn to_its_end(
     let timer = sleep_until(world.clock.instant(now));
     tokio::pin!(timer);
     loop {
-        let step = around(world, unix_secs, |around| walk.step(now, heard.take(), around));
+        let step = around((world, cache), unix_secs, |around| walk.step(now, heard.take(), around));
         walk.log()[shown..].iter().for_each(&mut *watch);
         shown = walk.log().len();
         // The step is over before the wait begins, so that a walk under way need not have room for it.
@@ -239,13 +240,13 @@ async fn to_its_end(
     }
 }
 
-/// Lets a walk take a step in `world`.
-fn around<T>(world: &World, unix_secs: u32, step: impl FnOnce(&mut Around<'_>) -> T) -> T {
+/// Lets a walk take a step in a world, of which it sees this cache.
+fn around<T>((world, cache): (&World, &Cache), unix_secs: u32, step: impl FnOnce(&mut Around<'_>) -> T) -> T {
     thread_local! {
         /// The stream of a cipher: what one walk shows of it says nothing about what the next one gets.
         static DICE: RefCell<Dice> = RefCell::new(Dice::from_entropy(rand::random()));
     }
-    let World { cache, servers, settings, .. } = world;
+    let World { servers, settings, .. } = world;
     DICE.with_borrow_mut(|dice| step(&mut Around { cache, servers, settings, dice, unix_secs }))
 }
 
@@ -281,7 +282,7 @@ fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Resu
     let now = world.clock.now();
     let manner = Manner { checking_disabled, ..Manner::default() };
     let mut walk = manner.begin(question.clone(), now, world);
-    around(world, unix_secs(), |around| match walk.step(now, None, around) {
+    around((world, &world.cache), unix_secs(), |around| match walk.step(now, None, around) {
         Step::Done(outcome) => Ok(*outcome),
         // The walk ends here, before its first ask has left.
         Step::Wait { .. } => Err(walk.partial(around, now)),

@@ -13,13 +13,16 @@ mod world;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
+use tokio::time::timeout;
+use url::Url;
 
 use crate::config::{ConfigError, Settings};
 use crate::drive::{self, World};
-use crate::http;
+use crate::http::{self, FlushError};
 use crate::lab;
 use crate::listen;
 use crate::policy::PolicySettings;
@@ -27,7 +30,7 @@ use crate::serve::{Resolver, told_here};
 use crate::trace::Trace;
 use crate::upkeep::RootKeeper;
 use crate::walk::outcome::Outcome;
-use crate::wire::{Question, ResponseCode};
+use crate::wire::{Name, Question, ResponseCode};
 use clients::serve_settings;
 use doors::{Front, Recall, Staged};
 use signals::Signals;
@@ -36,6 +39,9 @@ use world::world;
 pub use crate::drive::unix_secs;
 pub use fetch::{fetch, fetch_lab};
 pub use stage::{LAB_LISTEN, Stage, WebPorts, lab, lab_settings, trace_lab};
+
+/// How long a resolver may take to forget a name; it takes no time.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a resolver cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +76,9 @@ pub enum RunError {
     /// The certificate for HTTP over TLS is no good.
     #[error(transparent)]
     Certificate(#[from] http::CertificateError),
+    /// The resolver that is to forget a name does not.
+    #[error(transparent)]
+    Flush(#[from] FlushError),
     /// An address of the lab cannot be had.
     #[error("{}{}", .0, lab_hint(.0))]
     Lab(#[from] lab::serve::BindError),
@@ -170,6 +179,19 @@ pub fn trace(settings: &Settings, question: Question) -> Result<Story, RunError>
     }
     let world = world_of_one(settings)?;
     on_this_thread(async { Ok(story(drive::walk(question, &world).await)) })
+}
+
+/// Has the resolver whose HTTP front door is at `server` forget what it knows of `name`, with `tree` of all names below
+/// it as well.
+///
+/// # Errors
+/// When there is none, or it does not do that.
+pub fn flush(server: &Url, name: &Name, tree: bool) -> Result<(), RunError> {
+    on_this_thread(async {
+        let late = || FlushError::Unreachable { server: server.clone(), why: "no answer within 10 s".to_owned() };
+        let asked = timeout(FLUSH_PATIENCE, http::ask_to_flush(server, name, tree)).await;
+        Ok(asked.map_err(|_| late())??)
+    })
 }
 
 /// What one walk needs: as [`world`], and the local copy of the root if it is in a file, as nobody waits for a

@@ -27,7 +27,7 @@ use crate::policy::{PolicySettings, Verdict, admits, judge};
 use crate::time::{Time, as_ms};
 use crate::trace::{Entry, Event, GoalId, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
-use crate::wire::{DNSClass, Ede, Extras, QueryView, Question, ResponseCode, answer_bad, cookie, ede, edns};
+use crate::wire::{DNSClass, Ede, Extras, Name, QueryView, Question, ResponseCode, answer_bad, cookie, ede, edns};
 
 use counts::{Count, Counts};
 use flights::{Asked, Boarding, Flight, Flights, Passenger};
@@ -169,7 +169,7 @@ impl Resolver {
     async fn found(&self, question: &Question, form: Form, now: Time) -> Ready {
         let Some(mut passenger) = self.board(question, form, Why::Asked, now) else {
             let busy = Outcome::failed(Failure::Busy { walks: self.0.settings.walks });
-            return self.ready(question, form, &Landed::new(busy, now));
+            return self.ready(question, form, &Landed::new(busy, now, self.0.world.cache.clone()));
         };
         let Some(settings) = &self.0.settings.stale else {
             return self.ready(question, form, &*passenger.landed().await);
@@ -218,9 +218,10 @@ impl Resolver {
         let ticket = Ticket { resolver: &self, flight: &flight };
         let (question, world, checking_disabled) = (&asked.question, &self.0.world, asked.checking_disabled);
         let manner = Manner { checking_disabled, refreshing: why.left() };
+        let cache = world.cache.as_it_is();
         let (outcome, mut trace) = walk_watched(question, manner, world, &mut |_| {}).await;
         let now = world.clock.now();
-        let landed = Arc::new(Landed::new(outcome, now));
+        let landed = Arc::new(Landed::new(outcome, now, cache));
         // Kept also when nobody waits any more.
         self.ready(question, form, &landed);
         if let Some(stale) = landed.stale() {
@@ -287,7 +288,7 @@ impl Ticket<'_> {
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         let inner = &self.resolver.0;
-        let landed = Landed::new(Outcome::abandoned(), inner.world.clock.now());
+        let landed = Landed::new(Outcome::abandoned(), inner.world.clock.now(), inner.world.cache.clone());
         inner.flights.land(self.flight, Arc::new(landed));
     }
 }
@@ -317,6 +318,18 @@ impl Resolver {
         let Inner { flights, past, counts, .. } = &*self.0;
         let flights = flights.renewed(settings.walks);
         Self::made(world, settings, flights, Arc::clone(past), Arc::clone(counts))
+    }
+
+    /// Forgets what is known of `name`, with `tree` of all names below it as well (see [`Cache::flush`]). Who asks from
+    /// now on gets what servers say from now on, and joins no walk and no exchange that is under way.
+    ///
+    /// [`Cache::flush`]: crate::cache::Cache::flush
+    pub fn flush(&self, name: &Name, tree: bool) {
+        let Inner { world, flights, .. } = &*self.0;
+        // Before the cache, so that nobody who finds nothing there takes what was asked for before.
+        world.upstream.part();
+        world.cache.flush(name, tree);
+        flights.part();
     }
 
     /// Another resolver has taken the place of this one: none of the answers that this one has made is given again.

@@ -125,6 +125,21 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     answer.respond(&query, &extras, query.udp_limit(), &mut out);
     assert_eq!(COUNT.get() - before_plain, 0);
     assert_eq!(plain.ttl_secs, 290);
+    // Nor where names were flushed, whatever their length.
+    let reverse = |address: &str| {
+        rootwalk::wire::Name::reverse(address.parse().expect("an address")).expect("a name that is short enough")
+    };
+    cache.flush(&"other.example.com".parse().expect("a name"), true);
+    cache.flush(&reverse("2001:db8::1"), true);
+    let long = reverse("2001:db8::2");
+    let long_set = RrSet::new(long.clone(), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
+    let long_key = AnswerKey { qname_wire: long.wire(), ..key };
+    assert_eq!(cache.put_set(long_set.clone(), Rank::AuthAnswer, Source::Local, stored), Put::Stored);
+    assert!(cache.mark_plain(&long_key, &long_set, false, stored));
+    let before_long = COUNT.get();
+    assert!(cache.ready(&long_key, now, Some(DUE)).and_then(Ready::plain).is_some());
+    assert_eq!(COUNT.get() - before_long, 0);
+    let before = COUNT.get();
     // The counter counts, or the line above proves nothing.
     drop(std::hint::black_box(bytes.clone()));
     assert_eq!(COUNT.get() - before, 1);

@@ -60,7 +60,7 @@ const ORDERS: &[(&str, &[&str])] = &[(
     "http",
     &[
         "hop", "here", "local", "strict", "watch", "tls", "fault", "problem", "places", "guard", "stream", "origin",
-        "doh", "json", "traces", "proxy", "journey", "page", "mod", "routes", "bind", "worker",
+        "doh", "json", "traces", "flush", "proxy", "journey", "page", "mod", "routes", "bind", "worker",
     ],
 )];
 

@@ -37,7 +37,7 @@ impl Cache {
     /// What is known about `name` and the names above it.
     #[must_use]
     pub fn upward<'a>(&'a self, name: &'a Name) -> Upward<'a> {
-        let hashes = Hashed::upward(name.wire(), &self.hasher);
+        let hashes = self.hashes(name);
         let hashed = hashes.first().copied().unwrap_or_else(|| self.hashed(name));
         Upward { about: About { cache: self, name, hashed }, hashes }
     }

@@ -140,7 +140,7 @@ impl Cache {
     /// was judged stays behind what is not judged yet.
     pub(super) fn put_held(&self, key: Key, known: KnownSet, allow: impl FnOnce(&HeldSet) -> Result<(), Put>) -> Put {
         let mut held = HeldSet::new(known);
-        if held.cost() > self.entry_limit_bytes {
+        if held.cost() > self.stores.entry_limit_bytes {
             return Put::TooLarge(held.cost());
         }
         let mut shard = self.shard(&key).lock();

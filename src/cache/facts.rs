@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::key::{Hashed, Key, Store};
 use super::rank::{Rank, Security};
 use super::usage::Usage;
 use crate::dnssec::ZoneTrust;
@@ -70,13 +69,6 @@ pub struct AnswerKey<'a> {
     pub dnssec_ok: bool,
     /// Whether the answer was not validated (CD); it is never given to those who want it validated.
     pub checking_disabled: bool,
-}
-
-impl AnswerKey<'_> {
-    /// Where the answer is filed; its name is hashed already.
-    pub(super) fn filed(&self, hashed: Hashed) -> Key {
-        hashed.filed(self.qtype, Store::Answers, u8::from(self.dnssec_ok) | u8::from(self.checking_disabled) << 1)
-    }
 }
 
 /// A record set with what is known about it.

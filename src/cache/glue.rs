@@ -64,7 +64,8 @@ impl Cache {
             if known.as_ref().is_some_and(|known| known.agreed) {
                 continue;
             }
-            let zone = self.hashed(&referral.zone);
+            // A zone is the same witness also after it was flushed.
+            let zone = Hashed::new(referral.zone.wire(), &self.stores.hasher);
             // Referrals to one zone are one witness, however often they come.
             if known.as_ref().is_some_and(|known| known.zone == zone) {
                 continue;

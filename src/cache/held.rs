@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::Cache;
 use super::facts::{Answer, AnswerKey, KnownSet, PER_BLOCK, sets_heap};
-use super::key::{Hashed, Store};
+use super::key::Store;
 use super::rank::{Rank, Security};
 use super::shard::PER_ENTRY;
 use super::usage::{Due, used};
@@ -285,7 +285,7 @@ impl Cache {
     /// This is the hottest path: one keyed hash, one lock, no allocation. With `due` it counts as a use of the set.
     #[must_use]
     pub fn ready(&self, key: &AnswerKey<'_>, now: Time, due: Option<Due>) -> Option<Ready> {
-        let hashed = Hashed::new(key.qname_wire, &self.hasher);
+        let hashed = self.hashed_wire(key.qname_wire);
         let at = hashed.filed(key.qtype, Store::Sets, 0);
         // All of a name lies in one shard.
         let mut shard = self.shard(&at).lock();
@@ -296,7 +296,7 @@ impl Cache {
         if let Some(plain) = held.and_then(|held| held.plain(key.checking_disabled, now, due)) {
             return Some(Ready::Plain(plain));
         }
-        let answer = shard.get::<Answer>(&key.filed(hashed))?;
+        let answer = shard.get::<Answer>(&self.answer_of(key, hashed))?;
         (answer.expires > now && !self.is_forgotten(answer.stored)).then(|| Ready::Written(Arc::clone(answer)))
     }
 
@@ -304,7 +304,10 @@ impl Cache {
     /// it: one in the same form is forgotten, and with another DO what is older and would be served stale. False when
     /// it is not the one that is known, or was known before all answers were forgotten; then the answer has to be kept.
     pub fn mark_plain(&self, key: &AnswerKey<'_>, set: &RrSet, secure: bool, now: Time) -> bool {
-        let hashed = Hashed::new(key.qname_wire, &self.hasher);
+        if !self.is_current() {
+            return false;
+        }
+        let hashed = self.hashed_wire(key.qname_wire);
         let at = hashed.filed(key.qtype, Store::Sets, 0);
         // All of a name lies in one shard.
         let mut shard = self.shard(&at).lock();
@@ -317,8 +320,8 @@ impl Cache {
             return false;
         }
         let failure = (!key.checking_disabled).then(|| hashed.filed(key.qtype, Store::Failures, 0));
-        let gone = [failure.and_then(|failure| shard.remove(&failure)), shard.remove(&key.filed(hashed))];
-        let other = AnswerKey { dnssec_ok: !key.dnssec_ok, ..*key }.filed(hashed);
+        let gone = [failure.and_then(|failure| shard.remove(&failure)), shard.remove(&self.answer_of(key, hashed))];
+        let other = self.answer_of(&AnswerKey { dnssec_ok: !key.dnssec_ok, ..*key }, hashed);
         let is_over = |answer: &Arc<Answer>| answer.is_stopgap() || answer.expires <= now;
         let older = shard.peek(&other).is_some_and(is_over).then(|| shard.remove(&other));
         drop(shard);
@@ -328,7 +331,7 @@ impl Cache {
 
     /// The set for `key` is not the whole answer any more.
     pub fn unmark_plain(&self, key: &AnswerKey<'_>) {
-        let at = Hashed::new(key.qname_wire, &self.hasher).filed(key.qtype, Store::Sets, 0);
+        let at = self.hashed_wire(key.qname_wire).filed(key.qtype, Store::Sets, 0);
         self.look_at_set(&at, |held| Some(held.plain_for.fetch_and(!bit(key.checking_disabled), Relaxed)));
     }
 
@@ -337,8 +340,8 @@ impl Cache {
         let Some(informant) = from.informant() else { return from };
         let mut octets: SmallVec<[u8; 64]> = SmallVec::from_slice(informant.zone.wire());
         octets.extend_from_slice(&Octets::from(informant.addr));
-        let hash = self.hasher.hash(&octets).h1;
-        self.informants.share(from, hash)
+        let hash = self.stores.hasher.hash(&octets).h1;
+        self.stores.informants.share(from, hash)
     }
 }
 

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use crate::wire::RecordType;
 
 /// Longest name in wire form (RFC 1035 §2.3.4).
-const MAX_NAME: usize = 255;
+pub(super) const MAX_NAME: usize = 255;
 
 /// The stores share one map per shard; this octet keeps them apart.
 #[derive(Clone, Copy)]
@@ -70,16 +70,26 @@ impl Hashed {
     /// Hashes the name and each name above it but the root, longest first.
     pub(super) fn upward(name: &[u8], hasher: &SipHasher13) -> SmallVec<[Self; 8]> {
         let mut room = [0; MAX_NAME];
-        let mut rest = lower(name, &mut room);
-        let mut found = SmallVec::new();
-        while let Some(label) = rest.first().map(|length| usize::from(*length)).filter(|length| *length != 0) {
-            found.push(Self::of_lower(rest, hasher));
-            rest = rest.get(label + 1..).unwrap_or_default();
-        }
-        found
+        let names = suffixes(lower(name, &mut room)).filter(|name| name.len() > 1);
+        names.map(|name| Self::of_lower(name, hasher)).collect()
     }
 
-    fn of_lower(name: &[u8], hasher: &SipHasher13) -> Self {
+    /// Half of the hash, by which names that were flushed are listed.
+    pub(super) fn half(self) -> u64 {
+        self.shard
+    }
+
+    /// The other half.
+    pub(super) fn other_half(self) -> u64 {
+        self.slot
+    }
+
+    /// The same name as it is filed in a later era. No two eras of a name meet, nor do their tags.
+    pub(super) fn since(self, era: u32) -> Self {
+        Self { slot: self.slot.wrapping_add((u64::from(era) << 32).wrapping_mul(APART)), ..self }
+    }
+
+    pub(super) fn of_lower(name: &[u8], hasher: &SipHasher13) -> Self {
         let hash = hasher.hash(name);
         Self { shard: hash.h1, slot: hash.h2 }
     }
@@ -102,11 +112,19 @@ impl Hashed {
 }
 
 /// The name in lower case: case does not tell names apart (RFC 4343), and length octets are below 64, so no letters.
-fn lower<'a>(name: &[u8], room: &'a mut [u8; MAX_NAME]) -> &'a [u8] {
+pub(super) fn lower<'a>(name: &[u8], room: &'a mut [u8; MAX_NAME]) -> &'a [u8] {
     let lower = &mut room[..name.len().min(MAX_NAME)];
     lower.copy_from_slice(&name[..name.len().min(MAX_NAME)]);
     lower.make_ascii_lowercase();
     lower
+}
+
+/// A name in wire form and each name above it, longest first; the root comes last.
+pub(super) fn suffixes(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(Some(name), |name| {
+        let label = name.first().map(|length| usize::from(*length)).filter(|length| *length != 0)?;
+        name.get(label + 1..)
+    })
 }
 
 #[cfg(test)]
@@ -135,8 +153,12 @@ mod tests {
     fn no_two_tags_of_a_name_meet() {
         let hashed = Hashed::new(name("www.example.com").wire(), &SipHasher13::new_with_keys(1, 2));
         let stores = [Store::Answers, Store::Sets, Store::NoName, Store::NoData, Store::Delegations, Store::Failures];
-        let filed = |rtype| stores.map(|store| (0..4).map(move |flags| hashed.filed(rtype, store, flags).slot));
-        let mut slots: Vec<u64> = (0..=u16::MAX).flat_map(|rtype| filed(rtype).into_iter().flatten()).collect();
+        let filed =
+            |rtype, era| stores.map(|store| (0..4).map(move |flags| hashed.since(era).filed(rtype, store, flags).slot));
+        let all = (0..=u16::MAX).map(|rtype| (rtype, 0));
+        let of_eras = [1, 2, 3, 1 << 16, 1 << 31].into_iter().flat_map(|era| [(1, era), (u16::MAX, era)]);
+        let mut slots: Vec<u64> =
+            all.chain(of_eras).flat_map(|(rtype, era)| filed(rtype, era).into_iter().flatten()).collect();
         let all = slots.len();
         slots.sort_unstable();
         slots.dedup();

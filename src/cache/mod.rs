@@ -8,12 +8,18 @@
 //! A look-up costs one keyed hash and one lock, which is held only to clone an [`Arc`]. Expired entries stay
 //! until the budget needs their place: whether a thing is fresh is decided when it is read.
 
+#![expect(
+    clippy::must_use_candidate,
+    reason = "what is put has an effect, which the lint does not see behind an `Arc`"
+)]
+
 mod about;
 mod cookies;
 mod cuts;
 mod denials;
 mod doubt;
 mod facts;
+mod flushed;
 mod glue;
 mod held;
 mod key;
@@ -54,6 +60,7 @@ pub use servers::{ServerState, Servers};
 pub use ttl::TtlLimits;
 pub use usage::{Due, Usage};
 
+use flushed::{Flushed, seen_from};
 use held::Informants;
 use key::{Hashed, Key, Store};
 use shard::{Entry, Kept, Shard};
@@ -66,14 +73,23 @@ const BYTES_PER_INFORMANT: usize = 16 * 1024;
 /// Least budget of a shard: several of the largest messages fit.
 const MIN_SHARD_BYTES: usize = 512 * 1024;
 
-/// The cache. Shared by all workers; every method takes `&self`.
+/// The cache. Shared by all workers, as clones; every method takes `&self`.
+#[derive(Clone)]
 pub struct Cache {
+    stores: Arc<Stores>,
+    ttls: TtlLimits,
+    guesses: Arc<AtomicU32>,
+    /// The era from which it is seen, if that does not end; see [`Cache::as_it_is`].
+    era: Option<u32>,
+}
+
+/// What all clones of a cache share.
+struct Stores {
     shards: Box<[Padded]>,
     hasher: SipHasher13,
-    ttls: TtlLimits,
     informants: Informants,
     spans: SpanStore,
-    guesses: Arc<AtomicU32>,
+    flushed: Flushed,
     /// What was made of the records before this moment, in microseconds, is forgotten.
     forgotten_before: AtomicU64,
     /// Most octets that one entry may take.
@@ -104,8 +120,9 @@ impl Cache {
         let shards = (0..count).map(|_| Padded(Mutex::new(Shard::new(shard_bytes)))).collect();
         let hasher = SipHasher13::new_with_keys(key.0, key.1);
         let informants = Informants::new((limit_bytes / BYTES_PER_INFORMANT).clamp(16, 4096).next_power_of_two());
-        let (guesses, forgotten_before, entry_limit_bytes) = (Arc::default(), AtomicU64::new(0), shard_bytes / 2);
-        Self { shards, hasher, ttls, informants, spans, guesses, forgotten_before, entry_limit_bytes }
+        let (flushed, forgotten_before, entry_limit_bytes) = (Flushed::new(), AtomicU64::new(0), shard_bytes / 2);
+        let stores = Stores { shards, hasher, informants, spans, flushed, forgotten_before, entry_limit_bytes };
+        Self { stores: Arc::new(stores), ttls, guesses: Arc::default(), era: None }
     }
 
     /// The bounds on TTLs, which hold for what is served as well as for what is kept.
@@ -129,7 +146,7 @@ impl Cache {
         let good = matches!(answer.template.rcode(), ResponseCode::NoError | ResponseCode::NXDomain);
         // That data can be had unchecked says nothing of whether it can be proved.
         if good && !answer.is_stopgap() && !key.checking_disabled {
-            self.remove(&Hashed::new(key.qname_wire, &self.hasher).filed(key.qtype, Store::Failures, 0));
+            self.remove(&self.hashed_wire(key.qname_wire).filed(key.qtype, Store::Failures, 0));
         }
         let answer = Arc::new(answer);
         let key = self.answer_key(key);
@@ -153,14 +170,14 @@ impl Cache {
     /// What was proved of other questions and still holds at `now`.
     #[must_use]
     pub fn spans(&self, now: Time) -> impl Spans + '_ {
-        self.spans.at(now)
+        self.stores.spans.at(now)
     }
 
     /// Keeps what was proved and says something of other questions, for its TTL and no longer than a denial (RFC 8198
     /// §5.4).
     pub fn put_span(&self, mut span: Span, now: Time) {
         span.set.ttl_secs = span.set.ttl_secs.min(self.ttls.negative_max_secs);
-        self.spans.put(span, now);
+        self.stores.spans.put(span, now, || self.is_current());
     }
 
     /// What was proved of a zone, while it holds.
@@ -262,19 +279,19 @@ impl Cache {
     /// Octets in use, as counted against the limit.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.lock().bytes()).sum::<usize>() + self.spans.bytes()
+        self.stores.shards.iter().map(|shard| shard.0.lock().bytes()).sum::<usize>() + self.stores.spans.bytes()
     }
 
     /// Octets that may be in use.
     #[must_use]
-    pub const fn limit_bytes(&self) -> usize {
-        self.entry_limit_bytes * 2 * self.shards.len() + self.spans.limit_bytes()
+    pub fn limit_bytes(&self) -> usize {
+        self.stores.entry_limit_bytes * 2 * self.stores.shards.len() + self.stores.spans.limit_bytes()
     }
 
     /// Entries of all kinds, expired ones among them.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.lock().len()).sum::<usize>() + self.spans.len()
+        self.stores.shards.iter().map(|shard| shard.0.lock().len()).sum::<usize>() + self.stores.spans.len()
     }
 
     /// Whether nothing is kept.
@@ -284,7 +301,17 @@ impl Cache {
     }
 
     fn hashed(&self, name: &Name) -> Hashed {
-        Hashed::new(name.wire(), &self.hasher)
+        self.hashed_wire(name.wire())
+    }
+
+    /// Where a name (uncompressed wire form, any case) is filed.
+    fn hashed_wire(&self, name: &[u8]) -> Hashed {
+        let Stores { hasher, flushed, .. } = &*self.stores;
+        let hashed = Hashed::new(name, hasher);
+        match flushed.era_of(name, hashed, hasher) {
+            0 => hashed,
+            era => hashed.since(seen_from(era, self.era)),
+        }
     }
 
     /// Forgets an answer to `question`, or that it failed, and none of the records that it was made of.
@@ -298,26 +325,34 @@ impl Cache {
     /// other settings make others. It takes no time however many there are: each is passed over when it is met, and
     /// its room is given to others when the budget needs it.
     pub fn forget_answers(&self, now: Time) {
-        self.forgotten_before.fetch_max(now.micros() + 1, Relaxed);
+        self.stores.forgotten_before.fetch_max(now.micros() + 1, Relaxed);
     }
 
     /// Whether an answer or a failure is forgotten that was made at that time. Sets are not; but one that was stored
     /// then is no answer by itself any more, as nobody has noted when it was found to be one.
     fn is_forgotten(&self, made: Time) -> bool {
-        made.micros() < self.forgotten_before.load(Relaxed)
+        made.micros() < self.stores.forgotten_before.load(Relaxed)
     }
 
     /// Takes nothing for proved any more, as others are trusted now: what was found out of zones is forgotten, and sets
     /// and denials are judged again when they are used.
     pub fn distrust(&self) {
-        for shard in &self.shards {
+        for shard in &self.stores.shards {
             let gone = shard.0.lock().distrust();
             drop(gone);
         }
     }
 
     fn answer_key(&self, key: &AnswerKey<'_>) -> Key {
-        key.filed(Hashed::new(key.qname_wire, &self.hasher))
+        self.answer_of(key, self.hashed_wire(key.qname_wire))
+    }
+
+    /// Where an answer is filed whose name is hashed already. It may be made of the records of other names, any of
+    /// which may be flushed: so each flush has all answers made anew, of the records that are still known.
+    fn answer_of(&self, key: &AnswerKey<'_>, hashed: Hashed) -> Key {
+        let flags = u8::from(key.dnssec_ok) | u8::from(key.checking_disabled) << 1;
+        // The eras of the name and of all only grow, so that no two sums of a name are the same.
+        hashed.since(self.era()).filed(key.qtype, Store::Answers, flags)
     }
 
     fn failure_key(&self, question: &Question) -> Key {
@@ -325,7 +360,8 @@ impl Cache {
     }
 
     fn shard(&self, key: &Key) -> &Mutex<Shard> {
-        &self.shards[key.shard(self.shards.len())].0
+        let shards = &self.stores.shards;
+        &shards[key.shard(shards.len())].0
     }
 
     /// What is under `key`, fresh or not.
@@ -340,7 +376,7 @@ impl Cache {
     /// Puts `kept` under `key`, unless it is too large.
     fn put<K: Kept>(&self, key: Key, kept: Arc<K>) -> Put {
         let entry = Entry::new(kept);
-        if entry.cost() > self.entry_limit_bytes {
+        if entry.cost() > self.stores.entry_limit_bytes {
             return Put::TooLarge(entry.cost());
         }
         // Freed after the lock is open again.

@@ -66,8 +66,8 @@ impl SpanStore {
         Self { shelf: Mutex::new(shelf), limit_bytes }
     }
 
-    /// Keeps a span until its TTL is over; one about the same place goes.
-    pub(super) fn put(&self, span: Span, now: Time) {
+    /// Keeps a span until its TTL is over, if it may be kept; one about the same place goes.
+    pub(super) fn put(&self, span: Span, now: Time, may_be_kept: impl FnOnce() -> bool) {
         let Span { zone, place, set } = span;
         let expires = now.after_ttl(set.ttl_secs);
         if set.ttl_secs == 0 {
@@ -77,6 +77,9 @@ impl SpanStore {
         let cost = PER_SPAN + names + set.heap_bytes();
         let slot = Shared(Arc::new(Slot { zone: zone.to_lower(), place: place.clone() }));
         let mut shelf = self.shelf.lock();
+        if !may_be_kept() {
+            return;
+        }
         shelf.drop_other_chains(&slot.0);
         shelf.remove(&slot.0);
         shelf.bytes += cost;
@@ -85,6 +88,16 @@ impl SpanStore {
         while shelf.bytes > self.limit_bytes {
             let Some((oldest, ())) = shelf.order.pop_lru() else { break };
             shelf.remove(&oldest.0);
+        }
+    }
+
+    /// Forgets what may say something of `name` or of a name below it: all of the zones above it and below it.
+    pub(super) fn flush(&self, name: &Name) {
+        let mut shelf = self.shelf.lock();
+        let concerned = shelf.zones.iter().filter(|(zone, _)| zone.is_within(name) || name.is_within(zone));
+        let slots = concerned.flat_map(|(_, spans)| spans.values().map(|held| held.slot.clone()));
+        for slot in slots.collect::<Vec<_>>() {
+            shelf.remove(&slot.0);
         }
     }
 
@@ -228,8 +241,10 @@ mod tests {
     fn the_record_before_a_name_is_found_while_it_lasts() {
         let store = SpanStore::new(1 << 20);
         let now = Time::from_secs(1);
-        ["example.", "a.example.", "M.example.", "z.m.example."].iter().for_each(|owner| store.put(nsec(owner), now));
-        store.put(Span { zone: name("other."), ..nsec("a.other.") }, now);
+        ["example.", "a.example.", "M.example.", "z.m.example."]
+            .iter()
+            .for_each(|owner| store.put(nsec(owner), now, || true));
+        store.put(Span { zone: name("other."), ..nsec("a.other.") }, now, || true);
         let before = |text: &str, now: Time| {
             let found = store.at(now).at_or_before(&name("example."), &Place::Nsec(name(text)));
             found.map(|set| (set.owner.to_string(), set.ttl_secs))
@@ -249,8 +264,8 @@ mod tests {
     fn hashes_are_a_circle_and_a_new_chain_ends_the_old_one() {
         let store = SpanStore::new(1 << 20);
         let now = Time::from_secs(1);
-        [3, 7].iter().for_each(|octet| store.put(nsec3(1, *octet), now));
-        store.put(nsec("example."), now);
+        [3, 7].iter().for_each(|octet| store.put(nsec3(1, *octet), now, || true));
+        store.put(nsec("example."), now, || true);
         let before = |iterations: u16, octet: u8| {
             let place = nsec3(iterations, octet).place;
             let found = store.at(now).at_or_before(&name("example."), &place)?;
@@ -258,7 +273,7 @@ mod tests {
         };
         assert_eq!([before(1, 5), before(1, 7), before(1, 1)], [Some(vec![3]), Some(vec![7]), Some(vec![7])]);
         assert_eq!(before(0, 5), None);
-        store.put(nsec3(0, 9), now);
+        store.put(nsec3(0, 9), now, || true);
         assert_eq!((before(1, 5), before(0, 5)), (None, Some(vec![9])));
         assert_eq!(store.at(now).nsec3_params(&name("example.")).map(|params| params.iterations), Some(0));
         assert_eq!(store.len(), 2);
@@ -330,7 +345,7 @@ mod tests {
                     0 => {
                         let data = u8::try_from(secs).expect("small");
                         let set = RrSet::new(name("a."), RecordType::NSEC, secs, [&[data][..]]);
-                        store.put(Span { zone: asked, place: place.clone(), set }, time);
+                        store.put(Span { zone: asked, place: place.clone(), set }, time, || true);
                         model.put(zone, &place, data, (secs, now));
                     }
                     1 => now += u64::from(secs / 4),
@@ -360,7 +375,7 @@ mod tests {
         let store = SpanStore::new(20 * PER_SPAN);
         let now = Time::from_secs(1);
         for nth in 0..1000 {
-            store.put(nsec(&format!("n{nth}.example.")), now);
+            store.put(nsec(&format!("n{nth}.example.")), now, || true);
             assert!(store.at(now).at(&name("example."), &Place::Nsec(name("n0.example."))).is_some(), "{nth}");
             assert!(store.bytes() <= 20 * PER_SPAN);
         }
@@ -373,7 +388,7 @@ mod tests {
         let cost = |owner: &str, octets: usize| {
             let store = SpanStore::new(1 << 20);
             let set = RrSet::new(name(owner), RecordType::NSEC, 60, [&vec![7; octets][..]]);
-            store.put(Span { set, ..nsec("a.example.") }, Time::from_secs(1));
+            store.put(Span { set, ..nsec("a.example.") }, Time::from_secs(1), || true);
             store.bytes()
         };
         let long = format!("{0}.{0}.{0}.", "a".repeat(60));

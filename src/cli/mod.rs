@@ -2,6 +2,7 @@
 
 mod check;
 mod fetch;
+mod flush;
 mod lab;
 mod log;
 mod serve;
@@ -38,10 +39,12 @@ Examples:
   rootwalk trace example.org MX --json       the same in the Internet, as JSON
   rootwalk fetch https://www.example.com/    how a page is fetched, step by step
   rootwalk serve --listen 127.0.0.1:5300     answer clients on this machine
+  rootwalk flush example.com --tree          have it forget a zone that has changed
   rootwalk keys | less                       what a configuration may say
   rootwalk check /etc/rootwalk.toml          say whether one is right
 
-Exit codes: 0 all went well; 1 it did not (a port is taken, a walk ends without an answer);
+Exit codes: 0 all went well; 1 it did not (a port is taken, a walk ends without an answer,
+no resolver runs to be flushed);
 2 the command line or the configuration is wrong.
 Colours are for terminals only; NO_COLOR=1 turns them off there as well.";
 
@@ -63,6 +66,8 @@ enum Command {
     Trace(trace::Tell),
     /// Fetch a page as a browser would and print every step: caches, DNS, addresses, TCP, TLS, HTTP.
     Fetch(fetch::Fetch),
+    /// Have a resolver that runs forget what it knows of a name, or of a whole tree.
+    Flush(flush::Flush),
     /// Say whether a configuration is right, without starting anything.
     Check(check::Check),
     /// Print all keys of the configuration, with what they do and how they are set when nobody says otherwise.
@@ -128,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Lab(lab) => lab.run(),
         Command::Trace(trace) => trace.run(),
         Command::Fetch(fetch) => fetch.run(),
+        Command::Flush(flush) => flush.run(),
         Command::Check(check) => check.run(),
         Command::Keys => print(ExitCode::SUCCESS, |out| out.write_all(config::reference().as_bytes())),
     }

@@ -48,7 +48,7 @@ pub(super) fn judge(head: &Parts, names: Names<'_>) -> Result<Option<Authority>,
             return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other origins are not served here"));
         }
     }
-    if is_foreign(&head.headers) {
+    if is_foreign(head) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other sites are not served here"));
     }
     Ok(called)
@@ -110,10 +110,12 @@ pub(super) fn is_this_server(target: &Authority, local: SocketAddr, names: Names
     }
 }
 
-/// Whether a browser says that a page of another site made this request, and not to go there (Fetch Metadata).
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    matches!(said("sec-fetch-site"), Some("cross-site" | "same-site")) && said("sec-fetch-mode") != Some("navigate")
+/// Whether a browser says that a page of another site made this request, and not to go there (Fetch Metadata). Whoever
+/// follows a link changes nothing; a form may.
+fn is_foreign(head: &Parts) -> bool {
+    let said = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let follows = said("sec-fetch-mode") == Some("navigate") && head.method.is_safe();
+    matches!(said("sec-fetch-site"), Some("cross-site" | "same-site")) && !follows
 }
 
 #[cfg(test)]
@@ -173,5 +175,9 @@ mod tests {
         assert_eq!(with("sec-fetch-site", "same-origin"), 200);
         let link = [("host", "localhost"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
         assert_eq!(status(Version::HTTP_11, "/", &link), 200);
+        let form = Request::post("/").header("host", "localhost").header("sec-fetch-site", "cross-site");
+        let (head, ()) = form.header("sec-fetch-mode", "navigate").body(()).unwrap().into_parts();
+        let refused = judge(&head, Names { listed: &[], certificate: None }).map_err(|problem| problem.status);
+        assert_eq!(refused, Err(StatusCode::FORBIDDEN), "a form is no link");
     }
 }

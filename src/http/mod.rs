@@ -7,14 +7,16 @@
 //! * `proxy` takes requests for others. `origin` is the way there: it resolves, judges the address, connects to that
 //!   very address and keeps connections for later.
 //! * `journey` goes the same way for itself and writes down how.
-//! * `doh` and `json` answer questions, `traces` tells how an answer was found, as it happens (`stream`), and `page`
-//!   shows all of it. They pass `guard` first: under which name this server is called, and on behalf of which web page.
+//! * `doh` and `json` answer questions, `traces` tells how an answer was found, as it happens (`stream`), `flush` has
+//!   names forgotten, and `page` shows all of it. They pass `guard` first: under which name this server is called, and
+//!   on behalf of which web page.
 //!
 //! Imports point one way here too; `tests/tidy.rs` has the order.
 
 mod bind;
 mod doh;
 mod fault;
+mod flush;
 mod guard;
 mod here;
 mod hop;
@@ -42,6 +44,7 @@ use ipnet::IpNet;
 use crate::wire::Name;
 
 pub use bind::{BindError, Doors};
+pub use flush::{FlushError, ask_to_flush};
 pub use journey::{FetchSettings, Wanted, fetch, url};
 pub use json::typed;
 pub use origin::{Policy, ProxySettings};

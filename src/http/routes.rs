@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::header::{ACCEPT, CONNECTION, HeaderValue, UPGRADE};
 use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use tower_service::Service as _;
 
 use super::doh::Dns;
@@ -19,7 +19,7 @@ use super::places::Places;
 use super::problem::Problem;
 use super::proxy::Proxy;
 use super::traces::Traces;
-use super::{HttpSettings, doh, guard, journey, json, page, traces};
+use super::{HttpSettings, doh, flush, guard, journey, json, page, traces};
 use crate::journey::Journey;
 use crate::listen::Peer;
 use crate::serve::{Resolver, Ring};
@@ -142,6 +142,8 @@ fn routes(dns: Dns, lasting: &Lasting, settings: &HttpSettings) -> Router {
         .route("/dns-query", only(get(doh::get).post(doh::post)))
         .route("/resolve", only(get(json::resolve)))
         .with_state(dns)
+        .route("/api/flush", only(post(flush::flush)))
+        .with_state(resolver.clone())
         .route("/api/trace", only(get(traces::trace)))
         .route("/trace/{*name}", only(get(page::trace)))
         .route("/t/{id}", only(get(page::kept)))

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::mem::take;
 use std::pin::pin;
-use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use tokio::task::{spawn_blocking, spawn_local};
@@ -149,7 +148,7 @@ impl Front {
         if self.settings.dnssec != settings.dnssec {
             // Before anybody makes answers by the new settings of what was proved by the former; and again when the
             // last walk by those is over.
-            let (cache, clock, longest) = (Arc::clone(&before.cache), before.clock, before.settings.limits.time);
+            let (cache, clock, longest) = (before.cache.clone(), before.clock, before.settings.limits.time);
             cache.distrust();
             spawn_local(async move {
                 sleep(longest).await;

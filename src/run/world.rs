@@ -31,7 +31,7 @@ pub(super) fn world(settings: &Settings) -> World {
         delegation_max_secs: cache.max_delegation_ttl_secs,
     };
     World {
-        cache: Arc::new(Cache::new(cache.size.0, rand::random(), ttls).watched(upstream.guesses())),
+        cache: Cache::new(cache.size.0, rand::random(), ttls).watched(upstream.guesses()),
         servers: Arc::new(Servers::new(rand::random())),
         settings: walk_settings(settings),
         upstream,

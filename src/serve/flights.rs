@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 use siphasher::sip128::SipHasher13;
@@ -22,6 +22,8 @@ pub(super) struct Flights {
     open: Mutex<Map<Key, Arc<Flight>>>,
     most: usize,
     under_way: Arc<AtomicUsize>,
+    /// How often those who came later were parted from those who were there.
+    parted: AtomicU32,
     hasher: SipHasher13,
 }
 
@@ -74,7 +76,8 @@ impl Flights {
 
     fn counted(most: usize, under_way: Arc<AtomicUsize>) -> Self {
         let (one, other) = rand::random();
-        Self { open: Mutex::default(), most, under_way, hasher: SipHasher13::new_with_keys(one, other) }
+        let (open, parted) = (Mutex::default(), AtomicU32::new(0));
+        Self { open, most, under_way, parted, hasher: SipHasher13::new_with_keys(one, other) }
     }
 
     fn key(&self, asked: &Asked) -> Key {
@@ -84,7 +87,13 @@ impl Flights {
         subject.extend_from_slice(&u16::from(*qtype).to_be_bytes());
         subject.extend_from_slice(&u16::from(*class).to_be_bytes());
         subject.push(u8::from(*checking_disabled));
+        subject.extend_from_slice(&self.parted.load(Relaxed).to_be_bytes());
         Key::new(&self.hasher, &subject)
+    }
+
+    /// Nobody who comes from now on joins a flight that is under way.
+    pub(super) fn part(&self) {
+        self.parted.fetch_add(1, Relaxed);
     }
 
     /// The flight for `asked`: the one that is under way, or a new one.
@@ -155,6 +164,7 @@ impl Drop for Passenger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::{Cache, TtlLimits};
     use crate::walk::outcome::Outcome;
     use crate::wire::RecordType;
 
@@ -172,8 +182,9 @@ mod tests {
         assert!(matches!(board(&flights, "c."), Boarding::Full));
         assert!(matches!(board(&former, "c."), Boarding::Full));
         assert!(matches!(board(&flights, "b."), Boarding::Joined(_)));
+        let cache = Cache::new(1 << 16, (1, 2), TtlLimits::default());
         for _ in 0..2 {
-            former.land(&flight, Arc::new(Landed::new(Outcome::abandoned(), Time::ZERO)));
+            former.land(&flight, Arc::new(Landed::new(Outcome::abandoned(), Time::ZERO, cache.clone())));
         }
         assert!(matches!(board(&flights, "c."), Boarding::First(_)));
         assert!(matches!(board(&flights, "d."), Boarding::Full));

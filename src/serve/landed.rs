@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::{Inner, Resolver};
-use crate::cache::{Answer, AnswerKey, Plain, Ready, Usage};
+use crate::cache::{Answer, AnswerKey, Cache, Plain, Ready, Usage};
 use crate::drive::unix_secs;
 use crate::time::Time;
 use crate::trace::{Stale, StaleWhy};
@@ -60,6 +60,8 @@ pub(super) struct Landed {
     outcome: Outcome,
     edes: Vec<Ede>,
     at: Time,
+    /// The cache as it was when the walk began: what comes of it is nothing to those who come after a flush.
+    cache: Cache,
     /// Set when something stale was served instead of a failure.
     stale: OnceLock<Stale>,
     /// Ready to send, made when the first client wants it in that form.
@@ -80,9 +82,9 @@ struct StandIn {
 }
 
 impl Landed {
-    /// What a walk came to.
-    pub(super) fn new(outcome: Outcome, at: Time) -> Self {
-        Self { edes: outcome.edes(), outcome, at, stale: OnceLock::new(), ready: Default::default() }
+    /// What a walk came to that saw this cache.
+    pub(super) fn new(outcome: Outcome, at: Time, cache: Cache) -> Self {
+        Self { edes: outcome.edes(), outcome, at, cache, stale: OnceLock::new(), ready: Default::default() }
     }
 
     /// Whether DNSSEC has found something wrong, and not only that keys are out of reach.
@@ -123,16 +125,16 @@ impl StandIn {
 impl Inner {
     /// The last answer that is known: as it was given in this form, or from its record sets where those were learned
     /// later. Not every set of an answer is kept by itself, and not every form of an answer was asked for.
-    fn stand_in(&self, question: &Question, form: Form) -> Option<StandIn> {
+    fn stand_in(&self, question: &Question, form: Form, cache: &Cache) -> Option<StandIn> {
         let limits = &self.settings.stale.as_ref()?.limits;
         let (world, now) = (&self.world, self.world.clock.now());
-        let given = world.cache.stale_answer(&form.key(question), now, limits.max);
+        let given = cache.stale_answer(&form.key(question), now, limits.max);
         let rules = (&world.settings.limits, &world.settings.private);
         let validates = !world.settings.proofs.anchors.is_empty() && !form.checking_disabled;
         let admit = if validates { Admit::Judged(&world.settings) } else { Admit::All };
         let moment = (now, unix_secs());
-        let sets = stale(question, &world.cache, rules, limits, admit, moment);
-        let unsigned = || may_be_unsigned(&question.name, &world.cache, admit, moment);
+        let sets = stale(question, cache, rules, limits, admit, moment);
+        let unsigned = || may_be_unsigned(&question.name, cache, admit, moment);
         match (given, sets) {
             (given, Some(sets)) if given.as_ref().is_none_or(|given| given.stored < sets.learned) => {
                 let (template, edes) = (template(question, &sets.outcome, form), sets.outcome.edes());
@@ -152,7 +154,7 @@ impl Inner {
 impl Resolver {
     /// The stale answer for a client that is not kept waiting; the walk may soon have a better one, so it is not kept.
     pub(super) fn meanwhile(&self, question: &Question, form: Form, why: StaleWhy) -> Option<Answer> {
-        let mut stand_in = self.0.stand_in(question, form)?;
+        let mut stand_in = self.0.stand_in(question, form, &self.0.world.cache)?;
         stand_in.explain(why, &[]);
         let now = self.0.world.clock.now();
         Some(stand_in.into_answer(now, now))
@@ -163,13 +165,13 @@ impl Resolver {
     pub(super) fn ready(&self, question: &Question, form: Form, landed: &Landed) -> Ready {
         let nth = usize::from(form.dnssec_ok) | usize::from(form.checking_disabled) << 1;
         let ready = landed.ready[nth].get_or_init(|| match &landed.outcome.failure {
-            None => self.keep(question, form, &landed.outcome, landed.at),
+            None => keep(question, form, &landed.outcome, (&landed.cache, landed.at)),
             Some(_) => self.failed(question, form, landed),
         });
         // Looked at after it was kept: whoever retires this resolver says so before he has all answers forgotten, so
         // that one of the two finds it.
         if self.is_retired() {
-            self.0.world.cache.forget_answer(&form.key(question), question);
+            landed.cache.forget_answer(&form.key(question), question);
         }
         ready.clone()
     }
@@ -177,33 +179,17 @@ impl Resolver {
     /// What is known without asking anybody, as it is: nothing stale for a failure (RFC 8767 §5).
     pub(super) fn keep_unless_failed(&self, question: &Question, form: Form, outcome: &Outcome, at: Time) -> Ready {
         if outcome.failure.is_none() {
-            return self.keep(question, form, outcome, at);
+            return keep(question, form, outcome, (&self.0.world.cache, at));
         }
         let template = template(question, outcome, form);
         let failure = StandIn { template, edes: outcome.edes(), expired: None, given: None, secure: false };
         Ready::Written(Arc::new(failure.into_answer(at, at)))
     }
 
-    fn keep(&self, question: &Question, form: Form, outcome: &Outcome, at: Time) -> Ready {
-        let (cache, key) = (&self.0.world.cache, form.key(question));
-        if let Some(set) = plain(question, outcome)
-            && cache.mark_plain(&key, set, outcome.secure, at)
-        {
-            return Ready::Plain(Plain::new(set, outcome.secure, at));
-        }
-        // In the other forms what was known before must not be served stale from now on.
-        for other in Form::ALL {
-            cache.forget_stale(&other.key(question), at);
-        }
-        cache.unmark_plain(&key);
-        let answer = answer(question, form, outcome, (at, unix_secs()));
-        Ready::Written(cache.put_answer(&key, answer).0)
-    }
-
     /// A failure, or what is served in its place. It is kept until the next try makes sense: a failure for as long as
     /// the cache of failures says (RFC 9520 §3.2), what is stale until the recheck (RFC 8767 §5).
     fn failed(&self, question: &Question, form: Form, landed: &Landed) -> Ready {
-        let (cache, key, at) = (&self.0.world.cache, form.key(question), landed.at);
+        let (cache, key, at) = (&landed.cache, form.key(question), landed.at);
         // A refresh has failed before it was needed.
         if let Some(ready) = cache.ready(&key, at, None) {
             return ready;
@@ -211,7 +197,7 @@ impl Resolver {
         let recheck_secs = self.0.settings.stale.map_or(0, |settings| settings.recheck_secs);
         // Also for what is bogus now: whoever can forge an answer can as well hold it back, and then the old one is
         // served.
-        if let Some(mut stand_in) = self.0.stand_in(question, form) {
+        if let Some(mut stand_in) = self.0.stand_in(question, form, cache) {
             let again_secs = recheck_secs.into();
             let why = if landed.is_bogus() { StaleWhy::Bogus { again_secs } } else { StaleWhy::Failed { again_secs } };
             let Some(stale) = stand_in.explain(why, &landed.edes) else {
@@ -239,6 +225,23 @@ impl Resolver {
         }
         Ready::Written(Arc::new(failure(landed.edes.clone())))
     }
+}
+
+/// Keeps the answer that was found, ready to send.
+fn keep(question: &Question, form: Form, outcome: &Outcome, (cache, at): (&Cache, Time)) -> Ready {
+    let key = form.key(question);
+    if let Some(set) = plain(question, outcome)
+        && cache.mark_plain(&key, set, outcome.secure, at)
+    {
+        return Ready::Plain(Plain::new(set, outcome.secure, at));
+    }
+    // In the other forms what was known before must not be served stale from now on.
+    for other in Form::ALL {
+        cache.forget_stale(&other.key(question), at);
+    }
+    cache.unmark_plain(&key);
+    let answer = answer(question, form, outcome, (at, unix_secs()));
+    Ready::Written(cache.put_answer(&key, answer).0)
 }
 
 /// What a walk brought, ready to send.

@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 use siphasher::sip128::SipHasher13;
@@ -18,6 +19,8 @@ use crate::wire::HEADER;
 /// The exchanges under way, by what is asked of whom.
 pub(super) struct Flights {
     open: Mutex<Map<Key, Option<Arc<Flight>>>>,
+    /// How often those who came later were parted from those who were there.
+    parted: AtomicU32,
     hasher: SipHasher13,
 }
 
@@ -41,7 +44,7 @@ pub(super) struct Lead<'a> {
 
 impl Flights {
     pub(super) fn new(key: (u64, u64)) -> Self {
-        Self { open: Mutex::default(), hasher: SipHasher13::new_with_keys(key.0, key.1) }
+        Self { open: Mutex::default(), parted: AtomicU32::new(0), hasher: SipHasher13::new_with_keys(key.0, key.1) }
     }
 
     /// The key of an ask whose octets are `query`, of all that makes two exchanges equal: the server, the transport,
@@ -50,13 +53,19 @@ impl Flights {
         let mut subject: SmallVec<[u8; 384]> = SmallVec::from_slice(query.get(2..).unwrap_or_default());
         let name = HEADER - 2..HEADER - 2 + ask.question.name.wire().len();
         subject.get_mut(name).unwrap_or_default().make_ascii_lowercase();
-        let mut rest = [0; 23];
+        let mut rest = [0; 27];
         rest[..16].copy_from_slice(&mapped(ask.server.ip()));
         rest[16..18].copy_from_slice(&ask.server.port().to_be_bytes());
         rest[18..22].copy_from_slice(&ask.attempt.to_be_bytes());
         rest[22] = u8::from(ask.transport == Transport::Tcp);
+        rest[23..].copy_from_slice(&self.parted.load(Relaxed).to_be_bytes());
         subject.extend_from_slice(&rest);
         Key::new(&self.hasher, &subject)
+    }
+
+    /// Nobody who comes from now on joins an exchange that is under way.
+    pub(super) fn part(&self) {
+        self.parted.fetch_add(1, Relaxed);
     }
 
     /// Joins the exchange under way, or leads a new one.

@@ -104,6 +104,11 @@ impl Upstream {
         Arc::clone(&self.guesses)
     }
 
+    /// From now on nobody shares an exchange that is under way: what it was sent for may be another by now.
+    pub fn part(&self) {
+        self.flights.part();
+    }
+
     /// Another way with the same settings, which shares no exchange with this one.
     #[must_use]
     pub fn anew(&self) -> Self {

@@ -5,6 +5,7 @@ mod api;
 mod certificates;
 mod doh;
 mod drain;
+mod flush;
 mod journey;
 mod limits;
 mod node;

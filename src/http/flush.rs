@@ -1,0 +1,124 @@
+//! `/api/flush`: what is known of a name is forgotten; and how another process of this program has that done.
+
+use std::io;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{self, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
+use tokio::task::spawn_local;
+use url::{Position, Url};
+
+use super::json::{flag, typed};
+use super::problem::Problem;
+use crate::listen::Peer;
+use crate::serve::Resolver;
+use crate::wire::Name;
+
+/// Octets of the longest answer that is read: one sentence.
+const ANSWER: usize = 4096;
+
+/// What may stand behind the question mark.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    name: String,
+    tree: Option<String>,
+}
+
+/// What was done.
+#[derive(Debug, Serialize)]
+struct Done {
+    flushed: String,
+    tree: bool,
+}
+
+/// `POST /api/flush?name=…`.
+pub(super) async fn flush(
+    State(resolver): State<Resolver>,
+    Extension(peer): Extension<Peer>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let client = peer.client.ip().to_canonical();
+    if !client.is_loopback() && client != peer.local.ip().to_canonical() {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "names are flushed for clients on this machine alone"));
+    }
+    let Query(asked) =
+        asked.map_err(|_| Problem::bad_request("the query must have a parameter name, each but once"))?;
+    let name = typed(&asked.name);
+    let name = name.map_err(|why| Problem::bad_request(format!("the parameter name is not a domain name: {why}")))?;
+    let tree = flag("tree", asked.tree.as_deref())?;
+    resolver.flush(&name, tree);
+    tracing::info!(%name, tree, "flushed");
+    let done = serde_json::to_vec(&Done { flushed: name.to_string(), tree }).unwrap_or_default();
+    let (json, no_store) = (HeaderValue::from_static("application/json"), HeaderValue::from_static("no-store"));
+    let fixed = [
+        (CONTENT_TYPE, json),
+        (CACHE_CONTROL, no_store),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok((fixed, done).into_response())
+}
+
+/// Why a name could not be flushed by another process.
+#[derive(Debug, thiserror::Error)]
+pub enum FlushError {
+    /// Nobody answers there.
+    #[error(
+        "no resolver answers at {server}: {why}; one that runs takes flushes where it listens for HTTP (http.listen), \
+         and --server says where that is"
+    )]
+    Unreachable {
+        /// Where it was looked for.
+        server: Url,
+        /// What went wrong.
+        why: String,
+    },
+    /// It does not do it.
+    #[error("{server} says: {said}")]
+    Refused {
+        /// The server.
+        server: Url,
+        /// Its sentence.
+        said: String,
+    },
+}
+
+/// Asks the resolver whose HTTP front door is at `server` to flush `name`, with `tree` all names below it as well.
+///
+/// # Errors
+/// When nobody answers there, or no.
+pub async fn ask_to_flush(server: &Url, name: &Name, tree: bool) -> Result<(), FlushError> {
+    let unreachable = |why: String| FlushError::Unreachable { server: server.clone(), why };
+    let mut url = server.clone();
+    url.set_path("/api/flush");
+    url.query_pairs_mut().clear().append_pair("name", &name.to_string());
+    if tree {
+        url.query_pairs_mut().append_pair("tree", "1");
+    }
+    let (status, said) = posted(&url).await.map_err(|why| unreachable(why.to_string()))?;
+    match status {
+        StatusCode::OK => Ok(()),
+        _ => Err(FlushError::Refused { server: server.clone(), said: said.trim().escape_debug().to_string() }),
+    }
+}
+
+/// The status and the body of the answer to a request without a body.
+async fn posted(url: &Url) -> io::Result<(StatusCode, String)> {
+    let stream = TcpStream::connect(&url.socket_addrs(|| None)?[..]).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    // How it ends is told to whoever waits for the answer.
+    spawn_local(async move { connection.await.ok() });
+    let request = http::Request::post(&url[Position::BeforePath..Position::AfterQuery])
+        .header(HOST, &url[Position::BeforeHost..Position::AfterPort])
+        .body(Body::empty())
+        .map_err(io::Error::other)?;
+    let (head, body) = sender.send_request(request).await.map_err(io::Error::other)?.into_parts();
+    let body = to_bytes(Body::new(body), ANSWER).await.map_err(io::Error::other)?;
+    Ok((head.status, String::from_utf8_lossy(&body).into_owned()))
+}
