@@ -38,8 +38,8 @@ const BEGIN: RangeInclusive<usize> = 8..=256;
 /// A worker in which queries wait so long for their walks to begin, and have done so for longer than a [`BURST`], has
 /// more to look up than it can. New ones that would have to wait are dropped then, which a client takes for the loss of
 /// a packet: newest first, since whoever asked last has waited least and asks again. It is over when nothing has waited
-/// for as long.
-const BEHIND: Duration = Duration::from_millis(20);
+/// for as long. Half of the time after which those that wait can be displaced: none is looked up in vain.
+const BEHIND: Duration = Duration::from_millis(100);
 /// How long a burst may take until nothing of it waits any more: about what the places hold. Whoever was dropped would
 /// ask again much later than that.
 const BURST: Duration = Duration::from_millis(200);
@@ -340,16 +340,16 @@ mod tests {
         while !queue.is_empty() {
             take_turn(&mut queue, &mut now);
         }
-        (0..1000).for_each(|_| ask(&mut queue, &waiting, 0, now));
+        (0..4000).for_each(|_| ask(&mut queue, &waiting, 0, now));
         assert!(!queue.is_late(now), "who comes now does not wait long");
-        (0..15).for_each(|_| take_turn(&mut queue, &mut now));
+        (0..70).for_each(|_| take_turn(&mut queue, &mut now));
         assert!(queue.is_late(now), "but the flood is not over");
         while !queue.is_empty() {
             take_turn(&mut queue, &mut now);
         }
         now += 2 * BEHIND;
-        (0..1000).for_each(|_| ask(&mut queue, &waiting, 0, now));
-        (0..15).for_each(|_| take_turn(&mut queue, &mut now));
+        (0..4000).for_each(|_| ask(&mut queue, &waiting, 0, now));
+        (0..70).for_each(|_| take_turn(&mut queue, &mut now));
         assert!(!queue.is_late(now), "now it is");
     }
 
