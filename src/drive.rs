@@ -211,7 +211,8 @@ async fn to_its_end(
     let unix_secs = unix_secs();
     let mut exchanges = Exchanges::new();
     let (mut now, mut heard, mut shown) = (begun, None, 0);
-    // One timer for the whole walk: to move it costs less than to make a new one.
+    // One timer for the whole walk, which is moved when it would come late. When it comes early the walk looks at the
+    // time and waits on: nearly all are over long before.
     let timer = sleep_until(world.clock.instant(now));
     tokio::pin!(timer);
     loop {
@@ -230,7 +231,10 @@ async fn to_its_end(
                 wake
             }
         };
-        timer.as_mut().reset(world.clock.instant(wake));
+        let (wake, due) = (world.clock.instant(wake), timer.deadline());
+        if wake < due || due <= world.clock.instant(now) {
+            timer.as_mut().reset(wake);
+        }
         heard = tokio::select! {
             biased;
             heard = next(&mut exchanges) => Some(heard),
