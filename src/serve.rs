@@ -8,6 +8,7 @@
 mod counts;
 mod explain;
 mod flights;
+mod known;
 mod landed;
 mod reply;
 mod ring;
@@ -36,6 +37,7 @@ use reply::{key, option};
 
 pub use counts::{Figures, SPANS_US, Slow};
 pub use explain::{Explained, Knowledge, told_here};
+pub use known::Piece;
 pub use landed::StaleSettings;
 pub use ring::{Id, Kept, NoId, Occasion, Ring, Walked};
 

@@ -153,6 +153,7 @@ fn routes(dns: Dns, lasting: &Lasting, settings: &HttpSettings) -> Router {
         .route("/j/{id}", only(get(page::travelled)))
         .with_state(journeys)
         .route("/past", only(get(page::past)))
+        .route("/api/cache", only(get(page::known)))
         .route("/live", only(get(page::live)))
         .route("/metrics", only(get(page::metrics)))
         .with_state(Arc::new(past))

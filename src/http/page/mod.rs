@@ -5,6 +5,7 @@
 //! same addresses.
 
 mod assets;
+mod known;
 mod live;
 mod past;
 mod told;
@@ -28,6 +29,7 @@ use crate::serve::{Kept, Ring};
 use crate::trace::Markup;
 
 pub(super) use assets::asset;
+pub(super) use known::known;
 pub(super) use live::{live, metrics};
 pub(super) use past::{Past, past};
 pub(super) use told::{ask, kept, trace};
@@ -49,6 +51,7 @@ rootwalk: a recursive DNS resolver that can explain every answer it gives.
   /journey?url=URL                       how a page is fetched, to be read; cold=1 begins with empty caches
   /j/ID                                  a journey of the past; also .json, .txt, .har
   /zoo                                   in the lab: what there is to see
+  /api/cache?name=NAME                   what is known of a name, and from whom
   /api/flush?name=NAME&tree=1            POST, from this machine: what is known of a name and of those below it is forgotten
   /live, /metrics                        what the program is doing, in numbers; the latter for Prometheus
   /dns-query                             DNS over HTTP (RFC 8484), GET and POST

@@ -12,7 +12,7 @@ use super::{DNSClass, Record, RecordType, RrSet};
 pub use parse::parse_record;
 pub(crate) use parse::{ParsedRecord, bare, is_whole, odd_quote, parsed, plain};
 pub use rdata::rdata_text;
-pub use types::{class_name, parse_type, rcode_name, type_name};
+pub use types::{class_name, parse_type, rcode_name, type_name, types};
 
 /// Octets as text: what is not printable ASCII, and the backslash, as in RFC 1035 §5.1 with decimal escapes.
 #[derive(Clone, Copy, Debug)]

@@ -47,6 +47,11 @@ pub fn parse_type(text: &str) -> Option<RecordType> {
     is_number.then(|| digits.parse::<u16>().ok()).flatten().map(RecordType::from)
 }
 
+/// All types that have a mnemonic.
+pub fn types() -> impl Iterator<Item = RecordType> {
+    TYPES.iter().map(|(number, _)| RecordType::from(*number))
+}
+
 /// The mnemonic of a class, or `CLASSnnn` (RFC 3597 §5).
 #[must_use]
 pub fn class_name(class: DNSClass) -> Cow<'static, str> {
