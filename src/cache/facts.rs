@@ -207,6 +207,17 @@ impl Denial {
 }
 
 impl Delegation {
+    /// The DS set and the proof that came with the referral as they stand `now`: their time may be over before that of
+    /// the servers is.
+    #[must_use]
+    pub fn signed(&self, now: Time) -> (Option<RrSet>, Vec<RrSet>) {
+        let left = |set: &RrSet| {
+            let ttl_secs = self.stored.after_ttl(set.ttl_secs).secs_since(now);
+            (ttl_secs > 0).then(|| RrSet { ttl_secs, ..set.clone() })
+        };
+        (self.ds.as_ref().and_then(left), self.proof.iter().filter_map(left).collect())
+    }
+
     /// Whether this is within what one entry may hold.
     pub(super) fn fits(&self) -> Result<(), Put> {
         bounded(self.servers_heap() + self.ds.iter().chain(&self.proof).map(RrSet::heap_bytes).sum::<usize>())

@@ -7,6 +7,7 @@ use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::denial::{AtCut, Checked, Shows, check, is_at};
 use super::judge::{Halt, Judge};
+use super::verify::Verified;
 use super::{Anchor, Cut, Fact, Key, Status, ZoneTrust};
 
 /// How it goes on below a zone.
@@ -29,40 +30,41 @@ impl Judge<'_> {
         let mut failed = None;
         for (anchored, anchors) in settings.anchors.above(name) {
             match self.descend(&anchored, &anchors, name) {
-                Err(Halt::Bogus(why)) if !matches!(why, Bogus::TooCostly { .. }) => drop(failed.get_or_insert(why)),
+                Err(Halt::Bogus(why)) => {
+                    let fault = self.fault.take();
+                    failed.get_or_insert((why, fault));
+                }
                 Ok(zone) if failed.is_some() && matches!(zone.status, Status::Insecure(_)) => {}
                 zone => return zone,
             }
         }
         match failed {
-            Some(why) => Err(Halt::Bogus(why)),
+            Some((why, fault)) => {
+                self.fault = fault;
+                Err(Halt::Bogus(why))
+            }
             None => Ok(self.unproved(&Name::root(), Insecure::NoAnchor { name: name.clone() })),
         }
     }
 
+    /// What is known of a zone by now.
+    pub(super) fn known_zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
+        let now = self.learned.iter().find(|learned| learned.zone == *zone).cloned();
+        now.or_else(|| self.known.zone(zone))
+    }
+
     /// The same, from the trust anchors of the zone `anchored` down.
     fn descend(&mut self, anchored: &Name, anchors: &[Anchor], name: &Name) -> Result<Arc<ZoneTrust>, Halt> {
-        // RFC 7646 §2: a trust anchor below a negative one counts.
-        let settings = self.settings;
-        if let Some((zone, why)) = settings.negative.at(name, anchored, self.bench.now_secs) {
-            return Ok(self.unproved(&zone, why));
-        }
-        let known = (anchored.label_count()..=name.label_count()).rev().find_map(|count| {
-            let zone = name.suffix(count);
-            let now = self.learned.iter().find(|learned| learned.zone == zone).cloned();
-            now.or_else(|| self.known.zone(&zone))
-        });
-        let mut at = match known {
+        let mut above = (anchored.label_count()..=name.label_count()).rev().map(|count| name.suffix(count));
+        let mut at = match above.find_map(|zone| self.known_zone(&zone)) {
             Some(zone) => zone,
             None => self.anchored(anchored, anchors)?,
         };
         let own = self.known.own_zone(name);
         for count in at.zone.label_count() + 1..=name.label_count() {
-            if matches!(at.status, Status::Insecure(_)) {
-                break;
-            }
+            let Status::Secure(keys) = &at.status else { break };
             let place = name.suffix(count);
-            let below = self.below(&at, &place, name)?;
+            let below = self.below(&at.zone, keys, &place, name)?;
             // A zone with servers of the operator's own is often one that the rest of the world does not know.
             let unknown = |own: &&Name| match below {
                 Below::Zone(_) => false,
@@ -103,11 +105,15 @@ impl Judge<'_> {
         self.trust(zone, &set, &usable, u32::MAX, true)
     }
 
-    fn key_set(&self, zone: &Name) -> Result<RrSet, Halt> {
+    fn key_set(&mut self, zone: &Name) -> Result<RrSet, Halt> {
         match self.known.keys(zone) {
             Fact::Unknown => Err(Halt::Needs(Question::new(zone.clone(), RecordType::DNSKEY))),
-            Fact::Missing => Err(Halt::Bogus(Bogus::NoKeys { zone: zone.clone() })),
-            Fact::Is(set) => Ok(set),
+            // What an alias has led to are the keys of somebody else.
+            Fact::Is(set) if set.owner == *zone => Ok(set),
+            Fact::Is(_) | Fact::Missing => {
+                self.fault = Some(Question::new(zone.clone(), RecordType::DNSKEY));
+                Err(Halt::Bogus(Bogus::NoKeys { zone: zone.clone() }))
+            }
         }
     }
 
@@ -120,15 +126,16 @@ impl Judge<'_> {
         ttl_secs: u32,
         anchor: bool,
     ) -> Result<Arc<ZoneTrust>, Halt> {
-        if self.bench.only_weak(zone, set, anchors) {
-            let status = Status::Insecure(Insecure::WeakKeys { zone: zone.clone() });
-            return Ok(self.learn(ZoneTrust { zone: zone.clone(), status, ttl_secs: ttl_secs.min(set.ttl_secs) }));
-        }
-        let (keys, verified) = self.bench.keys(zone, set, anchors).map_err(Halt::Bogus)?;
-        let (key_tag, algorithm) = (verified.key_tag, verified.algorithm);
-        self.note(Proof::Keys { zone: zone.clone(), key_tag, algorithm, anchor, keys: keys.len() });
-        let status = Status::Secure(keys.into());
-        Ok(self.learn(ZoneTrust { zone: zone.clone(), status, ttl_secs: ttl_secs.min(verified.ttl_secs) }))
+        let (status, keys_secs) = if self.bench.only_weak(zone, set, anchors) {
+            (Status::Insecure(Insecure::WeakKeys { zone: zone.clone() }), set.ttl_secs)
+        } else {
+            let keys = self.bench.keys(zone, set, anchors);
+            let at_fault = |_: &Bogus| self.fault = Some(Question::new(zone.clone(), RecordType::DNSKEY));
+            let (keys, Verified { key_tag, algorithm, ttl_secs, .. }) = keys.inspect_err(at_fault)?;
+            self.note(Proof::Keys { zone: zone.clone(), key_tag, algorithm, anchor, keys: keys.len() });
+            (Status::Secure(keys.into()), ttl_secs)
+        };
+        Ok(self.learn(ZoneTrust { zone: zone.clone(), status, ttl_secs: ttl_secs.min(keys_secs) }))
     }
 
     fn learn(&mut self, trust: ZoneTrust) -> Arc<ZoneTrust> {
@@ -138,38 +145,14 @@ impl Judge<'_> {
     }
 
     /// What begins at `name`, which lies in or right below the zone `at`, on the way to `goal`.
-    fn below(&mut self, at: &ZoneTrust, name: &Name, goal: &Name) -> Result<Below, Halt> {
-        let Status::Secure(keys) = &at.status else { return Ok(Below::Same) };
-        let (cuts, asked) = self.known.cuts(name);
-        let mut why = None;
-        // What is not the DS set of this name says nothing of it, whoever signed it.
-        let is_ours = |cut: &&Cut| cut.ds.as_ref().is_none_or(|ds| ds.rtype == RecordType::DS && ds.owner == *name);
-        for cut in cuts.iter().filter(is_ours) {
-            let tried = match (&cut.ds, &cut.alias) {
-                (Some(ds), _) => self.signed(&at.zone, keys, ds),
-                (None, Some(alias)) => self.aliased(&at.zone, keys, alias, cut),
-                (None, None) => match self.unsigned(&at.zone, keys, name, &cut.proof)? {
-                    Ok(below) => Ok(below),
-                    Err(checked) => {
-                        Err(Halt::Bogus(checked.blame(&mut self.bench, (name, RecordType::DS), |checked, bench| {
-                            Ok(checked.at_cut(bench, name)? != AtCut::Unproved)
-                        })))
-                    }
-                },
-            };
-            match tried {
-                Ok(below) => return Ok(below),
-                Err(Halt::Bogus(limit @ Bogus::TooCostly { .. })) => return Err(Halt::Bogus(limit)),
-                // The keys of the zone are wrong, not what its parent said.
-                Err(Halt::Bogus(bogus))
-                    if cut.ds.is_some() && bogus.set().is_none_or(|(_, rtype)| rtype != RecordType::DS) =>
-                {
-                    return Err(Halt::Bogus(bogus));
-                }
-                Err(Halt::Bogus(bogus)) => why = Some(bogus),
-                Err(needs @ Halt::Needs(_)) => return Err(needs),
-            }
-        }
+    fn below(&mut self, at: &Name, keys: &[Key], name: &Name, goal: &Name) -> Result<Below, Halt> {
+        let (cut, asked) = self.known.cut(name);
+        let why = match cut.map(|cut| self.heard(at, keys, name, &cut)) {
+            // It is what was heard that is wrong, and not the keys of the zone below, nor is it a limit.
+            Some(Err(Halt::Bogus(why))) if why.set().is_some_and(|(_, rtype)| rtype != RecordType::DNSKEY) => Some(why),
+            Some(heard) => return heard,
+            None => None,
+        };
         if let Some(below) = self.told_of(at, keys, name)? {
             return Ok(below);
         }
@@ -179,22 +162,35 @@ impl Judge<'_> {
         if !asked {
             return Err(Halt::Needs(Question::new(name.clone(), RecordType::DS)));
         }
-        Err(Halt::Bogus(why.unwrap_or_else(|| Bogus::DenialMissing {
-            name: name.clone(),
-            rtype: RecordType::DS,
-            zone: at.zone.clone(),
-        })))
+        self.fault = Some(Question::new(name.clone(), RecordType::DS));
+        let missing = || Bogus::DenialMissing { name: name.clone(), rtype: RecordType::DS, zone: at.clone() };
+        Err(Halt::Bogus(why.unwrap_or_else(missing)))
+    }
+
+    /// What its parent has said of a possible cut.
+    fn heard(&mut self, parent: &Name, keys: &[Key], name: &Name, cut: &Cut) -> Result<Below, Halt> {
+        // What is not the DS set of this name says nothing of it, whoever signed it.
+        let ds = cut.ds.as_ref().filter(|ds| ds.rtype == RecordType::DS && ds.owner == *name);
+        match (ds, &cut.alias) {
+            (Some(ds), _) => self.signed(parent, keys, ds),
+            (None, Some(alias)) => self.aliased(parent, keys, alias, cut),
+            (None, None) => self.unsigned(parent, keys, name, &cut.proof)?.map_err(|checked| {
+                Halt::Bogus(checked.blame(&mut self.bench, (name, RecordType::DS), |checked, bench| {
+                    Ok(checked.at_cut(bench, name)? != AtCut::Unproved)
+                }))
+            }),
+        }
     }
 
     /// What a proof that came with an alias shows of the cut at which it leads out of the zone.
-    fn told_of(&mut self, at: &ZoneTrust, keys: &[Key], name: &Name) -> Result<Option<Below>, Halt> {
+    fn told_of(&mut self, at: &Name, keys: &[Key], name: &Name) -> Result<Option<Below>, Halt> {
         let mut proof = Vec::new();
         for set in self.known.told() {
-            if is_at(set, &at.zone, name, &mut self.bench)? {
+            if is_at(set, at, name, &mut self.bench)? {
                 proof.push(set.clone());
             }
         }
-        Ok(self.unsigned(&at.zone, keys, name, &proof)?.ok())
+        Ok(self.unsigned(at, keys, name, &proof)?.ok())
     }
 
     /// What the zone has shown of a cut further down the way, which it only can while the way lies in it: that one is
@@ -202,12 +198,11 @@ impl Judge<'_> {
     ///
     /// RFC 5155 §7.1: of an unsigned cut in an opt-out span the names above may have no record either, and some servers
     /// then give no proof of those (erratum 3441); what came with the referral shows it all the same.
-    fn further_down(&mut self, at: &ZoneTrust, keys: &[Key], name: &Name, goal: &Name) -> Result<Option<Below>, Halt> {
+    fn further_down(&mut self, at: &Name, keys: &[Key], name: &Name, goal: &Name) -> Result<Option<Below>, Halt> {
         for place in (name.label_count() + 1..=goal.label_count()).map(|count| goal.suffix(count)) {
-            for cut in self.known.cuts(&place).0 {
-                if let Ok(below @ Below::Zone(_)) = self.unsigned(&at.zone, keys, &place, &cut.proof)? {
-                    return Ok(Some(below));
-                }
+            let Some(cut) = self.known.cut(&place).0 else { continue };
+            if let Ok(below @ Below::Zone(_)) = self.unsigned(at, keys, &place, &cut.proof)? {
+                return Ok(Some(below));
             }
         }
         Ok(None)
@@ -218,7 +213,7 @@ impl Judge<'_> {
         let usable = self.bench.usable(ds);
         // What has to be asked for comes before what has to be computed, so that nothing is computed twice.
         let set = usable.as_ref().ok().map(|_| self.key_set(&ds.owner)).transpose()?;
-        let verified = self.bench.verify(ds, parent, keys).map_err(Halt::Bogus)?;
+        let verified = self.bench.verify(ds, parent, keys)?;
         if verified.encloser.is_some() {
             let (owner, rtype, key_tag) = (ds.owner.clone(), ds.rtype, verified.key_tag);
             return Err(Halt::Bogus(Bogus::SignatureUnfit { owner, rtype, key_tag }));
@@ -264,7 +259,7 @@ impl Judge<'_> {
         proof: &'p [RrSet],
     ) -> Result<Result<Below, Checked<'p>>, Bogus> {
         let checked = check(&mut self.bench, proof, parent, keys)?;
-        let ttl_secs = checked.ttl_secs;
+        let ttl_secs = checked.ttl_secs();
         let below = match checked.at_cut(&mut self.bench, name)? {
             AtCut::Unproved => return Ok(Err(checked)),
             AtCut::Insecure(why) => {

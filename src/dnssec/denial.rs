@@ -24,8 +24,6 @@ pub(super) struct Checked<'a> {
     pub(super) sets: Vec<RrSet>,
     /// The others, each with what is wrong with it.
     failed: Vec<(&'a RrSet, Bogus)>,
-    /// The least time for which one of them holds.
-    pub(super) ttl_secs: u32,
     pub(super) notes: Vec<Proof>,
     /// The records as far as they say something of other questions.
     pub(super) spans: Vec<Span>,
@@ -68,7 +66,6 @@ pub(super) fn check<'a>(
         nsec3s: Vec::new(),
         sets: Vec::new(),
         failed: Vec::new(),
-        ttl_secs: u32::MAX,
         notes: Vec::new(),
         spans: Vec::new(),
     };
@@ -78,11 +75,11 @@ pub(super) fn check<'a>(
         match bench.verify(set, zone, keys) {
             // A proof made from a wildcard proves nothing (CVE-2017-15105).
             Ok(verified) if verified.encloser.is_none() => {
-                checked.ttl_secs = checked.ttl_secs.min(verified.ttl_secs);
                 checked.notes.push(verified.proof(set, zone));
-                checked.spans.extend(Span::denial(set, zone, verified.ttl_secs));
-                checked.sets.push(RrSet { ttl_secs: verified.ttl_secs, ..set.clone() });
                 checked.take(set);
+                let set = RrSet { ttl_secs: verified.ttl_secs, ..set.clone() };
+                checked.spans.extend(Span::denial(&set, zone));
+                checked.sets.push(set);
             }
             Ok(_) => {}
             Err(limit @ Bogus::TooCostly { .. }) => return Err(limit),
@@ -106,6 +103,11 @@ pub(super) fn is_at(set: &RrSet, zone: &Name, name: &Name, bench: &mut Bench<'_>
 }
 
 impl<'a> Checked<'a> {
+    /// The least time for which one of them holds.
+    pub(super) fn ttl_secs(&self) -> u32 {
+        self.sets.iter().map(|set| set.ttl_secs).min().unwrap_or(u32::MAX)
+    }
+
     fn take(&mut self, set: &'a RrSet) {
         match set.rtype {
             RecordType::NSEC => self.nsecs.extend(Nsec::read(set, self.zone)),

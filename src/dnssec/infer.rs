@@ -200,7 +200,7 @@ mod tests {
             types.iter().for_each(|rtype| bits[usize::from(rtype / 8)] |= 0x80 >> (rtype % 8));
             let rdata = [name(next).wire(), &[0, 16], &bits].concat();
             let set = RrSet::new(name(owner), RecordType::NSEC, 60, [&rdata[..]]);
-            shelf.0.extend(Span::denial(&set, &zone, 60));
+            shelf.0.extend(Span::denial(&set, &zone));
         }
         let soa = RrSet::new(zone.clone(), RecordType::SOA, 60, [&[0; 22][..]]);
         shelf.0.push(Span::soa(&soa, &zone, 60));
@@ -287,7 +287,7 @@ mod tests {
             let rdata = [&[1, 0, 0, iterations, 0, 20][..], &next, &[0, 1, 0x40]].concat();
             let label = data_encoding::BASE32HEX_NOPAD.encode(hash);
             let owner = zone.prepend(label.as_bytes()).unwrap();
-            shelf.0.extend(Span::denial(&RrSet::new(owner, RecordType::NSEC3, 60, [&rdata[..]]), &zone, 60));
+            shelf.0.extend(Span::denial(&RrSet::new(owner, RecordType::NSEC3, 60, [&rdata[..]]), &zone));
         }
         shelf.0.push(Span::soa(&RrSet::new(zone.clone(), RecordType::SOA, 60, [&[0; 22][..]]), &zone, 60));
         shelf

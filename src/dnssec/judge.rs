@@ -22,6 +22,7 @@ pub struct Judge<'a> {
     notes: Vec<Proof>,
     pub(super) spans: Vec<Span>,
     shown: Vec<RrSet>,
+    pub(super) fault: Option<Question>,
 }
 
 /// What was found out besides the verdicts.
@@ -36,6 +37,9 @@ pub struct Learned {
     /// The NSEC and NSEC3 sets that were proved among those that came with what is secure, with the TTL that their
     /// signatures allow.
     pub shown: Vec<RrSet>,
+    /// When the last verdict is that something is bogus, and it was not the statement itself: the question for a proof
+    /// that had the bad answer.
+    pub fault: Option<Question>,
 }
 
 /// Why there is no verdict that follows from data.
@@ -81,7 +85,8 @@ impl<'a> Judge<'a> {
         spent: &'a mut Spent,
     ) -> Self {
         let bench = Bench { now_secs, accepts: settings.accepts, limits, spent };
-        Self { settings, known, bench, learned: Vec::new(), notes: Vec::new(), spans: Vec::new(), shown: Vec::new() }
+        let (learned, notes, spans, shown) = Default::default();
+        Self { settings, known, bench, learned, notes, spans, shown, fault: None }
     }
 
     /// What becomes of a statement. After [`Verdict::Needs`] the same is to be judged again when the answer to
@@ -101,13 +106,12 @@ impl<'a> Judge<'a> {
     /// What was found out besides the verdicts.
     #[must_use]
     pub fn into_learned(self) -> Learned {
-        Learned { zones: self.learned, notes: self.notes, spans: self.spans, shown: self.shown }
+        let Self { learned, notes, spans, shown, fault, .. } = self;
+        Learned { zones: learned, notes, spans, shown, fault }
     }
 
     pub(super) fn note(&mut self, proof: Proof) {
-        if !self.notes.contains(&proof) {
-            self.notes.push(proof);
-        }
+        self.notes.push(proof);
     }
 
     fn set(&mut self, set: &RrSet, proof: &[RrSet]) -> Result<Verdict, Halt> {
@@ -135,7 +139,7 @@ impl<'a> Judge<'a> {
         let checked = check(&mut self.bench, proof, &zone.zone, keys(&zone))?;
         match checked.leaves_to_wildcard(&mut self.bench, &set.owner, &encloser)? {
             Shows::Proved(_) => {
-                ttl_secs = ttl_secs.min(checked.ttl_secs);
+                ttl_secs = ttl_secs.min(checked.ttl_secs());
                 self.shown.extend(checked.sets);
                 checked.notes.into_iter().for_each(|note| self.note(note));
                 self.spans.extend(checked.spans);
@@ -185,8 +189,9 @@ impl<'a> Judge<'a> {
         }
         match shown {
             Shows::Proved(by) => {
-                ttl_secs = ttl_secs.min(checked.ttl_secs).min(self.vouch(&zone.zone));
+                ttl_secs = ttl_secs.min(checked.ttl_secs());
                 self.shown.extend(checked.sets);
+                self.vouch(&zone.zone);
                 checked.notes.into_iter().for_each(|note| self.note(note));
                 if let Some(soa) = soa {
                     // RFC 9077 §3: they live no longer than the denial.
@@ -207,7 +212,7 @@ impl<'a> Judge<'a> {
                 match self.signer(None, &place) {
                     Ok(Signer::Insecure(why)) => return Ok(Verdict::Insecure(why)),
                     Err(needs @ Halt::Needs(_)) => return Err(needs),
-                    Ok(Signer::Secure(_)) | Err(Halt::Bogus(_)) => {}
+                    Ok(Signer::Secure(_)) | Err(Halt::Bogus(_)) => self.fault = None,
                 }
                 let why = checked.blame(&mut self.bench, (name, qtype), |checked, bench| {
                     let is_shown = |no_name, bench: &mut Bench<'_>| {
@@ -221,21 +226,17 @@ impl<'a> Judge<'a> {
     }
 
     /// What came along and others than `denies` have signed, such as a proof beside an alias that led there, is needed
-    /// for nothing; what of it can be verified is as good as the rest. Returns for how many seconds that holds.
-    fn vouch(&mut self, denies: &Name) -> u32 {
+    /// for nothing; what of it can be verified is as good as the rest.
+    fn vouch(&mut self, denies: &Name) {
         let (told, limits) = (self.known.told(), self.bench.limits);
         let others: BTreeSet<Name> =
             told.iter().filter_map(|set| signer(set, limits)).filter(|signer| signer != denies).collect();
-        let mut ttl_secs = u32::MAX;
         for zone in others {
-            let learned = self.learned.iter().find(|learned| learned.zone == zone).cloned();
-            let Some(known) = learned.or_else(|| self.known.zone(&zone)) else { continue };
-            let Ok(checked) = check(&mut self.bench, told, &zone, keys(&known)) else { break };
-            ttl_secs = ttl_secs.min(checked.ttl_secs);
+            let Some(known) = self.known_zone(&zone) else { continue };
+            let Ok(checked) = check(&mut self.bench, told, &zone, keys(&known)) else { continue };
             self.shown.extend(checked.sets);
             checked.notes.into_iter().for_each(|note| self.note(note));
         }
-        ttl_secs
     }
 
     fn insecure(&mut self, why: Insecure) -> Verdict {

@@ -13,7 +13,8 @@ use super::nsec3::{self, Hash};
 pub struct Limits {
     /// Signatures verified for one client query (KeyTrap, CVE-2023-50387).
     pub validations: u32,
-    /// Signatures that may turn out not to hold (KeyTrap: each combination of key and signature costs one).
+    /// Signatures that may turn out not to hold (KeyTrap: each combination of key and signature costs one), but for
+    /// those that hold with another key of the same tag.
     pub failed_validations: u32,
     /// Signatures over one set that are verified until one holds; what names no key of the zone or is out of its time
     /// costs nothing and is not counted.
@@ -59,7 +60,7 @@ impl Default for Limits {
 pub struct Spent {
     /// Signatures verified.
     pub validations: u32,
-    /// Those that did not hold.
+    /// Those that did not hold, nor with another key of the same tag.
     pub failed_validations: u32,
     /// NSEC3 hashes computed.
     pub nsec3_hashes: u32,

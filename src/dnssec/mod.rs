@@ -182,9 +182,9 @@ pub fn signed_secs<'s>(sets: impl IntoIterator<Item = &'s RrSet>, now_secs: u32)
 pub trait Known: fmt::Debug {
     /// What was proved of a zone before.
     fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>>;
-    /// What was heard of a possible zone cut at `name`, from its parent's side: all of it, and whether the DS set
-    /// itself was asked for.
-    fn cuts(&self, name: &Name) -> (Vec<Cut>, bool);
+    /// What was heard of a possible zone cut at `name`, from its parent's side, and whether the DS set itself was asked
+    /// for.
+    fn cut(&self, name: &Name) -> (Option<Cut>, bool);
     /// NSEC and NSEC3 sets that came with the answer and may show more than what it says.
     fn told(&self) -> &[RrSet];
     /// The zone at or above `name` whose servers the operator names, if there is one other than the root.

@@ -40,7 +40,7 @@ pub struct Span {
 
 impl Span {
     /// An NSEC or NSEC3 set whose signature holds; `None` when it says nothing of other names.
-    pub(super) fn denial(set: &RrSet, zone: &Name, ttl_secs: u32) -> Option<Self> {
+    pub(super) fn denial(set: &RrSet, zone: &Name) -> Option<Self> {
         let place = match set.rtype {
             // RFC 9824 §3: a record that was made for one question covers no name, and its types are what that question
             // needed. Of others it must not be asked.
@@ -48,7 +48,7 @@ impl Span {
             // RFC 8198 §5.2: inside an opt-out span there may be names.
             _ => Nsec3::read(set, zone).filter(|record| !record.opt_out).map(|record| record.place())?,
         };
-        Some(Self { zone: zone.clone(), place, set: RrSet { ttl_secs, ..set.clone() } })
+        Some(Self { zone: zone.clone(), place, set: set.clone() })
     }
 
     /// A SOA set whose signature holds.
@@ -87,7 +87,7 @@ mod tests {
         let span = |flags: u8| {
             let rdata = [&[1, flags, 0, 0, 0, 20][..], &[7; 20]].concat();
             let owner = "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example.".parse().unwrap();
-            Span::denial(&RrSet::new(owner, RecordType::NSEC3, 60, [&rdata[..]]), &zone, 60)
+            Span::denial(&RrSet::new(owner, RecordType::NSEC3, 60, [&rdata[..]]), &zone)
         };
         assert_eq!(span(1), None);
         assert!(matches!(span(0), Some(Span { place: Place::Nsec3(..), .. })));

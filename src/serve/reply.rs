@@ -154,8 +154,8 @@ fn referral(
     authority.push(RrSet::new(zone.clone(), RecordType::NS, ttl_secs, servers.iter().map(|server| server.name.wire())));
     if dnssec_ok {
         // RFC 4035 §3.1.4.
-        let sets = closest.ds.iter().chain(&closest.proof).cloned();
-        authority.extend(sets.map(|set| RrSet { ttl_secs: set.ttl_secs.min(ttl_secs), ..set }));
+        let (ds, proof) = closest.signed(now);
+        authority.extend(ds.into_iter().chain(proof).map(|set| RrSet { ttl_secs: set.ttl_secs.min(ttl_secs), ..set }));
     }
     let glue = servers.iter().flat_map(|server| server.addrs.iter().map(move |addr| (&server.name, addr)));
     additional.extend(glue.map(|(name, addr)| match addr {

@@ -11,6 +11,15 @@ use super::goal::{Found, Pending, State};
 use super::scrub::Clean;
 use super::{CLIENT, Turn, Walk};
 
+/// What is bogus.
+#[derive(Debug)]
+pub(super) struct Bad {
+    /// Why.
+    pub(super) reason: Bogus,
+    /// The question for a proof that had the bad answer; `None` when it was the client's.
+    pub(super) fault: Option<Question>,
+}
+
 /// A server that is not asked any more by this walk, because what it said was bogus.
 #[derive(Debug)]
 pub(super) struct Doubted {
@@ -41,12 +50,13 @@ impl Walk {
 
     /// Asks for what is bogus once more: whoever answers, when the cache had it, else another server; false when nobody
     /// can be asked.
-    pub(super) fn ask_elsewhere(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
+    pub(super) fn ask_elsewhere(&mut self, bad: &Bad, turn: &mut Turn<'_, '_>) -> bool {
+        let reason = &bad.reason;
         let most = turn.around.settings.limits.bogus_retries as usize;
         if self.doubted.len() >= most || matches!(reason, Bogus::TooCostly { .. }) {
             return false;
         }
-        let Some((subject, informant)) = self.culprit(reason, turn) else { return false };
+        let Some((subject, informant)) = self.culprit(bad, turn) else { return false };
         // RFC 4035 §4.7: what was kept for a client that checks for itself, CD set, must not keep others from what the
         // servers say by now.
         let recalled = match &subject {
@@ -87,13 +97,7 @@ impl Walk {
     /// Whether it can be proved that a part of the name does not exist, and so nothing below it (RFC 8020). Without
     /// proof that is not believed: some servers say it of names that only have others below them.
     pub(super) fn may_be_proved(&mut self, pending: &Pending, clean: &Clean, turn: &Turn<'_, '_>) -> bool {
-        let signed = |set: &RrSet| !set.sigs.is_empty();
-        pending.goal == CLIENT
-            && self.validates(turn)
-            && self.is_signed(CLIENT, turn)
-            && clean.soa.as_ref().is_some_and(signed)
-            && !clean.proof.is_empty()
-            && clean.proof.iter().all(signed)
+        pending.goal == CLIENT && self.validates(turn) && self.is_signed(CLIENT, turn) && !clean.proof.is_empty()
     }
 
     /// That a part of the name does not exist could not be proved: the whole name is asked for. False when it was
@@ -118,44 +122,55 @@ impl Walk {
     }
 
     /// Who gave what was bogus first.
-    pub(super) fn told_by(&self, reason: &Bogus, turn: &Turn<'_, '_>) -> Option<ServerAt> {
+    pub(super) fn told_by(&self, bad: &Bad, turn: &Turn<'_, '_>) -> Option<ServerAt> {
         let first = self.doubted.first().map(|doubted| doubted.server.clone());
-        let last = || Some(turn.around.settings.routes.server_at(&self.culprit(reason, turn)?.1));
+        let last = || Some(turn.around.settings.routes.server_at(&self.culprit(bad, turn)?.1));
         first.or_else(last)
     }
 
-    /// Which question had the bogus answer, and who gave it.
-    fn culprit(&self, reason: &Bogus, turn: &Turn<'_, '_>) -> Option<(Subject, Informant)> {
-        // Who answered for that name, or else for the deepest zone that it lies in.
-        let told = |id: GoalId, name: Option<&Name>| {
-            let told = &self.goals[id.0 as usize].told;
-            let by_name = told.iter().rev().find(|(asked, _)| Some(asked) == name);
-            let lies_in = |zone: &Name| name.is_none_or(|name| name.is_within(zone));
-            let by_zone = || {
-                let holding =
-                    told.iter().filter(|(_, source)| source.informant().is_some_and(|from| lies_in(&from.zone)));
-                holding.max_by_key(|(_, source)| source.informant().map(|from| from.zone.label_count()))
-            };
-            by_name.or_else(by_zone).or(told.last()).and_then(|(_, source)| source.informant().cloned())
+    /// What is bogus for this reason, as was found with the answer to `fault`.
+    pub(super) fn bad(&self, reason: Bogus, fault: Option<Question>) -> Bad {
+        let client = &self.goals[0];
+        let answer = match &client.state {
+            State::Proving(proving) => proving.answer(),
+            _ => None,
         };
-        if let Some(question) = proof_of(reason) {
-            if let Some(id) = self.proof_goal(&question) {
-                return Some((Subject::Proof(id), told(id, None)?));
-            }
-            if self.goals[0].question != question {
+        let mut own = client.chain.iter().chain(answer);
+        let is_own =
+            reason.set().is_some_and(|(owner, rtype)| own.any(|set| set.owner == *owner && set.rtype == rtype));
+        // An answer that is unsigned may rightly be so where somebody hides the proof of a cut on the way to those who
+        // gave it. Of what there is in their own zone they say no better than that.
+        let said_by = self.informant(CLIENT, reason.set().map(|(owner, _)| owner)).filter(|_| is_own);
+        let is_theirs = |name: &Name| said_by.is_some_and(|by| !by.zone.is_within(name));
+        let fault = fault.filter(|question| *question != client.current);
+        let fault = fault.filter(|Question { name, qtype, .. }| *qtype != RecordType::DS || !is_theirs(name));
+        Bad { reason, fault }
+    }
+
+    /// Which question had the bogus answer, and who gave it.
+    fn culprit(&self, bad: &Bad, turn: &Turn<'_, '_>) -> Option<(Subject, Informant)> {
+        let Some(question) = &bad.fault else {
+            return Some((Subject::Client, self.informant(CLIENT, bad.reason.set().map(|(owner, _)| owner))?));
+        };
+        match self.proof_goal(question) {
+            Some(id) => Some((Subject::Proof(id), self.informant(id, None)?)),
+            None => {
                 let known = turn.around.cache.set(&question.name, question.qtype, turn.now)?;
-                return Some((Subject::Cached(question), known.from.informant()?.clone()));
+                Some((Subject::Cached(question.clone()), known.from.informant()?.clone()))
             }
         }
-        let informant = told(CLIENT, reason.set().map(|(owner, _)| owner))?;
-        // What is unsigned may rightly be so, and the zone above hide the proof.
-        if let Bogus::SignatureMissing { zone, .. } = reason
-            && informant.zone.is_below(zone)
-            && let Some(id) = self.proof_goal(&Question::new(informant.zone.clone(), RecordType::DS))
-        {
-            return Some((Subject::Proof(id), told(id, None)?));
-        }
-        Some((Subject::Client, informant))
+    }
+
+    /// Who answered a goal's question for that name, or else for the deepest zone that it lies in.
+    fn informant(&self, id: GoalId, name: Option<&Name>) -> Option<Informant> {
+        let told = &self.goals[id.0 as usize].told;
+        let by_name = told.iter().rev().find(|(asked, _)| Some(asked) == name);
+        let lies_in = |zone: &Name| name.is_none_or(|name| name.is_within(zone));
+        let by_zone = || {
+            let holding = told.iter().filter(|(_, source)| source.informant().is_some_and(|from| lies_in(&from.zone)));
+            holding.max_by_key(|(_, source)| source.informant().map(|from| from.zone.label_count()))
+        };
+        by_name.or_else(by_zone).or(told.last()).and_then(|(_, source)| source.informant().cloned())
     }
 
     /// The goal that has got an answer to a question that was asked for a proof.
@@ -192,18 +207,4 @@ enum Subject {
     Proof(GoalId),
     /// What the cache had for the proof.
     Cached(Question),
-}
-
-/// The question for the proof that had a bogus answer, if it was one of those.
-pub(super) fn proof_of(reason: &Bogus) -> Option<Question> {
-    match reason {
-        Bogus::KeyMissing { zone, .. } | Bogus::NotZoneKey { zone, .. } | Bogus::NoKeys { zone } => {
-            Some(Question::new(zone.clone(), RecordType::DNSKEY))
-        }
-        _ => {
-            let (owner, rtype) = reason.set()?;
-            let of_zones = matches!(rtype, RecordType::DNSKEY | RecordType::DS);
-            of_zones.then(|| Question::new(owner.clone(), rtype))
-        }
-    }
 }

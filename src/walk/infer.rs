@@ -99,7 +99,7 @@ impl Walk {
     pub(super) fn keep_spans(&self, spans: Vec<Span>, turn: &Turn<'_, '_>) {
         // What is inferred from spans must not lengthen their life.
         if turn.around.settings.proofs.aggressive && self.inferring == Inferring::Allowed {
-            spans.into_iter().for_each(|span| turn.around.cache.put_span(span, turn.now));
+            spans.into_iter().for_each(|span| turn.around.cache.put_span(span, self.started));
         }
     }
 }

@@ -359,7 +359,7 @@ impl Walk {
         if id == CLIENT
             && let Some(reason) = self.bogus.clone()
         {
-            let from = self.told_by(&reason, turn);
+            let from = self.doubted.first().map(|doubted| doubted.server.clone());
             return self.is_bogus(Failure::Bogus { reason, from, because: Vec::new() }, turn);
         }
         self.conclude(id, found, turn);

@@ -9,7 +9,7 @@ use crate::time::Time;
 use crate::trace::{Bogus, Event, Insecure, Judged, Limit, Purpose};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
-use super::doubt::proof_of;
+use super::doubt::Bad;
 use super::goal::{Found, Goal, State};
 use super::limits::MAX_GOALS;
 use super::outcome::Failure;
@@ -33,11 +33,21 @@ pub(super) struct Proving {
     exists: bool,
     /// What of `proof` was proved.
     shown: Vec<RrSet>,
+    /// The zones that were proved on the way: the cache keeps none that lives for less than a second.
+    zones: Vec<Arc<ZoneTrust>>,
 }
 
 impl Proving {
     pub(super) fn found(&self) -> &Found {
         &self.found
+    }
+
+    /// The set that was asked for.
+    pub(super) fn answer(&self) -> Option<&RrSet> {
+        match &self.found {
+            Found::Answer(set) => Some(set),
+            _ => None,
+        }
     }
 }
 
@@ -63,8 +73,8 @@ impl Walk {
         };
         proof.extend(goal.proof.iter().cloned());
         let (unsigned, exists) = (false, false);
-        let (ttls_secs, shown) = (Vec::new(), Vec::new());
-        let proving = Proving { found, proof, ttls_secs, insecure: None, unsigned, exists, shown };
+        let (ttls_secs, shown, zones) = (Vec::new(), Vec::new(), Vec::new());
+        let proving = Proving { found, proof, ttls_secs, insecure: None, unsigned, exists, shown, zones };
         goal.state = State::Proving(Box::new(proving));
         self.go_on_proving(turn);
     }
@@ -73,7 +83,9 @@ impl Walk {
     pub(super) fn go_on_proving(&mut self, turn: &mut Turn<'_, '_>) {
         let (next, learned) = self.judge(turn);
         self.keep_spans(learned.spans, turn);
-        learned.zones.into_iter().for_each(|trust| turn.around.cache.put_zone(trust, turn.now));
+        // As of the beginning: what it follows from was heard since.
+        let since = self.started;
+        learned.zones.iter().for_each(|trust| turn.around.cache.put_zone(Arc::clone(trust), since));
         for note in learned.notes.into_iter().map(|proof| Event::Proved { proof }) {
             if self.log.iter().all(|entry| entry.event != note) {
                 self.note(turn, CLIENT, note);
@@ -81,11 +93,12 @@ impl Walk {
         }
         if let State::Proving(proving) = &mut self.goal(CLIENT).state {
             proving.shown.extend(learned.shown);
+            proving.zones.extend(learned.zones);
         }
         match next {
             Next::Judged => self.proved(turn),
             Next::Needs(question) => self.fetch(question, turn),
-            Next::Bogus(why) => self.disbelieve(why, turn),
+            Next::Bogus(reason) => self.disbelieve(self.bad(reason, learned.fault), turn),
         }
     }
 
@@ -94,11 +107,11 @@ impl Walk {
         let Some((client, others)) = self.goals.split_first_mut() else { return nothing() };
         let Goal { state, chain, current, .. } = client;
         let State::Proving(proving) = state else { return nothing() };
-        let Proving { found, proof, ttls_secs, insecure, unsigned, exists, .. } = &mut **proving;
+        let Proving { found, proof, ttls_secs, insecure, unsigned, exists, zones, .. } = &mut **proving;
         let around = &*turn.around;
         let settings = &around.settings;
         let (cache, now, routes) = (around.cache, turn.now, &settings.routes);
-        let known = Knowledge { cache, now, goals: others, proof, routes };
+        let known = Knowledge { cache, now, goals: others, zones, proof, routes };
         let spent = &mut self.budget.proofs;
         let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, around.unix_secs, spent);
         let statements = statements((chain, proof), current, found, &settings.proofs.anchors);
@@ -234,22 +247,22 @@ impl Walk {
     }
 
     /// What cannot be believed goes out of the cache, so that the next question begins anew.
-    fn disbelieve(&mut self, reason: Bogus, turn: &mut Turn<'_, '_>) {
+    fn disbelieve(&mut self, bad: Bad, turn: &mut Turn<'_, '_>) {
         if self.take_back_inferred(turn)
             || self.ask_whole(turn)
-            || self.ask_by_name(&reason, turn)
-            || self.ask_elsewhere(&reason, turn)
+            || self.ask_by_name(&bad.reason, turn)
+            || self.ask_elsewhere(&bad, turn)
         {
             return;
         }
-        let from = self.told_by(&reason, turn);
+        let from = self.told_by(&bad, turn);
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
-        let because = proof_of(&reason).map(|question| self.failure_of(&question)).unwrap_or_default();
+        let because = bad.fault.map(|question| self.failure_of(&question)).unwrap_or_default();
         // What cannot be had just now says nothing against what it would prove.
         if because.is_empty() {
-            self.forget(&proving.found, turn);
+            self.forget_answer(&proving.found, turn);
         }
-        let reason = self.bogus.clone().unwrap_or(reason);
+        let reason = self.bogus.clone().unwrap_or(bad.reason);
         self.is_bogus(Failure::Bogus { reason, from, because }, turn);
     }
 
@@ -259,20 +272,6 @@ impl Walk {
             self.note(turn, CLIENT, Event::Judged { judged: Judged::Bogus { reason: reason.clone() } });
         }
         self.conclude(CLIENT, Found::Failed(failure), turn);
-    }
-
-    /// Takes out of the cache what was heard on the way to an answer, as far as it is not proved.
-    fn forget(&mut self, found: &Found, turn: &Turn<'_, '_>) {
-        self.forget_answer(found, turn);
-        let (cache, now) = (turn.around.cache, turn.now);
-        let current = self.goal(CLIENT).current.clone();
-        for count in 0..=current.name.label_count() {
-            let zone = current.name.suffix(count);
-            if cache.zone(&zone, now).is_none() {
-                cache.disbelieve(&zone, RecordType::DNSKEY, now);
-                cache.disbelieve(&zone, RecordType::DS, now);
-            }
-        }
     }
 
     /// Takes the answer out of the cache.
@@ -291,8 +290,7 @@ impl Walk {
 
     /// Why something that was asked for as a proof could not be had.
     fn failure_of(&self, wanted: &Question) -> Vec<crate::wire::Ede> {
-        let goal = self.goals.iter().find(|goal| goal.question == *wanted && goal.purpose == Purpose::Proof);
-        match goal.map(|goal| &goal.state) {
+        match self.goals.iter().find(|goal| goal.question == *wanted).map(|goal| &goal.state) {
             Some(State::Done(Found::Failed(failure))) => failure.edes(),
             _ => Vec::new(),
         }
@@ -371,6 +369,8 @@ struct Knowledge<'k> {
     now: Time,
     /// All goals but the client's.
     goals: &'k [Goal],
+    /// What was proved of zones a moment ago.
+    zones: &'k [Arc<ZoneTrust>],
     /// What came with the answer.
     proof: &'k [RrSet],
     /// Zones whose servers the operator names.
@@ -389,15 +389,14 @@ impl Knowledge<'_> {
 
 impl Known for Knowledge<'_> {
     fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
-        self.cache.zone(zone, self.now)
+        let known = self.zones.iter().find(|known| known.zone == *zone).cloned();
+        known.or_else(|| self.cache.zone(zone, self.now))
     }
 
-    fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {
+    fn cut(&self, name: &Name) -> (Option<Cut>, bool) {
         let asked = self.done(name, RecordType::DS);
         let cut = match asked {
-            Some((goal, Found::Answer(set))) if goal.chain.is_empty() => {
-                Some(Cut { ds: Some(set.clone()), ..Cut::default() })
-            }
+            Some((_, Found::Answer(set))) => Some(Cut { ds: Some(set.clone()), ..Cut::default() }),
             Some((goal, Found::NoData(denied) | Found::NxDomain(denied))) => {
                 let proof = goal.proof.iter().chain(&denied.proof).cloned().collect();
                 Some(Cut { ds: None, alias: goal.chain.first().cloned(), proof })
@@ -411,13 +410,12 @@ impl Known for Knowledge<'_> {
             {
                 None
             }
-            None => {
-                let referral = self.cache.delegation(name, self.now);
-                let told = referral.map(|cut| Cut { ds: cut.ds.clone(), alias: None, proof: cut.proof.to_vec() });
-                told.filter(|cut| cut.ds.is_some() || !cut.proof.is_empty())
-            }
+            None => self.cache.delegation(name, self.now).map(|referral| {
+                let (ds, proof) = referral.signed(self.now);
+                Cut { ds, alias: None, proof }
+            }),
         };
-        (cut.into_iter().collect(), asked.is_some())
+        (cut, asked.is_some())
     }
 
     fn told(&self) -> &[RrSet] {
@@ -430,12 +428,12 @@ impl Known for Knowledge<'_> {
 
     fn keys(&self, zone: &Name) -> Fact<RrSet> {
         match self.done(zone, RecordType::DNSKEY) {
-            Some((goal, Found::Answer(set))) if goal.chain.is_empty() => return Fact::Is(set.clone()),
+            Some((_, Found::Answer(set))) => return Fact::Is(set.clone()),
             Some(_) => return Fact::Missing,
             None => {}
         }
         match self.cache.set(zone, RecordType::DNSKEY, self.now) {
-            Some(known) => Fact::Is(known.set.clone()),
+            Some(known) => Fact::Is(RrSet { ttl_secs: known.expires.secs_since(self.now), ..known.set }),
             None => Fact::Unknown,
         }
     }
@@ -446,5 +444,37 @@ impl Known for Knowledge<'_> {
             && are_same(set.rtype, &known.set.rdatas, &set.rdatas)
             && are_same(RecordType::RRSIG, &known.set.sigs, &set.sigs);
         is_it.then(|| known.expires.secs_since(self.now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6672 §2.2, §2.3: a CNAME needs no signature when a DNAME above its owner makes the very same, that DNAME
+    /// stands before it, and nobody who has the say below lies between. Nothing else makes anything.
+    #[test]
+    fn only_a_dname_above_makes_an_alias() {
+        let name = |text: &str| text.parse::<Name>().expect("a name");
+        let set = |owner: &str, rtype, target: &str| RrSet::new(name(owner), rtype, 60, [name(target).wire()]);
+        let island = "i.d.z. DS 1 15 2 00".parse::<Anchors>().expect("an anchor");
+        let (dname, cname) = (RecordType::DNAME, RecordType::CNAME);
+        for before in [dname, cname, RecordType::NS, RecordType::PTR] {
+            for rtype in [cname, RecordType::NS, RecordType::PTR, dname] {
+                for (owner, target) in
+                    [("x.d.z.", "x.t."), ("x.d.z.", "y.t."), ("d.z.", "t."), ("x.e.z.", "x.t."), ("x.i.d.z.", "x.i.t.")]
+                {
+                    for signed in [false, true] {
+                        let (first, mut second) = (set("d.z.", before, "t."), set(owner, rtype, target));
+                        second.sigs = [&b"a signature"[..]].into_iter().take(usize::from(signed)).collect();
+                        let made = (before, rtype) == (dname, cname) && !signed;
+                        let own = |anchors: &Anchors| maker(&second, std::slice::from_ref(&first), anchors).is_some();
+                        let makes = made && ["x.t.", "x.i.t."].contains(&target) && owner != "x.e.z.";
+                        assert_eq!(own(&Anchors::default()), makes, "{before} {rtype} {owner} {target}");
+                        assert_eq!(own(&island), makes && owner != "x.i.d.z.", "{before} {rtype} {owner} {target}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -162,13 +162,13 @@ impl Known for Recalled<'_> {
         self.cache.last_zone(zone).filter(|trust| trust.is_secure() || !is_signed())
     }
 
-    fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {
+    fn cut(&self, name: &Name) -> (Option<Cut>, bool) {
         let cut = self.cache.delegation(name, self.now);
         let cut = cut.map(|cut| Cut { ds: cut.ds.clone(), alias: None, proof: cut.proof.to_vec() });
         // There was a zone in which it was told, and perhaps zones above that: where nothing is known of their cuts any
         // more, nothing is held against them. Below it there was no cut.
         let is_open = cut.is_none() && self.from.informant().is_some_and(|by| by.zone.is_within(name));
-        (cut.into_iter().collect(), !is_open)
+        (cut, !is_open)
     }
 
     fn told(&self) -> &[RrSet] {

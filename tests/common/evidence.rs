@@ -57,6 +57,8 @@ pub(crate) struct Facts<'a> {
     own: Option<Name>,
     /// What was proved and speaks of other questions.
     pub(crate) spans: Vec<Span>,
+    /// What was proved of what came along.
+    pub(crate) shown: Vec<RrSet>,
 }
 
 impl fmt::Debug for Facts<'_> {
@@ -70,9 +72,9 @@ impl Known for Facts<'_> {
         self.zones.borrow().get(zone).cloned()
     }
 
-    fn cuts(&self, name: &Name) -> (Vec<Cut>, bool) {
-        let both = [self.cuts.get(name), self.referrals.get(name)];
-        (both.into_iter().flatten().cloned().collect(), self.cuts.contains_key(name))
+    fn cut(&self, name: &Name) -> (Option<Cut>, bool) {
+        let asked = self.cuts.get(name);
+        (asked.or_else(|| self.referrals.get(name)).cloned(), asked.is_some())
     }
 
     fn told(&self) -> &[RrSet] {
@@ -107,6 +109,7 @@ impl<'a> Facts<'a> {
             told: Vec::new(),
             own: None,
             spans: Vec::new(),
+            shown: Vec::new(),
         }
     }
 
@@ -154,8 +157,9 @@ impl<'a> Facts<'a> {
         loop {
             let mut judge = Judge::new(settings, limits, self, now_secs, spent);
             let verdict = judge.judge(statement);
-            let Learned { zones, notes, spans, .. } = judge.into_learned();
+            let Learned { zones, notes, spans, shown, .. } = judge.into_learned();
             self.spans.extend(spans);
+            self.shown.extend(shown);
             self.zones.borrow_mut().extend(zones.into_iter().map(|trust| (trust.zone.clone(), trust)));
             match verdict {
                 Verdict::Needs(question) => self.fetch(&question),

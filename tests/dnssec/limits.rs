@@ -109,7 +109,8 @@ fn keys_with_one_tag_beyond_the_limit_are_not_tried() {
         zone.anchors = text.parse().unwrap();
         let (verdict, spent) = zone.set(&set, &Limits::default());
         assert_eq!(is_secure(&verdict), secure, "{before} before: {verdict:?}");
-        assert_eq!(spent.failed_validations, u32::try_from(before).unwrap());
+        // What holds with another key of the same tag is nobody's fault.
+        assert_eq!(spent.failed_validations, if secure { 0 } else { 2 });
     }
 }
 

@@ -211,6 +211,28 @@ fn what_is_kept_for_others_lives_no_longer() {
     let rdata = [name("z.").wire(), &bitmap(&[A])].concat();
     let gap = [signer.sign(RrSet::new(name("*.z."), RecordType::NSEC, 8, [&rdata[..]]))];
     assert_eq!(spans(&Statement::Set { set: &set, proof: &gap }), (2, Some(9)));
+    // Whatever TTL somebody has written over that which was signed.
+    let long = |set: &RrSet| RrSet { ttl_secs: 80_000, ..set.clone() };
+    assert_eq!(spans(&Statement::Set { set: &long(&set), proof: &[long(&gap[0])] }), (2, Some(9)));
+    let told = |proof: Vec<RrSet>| judged(&zone, &Given { told: proof, ..Given::default() }, &www()).2;
+    let at_cut = told(vec![long(&signer.nsec("cut.z.", "x.z.", &[NS]))]);
+    assert_eq!(at_cut.iter().map(|span| span.set.ttl_secs).collect::<Vec<_>>(), [300]);
+}
+
+/// RFC 4035 §5.2: the keys of a zone stand at its own name. What an alias has led to, or somebody has put under another
+/// name of the zone, is not the zone's, although its keys may have signed it.
+#[test]
+fn keys_stand_at_the_name_of_their_zone() {
+    let (signer, zone) = zone("z.");
+    let cut = Signer::new("cut.z.", NOW_UNIX_SECS);
+    let ds = Heard { answer: Some(signer.one("cut.z.", RecordType::DS, &trust::ds(&cut, 15, 2))), ..Heard::default() };
+    let guest = Signer { zone: cut.zone.clone(), ..Signer::new("cut.z.", NOW_UNIX_SECS) };
+    for (at, secure) in [("cut.z.", true), ("CUT.z.", true), ("guest.cut.z.", false), ("z.", false)] {
+        let keys = [&cut.dnskey[..], &guest.dnskey];
+        let keys = cut.sign(RrSet::new(name(at), RecordType::DNSKEY, 300, keys));
+        let given = Given { ds: ds.clone(), keys: Some(keys), ..Given::default() };
+        assert_eq!(is_secure(&judged(&zone, &given, &guest.sign(www())).0), secure, "{at}");
+    }
 }
 
 /// The reason is about what was wrong: that of a signed set is not that its own signature is missing, when it is the

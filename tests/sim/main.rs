@@ -9,8 +9,10 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod change;
+mod crossing;
 mod doubt;
 mod forgery;
+mod lives;
 mod oddity;
 mod patience;
 mod policy;
@@ -32,7 +34,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rootwalk::cache::Shown;
 use rootwalk::lab::{Lab, Needs};
-use rootwalk::trace::Event;
+use rootwalk::trace::{Bogus, Entry, Event, Purpose};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
 use oddity::{ODDITIES, Oddity};
@@ -134,6 +136,20 @@ fn check(world: &World<'_>, question: &Question, ended: &Ended) {
     let proofs = || ended.log.iter().map(|entry| &entry.event).filter(|event| matches!(event, Event::Proved { .. }));
     let is_told_twice = proofs().enumerate().any(|(nth, proof)| proofs().take(nth).any(|before| before == proof));
     assert!(!is_told_twice, "{question:?}: what is proved once is told once\n{}", story(ended));
+    let wanted = |entry: &Entry| match &entry.event {
+        Event::Goal { name, qtype, purpose: Purpose::Proof, .. } => Some((name.clone(), u16::from(*qtype))),
+        _ => None,
+    };
+    let wanted: Vec<_> = ended.log.iter().filter_map(wanted).collect();
+    let is_vain = |(name, qtype): &(Name, u16)| {
+        let is_signed = || !truth(&Question::new(name.clone(), RecordType::DS)).1.is_empty();
+        *qtype == u16::from(RecordType::DNSKEY) && !name.is_root() && !is_signed()
+    };
+    assert!(!wanted.iter().any(is_vain), "{question:?}: nobody has signed that\n{}", story(ended));
+    let is_twice = wanted.iter().enumerate().any(|(nth, one)| wanted[..nth].contains(one));
+    assert!(!is_twice, "{question:?}: a proof is asked for once\n{}", story(ended));
+    let is_costly = |entry: &Entry| matches!(&entry.event, Event::Doubted { reason: Bogus::TooCostly { .. }, .. });
+    assert!(!ended.log.iter().any(is_costly), "{question:?}: that is no server's fault\n{}", story(ended));
     let (cache, now) = (&world.resolver.cache, world.resolver.now);
     assert!(cache.set(&lie(), RecordType::A, now).is_none(), "a lie was kept");
     assert!(cache.denial(&lie(), RecordType::A, now).is_none(), "a lie was kept");
@@ -152,6 +168,10 @@ fn a_calm_world_answers_everything_as_the_lab_says() {
             let ended = world.resolve(&question);
             check(&world, &question, &ended);
             assert_eq!(ended.outcome.secure, may_be_secure(&question), "{question:?}\n{}", story(&ended));
+            // What was proved is not proved again.
+            let again = world.resolve(&question);
+            let is_known = again.outcome.secure && again.budget.queries() == 0;
+            assert!(!is_known || again.budget.validations() == 0, "{question:?}\n{}", story(&again));
             let samples = LAB.healthy().iter().map(|sample| (&sample.ask, &sample.rcodes));
             let zoo = LAB.zoo().iter().map(|entry| (&entry.ask, &entry.rcodes));
             let expected = samples.chain(zoo).find(|(ask, _)| **ask == question).expect("it came from there").1;

@@ -1,6 +1,7 @@
 //! A world: the pure walk beside the pure lab over virtual time, with loss, delay and lies by seed.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use rootwalk::time::Time;
 use rootwalk::trace::Transport;
 use rootwalk::walk::Walk;
 use rootwalk::walk::ask::{Ask, Heard};
-use rootwalk::wire::{Question, Record, RecordType, Reply, text};
+use rootwalk::wire::{Name, Question, Record, RecordType, Reply, text};
 
 use super::oddity::Oddity;
 use super::resolver::{Ended, Resolver, listen, query_bytes, refused, settings};
@@ -40,6 +41,10 @@ struct Weather<'l> {
     forgers: BTreeMap<IpAddr, Forgery>,
     delays_ms: BTreeMap<IpAddr, u64>,
     counts: BTreeMap<(IpAddr, Transport), u64>,
+    /// Whether each set has a life of its own: a seed.
+    lives: Option<u64>,
+    /// Until when each set was told to live.
+    told: BTreeMap<(Name, u16), Time>,
 }
 
 /// Which IP versions there are, and which of them leads nowhere.
@@ -79,8 +84,9 @@ impl<'l> World<'l> {
             Families::SixDead => |addr| addr.is_ipv6(),
         };
         let (forgers, counts) = (BTreeMap::new(), BTreeMap::new());
-        let (twins, unanswered) = (both, None);
-        let weather = Weather { lab, loss, dead, unanswered, twins, troubles, forgers, delays_ms, counts, rng };
+        let (twins, unanswered, lives, told) = (both, None, None, BTreeMap::new());
+        let weather =
+            Weather { lab, loss, dead, unanswered, twins, troubles, forgers, delays_ms, counts, lives, told, rng };
         Self { resolver: Resolver::new(settings, seed), weather }
     }
 
@@ -133,6 +139,17 @@ impl<'l> World<'l> {
         self
     }
 
+    /// The same with servers that give each set a life of its own, a short one or a long one.
+    pub(crate) fn with_short_lives(mut self, seed: u64) -> Self {
+        self.weather.lives = Some(seed);
+        self
+    }
+
+    /// Until when a set was told to live, by who said so last.
+    pub(crate) fn told_until(&self, owner: &Name, rtype: RecordType) -> Option<Time> {
+        self.weather.told.get(&(owner.clone(), rtype.into())).copied()
+    }
+
     /// Resolves one question and moves the time on.
     pub(crate) fn resolve(&mut self, question: &Question) -> Ended {
         let Self { resolver, weather } = self;
@@ -156,7 +173,18 @@ impl<'l> World<'l> {
 
 impl Weather<'_> {
     /// What comes of an ask, and when.
-    fn exchange(&mut self, ask: &Ask, _now: Time) -> (Duration, Heard) {
+    fn exchange(&mut self, ask: &Ask, now: Time) -> (Duration, Heard) {
+        let (after, heard) = self.hear(ask);
+        if let Heard::Reply { reply, .. } = &heard {
+            for record in reply.answer.iter().chain(&reply.authority) {
+                let told = self.told.entry((record.owner.clone(), record.rtype.into())).or_insert(Time::ZERO);
+                *told = (*told).max((now + after).plus_secs(record.ttl_secs.into()));
+            }
+        }
+        (after, heard)
+    }
+
+    fn hear(&mut self, ask: &Ask) -> (Duration, Heard) {
         let (addr, transport) = (four(ask.server.ip()), ask.transport);
         let id = self.rng.random();
         let path = Duration::from_millis(self.delays_ms.get(&addr).copied().unwrap_or(1));
@@ -176,6 +204,9 @@ impl Weather<'_> {
         if let Some(forgery) = self.forgers.get(&addr) {
             let asked = &ask.question.name;
             packets.iter_mut().for_each(|packet| trouble::rewrite(packet, |reply| forge(*forgery, asked, reply)));
+        }
+        if let Some(seed) = self.lives {
+            packets.iter_mut().for_each(|packet| trouble::rewrite(packet, |reply| shorten(reply, seed)));
         }
         if self.twins {
             packets.iter_mut().for_each(|packet| trouble::rewrite(packet, twin_glue));
@@ -204,6 +235,18 @@ fn four(addr: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = addr else { return addr };
     let octet = |nth: usize| v6.segments()[nth].to_be_bytes()[1];
     Ipv4Addr::new(octet(4), octet(5), octet(6), octet(7)).into()
+}
+
+/// Gives each set of a reply the life that it has in this world.
+fn shorten(reply: &mut Reply, seed: u64) {
+    let all = reply.answer.iter_mut().chain(&mut reply.authority);
+    for record in all {
+        let rtype = record.covers().unwrap_or(record.rtype);
+        let mut hasher = DefaultHasher::new();
+        (seed, record.owner.to_lower(), u16::from(rtype)).hash(&mut hasher);
+        let most_secs = [1, 3, 30, 200, 4_000][usize::try_from(hasher.finish() % 5).expect("small")];
+        record.ttl_secs = record.ttl_secs.min(most_secs);
+    }
 }
 
 fn twin_glue(reply: &mut Reply) {

@@ -1,0 +1,164 @@
+//! Zones that lead into one another, each with servers of its own, one of which lies: whatever came from where, the one
+//! that is not believed is the one that lied, and the others are asked.
+
+use std::collections::BTreeSet;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use rootwalk::lab::Lab;
+use rootwalk::trace::{Entry, Event};
+use rootwalk::wire::{Name, Question, RecordType, RrSet};
+
+use super::resolver::NOW_UNIX_SECS;
+use super::trouble::FORGERIES;
+use super::world::World;
+use super::{bare, story, worlds};
+
+/// Each zone: its name, how it is signed, the hosts that serve it, and its records.
+const ZONES: [(&str, &str, [u8; 2], &str); 9] = [
+    (
+        ".",
+        ", sign = {}",
+        [1, 2],
+        "a. 3600 NS ns11.\na. 3600 NS ns12.\nb. 3600 NS ns21.\nb. 3600 NS ns22.\nopt. 3600 NS ns51.\nopt. 3600 NS ns52.\n",
+    ),
+    ("a.", ", sign = {}", [11, 12], A),
+    (
+        "b.",
+        ", sign = { denial = \"nsec3\" }",
+        [21, 22],
+        "www 300 A 192.0.2.80\nx 300 CNAME www.s.a.\nc.d.e 300 A 192.0.2.81\nv.w.x.y 3600 NS ns31.\nplain 300 CNAME www.u.a.\n",
+    ),
+    ("u.a.", "", [31, 32], "www 300 A 192.0.2.82\nback 300 CNAME q.w.a.\n"),
+    ("s.a.", ", sign = {}", [41, 22], "www 300 A 192.0.2.83\n*.q 300 A 192.0.2.84\n*.q 300 MX 0 www\n"),
+    (
+        "opt.",
+        ", sign = { denial = \"nsec3\", opt_out = true }",
+        [51, 52],
+        "www 300 A 192.0.2.85\nu 3600 NS ns31.\nmail 300 CNAME q.w.a.\nc.d.e 300 A 192.0.2.91\n",
+    ),
+    ("u.opt.", "", [31, 32], "www 300 A 192.0.2.88\n"),
+    ("under.far.a.", "", [31, 32], "x 300 A 192.0.2.89\n"),
+    ("v.w.x.y.b.", "", [31, 32], "z 300 A 192.0.2.90\n"),
+];
+
+const A: &str = "www 300 A 192.0.2.86\n*.w 300 CNAME x.b.\n*.n 300 CNAME nope.b.\nd 300 DNAME b.\nc.d.e 300 A 192.0.2.87\n\
+                 far 300 CNAME www.b.\nu 3600 NS ns31.\nu 3600 NS ns32.\ns 3600 NS ns41.\ns 3600 NS ns22.\n\
+                 under.far 3600 NS ns31.\n";
+
+fn lab() -> Lab {
+    let server = |host: &u8| format!("ns{host}.");
+    let hosts: BTreeSet<u8> = ZONES.iter().flat_map(|(_, _, hosts, _)| *hosts).collect();
+    let glue: String = hosts.iter().map(|host| format!("{} 3600 A 192.0.2.{host}\n", server(host))).collect();
+    let files = ZONES.iter().map(|(zone, _, hosts, records)| {
+        let ns: String = hosts.iter().map(|host| format!("@ 3600 NS {}\n", server(host))).collect();
+        let glue = if *zone == "." { &glue[..] } else { "" };
+        ((*zone).to_owned(), format!("$ORIGIN {zone}\n@ 30 SOA h. a. 1 1 1 1 60\n{ns}{records}{glue}"))
+    });
+    let zones = ZONES.iter().map(|(zone, sign, ..)| format!("{{ name = \"{zone}\", file = \"{zone}\"{sign} }}"));
+    let servers = hosts.iter().map(|host| {
+        let ours = ZONES.iter().filter(|(_, _, hosts, _)| hosts.contains(host)).map(|(zone, ..)| format!("\"{zone}\""));
+        let (name, zones) = (server(host), ours.collect::<Vec<_>>().join(", "));
+        format!("{{ name = \"{name}\", address = \"192.0.2.{host}\", zones = [{zones}], faults = [] }}")
+    });
+    let list = |all: Vec<String>| all.join(", ");
+    let settings = format!("port = 53\nzone = [{}]\nserver = [{}]\n", list(zones.collect()), list(servers.collect()));
+    let files = files.chain([("lab.toml".to_owned(), settings)]).collect();
+    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn questions() -> Vec<Question> {
+    let names = [
+        "www",
+        "nope",
+        "e",
+        "d.e",
+        "x.c.d.e",
+        "c.d.e",
+        "q.w",
+        "q.r.w",
+        "w",
+        "q.n",
+        "d",
+        "www.d",
+        "nope.d",
+        "x.d",
+        "plain.d",
+        "c.d.e.d",
+        "far",
+        "x.far",
+        "u",
+        "www.u",
+        "nope.u",
+        "back.u",
+        "s",
+        "www.s",
+        "nope.s",
+        "q.q.s",
+        "q.s",
+        "x.under.far",
+        "under.far",
+        "v.w.x.y",
+        "w.x.y",
+        "z.v.w.x.y",
+        "",
+    ];
+    let tops = ["a.", "b.", "opt."];
+    let types = [RecordType::A, RecordType::MX, RecordType::DS, RecordType::CNAME, RecordType::DNSKEY, RecordType::SOA];
+    let all = tops
+        .iter()
+        .flat_map(|top| names.iter().map(move |name| format!("{name}.{top}").trim_start_matches('.').to_owned()));
+    let names: Vec<Name> = all.map(|text| text.parse().expect("a name")).collect();
+    names.iter().flat_map(|name| types.map(|qtype| Question::new(name.clone(), qtype))).collect()
+}
+
+/// One of the servers of one zone lies, whoever asks: everybody gets an answer, and the truth where it can be proved,
+/// also when somebody who checks for himself has brought in the lies before.
+#[test]
+fn a_liar_among_servers_of_several_zones_does_no_harm() {
+    let lab = lab();
+    let calm = |question: Question| {
+        let secure = World::new(&lab, 1, 0.0, 0.0).resolve(&question).outcome.secure;
+        (question, secure)
+    };
+    let questions: Vec<(Question, bool)> = questions().into_iter().map(calm).collect();
+    let secure = questions.iter().filter(|(_, secure)| *secure).count();
+    assert!(secure > 150 && secure + 50 < questions.len(), "{secure} of {} questions", questions.len());
+    let signed = ZONES.iter().filter(|(zone, sign, ..)| *zone != "." && !sign.is_empty());
+    let liars: Vec<u8> = signed.flat_map(|(_, _, hosts, _)| *hosts).collect();
+    let counts = super::each(&worlds(60), |seed| {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut doubted = 0;
+        for liar in &liars {
+            let forgery = FORGERIES[rng.random_range(0..FORGERIES.len())];
+            let mut world = World::new(&lab, seed, 0.0, 0.0);
+            world.set_forger([192, 0, 2, *liar].into(), forgery);
+            for _ in 0..4 {
+                let (question, secure) = &questions[rng.random_range(0..questions.len())];
+                if rng.random_bool(0.3) {
+                    world.resolve_unchecked(question);
+                }
+                let ended = world.resolve(question);
+                let (rcode, answer) = lab.truth(question);
+                let answer: Vec<RrSet> = answer.iter().map(bare).collect();
+                let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
+                let here = || format!("world {seed}, {liar} {forgery:?}: {question}\n{}", story(&ended));
+                assert_eq!(ended.outcome.secure, *secure, "{}", here());
+                assert!(ended.outcome.failure.is_none(), "{}", here());
+                // RFC 4035 §5.3.3: nothing that is proved lives longer than it was signed to.
+                let signed_secs = |sig: &[u8]| u32::from_be_bytes([sig[4], sig[5], sig[6], sig[7]]);
+                let is_long = |set: &RrSet| set.sigs.iter().any(|sig| set.ttl_secs > signed_secs(sig));
+                let mut all = ended.outcome.answer.iter().chain(&ended.outcome.authority);
+                assert!(!secure || !all.any(is_long), "{}", here());
+                // Against lies about what nobody has signed nothing helps.
+                assert!(!secure || (ended.outcome.rcode, told) == (rcode, answer), "{}", here());
+                let is_doubt = |entry: &Entry| matches!(entry.event, Event::Doubted { .. });
+                doubted += ended.log.iter().filter(|entry| is_doubt(entry)).count();
+            }
+        }
+        doubted
+    });
+    let doubted: usize = counts.iter().sum();
+    println!("{} questions, {doubted} times a server was not believed", questions.len());
+    assert!(doubted > counts.len(), "{doubted}");
+}
