@@ -201,3 +201,36 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rest of a long answer leaves after its request is out of our hands: the client is not idle meanwhile. Answers
+    /// to pings are no such rest.
+    #[test]
+    fn what_is_written_of_an_answer_keeps_a_connection_awake_and_chatter_does_not() {
+        const IDLE: Duration = Duration::from_secs(1);
+        const PAUSE: Duration = Duration::from_millis(20);
+        let activity = Activity::new();
+        let deadline = || activity.deadline(IDLE, Duration::ZERO);
+        let fresh = deadline();
+        for (written, is_rest) in [
+            (Poll::Ready(Ok(CHATTER)), false),
+            (Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())), false),
+            (Poll::Pending, false),
+            (Poll::Ready(Ok(CHATTER + 1)), true),
+        ] {
+            std::thread::sleep(PAUSE);
+            activity.note_written(&written);
+            assert_eq!(deadline() >= fresh + PAUSE, is_rest, "{written:?}");
+        }
+        // With a request in hand every octet counts.
+        let ticket = activity.take();
+        std::thread::sleep(PAUSE);
+        activity.note_written(&Poll::Ready(Ok(1)));
+        assert!(activity.deadline(Duration::ZERO, IDLE) > fresh + PAUSE);
+        drop(ticket);
+        assert!(activity.is_idle());
+    }
+}

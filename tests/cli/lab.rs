@@ -96,8 +96,11 @@ fn a_lab_that_was_edited_is_read_again() {
         std::fs::write(folder.path().join("lab.toml"), lab_toml).unwrap();
         std::fs::write(folder.path().join("root.zone"), zone).unwrap();
     };
+    let config = folder.path().join("rootwalk.toml");
+    let set = |text: &str| std::fs::write(&config, text).unwrap();
+    set("");
     write("door IN A 192.0.2.7", "");
-    let lab = lab(&["--zones", folder.path().to_str().unwrap()]);
+    let lab = lab(&["--zones", folder.path().to_str().unwrap(), "--config", config.to_str().unwrap()]);
     let is = |status: &str, data: &str| {
         (0..500).any(|_| {
             std::thread::sleep(Duration::from_millis(20));
@@ -127,4 +130,17 @@ fn a_lab_that_was_edited_is_read_again() {
     write("door IN A 192.0.2.8", "");
     lab.process.signal("HUP");
     assert!(is("NOERROR", "192.0.2.8"), "{}", lab.log());
+    // Settings that are refused leave the zones as they were, too.
+    set("[resolver]\nsource_addresses = [\"192.0.2.77\"]\n");
+    write("door IN A 192.0.2.8\nside IN A 192.0.2.9", "");
+    lab.process.signal("HUP");
+    assert!(says("192.0.2.77"), "{}", lab.log());
+    assert_eq!(dig(lab.resolver, "side").0, "NXDOMAIN", "{}", lab.log());
+    set("");
+    lab.process.signal("HUP");
+    let is_there = (0..500).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        dig(lab.resolver, "side") == ("NOERROR".to_owned(), "192.0.2.9".to_owned())
+    });
+    assert!(is_there, "{}", lab.log());
 }

@@ -67,6 +67,14 @@ fn served(world: &mut World<'_>, question: &Question, admit_all: bool) -> Option
     failed.then(|| told.map(|told| told.outcome))
 }
 
+/// What is known of a question by now, stale or not.
+fn known(world: &World<'_>, question: &Question) -> Option<Outcome> {
+    let (settings, over) = (&world.resolver.settings, StaleLimits { max: DAY, reply_ttl_secs: 30 });
+    let (rules, moment) = ((&settings.limits, &settings.private), (world.resolver.now, NOW_UNIX_SECS));
+    let told = stale(question, &world.resolver.cache, rules, &over, Admit::Judged(settings), moment);
+    told.map(|told| told.outcome)
+}
+
 /// A world in which everything was asked for, which is over by now.
 fn knowing<'l>(lab: &'l Lab, questions: &[Question]) -> World<'l> {
     let mut world = World::new(lab, 1, 0.0, 0.0);
@@ -125,6 +133,23 @@ fn what_need_not_be_proved_is_served() {
     }
 }
 
+/// Where nothing is known any more of the zone in which something was told, but that the one above is signed, nothing is
+/// held against it: there was a cut.
+#[test]
+fn what_was_told_in_a_zone_of_which_nothing_is_known_any_more_is_served() {
+    let lab = lab(SIGNED, UNSIGNED, true);
+    for question in questions() {
+        let mut world = knowing(&lab, &questions());
+        world.resolver.cache.distrust();
+        let above = world.resolve(&Question::new("none.tld.".parse().expect("a name"), RecordType::A));
+        assert!(above.outcome.secure, "{}", story(&above));
+        world.silence();
+        assert!(world.resolve(&question).outcome.failure.is_some());
+        let told = known(&world, &question);
+        assert!(told.is_some_and(|told| !told.secure), "{question}");
+    }
+}
+
 /// RFC 5155 §9.2: in an opt-out span nothing can be proved, and need not be.
 #[test]
 fn what_is_opted_out_is_served() {
@@ -134,12 +159,7 @@ fn what_is_opted_out_is_served() {
     world.silence();
     let failed = world.resolve(&none);
     assert!(failed.outcome.failure.is_some(), "{}", story(&failed));
-    let settings = &world.resolver.settings;
-    let over = StaleLimits { max: DAY, reply_ttl_secs: 30 };
-    let moment = (world.resolver.now, NOW_UNIX_SECS);
-    let rules = (&settings.limits, &settings.private);
-    let told = stale(&none, &world.resolver.cache, rules, &over, Admit::Judged(settings), moment);
-    assert!(told.is_some_and(|told| !told.outcome.secure), "what cannot be proved has no AD");
+    assert!(known(&world, &none).is_some_and(|told| !told.secure), "what cannot be proved has no AD");
 }
 
 /// Signatures that somebody asks for are not signed, be it in a zone that is.
