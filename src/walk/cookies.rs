@@ -53,11 +53,12 @@ impl Walk {
     /// that is believed the second time in a row.
     pub(super) fn notice_lost_cookie(&mut self, pending: &Pending, turn: &Turn<'_, '_>) {
         let (servers, addr) = (turn.around.servers, pending.server.addr);
-        if !pending.how.over_udp() || !pending.how.edns || ServerAt::LOCAL_ROOT.contains(&addr) {
+        if !pending.how.edns || ServerAt::LOCAL_ROOT.contains(&addr) {
             return;
         }
         if pending.cookie.is_some() {
-            self.lost_cookies = None;
+            // Nobody on the way looks into TCP.
+            self.lost_cookies = self.lost_cookies.filter(|_| !pending.how.over_udp());
             return;
         }
         let left_out = turn.around.settings.cookies && pending.how.cookie;
