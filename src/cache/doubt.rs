@@ -165,14 +165,16 @@ pub(super) fn keys_with_alias(owner: Hashed, rtype: RecordType) -> [Key; 2] {
 
 /// Where it is kept that a name does not exist, or has no such records.
 pub(super) fn denial_keys(name: Hashed, rtype: RecordType) -> [Key; 2] {
-    [DenialKind::NxDomain, DenialKind::NoData].map(|kind| denial_key(name, rtype, kind))
+    [name.name_key(Store::NoName), name.key(rtype, Store::NoData)]
 }
 
-/// Where a denial of this kind is kept.
+/// Where a denial of this kind is kept. Who is asked for DS speaks for the zone above (RFC 4035 §3.1.4.1): that there
+/// is no such name in that one says nothing of other types where a zone begins there that is not delegated, on the
+/// same servers.
 pub(super) fn denial_key(name: Hashed, rtype: RecordType, kind: DenialKind) -> Key {
     match kind {
-        DenialKind::NxDomain => name.name_key(Store::NoName),
-        DenialKind::NoData => name.key(rtype, Store::NoData),
+        DenialKind::NxDomain if rtype != RecordType::DS => name.name_key(Store::NoName),
+        DenialKind::NxDomain | DenialKind::NoData => name.key(rtype, Store::NoData),
     }
 }
 

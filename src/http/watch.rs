@@ -206,8 +206,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 mod tests {
     use super::*;
 
-    /// The rest of a long answer leaves after its request is out of our hands: the client is not idle meanwhile. Answers
-    /// to pings are no such rest.
+    /// The rest of a long answer leaves after its request is out of our hands: the client is not idle meanwhile.
+    /// Answers to pings are no such rest.
     #[test]
     fn what_is_written_of_an_answer_keeps_a_connection_awake_and_chatter_does_not() {
         const IDLE: Duration = Duration::from_secs(1);

@@ -133,8 +133,8 @@ fn what_need_not_be_proved_is_served() {
     }
 }
 
-/// Where nothing is known any more of the zone in which something was told, but that the one above is signed, nothing is
-/// held against it: there was a cut.
+/// Where nothing is known any more of the zone in which something was told, but that the one above is signed, nothing
+/// is held against it: there was a cut.
 #[test]
 fn what_was_told_in_a_zone_of_which_nothing_is_known_any_more_is_served() {
     let lab = lab(SIGNED, UNSIGNED, true);
