@@ -12,8 +12,23 @@ use super::why::{Unreachable, Wrong};
 /// Most servers that a sentence names; the trace names all.
 const NAMED: usize = 3;
 
-/// What is asked when nobody at all has answered.
-const CONNECTED: &str = "; is this machine connected, and may it ask on port 53?";
+/// Why it looks as if the Internet cannot be asked from here. It is a question, as nobody can know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offline {
+    /// Nothing at all came. The servers of the root are never all down.
+    Silence,
+    /// Who answered for servers of the root does not serve it, as a resolver that all questions are led to.
+    Impostors,
+}
+
+impl fmt::Display for Offline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Silence => "is this machine connected, and may it ask on port 53?",
+            Self::Impostors => "does somebody on the way answer in the place of the servers of the root?",
+        })
+    }
+}
 
 /// Why a question has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +64,8 @@ pub enum Failure {
         value: u64,
         /// The servers that had still not answered, where time was the limit.
         silent: Vec<ServerAt>,
-        /// Whether anything had come from anybody.
-        heard: bool,
+        /// What seems to be wrong with this machine's way to the servers, if it is that.
+        offline: Option<Offline>,
     },
     /// Aliases that lead back to themselves.
     AliasLoop {
@@ -126,11 +141,17 @@ impl fmt::Display for Failure {
                     let alike = servers.windows(2).all(|pair| pair[0].1 == pair[1].1);
                     write!(f, "; and {more} more{}", if alike { " likewise" } else { "" })?;
                 }
-                // The servers of the root are never all down: it is nearer that something is wrong.
                 let away = |(server, wrong): &(ServerAt, Wrong)| {
                     server.port.is_none() && matches!(wrong, Wrong::Unreachable { .. })
                 };
-                f.write_str(if zone.is_root() && problems.iter().all(away) { CONNECTED } else { "" })
+                match problems {
+                    _ if !zone.is_root() => Ok(()),
+                    all if all.iter().all(away) => write!(f, "; {}", Offline::Silence),
+                    all if all.iter().any(|(_, wrong)| *wrong == Wrong::Recursive) => {
+                        write!(f, "; {}", Offline::Impostors)
+                    }
+                    _ => Ok(()),
+                }
             }
             Self::NoAddress { zone, servers, limit } => {
                 write!(f, "no usable address is known for the servers of {zone}:")?;
@@ -139,7 +160,7 @@ impl fmt::Display for Failure {
                 write!(f, "; given up at the limit of {value} {limit}")
             }
             Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
-            Self::OutOfBudget { limit, value, silent, heard } => {
+            Self::OutOfBudget { limit, value, silent, offline } => {
                 write!(f, "given up at the limit of {value} {limit}")?;
                 for (nth, server) in silent.iter().take(NAMED).enumerate() {
                     write!(f, "{}{server}", if nth == 0 { "; nothing came from " } else { ", " })?;
@@ -147,7 +168,7 @@ impl fmt::Display for Failure {
                 if let more @ 1.. = silent.len().saturating_sub(NAMED) {
                     write!(f, " and {more} more")?;
                 }
-                f.write_str(if *heard || silent.is_empty() { "" } else { CONNECTED })
+                offline.iter().try_for_each(|offline| write!(f, "; {offline}"))
             }
             Self::AliasLoop { name } => write!(f, "the aliases lead back to {name}"),
             Self::Abandoned => f.write_str("the resolver was stopped before it had an answer"),

@@ -30,7 +30,7 @@ pub use before::Before;
 pub use bogus::Bogus;
 pub use entry::Entry;
 pub use event::{Event, GoalId, Purpose, Verdict};
-pub use failure::Failure;
+pub use failure::{Failure, Offline};
 pub use fold::Line;
 pub use inferred::{Inferred, Shows};
 pub use limit::Limit;

@@ -32,6 +32,7 @@ mod sentinel;
 mod servers;
 mod zone;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -39,7 +40,7 @@ use smallvec::SmallVec;
 use crate::cache::{Cache, Delegation, Servers};
 use crate::dnssec;
 use crate::time::Time;
-use crate::trace::{Bogus, Entry, Event, GoalId, Insecure, Limit, Purpose, ServerAt};
+use crate::trace::{Bogus, Entry, Event, GoalId, Insecure, Limit, Offline, Purpose, ServerAt};
 use crate::wire::text::rcode_name;
 use crate::wire::{Name, Question, ResponseCode, RrSet};
 
@@ -398,9 +399,22 @@ impl Walk {
                     silent.push(pending.server.clone());
                 }
             }
-            let heard = self.budget.bytes() > 0;
-            self.fail(id, Failure::OutOfBudget { limit, value, silent, heard }, turn);
+            let offline = if self.budget.bytes() == 0 && !silent.is_empty() {
+                Some(Offline::Silence)
+            } else {
+                self.meets_impostors(id, turn).then_some(Offline::Impostors)
+            };
+            self.fail(id, Failure::OutOfBudget { limit, value, silent, offline }, turn);
         }
+    }
+
+    /// Whether it asks the root, and a server of the root did not serve it.
+    fn meets_impostors(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
+        let Some(at) = self.goal(id).at().filter(|at| at.cut.zone.is_root() && at.route.is_none()) else {
+            return false;
+        };
+        let lame = |addr: &IpAddr| turn.around.servers.state(*addr, turn.now).lame_for(&at.cut.zone);
+        at.cut.servers.iter().any(|server| server.addrs.iter().any(lame))
     }
 
     /// Replies to what a goal has asked so far are of no use any more.

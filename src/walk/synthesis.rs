@@ -334,7 +334,7 @@ mod tests {
         // RFC 6147 §5.1.2, §5.5: the same holds while a failure is remembered.
         let (zone, name) = (asked.name.clone(), asked.name.clone());
         let reason = Bogus::SignatureMissing { owner: name.clone(), rtype: RecordType::AAAA, zone: zone.clone() };
-        let budget = |limit| Failure::OutOfBudget { limit, value: 1, silent: Vec::new(), heard: true };
+        let budget = |limit| Failure::OutOfBudget { limit, value: 1, silent: Vec::new(), offline: None };
         let failures = [
             (Failure::Servers { zone: zone.clone(), problems: Vec::new() }, true),
             (Failure::NoAddress { zone: zone.clone(), servers: Vec::new(), limit: None }, true),
