@@ -22,6 +22,11 @@ const BY_HAND: &[(&str, &str)] = &[
          reply); a server has `zone` (string, the zone for which it was asked), `addr` (string, its address) and `name` \
          (string or null).",
     ),
+    (
+        "ServerAt",
+        "A server: `name` (string or null, the name under which the delegation lists it), `addr` (string, its address) and \
+         `port` (number, where the operator has given it one of its own, or null).",
+    ),
 ];
 
 /// Types of Rust and what they become.
