@@ -20,7 +20,7 @@ impl Around<'_> {
         let mut edns = Edns::new(self.settings.udp_size, true);
         let mut data = Octets::from(self.servers.client_cookie(server.addr));
         // Some servers, or what stands before them, do not answer questions with options that they do not know.
-        let may_be_lost = attempt >= COOKIE_TRIES.into() && state.silences + 1 >= COOKIE_TRIES;
+        let may_be_lost = attempt >= COOKIE_TRIES.into() && state.silences >= COOKIE_TRIES - 1;
         let with_options = match &state.cookies {
             _ if !how.cookie => false,
             Cookies::Refused => false,

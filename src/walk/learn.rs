@@ -169,7 +169,7 @@ impl Walk {
     /// Remembers that a question failed (RFC 9520), unless it was only this walk's budget that ran out.
     pub(super) fn learn_failure(&mut self, id: GoalId, failure: &Failure, turn: &mut Turn<'_, '_>) {
         let some_left_out = self.bogus.is_some();
-        let goal = self.goal(id);
+        let goal = &self.goals[id.0 as usize];
         let client = goal.purpose == Purpose::Client;
         match failure {
             Failure::Remembered { .. } => {}
@@ -177,7 +177,8 @@ impl Walk {
             _ if some_left_out && !client => {}
             // The zone's own servers, once one is found, may know what those above it do not.
             _ if goal.above.is_some() => {}
-            Failure::OutOfBudget { .. } if !client => {}
+            // That little was left for this question says nothing of what comes of it by itself.
+            Failure::OutOfBudget { .. } if !client || self.shares_budget => {}
             _ => {
                 // Who comes back to the network does not want to wait for minutes; no server is spared anything.
                 if turn.around.servers.is_cut_off() {

@@ -151,6 +151,8 @@ pub struct Walk {
     goals: Vec<Goal>,
     pending: Vec<Pending>,
     budget: Budget,
+    /// Whether another walk has spent some of that before.
+    shares_budget: bool,
     log: Vec<Entry>,
     started: Time,
     next_ask: u32,
@@ -208,6 +210,7 @@ impl Walk {
             goals: vec![goal],
             pending: Vec::with_capacity(2),
             budget: Budget::new(&settings.limits, now),
+            shares_budget: false,
             log,
             started: now,
             next_ask: 0,
@@ -238,7 +241,7 @@ impl Walk {
     /// The same, with what another walk for the same client has left of its budget.
     #[must_use]
     pub fn on_budget(mut self, budget: &Budget) -> Self {
-        self.budget = budget.clone();
+        (self.budget, self.shares_budget) = (budget.clone(), true);
         self
     }
 

@@ -38,11 +38,11 @@ impl Octets {
         Self::from(&*all)
     }
 
-    /// Octets on the heap.
+    /// Octets on the heap, with the two counters of those that are shared.
     pub(super) fn heap_bytes(&self) -> usize {
         match &self.0 {
             Room::Few { .. } => 0,
-            Room::Many(octets) => octets.len(),
+            Room::Many(octets) => octets.len() + 2 * size_of::<usize>(),
         }
     }
 }

@@ -19,7 +19,7 @@ use rootwalk::wire::{
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// What the server does with questions other than for the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,9 +201,11 @@ pub(crate) fn later(resolver: &Resolver, secs: u64) -> Resolver {
     resolver.renewed(world, settings)
 }
 
-/// Waits until something holds.
+/// Waits until something holds, and not for ever.
 pub(crate) async fn until(holds: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
     while !holds().await {
+        assert!(begun.elapsed() < Duration::from_secs(60), "what is awaited does not come");
         sleep(Duration::from_millis(1)).await;
     }
 }

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rootwalk::trace::Transport;
+use rootwalk::walk::Walk;
 use rootwalk::walk::ask::Ask;
+use rootwalk::walk::limits::Budget;
 use rootwalk::wire::{Question, RecordType, edns};
 
 use super::world::World;
@@ -99,4 +101,18 @@ fn where_cookies_are_lost_questions_do_without() {
         let slow = took[1..].iter().filter(|(took, _)| *took > Duration::from_millis(100));
         assert!(slow.count() <= 4, "{took:?}");
     }
+}
+
+/// A second look for the same client (DNS64) may find nothing left to spend: that is no failure of what it looks for.
+#[test]
+fn a_walk_that_inherits_a_spent_budget_remembers_no_failure() {
+    let mut world = near();
+    let asked = ask("www.example.com.");
+    let spent = Budget::new(&world.resolver.settings.limits, world.resolver.now);
+    world.resolver.now = spent.deadline();
+    let second = Walk::new(asked.clone(), &world.resolver.settings, world.resolver.now).on_budget(&spent);
+    let ended = world.resolver.finish(second, |ask, _| panic!("there is nothing left for {ask:?}"));
+    assert!(ended.outcome.failure.is_some());
+    let ended = world.resolve(&ask("www.example.com."));
+    assert!(ended.outcome.failure.is_none(), "{}", story(&ended));
 }
