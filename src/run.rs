@@ -188,7 +188,10 @@ pub fn trace(settings: &Settings, question: Question) -> Result<Story, RunError>
 /// When there is none, or it does not do that.
 pub fn flush(server: &Url, name: &Name, tree: bool) -> Result<(), RunError> {
     on_this_thread(async {
-        let late = || FlushError::Unreachable { server: server.clone(), why: "no answer within 10 s".to_owned() };
+        let late = || FlushError::Unreachable {
+            server: server.clone(),
+            why: format!("no answer within {} s", FLUSH_PATIENCE.as_secs()),
+        };
         let asked = timeout(FLUSH_PATIENCE, http::ask_to_flush(server, name, tree)).await;
         Ok(asked.map_err(|_| late())??)
     })

@@ -1,8 +1,9 @@
 //! `/api/flush`: what is known of a name is forgotten; and how another process of this program has that done.
 
 use std::io;
+use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -10,6 +11,7 @@ use axum::http::{self, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
@@ -24,8 +26,17 @@ use crate::wire::Name;
 /// Octets of the longest answer that is read: one sentence.
 const ANSWER: usize = 4096;
 
-/// What may stand behind the question mark.
+/// What it works with.
+#[derive(Clone, Debug)]
+pub(super) struct Flushing {
+    pub(super) resolver: Resolver,
+    /// The networks whose clients may do it (`http.flush_allow`).
+    pub(super) allow: Arc<[IpNet]>,
+}
+
+/// What may stand behind the question mark; nothing else, as a slip would flush something else.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     name: String,
     tree: Option<String>,
@@ -40,16 +51,19 @@ struct Done {
 
 /// `POST /api/flush?name=…`.
 pub(super) async fn flush(
-    State(resolver): State<Resolver>,
+    State(Flushing { resolver, allow }): State<Flushing>,
     Extension(peer): Extension<Peer>,
     asked: Result<Query<Asked>, QueryRejection>,
+    body: Bytes,
 ) -> Result<Response, Problem> {
     let client = peer.client.ip().to_canonical();
-    if !client.is_loopback() && client != peer.local.ip().to_canonical() {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "names are flushed for clients on this machine alone"));
+    if !allow.iter().any(|net| net.contains(&client)) {
+        let sentence = "names are not flushed for clients of this network (http.flush_allow)";
+        return Err(Problem::new(StatusCode::FORBIDDEN, sentence));
     }
-    let Query(asked) =
-        asked.map_err(|_| Problem::bad_request("the query must have a parameter name, each but once"))?;
+    let asked = asked.ok().filter(|_| body.is_empty());
+    let sentence = "the query must have the parameter name and may have tree, each but once; there must be no body";
+    let Query(asked) = asked.ok_or_else(|| Problem::bad_request(sentence))?;
     let name = typed(&asked.name);
     let name = name.map_err(|why| Problem::bad_request(format!("the parameter name is not a domain name: {why}")))?;
     let tree = flag("tree", asked.tree.as_deref())?;

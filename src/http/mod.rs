@@ -78,6 +78,8 @@ pub struct HttpSettings {
     pub traces: usize,
     /// Networks whose clients may see what others have looked up.
     pub past_allow: Vec<IpNet>,
+    /// Networks whose clients may have names flushed.
+    pub flush_allow: Vec<IpNet>,
     /// Octets for the journeys of the past.
     pub journey_bytes: usize,
     /// What there is to see, in a lab.
@@ -110,6 +112,7 @@ impl Default for HttpSettings {
             waiting: 1024,
             traces: 8,
             past_allow: Vec::new(),
+            flush_allow: Vec::new(),
             journey_bytes: 4 << 20,
             zoo: Vec::new(),
             proxy: ProxySettings::default(),

@@ -11,6 +11,7 @@ use axum::routing::{MethodRouter, get, post};
 use tower_service::Service as _;
 
 use super::doh::Dns;
+use super::flush::Flushing;
 use super::here::Here;
 use super::journey::{Journeys, Traveller, Trust};
 use super::origin::Origins;
@@ -143,7 +144,7 @@ fn routes(dns: Dns, lasting: &Lasting, settings: &HttpSettings) -> Router {
         .route("/resolve", only(get(json::resolve)))
         .with_state(dns)
         .route("/api/flush", only(post(flush::flush)))
-        .with_state(resolver.clone())
+        .with_state(Flushing { resolver: resolver.clone(), allow: settings.flush_allow.as_slice().into() })
         .route("/api/trace", only(get(traces::trace)))
         .route("/trace/{*name}", only(get(page::trace)))
         .route("/t/{id}", only(get(page::kept)))

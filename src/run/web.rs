@@ -23,6 +23,7 @@ pub(super) fn settings(settings: &Settings) -> HttpSettings {
         waiting: http.waiting,
         traces: http.traces,
         past_allow: http.past_allow.clone(),
+        flush_allow: http.flush_allow.clone(),
         journey_bytes: http.past_size.0 / 4,
         proxy: proxy_settings(settings),
         fetch: fetch_settings(settings),

@@ -40,6 +40,7 @@ fn what_is_flushed_is_asked_for_again_and_nothing_else_is() {
         ("name=a..b", "not a domain name"),
         ("name=a&name=b", "but once"),
         ("name=a&tree=x", "0 or 1"),
+        ("name=a&Tree=1", "may have tree"),
     ] {
         let got = flush(asked);
         assert!(got.status == 400 && got.text().contains(said), "{asked}: {got:?}");
@@ -64,8 +65,13 @@ fn names_are_flushed_for_clients_on_this_machine_alone_and_for_no_page_of_others
     let form = ["-X", "POST", "-H", "Sec-Fetch-Site: cross-site", "-H", "Sec-Fetch-Mode: navigate", &url];
     assert_eq!(curl(&form).status, 403);
     assert_eq!(queries(here, "www.example.com"), 0);
+    assert_eq!(curl(&["-d", "tree=1", &url]).status, 400, "what is in a body would be passed over");
+    assert_eq!(queries(here, "www.example.com"), 0);
     assert_eq!(post(&format!("Origin: http://{here}")), 200);
     assert_eq!(queries(here, "www.example.com"), 1);
+    let others = lab(|settings| settings.http.flush_allow = vec!["192.0.2.0/24".parse().unwrap()]);
+    let got = curl(&["-X", "POST", &format!("http://{others}/api/flush?name=www.example.com")]);
+    assert!(got.status == 403 && got.text().contains("http.flush_allow"), "{got:?}");
 }
 
 #[test]

@@ -49,6 +49,9 @@ section! {
         /// The networks whose clients may see what others have looked up, which is nobody else's business (RFC 9076):
         /// the list of past walks and the live figures. All who are served may follow a link to one walk.
         past_allow: Vec<IpNet> = loopback_nets();
+        /// The networks whose clients may have names flushed: whoever empties the cache all the time makes it useless.
+        /// Through a reverse proxy on this machine everybody comes from here; an empty list lets nobody.
+        flush_allow: Vec<IpNet> = loopback_nets();
     }
 }
 

@@ -52,7 +52,7 @@ rootwalk: a recursive DNS resolver that can explain every answer it gives.
   /j/ID                                  a journey of the past; also .json, .txt, .har
   /zoo                                   in the lab: what there is to see
   /api/cache?name=NAME                   what is known of a name, and from whom
-  /api/flush?name=NAME&tree=1            POST, from this machine: what is known of a name and of those below it is forgotten
+  /api/flush?name=NAME&tree=1            POST (http.flush_allow): what is known of a name and of those below it is forgotten
   /live, /metrics                        what the program is doing, in numbers; the latter for Prometheus
   /dns-query                             DNS over HTTP (RFC 8484), GET and POST
   /resolve?name=NAME&type=TYPE           the answer as JSON; also do=1, cd=1
