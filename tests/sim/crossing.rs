@@ -10,12 +10,12 @@ use rootwalk::trace::{Entry, Event};
 use rootwalk::wire::{Name, Question, RecordType, RrSet};
 
 use super::resolver::NOW_UNIX_SECS;
-use super::trouble::FORGERIES;
+use super::trouble::{FORGERIES, Forgery};
 use super::world::World;
 use super::{bare, story, worlds};
 
 /// Each zone: its name, how it is signed, the hosts that serve it, and its records.
-const ZONES: [(&str, &str, [u8; 2], &str); 9] = [
+const ZONES: [(&str, &str, [u8; 2], &str); 10] = [
     (
         ".",
         ", sign = {}",
@@ -35,9 +35,10 @@ const ZONES: [(&str, &str, [u8; 2], &str); 9] = [
         "opt.",
         ", sign = { denial = \"nsec3\", opt_out = true }",
         [51, 52],
-        "www 300 A 192.0.2.85\nu 3600 NS ns31.\nmail 300 CNAME q.w.a.\nc.d.e 300 A 192.0.2.91\n",
+        "www 300 A 192.0.2.85\nu 3600 NS ns31.\nmail 300 CNAME q.w.a.\nc.d.e 300 A 192.0.2.91\nv.w.x 3600 NS ns31.\n",
     ),
     ("u.opt.", "", [31, 32], "www 300 A 192.0.2.88\n"),
+    ("v.w.x.opt.", "", [31, 32], "z 300 A 192.0.2.92\n"),
     ("under.far.a.", "", [31, 32], "x 300 A 192.0.2.89\n"),
     ("v.w.x.y.b.", "", [31, 32], "z 300 A 192.0.2.90\n"),
 ];
@@ -161,4 +162,24 @@ fn a_liar_among_servers_of_several_zones_does_no_harm() {
     let doubted: usize = counts.iter().sum();
     println!("{} questions, {doubted} times a server was not believed", questions.len());
     assert!(doubted > counts.len(), "{doubted}");
+}
+
+/// RFC 8020 §2, RFC 5155 §9.2: that a part of a name is not there ends nothing unless it is certain: where servers say it
+/// of names that only lead to others, to signed ones or to delegations inside an opt-out span, the whole is asked for.
+#[test]
+fn a_part_that_may_be_there_is_no_end() {
+    let lab = lab();
+    for asked in ["c.d.e.a.", "c.d.e.b.", "c.d.e.opt.", "z.v.w.x.y.b.", "z.v.w.x.opt."] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        for host in [11, 12, 21, 22, 51, 52] {
+            world.set_forger([192, 0, 2, host].into(), Forgery::NoSuchName);
+        }
+        let question = Question::new(asked.parse().expect("a name"), RecordType::A);
+        let ended = world.resolve(&question);
+        let (rcode, answer) = lab.truth(&question);
+        let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
+        let truth: Vec<RrSet> = answer.iter().map(bare).collect();
+        assert_eq!((ended.outcome.rcode, told), (rcode, truth), "{question}\n{}", story(&ended));
+        assert_eq!(ended.outcome.secure, asked.starts_with('c'), "{question}\n{}", story(&ended));
+    }
 }
