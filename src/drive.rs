@@ -266,13 +266,19 @@ async fn exchange(ask: &Ask, now: Time, world: &World) -> Heard {
 ///
 /// # Errors
 /// When somebody has to be asked: what is known of the answer, and whom it would be.
-pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Result<Outcome, Partial> {
+pub fn known(
+    question: &Question,
+    checking_disabled: bool,
+    (world, cache): (&World, &Cache),
+) -> Result<Outcome, Partial> {
     let synthesis = &world.settings.synthesis;
     let detour = synthesis.enter(question);
     let all = || {
-        let outcome = known_of(detour.asked(), checking_disabled, world)?;
+        let outcome = known_of(detour.asked(), checking_disabled, (world, cache))?;
         Ok(match synthesis.next(detour.asked(), &outcome, !checking_disabled) {
-            Some(next) => synthesis.join(detour.asked(), outcome, known_of(&next, checking_disabled, world)?).0,
+            Some(next) => {
+                synthesis.join(detour.asked(), outcome, known_of(&next, checking_disabled, (world, cache))?).0
+            }
             None => outcome,
         })
     };
@@ -282,11 +288,15 @@ pub fn known(question: &Question, checking_disabled: bool, world: &World) -> Res
     }
 }
 
-fn known_of(question: &Question, checking_disabled: bool, world: &World) -> Result<Outcome, Partial> {
+fn known_of(
+    question: &Question,
+    checking_disabled: bool,
+    (world, cache): (&World, &Cache),
+) -> Result<Outcome, Partial> {
     let now = world.clock.now();
     let manner = Manner { checking_disabled, ..Manner::default() };
     let mut walk = manner.begin(question.clone(), now, world);
-    around((world, &world.cache), unix_secs(), |around| match walk.step(now, None, around) {
+    around((world, cache), unix_secs(), |around| match walk.step(now, None, around) {
         Step::Done(outcome) => Ok(*outcome),
         // The walk ends here, before its first ask has left.
         Step::Wait { .. } => Err(walk.partial(around, now)),

@@ -32,7 +32,7 @@ use crate::wire::{DNSClass, Ede, Extras, Name, QueryView, Question, ResponseCode
 
 use counts::{Count, Counts};
 use flights::{Asked, Boarding, Flight, Flights, Passenger};
-use landed::{Form, Landed};
+use landed::{Form, Landed, keep_unless_failed};
 use reply::{key, option};
 
 pub use counts::{Figures, SPANS_US, Slow};
@@ -155,7 +155,9 @@ impl Resolver {
     /// aliases and the closest zone that are known of it (§4.3.2, step 4); or refuses.
     fn answer_from_cache(&self, query: &QueryView<'_>, now: Time, peer: &Peer, out: &mut Vec<u8>) {
         let question = query.question_sought();
-        let outcome = match known(&question, query.flags().cd(), &self.0.world) {
+        // What is found is kept as an answer: not when it is flushed in between.
+        let cache = self.0.world.cache.as_it_is();
+        let outcome = match known(&question, query.flags().cd(), (&self.0.world, &cache)) {
             Ok(outcome) => outcome,
             Err(partial) if !partial.is_empty() => return self.refer(query, partial, now, peer, out),
             Err(_) => {
@@ -163,7 +165,7 @@ impl Resolver {
                 return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
             }
         };
-        let ready = self.keep_unless_failed(&question, Form::of(query), &outcome, now);
+        let ready = keep_unless_failed(&question, Form::of(query), &outcome, (&cache, now));
         self.send(query, &ready, now, peer, out);
     }
 

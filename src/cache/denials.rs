@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::doubt::{denial_key, denial_keys};
 use super::held::HeldSet;
 use super::key::Store;
-use super::{Cache, Denial, Put, Security};
+use super::{Cache, Denial, DenialKind, Put, Security};
 use crate::time::Time;
 use crate::wire::{Name, RecordType};
 
@@ -52,6 +52,10 @@ impl Cache {
             return Put::KeptBetter(better);
         }
         self.outdate(&set, |old| old.is_needed(now));
-        self.put(denial_key(hashed, rtype, denial.kind), Arc::clone(denial))
+        let key = denial_key(hashed, rtype, denial.kind);
+        match denial.kind {
+            DenialKind::NxDomain => self.put_for_all_below(&key, || self.put(key, Arc::clone(denial))),
+            DenialKind::NoData => self.put(key, Arc::clone(denial)),
+        }
     }
 }

@@ -33,6 +33,8 @@ pub enum Put {
     ZeroTtl,
     /// The delegation of an enclosing zone ends before this one could begin.
     ParentExpired,
+    /// It stands for names below as well, and some were flushed since whoever found it has begun.
+    Flushed,
     /// More records than a set may have in the cache.
     TooManyRecords(usize),
     /// More octets of data than an entry may have in the cache.

@@ -16,8 +16,8 @@ use parking_lot::Mutex;
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 
-use super::Cache;
-use super::key::{Hashed, MAX_NAME, Store, lower, suffixes};
+use super::key::{Hashed, Key, MAX_NAME, Store, lower, suffixes};
+use super::{Cache, Put};
 use crate::wire::{Name, RecordType};
 
 /// Places for names that were flushed, a power of two. They take 128 KiB, from the first flush on.
@@ -206,6 +206,20 @@ impl Cache {
         Self { era: Some(self.era()), ..self.clone() }
     }
 
+    /// Keeps by `put`, under `key`, what stands for names below as well, unless something was flushed since whoever
+    /// found it has begun: it may have been one of those.
+    pub(super) fn put_for_all_below(&self, key: &Key, put: impl FnOnce() -> Put) -> Put {
+        if !self.is_current() {
+            return Put::Flushed;
+        }
+        let put = put();
+        // A flush says that it is there before it takes out what it finds: one of both sees the other.
+        if !self.is_current() {
+            self.remove(key);
+        }
+        put
+    }
+
     /// Whether nothing was flushed since [`Cache::as_it_is`].
     pub(super) fn is_current(&self) -> bool {
         self.era.is_none_or(|era| era == self.stores.flushed.era.load(Acquire))
@@ -337,9 +351,11 @@ mod tests {
         }
     }
 
-    /// Whether what somebody keeps who has begun before that flush is found by others.
+    /// Whether what somebody keeps who has begun before that flush is found by others: what says something of the name
+    /// alone, when it is not one of those.
     fn comes_back(kind: Kind, kept: &Name, (flushed, tree): &(Name, bool)) -> bool {
-        !matches!(kind, Ans | Proof) && kept != flushed && !(*tree && kept.is_within(flushed))
+        let is_more = matches!(kind, Ans | Proof | NoName | Dname);
+        !is_more && kept != flushed && !(*tree && kept.is_within(flushed))
     }
 
     #[derive(Clone, Debug)]

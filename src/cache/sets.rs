@@ -45,11 +45,15 @@ impl Cache {
             return Put::ZeroTtl;
         }
         let known = KnownSet { from: self.shared(known.from), ..known };
-        self.put_held(key, known, |old: &HeldSet| {
-            let better = old.security == Security::Secure || old.rank > rank;
-            let fresh = old.expires > now || rank == Rank::BehindAlias;
-            if fresh && better { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
-        })
+        let is_for_all_below = known.set.rtype == RecordType::DNAME;
+        let put = || {
+            self.put_held(key, known, |old: &HeldSet| {
+                let better = old.security == Security::Secure || old.rank > rank;
+                let fresh = old.expires > now || rank == Rank::BehindAlias;
+                if fresh && better { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
+            })
+        };
+        if is_for_all_below { self.put_for_all_below(&key, put) } else { put() }
     }
 
     /// What `look` finds in the set under `key`, fresh or not; it becomes the most recently used.

@@ -176,16 +176,6 @@ impl Resolver {
         ready.clone()
     }
 
-    /// What is known without asking anybody, as it is: nothing stale for a failure (RFC 8767 §5).
-    pub(super) fn keep_unless_failed(&self, question: &Question, form: Form, outcome: &Outcome, at: Time) -> Ready {
-        if outcome.failure.is_none() {
-            return keep(question, form, outcome, (&self.0.world.cache, at));
-        }
-        let template = template(question, outcome, form);
-        let failure = StandIn { template, edes: outcome.edes(), expired: None, given: None, secure: false };
-        Ready::Written(Arc::new(failure.into_answer(at, at)))
-    }
-
     /// A failure, or what is served in its place. It is kept until the next try makes sense: a failure for as long as
     /// the cache of failures says (RFC 9520 §3.2), what is stale until the recheck (RFC 8767 §5).
     fn failed(&self, question: &Question, form: Form, landed: &Landed) -> Ready {
@@ -225,6 +215,21 @@ impl Resolver {
         }
         Ready::Written(Arc::new(failure(landed.edes.clone())))
     }
+}
+
+/// What is known without asking anybody, as it is: nothing stale for a failure (RFC 8767 §5).
+pub(super) fn keep_unless_failed(
+    question: &Question,
+    form: Form,
+    outcome: &Outcome,
+    (cache, at): (&Cache, Time),
+) -> Ready {
+    if outcome.failure.is_none() {
+        return keep(question, form, outcome, (cache, at));
+    }
+    let template = template(question, outcome, form);
+    let failure = StandIn { template, edes: outcome.edes(), expired: None, given: None, secure: false };
+    Ready::Written(Arc::new(failure.into_answer(at, at)))
 }
 
 /// Keeps the answer that was found, ready to send.
