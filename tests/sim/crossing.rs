@@ -164,8 +164,9 @@ fn a_liar_among_servers_of_several_zones_does_no_harm() {
     assert!(doubted > counts.len(), "{doubted}");
 }
 
-/// RFC 8020 §2, RFC 5155 §9.2: that a part of a name is not there ends nothing unless it is certain: where servers say it
-/// of names that only lead to others, to signed ones or to delegations inside an opt-out span, the whole is asked for.
+/// RFC 8020 §2, RFC 5155 §9.2: that a part of a name is not there ends nothing unless it is certain: where servers say
+/// it of names that only lead to others, to signed ones or to delegations inside an opt-out span, the whole is asked
+/// for.
 #[test]
 fn a_part_that_may_be_there_is_no_end() {
     let lab = lab();
