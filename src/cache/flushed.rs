@@ -214,10 +214,11 @@ impl Cache {
         }
         let put = put();
         // A flush says that it is there before it takes out what it finds: one of both sees the other.
-        if !self.is_current() {
-            self.remove(key);
+        if self.is_current() {
+            return put;
         }
-        put
+        self.remove(key);
+        Put::Flushed
     }
 
     /// Whether nothing was flushed since [`Cache::as_it_is`].
