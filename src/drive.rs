@@ -216,19 +216,21 @@ async fn to_its_end(
     let timer = sleep_until(world.clock.instant(now));
     tokio::pin!(timer);
     loop {
-        let step = around((world, cache), unix_secs, |around| walk.step(now, heard.take(), around));
-        walk.log()[shown..].iter().for_each(&mut *watch);
-        shown = walk.log().len();
-        // The step is over before the wait begins, so that a walk under way need not have room for it.
-        let wake = match step {
-            Step::Done(outcome) => return (outcome, now),
-            Step::Wait { asks, forget, wake } => {
-                exchanges.retain(|(id, _)| !forget.contains(id));
-                for ask in asks {
-                    let id = ask.id;
-                    exchanges.push((id, Box::pin(async move { exchange(&ask, now, world).await })));
+        // In a block: the step is over before the wait begins, and a walk under way has no room for it.
+        let wake = {
+            let step = around((world, cache), unix_secs, |around| walk.step(now, heard.take(), around));
+            walk.log()[shown..].iter().for_each(&mut *watch);
+            shown = walk.log().len();
+            match step {
+                Step::Done(outcome) => return (outcome, now),
+                Step::Wait { asks, forget, wake } => {
+                    exchanges.retain(|(id, _)| !forget.contains(id));
+                    for ask in asks {
+                        let id = ask.id;
+                        exchanges.push((id, Box::pin(async move { exchange(&ask, now, world).await })));
+                    }
+                    wake
                 }
-                wake
             }
         };
         let (wake, due) = (world.clock.instant(wake), timer.deadline());

@@ -106,23 +106,37 @@ async fn dial(upstream: &Upstream, peer: Peer, query: &[u8], (now, deadline): (I
     }
 }
 
-/// Sends `query` over a new line. When no more files may be open, idle lines go first, and then it waits a moment for
-/// those under way: no longer, since a server would be blamed for what never left.
+/// Sends `query` over a new line.
 async fn fresh(upstream: &Upstream, server: SocketAddr, query: &[u8], deadline: Instant) -> io::Result<Line> {
-    let (lines, patient_until) = (Lines::here()?, deadline.min(Instant::now() + PAUSE));
-    let socket = loop {
-        match connected(&upstream.settings, server) {
-            Err(error) if is_out_of_files(&error) && Instant::now() < patient_until => {
-                if !lines.make_room() {
-                    let _ = timeout_at(patient_until, lines.room()).await;
-                }
-            }
-            socket => break socket?,
-        }
+    let (lines, settings) = (Lines::here()?, &upstream.settings);
+    let socket = match connected(settings, server) {
+        // In a box: it is rare, and what can be sent at once need not have room for it.
+        Err(error) if is_out_of_files(&error) => Box::pin(connected_later(&lines, settings, server, deadline)).await,
+        socket => socket,
     };
-    let line = lines.open(socket, Instant::now())?;
+    let line = lines.open(socket?, Instant::now())?;
     line.send(query);
     Ok(line)
+}
+
+/// A socket when no more files may be open: idle lines go first, and then it waits a moment for those under way. No
+/// longer, since a server would be blamed for what never left.
+async fn connected_later(
+    lines: &Lines,
+    settings: &UpstreamSettings,
+    server: SocketAddr,
+    deadline: Instant,
+) -> io::Result<Socket> {
+    let patient_until = deadline.min(Instant::now() + PAUSE);
+    loop {
+        if !lines.make_room() {
+            let _ = timeout_at(patient_until, lines.room()).await;
+        }
+        match connected(settings, server) {
+            Err(error) if is_out_of_files(&error) && Instant::now() < patient_until => {}
+            socket => return socket,
+        }
+    }
 }
 
 /// A socket that is connected to the server, on a port that nobody can predict.
