@@ -22,7 +22,7 @@ def options():
     ap.add_argument("--out", default="/tmp/bench-results/rootwalk.jsonl")
     ap.add_argument(
         "--only",
-        default="hot,zipf,tcp-hot,mem,cold,floor,startup,rtt20,loss10,loss30,hot2,names,overload-near,overload,cold-dnssec,rtt20-dnssec",
+        default="hot,zipf,tcp-hot,dot-hot,mem,cold,floor,startup,rtt20,loss10,loss30,hot2,names,overload-near,overload,cold-dnssec,rtt20-dnssec",
     )
     ap.add_argument("--table", nargs="+", metavar="FILE", help="print the medians of these files and run nothing")
     a = ap.parse_args()
@@ -233,7 +233,7 @@ def inside(o, K):
         W.up(argparse.Namespace(world=a.world, variant="signed" if "dnssec" in sc else "unsigned", auth_cpu=a.gen_cpu))
         for rep in range(1 if sc in ("names", "overload", "overload-near") else o.reps):
             for p in who.get(sc, others):
-                need = {"tcp-hot": "tcp", "cold-dnssec": "dnssec", "rtt20-dnssec": "dnssec"}.get(sc)
+                need = {"tcp-hot": "tcp", "dot-hot": "dot", "cold-dnssec": "dnssec", "rtt20-dnssec": "dnssec"}.get(sc)
                 if need and need not in p["features"]:
                     continue
                 try:

@@ -20,6 +20,7 @@ pub mod upstream;
 pub mod walk;
 
 mod sys;
+pub mod tls;
 pub mod upkeep;
 
 pub use sys::Memory;

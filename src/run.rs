@@ -27,6 +27,7 @@ use crate::lab;
 use crate::listen;
 use crate::policy::PolicySettings;
 use crate::serve::{Resolver, told_here};
+use crate::tls::CertificateError;
 use crate::trace::Trace;
 use crate::upkeep::RootKeeper;
 use crate::walk::outcome::Outcome;
@@ -73,9 +74,9 @@ pub enum RunError {
         /// Why.
         why: String,
     },
-    /// The certificate for HTTP over TLS is no good.
+    /// The certificate for TLS is no good.
     #[error(transparent)]
-    Certificate(#[from] http::CertificateError),
+    Certificate(#[from] CertificateError),
     /// The resolver that is to forget a name does not.
     #[error(transparent)]
     Flush(#[from] FlushError),
@@ -130,6 +131,8 @@ fn web_hint(error: &lab::web::WebError) -> String {
 pub struct Listening<'a> {
     /// Addresses for DNS over UDP and TCP.
     pub dns: &'a [SocketAddr],
+    /// Addresses for DNS over TLS.
+    pub tls: &'a [SocketAddr],
     /// Addresses for HTTP.
     pub http: &'a [SocketAddr],
     /// Addresses for HTTP over TLS.
@@ -237,7 +240,7 @@ pub fn resolver(settings: &Settings) -> Resolver {
 /// As [`serve`] gives them.
 pub fn check(settings: &Settings) -> Result<Vec<String>, RunError> {
     world::sources(settings)?;
-    web::certify(&mut web::settings(settings), settings)?;
+    clients::certificate(settings)?;
     fetch::authorities(settings, &[])?;
     let root = RootKeeper::new(trust::upkeep(settings).root).reading(&world(settings));
     let mut lines: Vec<String> = settings.hosts.warnings(&settings.local.hosts).collect();

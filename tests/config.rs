@@ -308,8 +308,8 @@ fn assignments_say_what_is_wrong_with_them() {
 
 #[test]
 fn a_certificate_that_nobody_would_see_is_a_mistake() {
-    let told = assigned(&["http.tls_key=key.pem"]).unwrap_err().to_string();
-    assert!(told.contains("`http.tls_listen`, which is empty"), "{told}");
+    let told = assigned(&["tls.key=key.pem"]).unwrap_err().to_string();
+    assert!(told.contains("`http.tls_listen`, which are empty"), "{told}");
 }
 
 #[test]

@@ -40,12 +40,13 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("lab/sign", Edge, &["lab", "wire"]),
     ("lab/web", Edge, &["lab", "trace", "wire"]),
     ("sys", Edge, &[]),
+    ("tls", Edge, &["wire"]),
     ("upstream", Edge, &["sys", "walk", "trace", "wire", "keyed"]),
     ("drive", Edge, &["upstream", "walk", "cache", "trace", "wire", "time"]),
     ("upkeep", Edge, &["drive", "upstream", "lab", "walk", "dnssec", "trace", "wire", "time"]),
-    ("listen", Edge, &["sys", "trace", "wire", "time"]),
+    ("listen", Edge, &["sys", "tls", "wire", "time"]),
     ("serve", Edge, &["listen", "drive", "policy", "walk", "cache", "trace", "wire", "time", "keyed"]),
-    ("http", Edge, &["journey", "serve", "listen", "trace", "wire", "time"]),
+    ("http", Edge, &["journey", "serve", "listen", "tls", "trace", "wire", "time"]),
     ("config", Root, &["dnssec", "walk", "wire", "time"]),
     ("cli", Root, EVERYTHING),
     ("run", Root, EVERYTHING),
@@ -59,8 +60,8 @@ const EVERYTHING: &[&str] = &["*"];
 const ORDERS: &[(&str, &[&str])] = &[(
     "http",
     &[
-        "hop", "here", "local", "strict", "watch", "tls", "fault", "problem", "places", "guard", "stream", "origin",
-        "doh", "json", "traces", "flush", "proxy", "journey", "page", "mod", "routes", "bind", "worker",
+        "hop", "here", "local", "strict", "watch", "fault", "problem", "places", "guard", "stream", "origin", "doh",
+        "json", "traces", "flush", "proxy", "journey", "page", "mod", "routes", "bind", "worker",
     ],
 )];
 

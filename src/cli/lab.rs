@@ -163,6 +163,9 @@ fn welcome(listening: &run::Listening<'_>, examples: &Examples, ca_out: Option<&
             let _ = writeln!(text, "  dig @{ip} -p {port} {name:<26}  an answer that cannot be had, and why");
         }
     }
+    for address in listening.tls {
+        let _ = writeln!(text, "\nIt answers DNS over TLS on {address} as well.");
+    }
     let first = good.first().and_then(|asked| asked.split(' ').next()).unwrap_or(".");
     for address in listening.http {
         let name = failing.as_deref().unwrap_or(first);

@@ -31,6 +31,9 @@ impl Serve {
             for address in listening.dns {
                 tracing::info!("listening on {address}, UDP and TCP");
             }
+            for address in listening.tls {
+                tracing::info!("listening on {address}, TLS");
+            }
             for address in listening.http {
                 tracing::info!("listening on http://{address}/");
             }

@@ -126,11 +126,12 @@ pub enum Problem {
     )]
     NoAnchor,
     /// TLS without anything to show.
-    #[error("`http.tls_listen` needs a certificate and its key: set `http.tls_certificate` and `http.tls_key`")]
-    NoCertificate,
+    #[error("`{0}` needs a certificate and its key: set `tls.certificate` and `tls.key`")]
+    NoCertificate(&'static str),
     /// A certificate that nobody would see.
     #[error(
-        "`http.tls_certificate` and `http.tls_key` are for `http.tls_listen`, which is empty: nobody is served by TLS"
+        "`tls.certificate` and `tls.key` are for `server.tls_listen` and `http.tls_listen`, which are empty: nobody is \
+         served by TLS"
     )]
     NoTls,
     /// A minimum above its maximum.

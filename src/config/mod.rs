@@ -31,7 +31,7 @@ pub use docs::reference;
 pub use hosts::Hosts;
 pub use settings::{
     BalancedHost, Cache, Dns64, Dnssec, Fetch, ForwardZone, Http, Limits, Local, LocalRoot, Log, Proxy, Resolver,
-    RootHint, Server, Settings, StubZone,
+    RootHint, Server, Settings, StubZone, Tls,
 };
 pub use trust::{NegativeTrustAnchor, TrustAnchor};
 pub use value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, ServerAddress};
@@ -116,6 +116,7 @@ fn same_place(settings: &Settings) -> Option<Problem> {
     let asked = |given: &[SocketAddr]| if given == Http::default().listen { Vec::new() } else { given.to_vec() };
     let lists = [
         ("server.listen", settings.server.listen.clone()),
+        ("server.tls_listen", settings.server.tls_listen.clone()),
         ("http.listen", asked(&http.listen)),
         ("http.tls_listen", http.tls_listen.clone()),
     ];
@@ -144,12 +145,14 @@ fn check(settings: &Settings) -> Vec<Problem> {
     if settings.dnssec.validate && settings.dnssec.trust_anchors.is_empty() {
         problems.push(Problem::NoAnchor);
     }
-    let http = &settings.http;
-    if !http.tls_listen.is_empty() && (http.tls_certificate.is_empty() || http.tls_key.is_empty()) {
-        problems.push(Problem::NoCertificate);
-    }
-    if http.tls_listen.is_empty() && !(http.tls_certificate.is_empty() && http.tls_key.is_empty()) {
-        problems.push(Problem::NoTls);
+    let tls = &settings.tls;
+    let doors = [("server.tls_listen", &server.tls_listen), ("http.tls_listen", &settings.http.tls_listen)];
+    match doors.iter().find(|(_, addresses)| !addresses.is_empty()) {
+        Some((door, _)) if tls.certificate.is_empty() || tls.key.is_empty() => {
+            problems.push(Problem::NoCertificate(door));
+        }
+        None if !(tls.certificate.is_empty() && tls.key.is_empty()) => problems.push(Problem::NoTls),
+        _ => {}
     }
     problems.extend(same_place(settings));
     if cache.min_ttl_secs > cache.max_ttl_secs {

@@ -6,6 +6,7 @@ mod http;
 mod limits;
 mod resolver;
 mod server;
+mod tls;
 mod trust;
 
 use super::hints;
@@ -18,6 +19,7 @@ pub use http::{BalancedHost, Fetch, Http, Proxy};
 pub use limits::Limits;
 pub use resolver::{Dns64, ForwardZone, Local, Resolver, RootHint, StubZone};
 pub use server::{Log, Server};
+pub use tls::Tls;
 pub use trust::{Dnssec, LocalRoot};
 
 macro_rules! settings {
@@ -52,6 +54,7 @@ macro_rules! settings {
 settings! {
     sections {
         server: Server,
+        tls: Tls,
         http: Http,
         proxy: Proxy,
         fetch: Fetch,

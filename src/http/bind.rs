@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use tokio_rustls::TlsAcceptor;
 
-use super::{Certificate, HttpSettings};
+use super::HttpSettings;
 use crate::listen::{Transport, unbound};
 
 /// Connections that may wait to be accepted.
@@ -42,21 +42,15 @@ impl Doors {
         let Some(certificate) = &settings.certificate else { return Ok(doors) };
         for wanted in &settings.tls_addresses {
             let (listener, address) = bind(*wanted).map_err(failed(*wanted, "http.tls_listen"))?;
-            doors.listeners.push((listener, Some(certificate.acceptor())));
+            doors.listeners.push((listener, Some(certificate.for_http())));
             doors.tls_addresses.push(address);
         }
         Ok(doors)
     }
-
-    /// The certificate that clients are shown, where there is TLS.
-    #[must_use]
-    pub const fn certificate(&self) -> Option<&Certificate> {
-        self.settings.certificate.as_ref()
-    }
 }
 
 fn bind(wanted: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = unbound(wanted, Transport::Tcp)?;
+    let socket = unbound(wanted, Transport::Http)?;
     socket.bind(&wanted.into())?;
     socket.listen(BACKLOG)?;
     let listener = TcpListener::from(socket);

@@ -13,7 +13,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, Version};
 
 use super::problem::Problem;
-use super::tls::Certificate;
+use crate::tls::Certificate;
 use crate::wire::Name;
 
 /// The names of this server besides `localhost`.

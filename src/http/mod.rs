@@ -31,7 +31,6 @@ mod proxy;
 mod routes;
 mod stream;
 mod strict;
-mod tls;
 mod traces;
 mod watch;
 mod worker;
@@ -41,6 +40,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::tls::Certificate;
 use crate::wire::Name;
 
 pub use bind::{BindError, Doors};
@@ -49,7 +49,6 @@ pub use journey::{FetchSettings, Wanted, fetch, url};
 pub use json::typed;
 pub use origin::{Policy, ProxySettings};
 pub use page::{Exhibit, Visit};
-pub use tls::{Certificate, CertificateError};
 pub use worker::Open;
 
 /// How HTTP is served; each limit says what it guards against.

@@ -29,6 +29,7 @@ use super::strict::Strict;
 use super::watch::{Activity, Held, Watched};
 use crate::listen::{Peer, Quota, Seat, Stop, Threads, Transport, drain};
 use crate::serve::Resolver;
+use crate::tls::HANDSHAKE;
 
 /// Octets of the largest head of a request.
 const HEAD: usize = 16 << 10;
@@ -38,8 +39,6 @@ const HEAD_LIST: u32 = 16 << 10;
 const FIELDS: usize = 100;
 /// Requests of one HTTP/2 connection at once.
 const STREAMS: u32 = 64;
-/// How long shaking hands may take (slow loris).
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Pause after an error of `accept`, mostly "too many open files", which only time heals.
 const PAUSE: Duration = Duration::from_millis(20);
 /// For how long the log says nothing more of connections that are too many.
@@ -183,7 +182,7 @@ async fn accept(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, worke
             continue;
         };
         let (Some(seat), Ok(local)) = (worker.seat(client.ip()), stream.local_addr()) else { continue };
-        let peer = Peer { client, transport: Transport::Tcp, local, keepalive: None };
+        let peer = Peer { client, transport: Transport::Http, local, keepalive: None };
         // Answers are written whole; waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
         let (worker, tls) = (Rc::clone(&worker), tls.clone());

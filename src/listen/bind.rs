@@ -24,6 +24,7 @@ pub struct Doors {
     pub(super) workers: Vec<Sockets>,
     pub(super) settings: ListenSettings,
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
 }
 
 /// The sockets of one worker.
@@ -31,10 +32,11 @@ pub struct Doors {
 pub(super) struct Sockets {
     pub(super) udp: Vec<UdpSocket>,
     pub(super) tcp: Vec<TcpListener>,
+    pub(super) tls: Vec<TcpListener>,
 }
 
 impl Doors {
-    /// Binds every address over UDP and TCP for every worker.
+    /// Binds every address over UDP and TCP, or for TLS, for every worker.
     ///
     /// # Errors
     /// At the first address that cannot be had; nothing stays bound then.
@@ -45,13 +47,27 @@ impl Doors {
         for wanted in &settings.addresses {
             addresses.push(bind_all(*wanted, &mut workers)?);
         }
-        Ok(Self { workers, settings: settings.clone(), addresses })
+        let mut tls_addresses = Vec::new();
+        for wanted in settings.tls_addresses.iter().filter(|_| settings.certificate.is_some()) {
+            let socket = first(*wanted, Transport::Tls)?;
+            // Only the port can be new.
+            let address = socket.local_addr().ok().and_then(|bound| bound.as_socket()).unwrap_or(*wanted);
+            listeners(socket, address, Transport::Tls, workers.iter_mut().map(|worker| &mut worker.tls))?;
+            tls_addresses.push(address);
+        }
+        Ok(Self { workers, settings: settings.clone(), addresses, tls_addresses })
     }
 
     /// The addresses in the order of the settings, with the port that was given where port 0 was asked for.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Those for TLS, likewise; none without a certificate.
+    #[must_use]
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
     }
 }
 
@@ -72,22 +88,34 @@ fn bind_all(wanted: SocketAddr, workers: &mut [Sockets]) -> Result<SocketAddr, B
             Err(error) => return Err(error),
         }
     };
-    let (mut udp, mut tcp) = (Some(udp), Some(tcp));
-    for worker in workers {
-        let shared =
-            |transport| bind_shared(address, transport).map_err(|source| BindError::new(address, transport, source));
+    let mut udp = Some(udp);
+    for worker in &mut *workers {
         worker.udp.push(match udp.take() {
             Some(first) => first.into(),
-            None => shared(Transport::Udp)?.into(),
+            None => shared(address, Transport::Udp)?.into(),
         });
-        let listener = match tcp.take() {
-            Some(first) => first,
-            None => shared(Transport::Tcp)?,
-        };
-        listener.listen(BACKLOG).map_err(|source| BindError::new(address, Transport::Tcp, source))?;
-        worker.tcp.push(listener.into());
     }
+    listeners(tcp, address, Transport::Tcp, workers.iter_mut().map(|worker| &mut worker.tcp))?;
     Ok(address)
+}
+
+/// Listens at one address for all workers, the `first` socket of which is bound.
+fn listeners<'a>(
+    first: Socket,
+    address: SocketAddr,
+    transport: Transport,
+    workers: impl Iterator<Item = &'a mut Vec<TcpListener>>,
+) -> Result<(), BindError> {
+    let mut first = Some(first);
+    for worker in workers {
+        let listener = match first.take() {
+            Some(first) => first,
+            None => shared(address, transport)?,
+        };
+        listener.listen(BACKLOG).map_err(|source| BindError::new(address, transport, source))?;
+        worker.push(listener.into());
+    }
+    Ok(())
 }
 
 /// The first socket of an address is bound without `SO_REUSEPORT`, so that a port which another program (or another
@@ -102,18 +130,21 @@ fn first(address: SocketAddr, transport: Transport) -> Result<Socket, BindError>
     bind().map_err(|source| BindError::new(address, transport, source))
 }
 
-fn bind_shared(address: SocketAddr, transport: Transport) -> io::Result<Socket> {
-    let socket = unbound(address, transport)?;
-    socket.set_reuse_port(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
+fn shared(address: SocketAddr, transport: Transport) -> Result<Socket, BindError> {
+    let bind = || {
+        let socket = unbound(address, transport)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&address.into())?;
+        Ok(socket)
+    };
+    bind().map_err(|source| BindError::new(address, transport, source))
 }
 
 /// A socket with the options that its address and transport want.
 pub(crate) fn unbound(address: SocketAddr, transport: Transport) -> io::Result<Socket> {
     let (kind, protocol) = match transport {
         Transport::Udp => (Type::DGRAM, Protocol::UDP),
-        Transport::Tcp => (Type::STREAM, Protocol::TCP),
+        Transport::Tcp | Transport::Tls | Transport::Http => (Type::STREAM, Protocol::TCP),
     };
     let socket = Socket::new(Domain::for_address(address), kind.nonblocking(), Some(protocol))?;
     let v6 = address.is_ipv6();
@@ -123,7 +154,7 @@ pub(crate) fn unbound(address: SocketAddr, transport: Transport) -> io::Result<S
     }
     match transport {
         // Connections of a former run may linger in TIME_WAIT; the port is free all the same.
-        Transport::Tcp => socket.set_reuse_address(true)?,
+        Transport::Tcp | Transport::Tls | Transport::Http => socket.set_reuse_address(true)?,
         Transport::Udp => {
             // A wish only: a smaller buffer than this loses packets sooner under load, and that is all.
             if sys::force_receive_buffer(socket.as_fd(), RECEIVE_BUFFER).is_err() {
@@ -143,7 +174,7 @@ pub(crate) fn unbound(address: SocketAddr, transport: Transport) -> io::Result<S
 pub struct BindError {
     /// The address and port.
     pub address: SocketAddr,
-    /// UDP or TCP.
+    /// UDP, TCP or TLS.
     pub transport: Transport,
     /// What the system said.
     pub source: io::Error,
@@ -172,12 +203,16 @@ impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (address, port) = (self.address, self.address.port());
         write!(f, "cannot listen on {address} over {}: ", self.transport)?;
-        let elsewhere = SocketAddr::new(self.address.ip(), if port == 5300 { 5301 } else { 5300 });
+        let elsewhere = match self.transport {
+            Transport::Tls => "server.tls_listen takes another address".to_owned(),
+            _ => {
+                format!("use --listen {}", SocketAddr::new(self.address.ip(), if port == 5300 { 5301 } else { 5300 }))
+            }
+        };
         match self.source.kind() {
-            io::ErrorKind::PermissionDenied if port < 1024 => write!(
-                f,
-                "ports below 1024 need a privilege; use --listen {elsewhere}, or give the program CAP_NET_BIND_SERVICE"
-            ),
+            io::ErrorKind::PermissionDenied if port < 1024 => {
+                write!(f, "ports below 1024 need a privilege; {elsewhere}, or give the program CAP_NET_BIND_SERVICE")
+            }
             io::ErrorKind::PermissionDenied => write!(f, "the system forbids it ({})", self.source),
             io::ErrorKind::AddrInUse => {
                 write!(f, "another program has that port")?;
@@ -185,7 +220,7 @@ impl fmt::Display for BindError {
                     write!(f, " (often systemd-resolved, dnsmasq or another resolver)")?;
                 }
                 let filter = if self.transport == Transport::Udp { "u" } else { "t" };
-                write!(f, "; `ss -l{filter}np sport = :{port}` shows which; stop it, or use --listen {elsewhere}")
+                write!(f, "; `ss -l{filter}np sport = :{port}` shows which; stop it, or {elsewhere}")
             }
             _ if self.is_absent() => write!(f, "this machine has no such address; `ip address` lists those it has"),
             _ => write!(f, "{}", self.source),
@@ -219,6 +254,11 @@ mod tests {
             "cannot listen on 192.0.2.1:53 over UDP: this machine has no such address; `ip address` lists those it has"
         );
         assert!(line("[::1]:5300", Transport::Tcp, libc::EADDRINUSE).ends_with("use --listen [::1]:5301"));
+        assert_eq!(
+            line("127.0.0.1:853", Transport::Tls, libc::EADDRINUSE),
+            "cannot listen on 127.0.0.1:853 over TLS: another program has that port; `ss -ltnp sport = :853` shows \
+             which; stop it, or server.tls_listen takes another address"
+        );
         assert!(line("[::1]:53", Transport::Udp, libc::EAFNOSUPPORT).contains("no such address"));
         assert!(line("127.0.0.1:5300", Transport::Udp, libc::EACCES).contains("the system forbids it"));
     }

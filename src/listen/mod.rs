@@ -1,22 +1,25 @@
-//! The front doors: queries in, answers out, over UDP and TCP.
+//! The front doors: queries in, answers out, over UDP, TCP and TLS.
 //!
 //! Each worker is one thread with its own runtime and its own `SO_REUSEPORT` sockets, so that a query is
 //! received, answered and sent by one thread. What the answer is, a [`Responder`] says: at once when it can,
 //! or later, from a task on the same worker.
 
 mod bind;
+mod flow;
 mod quota;
 mod tcp;
 mod threads;
+mod tls;
 mod udp;
 mod waiting;
 mod worker;
 
+use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-pub use crate::trace::Transport;
+use crate::tls::Certificate;
 pub(crate) use bind::unbound;
 pub use bind::{BindError, Doors};
 pub(crate) use quota::{Quota, Seat};
@@ -46,6 +49,30 @@ pub enum Now {
     Later,
 }
 
+/// How queries come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// UDP (RFC 1035 §4.2.1).
+    Udp,
+    /// TCP (RFC 7766).
+    Tcp,
+    /// TLS (RFC 7858).
+    Tls,
+    /// HTTP (RFC 8484).
+    Http,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Http => "HTTP",
+        })
+    }
+}
+
 /// Who asked, how, and at which address of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -65,6 +92,11 @@ pub struct Peer {
 pub struct ListenSettings {
     /// Addresses to listen on, each over UDP and TCP. Port 0 takes a free port, the same for both.
     pub addresses: Vec<SocketAddr>,
+    /// Addresses to listen on with TLS, if there is a certificate. Its connections are TCP connections, and counted and
+    /// limited as these.
+    pub tls_addresses: Vec<SocketAddr>,
+    /// What clients of those are shown.
+    pub certificate: Option<Certificate>,
     /// Worker threads, at least one.
     pub workers: usize,
     /// Queries of one worker that may wait for their answers at once (a flood of misses). Half of these places
@@ -102,6 +134,8 @@ impl Default for ListenSettings {
     fn default() -> Self {
         Self {
             addresses: Vec::new(),
+            tls_addresses: Vec::new(),
+            certificate: None,
             workers: 1,
             waiting: 4096,
             waiting_per_client: 500,

@@ -15,12 +15,14 @@ use super::quota::Quota;
 use super::threads::{Stop, Threads, drain};
 use super::waiting::Waiting;
 use super::{ListenSettings, Now, Peer, Responder, tcp, udp};
+use crate::tls::Certificate;
 
 /// Open doors: the workers run until [`Open::close`] or until this is dropped.
 #[derive(Debug)]
 pub struct Open<R> {
     workers: Threads,
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
     responder: watch::Sender<R>,
 }
 
@@ -32,8 +34,9 @@ impl Doors {
     pub fn open<R: Responder>(self, responder: &R) -> io::Result<Open<R>> {
         let ListenSettings { tcp_connections, tcp_per_client, .. } = self.settings;
         let quota = Arc::new(Quota::new(tcp_connections, tcp_per_client));
-        let (workers, addresses) = (Threads::new(), self.addresses().to_vec());
-        let mut open = Open { workers, addresses, responder: watch::Sender::new(responder.clone()) };
+        let (addresses, tls_addresses) = (self.addresses().to_vec(), self.tls_addresses().to_vec());
+        let (workers, renewed) = (Threads::new(), watch::Sender::new(responder.clone()));
+        let mut open = Open { workers, addresses, tls_addresses, responder: renewed };
         for (number, sockets) in self.workers.into_iter().enumerate() {
             let (settings, responder, quota) = (self.settings.clone(), responder.clone(), Arc::clone(&quota));
             let renewed = open.responder.subscribe();
@@ -49,6 +52,12 @@ impl<R: Responder> Open<R> {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Those that are served with TLS.
+    #[must_use]
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
     }
 
     /// From now on queries are answered by `responder`; those in hand by whoever has them.
@@ -93,9 +102,11 @@ impl<R: Responder> Worker<R> {
             let (worker, waiting) = (Rc::clone(&worker), Rc::clone(&waiting));
             doors.push(spawn_local(async move { udp::serve(socket, &worker, &waiting).await }));
         }
-        for listener in sockets.tcp {
+        let tls = worker.settings.certificate.as_ref().map(Certificate::for_dns);
+        let plain = sockets.tcp.into_iter().map(|listener| (listener, None));
+        for (listener, tls) in plain.chain(sockets.tls.into_iter().map(|listener| (listener, tls.clone()))) {
             let (worker, waiting) = (Rc::clone(&worker), Rc::clone(&waiting));
-            doors.push(spawn_local(async move { tcp::serve(listener, &worker, &waiting).await }));
+            doors.push(spawn_local(async move { tcp::serve(listener, tls, &worker, &waiting).await }));
         }
         loop {
             tokio::select! {

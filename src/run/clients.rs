@@ -9,6 +9,7 @@ use crate::config::{self, Settings};
 use crate::listen::ListenSettings;
 use crate::policy::PolicySettings;
 use crate::serve::{ServeSettings, StaleSettings};
+use crate::tls::{Certificate, CertificateError};
 use crate::walk::stale::StaleLimits;
 
 /// An answer whose refresh has failed is not tried again for this long (RFC 8767 §5).
@@ -55,11 +56,21 @@ fn stale_settings(cache: &config::Cache) -> Option<StaleSettings> {
     })
 }
 
+/// Reads the certificate, if there is to be TLS.
+pub(super) fn certificate(settings: &Settings) -> Result<Option<Certificate>, CertificateError> {
+    let given = &settings.tls;
+    // Without a door that shows it there is none.
+    let read = || Certificate::read(given.certificate.as_ref(), given.key.as_ref());
+    (!given.certificate.is_empty()).then(read).transpose()
+}
+
+/// How clients are met, but for the certificate, which stands in files.
 pub(super) fn listen_settings(settings: &Settings) -> ListenSettings {
     let server = &settings.server;
     let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     ListenSettings {
         addresses: server.listen.clone(),
+        tls_addresses: server.tls_listen.clone(),
         workers: if server.threads == 0 { processors() } else { server.threads },
         waiting: server.waiting,
         waiting_per_client: server.waiting_per_client,

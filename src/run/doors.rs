@@ -8,15 +8,16 @@ use rustls::pki_types::CertificateDer;
 use tokio::task::{spawn_blocking, spawn_local};
 use tokio::time::sleep;
 
-use super::clients::{listen_settings, serve_settings};
+use super::clients::{certificate, listen_settings, serve_settings};
 use super::signals::{Signals, Wish};
 use super::{Listening, RunError, fetch, notify, reload, resolver, trust, unix_secs, web, world};
 use crate::config::{self, Settings};
 use crate::drive::World;
-use crate::http::{self, Certificate, Exhibit, HttpSettings};
-use crate::listen::{Doors, Open};
+use crate::http::{self, Exhibit, HttpSettings};
+use crate::listen::{Doors, ListenSettings, Open};
 use crate::serve::Resolver;
 use crate::sys;
+use crate::tls::Certificate;
 use crate::upkeep::Keepers;
 
 /// What only a lab adds to the front doors.
@@ -54,13 +55,13 @@ impl Front {
             tracing::warn!("the limit of open files stays as it is: {error}");
         }
         world::sources(settings)?;
-        let doors = dns_doors(settings)?;
-        let mut wanted = HttpSettings { zoo: staged.zoo, ..web::settings(settings) };
-        web::certify(&mut wanted, settings)?;
+        let certificate = certificate(settings)?;
+        let doors = dns_doors(ListenSettings { certificate: certificate.clone(), ..listen_settings(settings) })?;
+        let certified = certificate.clone();
+        let mut wanted = HttpSettings { zoo: staged.zoo, certificate: certified, ..web::settings(settings) };
         wanted.fetch.authorities = fetch::authorities(settings, &[])?;
         wanted.fetch.authorities.extend(staged.authorities);
         let http = http_doors(&wanted, settings)?;
-        let certificate = http.certificate().cloned();
         warn(settings, certificate.as_ref());
         let resolver = resolver(settings);
         let keepers = Keepers::new(trust::upkeep(settings), resolver.world());
@@ -70,7 +71,8 @@ impl Front {
 
     pub(super) fn listening(&self) -> Listening<'_> {
         let (http, https) = (self.http.addresses(), self.http.tls_addresses());
-        Listening { dns: self.dns.addresses(), http, https, web: None, web_unusual: None }
+        let (dns, tls) = (self.dns.addresses(), self.dns.tls_addresses());
+        Listening { dns, tls, http, https, web: None, web_unusual: None }
     }
 
     /// Waits until the program is to stop; meanwhile this thread does what nobody asks for, and reads the settings
@@ -190,8 +192,7 @@ fn warn(settings: &Settings, certificate: Option<&Certificate>) {
 }
 
 /// Binds the doors for DNS.
-fn dns_doors(settings: &Settings) -> Result<Doors, RunError> {
-    let mut wanted = listen_settings(settings);
+fn dns_doors(mut wanted: ListenSettings) -> Result<Doors, RunError> {
     loop {
         match Doors::bind(&wanted) {
             Ok(doors) => return Ok(doors),

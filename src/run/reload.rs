@@ -8,6 +8,7 @@ pub(super) fn taken(running: &Settings, new: &Settings) -> Settings {
     Settings {
         server: server(&running.server, &new.server),
         cache: cache(&running.cache, &new.cache),
+        tls: running.tls.clone(),
         http: running.http.clone(),
         proxy: running.proxy.clone(),
         fetch: running.fetch.clone(),
@@ -21,6 +22,7 @@ pub(super) fn taken(running: &Settings, new: &Settings) -> Settings {
 fn server(running: &Server, new: &Server) -> Server {
     Server {
         listen: running.listen.clone(),
+        tls_listen: running.tls_listen.clone(),
         threads: running.threads,
         waiting: running.waiting,
         waiting_per_client: running.waiting_per_client,

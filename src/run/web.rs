@@ -5,12 +5,12 @@ use std::time::Duration;
 use url::Url;
 
 use crate::config::{Balance, Settings};
-use crate::http::{Certificate, CertificateError, Exhibit, FetchSettings, HttpSettings, Policy, ProxySettings, Visit};
+use crate::http::{Exhibit, FetchSettings, HttpSettings, Policy, ProxySettings, Visit};
 use crate::lab::web::Ports;
 use crate::lab::{self, Lab, Sample};
 use crate::wire::{Question, ResponseCode, text};
 
-/// How HTTP is served, but for the certificate, which stands in files.
+/// How HTTP is served, but for the certificate.
 pub(super) fn settings(settings: &Settings) -> HttpSettings {
     let http = &settings.http;
     HttpSettings {
@@ -29,15 +29,6 @@ pub(super) fn settings(settings: &Settings) -> HttpSettings {
         fetch: fetch_settings(settings),
         ..HttpSettings::default()
     }
-}
-
-/// Reads the certificate, if there is to be TLS.
-pub(super) fn certify(http: &mut HttpSettings, settings: &Settings) -> Result<(), CertificateError> {
-    let given = &settings.http;
-    if !given.tls_listen.is_empty() {
-        http.certificate = Some(Certificate::read(given.tls_certificate.as_ref(), given.tls_key.as_ref())?);
-    }
-    Ok(())
 }
 
 /// How others' pages are fetched.

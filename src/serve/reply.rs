@@ -70,8 +70,8 @@ impl Resolver {
     /// Octets that the client can take.
     fn limit(&self, query: &QueryView<'_>, peer: &Peer) -> usize {
         match peer.transport {
-            Transport::Tcp => usize::from(u16::MAX),
             Transport::Udp => query.udp_limit().min(self.0.settings.udp_size.into()),
+            Transport::Tcp | Transport::Tls | Transport::Http => usize::from(u16::MAX),
         }
     }
 

@@ -25,8 +25,8 @@ impl Tls {
         certificate(folder.path());
         let met = start(Stage::default(), |settings| {
             settings.http.tls_listen = vec!["127.0.0.1:0".parse().unwrap()];
-            settings.http.tls_certificate = folder.path().join("cert.pem").display().to_string();
-            settings.http.tls_key = folder.path().join("key.pem").display().to_string();
+            settings.tls.certificate = folder.path().join("cert.pem").display().to_string();
+            settings.tls.key = folder.path().join("key.pem").display().to_string();
             change(settings);
         });
         Self { met, folder }
@@ -180,8 +180,7 @@ fn a_certificate_that_is_no_good_is_named() {
                   openssl x509 -in cert.pem -outform der -out cert.der";
     assert!(Command::new("sh").args(["-c", locked]).current_dir(at).status().unwrap().success());
     let check = |chain: &str, key: &str| {
-        let config =
-            format!("[http]\ntls_listen = [\"127.0.0.1:0\"]\ntls_certificate = '{chain}'\ntls_key = '{key}'\n");
+        let config = format!("http.tls_listen = [\"127.0.0.1:0\"]\n[tls]\ncertificate = '{chain}'\nkey = '{key}'\n");
         std::fs::write(at.join("config.toml"), config).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
         let output = command.args(["check", "config.toml"]).current_dir(at).output().unwrap();
@@ -189,17 +188,13 @@ fn a_certificate_that_is_no_good_is_named() {
     };
     assert_eq!(check("cert.pem", "key.pem"), (0, String::new()));
     for (chain, key, says) in [
-        (
-            "cert.pem",
-            "other.pem",
-            "the key in other.pem (http.tls_key) does not belong to the first certificate in cert",
-        ),
-        ("key.pem", "cert.pem", "key.pem (http.tls_certificate) has no certificate in PEM"),
-        ("cert.pem", "cert.pem", "cert.pem (http.tls_key) has no private key in PEM"),
+        ("cert.pem", "other.pem", "the key in other.pem (tls.key) does not belong to the first certificate in cert"),
+        ("key.pem", "cert.pem", "key.pem (tls.certificate) has no certificate in PEM"),
+        ("cert.pem", "cert.pem", "cert.pem (tls.key) has no private key in PEM"),
         ("cert.pem", "locked.pem", "its key is encrypted, which `openssl pkey"),
         ("cert.der", "key.pem", "it looks like DER, which `openssl x509"),
-        ("empty.pem", "key.pem", "empty.pem (http.tls_certificate) has no certificate in PEM"),
-        ("nowhere.pem", "key.pem", "cannot read nowhere.pem (http.tls_certificate)"),
+        ("empty.pem", "key.pem", "empty.pem (tls.certificate) has no certificate in PEM"),
+        ("nowhere.pem", "key.pem", "cannot read nowhere.pem (tls.certificate)"),
         ("", "key.pem", "`http.tls_listen` needs a certificate and its key"),
     ] {
         let (code, text) = check(chain, key);
@@ -214,8 +209,8 @@ fn a_renewed_certificate_is_served_after_a_hangup() {
     certificate(at);
     let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
     let lab = ["lab", "--no-web", "--authority-port", "0", "--listen", "127.0.0.1:0"];
-    let sets = ["http.listen=127.0.0.1:0", "http.tls_listen=127.0.0.1:0", "http.tls_certificate=cert.pem"];
-    command.args(lab).args(sets.iter().flat_map(|set| ["--set", set])).args(["--set", "http.tls_key=key.pem"]);
+    let sets = ["http.listen=127.0.0.1:0", "http.tls_listen=127.0.0.1:0", "tls.certificate=cert.pem"];
+    command.args(lab).args(sets.iter().flat_map(|set| ["--set", set])).args(["--set", "tls.key=key.pem"]);
     let mut lab = command.current_dir(at).env_clear().stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(lab.stderr.take().unwrap()).lines().map_while(Result::ok);
     let address = lines.find_map(|line| {

@@ -19,13 +19,8 @@ section! {
     http: Http {
         /// Where to listen, HTTP/1.1 and HTTP/2 alike, without TLS; an empty list for nowhere.
         listen: Vec<SocketAddr> = vec![HTTP];
-        /// Where to listen with TLS, which needs the two files below.
+        /// Where to listen with TLS, with the certificate of `[tls]`.
         tls_listen: Vec<SocketAddr> = Vec::new();
-        /// A file with the certificate of this server and those that vouch for it, in this order, in PEM. The names
-        /// in it count as `hosts`. A SIGHUP has this file and the next one read again.
-        tls_certificate: String = String::new();
-        /// A file with the private key of that certificate, in PEM, without a password.
-        tls_key: String = String::new();
         /// Names under which this server may be called, besides `localhost` and IP addresses; the name of a reverse
         /// proxy in front of it, for example. Requests under other names are refused: a web page could have pointed
         /// its own name here (DNS rebinding).

@@ -17,6 +17,9 @@ section! {
     server: Server {
         /// Where to listen, UDP and TCP alike.
         listen: Vec<SocketAddr> = LOOPBACK.to_vec();
+        /// Where to listen for DNS over TLS (RFC 7858), usually at port 853, with the certificate of `[tls]`. What is
+        /// said of TCP connections below holds for these too.
+        tls_listen: Vec<SocketAddr> = Vec::new();
         /// Threads that serve clients, each with its own sockets; 0 means one for each processor.
         threads: usize = 0 => 0..=1024;
         /// The networks whose clients are answered; all others get REFUSED with EDE 18 (Prohibited). An open
@@ -52,7 +55,7 @@ section! {
         /// Milliseconds after which an answer over UDP is dropped when its client, an address that may be forged, has
         /// more than ten questions waiting, but for ten a second in each thread (DNSBomb); 0 drops none.
         discard_after_ms: u64 = 1900 => 0..=60_000;
-        /// TCP connections at once (RFC 7766 §6.2.2).
+        /// TCP connections at once (RFC 7766 §6.2.2), which take some 20 KiB each with TLS.
         tcp_connections: usize = 512 => 1..=100_000;
         /// TCP connections at once of one client, an IPv4 address or an IPv6 /64, when half of `tcp_connections` are
         /// taken; before that nobody else needs them.

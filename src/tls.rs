@@ -1,7 +1,9 @@
-//! The certificate of this server: read from files, read again on request, and what is wrong with it in one line.
+//! The certificate of this server, which every door with TLS shows: read from files, read again on request, and what is
+//! wrong with it in one line.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
 use parking_lot::RwLock;
@@ -16,11 +18,15 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::wire::Name;
 
+/// How long shaking hands may take (slow loris).
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// A certificate with its key; whoever serves with it has the newest one at each handshake.
 #[derive(Clone, Debug)]
 pub struct Certificate {
     kept: Arc<Kept>,
-    server: Arc<ServerConfig>,
+    http: Arc<ServerConfig>,
+    dns: Arc<ServerConfig>,
 }
 
 #[derive(Debug)]
@@ -63,7 +69,7 @@ pub enum CertificateError {
     },
     /// Two files that do not belong together.
     #[error(
-        "the key in {key} (http.tls_key) does not belong to the first certificate in {chain} (http.tls_certificate); \
+        "the key in {key} (tls.key) does not belong to the first certificate in {chain} (tls.certificate); \
          that of the server comes first, those that vouch for it after it"
     )]
     Mismatch {
@@ -77,8 +83,8 @@ pub enum CertificateError {
     Tls(#[from] rustls::Error),
 }
 
-const CHAIN: &str = "http.tls_certificate";
-const KEY: &str = "http.tls_key";
+const CHAIN: &str = "tls.certificate";
+const KEY: &str = "tls.key";
 
 impl Certificate {
     /// Reads a chain of certificates, that of the server first, and its key, both in PEM.
@@ -88,12 +94,10 @@ impl Certificate {
     pub fn read(chain: &Path, key: &Path) -> Result<Self, CertificateError> {
         let current = RwLock::new(read(chain, key)?);
         let kept = Arc::new(Kept { chain: chain.to_owned(), key: key.to_owned(), current });
-        let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&kept) as Arc<dyn ResolvesServerCert>);
-        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { kept, server: Arc::new(server) })
+        // RFC 7858 §3.1: a client need not name a protocol. One that names others is none of this door, and is told so
+        // before it has said anything that could be taken for DNS (RFC 7301 §3.2).
+        let (http, dns) = (server(&kept, &[b"h2", b"http/1.1"])?, server(&kept, &[b"dot"])?);
+        Ok(Self { kept, http, dns })
     }
 
     /// Reads the files again. What comes to shake hands from now on gets what they say.
@@ -126,16 +130,43 @@ impl Certificate {
         early.then(|| format!("the certificate in {file} is valid only from {}", validity.not_before))
     }
 
-    /// Shakes hands: TLS 1.2 and 1.3, for HTTP/2 and HTTP/1.1.
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.server))
+    /// Shakes hands with clients that speak HTTP/2 or HTTP/1.1.
+    pub(crate) fn for_http(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.http))
+    }
+
+    /// Shakes hands with clients that speak DNS (RFC 7858).
+    pub(crate) fn for_dns(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.dns))
     }
 }
+
+/// The same one: other files may say the same, today.
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.kept, &other.kept)
+    }
+}
+
+impl Eq for Certificate {}
 
 impl ResolvesServerCert for Kept {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.current.read().certified))
     }
+}
+
+/// TLS 1.2 and 1.3 for those who speak one of `protocols`. What a client needs to resume is in its ticket, so that it
+/// may come back to any door of any worker and nothing is kept here for those who do not (RFC 8446 §4.6.1, RFC 5077);
+/// the key of the tickets lives in memory and changes every few hours.
+fn server(kept: &Arc<Kept>, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::clone(kept) as Arc<dyn ResolvesServerCert>);
+    server.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    server.ticketer = aws_lc_rs::Ticketer::new()?;
+    Ok(Arc::new(server))
 }
 
 fn read(chain_file: &Path, key_file: &Path) -> Result<Current, CertificateError> {

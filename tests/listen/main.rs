@@ -1,6 +1,9 @@
 //! The front doors over loopback: every transport, every limit, and every kind of garbage.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 #![expect(clippy::disallowed_methods, reason = "what is measured here is real time")]
+
+mod real;
+mod tls;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -105,7 +108,7 @@ fn framed(message: &[u8]) -> Vec<u8> {
     framed
 }
 
-fn tcp_answer(stream: &mut TcpStream) -> Option<(u16, Vec<u8>)> {
+fn tcp_answer(stream: &mut impl Read) -> Option<(u16, Vec<u8>)> {
     let mut len = [0; 2];
     stream.read_exact(&mut len).ok()?;
     let mut answer = vec![0; usize::from(u16::from_be_bytes(len))];
@@ -114,7 +117,7 @@ fn tcp_answer(stream: &mut TcpStream) -> Option<(u16, Vec<u8>)> {
 }
 
 /// Whether the peer has closed: end of file or reset, within the read time-out.
-fn is_closed(stream: &mut TcpStream) -> bool {
+fn is_closed(stream: &mut impl Read) -> bool {
     match stream.read(&mut [0; 64]) {
         Ok(0) => true,
         Ok(_) => false,
