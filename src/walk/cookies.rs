@@ -19,8 +19,9 @@ impl Around<'_> {
     pub(super) fn opt(&self, server: &ServerAt, state: &ServerState, how: How, attempt: u32) -> Option<Edns> {
         let mut edns = Edns::new(self.settings.udp_size, true);
         let mut data = Octets::from(self.servers.client_cookie(server.addr));
-        // Some servers, or what stands before them, do not answer questions with options that they do not know.
-        let may_be_lost = attempt >= COOKIE_TRIES.into() && state.silences >= COOKIE_TRIES - 1;
+        // Some servers, or what stands before them, do not answer questions with options that they do not know. Nobody
+        // on the way looks into TCP, and who is silent over UDP may be so whatever is asked.
+        let may_be_lost = how.over_udp() && attempt >= COOKIE_TRIES.into() && state.silences >= COOKIE_TRIES - 1;
         let with_options = match &state.cookies {
             _ if !how.cookie => false,
             Cookies::Refused => false,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use rootwalk::cache::Cookies;
 use rootwalk::trace::Transport;
 use rootwalk::walk::Walk;
 use rootwalk::walk::ask::Ask;
@@ -81,6 +82,26 @@ fn two_lost_packets_are_no_reason_to_do_without_cookies() {
         assert!(shown.len() > 3 && shown[3..].iter().all(|shown| *shown), "and those after it are not: {shown:?}");
         assert!(asks.len() > 5 && asks.values().flatten().all(|shown| *shown), "{asks:?}");
         assert_eq!(unadorned, 1, "without any option");
+    }
+}
+
+/// That a server which is silent over UDP answers over TCP says nothing of its cookies: there it is shown them as well.
+#[test]
+fn silence_over_udp_is_no_reason_to_do_without_cookies() {
+    let mut world = near();
+    let zone = [server(2, 1), server(2, 2)];
+    let mut tcp = Vec::new();
+    for nth in 0..3 {
+        let ended = world.resolve_through(&ask(&format!("n{nth}.example.com.")), |ask| {
+            let over_tcp = ask.transport == Transport::Tcp;
+            tcp.extend(over_tcp.then(|| has_cookie(ask)));
+            over_tcp || !zone.contains(&ask.server.ip())
+        });
+        assert!(ended.outcome.failure.is_none(), "{}", story(&ended));
+    }
+    assert!(tcp.len() >= 3 && tcp.iter().all(|shown| *shown), "{tcp:?}");
+    for addr in zone {
+        assert_eq!(world.resolver.servers.state(addr, world.resolver.now).cookies, Cookies::Unknown, "{addr}");
     }
 }
 
