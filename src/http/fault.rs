@@ -5,7 +5,7 @@ use std::fmt;
 
 use axum::http::StatusCode;
 
-use super::hop::{PSEUDONYM, quoted};
+use super::hop::{SOFTWARE, quoted};
 use crate::wire::ResponseCode;
 use crate::wire::text::rcode_name;
 
@@ -143,7 +143,7 @@ impl Fault {
     /// Proxy-Status (RFC 9209 §2).
     pub(super) fn told(self, details: &str) -> String {
         let details = if details.is_empty() { String::new() } else { format!("; details={}", quoted(details)) };
-        format!("{PSEUDONYM}; error={self}{details}")
+        format!("{SOFTWARE}; error={self}{details}")
     }
 }
 

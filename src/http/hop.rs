@@ -1,5 +1,7 @@
 //! The fields of one message that end at the next hop, and those that every hop adds (RFC 9110 §7.6).
 
+use std::sync::LazyLock;
+
 use axum::http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, MAX_FORWARDS, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
     TE, TRANSFER_ENCODING, UPGRADE, VIA,
@@ -7,8 +9,12 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Version};
 
-/// Our name in Via and Proxy-Status.
-pub(super) const PSEUDONYM: &str = "rootwalk";
+/// Our name in Proxy-Status.
+pub(super) const SOFTWARE: &str = "rootwalk";
+
+/// Our name in Via. Each process has its own: else two in a row would take what passed the first for what was here
+/// before (RFC 9110 §7.6.3). It is drawn, as it needs no setting then and says nothing of the machine.
+static PSEUDONYM: LazyLock<String> = LazyLock::new(|| format!("{SOFTWARE}-{:08x}", rand::random::<u32>()));
 
 /// Fields that concern one connection alone, whether Connection lists them or not.
 const HOP: [HeaderName; 8] = [
@@ -55,7 +61,7 @@ pub(super) fn add_via(headers: &mut HeaderMap, version: Version) {
         Version::HTTP_2 => "2",
         _ => "1.1",
     };
-    if let Ok(via) = HeaderValue::from_str(&format!("{version} {PSEUDONYM}")) {
+    if let Ok(via) = HeaderValue::from_str(&format!("{version} {}", *PSEUDONYM)) {
         headers.append(VIA, via);
     }
 }
@@ -76,7 +82,7 @@ pub(super) fn may_go_on(head: &mut Parts) -> bool {
 /// Whether a message was here before (RFC 9110 §7.6.3).
 pub(super) fn was_here(headers: &HeaderMap) -> bool {
     let said = headers.get_all(VIA).iter().filter_map(|via| via.to_str().ok());
-    said.flat_map(|via| via.split(',')).any(|hop| hop.split_whitespace().nth(1) == Some(PSEUDONYM))
+    said.flat_map(|via| via.split(',')).any(|hop| hop.split_whitespace().nth(1) == Some(&**PSEUDONYM))
 }
 
 fn listed(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> + '_ {
@@ -136,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_loop_is_seen() {
-        let mut given = headers(&[("via", "1.0 fred, 1.1 p.example.net (rootwalk)")]);
+        let mut given = headers(&[("via", "1.0 fred, 1.1 p.example.net (rootwalk), 1.1 rootwalk")]);
         assert!(!was_here(&given));
         add_via(&mut given, Version::HTTP_11);
         assert!(was_here(&given));

@@ -25,7 +25,7 @@ use tokio::time::{Duration, Instant};
 use super::doh::Dns;
 use super::fault::Fault;
 use super::here::{Here, InUrl};
-use super::hop::{self, PSEUDONYM, quoted};
+use super::hop::{self, SOFTWARE, quoted};
 use super::origin::{
     Answer, Busy, Connected, Guide, Host, HostPort, Key, Link, Origin, Origins, Pool, Services, Unconnected, Way, Wish,
     is_web_port,
@@ -386,7 +386,7 @@ fn next_hop(connected: &Connected) -> String {
     };
     let tried: Vec<String> = connected.attempts.iter().filter(is_told).map(Attempt::told).collect();
     let details = if tried.is_empty() { String::new() } else { format!("; details={}", quoted(&tried.join("; "))) };
-    format!("{PSEUDONYM}; next-hop={}{details}", quoted(&connected.address.to_string()))
+    format!("{SOFTWARE}; next-hop={}{details}", quoted(&connected.address.to_string()))
 }
 
 /// Adds what this proxy has to say to what others said (RFC 9209 §2).
