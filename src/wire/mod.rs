@@ -22,6 +22,7 @@ mod reverse;
 mod soa;
 mod template;
 pub mod text;
+mod turn;
 mod writer;
 
 pub use hickory_proto::op::{OpCode, ResponseCode};

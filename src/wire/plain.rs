@@ -3,6 +3,7 @@
 
 use super::edns::BARE_OPT;
 use super::template::{Extras, Opt};
+use super::turn;
 use super::{DNSClass, Flags, HEADER, QueryView, RecordType, ResponseCode, RrSet};
 
 /// Octets of a record besides its data, its owner written as a pointer to the question.
@@ -39,7 +40,11 @@ impl PlainAnswer<'_> {
         out.extend_from_slice(&flags.0.to_be_bytes());
         out.extend_from_slice(&[0, 1, 0, 0, 0, 0, 0, u8::from(query.edns().is_some())]);
         out.extend_from_slice(query.question_bytes());
-        let mut count = self.records(query.qtype(), self.rdatas, out);
+        let first = turn::octets(query.qtype(), self.rdatas, query.id());
+        let mut count = self.records(query.qtype(), &self.rdatas[first..], out);
+        if first > 0 {
+            count += self.records(query.qtype(), &self.rdatas[..first], out);
+        }
         if query.dnssec_ok() {
             count += self.records(RecordType::RRSIG, self.sigs, out);
         }

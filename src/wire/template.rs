@@ -1,6 +1,7 @@
 //! Answers ready to send: written once, then copied and patched for every client.
 
 use super::edns::{BARE_OPT, EXTENDED_ERROR, OptFields, write_option};
+use super::turn::Turn;
 use super::writer::{Full, MAX_MESSAGE, Writer};
 use super::{Ede, Flags, HEADER, QueryView, Question, RecordType, ResponseCode, RrSet, Section};
 
@@ -19,6 +20,8 @@ pub struct Template {
     /// Some of the answer did not fit into a message of any size.
     oversized: bool,
     min_ttl_secs: u32,
+    /// The last addresses of the answer, if they take turns.
+    turn: Option<Turn>,
 }
 
 /// A border between record sets.
@@ -75,6 +78,7 @@ impl Template {
         writer.question(question);
         let mut cuts = vec![Cut::after(&writer)];
         let (mut required, mut oversized, mut min_ttl_secs) = (cuts[0].end, false, u32::MAX);
+        let mut turn = None;
         let lists = Section::ALL.into_iter().zip([sections.answer, sections.authority, sections.additional]);
         for (section, set) in lists.flat_map(|(section, sets)| sets.iter().map(move |set| (section, set))) {
             let is_required = section != Section::Additional;
@@ -86,9 +90,13 @@ impl Template {
             {
                 continue;
             }
+            let noted = ttls.len();
             if writer.set_noting(section, set, dnssec_ok, &mut ttls) == Err(Full) {
                 oversized = is_required;
                 continue;
+            }
+            if section == Section::Answer {
+                turn = Turn::new(set.rtype, noted, set.rdatas.len()).or(turn);
             }
             let cut = Cut::after(&writer);
             cuts.push(cut);
@@ -100,7 +108,7 @@ impl Template {
         writer.finish();
         let min_ttl_secs = if required == cuts[0].end { 0 } else { min_ttl_secs };
         let (wire, ttls, cuts) = (wire.into(), ttls.into(), cuts.into());
-        Self { wire, ttls, cuts, rcode, required, oversized, min_ttl_secs }
+        Self { wire, ttls, cuts, rcode, required, oversized, min_ttl_secs, turn }
     }
 
     /// The response code, of twelve bits.
@@ -176,6 +184,9 @@ impl Template {
             if let Some(field) = message.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<4>) {
                 *field = u32::from_be_bytes(*field).saturating_sub(age_secs).to_be_bytes();
             }
+        }
+        if let Some(turn) = self.turn {
+            turn.take(wire, &self.ttls, query.id(), message);
         }
         if let Some(opt) = opt {
             opt.write(extras, self.rcode, out);

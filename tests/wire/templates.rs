@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::{Just, any, prop_assert, prop_assert_eq, prop_assume, prop_oneof, proptest};
-use rootwalk::wire::{Ede, Edns, Extras, Flags, PlainAnswer, QueryView, Question, Record, RecordType, Reply};
+use rootwalk::wire::{Ede, Edns, Extras, Flags, Name, PlainAnswer, QueryView, Question, Record, RecordType, Reply};
 use rootwalk::wire::{ResponseCode, RrSet, Section, Sections, Template, Writer, write_query};
 
 use super::strategies::{question, seeded, set};
@@ -20,7 +20,13 @@ fn whole_sets(records: &[Record], sets: &[RrSet], dnssec_ok: bool) -> Option<usi
         let alike = |(record, (rtype, rdata)): (&Record, &(RecordType, &[u8]))| {
             record.owner == set.owner && record.rtype == *rtype && record.rdata.eq_ignore_ascii_case(rdata)
         };
-        if !mine.iter().zip(&members).all(alike) {
+        // Addresses take turns.
+        let (addresses, sigs) = members.split_at(if set.rtype == RecordType::A { set.rdatas.len() } else { 0 });
+        let (own, others_of_set) = mine.split_at(addresses.len());
+        let are_alike = |records: &[Record], members: &[_]| records.iter().zip(members).all(alike);
+        let turned = |by: usize| [&addresses[by..], &addresses[..by]].concat();
+        let is_turned = (0..=addresses.len()).any(|by| are_alike(own, &turned(by)));
+        if !is_turned || !are_alike(others_of_set, sigs) {
             return None;
         }
         rest = others;
@@ -146,7 +152,7 @@ proptest! {
 /// More than fits into any message: TC, and still whole sets.
 #[test]
 fn an_answer_larger_than_a_message_is_truncated() {
-    let owner: rootwalk::wire::Name = "big.example".parse().expect("a name");
+    let owner: Name = "big.example".parse().expect("a name");
     let half = vec![0_u8; 40_000];
     let sets = [1, 2].map(|_| RrSet::new(owner.clone(), RecordType::Unknown(65280), 60, [&half[..]]));
     let question = Question::new(owner, RecordType::Unknown(65280));
@@ -163,7 +169,7 @@ fn an_answer_larger_than_a_message_is_truncated() {
 /// Additional sets are dropped in silence where they do not fit, and later ones may fit; their TTLs age once.
 #[test]
 fn an_additional_set_too_large_is_passed_over() {
-    let owner: rootwalk::wire::Name = "big.example".parse().expect("a name");
+    let owner: Name = "big.example".parse().expect("a name");
     let half = vec![0_u8; 40_000];
     let set = |rdata: &[u8]| RrSet::new(owner.clone(), RecordType::Unknown(65280), 60, [rdata]);
     let additional = [set(&half), set(&half), set(&[1])];
@@ -177,4 +183,40 @@ fn an_additional_set_too_large_is_passed_over() {
     let reply = Reply::read(&out).expect("readable");
     let kept: Vec<_> = reply.additional.iter().map(|record| (record.ttl_secs, record.rdata.len())).collect();
     assert_eq!((reply.flags.tc(), kept), (false, vec![(40, 40_000), (40, 1)]));
+}
+
+/// Many clients use the first address alone: each has its turn, and all are there. Other records keep their order.
+#[test]
+fn addresses_take_turns() {
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    let (asked, target) = (name("www.example."), name("a.long.way.example."));
+    for (rtype, len) in [(RecordType::A, 4), (RecordType::AAAA, 16), (RecordType::TXT, 4)] {
+        for count in 1..=5_u8 {
+            let datas: Vec<Vec<u8>> = (0..count).map(|nth| [3, nth, nth, nth].repeat(len / 4)).collect();
+            let set = |owner: &Name| RrSet::new(owner.clone(), rtype, 60, datas.iter().map(Vec::as_slice));
+            let alias = RrSet::new(asked.clone(), RecordType::CNAME, 60, [target.wire()]);
+            let (own, mut far) = (set(&asked), set(&target));
+            far.sigs = [[&[0; 18][..], &[0], &[7; 9]].concat().as_slice()].into_iter().collect();
+            let question = Question::new(asked.clone(), rtype);
+            let answer = [alias, far];
+            let sections = Sections { answer: &answer, ..Sections::default() };
+            let template = Template::build(&question, ResponseCode::NoError, &sections, true);
+            for id in 0..20_u16 {
+                let (mut bytes, mut out, mut behind) = (Vec::new(), Vec::new(), Vec::new());
+                write_query(id, &question, Flags::default(), Some(&Edns::new(1232, true)), &mut bytes);
+                let query = QueryView::read(&bytes).expect("a good query");
+                let plain = PlainAnswer { ttl_secs: 60, rdatas: own.rdatas.block(), sigs: &[] };
+                plain.respond(&query, &Extras::default(), 1232, &mut out);
+                template.respond(&query, 0, &Extras::default(), 1232, &mut behind);
+                let first = if rtype == RecordType::TXT { 0 } else { usize::from(id) % datas.len() };
+                let turned: Vec<_> = datas[first..].iter().chain(&datas[..first]).collect();
+                for message in [out, behind] {
+                    let reply = Reply::read(&message).expect("readable");
+                    assert_eq!(*reply.damage, []);
+                    let told = reply.answer.iter().filter(|record| record.rtype == rtype);
+                    assert!(told.map(|record| &*record.rdata).eq(turned.iter().map(|data| &***data)), "{rtype} {id}");
+                }
+            }
+        }
+    }
 }
