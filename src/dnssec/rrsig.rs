@@ -53,21 +53,23 @@ impl<'a> Rrsig<'a> {
         if self.covered != rtype || !owner.is_within(&self.signer) || !fits.contains(&labels) {
             return Err(Bogus::SignatureUnfit { owner, rtype, key_tag });
         }
-        // RFC 4034 §3.1.5: times are compared as serial numbers.
-        let after = |a: u32, b: u32| a != b && a.wrapping_sub(b) < 1 << 31;
-        if after(self.inception, self.expiration) {
+        // RFC 4034 §3.1.5: times are on a circle. The end that is nearer is the one that is missed, and no sum of times is
+        // compared: a life of nearly half the circle and what is granted to clocks may be more than half.
+        let after = |a: u32, b: u32| a.wrapping_sub(b);
+        let life_secs = after(self.expiration, self.inception);
+        if life_secs >= 1 << 31 {
             return Err(Bogus::ExpiredBeforeValid { owner, rtype, key_tag });
         }
-        let skew_secs = (self.expiration.wrapping_sub(self.inception) / 10).min(MAX_SKEW_SECS);
-        if after(now_secs, self.expiration.wrapping_add(skew_secs)) {
-            let late_secs = now_secs.wrapping_sub(self.expiration);
-            return Err(Bogus::Expired { owner, rtype, key_tag, late_secs });
+        let skew_secs = (life_secs / 10).min(MAX_SKEW_SECS);
+        let (late_secs, early_secs) = (after(now_secs, self.expiration), after(self.inception, now_secs));
+        if after(now_secs, self.inception) <= life_secs || late_secs.min(early_secs) <= skew_secs {
+            return Ok(());
         }
-        if after(self.inception.wrapping_sub(skew_secs), now_secs) {
-            let early_secs = self.inception.wrapping_sub(now_secs);
-            return Err(Bogus::NotYetValid { owner, rtype, key_tag, early_secs });
-        }
-        Ok(())
+        Err(if late_secs <= early_secs {
+            Bogus::Expired { owner, rtype, key_tag, late_secs }
+        } else {
+            Bogus::NotYetValid { owner, rtype, key_tag, early_secs }
+        })
     }
 
     /// Seconds until the signature ends; 0 in the time that is granted to clocks that are off.
