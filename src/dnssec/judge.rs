@@ -210,9 +210,12 @@ impl<'a> Judge<'a> {
             Shows::Insecure(_) | Shows::Nothing => {
                 // The name may lie below an unsigned cut, and a server of the zone above it have spoken for both.
                 match self.signer(None, &place) {
-                    Ok(Signer::Insecure(why)) => return Ok(Verdict::Insecure(why)),
+                    // In an opt-out span the zone itself has to deny the wildcard (RFC 5155 §8.4).
+                    Ok(Signer::Insecure(why)) if !matches!(why, Insecure::OptOut { .. }) => {
+                        return Ok(Verdict::Insecure(why));
+                    }
                     Err(needs @ Halt::Needs(_)) => return Err(needs),
-                    Ok(Signer::Secure(_)) | Err(Halt::Bogus(_)) => self.fault = None,
+                    Ok(_) | Err(Halt::Bogus(_)) => self.fault = None,
                 }
                 let why = checked.blame(&mut self.bench, (name, qtype), |checked, bench| {
                     let is_shown = |no_name, bench: &mut Bench<'_>| {

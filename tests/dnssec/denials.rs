@@ -1,11 +1,11 @@
 //! Denials: who has the say, how long they hold, and what is said of those that are none.
 
-use rootwalk::dnssec::{Limits, Spent, Statement, Verdict};
+use rootwalk::dnssec::{Cut, Limits, Settings, Spent, Statement, Verdict};
 use rootwalk::trace::{Bogus, Insecure, Limit, Proof};
 use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 
 use crate::edges::{Kind, PLAIN, chain, denied, name, zone};
-use crate::evidence::Facts;
+use crate::evidence::{Facts, Heard};
 use crate::limits::is_secure;
 use crate::signer::{Form, Signer, bitmap};
 use crate::types::{A, DS, NS, NSEC, RRSIG, SOA};
@@ -88,17 +88,33 @@ fn soa_and_proof_bound_what_they_stand_beside() {
     assert_eq!(verdict, Verdict::Secure { ttl_secs: 9 });
 }
 
-/// RFC 5155 §8.4: that there is no such name needs the wildcard denied as well, also in an opt-out span.
+/// RFC 5155 §8.4: that there is no such name needs the wildcard denied as well, also in an opt-out span, whether or not
+/// the name may be an unsigned cut: one answer with a false code would else deny all that the wildcard makes of it.
 #[test]
 fn opt_out_does_not_stand_for_the_wildcard() {
     let (signer, zone) = zone("z.");
+    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
     let names: [(&str, &[u16]); 3] = [("z.", &[NS, SOA]), ("*.z.", &[A]), ("ns.z.", &[A])];
-    let whole = chain(&signer, &names, Kind { flags: 1, ..PLAIN });
-    assert!(matches!(denied(&zone, name("c.z."), RecordType::MX, true, &whole), Verdict::Bogus(_)));
-    let without = [names[0], names[2]];
-    let whole = chain(&signer, &without, Kind { flags: 1, ..PLAIN });
-    let verdict = denied(&zone, name("c.z."), RecordType::MX, true, &whole);
-    assert!(matches!(verdict, Verdict::Insecure(Insecure::OptOut { .. })), "{verdict:?}");
+    let with = chain(&signer, &names, Kind { flags: 1, ..PLAIN });
+    let without = chain(&signer, &[names[0], names[2]], Kind { flags: 1, ..PLAIN });
+    for referred in [false, true] {
+        let denied = |proof: &[RrSet]| {
+            let mut facts = Facts::new(|question: &Question| {
+                let answer = (question.qtype == RecordType::DNSKEY).then(|| zone.keys.clone());
+                Some(Heard { answer, ..Heard::default() })
+            });
+            if referred {
+                facts.refer(name("c.z."), Cut { proof: proof.to_vec(), ..Cut::default() });
+            }
+            let question = Question::new(name("c.z."), RecordType::MX);
+            let statement = Statement::Denial { question: &question, no_name: true, soa: None, proof };
+            facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
+        };
+        let verdict = denied(&with);
+        assert!(matches!(verdict, Verdict::Bogus(Bogus::DenialMissing { .. })), "{referred}: {verdict:?}");
+        let verdict = denied(&without);
+        assert!(matches!(verdict, Verdict::Insecure(Insecure::OptOut { .. })), "{referred}: {verdict:?}");
+    }
 }
 
 /// RFC 5155 §5: the salt is a part of what is hashed, also when the same name was hashed a moment ago.
