@@ -253,7 +253,6 @@ mod tests {
     use super::clients::listen_settings;
     use super::*;
     use crate::cache::TtlLimits;
-    use crate::http::{FetchSettings, HttpSettings, ProxySettings};
     use crate::listen::ListenSettings;
     use crate::upstream::UpstreamSettings;
     use crate::walk::limits::Limits;
@@ -270,12 +269,5 @@ mod tests {
         let listen = listen_settings(&settings);
         let (addresses, workers) = (listen.addresses.clone(), listen.workers);
         assert_eq!(listen, ListenSettings { addresses, workers, ..ListenSettings::default() });
-        assert_eq!(web::proxy_settings(&settings), ProxySettings::default());
-        assert_eq!(web::fetch_settings(&settings), FetchSettings::default());
-        let of = |http: &HttpSettings| {
-            let per_client = (http.connections, http.connections_per_client);
-            (per_client, http.idle, http.waiting, http.traces, http.journey_bytes)
-        };
-        assert_eq!(of(&web::settings(&settings)), of(&HttpSettings::default()));
     }
 }

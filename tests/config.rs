@@ -5,9 +5,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use rootwalk::config::{self, Balance, BalancedHost, Bytes, Minimisation, Settings, Sources};
+use rootwalk::config::{self, BalancedHost, Bytes, Settings, Sources};
+use rootwalk::http::Policy;
 use rootwalk::trace::Limit;
 use rootwalk::walk::limits::Limits;
+use rootwalk::walk::minimise::Minimisation;
 
 struct Given {
     folder: tempfile::TempDir,
@@ -206,7 +208,7 @@ fn records_of_the_operator_and_a_hosts_file_are_read() {
 fn a_host_may_be_balanced_in_its_own_way() {
     let settings = Given::file("[[balance]]\nhost = \"shop.example\"\npolicy = \"hash_url\"\n").settings();
     let [BalancedHost { host, policy }] = settings.balance.as_slice() else { panic!("{:?}", settings.balance) };
-    assert_eq!((host.to_string().as_str(), *policy), ("shop.example.", Balance::HashUrl));
+    assert_eq!((host.to_string().as_str(), *policy), ("shop.example.", Policy::HashUrl));
     let complaints = Given::file("[[balance]]\nhost = \"shop.example\"\npolicy = \"fair\"\n").complaints();
     assert!(complaints[0].contains("`balance.policy` cannot be \"fair\": expected one of"), "{complaints:?}");
 }

@@ -3,22 +3,13 @@
 use std::io::{IsTerminal, stderr};
 use std::os::unix::fs::MetadataExt as _;
 
-use tracing::Level;
-
-use crate::config::{Log, LogFormat, LogLevel};
+use crate::config::{Log, LogFormat};
 
 /// Begins to log. Names from the network are escaped by whoever writes them, control characters by the writer.
 pub(super) fn begin(log: &Log) {
-    let level = match log.level {
-        LogLevel::Error => Level::ERROR,
-        LogLevel::Warn => Level::WARN,
-        LogLevel::Info => Level::INFO,
-        LogLevel::Debug => Level::DEBUG,
-        LogLevel::Trace => Level::TRACE,
-    };
     // When nobody reads the log any more, saying so there would be the end of whoever says it.
     let subscriber = tracing_subscriber::fmt().log_internal_errors(false);
-    let subscriber = subscriber.with_max_level(level).with_writer(stderr).with_target(false);
+    let subscriber = subscriber.with_max_level(log.level).with_writer(stderr).with_target(false);
     // A second subscriber is only refused where a test has set one already.
     let _ = match log.format {
         LogFormat::Text if is_journal() => subscriber.with_ansi(false).without_time().try_init(),

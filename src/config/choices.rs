@@ -2,114 +2,112 @@
 
 use std::fmt::Write as _;
 
+use tracing::Level;
+
 use super::value::Setting;
+use crate::http::Policy;
+use crate::walk::minimise::Minimisation;
 
-/// Gives an enum whose variants are the words of a setting.
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $(#[doc = $doc:literal] $variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $(#[doc = $doc] $variant),* }
+/// Words, each with its value and what it means.
+type Words<T> = &'static [(&'static str, T, &'static str)];
 
-        impl Setting for $name {
-            fn expected() -> String {
-                one_of(&[$($word),*])
-            }
+/// The type of a setting that is a choice between words.
+pub(super) trait Choice: Copy + PartialEq + 'static {
+    /// All that there are.
+    const WORDS: Words<Self>;
+}
 
-            fn from_text(text: &str) -> Option<Self> {
-                match text {
-                    $($word => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-
-            fn show(&self) -> String {
-                match self { $(Self::$variant => concat!("\"", $word, "\"").to_owned()),* }
-            }
-
-            fn words() -> &'static [(&'static str, &'static str)] {
-                &[$(($word, $doc)),*]
-            }
+impl<T: Choice> Setting for T {
+    fn expected() -> String {
+        let mut text = String::from("one of ");
+        for (nth, (word, ..)) in T::WORDS.iter().enumerate() {
+            let border = match nth {
+                0 => "",
+                _ if nth + 1 == T::WORDS.len() => " or ",
+                _ => ", ",
+            };
+            let _ = write!(text, "{border}\"{word}\"");
         }
-    };
-}
+        text
+    }
 
-words! {
-    /// How much of a name a server gets to see (RFC 9156).
-    Minimisation {
-        /// The whole name, always.
-        Off = "off",
-        /// As little as possible; the whole name where a server cannot cope.
-        Relaxed = "relaxed",
-        /// As little as possible; a "no" to a part of the name is believed, although some servers deny it wrongly.
-        Strict = "strict",
+    fn from_text(text: &str) -> Option<Self> {
+        T::WORDS.iter().find(|(word, ..)| *word == text).map(|(_, value, _)| *value)
+    }
+
+    fn show(&self) -> String {
+        T::WORDS.iter().find(|(_, value, _)| value == self).map(|(word, ..)| format!("\"{word}\"")).unwrap_or_default()
+    }
+
+    fn words() -> Vec<(&'static str, &'static str)> {
+        T::WORDS.iter().map(|(word, _, meaning)| (*word, *meaning)).collect()
     }
 }
 
-words! {
-    /// What clients get who ask for ANY (RFC 8482).
-    AnyAnswer {
-        /// One HINFO record, which nobody can misuse to multiply traffic.
-        Minimal = "minimal",
-        /// What the servers of the zone say.
-        Full = "full",
-    }
+impl Choice for Minimisation {
+    const WORDS: Words<Self> = &[
+        ("off", Self::Off, "The whole name, always."),
+        ("relaxed", Self::Relaxed, "As little as possible; the whole name where a server cannot cope."),
+        (
+            "strict",
+            Self::Strict,
+            "As little as possible; a \"no\" to a part of the name is believed, although some servers deny it wrongly.",
+        ),
+    ];
 }
 
-words! {
-    /// How the proxy chooses among several addresses of one host.
-    Balance {
-        /// Each in its turn.
-        RoundRobin = "round_robin",
-        /// The one with the fewest requests in hand.
-        LeastConnections = "least_connections",
-        /// The one with the least time until answers begin, times the requests in hand there.
-        LeastTime = "least_time",
-        /// The same one for the same URL.
-        HashUrl = "hash_url",
-        /// The same one for the same client.
-        HashClient = "hash_client",
-        /// Of two at random the one with fewer requests in hand.
-        TwoChoices = "two_choices",
-    }
+impl Choice for Policy {
+    const WORDS: Words<Self> = &[
+        (Self::RoundRobin.word(), Self::RoundRobin, "Each in its turn."),
+        (Self::LeastConnections.word(), Self::LeastConnections, "The one with the fewest requests in hand."),
+        (
+            Self::LeastTime.word(),
+            Self::LeastTime,
+            "The one with the least time until answers begin, times the requests in hand there.",
+        ),
+        (Self::HashUrl.word(), Self::HashUrl, "The same one for the same URL."),
+        (Self::HashClient.word(), Self::HashClient, "The same one for the same client."),
+        (Self::TwoChoices.word(), Self::TwoChoices, "Of two at random the one with fewer requests in hand."),
+    ];
 }
 
-words! {
-    /// From which weight on a log line is written.
-    LogLevel {
-        /// What stops the service, or a part of it.
-        Error = "error",
-        /// What somebody should look at.
-        Warn = "warn",
-        /// Start, stop, and what was bound.
-        Info = "info",
-        /// One line for each answer that had to be looked up.
-        Debug = "debug",
-        /// Everything.
-        Trace = "trace",
-    }
+/// What clients get who ask for ANY (RFC 8482).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnyAnswer {
+    /// One record.
+    Minimal,
+    /// All that there is.
+    Full,
 }
 
-words! {
-    /// The form of a log line.
-    LogFormat {
-        /// For people.
-        Text = "text",
-        /// One JSON object in each line.
-        Json = "json",
-    }
+impl Choice for AnyAnswer {
+    const WORDS: Words<Self> = &[
+        ("minimal", Self::Minimal, "One HINFO record, which nobody can misuse to multiply traffic."),
+        ("full", Self::Full, "What the servers of the zone say."),
+    ];
 }
 
-/// `one of "a", "b" or "c"`.
-fn one_of(words: &[&str]) -> String {
-    let mut text = String::from("one of ");
-    for (nth, word) in words.iter().enumerate() {
-        let border = match nth {
-            0 => "",
-            _ if nth + 1 == words.len() => " or ",
-            _ => ", ",
-        };
-        let _ = write!(text, "{border}\"{word}\"");
-    }
-    text
+/// From which weight on a log line is written.
+impl Choice for Level {
+    const WORDS: Words<Self> = &[
+        ("error", Self::ERROR, "What stops the service, or a part of it."),
+        ("warn", Self::WARN, "What somebody should look at."),
+        ("info", Self::INFO, "Start, stop, and what was bound."),
+        ("debug", Self::DEBUG, "One line for each answer that had to be looked up."),
+        ("trace", Self::TRACE, "Everything."),
+    ];
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text.
+    Text,
+    /// JSON.
+    Json,
+}
+
+impl Choice for LogFormat {
+    const WORDS: Words<Self> =
+        &[("text", Self::Text, "For people."), ("json", Self::Json, "One JSON object in each line.")];
 }

@@ -56,9 +56,9 @@ fn entry(section: &Section, key: &Key) -> String {
     let (default, expected) = ((key.default)(), (key.expected)());
     let variable = format!("{PREFIX}{}_{}", section.name, key.name).to_ascii_uppercase();
     let mut text = format!("\n### `{} = {default}`\n\n{}\n", key.name, prose(key.doc));
-    for (nth, (word, meaning)) in (key.words)().iter().enumerate() {
+    for (nth, (word, meaning)) in (key.words)().into_iter().enumerate() {
         let border = if nth == 0 { "\n" } else { "" };
-        let _ = writeln!(text, "{border}{}", filled(&format!("* `\"{word}\"`: {}", meaning.trim()), "  "));
+        let _ = writeln!(text, "{border}{}", filled(&format!("* `\"{word}\"`: {meaning}"), "  "));
     }
     let _ = writeln!(text, "\n{}", filled(&format!("Takes {expected}. Variable:{UNBROKEN}`{variable}`."), ""));
     text

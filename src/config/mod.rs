@@ -25,7 +25,7 @@ use crate::wire::{Name, Record, RecordType};
 use section::Section;
 use settings::{LISTS, SECTIONS};
 
-pub use choices::{AnyAnswer, Balance, LogFormat, LogLevel, Minimisation};
+pub use choices::{AnyAnswer, LogFormat};
 pub use complaint::{Complaint, ConfigError, Place, Problem};
 pub use docs::reference;
 pub use hosts::Hosts;

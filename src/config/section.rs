@@ -37,7 +37,7 @@ pub(super) struct Key {
     /// In a list that cannot be taken, the first entry that is at fault.
     pub(super) culprit: fn(&DeValue<'_>) -> Option<Culprit>,
     /// The words that may stand there, each with what it means.
-    pub(super) words: fn() -> &'static [(&'static str, &'static str)],
+    pub(super) words: fn() -> Vec<(&'static str, &'static str)>,
     /// The default, as TOML.
     pub(super) default: fn() -> String,
     /// Whether it is the same in both.

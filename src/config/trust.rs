@@ -83,7 +83,7 @@ impl Setting for NegativeTrustAnchor {
 
     fn show(&self) -> String {
         let until = self.until_secs.map(|secs| format!(" until {}", iso(secs))).unwrap_or_default();
-        toml::Value::from(format!("{}{until}", self.zone)).to_string()
+        format!("{}{until}", self.zone).show()
     }
 }
 

@@ -4,9 +4,12 @@ mod address;
 mod octets;
 mod records;
 
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use toml::de::DeValue;
+
+use crate::wire::Name;
 
 pub use address::{Dns64Prefix, ServerAddress};
 pub use octets::{Bytes, Hex, Secret};
@@ -22,8 +25,8 @@ pub(super) trait Setting: Sized {
     fn show(&self) -> String;
 
     /// The words that may stand there, each with what it means; empty for what is no choice between words.
-    fn words() -> &'static [(&'static str, &'static str)] {
-        &[]
+    fn words() -> Vec<(&'static str, &'static str)> {
+        Vec::new()
     }
 
     /// In a list that cannot be read, the first entry that is at fault.
@@ -98,6 +101,41 @@ macro_rules! numbers {
 
 numbers!(u8, u16, u32, u64, usize);
 
+/// What has one form as text, which std or the wire's names know: one of them, and several.
+macro_rules! texts {
+    ($($type:ty: $one:literal, $several:literal;)*) => {$(
+        impl Setting for $type {
+            fn expected() -> String {
+                $one.into()
+            }
+
+            fn from_text(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+
+            fn show(&self) -> String {
+                self.to_string().show()
+            }
+        }
+
+        impl Element for $type {
+            const PLURAL: &'static str = $several;
+        }
+    )*};
+}
+
+texts! {
+    SocketAddr:
+        "an address with a port, such as \"127.0.0.1:53\" or \"[::1]:53\"",
+        "addresses with ports, such as [\"127.0.0.1:53\", \"[::1]:53\"]";
+    IpAddr:
+        "an IP address, such as \"192.0.2.1\" or \"2001:db8::1\"",
+        "IP addresses, such as [\"192.0.2.1\", \"2001:db8::1\"]";
+    Name:
+        "a domain name, such as \"ns.example.\"",
+        "domain names, such as [\"lan.\", \"corp.example.\"]";
+}
+
 impl Element for u16 {
     const PLURAL: &'static str = "whole numbers, such as [443, 8443]";
 }
@@ -148,12 +186,9 @@ impl<T: Element> Setting for Vec<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use ipnet::IpNet;
 
     use super::*;
-    use crate::wire::Name;
     use crate::wire::text::record_text;
 
     fn again<T: Setting + PartialEq + std::fmt::Debug>(value: &T) {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::HOST;
 use axum::http::{self, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
@@ -17,8 +17,10 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use url::{Position, Url};
 
-use super::json::{flag, typed};
+use super::guard::admit;
+use super::json::{self, flag};
 use super::problem::Problem;
+use super::stream::not_stored;
 use crate::listen::Peer;
 use crate::serve::Resolver;
 use crate::wire::Name;
@@ -56,27 +58,16 @@ pub(super) async fn flush(
     asked: Result<Query<Asked>, QueryRejection>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let client = peer.client.ip().to_canonical();
-    if !allow.iter().any(|net| net.contains(&client)) {
-        let sentence = "names are not flushed for clients of this network (http.flush_allow)";
-        return Err(Problem::new(StatusCode::FORBIDDEN, sentence));
-    }
+    admit(peer, &allow, "names are not flushed for clients of this network (http.flush_allow)")?;
     let asked = asked.ok().filter(|_| body.is_empty());
     let sentence = "the query must have the parameter name and may have tree, each but once; there must be no body";
     let Query(asked) = asked.ok_or_else(|| Problem::bad_request(sentence))?;
-    let name = typed(&asked.name);
-    let name = name.map_err(|why| Problem::bad_request(format!("the parameter name is not a domain name: {why}")))?;
+    let name = json::name(&asked.name)?;
     let tree = flag("tree", asked.tree.as_deref())?;
     resolver.flush(&name, tree);
     tracing::info!(%name, tree, "flushed");
     let done = serde_json::to_vec(&Done { flushed: name.to_string(), tree }).unwrap_or_default();
-    let (json, no_store) = (HeaderValue::from_static("application/json"), HeaderValue::from_static("no-store"));
-    let fixed = [
-        (CONTENT_TYPE, json),
-        (CACHE_CONTROL, no_store),
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ];
-    Ok((fixed, done).into_response())
+    Ok(not_stored("application/json", done))
 }
 
 /// Why a name could not be flushed by another process.

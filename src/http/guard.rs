@@ -11,8 +11,10 @@ use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, Version};
+use ipnet::IpNet;
 
 use super::problem::Problem;
+use crate::listen::Peer;
 use crate::tls::Certificate;
 use crate::wire::Name;
 
@@ -54,6 +56,13 @@ pub(super) fn judge(head: &Parts, names: Names<'_>) -> Result<Option<Authority>,
     Ok(called)
 }
 
+/// Lets clients of these networks pass, and tells others the sentence.
+pub(super) fn admit(peer: Peer, allow: &[IpNet], sentence: &'static str) -> Result<(), Problem> {
+    let client = peer.client.ip().to_canonical();
+    let allowed = allow.iter().any(|net| net.contains(&client));
+    if allowed { Ok(()) } else { Err(Problem::new(StatusCode::FORBIDDEN, sentence)) }
+}
+
 /// The name by which this server is called; `None` for HTTP/1.0 without a Host.
 fn called(head: &Parts) -> Result<Option<Authority>, Problem> {
     match (head.uri.authority(), host(&head.headers, head.version)?) {
@@ -87,26 +96,26 @@ fn authority(text: &str) -> Option<Authority> {
     text.parse().ok().filter(|authority: &Authority| !authority.as_str().contains('@'))
 }
 
+/// The address that a host is, if it is none with a name.
+pub(super) fn literal(host: &str) -> Option<IpAddr> {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse().ok()
+}
+
 /// Whether this is an address, `localhost`, or another name of this server.
 fn is_own(called: &Authority, names: Names<'_>) -> bool {
     let host = called.host();
-    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     // A page that was rebound has a name; an address cannot be made to point elsewhere.
-    if literal.parse::<IpAddr>().is_ok() || host.eq_ignore_ascii_case("localhost") {
-        return true;
-    }
-    names.contain(host)
+    literal(host).is_some() || host.eq_ignore_ascii_case("localhost") || names.contain(host)
 }
 
 /// Whether an absolute target means this server, and not one that it should fetch from.
 pub(super) fn is_this_server(target: &Authority, local: SocketAddr, names: Names<'_>) -> bool {
     let host = target.host();
-    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let here = target.port_u16().unwrap_or(80) == local.port();
-    match literal.parse::<IpAddr>() {
-        Ok(address) => here && address == local.ip(),
-        Err(_) if host.eq_ignore_ascii_case("localhost") => here,
-        Err(_) => names.contain(host),
+    match literal(host) {
+        Some(address) => here && address == local.ip(),
+        None if host.eq_ignore_ascii_case("localhost") => here,
+        None => names.contain(host),
     }
 }
 

@@ -112,10 +112,14 @@ pub fn typed(text: &str) -> Result<Name, NameError> {
     }
 }
 
+/// The name that a parameter means.
+pub(super) fn name(text: &str) -> Result<Name, Problem> {
+    typed(text).map_err(|why| Problem::bad_request(format!("the parameter name is not a domain name: {why}")))
+}
+
 /// The question that two parameters mean.
 pub(super) fn question(name: &str, qtype: Option<&str>) -> Result<Question, Problem> {
-    let name =
-        typed(name).map_err(|why| Problem::bad_request(format!("the parameter name is not a domain name: {why}")))?;
+    let name = self::name(name)?;
     let qtype = match qtype.unwrap_or("A") {
         // Public resolvers take the number as well.
         number if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse::<u16>().ok().map(RecordType::from),

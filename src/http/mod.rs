@@ -69,8 +69,6 @@ pub struct HttpSettings {
     pub connections_per_client: usize,
     /// How long a connection may take for its next request, head complete (slow loris).
     pub idle: Duration,
-    /// How long a request in hand may go on without an octet moving in either direction.
-    pub stalled: Duration,
     /// Questions that may wait for their answers at once.
     pub waiting: usize,
     /// Traces and journeys that may be made at once.
@@ -87,36 +85,10 @@ pub struct HttpSettings {
     pub proxy: ProxySettings,
     /// How pages are fetched to show how.
     pub fetch: FetchSettings,
-    /// How long requests in hand may take to finish after the doors are told to close.
-    pub drain: Duration,
 }
 
 impl HttpSettings {
     fn names(&self) -> guard::Names<'_> {
         guard::Names { listed: &self.hosts, certificate: self.certificate.as_ref() }
-    }
-}
-
-impl Default for HttpSettings {
-    fn default() -> Self {
-        Self {
-            addresses: Vec::new(),
-            tls_addresses: Vec::new(),
-            certificate: None,
-            hosts: Vec::new(),
-            connections: 1024,
-            connections_per_client: 128,
-            idle: Duration::from_secs(30),
-            stalled: Duration::from_secs(300),
-            waiting: 1024,
-            traces: 8,
-            past_allow: Vec::new(),
-            flush_allow: Vec::new(),
-            journey_bytes: 4 << 20,
-            zoo: Vec::new(),
-            proxy: ProxySettings::default(),
-            fetch: FetchSettings::default(),
-            drain: Duration::from_secs(1),
-        }
     }
 }

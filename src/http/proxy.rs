@@ -24,6 +24,7 @@ use tokio::time::{Duration, Instant};
 
 use super::doh::Dns;
 use super::fault::Fault;
+use super::guard::literal;
 use super::here::{Here, InUrl};
 use super::hop::{self, SOFTWARE, quoted};
 use super::origin::{
@@ -58,10 +59,9 @@ impl Target {
             return Err(Problem::bad_request("the target holds a user, which has no meaning here"));
         }
         let text = authority.host();
-        let literal = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-        let host = match literal.unwrap_or(text).parse() {
-            Ok(address) => Host::Address(address),
-            Err(_) => Host::Name(text.parse().map_err(|_| wrong())?),
+        let host = match literal(text) {
+            Some(address) => Host::Address(address),
+            None => Host::Name(text.parse().map_err(|_| wrong())?),
         };
         // RFC 3986 §3.2.3: a colon may stand alone; a number that is no port is not the default.
         let port = match authority.as_str().rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {

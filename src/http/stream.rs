@@ -40,14 +40,15 @@ pub(super) async fn tell<T: Told + Send + Sync + 'static>(
     Ok(match liked(headers, &["application/json", "text/event-stream", "text/plain"]) {
         Some("text/event-stream") => {
             let (steps, told) = unbounded_channel();
-            typed("text/event-stream", Body::new(Story { told, task: Some(begin(Some(steps))?) }))
+            not_stored("text/event-stream", Body::new(Story { told, task: Some(begin(Some(steps))?) }))
         }
-        Some("text/plain") => typed("text/plain; charset=utf-8", begin(None)?.end().await?.text()),
-        _ => typed("application/json", pretty(&begin(None)?.end().await?.document())),
+        Some("text/plain") => not_stored("text/plain; charset=utf-8", begin(None)?.end().await?.text()),
+        _ => not_stored("application/json", pretty(&begin(None)?.end().await?.document())),
     })
 }
 
-fn typed(media_type: &'static str, body: impl Into<Body>) -> Response {
+/// An answer that is for nobody else, nor for later.
+pub(super) fn not_stored(media_type: &'static str, body: impl Into<Body>) -> Response {
     let fixed = [(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
     (fixed.map(|(name, value)| (name, HeaderValue::from_static(value))), body.into()).into_response()
 }

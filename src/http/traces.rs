@@ -67,7 +67,7 @@ impl Traces {
                     let _ = listener.send(event("step", entry));
                 }
             };
-            resolver.trace(question, peer.client.ip(), how, &mut watch).await
+            resolver.explain(question, peer.client.ip(), how, &mut watch).await.kept
         }))
     }
 }

@@ -26,12 +26,15 @@ pub(super) struct Activity {
     moved_ms: AtomicU64,
     /// Milliseconds from the beginning to the end of the last request.
     rested_ms: AtomicU64,
+    /// Octets that have left, and that have come.
+    sent: AtomicU64,
+    received: AtomicU64,
 }
 
 impl Activity {
     pub(super) fn new() -> Arc<Self> {
-        let (in_hand, moved_ms, rested_ms) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Self { begun: Instant::now(), in_hand, moved_ms, rested_ms })
+        let [moved_ms, rested_ms, sent, received] = Default::default();
+        Arc::new(Self { begun: Instant::now(), in_hand: AtomicUsize::new(0), moved_ms, rested_ms, sent, received })
     }
 
     /// A request that is in hand until the last octet of its answer is handed on.
@@ -65,6 +68,11 @@ impl Activity {
         }
     }
 
+    /// Octets that have left, and that have come.
+    pub(super) fn carried(&self) -> (u64, u64) {
+        (self.sent.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed))
+    }
+
     fn at(&self, ms: &AtomicU64) -> Instant {
         self.begun + Duration::from_millis(ms.load(Ordering::Relaxed))
     }
@@ -78,7 +86,9 @@ impl Activity {
         if done.is_ready() {
             self.note();
         }
-        if matches!(done, Poll::Ready(Ok(octets)) if *octets > CHATTER) {
+        let Poll::Ready(Ok(octets)) = done else { return };
+        self.sent.fetch_add(*octets as u64, Ordering::Relaxed);
+        if *octets > CHATTER {
             self.rested_ms.store(self.ms(), Ordering::Relaxed);
         }
     }
@@ -155,7 +165,7 @@ impl hyper::body::Body for Noted {
     }
 }
 
-/// A stream that notes when something moves.
+/// A stream that notes when something moves, and how much.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     pub(super) stream: S,
@@ -164,9 +174,11 @@ pub(super) struct Watched<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
         let done = Pin::new(&mut self.stream).poll_read(context, into);
         if done.is_ready() {
             self.activity.note();
+            self.activity.received.fetch_add((into.filled().len() - before) as u64, Ordering::Relaxed);
         }
         done
     }

@@ -39,6 +39,10 @@ const HEAD_LIST: u32 = 16 << 10;
 const FIELDS: usize = 100;
 /// Requests of one HTTP/2 connection at once.
 const STREAMS: u32 = 64;
+/// How long a request in hand may go on without an octet moving in either direction.
+const STALLED: Duration = Duration::from_secs(300);
+/// How long requests in hand may take to finish after the doors are told to close.
+const DRAIN: Duration = Duration::from_secs(1);
 /// Pause after an error of `accept`, mostly "too many open files", which only time heals.
 const PAUSE: Duration = Duration::from_millis(20);
 /// For how long the log says nothing more of connections that are too many.
@@ -147,7 +151,7 @@ async fn run(
     }
     doors.iter().for_each(tokio::task::JoinHandle::abort);
     // Each connection holds the worker, and a door until its task is gone.
-    let left = drain(&worker, worker.settings.drain).await;
+    let left = drain(&worker, DRAIN).await;
     if left > 0 {
         tracing::warn!("{left} HTTP connections were cut off");
     }
@@ -219,23 +223,22 @@ where
     let stream = TokioIo::new(Watched { stream: Strict::new(stream), activity: Arc::clone(&activity) });
     let mut connection = pin!(worker.builder.serve_connection_with_upgrades(stream, service));
     let (mut stop, mut goodbye) = (worker.stop.clone(), None);
-    let stalled = worker.settings.stalled;
     loop {
         let idle = seat.share(worker.settings.idle);
         // What was in hand may be done by then, and the connection idle.
-        let deadline = activity.deadline(idle, stalled).min(Instant::now() + idle);
+        let deadline = activity.deadline(idle, STALLED).min(Instant::now() + idle);
         tokio::select! {
             _ = connection.as_mut() => return,
             _ = stop.wait_for(|stop| *stop), if goodbye.is_none() => {
                 connection.as_mut().graceful_shutdown();
                 // The worker ends the drain.
-                goodbye = Some(Instant::now() + stalled);
+                goodbye = Some(Instant::now() + STALLED);
             }
             () = sleep_until(goodbye.unwrap_or(deadline)) => {
                 if goodbye.is_some() {
                     return;
                 }
-                if activity.deadline(idle, stalled) <= Instant::now() {
+                if activity.deadline(idle, STALLED) <= Instant::now() {
                     if !activity.is_idle() {
                         return;
                     }

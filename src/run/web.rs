@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::config::{Balance, Settings};
-use crate::http::{Exhibit, FetchSettings, HttpSettings, Policy, ProxySettings, Visit};
+use crate::config::Settings;
+use crate::http::{Exhibit, FetchSettings, HttpSettings, ProxySettings, Visit};
 use crate::lab::web::Ports;
 use crate::lab::{self, Lab, Sample};
 use crate::wire::{Question, ResponseCode, text};
@@ -25,9 +25,10 @@ pub(super) fn settings(settings: &Settings) -> HttpSettings {
         past_allow: http.past_allow.clone(),
         flush_allow: http.flush_allow.clone(),
         journey_bytes: http.past_size.0 / 4,
+        certificate: None,
+        zoo: Vec::new(),
         proxy: proxy_settings(settings),
         fetch: fetch_settings(settings),
-        ..HttpSettings::default()
     }
 }
 
@@ -43,8 +44,8 @@ pub(super) fn proxy_settings(settings: &Settings) -> ProxySettings {
         tunnel_idle: Duration::from_secs(proxy.tunnel_idle_secs),
         tunnels: proxy.tunnels,
         pooled: proxy.pooled,
-        balance: policy(proxy.balance),
-        balance_hosts: settings.balance.iter().map(|given| (given.host.clone(), policy(given.policy))).collect(),
+        balance: proxy.balance,
+        balance_hosts: settings.balance.iter().map(|given| (given.host.clone(), given.policy)).collect(),
     }
 }
 
@@ -112,16 +113,5 @@ pub(super) fn fetch_settings(settings: &Settings) -> FetchSettings {
         redirects: fetch.redirects,
         time: Duration::from_secs(fetch.secs),
         body_bytes: u64::try_from(fetch.body_size.0).unwrap_or(u64::MAX),
-    }
-}
-
-fn policy(balance: Balance) -> Policy {
-    match balance {
-        Balance::RoundRobin => Policy::RoundRobin,
-        Balance::LeastConnections => Policy::LeastConnections,
-        Balance::LeastTime => Policy::LeastTime,
-        Balance::HashUrl => Policy::HashUrl,
-        Balance::HashClient => Policy::HashClient,
-        Balance::TwoChoices => Policy::TwoChoices,
     }
 }

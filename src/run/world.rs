@@ -14,7 +14,6 @@ use crate::time::Time;
 use crate::trace::{RouteKind, Source};
 use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::limits::{Limits, SetLimits};
-use crate::walk::minimise::Minimisation;
 use crate::walk::synthesis::{Dns64, Synthesis};
 use crate::walk::{Avoid, LocalRoot, Private, Route, Routes, WalkSettings};
 use crate::wire::Name;
@@ -63,14 +62,9 @@ pub(super) fn sources(settings: &Settings) -> Result<(), RunError> {
 
 pub(super) fn walk_settings(settings: &Settings) -> WalkSettings {
     let resolver = &settings.resolver;
-    let minimisation = match resolver.qname_minimisation {
-        config::Minimisation::Off => Minimisation::Off,
-        config::Minimisation::Relaxed => Minimisation::Relaxed,
-        config::Minimisation::Strict => Minimisation::Strict,
-    };
     WalkSettings {
         limits: limits(&settings.limits),
-        minimisation,
+        minimisation: resolver.qname_minimisation,
         case_randomisation: resolver.case_randomisation,
         cookies: resolver.cookies,
         nsid: resolver.nsid,

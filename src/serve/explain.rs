@@ -39,17 +39,6 @@ pub struct Explained {
 impl Resolver {
     /// Resolves one question of a client and tells the story; each step is shown to `watch` as soon as it is done.
     /// Nobody shares this walk. With `checking_disabled` nothing is validated (CD).
-    pub async fn trace(
-        &self,
-        question: Question,
-        client: IpAddr,
-        (from, checking_disabled): (Knowledge, bool),
-        watch: &mut dyn FnMut(&Entry),
-    ) -> Arc<Kept<Walked>> {
-        self.explain(question, client, (from, checking_disabled), watch).await.kept
-    }
-
-    /// As [`Resolver::trace`], with the records themselves.
     pub async fn explain(
         &self,
         question: Question,

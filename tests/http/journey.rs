@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::origin::{Origin, hello, send};
 use super::web::WEB;
-use super::{Got, LAB, curl, lab, until};
+use super::{Got, LAB, curl, lab, through, until};
 
 /// Asks for a journey.
 pub(super) fn ask(server: SocketAddr, url: &str, more: &[&str]) -> Got {
@@ -162,7 +162,7 @@ fn caches_are_told_as_they_are() {
     }
     assert_eq!(found(&journey(server, &url), "records"), (true, true));
     // The proxy asks as any client does, and keeps its connection.
-    curl(&["-x", &format!("http://{server}"), "--noproxy", "", &url]);
+    through(server, &[&url]);
     std::thread::sleep(Duration::from_millis(100));
     let third = journey(server, &url);
     assert_eq!((found(&third, "answers"), found(&third, "connections")), ((true, true), (true, true)));
@@ -264,12 +264,12 @@ fn a_tunnel_goes_where_the_https_record_says_as_far_as_its_port_is_allowed() {
 fn an_address_without_a_life_is_looked_up_for_each_request() {
     let origin = Origin::serve("127.53.80.10", hello);
     let records = ["brief.example. 0 IN A 127.53.80.10", "long.example. 300 IN A 127.53.80.10"];
-    let proxy = format!("http://{}", with_records(&records, |_| {}));
+    let proxy = with_records(&records, |_| {});
     let connections = |host: &str| {
         origin.heads.lock().unwrap().clear();
         for _ in 0..3 {
             let url = format!("http://{host}:{}/", origin.port());
-            assert_eq!(curl(&["-x", &proxy, "--noproxy", "", &url]).status, 200);
+            assert_eq!(through(proxy, &[&url]).status, 200);
             // A connection comes back when its answer was read to the end.
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -298,7 +298,7 @@ fn a_silent_address_is_overtaken_and_comes_last_from_then_on() {
     let origin = TcpListener::bind(("127.53.80.102", port)).unwrap();
     let origin = Origin::listen(origin, hello);
     let records = ["two.example. 300 IN A 127.53.80.101", "two.example. 300 IN A 127.53.80.102"];
-    let server = with_records(&records, |settings| settings.proxy.balance = rootwalk::config::Balance::RoundRobin);
+    let server = with_records(&records, |settings| settings.proxy.balance = rootwalk::http::Policy::RoundRobin);
     let url = format!("http://two.example:{port}/");
     // In its turn the silent one is tried first, once.
     let seen: Vec<Value> = (0..4).map(|_| journey(server, &url)).collect();

@@ -74,6 +74,14 @@ fn curl(arguments: &[&str]) -> Got {
     Got { status, head: lines.filter_map(lower).collect(), body: body.to_vec() }
 }
 
+/// The same through a proxy.
+fn through(proxy: SocketAddr, arguments: &[&str]) -> Got {
+    let proxy = format!("http://{proxy}");
+    let mut all = vec!["-x", &proxy, "--noproxy", ""];
+    all.extend(arguments);
+    curl(&all)
+}
+
 /// Where a lab in this process is met.
 struct Met {
     http: SocketAddr,

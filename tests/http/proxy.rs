@@ -5,10 +5,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use rootwalk::config::{Balance, BalancedHost};
+use rootwalk::config::BalancedHost;
+use rootwalk::http::Policy;
 
 use super::origin::{Origin, echo, hello, send};
-use super::{Got, LAB, curl, lab};
+use super::{LAB, curl, lab, through};
 
 /// A proxy whose resolver lets private addresses through, with a tunnel port and little patience.
 static OPEN: LazyLock<SocketAddr> = LazyLock::new(|| {
@@ -18,13 +19,6 @@ static OPEN: LazyLock<SocketAddr> = LazyLock::new(|| {
         settings.proxy.connect_secs = 3;
     })
 });
-
-fn through(proxy: SocketAddr, arguments: &[&str]) -> Got {
-    let proxy = format!("http://{proxy}");
-    let mut all = vec!["-x", &proxy, "--noproxy", ""];
-    all.extend(arguments);
-    curl(&all)
-}
 
 fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let of = |line: &'a str| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -419,7 +413,7 @@ fn a_policy_chooses_among_the_addresses_of_a_host() {
     let origins = Origin::serve_all(&shop, hello);
     let proxy = lab(|settings| {
         let host = "www.shop.example.com".parse().unwrap();
-        settings.balance = vec![BalancedHost { host, policy: Balance::RoundRobin }];
+        settings.balance = vec![BalancedHost { host, policy: Policy::RoundRobin }];
     });
     let counts = || origins.iter().map(|origin| origin.heads().len()).collect::<Vec<_>>();
     let fetch = |host: &str| through(proxy, &[&format!("http://{host}:{}/[1-40]", origins[0].port())]);
@@ -429,7 +423,7 @@ fn a_policy_chooses_among_the_addresses_of_a_host() {
     let connections = origins.iter().flat_map(Origin::heads).filter(|(connection, _)| *connection > 3).count();
     assert_eq!(connections, 0);
     origins.iter().for_each(|origin| origin.heads.lock().unwrap().clear());
-    let same = lab(|settings| settings.proxy.balance = Balance::HashUrl);
+    let same = lab(|settings| settings.proxy.balance = Policy::HashUrl);
     let one = format!("http://www.shop.example.com:{}/same?[1-1]", origins[0].port());
     (0..8).for_each(|_| assert_eq!(through(same, &[&one]).status, 200));
     let mut counts = counts();

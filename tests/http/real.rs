@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{Got, LAB, curl, lab};
+use super::tls::browse;
+use super::{LAB, curl, lab, through};
 
 /// nginx with a certificate: a front for `/dns-query`, and a small site in the lab with TLS and without.
 struct Nginx {
@@ -81,23 +82,20 @@ pub(super) fn certificate_for(folder: &Path, names: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn through(proxy: SocketAddr, arguments: &[&str]) -> Got {
-    let proxy = format!("http://{proxy}");
-    let mut all = vec!["-x", &proxy, "--noproxy", "", "--suppress-connect-headers"];
-    all.extend(arguments);
-    curl(&all)
+/// Asks by both methods with kdig, which takes `more`.
+pub(super) fn kdig_finds(server: SocketAddr, more: &[&str]) {
+    for method in ["+https", "+https-get"] {
+        let mut command = Command::new("kdig");
+        command.args(["@127.0.0.1", "-p", &server.port().to_string(), method]).args(more);
+        let output = command.args(["www.example.com", "A"]).output().expect("kdig is needed: ./test installs it");
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("status: NOERROR") && text.contains("127.53.80.10") && text.contains("HTTP/2"), "{text}");
+    }
 }
 
 #[test]
 fn kdig_asks_over_https_behind_nginx() {
-    for method in ["+https", "+https-get"] {
-        let port = NGINX.front.port().to_string();
-        let mut command = Command::new("kdig");
-        command.args(["@127.0.0.1", "-p", &port, method, "www.example.com", "A"]);
-        let output = command.output().expect("kdig is needed: ./test installs it");
-        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        assert!(text.contains("status: NOERROR") && text.contains("127.53.80.10") && text.contains("HTTP/2"), "{text}");
-    }
+    kdig_finds(NGINX.front, &[]);
 }
 
 #[test]
@@ -130,7 +128,7 @@ fn tls_goes_through_a_tunnel_untouched() {
     let proxy = lab(|settings| settings.proxy.connect_ports = vec![NGINX.tls.port()]);
     let url = format!("https://www.example.com:{}/page.html", NGINX.tls.port());
     let trusted = NGINX.folder.path().join("cert.pem");
-    let got = through(proxy, &["--cacert", trusted.to_str().unwrap(), "--http2", &url]);
+    let got = through(proxy, &["--suppress-connect-headers", "--cacert", trusted.to_str().unwrap(), "--http2", &url]);
     assert_eq!((got.status, got.body.len(), got.header("via")), (200, 800, None));
 }
 
@@ -138,15 +136,9 @@ fn tls_goes_through_a_tunnel_untouched() {
 fn a_browser_loads_pages_and_what_belongs_to_them() {
     let proxy = lab(|settings| settings.proxy.connect_ports = vec![NGINX.tls.port()]);
     for (scheme, port) in [("http", NGINX.plain.port()), ("https", NGINX.tls.port())] {
-        let profile = tempfile::tempdir().unwrap();
-        let mut command = Command::new("chromium");
-        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]);
-        command.args(["--disable-background-networking", "--ignore-certificate-errors", "--virtual-time-budget=10000"]);
-        command.arg(format!("--user-data-dir={}", profile.path().display()));
-        command.arg(format!("--proxy-server=http://{proxy}")).arg("--dump-dom");
-        command.arg(format!("{scheme}://www.example.com:{port}/live.html"));
-        let output = command.stderr(Stdio::null()).output().expect("chromium is needed: ./test installs it");
-        let page = String::from_utf8_lossy(&output.stdout);
+        let (proxy, url) =
+            (format!("--proxy-server=http://{proxy}"), format!("{scheme}://www.example.com:{port}/live.html"));
+        let page = browse("{}", &["--ignore-certificate-errors", &proxy, &url]);
         assert!(page.contains("it says: &lt;p&gt;page"), "{scheme}: {page}");
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rootwalk::config::Settings;
 use rootwalk::run::Stage;
 
-use super::real::{certificate, certificate_for};
+use super::real::{certificate, certificate_for, kdig_finds};
 use super::{Met, curl, start};
 
 /// A lab that speaks TLS with a certificate that openssl made.
@@ -96,14 +96,7 @@ fn curl_speaks_both_versions_of_http_and_finds_servers() {
 
 #[test]
 fn kdig_asks_over_https() {
-    let (port, trusted) = (TLS.address().port().to_string(), format!("+tls-ca={}", TLS.trusted().display()));
-    for method in ["+https", "+https-get"] {
-        let mut command = Command::new("kdig");
-        command.args(["@127.0.0.1", "-p", &port, method, &trusted, "+tls-hostname=localhost", "www.example.com", "A"]);
-        let output = command.output().expect("kdig is needed: ./test installs it");
-        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        assert!(text.contains("status: NOERROR") && text.contains("127.53.80.10") && text.contains("HTTP/2"), "{text}");
-    }
+    kdig_finds(TLS.address(), &[&format!("+tls-ca={}", TLS.trusted().display()), "+tls-hostname=localhost"]);
 }
 
 #[test]

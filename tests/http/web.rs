@@ -12,7 +12,7 @@ use rootwalk::run::{self, Stage, WebPorts};
 
 use super::real::free;
 use super::tls::{browse, key_hash};
-use super::{start, start_lab};
+use super::{curl, start, start_lab, through};
 
 /// A lab with its web, and where the certificate of its authority is.
 pub(super) struct Web {
@@ -180,7 +180,7 @@ fn two_labs_stand_beside_each_other() {
     assert_ne!(first, second);
     for (proxy, port) in ports {
         let url = format!("http://www.example.com:{port}/");
-        let got = super::curl(&["-x", &format!("http://{proxy}"), "--noproxy", "", &url]);
+        let got = through(proxy, &[&url]);
         assert!(got.status == 200 && got.text().contains("You found www.example.com"), "{got:?}");
     }
 }
@@ -208,7 +208,7 @@ fn urls_without_a_port_lead_to_the_lab_where_that_is_allowed() {
     let https = (5000..6000).find(|port| TcpListener::bind(("127.53.90.1", *port)).is_ok()).unwrap();
     let ports = Ports { http: free("127.53.90.1").port(), https };
     let met = start_lab(small(ports), Stage::default(), |_| {});
-    let got = super::curl(&["-x", &format!("http://{}", met.http), "--noproxy", "", "http://www.test/"]);
+    let got = through(met.http, &["http://www.test/"]);
     match met.unusual {
         None => assert!(got.status == 200 && got.text().contains("You asked for www.test"), "{got:?}"),
         // As somebody without the privilege.
@@ -221,7 +221,7 @@ fn urls_without_a_port_lead_to_the_lab_where_that_is_allowed() {
     // Its records name the port that it got, proved as before, and no other number changes.
     let asked = |name: &str| {
         let url = format!("http://{}/resolve?name={name}&type=HTTPS&do=1", beside.http);
-        let told = super::curl(&[&url]).json();
+        let told = curl(&[&url]).json();
         (told["AD"].as_bool().unwrap(), told["Answer"][0]["data"].as_str().unwrap().to_owned())
     };
     let (proved, data) = asked("www.test");

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use rootwalk::config::{Minimisation, Settings};
+use rootwalk::config::Settings;
 use rootwalk::serve::Resolver;
+use rootwalk::walk::minimise::Minimisation;
 use rootwalk::wire::{Name, ResponseCode};
 use tokio::task::spawn_local;
 

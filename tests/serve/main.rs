@@ -12,6 +12,7 @@ use mock::{Mock, Mood, Query, later, on_a_worker, until};
 use rootwalk::drive::World;
 use rootwalk::listen::{Now, Peer, Responder, Transport};
 use rootwalk::serve::Resolver;
+use rootwalk::walk::minimise::Minimisation;
 use rootwalk::wire::{DNSClass, Question, RecordType, ResponseCode};
 use tokio::net::UdpSocket;
 use tokio::task::{spawn_local, yield_now};
@@ -21,7 +22,7 @@ use tokio::time::sleep;
 fn a_herd_of_equal_queries_is_one_walk() {
     on_a_worker(async {
         let mock = Mock::begin(Mood::Answers(1, 300)).await;
-        let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = off());
+        let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = Minimisation::Off);
         let names = ["www.example", "WWW.example", "www.EXAMPLE"];
         let asked: Vec<_> = (0..10_000)
             .map(|nth| {
@@ -37,10 +38,6 @@ fn a_herd_of_equal_queries_is_one_walk() {
         }
         assert_eq!(resolver.figures().walks, 1);
     });
-}
-
-fn off() -> rootwalk::config::Minimisation {
-    rootwalk::config::Minimisation::Off
 }
 
 /// What cannot be read is answered with a sentence about what is wrong, and to strangers with no more than they sent:
@@ -88,7 +85,7 @@ fn a_walk_goes_on_when_the_client_who_began_it_leaves() {
     on_a_worker(async {
         let mock = Mock::begin(Mood::Answers(1, 300)).await;
         mock.speaks(false);
-        let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = off());
+        let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = Minimisation::Off);
         let ask = || {
             let resolver = resolver.clone();
             spawn_local(async move { Query::of("www.example").ask(&resolver).await })
@@ -109,7 +106,7 @@ fn a_walk_goes_on_when_the_client_who_began_it_leaves() {
 fn ttl_0_is_for_those_who_asked_together() {
     on_a_worker(async {
         let mock = Mock::begin(Mood::Answers(1, 0)).await;
-        let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = off());
+        let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = Minimisation::Off);
         let both = (0..2).map(|_| {
             let resolver = resolver.clone();
             spawn_local(async move { Query::of("www.example").ask(&resolver).await })
@@ -165,7 +162,7 @@ fn there_are_no_more_walks_than_allowed() {
 /// A resolver that has answers for 300 s, of which 20 are left.
 async fn near_the_end(mock: &Mock, asked: &[&str]) -> Resolver {
     let resolver = mock.resolver(|settings| {
-        settings.resolver.qname_minimisation = off();
+        settings.resolver.qname_minimisation = Minimisation::Off;
         settings.cache.max_ttl_secs = 300;
     });
     for name in asked {
@@ -220,7 +217,7 @@ fn prefetch_can_be_switched_off() {
     on_a_worker(async {
         let mock = Mock::begin(Mood::Answers(1, 100)).await;
         let mut resolver = mock.resolver(|settings| {
-            settings.resolver.qname_minimisation = off();
+            settings.resolver.qname_minimisation = Minimisation::Off;
             settings.cache.prefetch = false;
         });
         for _ in 0..12 {
@@ -240,7 +237,7 @@ fn who_is_retired_answers_and_keeps_nothing() {
         for (mood, rcode) in [(Mood::Answers(1, 300), ResponseCode::NoError), (Mood::Fails, ResponseCode::ServFail)] {
             let mock = Mock::begin(mood).await;
             mock.speaks(false);
-            let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = off());
+            let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = Minimisation::Off);
             let in_hand = spawn_local({
                 let resolver = resolver.clone();
                 async move { Query::of("www.example").ask(&resolver).await }

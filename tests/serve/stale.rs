@@ -4,8 +4,9 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use rootwalk::config::{Minimisation, Settings};
+use rootwalk::config::Settings;
 use rootwalk::serve::Resolver;
+use rootwalk::walk::minimise::Minimisation;
 use rootwalk::wire::{ResponseCode, ede};
 use tokio::task::spawn_local;
 

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
 
-use crate::config::choices::Balance;
 use crate::config::list::list;
 use crate::config::nets::loopback_nets;
 use crate::config::section::section;
 use crate::config::value::Bytes;
+use crate::http::Policy;
 use crate::wire::Name;
 
 /// Where HTTP is spoken unless configured otherwise.
@@ -74,7 +74,7 @@ section! {
         /// How one of several addresses of a host is chosen. An address that cannot be connected to comes last for 10
         /// seconds, longer each time; one that leaves DNS is used no more when its TTL is over. `[[balance]]` chooses
         /// otherwise for some hosts.
-        balance: Balance = Balance::TwoChoices;
+        balance: Policy = Policy::TwoChoices;
         /// Connections to origins that may wait for their next request.
         pooled: usize = 128 => 0..=10_000;
     }
@@ -86,7 +86,7 @@ list! {
         /// The host; names below it are meant as well. The deepest one counts.
         host: Name;
         /// How one of its addresses is chosen; `proxy.balance` explains the words.
-        policy: Balance;
+        policy: Policy;
     }
 }
 

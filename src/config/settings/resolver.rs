@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::config::choices::Minimisation;
 use crate::config::list::{list, not_empty};
 use crate::config::nets::{mapped_net, private_nets};
 use crate::config::section::section;
 use crate::config::value::{Dns64Prefix, LocalRecord, ServerAddress};
+use crate::walk::minimise::Minimisation;
 use crate::wire::Name;
 
 section! {

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
+use tracing::Level;
 
-use crate::config::choices::{AnyAnswer, LogFormat, LogLevel};
+use crate::config::choices::{AnyAnswer, LogFormat};
 use crate::config::nets::loopback_nets;
 use crate::config::section::section;
 use crate::config::value::{Hex, Secret};
@@ -73,7 +74,7 @@ section! {
     /// The log, on standard error.
     log: Log {
         /// What is written.
-        level: LogLevel = LogLevel::Info;
+        level: Level = Level::INFO;
         /// How it is written.
         format: LogFormat = LogFormat::Text;
     }

@@ -7,42 +7,6 @@ use ipnet::{IpNet, Ipv6Net};
 use super::{Element, Setting};
 use crate::walk::synthesis::Dns64;
 
-impl Setting for SocketAddr {
-    fn expected() -> String {
-        "an address with a port, such as \"127.0.0.1:53\" or \"[::1]:53\"".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
-    fn show(&self) -> String {
-        format!("\"{self}\"")
-    }
-}
-
-impl Element for SocketAddr {
-    const PLURAL: &'static str = "addresses with ports, such as [\"127.0.0.1:53\", \"[::1]:53\"]";
-}
-
-impl Setting for IpAddr {
-    fn expected() -> String {
-        "an IP address, such as \"192.0.2.1\" or \"2001:db8::1\"".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
-    fn show(&self) -> String {
-        format!("\"{self}\"")
-    }
-}
-
-impl Element for IpAddr {
-    const PLURAL: &'static str = "IP addresses, such as [\"192.0.2.1\", \"2001:db8::1\"]";
-}
-
 impl Setting for IpNet {
     fn expected() -> String {
         "a network, such as \"192.0.2.0/24\"".into()

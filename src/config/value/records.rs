@@ -1,26 +1,8 @@
-//! Names and records.
+//! Records.
 
 use super::{Element, Setting};
 use crate::wire::text::{parse_record, record_text};
-use crate::wire::{Name, Record, RecordType};
-
-impl Setting for Name {
-    fn expected() -> String {
-        "a domain name, such as \"ns.example.\"".into()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
-    fn show(&self) -> String {
-        toml::Value::from(self.to_string()).to_string()
-    }
-}
-
-impl Element for Name {
-    const PLURAL: &'static str = "domain names, such as [\"lan.\", \"corp.example.\"]";
-}
+use crate::wire::{Record, RecordType};
 
 /// A record of the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +34,7 @@ impl Setting for LocalRecord {
     }
 
     fn show(&self) -> String {
-        toml::Value::from(record_text(&self.0).to_string()).to_string()
+        record_text(&self.0).to_string().show()
     }
 }
 

@@ -1,11 +1,5 @@
 //! One request and its answer, over HTTP/1.1 or HTTP/2.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
-
 use axum::body::Body as Payload;
 use axum::http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONNECTION, HOST, HeaderName, HeaderValue, TE, USER_AGENT,
@@ -15,7 +9,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::{JoinHandle, spawn_local};
 use url::{Position, Url};
 
@@ -36,46 +30,6 @@ const SAID: [(HeaderName, &str); 5] = [
     // Some servers know only in the end how long it took.
     (TE, "trailers"),
 ];
-
-/// Octets that went over a connection.
-#[derive(Debug, Default)]
-pub(super) struct Carried {
-    pub(super) sent: AtomicU64,
-    pub(super) received: AtomicU64,
-}
-
-/// A stream whose octets are counted.
-pub(super) struct Counted<S> {
-    pub(super) stream: S,
-    pub(super) carried: Arc<Carried>,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = room.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, room);
-        self.carried.received.fetch_add((room.filled().len() - before) as u64, Ordering::Relaxed);
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if let Poll::Ready(Ok(count)) = &polled {
-            self.carried.sent.fetch_add(*count as u64, Ordering::Relaxed);
-        }
-        polled
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
 
 /// A connection that ends with its use.
 struct Carrier(JoinHandle<()>);

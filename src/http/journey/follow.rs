@@ -3,18 +3,18 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use url::{Host as UrlHost, Url};
 
-use super::exchange::{Carried, Counted, exchange};
+use super::exchange::exchange;
 use super::scout::{Scout, Teller};
 use super::tls::shake_hands;
 use super::{FetchSettings, Trust, Wanted};
 use crate::http::origin::{Connected, Host, Link, Origins, Services, Unconnected, Way, Wish, is_web_port};
+use crate::http::watch::{Activity, Watched};
 use crate::journey::{CacheLook, CacheName, End, Hop, Journey, Race, SCHEMA, Spoken, Tcp};
 use crate::serve::Resolver;
 use crate::time::as_us;
@@ -124,14 +124,13 @@ async fn go(traveller: &Traveller, url: &Url, scout: &Scout<'_>) -> Result<End, 
     };
     let Connected { link, busy, alpn, .. } = connected;
     let Link::Fresh(stream) = link else { return Err(denied("a journey needs a connection of its own".to_owned())) };
-    let carried = Arc::new(Carried::default());
+    let activity = Activity::new();
     let _ = stream.set_nodelay(true);
-    let stream = Counted { stream, carried: Arc::clone(&carried) };
+    let stream = Watched { stream, activity: Arc::clone(&activity) };
     let begun = Instant::now();
     let done = speak(traveller, stream, (url, &text, secure), alpn, scout).await;
     if let Some(tcp) = &mut scout.hop.borrow_mut().tcp {
-        tcp.sent_bytes = carried.sent.load(Ordering::Relaxed);
-        tcp.received_bytes = carried.received.load(Ordering::Relaxed);
+        (tcp.sent_bytes, tcp.received_bytes) = activity.carried();
     }
     done?;
     busy.answered(begun.elapsed());
@@ -186,7 +185,7 @@ fn tcp(connected: &Connected) -> Option<Tcp> {
 /// TLS where it is wanted, then HTTP.
 async fn speak(
     traveller: &Traveller,
-    stream: Counted<TcpStream>,
+    stream: Watched<TcpStream>,
     (url, host, secure): (&Url, &str, bool),
     alpn: Vec<String>,
     scout: &Scout<'_>,

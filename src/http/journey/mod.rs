@@ -38,12 +38,6 @@ pub struct FetchSettings {
     pub body_bytes: u64,
 }
 
-impl Default for FetchSettings {
-    fn default() -> Self {
-        Self { authorities: Vec::new(), redirects: 20, time: Duration::from_secs(60), body_bytes: 64 << 20 }
-    }
-}
-
 /// What is to be fetched.
 #[derive(Clone, Debug)]
 pub struct Wanted {

@@ -43,7 +43,8 @@ pub enum Policy {
 
 impl Policy {
     /// The word that `proxy.balance` has for it.
-    pub(in crate::http) const fn word(self) -> &'static str {
+    #[must_use]
+    pub const fn word(self) -> &'static str {
         match self {
             Self::RoundRobin => "round_robin",
             Self::LeastConnections => "least_connections",

@@ -49,23 +49,6 @@ pub struct ProxySettings {
     pub balance_hosts: Vec<(Name, Policy)>,
 }
 
-impl Default for ProxySettings {
-    fn default() -> Self {
-        Self {
-            on: true,
-            allow: Vec::new(),
-            connect_ports: vec![443],
-            connect: Duration::from_secs(10),
-            answer: Duration::from_secs(120),
-            tunnel_idle: Duration::from_secs(600),
-            tunnels: 512,
-            pooled: 128,
-            balance: Policy::TwoChoices,
-            balance_hosts: Vec::new(),
-        }
-    }
-}
-
 /// Connections to origins, and what is known of their addresses.
 #[derive(Debug)]
 pub(super) struct Origins {

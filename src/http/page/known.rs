@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::past::Past;
 use super::{Form, answer};
-use crate::http::json::typed;
+use crate::http::json;
 use crate::http::problem::{Problem, liked};
 use crate::http::stream::pretty;
 use crate::listen::Peer;
@@ -39,8 +39,7 @@ pub(in crate::http) async fn known(
 ) -> Result<Response, Problem> {
     past.may_be_seen(peer)?;
     let Query(asked) = asked.map_err(|_| Problem::bad_request("the query must have one parameter, a name"))?;
-    let name = typed(&asked.name);
-    let name = name.map_err(|why| Problem::bad_request(format!("the parameter name is not a domain name: {why}")))?;
+    let name = json::name(&asked.name)?;
     let known = past.resolver.known(&name);
     Ok(match liked(&headers, &["application/json", "text/plain"]) {
         Some("text/plain") => answer(Form::Text.media_type(), text(&known)),

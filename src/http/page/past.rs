@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{Form, Queries, shell};
+use crate::http::guard::admit;
 use crate::http::journey::Journeys;
 use crate::http::problem::Problem;
 use crate::journey::{End, Journey};
@@ -125,10 +126,8 @@ pub(in crate::http) async fn past(
 impl Past {
     /// What others have looked up is for those who run this server (`http.past_allow`).
     pub(super) fn may_be_seen(&self, peer: Peer) -> Result<(), Problem> {
-        let client = peer.client.ip().to_canonical();
         let sentence = "what others have looked up is not shown to clients of this network (http.past_allow)";
-        let allowed = self.allow.iter().any(|net| net.contains(&client));
-        if allowed { Ok(()) } else { Err(Problem::new(StatusCode::FORBIDDEN, sentence)) }
+        admit(peer, &self.allow, sentence)
     }
 }
 
