@@ -193,8 +193,21 @@ proptest! {
     }
 }
 
-/// Sets of a name with many types, in the order in which they came: those up to the limit are used, whatever else
-/// stands between them, and each of the others is reported.
+/// A reply with authority and nothing but this answer.
+fn answering(answer: Vec<Record>) -> Reply {
+    Reply {
+        id: 0,
+        flags: Flags::default().with_qr(true).with_aa(true),
+        rcode: ResponseCode::NoError,
+        question: None,
+        answer,
+        authority: Vec::new(),
+        additional: Vec::new(),
+        edns: None,
+        damage: Vec::new(),
+    }
+}
+
 /// RFC 2181 §5: a set has no member twice, and names are the same in any case where the canonical form says so (RFC
 /// 4034 §6.2, RFC 6840 §5.1); in types that came later, and in text, other octets are other data.
 #[test]
@@ -210,17 +223,7 @@ fn what_differs_in_the_case_of_names_alone_is_one_record() {
             let (owner, rdata) = (owner.clone(), rdata.to_vec().into());
             Record { owner, rtype, class: DNSClass::IN, ttl_secs: 300, rdata }
         };
-        let reply = Reply {
-            id: 0,
-            flags: Flags::default().with_qr(true).with_aa(true),
-            rcode: ResponseCode::NoError,
-            question: None,
-            answer: data.map(record).into(),
-            authority: Vec::new(),
-            additional: Vec::new(),
-            edns: None,
-            damage: Vec::new(),
-        };
+        let reply = answering(data.map(record).into());
         let asked = Question::new(owner.clone(), rtype);
         let zone = "zone.test.".parse().unwrap();
         let clean = scrub::reply(&zone, &asked, reply, &SetLimits::default(), &|_| true).0;
@@ -228,6 +231,8 @@ fn what_differs_in_the_case_of_names_alone_is_one_record() {
     }
 }
 
+/// Sets of a name with many types, in the order in which they came: those up to the limit are used, whatever else
+/// stands between them, and each of the others is reported.
 #[test]
 fn types_beyond_the_limit_are_dropped_and_reported() {
     let limits = SetLimits { types_per_name: 20, ..SetLimits::default() };
@@ -241,17 +246,7 @@ fn types_beyond_the_limit_are_dropped_and_reported() {
     };
     for asked in [65_290, 65_350] {
         let types = (65_280..65_380).flat_map(|code| [record(&crowded, code), record(&zone, 65_000)]);
-        let reply = Reply {
-            id: 0,
-            flags: Flags::default().with_qr(true).with_aa(true),
-            rcode: ResponseCode::NoError,
-            question: None,
-            answer: types.collect(),
-            authority: Vec::new(),
-            additional: Vec::new(),
-            edns: None,
-            damage: Vec::new(),
-        };
+        let reply = answering(types.collect());
         let question = Question::new(crowded.clone(), RecordType::Unknown(asked));
         let (clean, dropped) = scrub::reply(&zone, &question, reply, &limits, &|_| true);
         assert_eq!((clean.answer.is_some(), clean.spoilt), (asked == 65_290, asked != 65_290));

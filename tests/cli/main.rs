@@ -137,12 +137,7 @@ fn the_service_manager_hears_that_it_answers_and_that_it_ends() {
     let before: Vec<String> = log.take_while(|line| !line.ends_with(" ready")).collect();
     let address = before.iter().find_map(|line| Some(line.split_once("listening on ")?.1.split_once(',')?.0));
     // A special name, which needs no server.
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x09localhost\x00\x00\x01\x00\x01";
-    socket.send_to(query, address.unwrap()).unwrap();
-    let mut answer = [0; 512];
-    assert!(socket.recv(&mut answer).unwrap() > query.len());
+    assert_eq!(dig(address.unwrap().parse().unwrap(), "localhost"), ("NOERROR".to_owned(), "127.0.0.1".to_owned()));
     serve.signal("TERM");
     assert_eq!(told(), "STOPPING=1");
     assert_eq!(serve.0.wait().unwrap().code(), Some(0));
@@ -164,11 +159,24 @@ fn the_journal_knows_the_time_of_each_line_itself() {
     }
 }
 
-/// The status, and the data of the first answer, as `dig` prints it.
-fn dig(server: SocketAddr, name: &str) -> (String, String) {
+/// Whether something holds before long.
+fn soon(holds: impl Fn() -> bool) -> bool {
+    (0..1000).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        holds()
+    })
+}
+
+/// What `dig` prints of a name.
+fn dug(server: SocketAddr, name: &str, more: &[&str]) -> String {
     let (at, port) = (format!("@{}", server.ip()), server.port().to_string());
-    let output = Command::new("dig").args([&at, "-p", &port, name, "+tries=1"]).output().unwrap();
-    let text = text(&output.stdout).to_owned();
+    let output = Command::new("dig").args([&at, "-p", &port, name, "+tries=1"]).args(more).output().unwrap();
+    text(&output.stdout).to_owned()
+}
+
+/// The status, and the data of the first answer.
+fn dig(server: SocketAddr, name: &str) -> (String, String) {
+    let text = dug(server, name, &[]);
     let status = text.split_once("status: ").and_then(|(_, rest)| rest.split_once(',')).unwrap().0;
     let data = text.split_once("ANSWER SECTION:\n").and_then(|(_, rest)| rest.lines().next()?.split('\t').next_back());
     (status.to_owned(), data.unwrap_or_default().to_owned())
@@ -184,20 +192,14 @@ fn a_hangup_has_the_configuration_read_again_and_the_cache_kept() {
     };
     write("", "192.0.2.7");
     let lab = lab(&["--config", path.to_str().unwrap()]);
-    let soon = |what: &dyn Fn() -> Option<String>, wanted: &str| {
-        for _ in 0..1000 {
-            if let Some(found) = what() {
-                return found;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("not {wanted}: {}", lab.log());
+    let until = |word: &str| {
+        assert!(soon(|| lab.log().contains(word)), "not {word}: {}", lab.log());
+        lab.log().lines().rfind(|line| line.contains(word)).unwrap().to_owned()
     };
-    let until = |word: &str| soon(&|| lab.log().lines().rfind(|line| line.contains(word)).map(str::to_owned), word);
     // The workers take the word when they come to it.
     let is = |name: &str, status: &str, data: &str| {
-        let is = |(got, of): &(String, String)| got == status && of == data;
-        soon(&|| Some(dig(lab.resolver, name)).filter(is).map(|got| got.0), &format!("{name} {status} {data}"))
+        let wanted = (status.to_owned(), data.to_owned());
+        assert!(soon(|| dig(lab.resolver, name) == wanted), "{name} is not {wanted:?}: {}", lab.log());
     };
     is("nas.lan", "NOERROR", "192.0.2.7");
     is("www.example.com", "NOERROR", "127.53.80.10");
@@ -231,20 +233,12 @@ fn a_hangup_has_everything_proved_by_the_new_rules() {
     let write = |bits: u16| std::fs::write(&path, format!("[dnssec]\nrsa_min_bits = {bits}\n")).unwrap();
     write(1024);
     let lab = lab(&["--config", path.to_str().unwrap()]);
-    let (at, port) = (format!("@{}", lab.resolver.ip()), lab.resolver.port().to_string());
-    let is_proved = || {
-        let output = Command::new("dig").args([&at, "-p", &port, "www.shop.example.com", "+tries=1"]).output().unwrap();
-        text(&output.stdout).contains(";; flags: qr rd ra ad;")
-    };
+    let is_proved = || dug(lab.resolver, "www.shop.example.com", &[]).contains(";; flags: qr rd ra ad;");
     assert!(is_proved(), "{}", lab.log());
     for (bits, proved) in [(4096, false), (1024, true)] {
         write(bits);
         lab.process.signal("HUP");
-        let soon = (0..500).any(|_| {
-            std::thread::sleep(Duration::from_millis(20));
-            is_proved() == proved
-        });
-        assert!(soon, "{bits}: {}", lab.log());
+        assert!(soon(|| is_proved() == proved), "{bits}: {}", lab.log());
     }
 }
 
@@ -267,11 +261,9 @@ fn a_clock_that_is_set_counts_at_once() {
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ],
     );
-    let (at, port) = (format!("@{}", lab.resolver.ip()), lab.resolver.port().to_string());
     // What dig shows, and the moment in the server's cookie: behind that of the client, the version and three zeros.
     let ask = |name: &str| {
-        let output = Command::new("dig").args([&at, "-p", &port, name, "+tries=1", "+cookie"]).output().unwrap();
-        let shown = text(&output.stdout).to_owned();
+        let shown = dug(lab.resolver, name, &["+cookie"]);
         let cookie = shown.split_once("; COOKIE: ").unwrap().1;
         let made_secs = u32::from_str_radix(&cookie[24..32], 16).unwrap();
         (shown, made_secs)
@@ -299,13 +291,7 @@ fn what_nobody_asks_for_is_done_by_the_program() {
         "--set=dnssec.negative_trust_anchor_look_secs=1",
     ]);
     let done = || file.exists() && lab.log().contains("example.com. validates again");
-    for _ in 0..1000 {
-        if done() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert!(done(), "{}", lab.log());
+    assert!(soon(done), "{}", lab.log());
     assert_eq!(dig(lab.resolver, "www.example.com").0, "NOERROR");
     // What cannot be written is known at once, and not when the first key has changed.
     let nowhere = self::lab(&["--set=dnssec.anchor_file=/nowhere/anchors"]);
