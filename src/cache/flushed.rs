@@ -254,7 +254,7 @@ mod tests {
     use crate::dnssec::{Place as SpanPlace, Span, Spans as _, Status, ZoneTrust};
     use crate::time::Time;
     use crate::trace::Source;
-    use crate::wire::{Question, ResponseCode, RrSet, Sections, Template};
+    use crate::wire::{Question, ResponseCode, RrSet, Sections, Template, name};
 
     const NOW: Time = Time::from_secs(9);
 
@@ -277,10 +277,6 @@ mod tests {
 
     fn cache() -> Cache {
         Cache::new(4 << 20, (1, 2), TtlLimits::default())
-    }
-
-    fn name(text: &str) -> Name {
-        text.parse().expect("a name")
     }
 
     fn set(owner: &Name, rtype: RecordType) -> RrSet {

@@ -89,12 +89,9 @@ mod tests {
     use super::super::{NameServer, TtlLimits};
     use super::*;
     use crate::trace::Source;
+    use crate::wire::name;
 
     const NOW: Time = Time::from_secs(10);
-
-    fn name(text: &str) -> Name {
-        text.parse().expect("a name")
-    }
 
     fn cache() -> Cache {
         Cache::new(1 << 20, (1, 2), TtlLimits::default())

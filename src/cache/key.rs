@@ -130,11 +130,7 @@ pub(super) fn suffixes(name: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Name;
-
-    fn name(text: &str) -> Name {
-        text.parse().expect("a name")
-    }
+    use crate::wire::{Name, name};
 
     #[test]
     fn case_does_not_matter_and_everything_else_does() {

@@ -220,11 +220,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::RecordType;
-
-    fn name(text: &str) -> Name {
-        text.parse().expect("a name")
-    }
+    use crate::wire::{RecordType, name};
 
     fn nsec(owner: &str) -> Span {
         let set = RrSet::new(name(owner), RecordType::NSEC, 60, [&b"\x00"[..]]);

@@ -8,16 +8,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::trace::Source;
-use crate::wire::{RecordType, RrSet, Sections, Template};
+use crate::wire::{RecordType, RrSet, Sections, Template, name};
 
 const LIMIT: usize = 4 << 20;
 
 fn cache() -> Cache {
     Cache::new(LIMIT, (1, 2), TtlLimits::default())
-}
-
-fn name(text: &str) -> Name {
-    text.parse().expect("a name")
 }
 
 fn a_set(owner: &Name, ttl_secs: u32, octet: u8) -> RrSet {

@@ -224,14 +224,10 @@ fn endpoint(service: &Service<'_>, port: u16, spoken: &Spoken<'_>) -> Result<End
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::DNSClass;
+    use crate::wire::{DNSClass, name};
 
     const SPOKEN: Spoken<'static> =
         Spoken { alpn: &["h2", "http/1.1"], ports: |listed, port| listed.contains(&port), listed: &[443, 8443] };
-
-    fn name(text: &str) -> Name {
-        text.parse().unwrap()
-    }
 
     fn record(priority: u16, target: &str, params: &[(u16, &[u8])]) -> Record {
         let mut rdata = [&priority.to_be_bytes()[..], name(target).wire()].concat();

@@ -234,11 +234,7 @@ mod tests {
     use super::*;
     use crate::time::Time;
     use crate::trace::{AskWhy, ChoiceWhy, DropWhy, Known, Purpose, ServerAt, Source, Told, Transport, Verdict};
-    use crate::wire::{Name, Question, RecordType, ResponseCode};
-
-    fn name(text: &str) -> Name {
-        text.parse().expect("a name")
-    }
+    use crate::wire::{Question, RecordType, ResponseCode, name};
 
     fn server(nth: u8) -> ServerAt {
         ServerAt::new(Some(name(&format!("ns{nth}.example."))), IpAddr::from([192, 0, 2, nth]), None)

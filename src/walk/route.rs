@@ -183,10 +183,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn name(text: &str) -> Name {
-        text.parse().expect("a name")
-    }
+    use crate::wire::name;
 
     fn routes() -> Routes {
         let zones = [("example", RouteKind::Forward), ("sub.example", RouteKind::Stub), (".", RouteKind::Forward)];

@@ -237,12 +237,9 @@ fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit<'_>
 mod tests {
     use super::*;
     use crate::cache::{Put, Rank, TtlLimits};
+    use crate::wire::name;
 
     const OVER: StaleLimits = StaleLimits { max: Duration::from_secs(1000), reply_ttl_secs: 30 };
-
-    fn name(text: &str) -> Name {
-        text.parse().expect("a name")
-    }
 
     fn cache() -> Cache {
         Cache::new(1 << 20, (1, 2), TtlLimits::default())

@@ -33,6 +33,8 @@ pub use ede::Ede;
 pub use edns::{Edns, EdnsOption};
 pub use flags::{Flags, HEADER, rcode};
 pub use life::life_secs;
+#[cfg(test)]
+pub(crate) use name::tests::name;
 pub use name::{Name, NameError};
 pub use octets::Octets;
 pub use plain::PlainAnswer;

@@ -416,10 +416,11 @@ fn finish(mut wire: Building) -> Result<Name, NameError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn name(text: &str) -> Name {
+    /// A name that is one.
+    pub(crate) fn name(text: &str) -> Name {
         text.parse().expect("a name")
     }
 

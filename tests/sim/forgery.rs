@@ -13,13 +13,9 @@ use rootwalk::walk::outcome::Outcome;
 use rootwalk::walk::stale::{Admit, StaleLimits, stale};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
-use super::trouble::{FORGERIES, Forgery};
+use super::trouble::{FORGERIES, Forgery, name};
 use super::world::World;
 use super::{LAB, NOW_UNIX_SECS, bare, may_be_secure, questions, story, truth, worlds};
-
-fn name(text: &str) -> Name {
-    text.parse().expect("a name")
-}
 
 fn secure_questions() -> Vec<Question> {
     questions().into_iter().filter(may_be_secure).collect()

@@ -104,7 +104,7 @@ pub(crate) fn lie() -> Name {
     name("www.victim-of-lies.test.")
 }
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     text.parse().expect("a name")
 }
 
