@@ -208,14 +208,8 @@ impl<'a> Judge<'a> {
             }
             Shows::Insecure(why) if denied == no_name => Ok(self.insecure(why)),
             Shows::Insecure(_) | Shows::Nothing => {
-                // The name may lie below an unsigned cut, and a server of the zone above it have spoken for both.
-                match self.signer(None, &place) {
-                    // In an opt-out span the zone itself has to deny the wildcard (RFC 5155 §8.4).
-                    Ok(Signer::Insecure(why)) if !matches!(why, Insecure::OptOut { .. }) => {
-                        return Ok(Verdict::Insecure(why));
-                    }
-                    Err(needs @ Halt::Needs(_)) => return Err(needs),
-                    Ok(_) | Err(Halt::Bogus(_)) => self.fault = None,
+                if let Some(why) = self.below_unsigned(&place)? {
+                    return Ok(Verdict::Insecure(why));
                 }
                 let why = checked.blame(&mut self.bench, (name, qtype), |checked, bench| {
                     let is_shown = |no_name, bench: &mut Bench<'_>| {
@@ -239,6 +233,19 @@ impl<'a> Judge<'a> {
             let Ok(checked) = check(&mut self.bench, told, &zone, keys(&known)) else { continue };
             self.shown.extend(checked.sets);
             checked.notes.into_iter().for_each(|note| self.note(note));
+        }
+    }
+
+    /// Why nothing can be proved at `place`: it may lie below an unsigned cut, and a server of the zone above it have spoken
+    /// for both. That it lies in an opt-out span is no reason: the zone itself has to deny the wildcard (RFC 5155 §8.4).
+    fn below_unsigned(&mut self, place: &Name) -> Result<Option<Insecure>, Halt> {
+        match self.signer(None, place) {
+            Ok(Signer::Insecure(why)) if !matches!(why, Insecure::OptOut { .. }) => Ok(Some(why)),
+            Err(needs @ Halt::Needs(_)) => Err(needs),
+            Ok(_) | Err(Halt::Bogus(_)) => {
+                self.fault = None;
+                Ok(None)
+            }
         }
     }
 

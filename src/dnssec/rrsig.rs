@@ -53,8 +53,8 @@ impl<'a> Rrsig<'a> {
         if self.covered != rtype || !owner.is_within(&self.signer) || !fits.contains(&labels) {
             return Err(Bogus::SignatureUnfit { owner, rtype, key_tag });
         }
-        // RFC 4034 §3.1.5: times are on a circle. The end that is nearer is the one that is missed, and no sum of times is
-        // compared: a life of nearly half the circle and what is granted to clocks may be more than half.
+        // RFC 4034 §3.1.5: times are on a circle. The end that is nearer is the one that is missed, and no sum of times
+        // is compared: a life of nearly half the circle and what is granted to clocks may be more than half.
         let after = |a: u32, b: u32| a.wrapping_sub(b);
         let life_secs = after(self.expiration, self.inception);
         if life_secs >= 1 << 31 {
