@@ -236,8 +236,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Why nothing can be proved at `place`: it may lie below an unsigned cut, and a server of the zone above it have spoken
-    /// for both. That it lies in an opt-out span is no reason: the zone itself has to deny the wildcard (RFC 5155 §8.4).
+    /// Why nothing can be proved at `place`: it may lie below an unsigned cut, and a server of the zone above it have
+    /// spoken for both. That it lies in an opt-out span is no reason: the zone itself has to deny the wildcard
+    /// (RFC 5155 §8.4).
     fn below_unsigned(&mut self, place: &Name) -> Result<Option<Insecure>, Halt> {
         match self.signer(None, place) {
             Ok(Signer::Insecure(why)) if !matches!(why, Insecure::OptOut { .. }) => Ok(Some(why)),
