@@ -14,6 +14,11 @@ use tokio::net::UdpSocket;
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::sleep;
 
+#[path = "common/worker.rs"]
+mod worker;
+
+use worker::on_a_worker;
+
 const FILES: usize = 64;
 
 /// A server that thinks for a while.
@@ -56,8 +61,7 @@ fn idle_lines_make_room_and_what_cannot_leave_is_held_against_nobody() {
     let pid = std::process::id().to_string();
     let limit = format!("--nofile={FILES}");
     assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    tokio::task::LocalSet::new().block_on(&runtime, async {
+    on_a_worker(async {
         let upstream = Rc::new(Upstream::new(UpstreamSettings::default()));
         for server in [server().await, server().await, server().await] {
             // Fewer than may be open, and more.

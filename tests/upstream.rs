@@ -16,6 +16,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::time::{Instant, sleep};
 
+#[path = "common/worker.rs"]
+mod worker;
+
+use worker::on_a_worker;
+
 fn ask(server: SocketAddr, transport: Transport) -> Ask {
     Ask {
         id: AskId(1),
@@ -83,14 +88,9 @@ fn framed(message: &[u8]) -> Vec<u8> {
     [&u16::try_from(message.len()).unwrap().to_be_bytes(), message].concat()
 }
 
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    tokio::task::LocalSet::new().block_on(&runtime, test);
-}
-
 #[test]
 fn the_query_is_sent_as_asked_and_the_reply_comes_back() {
-    run(async {
+    on_a_worker(async {
         let server = udp_server(|query, _| {
             assert_eq!(&query[2..12], [0x00, 0x10, 0, 1, 0, 0, 0, 0, 0, 1], "CD alone; one question, one OPT");
             assert_eq!(&query[12..29], b"\x03wWw\x07eXAmple\x03COM\0");
@@ -105,7 +105,7 @@ fn the_query_is_sent_as_asked_and_the_reply_comes_back() {
 
 #[test]
 fn ports_and_ids_differ_from_query_to_query_and_keep_to_the_settings() {
-    run(async {
+    on_a_worker(async {
         let seen = Rc::new(std::cell::RefCell::new(Vec::new()));
         let list = Rc::clone(&seen);
         let server = udp_server(move |query, from| {
@@ -145,7 +145,7 @@ async fn port_watcher(copies: usize) -> (SocketAddr, Rc<std::cell::RefCell<Vec<u
 
 #[test]
 fn a_port_stays_with_one_server_and_ends_with_what_comes_unasked() {
-    run(async {
+    on_a_worker(async {
         let (upstream, others) = (upstream(), Upstream::new(UpstreamSettings::default()));
         let ((one, at_one), (two, at_two)) = (port_watcher(1).await, port_watcher(1).await);
         // Who is asked once is not expected to be asked again: the second port is kept.
@@ -173,7 +173,7 @@ fn a_port_stays_with_one_server_and_ends_with_what_comes_unasked() {
 
 #[test]
 fn a_tcp_connection_is_used_again_and_replaced_when_it_was_closed() {
-    run(async {
+    on_a_worker(async {
         let (accepted, count) = (Rc::new(std::cell::Cell::new(0)), 2);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (server, counter) = (listener.local_addr().unwrap(), Rc::clone(&accepted));
@@ -199,7 +199,7 @@ fn a_tcp_connection_is_used_again_and_replaced_when_it_was_closed() {
 
 #[test]
 fn what_is_not_the_reply_is_listed_and_the_reply_still_awaited() {
-    run(async {
+    on_a_worker(async {
         let server = udp_server(|query, _| {
             let flipped = reply(query, &[(0, query[0] ^ 1)]);
             let no_question = [&reply(query, &[(5, 0), (11, 0)])[..12], &[]].concat();
@@ -233,7 +233,7 @@ fn what_is_not_the_reply_is_listed_and_the_reply_still_awaited() {
 
 #[test]
 fn a_flood_of_guesses_ends_the_listening() {
-    run(async {
+    on_a_worker(async {
         let server = udp_server(|query, _| {
             let wrong = |nth: u8| reply(query, &[(1, query[1] ^ nth)]);
             (1..=40).map(wrong).collect()
@@ -253,7 +253,7 @@ fn a_flood_of_guesses_ends_the_listening() {
 
 #[test]
 fn packets_from_another_address_are_never_seen() {
-    run(async {
+    on_a_worker(async {
         let forger = Arc::new(std::net::UdpSocket::bind("127.0.0.2:0").unwrap());
         let server = udp_server(move |query, from| {
             forger.send_to(&reply(query, &[(3, 3)]), from).unwrap();
@@ -267,7 +267,7 @@ fn packets_from_another_address_are_never_seen() {
 
 #[test]
 fn case_is_checked_over_udp_if_asked_for_and_never_over_tcp() {
-    run(async {
+    on_a_worker(async {
         let lower = |query: &[u8]| reply(&query.to_ascii_lowercase(), &[(0, query[0]), (1, query[1])]);
         let server = udp_server(move |query, _| vec![lower(query)]).await;
         let strict = ask(server, Transport::Udp);
@@ -284,7 +284,7 @@ fn case_is_checked_over_udp_if_asked_for_and_never_over_tcp() {
 
 #[test]
 fn a_bare_header_is_a_reply_if_it_complains() {
-    run(async {
+    on_a_worker(async {
         let server = udp_server(|query, _| vec![reply(query, &[(3, 1), (5, 0), (11, 0)])[..12].to_vec()]);
         let heard = upstream().exchange(&ask(server.await, Transport::Udp)).await;
         let Heard::Reply { reply, .. } = heard else { panic!("{heard:?}") };
@@ -294,7 +294,7 @@ fn a_bare_header_is_a_reply_if_it_complains() {
 
 #[test]
 fn silence_lasts_as_long_as_the_patience() {
-    run(async {
+    on_a_worker(async {
         let server = udp_server(|_, _| Vec::new()).await;
         let start = Instant::now();
         assert!(matches!(upstream().exchange(&ask(server, Transport::Udp)).await, Heard::Silence { .. }));
@@ -313,7 +313,7 @@ fn silence_lasts_as_long_as_the_patience() {
 
 #[test]
 fn a_closed_port_is_known_at_once() {
-    run(async {
+    on_a_worker(async {
         let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         for transport in [Transport::Udp, Transport::Tcp] {
             let heard = upstream().exchange(&ask(closed, transport)).await;
@@ -327,7 +327,7 @@ fn a_closed_port_is_known_at_once() {
 
 #[test]
 fn tcp_takes_messages_in_pieces_and_skips_those_that_are_not_the_reply() {
-    run(async {
+    on_a_worker(async {
         let large = |query: &[u8]| {
             // 4000 octets behind the message count as damage, not as a reason to refuse it.
             let mut long = reply(query, &[]);
@@ -362,7 +362,7 @@ async fn counting_server() -> (SocketAddr, Arc<AtomicUsize>) {
 
 #[test]
 fn equal_asks_share_one_exchange_and_unequal_ones_do_not() {
-    run(async {
+    on_a_worker(async {
         let (server, count) = counting_server().await;
         let upstream = upstream();
         let first = Ask { give_up: Duration::from_secs(2), ..ask(server, Transport::Udp) };
@@ -389,7 +389,7 @@ fn equal_asks_share_one_exchange_and_unequal_ones_do_not() {
 
 #[test]
 fn those_who_share_carry_on_when_the_leader_gives_up() {
-    run(async {
+    on_a_worker(async {
         let (server, count) = counting_server().await;
         let upstream = Rc::new(upstream());
         let first = Ask { give_up: Duration::from_secs(2), ..ask(server, Transport::Udp) };
@@ -413,7 +413,7 @@ fn exchanges_are_shared_between_runtimes() {
     let upstream = Arc::new(upstream());
     let (tell, told) = std::sync::mpsc::channel();
     let server = std::thread::spawn(move || {
-        run(async move {
+        on_a_worker(async move {
             let (server, count) = counting_server().await;
             tell.send((server, Arc::clone(&count))).unwrap();
             sleep(Duration::from_secs(1)).await;
@@ -424,7 +424,7 @@ fn exchanges_are_shared_between_runtimes() {
         .map(|_| {
             let upstream = Arc::clone(&upstream);
             std::thread::spawn(move || {
-                run(async move {
+                on_a_worker(async move {
                     let asked = Ask { give_up: Duration::from_secs(2), ..ask(at, Transport::Udp) };
                     assert!(matches!(upstream.exchange(&asked).await, Heard::Reply { .. }));
                 });
@@ -440,7 +440,7 @@ fn exchanges_are_shared_between_runtimes() {
 
 #[test]
 fn no_more_queries_are_on_their_way_to_one_server_than_may_be() {
-    run(async {
+    on_a_worker(async {
         let silent = udp_server(|_, _| Vec::new()).await;
         let upstream = Upstream::new(UpstreamSettings { queries_per_server: 2, ..UpstreamSettings::default() });
         let nth = |attempt| Ask { attempt, ..ask(silent, Transport::Udp) };

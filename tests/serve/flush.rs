@@ -8,7 +8,8 @@ use rootwalk::walk::minimise::Minimisation;
 use rootwalk::wire::{Name, ResponseCode};
 use tokio::task::spawn_local;
 
-use super::mock::{Got, Mock, Mood, Query, later, on_a_worker, until};
+use super::mock::{Got, Mock, Mood, Query, later, until};
+use super::worker::on_a_worker;
 
 const WWW: &str = "www.example";
 

@@ -5,10 +5,12 @@
 mod flush;
 mod mock;
 mod stale;
+#[path = "../common/worker.rs"]
+mod worker;
 
 use std::time::Duration;
 
-use mock::{Mock, Mood, Query, later, on_a_worker, until};
+use mock::{Mock, Mood, Query, later, until};
 use rootwalk::drive::World;
 use rootwalk::listen::{Now, Peer, Responder, Transport};
 use rootwalk::serve::Resolver;
@@ -17,6 +19,7 @@ use rootwalk::wire::{DNSClass, Question, RecordType, ResponseCode};
 use tokio::net::UdpSocket;
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::sleep;
+use worker::on_a_worker;
 
 #[test]
 fn a_herd_of_equal_queries_is_one_walk() {

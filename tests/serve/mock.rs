@@ -18,7 +18,7 @@ use rootwalk::wire::{
 };
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
 /// What the server does with questions other than for the root.
@@ -208,10 +208,4 @@ pub(crate) async fn until(holds: impl AsyncFn() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(60), "what is awaited does not come");
         sleep(Duration::from_millis(1)).await;
     }
-}
-
-/// Runs a test as a worker runs.
-pub(crate) fn on_a_worker(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, test);
 }

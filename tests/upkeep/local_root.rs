@@ -13,10 +13,10 @@ use rootwalk::trace::{Event, Paint, RouteKind, Trace};
 use rootwalk::upkeep::{RootKeeper, RootSource};
 use rootwalk::walk::outcome::Outcome;
 use rootwalk::wire::{Name, Question, Record, RecordType, ResponseCode};
-use tokio::task::LocalSet;
 
 use super::in_the_lab;
 use super::signed_root::{SERIAL, SignedRoot, name};
+use super::worker::on_a_worker;
 
 /// Runs `then` in a resolver that trusts `root` and whose servers of the root are silent.
 pub(crate) fn alone<T>(root: &SignedRoot, then: impl AsyncFnOnce(&World) -> T) -> T {
@@ -27,8 +27,7 @@ pub(crate) fn alone<T>(root: &SignedRoot, then: impl AsyncFnOnce(&World) -> T) -
     settings.limits.time_ms = 1000;
     settings.root_hints = vec![RootHint { name: name("a.root."), address: [127, 0, 0, 1].into() }];
     let resolver = run::resolver(&settings);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, then(resolver.world()))
+    on_a_worker(then(resolver.world()))
 }
 
 pub(crate) async fn ask(world: &World, asked: &str, qtype: RecordType) -> (Outcome, Trace) {

@@ -6,6 +6,8 @@ mod negative;
 mod renewal;
 mod signed_root;
 mod tags;
+#[path = "../common/worker.rs"]
+mod worker;
 mod zonemd;
 
 use std::fs;
@@ -24,12 +26,11 @@ use rootwalk::trace::Paint;
 use rootwalk::upkeep::{AnchorKeeper, Keepers, Upkeep, replace, signal};
 use rootwalk::upstream::UpstreamSettings;
 use rootwalk::wire::Name;
-use tokio::task::LocalSet;
+use worker::on_a_worker;
 
 /// Runs `then` in a resolver whose Internet is the lab.
 fn in_the_lab<T>(then: impl AsyncFnOnce(&World) -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
+    on_a_worker(async {
         let lab = Lab::embedded(unix_secs()).unwrap();
         let servers = Servers::bind(Arc::new(lab.authority().clone()), 0).await.unwrap();
         let mut settings = run::lab_settings(&lab);

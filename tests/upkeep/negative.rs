@@ -11,9 +11,10 @@ use rootwalk::trace::Event;
 use rootwalk::upkeep::look;
 use rootwalk::walk::outcome::Outcome;
 use rootwalk::wire::{Question, RecordType, ResponseCode};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 
 use super::signed_root::name;
+use super::worker::on_a_worker;
 
 /// A signed root above the signed zone `mended.`, whose A sets are bogus unless it is mended.
 fn lab(mended: bool) -> Lab {
@@ -48,8 +49,7 @@ async fn ask(world: &World) -> (Outcome, String) {
 /// RFC 7646 §2. The SOA record validates all the time: what clients asked for decides.
 #[test]
 fn an_anchor_is_lifted_when_the_zone_is_mended() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
+    on_a_worker(async {
         let broken = lab(false);
         let (port, mut serving) = serve(&broken, 0).await;
         let mut settings = run::lab_settings(&broken);

@@ -12,7 +12,8 @@ use rootwalk::trace::Transport;
 use rootwalk::upkeep::signal;
 use rootwalk::wire::{Name, QueryView, Question, RecordType};
 use tokio::net::UdpSocket;
-use tokio::task::LocalSet;
+
+use super::worker::on_a_worker;
 
 /// The option that names the tags (RFC 8145 §4.1).
 const EDNS_KEY_TAG: u16 = 14;
@@ -22,9 +23,8 @@ type Heard = (Question, Option<Vec<u8>>);
 
 /// What the servers of the root hear while `then` goes on, of which nobody else answers.
 fn heard(set: impl FnOnce(&mut Settings), then: impl AsyncFnOnce(&World)) -> Vec<Heard> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let all: Arc<Mutex<Vec<Heard>>> = Arc::default();
-    LocalSet::new().block_on(&runtime, async {
+    on_a_worker(async {
         let lab = Arc::new(Lab::embedded(unix_secs()).unwrap());
         let mut settings = run::lab_settings(&lab);
         let addresses: Vec<IpAddr> = lab.root_hints().into_iter().flat_map(|(_, addresses)| addresses).collect();
