@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, SERVER};
 use axum::http::{Method, Request, Response, StatusCode};
+use http_body_util::channel::Channel;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -21,7 +22,6 @@ use tokio_rustls::TlsAcceptor;
 use super::super::origin::{Origin, Serves};
 use super::super::serve::accept;
 use super::balancer::Balancer;
-use super::body::Paced;
 use super::pages::{self, KEPT, note, redirect};
 use super::shop::Shop;
 use super::{Ports, WebError, host_names};
@@ -143,9 +143,23 @@ fn host<'a>(asked: &'a Asked, otherwise: &'a str) -> &'a str {
     in_target.or_else(in_head).unwrap_or(otherwise)
 }
 
+/// Pieces that come one after another, each after a pause. Its length is whatever the head promises.
+fn paced(pieces: Vec<String>, pause: Duration) -> Body {
+    let (mut sender, body) = Channel::<Bytes>::new(1);
+    tokio::spawn(async move {
+        for piece in pieces {
+            sleep(pause).await;
+            if sender.send_data(piece.into()).await.is_err() {
+                return;
+            }
+        }
+    });
+    Body::new(body)
+}
+
 fn slow(pause: Duration) -> Response<Body> {
     let lines = (1..=SLOW_LINES).map(|nth| format!("line {nth} of {SLOW_LINES}\n"));
-    let mut response = Response::new(Body::new(Paced::new(lines, pause)));
+    let mut response = Response::new(paced(lines.collect(), pause));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
@@ -153,7 +167,7 @@ fn slow(pause: Duration) -> Response<Body> {
 fn cut_off() -> Response<Body> {
     let text = String::from("This text is said to have 100000 octets, and ends here.\n");
     // The end comes a little later, so that the text is on its way by then.
-    let mut response = Response::new(Body::new(Paced::new([text, String::new()], Duration::from_millis(20))));
+    let mut response = Response::new(paced(vec![text, String::new()], Duration::from_millis(20)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(PROMISED));
     response
