@@ -33,7 +33,7 @@ use crate::wire::{DNSClass, Ede, Extras, Name, QueryView, Question, ResponseCode
 use counts::{Count, Counts};
 use flights::{Asked, Boarding, Flight, Flights, Passenger};
 use landed::{Form, Landed, keep_unless_failed};
-use reply::{key, option};
+use reply::{key, option, pads};
 
 pub use counts::{Figures, SPANS_US, Slow};
 pub use explain::{Explained, Knowledge, told_here};
@@ -91,7 +91,8 @@ impl Responder for Resolver {
         let now = self.0.world.clock.now();
         // RFC 7873 §5.2.2.
         if option(&query, edns::COOKIE).is_some_and(|shown| !cookie::is_well_formed(shown)) {
-            let extras = Extras { udp_size: self.0.settings.udp_size, ..Extras::default() };
+            let (udp_size, padded) = (self.0.settings.udp_size, pads(query.edns(), peer));
+            let extras = Extras { udp_size, padded, ..Extras::default() };
             answer_bad(bytes, ResponseCode::FormErr, &extras, out);
             return Now::Sent;
         }

@@ -62,6 +62,15 @@ pub enum Transport {
     Http,
 }
 
+impl Transport {
+    /// Whether nobody on the way sees more of a message than its length: by HTTP without TLS only this machine comes,
+    /// or a server in front that has taken the TLS off.
+    #[must_use]
+    pub const fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::Http)
+    }
+}
+
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

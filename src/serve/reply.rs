@@ -14,8 +14,8 @@ use crate::policy::LocalAnswer;
 use crate::time::Time;
 use crate::walk::Partial;
 use crate::wire::{
-    BadQuery, DNSClass, Ede, Extras, PlainAnswer, QueryFault, QueryView, RecordType, ResponseCode, RrSet, Sections,
-    Template, answer_bad, cookie, ede, edns, spot_opt,
+    BadQuery, DNSClass, Ede, EdnsView, Extras, PlainAnswer, QueryFault, QueryView, RecordType, ResponseCode, RrSet,
+    Sections, Template, answer_bad, cookie, ede, edns, spot_opt,
 };
 
 impl Resolver {
@@ -57,7 +57,8 @@ impl Resolver {
         let keepalive = idle.as_ref().map(|idle| (edns::TCP_KEEPALIVE, &idle[..]));
         let nsid = nsid.map(|id| (edns::NSID, id));
         let options: SmallVec<[(u16, &[u8]); 3]> = keepalive.into_iter().chain(cookie).chain(nsid).collect();
-        let extras = Extras { ad, aa: false, edes, options: &options, udp_size: self.0.settings.udp_size };
+        let (udp_size, padded) = (self.0.settings.udp_size, pads(query.edns(), peer));
+        let extras = Extras { ad, aa: false, edes, options: &options, udp_size, padded };
         respond(&extras, self.limit(query, peer));
     }
 
@@ -118,7 +119,8 @@ impl Resolver {
         self.0.counts.one(Count::Unreadable);
         let BadQuery::Answer { rcode, why } = bad else { return Now::Drop };
         let ServeSettings { ede, udp_size, cookie_secret, .. } = &self.0.settings;
-        let shown = spot_opt(bytes).and_then(|edns| edns.option(edns::COOKIE));
+        let edns = spot_opt(bytes);
+        let shown = edns.and_then(|edns| edns.option(edns::COOKIE));
         let cookie = shown.and_then(|shown| Some((shown, self.cookie(shown, peer)?)));
         let rcode = match cookie {
             // RFC 7873 §5.4: it is about nothing but the cookie.
@@ -135,8 +137,8 @@ impl Resolver {
         let code = if why == QueryFault::Opcode { ede::NOT_SUPPORTED } else { ede::OTHER };
         let edes = says_why.then(|| Ede::new(code, why.to_string()));
         let options = cookie.as_ref().map(|(_, whole)| (edns::COOKIE, &whole[..]));
-        let extras =
-            Extras { edes: edes.as_slice(), options: options.as_slice(), udp_size: *udp_size, ..Extras::default() };
+        let (options, padded) = (options.as_slice(), pads(edns, peer));
+        let extras = Extras { edes: edes.as_slice(), options, udp_size: *udp_size, padded, ..Extras::default() };
         answer_bad(bytes, rcode, &extras, out);
         Now::Sent
     }
@@ -167,6 +169,12 @@ fn referral(
 /// A time as clients are told it: in tenths of a second (RFC 7828 §3.1).
 fn tenths(time: Duration) -> [u8; 2] {
     u16::try_from(time.as_millis() / 100).unwrap_or(u16::MAX).to_be_bytes()
+}
+
+/// Whether the answer is padded: for who has padded the query (RFC 8467 §4.1), where padding hides something (RFC 7830
+/// §6).
+pub(super) fn pads(edns: Option<EdnsView<'_>>, peer: &Peer) -> bool {
+    peer.transport.is_encrypted() && edns.is_some_and(|edns| edns.option(edns::PADDING).is_some())
 }
 
 /// The data of an EDNS option of the query.

@@ -10,6 +10,8 @@ pub const NSID: u16 = 3;
 pub const COOKIE: u16 = 10;
 /// Option code of the time for which a TCP connection may be idle (RFC 7828).
 pub const TCP_KEEPALIVE: u16 = 11;
+/// Option code of octets that hide how long a message is (RFC 7830).
+pub const PADDING: u16 = 12;
 /// Option code of the tags of trusted keys (RFC 8145).
 pub const KEY_TAG: u16 = 14;
 /// Option code of extended errors (RFC 8914).

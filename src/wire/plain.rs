@@ -51,7 +51,7 @@ impl PlainAnswer<'_> {
         out[start + 6..start + 8].copy_from_slice(&count.to_be_bytes());
         if let Some(edns) = query.edns() {
             let opt = Opt::fit(extras, edns.dnssec_ok(), limit.max(512), out.len() - start);
-            opt.write(extras, ResponseCode::NoError, out);
+            opt.write(extras, ResponseCode::NoError, start, out);
         }
     }
 

@@ -332,6 +332,6 @@ pub fn answer_bad(bytes: &[u8], code: ResponseCode, extras: &Extras<'_>, out: &m
     out.extend_from_slice(&[0, u8::from(!question.is_empty()), 0, 0, 0, 0, 0, u8::from(edns.is_some())]);
     out.extend_from_slice(question);
     if let Some(edns) = edns {
-        Opt::fit(extras, edns.dnssec_ok(), 512, out.len() - start).write(extras, code, out);
+        Opt::fit(extras, edns.dnssec_ok(), 512, out.len() - start).write(extras, code, start, out);
     }
 }

@@ -1,6 +1,6 @@
 //! Answers ready to send: written once, then copied and patched for every client.
 
-use super::edns::{BARE_OPT, EXTENDED_ERROR, OptFields, write_option};
+use super::edns::{BARE_OPT, EXTENDED_ERROR, OptFields, PADDING, write_option};
 use super::turn::Turn;
 use super::writer::{Full, MAX_MESSAGE, Writer};
 use super::{Ede, Flags, HEADER, QueryView, Question, RecordType, ResponseCode, RrSet, Section};
@@ -61,7 +61,12 @@ pub struct Extras<'a> {
     pub options: &'a [(u16, &'a [u8])],
     /// The largest UDP message in octets that this side takes.
     pub udp_size: u16,
+    /// Whether the response is made as long as many others are (RFC 7830).
+    pub padded: bool,
 }
+
+/// Responses are padded to a multiple of this many octets (RFC 8467 §4.1).
+const PADDED_BLOCK: usize = 468;
 
 impl Template {
     /// Writes an answer; signatures follow each set, and proofs of absence stand in authority, iff `dnssec_ok`. Sets
@@ -189,7 +194,7 @@ impl Template {
             turn.take(wire, &self.ttls, query.id(), message);
         }
         if let Some(opt) = opt {
-            opt.write(extras, self.rcode, out);
+            opt.write(extras, self.rcode, start, out);
         }
     }
 
@@ -247,17 +252,49 @@ impl Opt {
         Self { options, edes, ..opt }
     }
 
-    pub(super) fn write(self, extras: &Extras<'_>, rcode: ResponseCode, out: &mut Vec<u8>) {
+    /// Appends the record to the message that begins at `start`, of which it is the end.
+    pub(super) fn write(self, extras: &Extras<'_>, rcode: ResponseCode, start: usize, out: &mut Vec<u8>) {
         let Self { dnssec_ok, .. } = self;
+        let padding = if extras.padded { padding(out.len() - start + BARE_OPT + usize::from(self.len)) } else { None };
+        let padding_len = padding.map_or(0, |octets| 4 + octets);
         // RFC 6891 §6.2.3, as for the client: less than 512 makes no sense.
         let udp_size = extras.udp_size.max(512);
-        OptFields { udp_size, rcode_high: rcode.high(), version: 0, dnssec_ok }.write(self.len, out);
+        OptFields { udp_size, rcode_high: rcode.high(), version: 0, dnssec_ok }.write(self.len + padding_len, out);
         for (code, data) in &extras.options[..self.options] {
             write_option(*code, [data, &[]], out);
         }
         for ede in &extras.edes[..self.edes] {
             let text = if self.with_text { ede.text.as_bytes() } else { &[] };
             write_option(EXTENDED_ERROR, [&ede.code.to_be_bytes(), text], out);
+        }
+        if let Some(octets) = padding {
+            out.extend_from_slice(&PADDING.to_be_bytes());
+            out.extend_from_slice(&octets.to_be_bytes());
+            // RFC 7830 §3: zeros.
+            out.resize(out.len() + usize::from(octets), 0);
+        }
+    }
+}
+
+/// Octets of padding for a response of `len` octets besides it: up to the next block, or to the longest message there
+/// is; `None` where not even the option fits, as the records come first.
+fn padding(len: usize) -> Option<u16> {
+    let least = len + 4;
+    let whole = least.next_multiple_of(PADDED_BLOCK).min(MAX_MESSAGE);
+    whole.checked_sub(least).and_then(|octets| u16::try_from(octets).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_reaches_the_next_border_or_the_end_of_all_messages() {
+        for (len, octets) in [(1, Some(463)), (464, Some(0)), (465, Some(467)), (932, Some(0))] {
+            assert_eq!(padding(len), octets, "{len}");
+        }
+        for (len, octets) in [(65_520, Some(11)), (65_531, Some(0)), (65_532, None), (65_535, None)] {
+            assert_eq!(padding(len), octets, "{len}");
         }
     }
 }

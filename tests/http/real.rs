@@ -90,6 +90,8 @@ pub(super) fn kdig_finds(server: SocketAddr, more: &[&str]) {
         let output = command.args(["www.example.com", "A"]).output().expect("kdig is needed: ./test installs it");
         let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         assert!(text.contains("status: NOERROR") && text.contains("127.53.80.10") && text.contains("HTTP/2"), "{text}");
+        // RFC 8467 §4.1: kdig pads, and so is answered; behind a server that has taken the TLS off too.
+        assert!(text.contains("PADDING") && text.contains("Received 468 B"), "{text}");
     }
 }
 

@@ -67,6 +67,26 @@ fn kdig_asks_over_tls_and_keeps_the_connection() {
     assert!(text.contains("127.53.80.10") && text.contains("(TLS1.3)"), "{text}");
 }
 
+/// RFC 8467 §4.1: who pads learns nothing about the answer from its length; kdig pads unless it is told not to.
+#[test]
+fn answers_are_padded_for_who_pads() {
+    for question in [
+        "www.example.com A",
+        "nope.example.com A +dnssec",
+        "localhost A",
+        "example.com ANY",
+        "example.com TYPE0",
+        ". NS",
+    ] {
+        for (how, is_padded) in [("+padding", true), ("+nopadding", false)] {
+            let text = kdig(&[&question.split(' ').collect::<Vec<_>>()[..], &[how, "+edns"]].concat());
+            let received = text.split_once(";; Received ").and_then(|(_, rest)| rest.split_once(" B")).unwrap().0;
+            let len: usize = received.parse().unwrap();
+            assert_eq!((len % 468 == 0, text.contains("PADDING")), (is_padded, is_padded), "{text}");
+        }
+    }
+}
+
 /// What openssl says while somebody types `typed` into it.
 fn s_client(arguments: &[&str], typed: &[u8]) -> String {
     let mut command = Command::new("openssl");

@@ -67,6 +67,38 @@ proptest! {
         prop_assert_eq!(read(&written), read(&copied));
     }
 
+    /// RFC 8467 §4.1: a multiple of 468 octets, and no more than there must be; nothing else about it changes.
+    #[test]
+    fn a_padded_response_tells_nothing_by_its_length(
+        question in question(),
+        answer in vec(set(), 0..12),
+        sentence in 0..1000_usize,
+        options in vec((20_000_u16..20_004, vec(any::<u8>(), 0..40)), 0..3),
+    ) {
+        let sections = Sections { answer: &answer, ..Sections::default() };
+        let template = Template::build(&question, ResponseCode::NoError, &sections, true);
+        let mut bytes = Vec::new();
+        write_query(7, &question, Flags::default(), Some(&Edns::new(4096, true)), &mut bytes);
+        let query = QueryView::read(&bytes).expect("a good query");
+        let (edes, options): (_, Vec<_>) =
+            ([Ede::new(22, "x".repeat(sentence))], options.iter().map(|(code, data)| (*code, &data[..])).collect());
+        let (mut bare, mut full) = (Vec::new(), Vec::new());
+        for (padded, out) in [(false, &mut bare), (true, &mut full)] {
+            let extras = Extras { edes: &edes, options: &options, udp_size: 1232, padded, ..Extras::default() };
+            // What stands before it is left alone.
+            out.extend_from_slice(&[7; 9]);
+            template.respond(&query, 0, &extras, 65_535, out);
+            out.drain(..9);
+        }
+        let longest = bare.len() > 65_535 - 468;
+        prop_assert!(full.len() % 468 == 0 || longest);
+        prop_assert!((4..4 + 468).contains(&(full.len() - bare.len())) || longest);
+        let (bare, mut full) = (Reply::read(&bare).expect("readable"), Reply::read(&full).expect("readable"));
+        let padding = full.edns.as_mut().and_then(|edns| edns.options.pop()).expect("padding");
+        prop_assert!(padding.code == 12 && padding.data.iter().all(|octet| *octet == 0), "the last one");
+        prop_assert_eq!(bare, full);
+    }
+
     #[test]
     fn responses_are_valid_at_every_limit(
         question in question(),
