@@ -116,6 +116,13 @@ impl Certificate {
         self.kept.current.read().names.contains(name)
     }
 
+    /// The first name in the certificate, by which clients may call this server and find that it is so. No setting says
+    /// another: one that the certificate does not have is one that nobody believes (RFC 9462 §4.2).
+    #[must_use]
+    pub fn name(&self) -> Option<Name> {
+        self.kept.current.read().names.first().cloned()
+    }
+
     /// What its clients will not like as of `now_unix_secs`, in seconds since 1970.
     #[must_use]
     pub fn warning(&self, now_unix_secs: u32) -> Option<String> {

@@ -47,6 +47,12 @@ impl Doors {
         }
         Ok(doors)
     }
+
+    /// The addresses where clients speak TLS, with their ports.
+    #[must_use]
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
+    }
 }
 
 fn bind(wanted: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {

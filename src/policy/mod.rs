@@ -5,6 +5,7 @@
 //! here is never kept there, and a reload forgets the answers that were.
 
 mod chaos;
+mod designated;
 mod local;
 mod special;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+pub use designated::{Designated, Door};
 pub use local::LocalData;
 
 use crate::wire::{DNSClass, Ede, Name, Question, RecordType, ResponseCode, RrSet, ede};
@@ -33,6 +35,8 @@ pub struct PolicySettings {
     pub blocked: BTreeSet<Name>,
     /// Zones for which the operator names servers: special or not, those are asked.
     pub routed_zones: Vec<Name>,
+    /// The encrypted doors that clients are told of.
+    pub designated: Option<Designated>,
     /// What `id.server` says; `None` refuses the question.
     pub identity: Option<Box<str>>,
     /// What `version.server` says; `None` refuses the question.
@@ -112,8 +116,15 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
     }
     // That everything is forwarded says nothing about special names; that one zone is, does.
     let is_routed = |zone: &Name| !zone.is_root() && question.name.is_within(zone);
+    let is_routed = settings.routed_zones.iter().any(is_routed);
+    // This server, whatever Internet is around it.
+    if let Some(designated) = settings.designated.as_ref().filter(|_| !is_routed)
+        && let Some(answer) = designated.answer(question, client)
+    {
+        return Verdict::Answer(answer);
+    }
     if settings.locally_served_zones
-        && !settings.routed_zones.iter().any(is_routed)
+        && !is_routed
         && let Some(answer) = special::answer(question)
     {
         return Verdict::Answer(answer);
@@ -174,6 +185,7 @@ mod tests {
             local: Arc::default(),
             blocked: ["ads.example", "tracker.example.net"].map(|name| name.parse().unwrap()).into(),
             routed_zones: vec![Name::root(), "home.arpa".parse().unwrap()],
+            designated: None,
             identity: Some("lab".into()),
             version: None,
         }
@@ -182,6 +194,26 @@ mod tests {
     pub(super) fn ask(name: &str, qtype: RecordType, class: DNSClass) -> Verdict {
         let question = Question { name: name.parse().unwrap(), qtype, class };
         judge(&question, "127.0.0.1".parse().unwrap(), &settings())
+    }
+
+    /// Also where no name is special; but whoever names servers for the zone means those.
+    #[test]
+    fn clients_are_told_of_encrypted_doors() {
+        let door = (Door::Tls, "192.0.2.53".parse().unwrap(), 853);
+        let designated = Some(Designated::new("dns.example".parse().unwrap(), [door]));
+        let told = |own: PolicySettings| {
+            let question = Question::new("_dns.resolver.arpa".parse().unwrap(), RecordType::SVCB);
+            match judge(&question, "127.0.0.1".parse().unwrap(), &own) {
+                Verdict::Answer(answer) => Some((answer.rcode, answer.answer.len())),
+                _ => None,
+            }
+        };
+        let (yes, no) = (Some((ResponseCode::NoError, 1)), Some((ResponseCode::NoError, 0)));
+        let open = PolicySettings { designated, ..settings() };
+        assert_eq!(told(open.clone()), yes);
+        assert_eq!(told(PolicySettings { locally_served_zones: false, ..open.clone() }), yes);
+        assert_eq!(told(PolicySettings { routed_zones: vec!["resolver.arpa".parse().unwrap()], ..open }), None);
+        assert_eq!(told(settings()), no);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How clients are met and served, as the front doors take it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::world::{local_data, routed_zones};
 use crate::cache::Due;
 use crate::config::{self, Settings};
 use crate::listen::ListenSettings;
-use crate::policy::PolicySettings;
+use crate::policy::{Designated, Door, PolicySettings};
 use crate::serve::{ServeSettings, StaleSettings};
 use crate::tls::{Certificate, CertificateError};
 use crate::walk::stale::StaleLimits;
@@ -25,6 +26,7 @@ pub(super) fn serve_settings(settings: &Settings) -> ServeSettings {
         local: Arc::new(local_data(settings)),
         blocked: settings.local.blocked.iter().cloned().collect(),
         routed_zones: routed_zones(settings),
+        designated: None,
         identity: said(&server.identity),
         version: said(&server.version),
     };
@@ -54,6 +56,17 @@ fn stale_settings(cache: &config::Cache) -> Option<StaleSettings> {
         client_timeout: Duration::from_millis(cache.stale_client_timeout_ms),
         recheck_secs: cache.stale_recheck_secs,
     })
+}
+
+/// What clients are told of the doors with TLS, where they are at last (RFC 9462).
+pub(super) fn designated(
+    certificate: Option<&Certificate>,
+    tls: &[SocketAddr],
+    https: &[SocketAddr],
+) -> Option<Designated> {
+    let doors = |door, at: &[SocketAddr]| at.iter().map(move |at| (door, at.ip(), at.port())).collect::<Vec<_>>();
+    let all = doors(Door::Tls, tls).into_iter().chain(doors(Door::Https, https));
+    Some(Designated::new(certificate?.name()?, all))
 }
 
 /// Reads the certificate, if there is to be TLS.

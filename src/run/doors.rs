@@ -8,9 +8,9 @@ use rustls::pki_types::CertificateDer;
 use tokio::task::{spawn_blocking, spawn_local};
 use tokio::time::sleep;
 
-use super::clients::{certificate, listen_settings, serve_settings};
+use super::clients::{certificate, designated, listen_settings, serve_settings};
 use super::signals::{Signals, Wish};
-use super::{Listening, RunError, fetch, notify, reload, resolver, trust, unix_secs, web, world};
+use super::{Listening, RunError, fetch, notify, reload, trust, unix_secs, web, world};
 use crate::config::{self, Settings};
 use crate::drive::World;
 use crate::http::{self, Exhibit, HttpSettings};
@@ -63,7 +63,9 @@ impl Front {
         wanted.fetch.authorities.extend(staged.authorities);
         let http = http_doors(&wanted, settings)?;
         warn(settings, certificate.as_ref());
-        let resolver = resolver(settings);
+        let mut serve = serve_settings(settings);
+        serve.policy.designated = designated(certificate.as_ref(), doors.tls_addresses(), http.tls_addresses());
+        let resolver = Resolver::new(world(settings), serve);
         let keepers = Keepers::new(trust::upkeep(settings), resolver.world());
         let (dns, http) = (doors.open(&resolver)?, http.open(resolver.clone())?);
         Ok(Self { settings: settings.clone(), dns, http, certificate, resolver, keepers })
@@ -143,6 +145,8 @@ impl Front {
         };
         self.keepers = keepers.renewed(trust::upkeep(&settings), before, &world);
         let mut serve = serve_settings(&settings);
+        let (tls, https) = (self.dns.tls_addresses(), self.http.tls_addresses());
+        serve.policy.designated = designated(self.certificate.as_ref(), tls, https);
         if settings.server.cookie_secret.0.is_none() {
             // The cookies that clients have stay good.
             serve.cookie_secret = self.resolver.settings().cookie_secret;

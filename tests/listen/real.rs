@@ -87,6 +87,14 @@ fn answers_are_padded_for_who_pads() {
     }
 }
 
+/// RFC 9462: a client that knows nothing but an address finds the door and the name for which the certificate is.
+#[test]
+fn clients_find_the_door_by_asking() {
+    let text = kdig(&["_dns.resolver.arpa", "TYPE64", "+nocrypto"]);
+    let record = format!("1 localhost. alpn=dot port={} ipv4hint=127.0.0.1", LAB.tls.port());
+    assert!(text.contains(&record) && text.contains("Flags: qr aa rd ra"), "{text}");
+}
+
 /// What openssl says while somebody types `typed` into it.
 fn s_client(arguments: &[&str], typed: &[u8]) -> String {
     let mut command = Command::new("openssl");
