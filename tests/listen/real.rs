@@ -82,7 +82,7 @@ fn answers_are_padded_for_who_pads() {
             let text = kdig(&[&question.split(' ').collect::<Vec<_>>()[..], &[how, "+edns"]].concat());
             let received = text.split_once(";; Received ").and_then(|(_, rest)| rest.split_once(" B")).unwrap().0;
             let len: usize = received.parse().unwrap();
-            assert_eq!((len % 468 == 0, text.contains("PADDING")), (is_padded, is_padded), "{text}");
+            assert_eq!((len.is_multiple_of(468), text.contains("PADDING")), (is_padded, is_padded), "{text}");
         }
     }
 }

@@ -91,7 +91,7 @@ proptest! {
             out.drain(..9);
         }
         let longest = bare.len() > 65_535 - 468;
-        prop_assert!(full.len() % 468 == 0 || longest);
+        prop_assert!(full.len().is_multiple_of(468) || longest);
         prop_assert!((4..4 + 468).contains(&(full.len() - bare.len())) || longest);
         let (bare, mut full) = (Reply::read(&bare).expect("readable"), Reply::read(&full).expect("readable"));
         let padding = full.edns.as_mut().and_then(|edns| edns.options.pop()).expect("padding");
