@@ -257,6 +257,17 @@ mod tests {
     use crate::upstream::UpstreamSettings;
     use crate::walk::limits::Limits;
 
+    #[test]
+    fn past_walks_are_kept_where_somebody_can_ask_for_them() {
+        for (listen, tls_listen, are_kept) in [(true, false, true), (false, true, true), (false, false, false)] {
+            let mut settings = Settings::default();
+            let at = settings.http.listen.clone();
+            settings.http.listen.retain(|_| listen);
+            settings.http.tls_listen.extend(at.into_iter().filter(|_| tls_listen));
+            assert_eq!(serve_settings(&settings).past_bytes > 0, are_kept, "{listen} {tls_listen}");
+        }
+    }
+
     /// Tests of the parts use their own defaults: what they show holds for the program because those are its defaults
     /// too.
     #[test]

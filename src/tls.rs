@@ -31,8 +31,8 @@ pub struct Certificate {
 
 #[derive(Debug)]
 struct Kept {
-    chain: PathBuf,
-    key: PathBuf,
+    /// Where chain and key come from; `None` where they were made for this process.
+    files: Option<(PathBuf, PathBuf)>,
     current: RwLock<Current>,
 }
 
@@ -92,21 +92,42 @@ impl Certificate {
     /// # Errors
     /// When one of them cannot be read or used, or they do not belong together.
     pub fn read(chain: &Path, key: &Path) -> Result<Self, CertificateError> {
-        let current = RwLock::new(read(chain, key)?);
-        let kept = Arc::new(Kept { chain: chain.to_owned(), key: key.to_owned(), current });
+        Self::with(Some((chain.to_owned(), key.to_owned())), read(chain, key)?)
+    }
+
+    /// A certificate with those that vouch for it, that of the server first, and its key, which are in no file.
+    ///
+    /// # Errors
+    /// When they cannot be used, or do not belong together.
+    pub fn made(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, CertificateError> {
+        let names = chain.first().and_then(|leaf| Some(names(&X509Certificate::from_der(leaf).ok()?.1)));
+        let certified = Arc::new(CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())?);
+        Self::with(None, Current { certified, names: names.unwrap_or_default() })
+    }
+
+    fn with(files: Option<(PathBuf, PathBuf)>, current: Current) -> Result<Self, CertificateError> {
+        let kept = Arc::new(Kept { files, current: current.into() });
         // RFC 7858 §3.1: a client need not name a protocol. One that names others is none of this door, and is told so
         // before it has said anything that could be taken for DNS (RFC 7301 §3.2).
         let (http, dns) = (server(&kept, &[b"h2", b"http/1.1"])?, server(&kept, &[b"dot"])?);
         Ok(Self { kept, http, dns })
     }
 
-    /// Reads the files again. What comes to shake hands from now on gets what they say.
+    /// Whether there are files to be read again.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.kept.files.is_some()
+    }
+
+    /// Reads the files again, if there are any. What comes to shake hands from now on gets what they say.
     ///
     /// # Errors
     /// As [`Certificate::read`]; the former certificate is served then.
     pub fn read_again(&self) -> Result<(), CertificateError> {
-        let new = read(&self.kept.chain, &self.kept.key)?;
-        *self.kept.current.write() = new;
+        if let Some((chain, key)) = &self.kept.files {
+            let new = read(chain, key)?;
+            *self.kept.current.write() = new;
+        }
         Ok(())
     }
 
@@ -129,12 +150,11 @@ impl Certificate {
         let certified = Arc::clone(&self.kept.current.read().certified);
         let (_, leaf) = X509Certificate::from_der(certified.cert.first()?).ok()?;
         let (validity, now) = (leaf.validity(), i64::from(now_unix_secs));
-        let file = self.kept.chain.display();
         if validity.not_after.timestamp() < now {
-            return Some(format!("the certificate in {file} expired on {}", validity.not_after));
+            return Some(format!("{self} expired on {}", validity.not_after));
         }
         let early = validity.not_before.timestamp() > now;
-        early.then(|| format!("the certificate in {file} is valid only from {}", validity.not_before))
+        early.then(|| format!("{self} is valid only from {}", validity.not_before))
     }
 
     /// Shakes hands with clients that speak HTTP/2 or HTTP/1.1.
@@ -244,6 +264,9 @@ fn lacks(text: &[u8], wanted: &str) -> String {
 
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the certificate in {}", self.kept.chain.display())
+        match &self.kept.files {
+            Some((chain, _)) => write!(f, "the certificate in {}", chain.display()),
+            None => f.write_str("the certificate that was made for this process"),
+        }
     }
 }

@@ -10,11 +10,12 @@ use tokio::time::sleep;
 
 use super::clients::{certificate, designated, listen_settings, serve_settings};
 use super::signals::{Signals, Wish};
+use super::stage::LAB_TLS;
 use super::{Listening, RunError, fetch, notify, reload, trust, unix_secs, web, world};
 use crate::config::{self, Settings};
 use crate::drive::World;
 use crate::http::{self, Exhibit, HttpSettings};
-use crate::listen::{Doors, ListenSettings, Open};
+use crate::listen::{Doors, ListenSettings, Open, Transport};
 use crate::serve::Resolver;
 use crate::sys;
 use crate::tls::Certificate;
@@ -25,6 +26,8 @@ use crate::upkeep::Keepers;
 pub(super) struct Staged {
     /// What there is to see.
     pub(super) zoo: Vec<Exhibit>,
+    /// The certificate of its resolver, where nobody gives one.
+    pub(super) certificate: Option<Certificate>,
     /// Authorities of its own that are trusted.
     pub(super) authorities: Vec<CertificateDer<'static>>,
 }
@@ -55,7 +58,7 @@ impl Front {
             tracing::warn!("the limit of open files stays as it is: {error}");
         }
         world::sources(settings)?;
-        let certificate = certificate(settings)?;
+        let certificate = certificate(settings)?.or(staged.certificate);
         let doors = dns_doors(ListenSettings { certificate: certificate.clone(), ..listen_settings(settings) })?;
         let certified = certificate.clone();
         let mut wanted = HttpSettings { zoo: staged.zoo, certificate: certified, ..web::settings(settings) };
@@ -112,7 +115,7 @@ impl Front {
     /// What was read again, if it is right; says what is wrong otherwise, and all goes on as before.
     fn read_again<T, E: Display>(&self, read: Result<(Settings, T), E>) -> Option<(Settings, T)> {
         notify::tell(notify::RELOADING);
-        if let Some(certificate) = &self.certificate {
+        if let Some(certificate) = self.certificate.as_ref().filter(|certificate| certificate.is_read()) {
             match certificate.read_again() {
                 Ok(()) => tracing::info!("read {certificate} again"),
                 Err(error) => tracing::error!("serving with the former certificate: {error}"),
@@ -204,6 +207,11 @@ fn dns_doors(mut wanted: ListenSettings) -> Result<Doors, RunError> {
             Err(error) if error.is_absent() && wanted.addresses == Settings::default().server.listen => {
                 tracing::warn!("not listening on {}: this machine has no such address", error.address);
                 wanted.addresses.retain(|address| *address != error.address);
+            }
+            // Nor did anybody ask for this one, which another lab may have.
+            Err(error) if error.transport == Transport::Tls && wanted.tls_addresses == [LAB_TLS] => {
+                tracing::warn!("no TLS: {error}");
+                wanted.tls_addresses.clear();
             }
             Err(error) => return Err(error.into()),
         }

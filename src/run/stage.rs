@@ -20,11 +20,15 @@ use crate::drive;
 use crate::lab::serve::Servers;
 use crate::lab::web::{Origins, Ports, WebError};
 use crate::lab::{Authority, Lab};
+use crate::tls::Certificate;
 use crate::upkeep;
 use crate::wire::{Name, Question, text};
 
 /// Where the resolver of the lab listens unless told otherwise.
 pub const LAB_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
+
+/// Where it listens for DNS over TLS unless told otherwise.
+pub(super) const LAB_TLS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8530);
 
 /// The loopback addresses that stand for this machine in the lab as well.
 const LAB_PRIVATE: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 16));
@@ -76,13 +80,21 @@ pub fn lab(
         let unusual = origins.as_ref().and_then(Origins::unusual).map(str::to_owned);
         let authorities = origins.iter().map(|origins| origins.ca().clone()).collect();
         let port = servers.port();
+        let certificate = origins.as_ref().map(|origins| {
+            let (chain, key) = origins.resolver();
+            Certificate::made(chain, key)
+        });
+        let certificate = certificate.transpose()?;
         let inside = |mut settings: Settings| {
             settings.resolver.upstream_port = port;
+            if certificate.is_some() && settings.server.tls_listen.is_empty() {
+                settings.server.tls_listen = vec![LAB_TLS];
+            }
             // Whoever is in the lab may make tunnels to its origins.
             settings.proxy.connect_ports.extend(ports.map(|ports| ports.https));
             settings
         };
-        let staged = Staged { zoo: web::zoo(lab, ports), authorities };
+        let staged = Staged { zoo: web::zoo(lab, ports), certificate: certificate.clone(), authorities };
         let mut front = Front::open(&inside(settings.clone()), staged)?;
         let stage = (servers.open(), origins.map(Origins::open));
         ready(&Listening { web: ports, web_unusual: unusual.as_deref(), ..front.listening() });

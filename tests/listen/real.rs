@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::{LazyLock, mpsc};
 use std::time::Duration;
 
+use rootwalk::config::Settings;
 use rootwalk::lab::Lab;
 use rootwalk::run::{self, Stage};
 
@@ -22,6 +23,23 @@ impl Met {
     }
 }
 
+/// Starts the lab with TLS on a free port, and says where.
+fn start(stage: Stage, change: impl FnOnce(&mut Settings)) -> SocketAddr {
+    let lab = Lab::embedded(run::unix_secs()).unwrap();
+    let mut settings = run::lab_settings(&lab);
+    settings.server.listen = vec!["127.0.0.1:0".parse().unwrap()];
+    settings.server.tls_listen = settings.server.listen.clone();
+    settings.http.listen = Vec::new();
+    change(&mut settings);
+    let (told, ready) = mpsc::channel();
+    // It runs for as long as this process.
+    std::thread::spawn(move || {
+        let load = |_: &Lab| Ok(settings.clone());
+        run::lab(&lab, &stage, &settings, load, |listening| told.send(listening.tls[0]).unwrap()).unwrap();
+    });
+    ready.recv().unwrap()
+}
+
 static LAB: LazyLock<Met> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new("openssl");
@@ -30,20 +48,11 @@ static LAB: LazyLock<Met> = LazyLock::new(|| {
     command.args(["-subj", "/CN=localhost", "-addext", names, "-keyout", "key.pem", "-out", "cert.pem"]);
     let output = command.current_dir(folder.path()).output().expect("openssl is needed: ./test installs it");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let lab = Lab::embedded(run::unix_secs()).unwrap();
-    let mut settings = run::lab_settings(&lab);
-    settings.server.listen = vec!["127.0.0.1:0".parse().unwrap()];
-    settings.server.tls_listen = settings.server.listen.clone();
-    settings.tls.certificate = folder.path().join("cert.pem").display().to_string();
-    settings.tls.key = folder.path().join("key.pem").display().to_string();
-    settings.http.listen = Vec::new();
-    let (told, ready) = mpsc::channel();
-    // It runs for as long as this process.
-    std::thread::spawn(move || {
-        let load = |_: &Lab| Ok(settings.clone());
-        run::lab(&lab, &Stage::default(), &settings, load, |listening| told.send(listening.tls[0]).unwrap()).unwrap();
+    let tls = start(Stage::default(), |settings| {
+        settings.tls.certificate = folder.path().join("cert.pem").display().to_string();
+        settings.tls.key = folder.path().join("key.pem").display().to_string();
     });
-    Met { tls: ready.recv().unwrap(), folder }
+    Met { tls, folder }
 });
 
 /// What a program prints.
@@ -161,4 +170,27 @@ fn many_clients_with_many_questions_each_lose_none() {
     command.args(["-s", "127.0.0.1", "-p", &port, "-m", "dot", "-c", "20", "-q", "200", "-n", "2000", "-d"]);
     let text = said(command.arg(&questions));
     assert!(text.contains("Queries completed:    8000 (100.00%)"), "{text}");
+}
+
+/// Who has nothing prepared has a door all the same, and whoever trusts the lab's authority trusts it, by its name and
+/// by the address by which it was found (RFC 9462 §4.2).
+#[test]
+fn a_lab_has_a_certificate_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    let at = start(Stage { ca_out: Some(ca.clone()), ..Stage::default() }, |_| {});
+    let (port, trusted) = (at.port().to_string(), format!("+tls-ca={}", ca.display()));
+    let mut command = Command::new("kdig");
+    command.args(["@127.0.0.1", "-p", &port, "+tls", &trusted, "+tls-hostname=resolver.lab"]);
+    let text = said(command.args(["www.example.com", "A", "_dns.resolver.arpa", "TYPE64"]));
+    assert!(text.contains("127.53.80.10"), "{text}");
+    assert!(text.contains(&format!("1 resolver.lab. alpn=dot port={port} ipv4hint=127.0.0.1")), "{text}");
+    for (name, code) in
+        [("-verify_ip 127.0.0.1", 0), ("-verify_hostname resolver.lab", 0), ("-verify_ip 127.0.0.2", 64)]
+    {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-connect", &at.to_string(), "-CAfile"]).arg(&ca).args(name.split(' '));
+        let text = said(&mut command);
+        assert!(text.contains(&format!("Verify return code: {code} ")), "{name}: {text}");
+    }
 }

@@ -56,7 +56,7 @@ section! {
         /// Milliseconds after which an answer over UDP is dropped when its client, an address that may be forged, has
         /// more than ten questions waiting, but for ten a second in each thread (DNSBomb); 0 drops none.
         discard_after_ms: u64 = 1900 => 0..=60_000;
-        /// TCP connections at once (RFC 7766 §6.2.2), which take some 20 KiB each with TLS.
+        /// TCP connections at once (RFC 7766 §6.2.2), which take some 14 KiB each with TLS.
         tcp_connections: usize = 512 => 1..=100_000;
         /// TCP connections at once of one client, an IPv4 address or an IPv6 /64, when half of `tcp_connections` are
         /// taken; before that nobody else needs them.

@@ -22,6 +22,9 @@ const LIFE_SECS: u64 = 30 * DAY_SECS;
 /// A name that no origin has and for which the authority vouches all the same.
 const WRONG_NAME: &str = "somebody-else.web.lab";
 
+/// The name of the lab's resolver, which has a door with TLS.
+pub(super) const RESOLVER: &str = "resolver.lab";
+
 /// The authority.
 pub(super) struct Ca {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -36,7 +39,7 @@ impl Ca {
         let mut params = params("rootwalk lab: certificates for play", begin, now_unix_secs + LIFE_SECS);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let names = names.iter().map(String::as_str).chain([WRONG_NAME]);
+        let names = names.iter().map(String::as_str).chain([WRONG_NAME, RESOLVER]);
         let permitted_subtrees = names.map(|name| GeneralSubtree::DnsName(name.to_owned())).collect();
         params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
         Ok(Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)?, now_unix_secs })
@@ -54,6 +57,17 @@ impl Ca {
 
     /// What a server with `names` needs for TLS: HTTP/2 and HTTP/1.1.
     pub(super) fn server(&self, names: &[String], kind: Certificate) -> Result<ServerConfig, CaError> {
+        let (chain, key) = self.certify(names, kind)?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+
+    /// A certificate for `names`, addresses among them, with those that vouch for it, and its key.
+    pub(super) fn certify(&self, names: &[String], kind: Certificate) -> Result<Certified, CaError> {
         let names = if kind == Certificate::WrongName { &[WRONG_NAME.to_owned()] } else { names };
         let yesterday = self.now_unix_secs - DAY_SECS;
         let (begin, end) = match kind {
@@ -71,15 +85,12 @@ impl Ca {
             // The authority comes along for clients that know it by the hash of its key, as Chromium does.
             _ => vec![params.signed_by(&key, &self.issuer)?.der().clone(), self.der()],
         };
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(config)
+        Ok((chain, PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()))))
     }
 }
+
+/// A certificate with those that vouch for it, that of the server first, and its key.
+pub type Certified = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// A certificate for nobody yet, valid between two moments in seconds since 1970.
 fn params(name: &str, begin: u64, end: u64) -> CertificateParams {

@@ -18,12 +18,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::origin::{Origin, Serves, Web};
+use super::origin::{self, Origin, Serves, Web};
 use crate::wire::Name;
-use ca::Ca;
+use ca::{Ca, RESOLVER};
 use serve::Answerer;
 
-pub use ca::CaError;
+pub use ca::{CaError, Certified};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -45,6 +45,7 @@ pub struct Origins {
     ports: Ports,
     ca_pem: String,
     ca: CertificateDer<'static>,
+    resolver: Certified,
     doors: Vec<Door>,
     /// Sockets that nobody serves, and the connections that fill them up.
     silent: Vec<(TcpListener, TcpStream)>,
@@ -94,8 +95,10 @@ impl Origins {
         names.sort();
         names.dedup();
         let ca = Ca::new(&names, now_unix_secs)?;
-        let (ca_pem, ca_der) = (ca.pem(), ca.der());
-        let mut bound = Self { ports, ca_pem, ca: ca_der, doors: Vec::new(), silent: Vec::new(), unusual: None };
+        let own = [RESOLVER, "127.0.0.1", "::1"].map(str::to_owned);
+        let resolver = ca.certify(&own, origin::Certificate::default())?;
+        let (ca_pem, ca_der, doors) = (ca.pem(), ca.der(), Vec::new());
+        let mut bound = Self { ports, ca_pem, ca: ca_der, resolver, doors, silent: Vec::new(), unusual: None };
         let mut sockets = Sockets::bind(web, &mut bound.ports)?;
         // URLs without a port lead to the lab as well, where that is allowed. A lab beside another one leaves them to
         // it.
@@ -134,6 +137,12 @@ impl Origins {
     #[must_use]
     pub const fn ports(&self) -> Ports {
         self.ports
+    }
+
+    /// A certificate for the resolver of the lab, by the same authority.
+    #[must_use]
+    pub fn resolver(&self) -> Certified {
+        (self.resolver.0.clone(), self.resolver.1.clone_key())
     }
 
     /// The certificate of the authority that vouches for the origins, in PEM.
