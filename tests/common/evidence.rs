@@ -59,6 +59,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) spans: Vec<Span>,
     /// What was proved of what came along.
     pub(crate) shown: Vec<RrSet>,
+    /// The question for a proof that had the bad answer.
+    pub(crate) fault: Option<Question>,
 }
 
 impl fmt::Debug for Facts<'_> {
@@ -110,6 +112,7 @@ impl<'a> Facts<'a> {
             own: None,
             spans: Vec::new(),
             shown: Vec::new(),
+            fault: None,
         }
     }
 
@@ -157,7 +160,8 @@ impl<'a> Facts<'a> {
         loop {
             let mut judge = Judge::new(settings, limits, self, now_secs, spent);
             let verdict = judge.judge(statement);
-            let Learned { zones, notes, spans, shown, .. } = judge.into_learned();
+            let Learned { zones, notes, spans, shown, fault } = judge.into_learned();
+            self.fault = fault;
             self.spans.extend(spans);
             self.shown.extend(shown);
             self.zones.borrow_mut().extend(zones.into_iter().map(|trust| (trust.zone.clone(), trust)));

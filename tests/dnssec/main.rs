@@ -1,6 +1,7 @@
 //! The judge of signatures against zones that another library signed: what is right is proved, what is wrong is not.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
+mod blame;
 mod cuts;
 mod denials;
 mod edges;
