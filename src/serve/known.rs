@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::Resolver;
-use crate::cache::{DenialKind, Rank, Security};
+use crate::cache::{Denial, DenialKind, KnownSet, Rank, Security};
 use crate::time::Time;
 use crate::trace::{Event, Known, Source};
+use crate::walk::{dname_above, no_tree};
 use crate::wire::text::{rdata_text, type_name, types};
 use crate::wire::{Name, RecordType, RrSet};
 
@@ -38,12 +39,23 @@ impl Piece {
         let what = Event::FromCache { known, name: name.clone(), rtype, age_secs, left_secs, source: source.clone() };
         Self { what, rank: None, security: None, records: Vec::new(), why: Vec::new() }
     }
+
+    fn set(kind: Known, name: &Name, known: &KnownSet, now: Time) -> Self {
+        let piece = Self::new(kind, name, known.set.rtype, (&known.from, known.stored, known.expires), now);
+        let (rank, security) = (Some(rank(known.rank)), Some(shown(known.security)));
+        Self { rank, security, records: data(&known.set).collect(), ..piece }
+    }
+
+    fn denial(kind: Known, name: &Name, rtype: RecordType, denial: &Denial, now: Time) -> Self {
+        let piece = Self::new(kind, name, rtype, (&denial.from, denial.stored, denial.expires), now);
+        Self { security: Some(shown(denial.security)), ..piece }
+    }
 }
 
 impl Resolver {
-    /// What is known of `name` now: the zone whose servers would be asked, and sets, denials and failures of all types
-    /// that have a mnemonic. What could be concluded from proofs of other names (RFC 8198) is not among it, nor what is
-    /// only good to be served stale.
+    /// What is known of `name` now: the zone whose servers would be asked, what is known of a name above and answers
+    /// for all below it, and sets, denials and failures of all types that have a mnemonic. What could be concluded from
+    /// proofs of other names (RFC 8198) is not among it, nor what is only good to be served stale.
     #[must_use]
     pub fn known(&self, name: &Name) -> Vec<Piece> {
         let (cache, now) = (&self.0.world.cache, self.0.world.clock.now());
@@ -58,23 +70,25 @@ impl Resolver {
         }
         // That there is no such name is known whatever the type.
         let no_name = about.denial(RecordType::ANY, now).filter(|denial| denial.kind == DenialKind::NxDomain);
-        if let Some(denial) = &no_name {
-            let told = (&denial.from, denial.stored, denial.expires);
-            let piece = Piece::new(Known::NxDomain, name, RecordType::ANY, told, now);
-            pieces.push(Piece { security: Some(shown(denial.security)), ..piece });
-        }
+        let has_no_name = no_name.is_some();
+        pieces.extend(no_name.map(|denial| Piece::denial(Known::NxDomain, name, RecordType::ANY, &denial, now)));
+        let settings = &self.0.world.settings;
+        let above = no_tree(name, &upward, settings, now);
+        pieces.extend(above.map(|(above, told)| Piece::denial(Known::NoTree, &above, RecordType::ANY, &told, now)));
+        let above = dname_above(name, (cache, settings), now);
+        pieces.extend(above.map(|(_, known)| Piece::set(Known::Alias, &known.set.owner, &known, now)));
         for rtype in types() {
             if let Some(known) = about.set(rtype, now) {
                 let kind = if rtype == RecordType::CNAME { Known::Alias } else { Known::Set };
-                let piece = Piece::new(kind, name, rtype, (&known.from, known.stored, known.expires), now);
-                let (rank, security) = (Some(rank(known.rank)), Some(shown(known.security)));
-                pieces.push(Piece { rank, security, records: data(&known.set).collect(), ..piece });
+                pieces.push(Piece::set(kind, name, &known, now));
             }
-            if let Some(denial) = about.denial(rtype, now).filter(|denial| denial.kind == DenialKind::NoData) {
-                let told = (&denial.from, denial.stored, denial.expires);
-                let piece = Piece::new(Known::NoData, name, rtype, told, now);
-                pieces.push(Piece { security: Some(shown(denial.security)), ..piece });
-            }
+            // That there is no such name is filed with the type where it is the zone above that says so (DS).
+            let kind = |denial: &Denial| match denial.kind {
+                DenialKind::NoData => Some(Known::NoData),
+                DenialKind::NxDomain => (rtype == RecordType::DS && !has_no_name).then_some(Known::NxDomain),
+            };
+            let denial = about.denial(rtype, now).and_then(|denial| Some((kind(&denial)?, denial)));
+            pieces.extend(denial.map(|(kind, denial)| Piece::denial(kind, name, rtype, &denial, now)));
             if let Some(failure) = about.failure(rtype, now) {
                 let told = (&Source::Local, failure.stored, failure.expires);
                 let why = failure.edes.iter().map(|ede| ede.text.to_string()).collect();

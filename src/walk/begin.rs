@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::{About, Delegation, Denial, DenialKind, KnownSet, Security, Upward};
+use crate::cache::{About, Cache, Delegation, Denial, DenialKind, KnownSet, Security, Upward};
 use crate::time::Time;
 use crate::trace::{Event, GoalId, Known, Limit, Purpose, Source};
 use crate::wire::{Ede, Name, Question, RecordType, RrSet};
@@ -11,7 +11,7 @@ use super::goal::{AtZone, Denied, Found, Goal, State};
 use super::minimise::Minimisation;
 use super::outcome::Failure;
 use super::scrub::synthesise;
-use super::{Around, CLIENT, Turn, Walk};
+use super::{Around, CLIENT, Turn, Walk, WalkSettings};
 
 /// What the caches say about a question.
 enum Look {
@@ -286,11 +286,11 @@ fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time
             return (Look::Alias(vec![set], target, proof), event);
         }
     }
-    if let Some((above, denial)) = no_tree(name, upward, around, now) {
+    if let Some((above, denial)) = no_tree(name, upward, around.settings, now) {
         let event = seen(Known::NoTree, &above, qtype, denial.stored, denial.expires, &denial.from);
         return (Look::Denial(DenialKind::NxDomain, denied(&denial, now)), event);
     }
-    if let Some((dname, known)) = dname_above(name, around, now) {
+    if let Some((dname, known)) = dname_above(name, (around.cache, around.settings), now) {
         let event = seen(Known::Alias, &dname.owner, RecordType::DNAME, known.stored, known.expires, &known.from);
         return (redirect(question, dname), event);
     }
@@ -307,15 +307,16 @@ pub(super) fn is_aliased(qtype: RecordType) -> bool {
 
 /// A DNAME above `name` that is proved, as it stands in an answer `now` (RFC 6672 §3.4). Believed unproved, one forged
 /// packet would take all names below it.
-fn dname_above(name: &Name, around: &Around<'_>, now: Time) -> Option<(RrSet, KnownSet)> {
-    if around.settings.proofs.anchors.is_empty() {
+#[must_use]
+pub fn dname_above(name: &Name, (cache, settings): (&Cache, &WalkSettings), now: Time) -> Option<(RrSet, KnownSet)> {
+    if settings.proofs.anchors.is_empty() {
         // Nothing is proved.
         return None;
     }
     // What is above a zone with servers that the operator names does not concern that zone.
-    let most = around.settings.routes.own(name).map_or(1, Name::label_count);
+    let most = settings.routes.own(name).map_or(1, Name::label_count);
     (most..name.label_count()).map(|count| name.suffix(count)).find_map(|above| {
-        let known = around.cache.set(&above, RecordType::DNAME, now)?;
+        let known = cache.set(&above, RecordType::DNAME, now)?;
         (known.security == Security::Secure).then(|| (aged(&known.set, known.stored, now), known))
     })
 }
@@ -334,8 +335,8 @@ fn redirect(question: &Question, dname: RrSet) -> Look {
 ///
 /// Believed of what is proved, and by those who want it so: many servers deny names that have others below them
 /// (empty non-terminals), and one forged packet would take all of a subtree away.
-fn no_tree(name: &Name, upward: &Upward<'_>, around: &Around<'_>, now: Time) -> Option<(Name, Arc<Denial>)> {
-    let settings = around.settings;
+#[must_use]
+pub fn no_tree(name: &Name, upward: &Upward<'_>, settings: &WalkSettings, now: Time) -> Option<(Name, Arc<Denial>)> {
     let believed =
         |denial: &Denial| denial.security == Security::Secure || settings.minimisation == Minimisation::Strict;
     // What others say of the names above a zone with servers that the operator names does not concern that zone.

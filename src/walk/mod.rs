@@ -52,6 +52,7 @@ use minimise::Minimisation;
 use outcome::{Failure, Outcome};
 use synthesis::Synthesis;
 
+pub use begin::{dname_above, no_tree};
 pub use dice::Dice;
 pub use local_root::{LOCAL_V4, LOCAL_V6, LocalRoot};
 pub use partial::Partial;

@@ -75,44 +75,6 @@ fn names_are_flushed_for_clients_on_this_machine_alone_and_for_no_page_of_others
 }
 
 #[test]
-fn what_is_known_of_a_name_is_shown_with_where_it_is_from() {
-    let here = lab(|_| {});
-    let known = |name: &str| -> Vec<(String, String)> {
-        let told = curl(&[&format!("http://{here}/api/cache?name={name}")]).json();
-        let word = |piece: &serde_json::Value, key: &str| piece[key].as_str().unwrap().to_owned();
-        told["known"].as_array().unwrap().iter().map(|piece| (word(piece, "known"), word(piece, "type"))).collect()
-    };
-    let pairs = |all: &[(&str, &str)]| -> Vec<(String, String)> {
-        all.iter().map(|(known, rtype)| ((*known).to_owned(), (*rtype).to_owned())).collect()
-    };
-    assert_eq!(known("www.example.com"), []);
-    for asked in ["www.example.com", "www.example.com&type=MX", "nope.example.com", "www.refused.lab"] {
-        curl(&[&format!("http://{here}/resolve?name={asked}")]);
-    }
-    assert_eq!(known("WWW.example.com"), pairs(&[("delegation", "NS"), ("set", "A"), ("no_data", "MX")]));
-    assert_eq!(known("nope.example.com")[..2], pairs(&[("delegation", "NS"), ("nx_domain", "ANY")]));
-    assert_eq!(known("www.refused.lab").last(), pairs(&[("failure", "A")]).last());
-    let told = curl(&[&format!("http://{here}/api/cache?name=www.example.com")]).json();
-    let set = &told["known"][1];
-    assert_eq!((&set["rank"], &set["security"]), (&"authoritative".into(), &"secure".into()), "{set}");
-    assert_eq!(
-        (&set["records"][0], &set["source"]["zone"]),
-        (&"A 127.53.80.10".into(), &"example.com.".into()),
-        "{set}"
-    );
-    let text = curl(&["-H", "Accept: text/plain", &format!("http://{here}/api/cache?name=www.example.com")]);
-    assert!(text.text().contains("the cache knows the record set www.example.com. A, "), "{}", text.text());
-    assert!(text.text().contains(", authoritative, secure\n  A 127.53.80.10\n"), "{}", text.text());
-    curl(&["-X", "POST", &format!("http://{here}/api/flush?name=www.example.com")]);
-    assert_eq!(known("www.example.com"), pairs(&[("delegation", "NS")]));
-    curl(&["-X", "POST", &format!("http://{here}/api/flush?name=.&tree=1")]);
-    assert_eq!(known("www.example.com"), []);
-    let closed = lab(|settings| settings.http.past_allow = vec!["192.0.2.0/24".parse().unwrap()]);
-    assert_eq!(curl(&[&format!("http://{closed}/api/cache?name=a")]).status, 403);
-    assert_eq!(curl(&[&format!("http://{here}/api/cache?name=a..b")]).status, 400);
-}
-
-#[test]
 fn the_command_says_what_it_did_or_why_not() {
     let here = lab(|_| {});
     let server = format!("http://{here}");

@@ -7,6 +7,7 @@ mod doh;
 mod drain;
 mod flush;
 mod journey;
+mod known;
 mod limits;
 mod node;
 mod origin;
