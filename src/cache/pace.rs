@@ -1,6 +1,6 @@
 //! How fast servers answer, and how long to wait for them.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::time::{Time, as_us};
@@ -22,6 +22,9 @@ const PATIENCE: (Duration, Duration) = (Duration::from_millis(50), Duration::fro
 const REST_AFTER: u8 = 3;
 /// The first and the longest rest, in seconds (RFC 9520 §3.2: a failure is remembered for 1 s to 5 minutes).
 const REST_SECS: (u64, u64) = (5, 300);
+
+/// Failures in a row, whoever was asked, from which on an IP version is taken for dead.
+const FAMILY_DEAD_AFTER: u32 = 4;
 
 /// What a reply shows of the server that it comes from.
 #[derive(Clone, Copy, Debug)]
@@ -111,5 +114,34 @@ impl FirstReplies {
     fn pace(&self) -> (u64, u64) {
         let pace = self.pace.load(Ordering::Relaxed);
         (pace >> 32, pace & u64::from(u32::MAX))
+    }
+}
+
+/// How it goes over one IP version, whoever is asked.
+#[derive(Default)]
+pub(super) struct Family {
+    /// Exchanges in a row that failed.
+    failures: AtomicU32,
+    /// Whether anything has ever come.
+    has_worked: AtomicBool,
+}
+
+impl Family {
+    pub(super) fn heard(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+        self.has_worked.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn silent(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether nothing has come for a while.
+    pub(super) fn fails(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) >= FAMILY_DEAD_AFTER
+    }
+
+    pub(super) fn has_worked(&self) -> bool {
+        self.has_worked.load(Ordering::Relaxed)
     }
 }

@@ -13,7 +13,7 @@ use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
 use super::cookies::{self, Cookies};
-use super::pace::{FirstReplies, LIFE_SECS, Pace, Shown, UNKNOWN, patience};
+use super::pace::{Family, FirstReplies, LIFE_SECS, Pace, Shown, UNKNOWN, patience};
 use super::seen::{Seen, Support};
 use crate::keyed::BuildKeyed;
 use crate::time::Time;
@@ -27,9 +27,8 @@ const SHARDS: usize = 16;
 const MAX_LAME: usize = 16;
 /// Refusals of EDNS in a row that are believed.
 const EDNS_REFUSALS: u8 = 3;
-/// Failures in a row, whoever was asked, from which on an IP version is taken for dead.
-const FAMILY_DEAD_AFTER: u32 = 4;
-/// The same, from which on it is this machine that is taken to be cut off: more than the tries of two dead servers.
+/// Failures in a row, whoever was asked, from which on it is this machine that is taken to be cut off: more than the
+/// tries of two dead servers.
 const CUT_OFF_AFTER: u32 = 8;
 
 /// What was remembered about one address at the time of asking.
@@ -81,9 +80,9 @@ impl ServerState {
 
 /// The table of server addresses. Shared by all workers.
 pub struct Servers {
-    /// Exchanges in a row that failed, over IPv4 and over IPv6.
-    failures: [AtomicU32; 2],
-    /// The same over either.
+    /// How it goes over IPv4 and over IPv6.
+    families: [Family; 2],
+    /// Exchanges in a row that failed over either.
     silences: AtomicU32,
     /// The round trips of first replies.
     first: FirstReplies,
@@ -111,7 +110,7 @@ impl Servers {
         };
         let hasher = SipHasher13::new_with_keys(key.0, key.1);
         Self {
-            failures: Default::default(),
+            families: Default::default(),
             silences: AtomicU32::new(0),
             first: FirstReplies::default(),
             shards: (0..SHARDS).map(shard).collect(),
@@ -132,7 +131,7 @@ impl Servers {
 
     /// It answered.
     pub fn heard(&self, addr: IpAddr, Shown { rtt, over_udp, edns, cookie }: Shown, now: Time) {
-        self.failures[usize::from(addr.is_ipv6())].store(0, Ordering::Relaxed);
+        self.families[usize::from(addr.is_ipv6())].heard();
         self.silences.store(0, Ordering::Relaxed);
         let known = self.update(addr, |record| {
             let pace = record.pace(now);
@@ -158,7 +157,7 @@ impl Servers {
     /// Asks that were under way together are silent together: only one of them counts, else a single lost
     /// link would look like many failures in a row.
     pub fn silent(&self, addr: IpAddr, sent: Time, now: Time) {
-        self.failures[usize::from(addr.is_ipv6())].fetch_add(1, Ordering::Relaxed);
+        self.families[usize::from(addr.is_ipv6())].silent();
         self.silences.fetch_add(1, Ordering::Relaxed);
         self.update(addr, |record| record.pace = Some(record.pace(now).silent(sent, now)));
     }
@@ -167,8 +166,13 @@ impl Servers {
     /// machine, or its network, has no way out over it.
     #[must_use]
     pub fn family_is_dead(&self, addr: IpAddr) -> bool {
-        let failures = |v6: bool| self.failures[usize::from(v6)].load(Ordering::Relaxed);
-        failures(addr.is_ipv6()) >= FAMILY_DEAD_AFTER && failures(addr.is_ipv4()) < FAMILY_DEAD_AFTER
+        self.families[usize::from(addr.is_ipv6())].fails() && !self.families[usize::from(addr.is_ipv4())].fails()
+    }
+
+    /// The same, once it is seen that the other one does work.
+    #[must_use]
+    pub fn family_is_given_up(&self, addr: IpAddr) -> bool {
+        self.families[usize::from(addr.is_ipv4())].has_worked() && self.family_is_dead(addr)
     }
 
     /// Whether nothing has come from anybody for a while: then it is nearer that this machine is not connected than

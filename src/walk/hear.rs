@@ -158,6 +158,14 @@ impl Walk {
         self.out_of_reach[family] = !self.in_reach[family];
     }
 
+    /// Over which of IPv4 and IPv6 there is no way out: nothing has come, to nobody for a while nor in this walk, which
+    /// has tried, while the other one works. Whoever is only there is not asked in vain any more.
+    pub(super) fn no_way_out(&self, turn: &Turn<'_, '_>) -> [bool; 2] {
+        let any = [IpAddr::from([0; 4]), IpAddr::from([0; 16])];
+        let is_dead = |family: usize| turn.around.servers.family_is_given_up(any[family]);
+        [0, 1].map(|family| self.out_of_reach[family] && is_dead(family))
+    }
+
     /// Notes over what somebody has answered.
     fn reached_over(&mut self, pending: &Pending) {
         let local = ServerAt::LOCAL_ROOT.contains(&pending.server.addr);

@@ -49,10 +49,14 @@ impl Walk {
 
     /// A server that was silent over UDP and may be asked over TCP.
     pub(super) fn silent(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> Option<ServerAt> {
+        let no_way_out = self.no_way_out(turn);
         let at = self.goal(id).at()?;
         // Where there is a fallback, it comes sooner than what may only be slow.
         let servers = turn.around.servers;
-        let tcp = |server: &ServerAt| servers.state(server.addr, turn.now).tcp != Support::No;
+        let tcp = |server: &ServerAt| {
+            let may_be = servers.state(server.addr, turn.now).tcp != Support::No;
+            may_be && !no_way_out[usize::from(server.addr.is_ipv6())]
+        };
         at.silent_over_udp(tcp).filter(|_| !at.has_fallback())
     }
 

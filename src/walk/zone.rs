@@ -176,7 +176,7 @@ impl Walk {
         let (cache, known, now) = (turn.around.cache, turn.around.servers, turn.now);
         let pending = self.pending.iter().filter(|pending| pending.goal == id && !pending.late);
         let waiting: SmallVec<[IpAddr; 4]> = pending.map(|pending| pending.server.addr).collect();
-        let out_of_reach = self.out_of_reach;
+        let (out_of_reach, no_way_out) = (self.out_of_reach, self.no_way_out(turn));
         let Some(at) = self.goal(id).at() else { return Vec::new() };
         let most_tries = if at.has_fallback() { 1 } else { limits.tries_per_address };
         let mut usable: Vec<Candidate<'_>> = Vec::with_capacity(servers.len().min(limits.servers_per_zone));
@@ -187,7 +187,8 @@ impl Walk {
             for addr in addrs.iter().copied().take(limits.addresses_per_server) {
                 let tries = at.tries(addr);
                 let in_time = waiting.contains(&addr);
-                let family = if addr.is_ipv4() { settings.ipv4 } else { settings.ipv6 };
+                let wanted = if addr.is_ipv4() { settings.ipv4 } else { settings.ipv6 };
+                let family = wanted && !no_way_out[usize::from(addr.is_ipv6())];
                 let spent = at.is_spent(addr, most_tries);
                 let listed = usable.iter().any(|candidate| candidate.addr == addr);
                 if spent || listed || in_time || !family {
