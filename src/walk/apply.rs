@@ -129,8 +129,10 @@ impl Walk {
         // Two servers that agree are believed (RFC 2308 §2.2).
         let said_before = at.last_resort.as_ref().is_some_and(|last| Some(&last.verdict) == verdict.as_ref());
         let agreed = wrong == Wrong::Bare && said_before && at.problems.iter().any(|(_, known)| *known == Wrong::Bare);
-        if let Some(verdict) = verdict {
-            at.last_resort.get_or_insert_with(|| Box::new(LastResort { pending: pending.clone(), clean, verdict }));
+        let is_best = at.last_resort.as_ref().is_none_or(|last| last.wrong == Wrong::Empty);
+        if let Some(verdict) = verdict.filter(|_| is_best) {
+            let (pending, wrong) = (pending.clone(), wrong.clone());
+            at.last_resort = Some(Box::new(LastResort { pending, clean, wrong, verdict }));
         }
         at.problem(&pending.server, wrong, true);
         if agreed {

@@ -133,6 +133,8 @@ pub(super) struct LastResort {
     pub(super) pending: Pending,
     /// What is in it.
     pub(super) clean: Clean,
+    /// The fault.
+    pub(super) wrong: Wrong,
     /// What it would mean without the fault.
     pub(super) verdict: Verdict,
 }

@@ -114,12 +114,13 @@ pub fn shows_no_cut(verdict: &Verdict, clean: &Clean) -> bool {
 }
 
 /// What a reply with this fault may still be good for when no server of the zone has a better one: an answer out of
-/// a cache is an answer, a bare denial is one by RFC 2308 §2.
+/// a cache is an answer, a bare denial is one by RFC 2308 §2; one without AA as well, as far as its server is known to
+/// have the zone.
 #[must_use]
 pub fn last_resort(wrong: &Wrong, clean: &Clean) -> Option<Verdict> {
     let denied = if clean.rcode == ResponseCode::NXDomain { Verdict::NxDomain } else { Verdict::NoData };
     match wrong {
-        Wrong::Bare | Wrong::OtherZone { .. } => Some(denied),
+        Wrong::Bare | Wrong::Empty | Wrong::OtherZone { .. } => Some(denied),
         Wrong::Recursive if clean.answer.is_some() => {
             clean.answer.as_ref().map(|answer| Verdict::Answer { records: answer.rdatas.len() })
         }
@@ -372,7 +373,7 @@ mod tests {
             let Verdict::Wrong(wrong) = verdict else { continue };
             let denied = if no_name { Verdict::NxDomain } else { Verdict::NoData };
             let good_for = match (&wrong, &clean.answer) {
-                (Wrong::Bare | Wrong::OtherZone { .. }, _) => Some(denied),
+                (Wrong::Bare | Wrong::Empty | Wrong::OtherZone { .. }, _) => Some(denied),
                 (Wrong::Recursive, Some(answer)) => Some(Verdict::Answer { records: answer.rdatas.len() }),
                 (Wrong::Recursive, None) if !clean.chain.is_empty() => {
                     Some(Verdict::Alias { target: clean.end.clone() })

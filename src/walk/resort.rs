@@ -1,8 +1,9 @@
 //! What is left when no server of a zone has given an answer that could be used: other ways to ask them, and replies
 //! with a fault for want of a better one.
 
-use crate::cache::Support;
+use crate::cache::{Rank, Support};
 use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, ServerAt, Transport, Unreachable, Wrong};
+use crate::wire::RecordType;
 
 use super::goal::{AtZone, How, LastResort, Pending};
 use super::outcome::Failure;
@@ -83,11 +84,29 @@ impl Walk {
     /// Takes a faulty reply for want of a better one; false if there is none.
     pub(super) fn take_last_resort(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let Some(last) = self.goal(id).at().and_then(|at| at.last_resort.take()) else { return false };
-        let LastResort { pending, clean, verdict } = *last;
+        if last.wrong == Wrong::Empty && !self.has_told(id, turn) {
+            return false;
+        }
+        let LastResort { pending, clean, verdict, .. } = *last;
         let event = Event::LastResort { ask: pending.id.0, server: pending.server.clone(), verdict: verdict.clone() };
         self.note(turn, id, event);
         self.apply(&pending, clean, verdict, turn);
         true
+    }
+
+    /// Whether one of those who said nothing has told an address of the name that they were asked for, with authority:
+    /// then it has the zone, and means that there is nothing else, as some balancers do for AAAA. Else it may be lame.
+    fn has_told(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
+        let name = self.goal(id).current.name.clone();
+        let Some(at) = self.goal(id).at() else { return false };
+        let about = turn.around.cache.about(&name);
+        let mut known = [RecordType::A, RecordType::AAAA].into_iter().filter_map(|rtype| about.set(rtype, turn.now));
+        known.any(|known| {
+            let from = known.from.informant().filter(|from| known.rank == Rank::AuthAnswer && from.zone == at.cut.zone);
+            from.is_some_and(|from| {
+                at.problems.iter().any(|(server, wrong)| *wrong == Wrong::Empty && server.addr == from.addr)
+            })
+        })
     }
 
     /// Nobody is left to ask: says who was at fault.
