@@ -312,6 +312,13 @@ fn assignments_say_what_is_wrong_with_them() {
 fn a_certificate_that_nobody_would_see_is_a_mistake() {
     let told = assigned(&["tls.key=key.pem"]).unwrap_err().to_string();
     assert!(told.contains("`http.tls_listen`, which are empty"), "{told}");
+    for door in ["server.tls_listen", "http.tls_listen"] {
+        let told = assigned(&[&format!("{door}=127.0.0.1:853")]).unwrap_err().to_string();
+        assert!(told.contains(&format!("`{door}` needs a certificate and its key")), "{told}");
+        let (both, tls) = (format!("{door}=127.0.0.1:53"), ["tls.certificate=cert.pem", "tls.key=key.pem"]);
+        let told = assigned(&[&both, tls[0], tls[1]]).unwrap_err().to_string();
+        assert!(told.contains("`server.listen` has 127.0.0.1:53") && told.contains(door), "{told}");
+    }
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn dns_doors(mut wanted: ListenSettings) -> Result<Doors, RunError> {
             }
             // Nor did anybody ask for this one, which another lab may have.
             Err(error) if error.transport == Transport::Tls && wanted.tls_addresses == [LAB_TLS] => {
-                tracing::warn!("no TLS: {error}");
+                tracing::warn!("no TLS: {error}, with a certificate of your own (tls.certificate, tls.key)");
                 wanted.tls_addresses.clear();
             }
             Err(error) => return Err(error.into()),

@@ -7,7 +7,8 @@ section! {
     /// SIGHUP has both files read again.
     tls: Tls {
         /// A file with the certificate of this server and those that vouch for it, in this order, in PEM. The names
-        /// in it count as `http.hosts`.
+        /// in it count as `http.hosts`, and by the first of them clients that ask for `_dns.resolver.arpa` find the
+        /// doors with TLS (RFC 9462).
         certificate: String = String::new();
         /// A file with the private key of that certificate, in PEM, without a password.
         key: String = String::new();
