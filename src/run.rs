@@ -60,9 +60,6 @@ pub enum RunError {
         /// What the system says.
         source: io::Error,
     },
-    /// An address cannot be listened on for HTTP.
-    #[error(transparent)]
-    Http(#[from] http::BindError),
     /// A file of the lab has changed and is no good any more.
     #[error(transparent)]
     Zones(#[from] lab::LabError),

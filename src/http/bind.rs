@@ -1,13 +1,12 @@
-//! Binding the sockets, and saying in one line why that failed.
+//! Binding the sockets.
 
-use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use tokio_rustls::TlsAcceptor;
 
 use super::HttpSettings;
-use crate::listen::{Transport, unbound};
+use crate::listen::{BindError, Transport, unbound};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -33,7 +32,8 @@ impl Doors {
             addresses: Vec::new(),
             tls_addresses: Vec::new(),
         };
-        let failed = |address, setting| move |source| BindError { address, setting, source };
+        let failed =
+            |address, setting| move |source| BindError { address, transport: Transport::Http, setting, source };
         for wanted in &settings.addresses {
             let (listener, address) = bind(*wanted).map_err(failed(*wanted, "http.listen"))?;
             doors.listeners.push((listener, None));
@@ -62,36 +62,4 @@ fn bind(wanted: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::from(socket);
     let address = listener.local_addr()?;
     Ok((listener, address))
-}
-
-/// An address that cannot be listened on. Its `Display` is one line: which, why, and what to do.
-#[derive(Debug, thiserror::Error)]
-pub struct BindError {
-    /// The address and port.
-    pub address: SocketAddr,
-    /// The key of the configuration that has it.
-    pub setting: &'static str,
-    /// What the system said.
-    pub source: io::Error,
-}
-
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (address, port, setting) = (self.address, self.address.port(), self.setting);
-        write!(f, "cannot listen on {address} for HTTP: ")?;
-        match self.source.kind() {
-            io::ErrorKind::AddrInUse => write!(
-                f,
-                "another program has that port; `ss -ltnp sport = :{port}` shows which; {setting} takes another \
-                 address, or [] for none"
-            ),
-            io::ErrorKind::PermissionDenied if port < 1024 => {
-                write!(f, "ports below 1024 need a privilege; {setting} takes another address")
-            }
-            io::ErrorKind::AddrNotAvailable => {
-                write!(f, "this machine has no such address; `ip address` lists those it has")
-            }
-            _ => write!(f, "{}", self.source),
-        }
-    }
 }

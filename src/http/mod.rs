@@ -43,7 +43,7 @@ use ipnet::IpNet;
 use crate::tls::Certificate;
 use crate::wire::Name;
 
-pub use bind::{BindError, Doors};
+pub use bind::Doors;
 pub use flush::{FlushError, ask_to_flush};
 pub use journey::{FetchSettings, Wanted, fetch, url};
 pub use json::typed;

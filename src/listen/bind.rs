@@ -174,15 +174,18 @@ pub(crate) fn unbound(address: SocketAddr, transport: Transport) -> io::Result<S
 pub struct BindError {
     /// The address and port.
     pub address: SocketAddr,
-    /// UDP, TCP or TLS.
+    /// Over what.
     pub transport: Transport,
+    /// The key of the configuration that has it.
+    pub setting: &'static str,
     /// What the system said.
     pub source: io::Error,
 }
 
 impl BindError {
     fn new(address: SocketAddr, transport: Transport, source: io::Error) -> Self {
-        Self { address, transport, source }
+        let setting = if transport == Transport::Tls { "server.tls_listen" } else { "server.listen" };
+        Self { address, transport, setting, source }
     }
 
     /// Whether the machine has no such address, or does not speak that version of IP at all. An address that
@@ -204,9 +207,11 @@ impl fmt::Display for BindError {
         let (address, port) = (self.address, self.address.port());
         write!(f, "cannot listen on {address} over {}: ", self.transport)?;
         let elsewhere = match self.transport {
-            Transport::Tls => "server.tls_listen takes another address".to_owned(),
-            _ => {
+            Transport::Udp | Transport::Tcp => {
                 format!("use --listen {}", SocketAddr::new(self.address.ip(), if port == 5300 { 5301 } else { 5300 }))
+            }
+            Transport::Tls | Transport::Http => {
+                format!("set {} to another address or, for none, to []", self.setting)
             }
         };
         match self.source.kind() {
@@ -257,7 +262,14 @@ mod tests {
         assert_eq!(
             line("127.0.0.1:853", Transport::Tls, libc::EADDRINUSE),
             "cannot listen on 127.0.0.1:853 over TLS: another program has that port; `ss -ltnp sport = :853` shows \
-             which; stop it, or server.tls_listen takes another address"
+             which; stop it, or set server.tls_listen to another address or, for none, to []"
+        );
+        let source = io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+        let address = "192.0.2.1:8053".parse().unwrap();
+        assert_eq!(
+            BindError { address, transport: Transport::Http, setting: "http.listen", source }.to_string(),
+            "cannot listen on 192.0.2.1:8053 over HTTP: this machine has no such address; `ip address` lists those it \
+             has"
         );
         assert!(line("[::1]:53", Transport::Udp, libc::EAFNOSUPPORT).contains("no such address"));
         assert!(line("127.0.0.1:5300", Transport::Udp, libc::EACCES).contains("the system forbids it"));
