@@ -1,10 +1,9 @@
 //! Another validator over the same data: `delv` asks with CD and judges by itself.
 
-use std::process::Command;
-
 use rootwalk::lab::Needs;
 
 use super::running::Running;
+use super::surety::{Surety, by_delv};
 use super::{LAB, typed};
 
 /// Questions beside those of the rows: both sides of cuts, denials of every kind, wildcards, aliases.
@@ -40,34 +39,12 @@ const MORE: &[&str] = &[
     "nope.opt-out.lab. A",
 ];
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Security {
-    Secure,
-    Insecure,
-    Bogus,
-}
-
-/// What `delv` makes of a question.
-fn judged_by_delv(lab: &Running, keys: &str, question: &str) -> (Security, String) {
-    let (ip, port) = (lab.resolver.ip(), lab.resolver.port());
-    let mut delv = Command::new("delv");
-    delv.args([&format!("@{ip}"), "-p", &port.to_string(), "-a", keys, "+root=."]);
-    let output = delv.args(question.split(' ')).output().unwrap();
-    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
-    let security = match () {
-        () if text.contains("; unsigned answer") || text.contains("response, unsigned") => Security::Insecure,
-        () if text.contains("; fully validated") || text.contains("response, fully validated") => Security::Secure,
-        () => Security::Bogus,
-    };
-    (security, text)
-}
-
-fn judged_here(lab: &Running, question: &str) -> (Security, String) {
+fn judged_here(lab: &Running, question: &str) -> (Surety, String) {
     let dug = lab.dig(question);
     let security = match dug.rcode.as_str() {
-        "SERVFAIL" => Security::Bogus,
-        _ if dug.has("ad") => Security::Secure,
-        _ => Security::Insecure,
+        "SERVFAIL" => Surety::Bogus,
+        _ if dug.has("ad") => Surety::Secure,
+        _ => Surety::Insecure,
     };
     (security, dug.text)
 }
@@ -83,12 +60,13 @@ fn delv_says_the_same() {
     let all: Vec<String> = healthy.chain(zoo).chain(MORE.iter().map(|more| (*more).to_owned())).collect();
     for question in &all {
         let (here, ours) = judged_here(&lab, question);
-        let (there, theirs) = judged_by_delv(&lab, keys, question);
+        let (name, rtype) = question.split_once(' ').unwrap();
+        let (there, theirs) = by_delv(lab.resolver, keys, name, rtype);
         // RFC 5155 §9.2: AD must not be set for what falls into an opt-out span; delv sees a valid signature and no
         // more.
         let opt_out = ["nope.com. A", "nope.opt-out.lab. A", "unsigned.opt-out.lab. DS"].contains(&question.as_str());
-        let same = if opt_out { (here, there) == (Security::Insecure, Security::Secure) } else { here == there };
+        let same = if opt_out { (here, there) == (Surety::Insecure, Surety::Secure) } else { here == there };
         assert!(same, "{question}: {here:?} here, {there:?} by delv\n{ours}\n{theirs}");
     }
-    assert_eq!(judged_here(&lab, "www.old.example.com. CNAME").0, Security::Secure);
+    assert_eq!(judged_here(&lab, "www.old.example.com. CNAME").0, Surety::Secure);
 }

@@ -1,5 +1,5 @@
 //! Every row of the lab by real `dig`, over UDP and TCP, and what its trace must name.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod chain;
 mod delv;
@@ -8,6 +8,8 @@ mod messages;
 #[path = "../common/running.rs"]
 mod running;
 mod shared;
+#[path = "../common/surety.rs"]
+mod surety;
 
 use std::sync::{LazyLock, Mutex};
 

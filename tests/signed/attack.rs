@@ -12,7 +12,7 @@ use crate::evidence::Heard;
 use crate::judged::{Chain, Said, Servers};
 use crate::mutate::pack;
 use crate::signer::{Form, Signer, bitmap, with_tag};
-use crate::truth::Surety;
+use crate::surety::Surety;
 
 const HOUR_SECS: u32 = 3600;
 /// More of one zone are not looked at.

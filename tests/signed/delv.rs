@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::process::Command;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -14,7 +13,7 @@ use rootwalk::wire::{Question, RecordType, ResponseCode};
 use crate::model::Denial;
 use crate::peers::Said;
 use crate::records;
-use crate::truth::Surety;
+use crate::surety::{Surety, by_delv};
 use crate::world::World;
 
 /// Questions of each world, unless `SIGNED_DELV` says otherwise: each costs a process.
@@ -55,21 +54,6 @@ fn denial(world: &World, at: usize) -> Option<&Denial> {
     world.zones[at].signing.as_ref().map(|signing| &signing.denial)
 }
 
-/// What `delv` makes of a question, and what it has printed.
-fn by_delv(resolver: SocketAddr, keys: &str, question: &Question) -> (Surety, String) {
-    let mut delv = Command::new("delv");
-    delv.args([&format!("@{}", resolver.ip()), "-p", &resolver.port().to_string(), "-a", keys, "+root=."]);
-    delv.args(["-q", &records::text(&question.name), "-t", &type_name(question.qtype)]);
-    let output = delv.output().expect("delv (Debian package bind9-dnsutils) cannot be run; ./test installs it");
-    let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    let surety = match () {
-        () if text.contains("; unsigned answer") || text.contains("response, unsigned") => Surety::Insecure,
-        () if text.contains("; fully validated") || text.contains("response, fully validated") => Surety::Secure,
-        () => Surety::Bogus,
-    };
-    (surety, text)
-}
-
 /// How sure this program is.
 fn here(said: &Said) -> Surety {
     match said.rcode {
@@ -104,7 +88,9 @@ pub(crate) fn compare(
     let chosen: Vec<_> = said.sample(&mut StdRng::seed_from_u64(seed), count).collect();
     let judged = std::thread::scope(|scope| {
         let shares = chosen.chunks(chosen.len().div_ceil(4));
-        let judge = |(question, _): &&(Question, Said)| by_delv(resolver, keys, question);
+        let judge = |(question, _): &&(Question, Said)| {
+            by_delv(resolver, keys, &records::text(&question.name), &type_name(question.qtype))
+        };
         let threads: Vec<_> =
             shares.map(|share| scope.spawn(move || share.iter().map(judge).collect::<Vec<_>>())).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()

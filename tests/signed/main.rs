@@ -27,6 +27,8 @@ mod sign;
 #[expect(dead_code, reason = "here the keys are those of BIND")]
 #[path = "../common/signer.rs"]
 mod signer;
+#[path = "../common/surety.rs"]
+mod surety;
 mod truth;
 mod world;
 

@@ -12,7 +12,8 @@ use rootwalk::wire::{Name, Question, Rdatas, RecordType, RrSet};
 use crate::attack::{ATTACKS, Scene};
 use crate::judged::{Chain, Said, Servers};
 use crate::model::{Denial, Signing};
-use crate::truth::{Found, Surety};
+use crate::surety::Surety;
+use crate::truth::Found;
 use crate::world::World;
 use crate::{change, namespace, oracle, pens, seeds};
 

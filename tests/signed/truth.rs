@@ -8,18 +8,11 @@ use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 use crate::denials::Denials;
 use crate::model::{Denial, Ds, Signing};
 use crate::peers::Said;
+use crate::surety::Surety;
 use crate::world::World;
 
 /// Iterations up to which a denial by NSEC3 is proved (RFC 9276 section 3.2).
 const ITERATIONS: u16 = 50;
-
-/// How sure something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Surety {
-    Secure,
-    Insecure,
-    Bogus,
-}
 
 /// The sets of one zone by owner.
 pub(crate) struct Data {
