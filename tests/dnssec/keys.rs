@@ -1,6 +1,8 @@
 //! Keys, and what names them: algorithms beside each other, keys and signatures of the wrong length, keys that sign no
 //! zones; and cuts that the parent has no record of.
 
+use std::cell::Cell;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -226,9 +228,12 @@ fn an_unsigned_cut_below_an_empty_name_without_record() {
     let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
     let apex: &[(&str, &[u16])] = &[("z.", &[NS, SOA])];
     let (mut out, not) = (chain(&signer, apex, OPT_OUT), chain(&signer, apex, PLAIN));
+    let asked = Cell::new(false);
     let judged = |proof: Option<&[RrSet]>| {
+        asked.set(false);
         let ask = |question: &Question| {
             let answer = (question.qtype == RecordType::DNSKEY).then(|| zone.keys.clone());
+            asked.set(asked.get() || answer.is_none());
             Some(Heard { answer, ..Heard::default() })
         };
         let mut facts = Facts::new(ask);
@@ -241,6 +246,7 @@ fn an_unsigned_cut_below_an_empty_name_without_record() {
     };
     let opted_out = judged(Some(&out));
     assert!(matches!(&opted_out, Verdict::Insecure(Insecure::OptOut { .. })), "{opted_out:?}");
+    assert!(!asked.get(), "for what the referral has shown");
     // Without the referral, without opt-out, and by somebody else's hand.
     let forged = chain(&Signer::new("z.", NOW_UNIX_SECS), apex, OPT_OUT);
     for proof in [None, Some(&not[..]), Some(&forged)] {

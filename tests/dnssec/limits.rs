@@ -125,6 +125,26 @@ fn ds_records_beyond_the_limit_are_not_looked_at() {
     }
 }
 
+/// Where a limit ends the search for the key that signs the others, that is the reason, and not what was tried before.
+#[test]
+fn a_limit_among_the_keys_is_named() {
+    let limits = Limits::default();
+    let signers: Vec<Signer> = (0..=limits.failed_validations).map(|_| Signer::new("z.", NOW_UNIX_SECS)).collect();
+    let dnskeys: Vec<Vec<u8>> = signers.iter().map(|signer| signer.dnskey.clone()).collect();
+    let mut zone = Zone::new(&signers[0], &dnskeys, 0);
+    let wrong = |signer: &Signer| {
+        let mut sig = signer.rrsig(&zone.keys, &signer.form());
+        *sig.last_mut().unwrap() ^= 1;
+        sig
+    };
+    let sigs: Vec<Vec<u8>> = signers.iter().map(wrong).collect();
+    zone.keys.sigs = sigs.iter().map(Vec::as_slice).collect();
+    zone.anchors.extend(signers[1..].iter().map(|signer| Zone::new(signer, &dnskeys, 0).anchors));
+    let (verdict, spent) = zone.set(&signers[0].sign(www()), &limits);
+    assert_eq!(stopped_by(&verdict), Some(Limit::FailedValidations), "{verdict:?}");
+    assert_eq!(spent.failed_validations, limits.failed_validations);
+}
+
 #[test]
 fn signatures_cost_until_the_budget_is_spent() {
     let signer = Signer::new("z.", NOW_UNIX_SECS);
@@ -213,6 +233,18 @@ fn too_many_iterations_cost_nothing() {
         assert!(matches!(verdict, Verdict::Insecure(Insecure::Iterations { iterations: 51, .. })), "{verdict:?}");
         assert_eq!(spent.nsec3_hashes, 0);
     }
+    // Nor where it came with an answer that may lie below a cut.
+    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
+    let mut facts = Facts::new(|question: &Question| {
+        let answer = (question.qtype == RecordType::DNSKEY).then(|| zone.keys.clone());
+        Some(Heard { answer, ..Heard::default() })
+    });
+    facts.tell(proof.to_vec());
+    let (set, mut spent) = (RrSet { owner: "www.cut.z.".parse().unwrap(), ..www() }, Spent::default());
+    let statement = Statement::Set { set: &set, proof: &[] };
+    let verdict = facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut spent).0;
+    assert!(matches!(verdict, Verdict::Bogus(_)), "{verdict:?}");
+    assert_eq!(spent.nsec3_hashes, 0);
 }
 
 /// RFC 9824 §3: one NSEC record at the name itself is the whole proof; NXNAME in it says that there is no such name.

@@ -138,6 +138,31 @@ fn signatures_that_fit_nothing() {
     }
 }
 
+/// Of several signatures that do not hold the one is named that came closest, whichever stands first: one that a key
+/// was tried on, then one out of its time, one whose key is not there, and one that could not have held at all.
+#[test]
+fn the_reason_is_the_signature_that_came_closest() {
+    let (signer, zone) = zone("z.");
+    let sig = |form: Form| signer.rrsig(&www(), &form);
+    let mut wrong = sig(signer.form());
+    *wrong.last_mut().unwrap() ^= 1;
+    let early = sig(Form { inception: NOW_UNIX_SECS + 90_000, expiration: NOW_UNIX_SECS + 99_000, ..signer.form() });
+    let unknown = sig(Form { key_tag: signer.tag() ^ 1, ..signer.form() });
+    let unfit = sig(Form { covered: Some(RecordType::TXT), ..signer.form() });
+    let sigs = [wrong, early, unknown, unfit];
+    let why = |sigs: &[&[u8]]| match judged(&zone, &with(&www(), sigs), &[]) {
+        Verdict::Bogus(why) => std::mem::discriminant(&why),
+        other => panic!("{other:?}"),
+    };
+    let alone = sigs.each_ref().map(|sig| why(&[sig]));
+    for (closer, further) in (0..4).flat_map(|one| (one + 1..4).map(move |other| (one, other))) {
+        for pair in [[closer, further], [further, closer]] {
+            assert_ne!(alone[closer], alone[further]);
+            assert_eq!(why(&pair.map(|nth| &sigs[nth][..])), alone[closer], "{pair:?}");
+        }
+    }
+}
+
 /// RFC 4034 §6.2: the case of the signer's name is not signed.
 #[test]
 fn the_signer_in_capitals() {
