@@ -40,11 +40,14 @@ impl PlainAnswer<'_> {
         out.extend_from_slice(&flags.0.to_be_bytes());
         out.extend_from_slice(&[0, 1, 0, 0, 0, 0, 0, u8::from(query.edns().is_some())]);
         out.extend_from_slice(query.question_bytes());
-        let first = turn::octets(query.qtype(), self.rdatas, query.id());
-        let mut count = self.records(query.qtype(), &self.rdatas[first..], out);
-        if first > 0 {
-            count += self.records(query.qtype(), &self.rdatas[..first], out);
-        }
+        let qtype = query.qtype();
+        let mut count = match turn::octets(qtype, self.rdatas, query.id()) {
+            0 => self.records(qtype, self.rdatas, out),
+            first => {
+                let (later, now) = self.rdatas.split_at(first);
+                self.records(qtype, now, out) + self.records(qtype, later, out)
+            }
+        };
         if query.dnssec_ok() {
             count += self.records(RecordType::RRSIG, self.sigs, out);
         }

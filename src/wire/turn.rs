@@ -17,6 +17,10 @@ fn len(rtype: RecordType) -> Option<usize> {
 
 /// Octets of `rdatas`, a length of two octets before each, behind which the response to the query with this id begins.
 pub(super) fn octets(rtype: RecordType, rdatas: &[u8], id: u16) -> usize {
+    // Most answers are one address.
+    if rdatas.len() < 2 * (2 + 4) {
+        return 0;
+    }
     let Some(len) = len(rtype) else { return 0 };
     let each = 2 + len;
     if rdatas.len() <= each || !rdatas.len().is_multiple_of(each) {
