@@ -1,7 +1,6 @@
 //! What is done when something is bogus: who is asked then, how often, and what is told.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use rootwalk::cache::{DenialKind, Security};
 use rootwalk::trace::Event;
@@ -130,20 +129,4 @@ fn what_is_kept_of_a_denial_is_what_was_proved() {
     let ended = world.resolve(&asked);
     let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
     assert_eq!((ended.outcome.rcode, told), truth(&asked), "{}", story(&ended));
-}
-
-/// RFC 4035 §5.3.3: a zone is known no longer than its keys, from when those were heard on, be it long before they were
-/// needed.
-#[test]
-fn a_zone_is_known_no_longer_than_its_keys() {
-    let lab = lab(SIGNED, SIGNED, true);
-    let mut world = World::new(&lab, 1, 0.0, 0.0);
-    let root = Name::root();
-    world.resolve_unchecked(&Question::new(root.clone(), RecordType::DNSKEY));
-    let keys = world.resolver.cache.set(&root, RecordType::DNSKEY, world.resolver.now).expect("they were asked for");
-    world.resolver.now = world.resolver.now + Duration::from_secs(100);
-    let ended = world.resolve(&ask("www.zone.tld.", RecordType::A));
-    assert!(ended.outcome.secure, "{}", story(&ended));
-    assert!(world.resolver.cache.zone(&root, world.resolver.now).is_some());
-    assert!(world.resolver.cache.zone(&root, keys.expires).is_none());
 }
