@@ -130,6 +130,8 @@ pub struct Listening<'a> {
     pub dns: &'a [SocketAddr],
     /// Addresses for DNS over TLS.
     pub tls: &'a [SocketAddr],
+    /// Whether the certificate there is one of the operator's.
+    pub tls_own: bool,
     /// Addresses for HTTP.
     pub http: &'a [SocketAddr],
     /// Addresses for HTTP over TLS.

@@ -127,6 +127,10 @@ impl Responder for Resolver {
         self.send(&query, &ready, now, &peer, &mut out);
         Some(out)
     }
+
+    fn admits(&self, client: IpAddr) -> bool {
+        Self::admits(self, client)
+    }
 }
 
 impl Resolver {

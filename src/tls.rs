@@ -184,8 +184,8 @@ impl ResolvesServerCert for Kept {
 }
 
 /// TLS 1.2 and 1.3 for those who speak one of `protocols`. What a client needs to resume is in its ticket, so that it
-/// may come back to any door of any worker and nothing is kept here for those who do not (RFC 8446 §4.6.1, RFC 5077);
-/// the key of the tickets lives in memory and changes every few hours.
+/// may come back to any worker at a door of the same kind, and nothing is kept here for those who do not (RFC 8446
+/// §4.6.1, RFC 5077); the key of the tickets lives in memory and changes every few hours.
 fn server(kept: &Arc<Kept>, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?

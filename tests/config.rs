@@ -321,6 +321,26 @@ fn a_certificate_that_nobody_would_see_is_a_mistake() {
     }
 }
 
+/// The lab has a certificate of its own, and its door can be moved and closed.
+#[test]
+fn who_begins_with_a_door_for_tls_brings_the_certificate() {
+    let mut base = Settings::default();
+    base.server.tls_listen = vec!["127.0.0.1:8530".parse().unwrap()];
+    let assigned = |assignments: &[&str]| {
+        let assignments: Vec<String> = assignments.iter().map(ToString::to_string).collect();
+        config::load(&Sources { base: base.clone(), assignments: &assignments, ..Sources::default() })
+    };
+    for fine in [
+        &["server.tls_listen=127.0.0.1:9853"][..],
+        &["http.tls_listen=127.0.0.1:8443"],
+        &["server.tls_listen="],
+        &["tls.certificate=cert.pem", "tls.key=key.pem"],
+    ] {
+        assert!(assigned(fine).is_ok(), "{fine:?}");
+    }
+    assert!(assigned(&["tls.certificate=cert.pem"]).is_err(), "half of one is none");
+}
+
 #[test]
 fn the_reference_is_true() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md");

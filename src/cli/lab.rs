@@ -166,8 +166,10 @@ fn welcome(listening: &run::Listening<'_>, examples: &Examples, ca_out: Option<&
     let first = good.first().and_then(|asked| asked.split(' ').next()).unwrap_or(".");
     for address in listening.tls {
         let (ip, port) = (address.ip(), address.port());
-        // The name in the lab's own certificate; who brings another one knows it.
-        let trusting = ca_out.map(|ca| format!(" +tls-ca={} +tls-hostname=resolver.lab", ca.display()));
+        // The name in the lab's own certificate; who brings another one knows what is in that.
+        let trusting = ca_out
+            .filter(|_| !listening.tls_own)
+            .map(|ca| format!(" +tls-ca={} +tls-hostname=resolver.lab", ca.display()));
         let trusting = trusting.unwrap_or_default();
         let _ = writeln!(text, "\nIt answers DNS over TLS on {address} as well. Try:");
         let _ = writeln!(text, "  kdig @{ip} -p {port} +tls{trusting} {first}");

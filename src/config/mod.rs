@@ -92,7 +92,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Settings, ConfigError> {
         let others = sources.variables.iter().any(|(name, _)| name.starts_with(read::PREFIX));
         let alone = !others && sources.assignments.is_empty();
         let place = sources.file.filter(|_| alone).map_or(Place::Together, |path| Place::WholeFile(path.to_owned()));
-        let problems = check(&settings).into_iter();
+        let problems = check(&settings, &sources.base).into_iter();
         complaints = problems.map(|problem| Complaint { place: place.clone(), problem }).collect();
     }
     if complaints.is_empty() { Ok(settings) } else { Err(ConfigError(complaints)) }
@@ -132,8 +132,22 @@ fn same_place(settings: &Settings) -> Option<Problem> {
     })
 }
 
-/// What is right key by key and still wrong together.
-fn check(settings: &Settings) -> Vec<Problem> {
+/// A door with TLS without a certificate, or the reverse. Whose `base` has such a door brings a certificate for it.
+fn tls(settings: &Settings, base: &Settings) -> Option<Problem> {
+    let Settings { server, http, tls, .. } = settings;
+    let doors = [("server.tls_listen", &server.tls_listen), ("http.tls_listen", &http.tls_listen)];
+    let (has_none, has_both) = match (tls.certificate.is_empty(), tls.key.is_empty()) {
+        (true, true) => (true, !base.server.tls_listen.is_empty()),
+        (certificate, key) => (false, !certificate && !key),
+    };
+    match doors.iter().find(|(_, addresses)| !addresses.is_empty()) {
+        Some((door, _)) => (!has_both).then_some(Problem::NoCertificate(door)),
+        None => (!has_none).then_some(Problem::NoTls),
+    }
+}
+
+/// What is right key by key and still wrong together, where all that nobody has set is as in `base`.
+fn check(settings: &Settings, base: &Settings) -> Vec<Problem> {
     let (server, resolver, cache) = (&settings.server, &settings.resolver, &settings.cache);
     let mut problems = Vec::new();
     if server.listen.is_empty() {
@@ -145,15 +159,7 @@ fn check(settings: &Settings) -> Vec<Problem> {
     if settings.dnssec.validate && settings.dnssec.trust_anchors.is_empty() {
         problems.push(Problem::NoAnchor);
     }
-    let tls = &settings.tls;
-    let doors = [("server.tls_listen", &server.tls_listen), ("http.tls_listen", &settings.http.tls_listen)];
-    match doors.iter().find(|(_, addresses)| !addresses.is_empty()) {
-        Some((door, _)) if tls.certificate.is_empty() || tls.key.is_empty() => {
-            problems.push(Problem::NoCertificate(door));
-        }
-        None if !(tls.certificate.is_empty() && tls.key.is_empty()) => problems.push(Problem::NoTls),
-        _ => {}
-    }
+    problems.extend(tls(settings, base));
     problems.extend(same_place(settings));
     if cache.min_ttl_secs > cache.max_ttl_secs {
         problems.push(Problem::Crossed("cache.min_ttl_secs", "cache.max_ttl_secs"));

@@ -36,6 +36,10 @@ pub trait Responder: Clone + Send + Sync + 'static {
     /// future runs on the worker's own thread, in a local task, and may be dropped at any await: when the client hangs
     /// up, under overload, and when the door closes.
     fn answer_later(&self, query: Vec<u8>, peer: Peer) -> impl Future<Output = Option<Vec<u8>>>;
+
+    /// Whether a client may ask at all. Over TLS others are turned away before they shake hands, which costs as much
+    /// as hundreds of refusals.
+    fn admits(&self, client: IpAddr) -> bool;
 }
 
 /// What became of a query on the hot path.
@@ -63,8 +67,8 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Whether nobody on the way sees more of a message than its length: by HTTP without TLS only this machine comes,
-    /// or a server in front that has taken the TLS off.
+    /// Whether nobody on the way sees more of a message than its length. HTTP without TLS is taken for that as well: it
+    /// is for this machine, and for a server in front that has taken the TLS off.
     #[must_use]
     pub const fn is_encrypted(self) -> bool {
         matches!(self, Self::Tls | Self::Http)

@@ -47,6 +47,9 @@ pub(super) async fn serve<R: Responder>(
     loop {
         match listener.accept().await {
             Ok((mut stream, client)) => {
+                if tls.is_some() && !worker.admits(client.ip()) {
+                    continue;
+                }
                 // Over the limit the connection is closed at once rather than left to wait in the kernel
                 // (RFC 7766 §6.2.2), where it would hold up those of other clients.
                 let (Some(seat), Ok(local)) = (worker.quota.seat(client.ip()), stream.local_addr()) else { continue };

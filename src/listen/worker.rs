@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -85,6 +85,11 @@ impl<R: Responder> Worker<R> {
     pub(super) fn answer_now(&self, query: &[u8], peer: &Peer, out: &mut Vec<u8>) -> Now {
         let responder = self.responder.borrow();
         catch_unwind(AssertUnwindSafe(|| responder.answer_now(query, peer, out))).unwrap_or(Now::Drop)
+    }
+
+    /// Whether a client may ask at all.
+    pub(super) fn admits(&self, client: IpAddr) -> bool {
+        self.responder.borrow().admits(client)
     }
 
     /// The responder's answer to a query that takes time.

@@ -68,7 +68,7 @@ impl Designated {
     /// The data of the record of one door, if it is open to this client: who is elsewhere cannot come by loopback.
     fn record(&self, (&(door, port), ips): (&(Door, u16), &Vec<IpAddr>), client: IpAddr) -> Option<Vec<u8>> {
         let is_here = client.to_canonical().is_loopback();
-        let open: Vec<IpAddr> = ips.iter().copied().filter(|ip| is_here || !ip.is_loopback()).collect();
+        let open: Vec<IpAddr> = ips.iter().copied().filter(|ip| is_here || !ip.to_canonical().is_loopback()).collect();
         if open.is_empty() {
             return None;
         }
@@ -97,6 +97,11 @@ impl Designated {
         }
         Some(rdata)
     }
+}
+
+/// Whether a question is about a resolver itself: that is answered here or nowhere (RFC 9462 §6.4).
+pub(super) fn is_about_resolver(name: &Name) -> bool {
+    name.label_count() >= 2 && name.suffix(2).wire().eq_ignore_ascii_case(b"\x08resolver\x04arpa\x00")
 }
 
 fn is_asked_for(name: &Name) -> bool {

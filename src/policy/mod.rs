@@ -123,7 +123,8 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
     {
         return Verdict::Answer(answer);
     }
-    if settings.locally_served_zones
+    let is_ours = settings.designated.is_some() && designated::is_about_resolver(&question.name);
+    if (settings.locally_served_zones || is_ours)
         && !is_routed
         && let Some(answer) = special::answer(question)
     {
@@ -211,7 +212,16 @@ mod tests {
         let (yes, no) = (Some((ResponseCode::NoError, 1)), Some((ResponseCode::NoError, 0)));
         let open = PolicySettings { designated, ..settings() };
         assert_eq!(told(open.clone()), yes);
-        assert_eq!(told(PolicySettings { locally_served_zones: false, ..open.clone() }), yes);
+        let none_special = PolicySettings { locally_served_zones: false, ..open.clone() };
+        assert_eq!(told(none_special.clone()), yes);
+        // RFC 9462 §6.4: what else is asked of the zone, or by whom no door is open to, is asked nowhere else either.
+        for (name, qtype) in [("_dns.resolver.arpa", RecordType::A), ("resolver.arpa", RecordType::NS)] {
+            let question = Question::new(name.parse().unwrap(), qtype);
+            let verdict = judge(&question, "127.0.0.1".parse().unwrap(), &none_special);
+            assert!(matches!(verdict, Verdict::Answer(_)), "{name}");
+        }
+        let other = Question::new("xresolver.arpa".parse().unwrap(), RecordType::A);
+        assert!(matches!(judge(&other, "127.0.0.1".parse().unwrap(), &none_special), Verdict::Resolve));
         assert_eq!(told(PolicySettings { routed_zones: vec!["resolver.arpa".parse().unwrap()], ..open }), None);
         assert_eq!(told(settings()), no);
     }

@@ -15,7 +15,7 @@ use super::{Listening, RunError, fetch, notify, reload, trust, unix_secs, web, w
 use crate::config::{self, Settings};
 use crate::drive::World;
 use crate::http::{self, Exhibit, HttpSettings};
-use crate::listen::{Doors, ListenSettings, Open, Transport};
+use crate::listen::{BindError, Doors, ListenSettings, Open, Transport};
 use crate::serve::Resolver;
 use crate::sys;
 use crate::tls::Certificate;
@@ -58,8 +58,10 @@ impl Front {
             tracing::warn!("the limit of open files stays as it is: {error}");
         }
         world::sources(settings)?;
+        let is_staged = staged.certificate.is_some();
         let certificate = certificate(settings)?.or(staged.certificate);
-        let doors = dns_doors(ListenSettings { certificate: certificate.clone(), ..listen_settings(settings) })?;
+        let wanted = ListenSettings { certificate: certificate.clone(), ..listen_settings(settings) };
+        let doors = dns_doors(wanted, is_staged)?;
         let certified = certificate.clone();
         let mut wanted = HttpSettings { zoo: staged.zoo, certificate: certified, ..web::settings(settings) };
         wanted.fetch.authorities = fetch::authorities(settings, &[])?;
@@ -77,7 +79,8 @@ impl Front {
     pub(super) fn listening(&self) -> Listening<'_> {
         let (http, https) = (self.http.addresses(), self.http.tls_addresses());
         let (dns, tls) = (self.dns.addresses(), self.dns.tls_addresses());
-        Listening { dns, tls, http, https, web: None, web_unusual: None }
+        let tls_own = self.certificate.as_ref().is_some_and(Certificate::is_read);
+        Listening { dns, tls, tls_own, http, https, web: None, web_unusual: None }
     }
 
     /// Waits until the program is to stop; meanwhile this thread does what nobody asks for, and reads the settings
@@ -193,29 +196,39 @@ fn warn(settings: &Settings, certificate: Option<&Certificate>) {
     let hosts = settings.hosts.warnings(&settings.local.hosts);
     let now_secs = unix_secs();
     let expired = certificate.and_then(|certificate| certificate.warning(now_secs));
-    for warning in hosts.chain(trust::warnings(&settings.dnssec, now_secs)).chain(expired) {
+    let nameless = certificate.filter(|certificate| certificate.name().is_none()).map(|certificate| {
+        format!(
+            "{certificate} has no name but wildcards: clients do not find the doors with TLS by themselves (RFC 9462)"
+        )
+    });
+    for warning in hosts.chain(trust::warnings(&settings.dnssec, now_secs)).chain(expired).chain(nameless) {
         tracing::warn!("{warning}");
     }
 }
 
-/// Binds the doors for DNS.
-fn dns_doors(mut wanted: ListenSettings) -> Result<Doors, RunError> {
+/// Binds the doors for DNS; in a lab, which has a certificate of its own, if it `is_staged`.
+fn dns_doors(mut wanted: ListenSettings, is_staged: bool) -> Result<Doors, RunError> {
     loop {
         match Doors::bind(&wanted) {
             Ok(doors) => return Ok(doors),
+            // Nobody asked for this one, which another lab may have.
+            Err(error) if error.transport == Transport::Tls && is_staged && wanted.tls_addresses == [LAB_TLS] => {
+                tracing::warn!("no TLS: {error}");
+                wanted.tls_addresses.clear();
+            }
             // The defaults ask for both versions of IP; a machine with one of them is well.
-            Err(error) if error.is_absent() && wanted.addresses == Settings::default().server.listen => {
+            Err(error) if error.is_absent() && is_usual(&error, &wanted) => {
                 tracing::warn!("not listening on {}: this machine has no such address", error.address);
                 wanted.addresses.retain(|address| *address != error.address);
-            }
-            // Nor did anybody ask for this one, which another lab may have.
-            Err(error) if error.transport == Transport::Tls && wanted.tls_addresses == [LAB_TLS] => {
-                tracing::warn!("no TLS: {error}, with a certificate of your own (tls.certificate, tls.key)");
-                wanted.tls_addresses.clear();
             }
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Whether an address that cannot be had is one that nobody asked for by name.
+fn is_usual(error: &BindError, wanted: &ListenSettings) -> bool {
+    error.transport != Transport::Tls && wanted.addresses == Settings::default().server.listen
 }
 
 /// Binds the doors for HTTP. A port that nobody asked for by name and that is taken is no reason to serve nobody.
@@ -227,5 +240,27 @@ fn http_doors(wanted: &HttpSettings, settings: &Settings) -> Result<http::Doors,
             Ok(http::Doors::bind(&HttpSettings { addresses: Vec::new(), ..wanted.clone() })?)
         }
         bound => Ok(bound?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// An address that somebody has named and this machine has not is an error, and nothing to try again without.
+    #[test]
+    fn a_door_that_was_asked_for_is_not_left_out() {
+        let usual = ListenSettings { addresses: Settings::default().server.listen, ..ListenSettings::default() };
+        let named = ListenSettings { addresses: vec!["192.0.2.53:53".parse().unwrap()], ..ListenSettings::default() };
+        let absent = |transport| BindError {
+            address: "192.0.2.53:853".parse().unwrap(),
+            transport,
+            setting: "",
+            source: io::ErrorKind::AddrNotAvailable.into(),
+        };
+        assert!(is_usual(&absent(Transport::Udp), &usual) && !is_usual(&absent(Transport::Udp), &named));
+        assert!(!is_usual(&absent(Transport::Tls), &usual));
     }
 }

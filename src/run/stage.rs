@@ -85,11 +85,11 @@ pub fn lab(
             Certificate::made(chain, key)
         });
         let certificate = certificate.transpose()?;
+        if certificate.is_none() && settings.tls.certificate.is_empty() && !settings.server.tls_listen.is_empty() {
+            tracing::warn!("no TLS: without its web origins the lab has no certificate (tls.certificate, tls.key)");
+        }
         let inside = |mut settings: Settings| {
             settings.resolver.upstream_port = port;
-            if certificate.is_some() && settings.server.tls_listen.is_empty() {
-                settings.server.tls_listen = vec![LAB_TLS];
-            }
             // Whoever is in the lab may make tunnels to its origins.
             settings.proxy.connect_ports.extend(ports.map(|ports| ports.https));
             settings
@@ -181,6 +181,8 @@ pub fn trace_lab(lab: &Lab, settings: &Settings, question: Question) -> Result<S
 pub fn lab_settings(lab: &Lab) -> Settings {
     let mut settings = Settings::default();
     settings.server.listen = vec![LAB_LISTEN];
+    // The authority of its web origins has a certificate for the resolver too.
+    settings.server.tls_listen.extend(lab.web().map(|_| LAB_TLS));
     settings.server.locally_served_zones = false;
     settings.resolver.query_loopback = true;
     // The Internet of a lab lies on loopback addresses such as 127.53.80.1; of those only the first are private here.

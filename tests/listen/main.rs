@@ -6,7 +6,7 @@ mod real;
 mod tls;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -35,6 +35,9 @@ impl Echo {
     }
 }
 
+/// Who may not ask.
+const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 66, 66, 66));
+
 impl Responder for Echo {
     fn answer_now(&self, query: &[u8], peer: &Peer, out: &mut Vec<u8>) -> Now {
         assert!(out.is_empty(), "the buffer must come empty");
@@ -61,6 +64,10 @@ impl Responder for Echo {
         let mut out = Vec::new();
         Self::answer(&query, &peer, &mut out);
         Some(out)
+    }
+
+    fn admits(&self, client: IpAddr) -> bool {
+        client != STRANGER
     }
 }
 

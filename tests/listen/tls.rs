@@ -16,7 +16,9 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use super::{Echo, framed, is_closed, query, settings, tcp, tcp_answer};
+use socket2::{Domain, Socket, Type};
+
+use super::{Echo, STRANGER, framed, is_closed, query, settings, tcp, tcp_answer};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
@@ -88,6 +90,24 @@ fn usual(at: SocketAddr) -> Tls {
 fn ask(stream: &mut (impl Read + Write), query: &[u8]) -> Option<(u16, Vec<u8>)> {
     stream.write_all(&framed(query)).ok()?;
     tcp_answer(stream)
+}
+
+/// To shake hands is dear, and is done where others are served.
+#[test]
+fn who_may_not_ask_is_turned_away_before_hands_are_shaken() {
+    let (doors, at) = open(&limits());
+    for (from, is_admitted) in [(STRANGER, false), ([127, 66, 66, 67].into(), true)] {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::new(from, 0).into()).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+        socket.connect(&at.into()).unwrap();
+        let config = Arc::new(client(&SHOWN.trusted, &TLS13, &["dot"]));
+        let session = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
+        let mut stream = StreamOwned::new(session, TcpStream::from(socket));
+        assert_eq!(ask(&mut stream, &query(1, b"alive")).is_some(), is_admitted, "{from}");
+        assert_eq!(stream.conn.is_handshaking(), !is_admitted);
+    }
+    doors.close();
 }
 
 #[test]

@@ -15,7 +15,9 @@ use rootwalk::drive::World;
 use rootwalk::listen::{Now, Peer, Responder, Transport};
 use rootwalk::serve::Resolver;
 use rootwalk::walk::minimise::Minimisation;
-use rootwalk::wire::{DNSClass, Question, RecordType, ResponseCode};
+use rootwalk::wire::{
+    DNSClass, Edns, EdnsOption, Flags, Octets, Question, RecordType, ResponseCode, edns, write_query,
+};
 use tokio::net::UdpSocket;
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::sleep;
@@ -59,6 +61,37 @@ fn a_stranger_gets_no_more_than_he_sent() {
                     (Peer { client, transport: Transport::Udp, local: client, keepalive: None }, Vec::new());
                 assert_eq!(resolver.answer_now(&query, &peer, &mut out), Now::Sent);
                 assert_eq!((out.len() > query.len(), out[11]), (told, 1), "opcode octet {opcode:#x} of {client}");
+            }
+        }
+    });
+}
+
+/// RFC 7830 §6: padding hides something where nobody on the way can read, and only makes packets longer elsewhere.
+#[test]
+fn answers_are_padded_where_nobody_can_read_them() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 300)).await;
+        let resolver = mock.resolver(|settings| settings.server.locally_served_zones = true);
+        let client = "127.0.0.1:4242".parse().unwrap();
+        for name in ["localhost", "www.example"] {
+            let ask = async |transport, padded: bool| {
+                let question = Question::new(name.parse().unwrap(), RecordType::A);
+                let mut edns = Edns::new(1232, false);
+                edns.options.extend(padded.then(|| EdnsOption { code: edns::PADDING, data: Octets::default() }));
+                let (mut query, mut answer) = (Vec::new(), Vec::new());
+                write_query(7, &question, Flags::default().with_rd(true), Some(&edns), &mut query);
+                let peer = Peer { client, transport, local: client, keepalive: None };
+                if resolver.answer_now(&query, &peer, &mut answer) == Now::Later {
+                    answer = resolver.answer_later(query, peer).await.unwrap();
+                }
+                answer.len()
+            };
+            for transport in [Transport::Udp, Transport::Tcp] {
+                assert_eq!(ask(transport, true).await, ask(transport, false).await, "{name} over {transport}");
+            }
+            for transport in [Transport::Tls, Transport::Http] {
+                assert_eq!(ask(transport, true).await % 468, 0, "{name} over {transport}");
+                assert!(ask(transport, false).await < 468, "{name} over {transport}");
             }
         }
     });

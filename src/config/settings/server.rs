@@ -23,8 +23,9 @@ section! {
         tls_listen: Vec<SocketAddr> = Vec::new();
         /// Threads that serve clients, each with its own sockets; 0 means one for each processor.
         threads: usize = 0 => 0..=1024;
-        /// The networks whose clients are answered; all others get REFUSED with EDE 18 (Prohibited). An open
-        /// resolver is a weapon in the hands of others (RFC 5358), so only this machine is let in by default.
+        /// The networks whose clients are answered; all others get REFUSED with EDE 18 (Prohibited), and over TLS a
+        /// closed connection. An open resolver is a weapon in the hands of others (RFC 5358), so only this machine is
+        /// let in by default.
         allow: Vec<IpNet> = loopback_nets();
         /// What `id.server` and `hostname.bind` in class CHAOS say (RFC 4892); empty refuses the question.
         identity: String = String::new();
