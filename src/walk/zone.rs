@@ -24,8 +24,9 @@ use super::{CLIENT, Reach, Turn, Walk};
 /// wait, which is 5 s. Where all servers of a zone are slow, the reply to the first try comes while others are under
 /// way.
 const LISTEN: Duration = Duration::from_secs(5);
-/// A TCP connection takes a round trip more, and somebody on the way may be slow to refuse it.
-const TCP_LEAST: Duration = Duration::from_millis(1000);
+/// A TCP connection takes a round trip more, somebody on the way may be slow to refuse it, and when its first segment
+/// is lost the system sends another one after a second (RFC 6298 §2.1).
+const TCP_LEAST: Duration = Duration::from_millis(1200);
 /// The least patience with a forwarder: it may have to ask several servers itself, and then be as slow as all of them.
 const FORWARD_LEAST: Duration = Duration::from_millis(1500);
 /// Packets that are almost the reply, after which it is not waited for any more but asked for over TCP: in a flood of
