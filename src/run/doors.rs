@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::mem::take;
+use std::net::SocketAddr;
 use std::pin::pin;
 
 use rustls::pki_types::CertificateDer;
@@ -10,7 +11,6 @@ use tokio::time::sleep;
 
 use super::clients::{certificate, designated, listen_settings, serve_settings};
 use super::signals::{Signals, Wish};
-use super::stage::LAB_TLS;
 use super::{Listening, RunError, fetch, notify, reload, trust, unix_secs, web, world};
 use crate::config::{self, Settings};
 use crate::drive::World;
@@ -28,6 +28,8 @@ pub(super) struct Staged {
     pub(super) zoo: Vec<Exhibit>,
     /// The certificate of its resolver, where nobody gives one.
     pub(super) certificate: Option<Certificate>,
+    /// Where it listens for TLS unless told otherwise.
+    pub(super) usual_tls: Option<SocketAddr>,
     /// Authorities of its own that are trusted.
     pub(super) authorities: Vec<CertificateDer<'static>>,
 }
@@ -58,10 +60,9 @@ impl Front {
             tracing::warn!("the limit of open files stays as it is: {error}");
         }
         world::sources(settings)?;
-        let is_staged = staged.certificate.is_some();
         let certificate = certificate(settings)?.or(staged.certificate);
         let wanted = ListenSettings { certificate: certificate.clone(), ..listen_settings(settings) };
-        let doors = dns_doors(wanted, is_staged)?;
+        let doors = dns_doors(wanted, staged.usual_tls)?;
         let certified = certificate.clone();
         let mut wanted = HttpSettings { zoo: staged.zoo, certificate: certified, ..web::settings(settings) };
         wanted.fetch.authorities = fetch::authorities(settings, &[])?;
@@ -206,13 +207,13 @@ fn warn(settings: &Settings, certificate: Option<&Certificate>) {
     }
 }
 
-/// Binds the doors for DNS; in a lab, which has a certificate of its own, if it `is_staged`.
-fn dns_doors(mut wanted: ListenSettings, is_staged: bool) -> Result<Doors, RunError> {
+/// Binds the doors for DNS.
+fn dns_doors(mut wanted: ListenSettings, usual_tls: Option<SocketAddr>) -> Result<Doors, RunError> {
     loop {
         match Doors::bind(&wanted) {
             Ok(doors) => return Ok(doors),
             // Nobody asked for this one, which another lab may have.
-            Err(error) if error.transport == Transport::Tls && is_staged && wanted.tls_addresses == [LAB_TLS] => {
+            Err(error) if error.transport == Transport::Tls && wanted.tls_addresses == usual_tls.as_slice() => {
                 tracing::warn!("no TLS: {error}");
                 wanted.tls_addresses.clear();
             }

@@ -28,7 +28,7 @@ use crate::wire::{Name, Question, text};
 pub const LAB_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
 
 /// Where it listens for DNS over TLS unless told otherwise.
-pub(super) const LAB_TLS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8530);
+const LAB_TLS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8530);
 
 /// The loopback addresses that stand for this machine in the lab as well.
 const LAB_PRIVATE: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 16));
@@ -94,7 +94,7 @@ pub fn lab(
             settings.proxy.connect_ports.extend(ports.map(|ports| ports.https));
             settings
         };
-        let staged = Staged { zoo: web::zoo(lab, ports), certificate: certificate.clone(), authorities };
+        let staged = Staged { zoo: web::zoo(lab, ports), certificate, usual_tls: Some(LAB_TLS), authorities };
         let mut front = Front::open(&inside(settings.clone()), staged)?;
         let stage = (servers.open(), origins.map(Origins::open));
         ready(&Listening { web: ports, web_unusual: unusual.as_deref(), ..front.listening() });

@@ -1,7 +1,7 @@
 //! TLS by the program itself: real clients, the limits inside of it, and certificates that are wrong or renewed.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -200,6 +200,8 @@ fn a_renewed_certificate_is_served_after_a_hangup() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     certificate(at);
+    // Another lab may have the usual place for DNS over TLS, or has it already.
+    let _taken = TcpListener::bind("127.0.0.1:8530");
     let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
     let lab = ["lab", "--no-web", "--authority-port", "0", "--listen", "127.0.0.1:0"];
     let sets = ["http.listen=127.0.0.1:0", "http.tls_listen=127.0.0.1:0", "tls.certificate=cert.pem"];
