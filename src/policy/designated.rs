@@ -61,7 +61,7 @@ impl Designated {
         }
         let rdatas = rdatas.iter().map(|rdata| &rdata[..]);
         let answer = vec![RrSet::new(question.name.clone(), RecordType::SVCB, TTL_SECS, rdatas)];
-        let why = "resolver.arpa is answered here and asked nowhere else (RFC 9462 section 4)";
+        let why = "resolver.arpa is answered here and asked nowhere else (RFC 9462 section 6.4)";
         Some(LocalAnswer { authoritative: true, ..LocalAnswer::records(answer, Ede::new(ede::SYNTHESIZED, why)) })
     }
 

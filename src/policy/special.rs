@@ -48,7 +48,7 @@ const ZONES: &[(&str, Kind, &str)] = &[
     ("alt", Kind::Nothing, "RFC 9476 section 2"),
     ("home.arpa", Kind::Empty, "RFC 8375 section 4"),
     // Asked for by clients that look for an encrypted front door; where there is one, `designated` names it.
-    ("resolver.arpa", Kind::Silent, "RFC 9462 section 6"),
+    ("resolver.arpa", Kind::Silent, "RFC 9462 section 6.4"),
     ("ipv4only.arpa", Kind::Translator, "RFC 8880 section 7"),
     ("170.0.0.192.in-addr.arpa", Kind::OfTranslator, "RFC 8880 section 7"),
     ("171.0.0.192.in-addr.arpa", Kind::OfTranslator, "RFC 8880 section 7"),

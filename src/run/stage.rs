@@ -85,7 +85,10 @@ pub fn lab(
             Certificate::made(chain, key)
         });
         let certificate = certificate.transpose()?;
-        if certificate.is_none() && settings.tls.certificate.is_empty() && !settings.server.tls_listen.is_empty() {
+        // The usual place nobody has asked for.
+        let mut places = [&settings.server.tls_listen, &settings.http.tls_listen].into_iter();
+        let is_asked_for = places.any(|at| !at.is_empty() && *at != [LAB_TLS]);
+        if certificate.is_none() && settings.tls.certificate.is_empty() && is_asked_for {
             tracing::warn!("no TLS: without its web origins the lab has no certificate (tls.certificate, tls.key)");
         }
         let inside = |mut settings: Settings| {

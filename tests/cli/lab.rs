@@ -26,6 +26,18 @@ fn the_trust_anchor_is_written_in_the_form_of_its_reader() {
     assert!(keys.starts_with("trust-anchors {") && keys.contains(". static-ds "), "{keys}");
 }
 
+/// Without web origins there is no certificate either, which is news to those alone who want one.
+#[test]
+fn who_asks_for_tls_and_has_no_certificate_is_told() {
+    for (asked, is_told) in
+        [(&[][..], false), (&["server.tls_listen=127.0.0.1:0"], true), (&["http.tls_listen=127.0.0.1:0"], true)]
+    {
+        let sets = asked.iter().flat_map(|set| ["--set", *set]);
+        let lab = lab(&[&["--no-web", "--set", "http.listen="][..], &sets.collect::<Vec<_>>()].concat());
+        assert_eq!(lab.log().contains("no TLS"), is_told, "{asked:?}: {}", lab.log());
+    }
+}
+
 #[test]
 fn the_lab_lists_itself_and_names_the_mistake_in_a_folder() {
     let list = rootwalk(&["lab", "--list"]);
