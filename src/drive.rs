@@ -5,6 +5,7 @@ mod local;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
@@ -226,7 +227,7 @@ async fn to_its_end(
                 Step::Wait { asks, forget, wake } => {
                     exchanges.retain(|(id, _)| !forget.contains(id));
                     for ask in asks {
-                        let id = ask.id;
+                        let (id, ask) = (ask.id, Rc::new(ask));
                         exchanges.push((id, Box::pin(async move { exchange(&ask, now, world).await })));
                     }
                     wake
@@ -257,7 +258,7 @@ fn around<T>((world, cache): (&World, &Cache), unix_secs: u32, step: impl FnOnce
 }
 
 /// What comes of what is asked `now`: from the local copy when it is for that, else over the network.
-async fn exchange(ask: &Ask, now: Time, world: &World) -> Heard {
+async fn exchange(ask: &Rc<Ask>, now: Time, world: &World) -> Heard {
     match world.local.heard(ask, now) {
         Some(heard) => heard,
         None => world.upstream.exchange(ask).await,

@@ -69,7 +69,7 @@ fn idle_lines_make_room_and_what_cannot_leave_is_held_against_nobody() {
                 let mut exchanges = JoinSet::new();
                 for nth in 0..many {
                     let upstream = Rc::clone(&upstream);
-                    exchanges.spawn_local(async move { upstream.exchange(&ask(server, nth)).await });
+                    exchanges.spawn_local(async move { upstream.exchange(&Rc::new(ask(server, nth))).await });
                 }
                 let heard = exchanges.join_all().await;
                 let answered = heard.iter().filter(|heard| matches!(heard, Heard::Reply { .. })).count();

@@ -21,6 +21,10 @@ mod worker;
 
 use worker::on_a_worker;
 
+async fn exchange(upstream: &Upstream, ask: &Ask) -> Heard {
+    upstream.exchange(&Rc::new(ask.clone())).await
+}
+
 fn ask(server: SocketAddr, transport: Transport) -> Ask {
     Ask {
         id: AskId(1),
@@ -97,7 +101,7 @@ fn the_query_is_sent_as_asked_and_the_reply_comes_back() {
             vec![reply(query, &[])]
         });
         let asked = Ask { id: AskId(7), cd: true, ..ask(server.await, Transport::Udp) };
-        let Heard::Reply { ask, reply, bytes, rtt, ignored } = upstream().exchange(&asked).await else { panic!() };
+        let Heard::Reply { ask, reply, bytes, rtt, ignored } = exchange(&upstream(), &asked).await else { panic!() };
         assert_eq!((ask, bytes, reply.question.as_ref()), (AskId(7), 44, Some(&asked.question)));
         assert!(rtt >= Duration::from_millis(5) && ignored.is_empty());
     });
@@ -122,7 +126,7 @@ fn ports_and_ids_differ_from_query_to_query_and_keep_to_the_settings() {
         };
         let upstream = Upstream::new(settings);
         for _ in 0..50 {
-            assert!(matches!(upstream.exchange(&ask(server, Transport::Udp)).await, Heard::Reply { .. }));
+            assert!(matches!(exchange(&upstream, &ask(server, Transport::Udp)).await, Heard::Reply { .. }));
         }
         let seen = seen.borrow();
         assert!(seen.iter().all(|(_, from)| (40900..41000).contains(&from.port())));
@@ -151,10 +155,10 @@ fn a_port_stays_with_one_server_and_ends_with_what_comes_unasked() {
         // Who is asked once is not expected to be asked again: the second port is kept.
         for _ in 0..4 {
             for server in [one, two] {
-                assert!(matches!(upstream.exchange(&ask(server, Transport::Udp)).await, Heard::Reply { .. }));
+                assert!(matches!(exchange(&upstream, &ask(server, Transport::Udp)).await, Heard::Reply { .. }));
             }
         }
-        assert!(matches!(others.exchange(&ask(one, Transport::Udp)).await, Heard::Reply { .. }));
+        assert!(matches!(exchange(&others, &ask(one, Transport::Udp)).await, Heard::Reply { .. }));
         let (at_one, at_two) = (at_one.take(), at_two.take());
         assert!(
             at_one[1..4].iter().all(|port| *port == at_one[1]) && at_two[1..].iter().all(|port| *port == at_two[1])
@@ -164,7 +168,7 @@ fn a_port_stays_with_one_server_and_ends_with_what_comes_unasked() {
         // The reply that comes a second time, while nothing is asked, might be a guess.
         let (server, ports) = port_watcher(2).await;
         for _ in 0..3 {
-            assert!(matches!(upstream.exchange(&ask(server, Transport::Udp)).await, Heard::Reply { .. }));
+            assert!(matches!(exchange(&upstream, &ask(server, Transport::Udp)).await, Heard::Reply { .. }));
             sleep(Duration::from_millis(30)).await;
         }
         assert_ne!(ports.borrow()[1], ports.borrow()[2]);
@@ -190,7 +194,7 @@ fn a_tcp_connection_is_used_again_and_replaced_when_it_was_closed() {
         });
         let upstream = upstream();
         for _ in 0..6 {
-            let heard = upstream.exchange(&ask(server, Transport::Tcp)).await;
+            let heard = exchange(&upstream, &ask(server, Transport::Tcp)).await;
             assert!(matches!(heard, Heard::Reply { .. }), "{heard:?}");
         }
         assert_eq!(accepted.get(), 3);
@@ -216,7 +220,7 @@ fn what_is_not_the_reply_is_listed_and_the_reply_still_awaited() {
                 reply(query, &[(3, 5)]),
             ]
         });
-        let heard = upstream().exchange(&ask(server.await, Transport::Udp)).await;
+        let heard = exchange(&upstream(), &ask(server.await, Transport::Udp)).await;
         let Heard::Reply { reply, ignored, .. } = heard else { panic!("{heard:?}") };
         assert_eq!(reply.rcode, ResponseCode::NoError);
         let name = |text: &str| text.parse::<Name>().unwrap();
@@ -240,7 +244,7 @@ fn a_flood_of_guesses_ends_the_listening() {
         });
         let upstream = upstream();
         let asked = Ask { give_up: Duration::from_hours(1), ..ask(server.await, Transport::Udp) };
-        let heard = upstream.exchange(&asked).await;
+        let heard = exchange(&upstream, &asked).await;
         let Heard::Failed { why: Unreachable::NearMisses, ignored, .. } = heard else { panic!("{heard:?}") };
         assert_eq!(
             (ignored.len(), upstream.guesses().load(Ordering::Relaxed)),
@@ -259,7 +263,7 @@ fn packets_from_another_address_are_never_seen() {
             forger.send_to(&reply(query, &[(3, 3)]), from).unwrap();
             vec![reply(query, &[])]
         });
-        let heard = upstream().exchange(&ask(server.await, Transport::Udp)).await;
+        let heard = exchange(&upstream(), &ask(server.await, Transport::Udp)).await;
         let Heard::Reply { reply, ignored, .. } = heard else { panic!("{heard:?}") };
         assert_eq!((reply.rcode, ignored), (ResponseCode::NoError, Vec::new()));
     });
@@ -271,13 +275,13 @@ fn case_is_checked_over_udp_if_asked_for_and_never_over_tcp() {
         let lower = |query: &[u8]| reply(&query.to_ascii_lowercase(), &[(0, query[0]), (1, query[1])]);
         let server = udp_server(move |query, _| vec![lower(query)]).await;
         let strict = ask(server, Transport::Udp);
-        let heard = upstream().exchange(&strict).await;
+        let heard = exchange(&upstream(), &strict).await;
         let Heard::Failed { why: Unreachable::CaseMismatch, ignored, .. } = heard else { panic!("{heard:?}") };
         assert_eq!(ignored, [Ignored::WrongCase]);
-        let heard = upstream().exchange(&Ask { check_case: false, ..strict }).await;
+        let heard = exchange(&upstream(), &Ask { check_case: false, ..strict }).await;
         assert!(matches!(heard, Heard::Reply { .. }), "{heard:?}");
         let server = tcp_server(move |query| framed(&lower(query))).await;
-        let heard = upstream().exchange(&ask(server, Transport::Tcp)).await;
+        let heard = exchange(&upstream(), &ask(server, Transport::Tcp)).await;
         assert!(matches!(heard, Heard::Reply { .. }), "{heard:?}");
     });
 }
@@ -286,7 +290,7 @@ fn case_is_checked_over_udp_if_asked_for_and_never_over_tcp() {
 fn a_bare_header_is_a_reply_if_it_complains() {
     on_a_worker(async {
         let server = udp_server(|query, _| vec![reply(query, &[(3, 1), (5, 0), (11, 0)])[..12].to_vec()]);
-        let heard = upstream().exchange(&ask(server.await, Transport::Udp)).await;
+        let heard = exchange(&upstream(), &ask(server.await, Transport::Udp)).await;
         let Heard::Reply { reply, .. } = heard else { panic!("{heard:?}") };
         assert_eq!((reply.rcode, reply.question), (ResponseCode::FormErr, None));
     });
@@ -297,15 +301,15 @@ fn silence_lasts_as_long_as_the_patience() {
     on_a_worker(async {
         let server = udp_server(|_, _| Vec::new()).await;
         let start = Instant::now();
-        assert!(matches!(upstream().exchange(&ask(server, Transport::Udp)).await, Heard::Silence { .. }));
+        assert!(matches!(exchange(&upstream(), &ask(server, Transport::Udp)).await, Heard::Silence { .. }));
         assert!(start.elapsed() >= Duration::from_millis(300));
         let server = tcp_server(|_| Vec::new()).await;
-        let heard = upstream().exchange(&ask(server, Transport::Tcp)).await;
+        let heard = exchange(&upstream(), &ask(server, Transport::Tcp)).await;
         assert!(matches!(heard, Heard::Failed { why: Unreachable::Closed, .. }), "{heard:?}");
         // A connection that nobody accepts is silence as well, at the latest when patience ends.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let start = Instant::now();
-        let heard = upstream().exchange(&ask(listener.local_addr().unwrap(), Transport::Tcp)).await;
+        let heard = exchange(&upstream(), &ask(listener.local_addr().unwrap(), Transport::Tcp)).await;
         assert!(matches!(heard, Heard::Silence { .. }), "{heard:?}");
         assert!(start.elapsed() >= Duration::from_millis(300));
     });
@@ -316,11 +320,11 @@ fn a_closed_port_is_known_at_once() {
     on_a_worker(async {
         let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         for transport in [Transport::Udp, Transport::Tcp] {
-            let heard = upstream().exchange(&ask(closed, transport)).await;
+            let heard = exchange(&upstream(), &ask(closed, transport)).await;
             assert!(matches!(heard, Heard::Failed { why: Unreachable::Refused, .. }), "{heard:?}");
         }
         // No socket of this kind may be had, whatever the machine: the broadcast address is not for us.
-        let heard = upstream().exchange(&ask("255.255.255.255:53".parse().unwrap(), Transport::Udp)).await;
+        let heard = exchange(&upstream(), &ask("255.255.255.255:53".parse().unwrap(), Transport::Udp)).await;
         assert!(matches!(heard, Heard::Failed { why: Unreachable::Local | Unreachable::NoRoute, .. }), "{heard:?}");
     });
 }
@@ -334,14 +338,14 @@ fn tcp_takes_messages_in_pieces_and_skips_those_that_are_not_the_reply() {
             long.resize(4000, 0);
             [framed(&reply(query, &[(0, query[0] ^ 1)])), framed(&[]), framed(&long)].concat()
         };
-        let heard = upstream().exchange(&ask(tcp_server(large).await, Transport::Tcp)).await;
+        let heard = exchange(&upstream(), &ask(tcp_server(large).await, Transport::Tcp)).await;
         let Heard::Reply { bytes: 4000, ignored, .. } = heard else { panic!("{heard:?}") };
         assert!(matches!(ignored[..], [Ignored::WrongId { .. }, Ignored::Unreadable]), "{ignored:?}");
         let garbage = |query: &[u8]| framed(&reply(query, &[(0, query[0] ^ 1)]));
-        let heard = upstream().exchange(&ask(tcp_server(garbage).await, Transport::Tcp)).await;
+        let heard = exchange(&upstream(), &ask(tcp_server(garbage).await, Transport::Tcp)).await;
         assert!(matches!(heard, Heard::Failed { why: Unreachable::Garbage, .. }), "{heard:?}");
         let half = |query: &[u8]| framed(&reply(query, &[]))[..20].to_vec();
-        let heard = upstream().exchange(&ask(tcp_server(half).await, Transport::Tcp)).await;
+        let heard = exchange(&upstream(), &ask(tcp_server(half).await, Transport::Tcp)).await;
         assert!(matches!(heard, Heard::Failed { why: Unreachable::Closed, .. }), "{heard:?}");
     });
 }
@@ -371,10 +375,10 @@ fn equal_asks_share_one_exchange_and_unequal_ones_do_not() {
         let other = Ask { id: AskId(3), edns: None, ..first.clone() };
         let again = Ask { id: AskId(4), attempt: 2, ..first.clone() };
         let (one, two, three, four) = tokio::join!(
-            upstream.exchange(&first),
-            upstream.exchange(&second),
-            upstream.exchange(&other),
-            upstream.exchange(&again)
+            exchange(&upstream, &first),
+            exchange(&upstream, &second),
+            exchange(&upstream, &other),
+            exchange(&upstream, &again)
         );
         let ids = [one, two, three, four].map(|heard| match heard {
             Heard::Reply { ask, .. } => ask.0,
@@ -382,7 +386,7 @@ fn equal_asks_share_one_exchange_and_unequal_ones_do_not() {
         });
         assert_eq!((ids, count.load(Ordering::Relaxed)), ([1, 2, 3, 4], 3));
         // When all is over, the next one is sent again.
-        upstream.exchange(&first).await;
+        exchange(&upstream, &first).await;
         assert_eq!(count.load(Ordering::Relaxed), 4);
     });
 }
@@ -395,7 +399,7 @@ fn those_who_share_carry_on_when_the_leader_gives_up() {
         let first = Ask { give_up: Duration::from_secs(2), ..ask(server, Transport::Udp) };
         let exchange = |id| {
             let (upstream, ask) = (Rc::clone(&upstream), Ask { id: AskId(id), ..first.clone() });
-            tokio::task::spawn_local(async move { upstream.exchange(&ask).await })
+            tokio::task::spawn_local(async move { exchange(&upstream, &ask).await })
         };
         let (leader, second, third) = (exchange(1), exchange(2), exchange(3));
         sleep(Duration::from_millis(20)).await;
@@ -426,7 +430,7 @@ fn exchanges_are_shared_between_runtimes() {
             std::thread::spawn(move || {
                 on_a_worker(async move {
                     let asked = Ask { give_up: Duration::from_secs(2), ..ask(at, Transport::Udp) };
-                    assert!(matches!(upstream.exchange(&asked).await, Heard::Reply { .. }));
+                    assert!(matches!(exchange(&upstream, &asked).await, Heard::Reply { .. }));
                 });
             })
         })
@@ -448,11 +452,11 @@ fn no_more_queries_are_on_their_way_to_one_server_than_may_be() {
         let crowded = |heard: &Heard| matches!(heard, Heard::Failed { why: Unreachable::Crowded, .. });
         // All are polled in this order, so the third finds two before it.
         let (one, two, three) =
-            tokio::join!(upstream.exchange(&first), upstream.exchange(&second), upstream.exchange(&third));
+            tokio::join!(exchange(&upstream, &first), exchange(&upstream, &second), exchange(&upstream, &third));
         assert!(crowded(&three) && !crowded(&one) && !crowded(&two), "{three:?}");
         // Another server is another matter, and what has ended counts no more.
         let other = udp_server(|query, _| vec![reply(query, &[])]).await;
-        assert!(matches!(upstream.exchange(&ask(other, Transport::Udp)).await, Heard::Reply { .. }));
-        assert!(matches!(upstream.exchange(&third).await, Heard::Silence { .. }));
+        assert!(matches!(exchange(&upstream, &ask(other, Transport::Udp)).await, Heard::Reply { .. }));
+        assert!(matches!(exchange(&upstream, &third).await, Heard::Silence { .. }));
     });
 }

@@ -4,14 +4,17 @@
 //! A line belongs to one server: what another server sees of our ports says nothing about it. It carries one query at
 //! a time, and is closed at the first packet that is not the reply, so that whoever guesses its port has one guess at
 //! the id. docs/performance.md has the odds. Each thread has its own lines and one event queue for all of them; one
-//! task waits for that queue, keeps the only timer, and sends what the walks of one round have to ask in one go: a
-//! server nearby is woken once for all of it.
+//! task waits for that queue, keeps the only timer, receives what has come before the walks go on with it, and opens
+//! the sockets and sends what the walks of one round have to ask in one go: a server nearby is woken once for all of
+//! it, and neither the system nor the walks drive each other's instructions out of the processor.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::{self, Read};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -21,11 +24,16 @@ use socket2::Socket;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::peer::Peer;
 use super::shelf::{Kept, Shelf};
+use super::socket::connected;
+use super::{UpstreamSettings, matching};
 use crate::sys;
+use crate::trace::Ignored;
+use crate::walk::ask::Ask;
+use crate::wire::Reply;
 
 /// How often it is looked whether somebody has waited long enough, and a line has become too old.
 const TICK: Duration = Duration::from_millis(50);
@@ -34,8 +42,15 @@ const EVENTS: usize = 256;
 /// Sockets that are closed in one go, besides one for each query that leaves. That takes the kernel some microseconds
 /// each, for which replies would have to wait: what a busy moment has opened is over all at once.
 const CLOSED_AT_ONCE: usize = 16;
+/// The largest datagram there is.
+const MOST_OCTETS: usize = 65_535;
+
+/// How many octets a packet has, and the reply that it is, or why it is not the one that is awaited.
+pub(super) type Packet = (usize, Result<Box<Reply>, Ignored>);
 
 thread_local! {
+    /// Room for one datagram.
+    static ROOM: RefCell<Vec<u8>> = RefCell::new(vec![0; MOST_OCTETS]);
     /// The lines of this thread; the task that waits for their events owns them.
     static HERE: RefCell<Weak<Lines>> = const { RefCell::new(Weak::new()) };
 }
@@ -68,20 +83,26 @@ struct Table {
 #[derive(Default)]
 struct Slot {
     socket: Option<Socket>,
+    /// To whom the socket has to be opened.
+    to_open: Option<(SocketAddr, Arc<UpstreamSettings>)>,
     /// What waits to be sent.
     query: Vec<u8>,
+    /// What is asked, and with which id.
+    asked: Option<(Rc<Ask>, u16)>,
     /// When the query left, or why it could not.
     sent: Option<io::Result<Instant>>,
-    /// Something came, and has not been looked at.
-    ready: bool,
+    /// When something came that has not been looked at.
+    came: Option<Instant>,
+    /// The packet that was received then.
+    packet: Option<io::Result<Packet>>,
     waker: Option<Waker>,
     give_up: Option<Instant>,
 }
 
 /// What the wait for a reply came to.
 pub(super) enum Come {
-    /// Something can be received. The query left at that moment.
-    Something(Instant),
+    /// Something can be received. It came so long after the query left.
+    Something(Duration),
     /// The query could not be sent.
     Unsent(io::Error),
     /// It is time to give up.
@@ -119,7 +140,7 @@ impl Lines {
         let mut table = self.table.borrow_mut();
         loop {
             let kept = table.idle.take(&peer)?;
-            if !table.slots[kept.slot].ready && kept.is_young(now) {
+            if table.slots[kept.slot].came.is_none() && kept.is_young(now) {
                 return Some(Line { lines: Rc::clone(self), kept: Some(kept) });
             }
             // What comes unasked is a guess, or late: nobody should learn that this port is open.
@@ -127,32 +148,21 @@ impl Lines {
         }
     }
 
-    /// A new line.
-    ///
-    /// # Errors
-    /// When the system grants no more events.
-    pub(super) fn open(self: &Rc<Self>, socket: Socket, now: Instant) -> io::Result<Line> {
-        let fd = socket.as_raw_fd();
-        let slot = self.table.borrow_mut().slot(socket);
-        let line = Kept { slot, born: now, uses: 0, last_id: None };
-        let line = Line { lines: Rc::clone(self), kept: Some(line) };
-        self.registry.register(&mut SourceFd(&fd), Token(slot), Interest::READABLE)?;
-        Ok(line)
+    /// A new line to `server`, whose socket is opened when its first query is sent.
+    pub(super) fn open(self: &Rc<Self>, server: SocketAddr, settings: &Arc<UpstreamSettings>, now: Instant) -> Line {
+        let slot = self.table.borrow_mut().slot();
+        self.table.borrow_mut().slots[slot].to_open = Some((server, Arc::clone(settings)));
+        Line { lines: Rc::clone(self), kept: Some(Kept { slot, born: now, uses: 0, last_id: None }) }
     }
 
     /// Closes sockets that nobody waits for, some of those of idle lines among them; false if there is none.
-    pub(super) fn make_room(&self) -> bool {
+    fn make_room(&self) -> bool {
         let mut table = self.table.borrow_mut();
         let idle: Vec<Kept> = (0..CLOSED_AT_ONCE).map_while(|_| table.idle.displace()).collect();
         idle.iter().for_each(|kept| table.release(kept));
         let is_some = !table.over.is_empty();
         table.close(usize::MAX);
         is_some
-    }
-
-    /// Waits until a line has come to its end.
-    pub(super) async fn room(&self) {
-        self.room.notified().await;
     }
 
     /// Waits for events as long as this thread lives.
@@ -166,7 +176,7 @@ impl Lines {
                 biased;
                 () = self.work.notified() => {
                     self.woken.set(false);
-                    self.table.borrow_mut().flush();
+                    self.table.borrow_mut().flush(&self.registry);
                     if !is_busy {
                         tick.as_mut().reset(Instant::now() + TICK);
                     }
@@ -202,31 +212,21 @@ impl Table {
         self.waiting > 0 || self.idle.len() > 0 || !self.over.is_empty()
     }
 
-    fn slot(&mut self, socket: Socket) -> usize {
-        let slot = self.free.pop().unwrap_or_else(|| {
+    fn slot(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
             self.slots.len() - 1
-        });
-        self.slots[slot].socket = Some(socket);
-        slot
+        })
     }
 
     /// Sends what waits to be sent. While the servers think about it there is time to close sockets.
-    fn flush(&mut self) {
+    fn flush(&mut self, registry: &Registry) {
+        for nth in &self.outbox {
+            self.slots[*nth].open(*nth, registry);
+        }
         let (now, count) = (Instant::now(), self.outbox.len());
-        for slot in self.outbox.drain(..) {
-            let slot = &mut self.slots[slot];
-            let Some(socket) = slot.socket.as_ref().filter(|_| !slot.query.is_empty()) else { continue };
-            let sent = socket.send(&slot.query);
-            slot.query.clear();
-            slot.sent = Some(match sent {
-                // No room to send it: as if it were lost on the way.
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                    slot.waker.iter().for_each(Waker::wake_by_ref);
-                    Err(error)
-                }
-                _ => Ok(now),
-            });
+        for nth in self.outbox.drain(..) {
+            self.slots[nth].send(now);
         }
         self.close(count + CLOSED_AT_ONCE);
     }
@@ -234,7 +234,9 @@ impl Table {
     /// Gives up a line. Nobody reads from its socket any more, which is closed when there is time for that.
     fn release(&mut self, kept: &Kept) {
         self.quiet(kept.slot);
-        self.slots[kept.slot].query.clear();
+        let slot = &mut self.slots[kept.slot];
+        (slot.to_open, slot.asked, slot.packet) = (None, None, None);
+        slot.query.clear();
         self.over.push(kept.slot);
     }
 
@@ -243,7 +245,7 @@ impl Table {
         let left = self.over.len().saturating_sub(most);
         for nth in self.over.drain(left..) {
             let slot = &mut self.slots[nth];
-            (slot.ready, slot.sent, slot.socket) = (false, None, None);
+            (slot.came, slot.sent, slot.socket) = (None, None, None);
             self.free.push(nth);
         }
     }
@@ -256,12 +258,15 @@ impl Table {
     }
 
     fn notice(&mut self, events: &Events) {
+        let now = Instant::now();
         for event in events {
             let Some(slot) = self.slots.get_mut(event.token().0) else { continue };
-            slot.ready = true;
-            if let Some(waker) = &slot.waker {
-                waker.wake_by_ref();
+            slot.came = Some(now);
+            // Somebody waits: what it is, is read now, as that of all others.
+            if slot.waker.is_some() && slot.packet.is_none() && matches!(slot.sent, Some(Ok(_))) {
+                slot.packet = Some(slot.receive());
             }
+            slot.waker.iter().for_each(Waker::wake_by_ref);
         }
     }
 
@@ -282,6 +287,49 @@ impl Table {
     }
 }
 
+impl Slot {
+    /// Opens the socket, where that was not done, on which events are noticed as those of the `nth` slot.
+    fn open(&mut self, nth: usize, registry: &Registry) {
+        let Some((server, settings)) = self.to_open.take() else { return };
+        let opened = connected(&settings, server).and_then(|socket| {
+            registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(nth), Interest::READABLE)?;
+            Ok(socket)
+        });
+        match opened {
+            Ok(socket) => self.socket = Some(socket),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Sends what waits for that, `now`.
+    fn send(&mut self, now: Instant) {
+        let Some(socket) = self.socket.as_ref().filter(|_| !self.query.is_empty()) else { return };
+        let sent = socket.send(&self.query);
+        self.query.clear();
+        match sent {
+            // No room to send it: as if it were lost on the way.
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.fail(error),
+            _ => self.sent = Some(Ok(now)),
+        }
+    }
+
+    /// The query could not leave.
+    fn fail(&mut self, error: io::Error) {
+        self.sent = Some(Err(error));
+        self.waker.iter().for_each(Waker::wake_by_ref);
+    }
+    /// Receives one packet.
+    fn receive(&self) -> io::Result<Packet> {
+        let (Some(mut socket), Some((ask, id))) = (self.socket.as_ref(), &self.asked) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        ROOM.with_borrow_mut(|room| {
+            let len = socket.read(room)?;
+            Ok((len, matching::read(&mut room[..len], *id, ask)))
+        })
+    }
+}
+
 impl Line {
     /// Whether another query has used it before.
     pub(super) fn is_used(&self) -> bool {
@@ -293,24 +341,30 @@ impl Line {
         self.kept.as_ref().and_then(|kept| kept.last_id)
     }
 
-    /// Sends `query`, together with those of the other walks of this round.
-    pub(super) fn send(&self, query: &[u8]) {
+    /// Sends `query`, which asks that with that id, together with those of the other walks of this round.
+    pub(super) fn send(&self, query: &[u8], asked: (&Rc<Ask>, u16)) {
         let Some(kept) = &self.kept else { return };
         let mut table = self.lines.table.borrow_mut();
         table.outbox.push(kept.slot);
         let slot = &mut table.slots[kept.slot];
         slot.query.extend_from_slice(query);
-        slot.sent = None;
+        (slot.asked, slot.sent) = (Some((Rc::clone(asked.0), asked.1)), None);
         drop(table);
         self.lines.wake();
     }
 
-    /// Receives one packet.
-    pub(super) fn receive(&self, room: &mut [u8]) -> io::Result<usize> {
-        let table = self.lines.table.borrow();
-        let socket = self.kept.as_ref().and_then(|kept| table.slots[kept.slot].socket.as_ref());
-        let mut socket = socket.ok_or(io::ErrorKind::NotConnected)?;
-        socket.read(room)
+    /// The next packet.
+    pub(super) fn receive(&self) -> io::Result<Packet> {
+        let Some(kept) = &self.kept else { return Err(io::ErrorKind::NotConnected.into()) };
+        let slot = &mut self.lines.table.borrow_mut().slots[kept.slot];
+        slot.packet.take().unwrap_or_else(|| slot.receive())
+    }
+
+    /// When no more files may be open: idle lines go, or it waits `until` one of those under way has come to its end.
+    pub(super) async fn room(&self, until: Instant) {
+        if !self.lines.make_room() {
+            let _ = timeout_at(until, self.lines.room.notified()).await;
+        }
     }
 
     /// Waits until something has come, or it is time to `give_up`, which is noticed a moment late.
@@ -324,11 +378,11 @@ impl Line {
         let slot = &mut table.slots[kept.slot];
         let come = match &slot.sent {
             Some(Err(_)) => slot.sent.take().and_then(Result::err).map(Come::Unsent),
-            Some(Ok(sent)) if slot.ready => Some(Come::Something(*sent)),
-            _ => None,
+            Some(Ok(sent)) => slot.came.map(|came| Come::Something(came - *sent)),
+            None => None,
         };
         if let Some(come) = come {
-            slot.ready = false;
+            slot.came = None;
             table.quiet(kept.slot);
             return Poll::Ready(come);
         }
@@ -353,7 +407,8 @@ impl Line {
         self.lines.room.notify_one();
         let mut table = self.lines.table.borrow_mut();
         (kept.uses, kept.last_id) = (kept.uses + 1, Some(id));
-        let over = if table.slots[kept.slot].ready { Some(kept) } else { table.idle.put(peer, kept) };
+        table.slots[kept.slot].asked = None;
+        let over = if table.slots[kept.slot].came.is_some() { Some(kept) } else { table.idle.put(peer, kept) };
         over.iter().for_each(|kept| table.release(kept));
         drop(table);
         self.lines.wake();
@@ -379,7 +434,8 @@ mod tests {
     fn what_is_over_is_closed_a_few_at_a_time() {
         let (mut table, now) = (Table::default(), Instant::now());
         for _ in 0..CLOSED_AT_ONCE * 3 + 1 {
-            let slot = table.slot(Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket"));
+            let slot = table.slot();
+            table.slots[slot].socket = Some(Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket"));
             table.release(&Kept { slot, born: now, uses: 0, last_id: None });
         }
         let all = table.slots.len();

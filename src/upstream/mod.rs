@@ -6,11 +6,13 @@ mod lines;
 mod matching;
 mod peer;
 mod shelf;
+mod socket;
 mod tcp;
 mod udp;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -66,7 +68,7 @@ pub struct Upstream {
     id: u64,
     /// For the table of those that are kept open.
     hasher: SipHasher13,
-    settings: UpstreamSettings,
+    settings: Arc<UpstreamSettings>,
     flights: Flights,
     crowd: Crowd,
     /// How often somebody has guessed.
@@ -94,7 +96,7 @@ impl Upstream {
     fn made(settings: UpstreamSettings, hasher: SipHasher13, guesses: Arc<AtomicU32>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (id, crowd) = (NEXT.fetch_add(1, Ordering::Relaxed), Crowd::new(settings.queries_per_server));
-        Self { id, hasher, settings, flights: Flights::new(rand::random()), crowd, guesses }
+        Self { id, hasher, settings: Arc::new(settings), flights: Flights::new(rand::random()), crowd, guesses }
     }
 
     /// How often a packet came over UDP that is not the reply, to where one was awaited, modulo 2^32. It is raised at
@@ -112,7 +114,7 @@ impl Upstream {
     /// Another way with the same settings, which shares no exchange with this one.
     #[must_use]
     pub fn anew(&self) -> Self {
-        Self { id: self.id, ..self.under(self.settings.clone()) }
+        Self { id: self.id, ..self.under((*self.settings).clone()) }
     }
 
     /// Another way with other settings, which shares nothing with this one but the count of guesses.
@@ -128,7 +130,7 @@ impl Upstream {
     /// nobody gets many tries at guessing by making us ask often (RFC 5452 §5).
     ///
     /// May be dropped at any time; those who share the exchange then carry on by themselves.
-    pub async fn exchange(&self, ask: &Ask) -> Heard {
+    pub async fn exchange(&self, ask: &Rc<Ask>) -> Heard {
         let now = Instant::now();
         let deadline = now + ask.give_up;
         let mut query = Vec::with_capacity(128);
@@ -163,7 +165,7 @@ impl Upstream {
         tcp::connect(&self.settings, server).await
     }
 
-    async fn send(&self, ask: &Ask, peer: Peer, mut query: Vec<u8>, (now, deadline): (Instant, Instant)) -> Heard {
+    async fn send(&self, ask: &Rc<Ask>, peer: Peer, mut query: Vec<u8>, (now, deadline): (Instant, Instant)) -> Heard {
         // The thread's generator is a ChaCha stream cipher seeded by the system: ids cannot be told from earlier ids.
         let id: u16 = rand::rng().random();
         query[..2].copy_from_slice(&id.to_be_bytes());
