@@ -11,7 +11,6 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -83,8 +82,8 @@ struct Table {
 #[derive(Default)]
 struct Slot {
     socket: Option<Socket>,
-    /// To whom the socket has to be opened.
-    to_open: Option<(SocketAddr, Arc<UpstreamSettings>)>,
+    /// How the socket has to be opened, until it is.
+    to_open: Option<Arc<UpstreamSettings>>,
     /// What waits to be sent.
     query: Vec<u8>,
     /// What is asked, and with which id.
@@ -148,10 +147,11 @@ impl Lines {
         }
     }
 
-    /// A new line to `server`, whose socket is opened when its first query is sent.
-    pub(super) fn open(self: &Rc<Self>, server: SocketAddr, settings: &Arc<UpstreamSettings>, now: Instant) -> Line {
-        let slot = self.table.borrow_mut().slot();
-        self.table.borrow_mut().slots[slot].to_open = Some((server, Arc::clone(settings)));
+    /// A new line, whose socket is opened when its first query leaves.
+    pub(super) fn open(self: &Rc<Self>, settings: &Arc<UpstreamSettings>, now: Instant) -> Line {
+        let mut table = self.table.borrow_mut();
+        let slot = table.slot();
+        table.slots[slot].to_open = Some(Arc::clone(settings));
         Line { lines: Rc::clone(self), kept: Some(Kept { slot, born: now, uses: 0, last_id: None }) }
     }
 
@@ -290,8 +290,8 @@ impl Table {
 impl Slot {
     /// Opens the socket, where that was not done, on which events are noticed as those of the `nth` slot.
     fn open(&mut self, nth: usize, registry: &Registry) {
-        let Some((server, settings)) = self.to_open.take() else { return };
-        let opened = connected(&settings, server).and_then(|socket| {
+        let (Some((ask, _)), Some(settings)) = (&self.asked, self.to_open.take()) else { return };
+        let opened = connected(&settings, ask.server).and_then(|socket| {
             registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(nth), Interest::READABLE)?;
             Ok(socket)
         });
@@ -318,6 +318,7 @@ impl Slot {
         self.sent = Some(Err(error));
         self.waker.iter().for_each(Waker::wake_by_ref);
     }
+
     /// Receives one packet.
     fn receive(&self) -> io::Result<Packet> {
         let (Some(mut socket), Some((ask, id))) = (self.socket.as_ref(), &self.asked) else {

@@ -97,7 +97,7 @@ fn dial(upstream: &Upstream, peer: Peer, query: &[u8], asked: (&Rc<Ask>, u16), n
 
 /// Sends `query` over a new line.
 fn fresh(upstream: &Upstream, query: &[u8], asked: (&Rc<Ask>, u16), now: Instant) -> io::Result<Line> {
-    let line = Lines::here()?.open(asked.0.server, &upstream.settings, now);
+    let line = Lines::here()?.open(&upstream.settings, now);
     line.send(query, asked);
     Ok(line)
 }
