@@ -38,9 +38,10 @@ use crate::wire::Reply;
 const TICK: Duration = Duration::from_millis(50);
 /// Events taken at once.
 const EVENTS: usize = 256;
-/// Sockets that are closed in one go, besides one for each query that leaves. That takes the kernel some microseconds
-/// each, for which replies would have to wait: what a busy moment has opened is over all at once.
-const CLOSED_AT_ONCE: usize = 16;
+/// Sockets that are closed in one go, besides one for each query that leaves. That takes the kernel five microseconds
+/// each, for which replies would have to wait, and a server on the same machine replies within forty: what a busy moment
+/// has opened is over all at once.
+const CLOSED_AT_ONCE: usize = 4;
 /// The largest datagram there is.
 const MOST_OCTETS: usize = 65_535;
 
@@ -76,6 +77,8 @@ struct Table {
     idle: Shelf,
     /// How many slots have a waker.
     waiting: usize,
+    /// Before this nobody has waited long enough.
+    due: Option<Instant>,
 }
 
 /// The socket of one line, and what goes on there.
@@ -100,8 +103,13 @@ struct Slot {
 
 /// What the wait for a reply came to.
 pub(super) enum Come {
-    /// Something can be received. It came so long after the query left.
-    Something(Duration),
+    /// Something can be received.
+    Something {
+        /// When the query left.
+        sent: Instant,
+        /// When it came.
+        came: Instant,
+    },
     /// The query could not be sent.
     Unsent(io::Error),
     /// It is time to give up.
@@ -272,12 +280,11 @@ impl Table {
 
     /// Wakes those who have waited long enough, and gives up what is too old.
     fn tick(&mut self, now: Instant) {
-        for slot in &self.slots {
-            if let (Some(waker), Some(give_up)) = (&slot.waker, slot.give_up)
-                && give_up <= now
-            {
-                waker.wake_by_ref();
-            }
+        if self.due.is_some_and(|due| due <= now) {
+            let waiting = self.slots.iter().filter_map(|slot| slot.waker.as_ref().zip(slot.give_up));
+            let (over, rest): (Vec<_>, Vec<_>) = waiting.partition(|(_, give_up)| *give_up <= now);
+            over.iter().for_each(|(waker, _)| waker.wake_by_ref());
+            self.due = rest.iter().map(|(_, give_up)| *give_up).min();
         }
         for kept in self.idle.expire(now) {
             self.release(&kept);
@@ -379,7 +386,7 @@ impl Line {
         let slot = &mut table.slots[kept.slot];
         let come = match &slot.sent {
             Some(Err(_)) => slot.sent.take().and_then(Result::err).map(Come::Unsent),
-            Some(Ok(sent)) => slot.came.map(|came| Come::Something(came - *sent)),
+            Some(Ok(sent)) => slot.came.map(|came| Come::Something { sent: *sent, came }),
             None => None,
         };
         if let Some(come) = come {
@@ -396,20 +403,21 @@ impl Line {
             return Poll::Pending;
         }
         (slot.waker, slot.give_up) = (Some(context.waker().clone()), Some(give_up));
+        table.due = Some(table.due.map_or(give_up, |due| due.min(give_up)));
         table.waiting += 1;
         drop(table);
         self.lines.wake();
         Poll::Pending
     }
 
-    /// Keeps the line for the next query to `peer`: the reply to the query `id` has come, and nothing else.
-    pub(super) fn keep(mut self, peer: Peer, id: u16) {
+    /// Keeps the line for the next query to `peer`: the reply to the query `id` `came`, and nothing else.
+    pub(super) fn keep(mut self, peer: Peer, id: u16, came: Instant) {
         let Some(mut kept) = self.kept.take() else { return };
         self.lines.room.notify_one();
         let mut table = self.lines.table.borrow_mut();
         (kept.uses, kept.last_id) = (kept.uses + 1, Some(id));
         table.slots[kept.slot].asked = None;
-        let over = if table.slots[kept.slot].came.is_some() { Some(kept) } else { table.idle.put(peer, kept) };
+        let over = if table.slots[kept.slot].came.is_some() { Some(kept) } else { table.idle.put(peer, kept, came) };
         over.iter().for_each(|kept| table.release(kept));
         drop(table);
         self.lines.wake();

@@ -1,5 +1,6 @@
 //! Lines between two queries, and which of them goes when there are too many.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(super) struct Kept {
 pub(super) struct Shelf {
     lines: Map<Peer, Vec<Kept>>,
     count: usize,
+    /// Until when each line may stay that was put here for the first time, whatever has become of it since.
+    ends: VecDeque<(Instant, Peer, usize)>,
     /// For each slot whose line waits here, and whether it was used again since the hand came by.
     marks: Vec<Option<(Peer, bool)>>,
     /// Goes round the marks where a line has to go.
@@ -63,12 +66,15 @@ impl Shelf {
         Some(kept)
     }
 
-    /// Puts a line here for the next query to `peer`; what comes back has to be given up: that line if it is not worth
-    /// its place, or another one.
-    pub(super) fn put(&mut self, peer: Peer, kept: Kept) -> Option<Kept> {
+    /// Puts a line here, `now`, for the next query to `peer`; what comes back has to be given up: that line if it is not
+    /// worth its place, or another one.
+    pub(super) fn put(&mut self, peer: Peer, kept: Kept, now: Instant) -> Option<Kept> {
         let is_regular = kept.uses > 1 || self.is_regular(&peer);
-        if !is_regular || kept.uses >= MOST_USES {
+        if !is_regular || kept.uses >= MOST_USES || !kept.is_young(now) {
             return Some(kept);
+        }
+        if kept.uses == 1 {
+            self.ends.push_back((now + LIFE, peer, kept.slot));
         }
         let displaced = if self.count < MOST_IDLE { None } else { self.displace() };
         if self.marks.len() <= kept.slot {
@@ -99,10 +105,15 @@ impl Shelf {
     /// Takes those that are too old.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Kept> {
         let mut old = Vec::new();
-        self.lines.retain(|_, lines| {
-            old.extend(lines.extract_if(.., |kept| !kept.is_young(now)));
-            !lines.is_empty()
-        });
+        while let Some((_, peer, slot)) = self.ends.front().copied().filter(|(end, ..)| *end <= now) {
+            self.ends.pop_front();
+            let Some(lines) = self.lines.get_mut(&peer) else { continue };
+            // The slot may have another line by now.
+            old.extend(lines.extract_if(.., |kept| kept.slot == slot && !kept.is_young(now)));
+            if lines.is_empty() {
+                self.lines.remove(&peer);
+            }
+        }
         self.count -= old.len();
         old.iter().for_each(|kept| self.marks[kept.slot] = None);
         old
@@ -124,6 +135,8 @@ mod tests {
 
     use super::*;
 
+    const TICK: Duration = Duration::from_millis(50);
+
     fn peer(nth: usize) -> Peer {
         let address = Ipv4Addr::from_bits(u32::try_from(nth).unwrap());
         Peer::new((address, 53).into(), 0, &SipHasher13::new())
@@ -134,7 +147,7 @@ mod tests {
         let born = Instant::now();
         // Asked before, so that it is worth a place.
         let _ = shelf.is_regular(&peer(nth));
-        shelf.put(peer(nth), Kept { slot: nth, born, uses, last_id: None })
+        shelf.put(peer(nth), Kept { slot: nth, born, uses, last_id: None }, born)
     }
 
     #[test]
@@ -158,10 +171,43 @@ mod tests {
     fn a_server_that_is_asked_once_a_line_that_is_worn_and_one_that_is_old_have_no_place() {
         let (mut shelf, born) = (Shelf::default(), Instant::now());
         let kept = |slot, uses| Kept { slot, born, uses, last_id: None };
-        assert!(shelf.put(peer(1), kept(0, 1)).is_some() && shelf.put(peer(1), kept(0, 1)).is_none());
-        assert!(shelf.put(peer(1), kept(1, MOST_USES)).is_some() && shelf.put(peer(1), kept(1, 2)).is_none());
+        let mut put = |slot, uses, now| shelf.put(peer(1), kept(slot, uses), now).is_none();
+        assert!(!put(0, 1, born) && put(0, 1, born));
+        assert!(!put(1, MOST_USES, born) && !put(1, 2, born + LIFE) && put(1, 2, born));
         assert_eq!(shelf.take(&peer(1)).map(|kept| kept.slot), Some(1), "the last is the first");
         assert!(shelf.expire(born).is_empty() && shelf.take(&peer(2)).is_none());
         assert_eq!((shelf.expire(born + LIFE).len(), shelf.len()), (1, 0));
+    }
+
+    #[test]
+    fn all_lines_end_and_nothing_is_left_of_them() {
+        let (mut shelf, begun) = (Shelf::default(), Instant::now());
+        let (mut in_use, mut next, mut ended, mut firsts) = (Vec::new(), 0_usize, 0, Vec::new());
+        for tick in 0..400_u32 {
+            let now = begun + TICK * tick;
+            for nth in 0..7 {
+                let server = peer((next * nth) % 50);
+                let line = shelf.take(&server).filter(|kept| kept.is_young(now));
+                let line = line.unwrap_or(Kept { slot: next, born: now, uses: 0, last_id: None });
+                if line.uses == 0 {
+                    next += 1;
+                    firsts.push(now);
+                }
+                in_use.push((server, line));
+            }
+            // Some queries take longer than a line lives.
+            for (server, line) in in_use.extract_if(.., |(_, line)| line.slot % 5 > 0 || line.uses > 20 || tick > 300) {
+                let kept = Kept { uses: line.uses + 1, ..line };
+                if kept.uses == 1 {
+                    firsts[kept.slot] = now;
+                }
+                ended += shelf.put(server, kept, now).iter().count();
+            }
+            ended += shelf.expire(now).len();
+            assert!(shelf.lines.values().flatten().all(|kept| now - firsts[kept.slot] < LIFE), "old lines at {tick}");
+            assert_eq!(shelf.len(), shelf.lines.values().map(Vec::len).sum::<usize>());
+        }
+        ended += shelf.expire(begun + TICK * 400 + LIFE).len();
+        assert!(in_use.is_empty() && ended > 0 && shelf.lines.is_empty() && shelf.ends.is_empty() && shelf.len() == 0);
     }
 }

@@ -31,8 +31,8 @@ pub(super) async fn exchange(
     let mut patient_until = None;
     let mut line = dial(upstream, peer, query, (ask, id), now).map_err(|error| unreachable(&error))?;
     loop {
-        let rtt = match line.come(deadline).await {
-            Come::Something(rtt) => rtt,
+        let (sent, came) = match line.come(deadline).await {
+            Come::Something { sent, came } => (sent, came),
             Come::Unsent(error) => {
                 let now = Instant::now();
                 // What is wrong with a line that was used before may concern a query before.
@@ -54,9 +54,9 @@ pub(super) async fn exchange(
             match line.receive() {
                 Ok((bytes, Ok(reply))) => {
                     if ignored.is_empty() {
-                        line.keep(peer, id);
+                        line.keep(peer, id, came);
                     }
-                    return Ok(Answered { reply, bytes, rtt });
+                    return Ok(Answered { reply, bytes, rtt: came - sent });
                 }
                 Ok((_, Err(what @ (Ignored::WrongCase | Ignored::NoCookie)))) => {
                     // Id, port and question are right, so this is all that the server has to say; the walk can ask
