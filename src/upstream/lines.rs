@@ -39,8 +39,8 @@ const TICK: Duration = Duration::from_millis(50);
 /// Events taken at once.
 const EVENTS: usize = 256;
 /// Sockets that are closed in one go, besides one for each query that leaves. That takes the kernel five microseconds
-/// each, for which replies would have to wait, and a server on the same machine replies within forty: what a busy moment
-/// has opened is over all at once.
+/// each, for which replies would have to wait, and a server on the same machine replies within forty: what a busy
+/// moment has opened is over all at once.
 const CLOSED_AT_ONCE: usize = 4;
 /// The largest datagram there is.
 const MOST_OCTETS: usize = 65_535;
