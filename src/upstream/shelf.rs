@@ -66,8 +66,8 @@ impl Shelf {
         Some(kept)
     }
 
-    /// Puts a line here, `now`, for the next query to `peer`; what comes back has to be given up: that line if it is not
-    /// worth its place, or another one.
+    /// Puts a line here, `now`, for the next query to `peer`; what comes back has to be given up: that line if it is
+    /// not worth its place, or another one.
     pub(super) fn put(&mut self, peer: Peer, kept: Kept, now: Instant) -> Option<Kept> {
         let is_regular = kept.uses > 1 || self.is_regular(&peer);
         if !is_regular || kept.uses >= MOST_USES || !kept.is_young(now) {
