@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::Bound;
 
 use crate::wire::{Ede, Name, Octets, Question, Record, RecordType, ResponseCode, RrSet, ede};
 
@@ -78,6 +79,14 @@ impl LocalData {
         self.0.contains_key(name)
     }
 
+    /// Whether a name below this one has records here.
+    #[must_use]
+    pub fn has_below(&self, name: &Name) -> bool {
+        // In canonical order, names below another one come right behind it (RFC 4034 §6.1).
+        let behind = (Bound::Excluded(name), Bound::Unbounded);
+        self.0.range(behind).next().is_some_and(|(next, _)| next.is_within(name))
+    }
+
     /// The names whose aliases lead out of here: the aliases, and where they lead.
     #[must_use]
     pub fn ways_out(&self) -> BTreeMap<Name, (Vec<RrSet>, Name)> {
@@ -94,7 +103,9 @@ impl LocalData {
         let (mut answer, mut name) = (Vec::new(), question.name.clone());
         while let Some(sets) = self.0.get(&name) {
             let of_type = |rtype| sets.iter().find(|set| set.rtype == rtype);
-            let cname = of_type(RecordType::CNAME).filter(|_| question.qtype != RecordType::CNAME);
+            // RFC 1034 §4.3.2, step 3a: CNAME and ANY fit the alias itself.
+            let fits = [RecordType::CNAME, RecordType::ANY].contains(&question.qtype);
+            let cname = of_type(RecordType::CNAME).filter(|_| !fits);
             let Some((cname, target)) = cname.and_then(|set| Some((set, set.targets().next()?))) else {
                 // RFC 8482 §4.1: one of the sets will do for ANY.
                 let any = || sets.first().filter(|_| question.qtype == RecordType::ANY);
@@ -149,11 +160,26 @@ mod tests {
         assert_eq!(ask("nas.lan", RecordType::ANY).map(|lines| lines.len()), Some(2));
         let alias = "files.lan. 3600 IN CNAME nas.lan.".to_owned();
         assert_eq!(ask("files.lan", RecordType::A), Some([vec![alias.clone()], both].concat()));
-        assert_eq!(ask("files.lan", RecordType::CNAME), Some(vec![alias]));
+        for qtype in [RecordType::CNAME, RecordType::ANY] {
+            assert_eq!(ask("files.lan", qtype), Some(vec![alias.clone()]), "{qtype:?}");
+            let out = "www.lan. 3600 IN CNAME www.example.com.".to_owned();
+            assert_eq!(ask("www.lan", qtype), Some(vec![out]), "{qtype:?}");
+        }
         for name in ["lan", "a.nas.lan", "other.lan", ".", "www.example.com", "www.lan"] {
             assert_eq!(ask(name, RecordType::A), None, "{name}");
         }
         assert_eq!(ask("loop.lan", RecordType::A).map(|lines| lines.len()), Some(2));
+    }
+
+    #[test]
+    fn names_above_a_record_are_known() {
+        let records = ["a.b.lan A 192.0.2.1", "xb.lan A 192.0.2.1"].map(|line| parse_record(line).unwrap());
+        let data = LocalData::new(&records, &[]);
+        let above: Vec<&str> = [".", "lan", "b.lan", "B.Lan", "a.b.lan", "c.lan", "a.lan", "xb.lan", "an", "zone"]
+            .into_iter()
+            .filter(|name| data.has_below(&name.parse().unwrap()))
+            .collect();
+        assert_eq!(above, [".", "lan", "b.lan", "B.Lan"]);
     }
 
     #[test]

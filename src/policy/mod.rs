@@ -112,7 +112,7 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
         return Verdict::Answer(answer);
     }
     if let Some(answer) = blocked(&question.name, settings) {
-        return Verdict::Answer(answer);
+        return Verdict::Answer(beside_records(answer, question, settings));
     }
     // That everything is forwarded says nothing about special names; that one zone is, does.
     let is_routed = |zone: &Name| !zone.is_root() && question.name.is_within(zone);
@@ -128,7 +128,7 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
         && !is_routed
         && let Some(answer) = special::answer(question)
     {
-        return Verdict::Answer(answer);
+        return Verdict::Answer(beside_records(answer, question, settings));
     }
     if question.qtype == RecordType::ANY && !settings.any {
         return Verdict::Answer(minimal_any(question));
@@ -147,6 +147,16 @@ fn blocked(name: &Name, settings: &PolicySettings) -> Option<LocalAnswer> {
     let soa = RrSet { ttl_secs: TTL_SECS, ..special::soa(&zone) };
     let why = Ede::new(ede::BLOCKED, format!("{zone} is blocked in the configuration"));
     Some(LocalAnswer { authority: vec![soa], ..LocalAnswer::error(ResponseCode::NXDomain, why) })
+}
+
+/// A name above one that has records exists, or whoever is told that it does not denies those as well (RFC 8020 §2).
+fn beside_records(answer: LocalAnswer, question: &Question, settings: &PolicySettings) -> LocalAnswer {
+    match answer.rcode {
+        ResponseCode::NXDomain if settings.local.has_below(&question.name) => {
+            LocalAnswer { rcode: ResponseCode::NoError, ..answer }
+        }
+        _ => answer,
+    }
 }
 
 /// Types that no record in a zone can have (RFC 6895 §3.1), ANY excepted.
@@ -261,6 +271,26 @@ mod tests {
         let question = Question::new("good.ads.example".parse().unwrap(), RecordType::A);
         let Verdict::Answer(answer) = judge(&question, "127.0.0.1".parse().unwrap(), &own) else { panic!() };
         assert_eq!(answer.answer.len(), 1);
+    }
+
+    #[test]
+    fn what_is_denied_here_is_not_above_a_record_of_the_operator() {
+        let lines = ["good.ads.example A 192.0.2.1", "a.b.test A 192.0.2.1", "4.3.2.10.in-addr.arpa PTR four.lan"];
+        let records = lines.map(|line| crate::wire::text::parse_record(line).unwrap());
+        let own = PolicySettings { local: Arc::new(LocalData::new(&records, &[])), ..settings() };
+        let rcode = |name: &str| {
+            let question = Question::new(name.parse().unwrap(), RecordType::TXT);
+            match judge(&question, "127.0.0.1".parse().unwrap(), &own) {
+                Verdict::Answer(answer) => (answer.rcode, answer.authority.len()),
+                verdict => panic!("{name}: {verdict:?}"),
+            }
+        };
+        for name in ["ads.example", "b.test", "test", "3.2.10.in-addr.arpa", "2.10.in-addr.arpa"] {
+            assert_eq!(rcode(name), (ResponseCode::NoError, 1), "{name}");
+        }
+        for name in ["bad.ads.example", "x.good.ads.example", "c.test", "b.b.test", "4.2.10.in-addr.arpa"] {
+            assert_eq!(rcode(name), (ResponseCode::NXDomain, 1), "{name}");
+        }
     }
 
     #[test]

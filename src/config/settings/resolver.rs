@@ -141,7 +141,8 @@ section! {
         /// Addresses are found by name and names by address. Empty is none.
         hosts: String = String::new();
         /// Names that are said not to exist, with all names below them that have no records above: NXDOMAIN with EDE 15
-        /// (Blocked). It is the name that is asked for that counts, not one that its aliases lead to.
+        /// (Blocked); names above such records exist and are empty. It is the name that is asked for that counts, not
+        /// one that its aliases lead to.
         blocked: Vec<Name> = Vec::new();
     }
 }
