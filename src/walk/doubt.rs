@@ -9,6 +9,7 @@ use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::goal::{Found, Pending, State};
 use super::scrub::Clean;
+use super::servers::{Addresses, known_addresses};
 use super::{CLIENT, Turn, Walk};
 
 /// What is bogus.
@@ -193,8 +194,13 @@ impl Walk {
         };
         let Delegation { servers, .. } = &*cut;
         servers.iter().any(|server| {
-            let known_by_name = informant.name.as_ref() == Some(&server.name);
-            server.addrs.iter().any(|addr| !doubted(addr)) || server.addrs.is_empty() && !known_by_name
+            let mut addrs = Addresses::from_slice(&server.addrs);
+            if addrs.is_empty() {
+                addrs = known_addresses(&server.name, turn.around.cache, turn.now);
+            }
+            // Of one whose addresses are not known any more only the name says whether it was that one.
+            let is_new = addrs.is_empty() && informant.name.as_ref() != Some(&server.name);
+            is_new || addrs.iter().any(|addr| !doubted(addr))
         })
     }
 }

@@ -114,17 +114,24 @@ pub(super) fn addresses<'a>(
     let addrs = room;
     addrs.extend_from_slice(&server.addrs);
     if addrs.is_empty() {
-        let about = cache.about(&server.name);
-        for known in [RecordType::A, RecordType::AAAA].into_iter().filter_map(|rtype| about.set(rtype, now)) {
-            addrs.extend(known.set.addresses());
-        }
-        if addrs.is_empty() {
-            addrs.extend(cache.glue(&server.name, now));
-        }
+        addrs.extend(known_addresses(&server.name, cache, now));
     }
     addrs.extend(at.found.iter().filter(|(name, _)| *name == server.name).map(|(_, addr)| *addr));
     if addrs.iter().all(|addr| at.is_spent(*addr, tries)) {
         addrs.extend(glue_of_its_own_zone(cache, &server.name, now));
+    }
+    addrs
+}
+
+/// What is known of a server that came without glue: its own records, or what referrals to other zones agree on.
+pub(super) fn known_addresses(server: &Name, cache: &Cache, now: Time) -> Addresses {
+    let about = cache.about(server);
+    let mut addrs = Addresses::new();
+    for known in [RecordType::A, RecordType::AAAA].into_iter().filter_map(|rtype| about.set(rtype, now)) {
+        addrs.extend(known.set.addresses());
+    }
+    if addrs.is_empty() {
+        addrs.extend(cache.glue(server, now));
     }
     addrs
 }

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use rootwalk::cache::{DenialKind, Security};
+use rootwalk::lab::Lab;
 use rootwalk::trace::Event;
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::forgery::{servers, small_lab};
-use super::resolver::Ended;
+use super::resolver::{Ended, NOW_UNIX_SECS};
 use super::stale::{SIGNED, lab};
 use super::trouble::Forgery;
 use super::world::World;
@@ -129,4 +130,64 @@ fn what_is_kept_of_a_denial_is_what_was_proved() {
     let ended = world.resolve(&asked);
     let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
     assert_eq!((ended.outcome.rcode, told), truth(&asked), "{}", story(&ended));
+}
+
+/// A signed zone whose servers have these addresses, told by the root as glue, or by the zone of their names alone.
+fn served_by(servers: &[(&str, &[u8])], glue: bool) -> Lab {
+    let lines = |line: &dyn Fn(&str, &[u8]) -> String| servers.iter().map(|(name, addrs)| line(name, addrs)).collect();
+    let cuts: String = lines(&|name, _| format!("example. 3600 NS {name}\n"));
+    let addrs: String =
+        lines(&|name, addrs| addrs.iter().map(|addr| format!("{name} 3600 A 192.0.2.{addr}\n")).collect::<String>());
+    let own: String = lines(&|name, _| format!("@ 3600 NS {name}\n"));
+    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+    let (in_root, in_prov) = if glue { (&addrs[..], "") } else { ("prov. 3600 NS ns9.\n", &addrs[..]) };
+    let files = [
+        (".", format!("$ORIGIN .\n{soa}@ 3600 NS ns1.\nns1. 3600 A 192.0.2.1\nns9. 3600 A 192.0.2.9\n{cuts}{in_root}")),
+        ("prov.", format!("$ORIGIN prov.\n{soa}@ 3600 NS ns9.\n{in_prov}")),
+        ("example.", format!("$ORIGIN example.\n{soa}{own}www 60 A 198.51.100.1\n")),
+    ];
+    let zones = files.each_ref().map(|(zone, _)| format!("{{ name = \"{zone}\", file = \"{zone}\", sign = {{}} }}"));
+    let hosts = [(1, "."), (9, "prov.")]
+        .into_iter()
+        .chain(servers.iter().flat_map(|(_, addrs)| *addrs).map(|addr| (*addr, "example.")));
+    let listed = hosts.map(|(addr, zone)| {
+        format!("{{ name = \"host{addr}.\", address = \"192.0.2.{addr}\", zones = [\"{zone}\"], faults = [] }}")
+    });
+    let settings =
+        format!("port = 53\nzone = [{}]\nserver = [{}]", zones.join(", "), listed.collect::<Vec<_>>().join(", "));
+    let files =
+        files.map(|(path, text)| (path.to_owned(), text)).into_iter().chain([("lab.toml".to_owned(), settings)]);
+    Lab::of_texts(files.collect(), NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// As long as one address of a zone's servers tells the truth, it is found, whether the addresses are known from the
+/// referral or were looked up, and whatever names they have; where all lie, nobody is looked for after the last.
+#[test]
+fn one_address_that_tells_the_truth_is_enough() {
+    let asked = ask("www.example.", RecordType::A);
+    let all: [&[(&str, &[u8])]; 4] = [
+        &[("ns.prov.", &[11])],
+        &[("ns.prov.", &[11, 12])],
+        &[("ns.prov.", &[11]), ("nt.prov.", &[12])],
+        &[("ns.prov.", &[11, 12]), ("nt.prov.", &[13])],
+    ];
+    for (servers, glue) in all.into_iter().flat_map(|servers| [(servers, false), (servers, true)]) {
+        let lab = served_by(servers, glue);
+        let addrs: Vec<u8> = servers.iter().flat_map(|(_, addrs)| *addrs).copied().collect();
+        for (seed, liars) in (0..4).flat_map(|seed| (0..1_u32 << addrs.len()).map(move |liars| (seed, liars))) {
+            let mut world = World::new(&lab, seed, 0.0, 0.0);
+            let lies = |nth: usize| liars >> nth & 1 == 1;
+            for (_, addr) in addrs.iter().enumerate().filter(|(nth, _)| lies(*nth)) {
+                world.set_forger([192, 0, 2, *addr].into(), Forgery::BrokenSignatures);
+            }
+            let ended = world.resolve(&asked);
+            let true_one = (0..addrs.len()).any(|nth| !lies(nth));
+            assert_eq!(ended.outcome.secure, true_one, "{servers:?} {glue} {liars:b}\n{}", story(&ended));
+            let left_out = addrs.iter().filter(|addr| {
+                let is_it = |event: &Event| matches!(event, Event::Doubted { server, .. } if server.addr == IpAddr::from([192, 0, 2, **addr]));
+                count(&ended, is_it) > 0
+            });
+            assert!(left_out.count() < addrs.len(), "{servers:?} {glue} {liars:b}\n{}", story(&ended));
+        }
+    }
 }
