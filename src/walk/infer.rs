@@ -1,5 +1,5 @@
 //! Answers that follow from what was proved for other questions (RFC 8198). They are candidates as what the cache knows
-//! is: the judge has the last word on them, and when it does not find them secure, the servers are asked after all.
+//! is: the judge has the last word on them, and when it finds them bogus, the servers are asked after all.
 
 use crate::dnssec::{Span, infer};
 use crate::trace::{self, Event, GoalId, Purpose, Shows};
