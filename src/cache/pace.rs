@@ -46,6 +46,8 @@ pub(super) struct Pace {
     pub(super) rttvar: Duration,
     pub(super) silences: u8,
     silent_at: Time,
+    /// Whether nothing has ever come, and somebody has listened as long as clients wait.
+    pub(super) mute: bool,
     pub(super) rests_until: Option<Time>,
     pub(super) seen: Time,
 }
@@ -58,7 +60,7 @@ impl Pace {
             // RFC 6298 §2.3: alpha is 1/8, beta is 1/4.
             Some(srtt) => ((7 * srtt + rtt) / 8, (3 * self.rttvar + srtt.abs_diff(rtt)) / 4),
         };
-        Self { srtt: Some(srtt), rttvar, silences: 0, silent_at: Time::ZERO, rests_until: None, seen: now }
+        Self { srtt: Some(srtt), rttvar, seen: now, ..Self::default() }
     }
 
     pub(super) fn silent(self, sent: Time, now: Time) -> Self {
@@ -70,6 +72,10 @@ impl Pace {
         let rest = |over: u8| now.plus_secs((first << u32::from(over).min(8)).min(longest));
         let rests_until = silences.checked_sub(REST_AFTER).map(rest);
         Self { silences, silent_at: now, rests_until, seen: now, ..self }
+    }
+
+    pub(super) fn mute(self) -> Self {
+        Self { mute: self.srtt.is_none(), ..self }
     }
 }
 
@@ -143,5 +149,50 @@ impl Family {
 
     pub(super) fn has_worked(&self) -> bool {
         self.has_worked.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::cache::Servers;
+
+    const ADDR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    #[test]
+    fn silences_back_off_and_lead_to_a_rest() {
+        let servers = Servers::new((1, 2));
+        let mut now = Time::from_secs(1);
+        let (mut patience, mut rests) = (Vec::new(), Vec::new());
+        for _ in 0..10 {
+            now = now + servers.state(ADDR, now).patience();
+            servers.silent(ADDR, now, now);
+            let state = servers.state(ADDR, now);
+            patience.push(state.patience().as_millis());
+            rests.push(state.rests_until.map_or(0, |until| (until - now).as_secs()));
+        }
+        assert_eq!(patience[..4], [800, 1600, 2000, 2000]);
+        assert_eq!(rests, [0, 0, 5, 10, 20, 40, 80, 160, 300, 300]);
+        let resting = |secs| servers.state(ADDR, now.plus_secs(secs)).resting(now.plus_secs(secs));
+        assert!(resting(299) && !resting(300));
+        let heard = Shown { rtt: Duration::from_millis(10), over_udp: true, edns: false, cookie: false };
+        servers.heard(ADDR, heard, now);
+        assert!(!servers.state(ADDR, now).resting(now));
+    }
+
+    #[test]
+    fn who_was_waited_for_in_vain_is_mute_until_it_speaks() {
+        let (servers, now, secs) = (Servers::new((1, 2)), Time::from_secs(1), Duration::from_secs);
+        let may_be_slow = |since| servers.state(ADDR, now).may_be_slow(since);
+        assert!(may_be_slow(secs(4)), "nobody has listened for longer yet");
+        servers.silent(ADDR, now, now);
+        servers.mute(ADDR, now);
+        assert!(!may_be_slow(secs(1)));
+        servers.heard(ADDR, Shown { rtt: secs(3), over_udp: true, edns: false, cookie: false }, now);
+        assert!(may_be_slow(secs(4)) && !may_be_slow(secs(10)), "it takes three seconds");
+        servers.mute(ADDR, now);
+        assert!(may_be_slow(secs(4)), "who has answered is not mute");
     }
 }

@@ -40,6 +40,8 @@ pub struct ServerState {
     pub rttvar: Duration,
     /// Times in a row that it stayed silent.
     pub silences: u8,
+    /// Whether it never answered, although somebody has listened for it as long as clients wait.
+    pub mute: bool,
     /// Until when it is better left alone, after several silences in a row.
     pub rests_until: Option<Time>,
     /// Whether it answers queries with EDNS (RFC 6891).
@@ -63,6 +65,13 @@ impl ServerState {
     #[must_use]
     pub fn patience(&self) -> Duration {
         patience(self.srtt, self.rttvar, self.silences, self.first.unwrap_or(UNKNOWN))
+    }
+
+    /// Whether a reply to what was sent so long ago may still come: it takes as long, as far as one knows, or nobody
+    /// has listened for longer yet.
+    #[must_use]
+    pub fn may_be_slow(&self, since: Duration) -> bool {
+        self.srtt.map_or(!self.mute, |srtt| since < srtt + 4 * self.rttvar)
     }
 
     /// Whether it was found lame for `zone`: asked for a name of the zone, it did not know the zone.
@@ -160,6 +169,11 @@ impl Servers {
         self.families[usize::from(addr.is_ipv6())].silent();
         self.silences.fetch_add(1, Ordering::Relaxed);
         self.update(addr, |record| record.pace = Some(record.pace(now).silent(sent, now)));
+    }
+
+    /// Somebody has listened for it as long as clients wait, in vain.
+    pub fn mute(&self, addr: IpAddr, now: Time) {
+        self.update(addr, |record| record.pace = Some(record.pace(now).mute()));
     }
 
     /// Whether nothing has come over the IP version of `addr` for a while, although the other one works: then this
@@ -316,6 +330,7 @@ impl Record {
             srtt: pace.srtt,
             rttvar: pace.rttvar,
             silences: pace.silences,
+            mute: pace.mute,
             rests_until: pace.rests_until.filter(|until| *until > now),
             edns: self.edns.at(now),
             tcp: self.tcp.at(now),
@@ -356,26 +371,6 @@ mod tests {
         assert_eq!(servers.state(ADDR, now).patience(), ms(680));
         servers.heard(ADDR, after(ms(110)), now);
         assert!(servers.state(ADDR, now).patience() < ms(340));
-    }
-
-    #[test]
-    fn silences_back_off_and_lead_to_a_rest() {
-        let servers = Servers::new((1, 2));
-        let mut now = Time::from_secs(1);
-        let (mut patience, mut rests) = (Vec::new(), Vec::new());
-        for _ in 0..10 {
-            now = now + servers.state(ADDR, now).patience();
-            servers.silent(ADDR, now, now);
-            let state = servers.state(ADDR, now);
-            patience.push(state.patience().as_millis());
-            rests.push(state.rests_until.map_or(0, |until| (until - now).as_secs()));
-        }
-        assert_eq!(patience[..4], [800, 1600, 2000, 2000]);
-        assert_eq!(rests, [0, 0, 5, 10, 20, 40, 80, 160, 300, 300]);
-        let resting = |secs| servers.state(ADDR, now.plus_secs(secs)).resting(now.plus_secs(secs));
-        assert!(resting(299) && !resting(300));
-        servers.heard(ADDR, after(ms(10)), now);
-        assert!(!servers.state(ADDR, now).resting(now));
     }
 
     #[test]

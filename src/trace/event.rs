@@ -269,6 +269,14 @@ pub enum Event {
         /// Milliseconds waited.
         after_ms: u64,
     },
+    /// Nobody is left to be asked, and some of those who were silent may be slow: they are listened to for as long as
+    /// clients wait.
+    Patient {
+        /// Those servers.
+        servers: Vec<ServerAt>,
+        /// For how many milliseconds more, at most.
+        most_ms: u64,
+    },
     /// A server will not be listened to any longer, or cannot be reached.
     Lost {
         /// The ask.

@@ -7,6 +7,7 @@ use crate::wire::{Name, RecordType};
 
 use super::decided::decided;
 use super::event::{Event, Purpose};
+use super::source::ServerAt;
 use super::words::{List, Ms};
 
 impl fmt::Display for Event {
@@ -48,6 +49,7 @@ impl fmt::Display for Event {
             Self::Late { server, after_ms, .. } => {
                 write!(f, "{server} is silent for {after_ms} ms, and not waited for alone any more")
             }
+            Self::Patient { servers, most_ms } => patient(f, servers, *most_ms),
             Self::Lost { server, wrong, .. } => write!(f, "{server} {wrong}"),
             Self::LastResort { server, verdict, .. } => {
                 write!(f, "nobody has a better reply, so that of {server} counts: {verdict}")
@@ -78,6 +80,10 @@ impl fmt::Display for Event {
             }
         }
     }
+}
+
+fn patient(f: &mut fmt::Formatter<'_>, servers: &[ServerAt], most_ms: u64) -> fmt::Result {
+    write!(f, "nobody is left to be asked; listen for {most_ms} ms more to who may be slow: {}", List(servers))
 }
 
 fn overdue(f: &mut fmt::Formatter<'_>, after_ms: u64, most_ms: u64) -> fmt::Result {

@@ -48,6 +48,7 @@ fn heap(event: &Event) -> usize {
         Event::Detour { name, target, .. } => name.heap_bytes() + target.heap_bytes(),
         Event::Dns64 { name, addrs, unfit } => name.heap_bytes() + list(addrs) + list(unfit),
         Event::Withheld { owner, addrs, .. } => owner.heap_bytes() + list(addrs),
+        Event::Patient { servers, .. } => list(servers) + servers.iter().map(ServerAt::heap_bytes).sum::<usize>(),
         Event::Routed { zone, servers, .. } => {
             zone.heap_bytes() + list(servers) + servers.iter().map(ServerAt::heap_bytes).sum::<usize>()
         }

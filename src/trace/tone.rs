@@ -43,6 +43,7 @@ impl Event {
             | Self::Stale { .. }
             | Self::Overdue { .. }
             | Self::Late { .. }
+            | Self::Patient { .. }
             | Self::Ignored { .. }
             | Self::Damaged { .. }
             | Self::Dropped { .. }

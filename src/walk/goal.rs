@@ -118,6 +118,8 @@ pub(super) struct AtZone {
     pub(super) problems: Vec<(ServerAt, Wrong)>,
     /// A server whose address depends on itself, and its zone.
     pub(super) cycle: Option<(Name, Name)>,
+    /// Whether it listens to servers that may be slow, as nobody is left to be asked.
+    pub(super) listens: bool,
     /// A server that is to be asked again in another way.
     pub(super) redo: Option<(ServerAt, How)>,
     /// How the operator came into it, when these are the servers that he names.
@@ -332,6 +334,7 @@ impl AtZone {
             found: Vec::new(),
             problems: Vec::new(),
             cycle: None,
+            listens: false,
             redo: None,
             last_resort: None,
             route: None,
@@ -434,6 +437,7 @@ impl AtZone {
         }
         self.problems.clear();
         self.last_resort = None;
+        self.listens = false;
     }
 
     /// Notes what was wrong with a server; it is not asked again here when it is `out`. What came of UDP and what came

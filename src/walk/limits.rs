@@ -9,6 +9,10 @@ use crate::trace::Limit;
 /// Sub-questions of one client query; each costs memory although the cache may answer it.
 pub(super) const MAX_GOALS: usize = 128;
 
+/// For how long after the client's question servers that may be slow are listened to although nobody is left to be
+/// asked. Clients wait 5 s (dig, the stubs of glibc and systemd): they learn before that why there is no answer.
+const CLIENT_PATIENCE: Duration = Duration::from_millis(4500);
+
 /// What one client query may cost at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -100,6 +104,7 @@ pub struct Budget {
     queries: u32,
     bytes: usize,
     deadline: Time,
+    patient_until: Time,
     /// What validation has cost.
     pub(super) proofs: dnssec::Spent,
 }
@@ -108,7 +113,14 @@ impl Budget {
     /// The budget of a walk that begins at `now`.
     #[must_use]
     pub fn new(limits: &Limits, now: Time) -> Self {
-        Self { queries: 0, bytes: 0, deadline: now + limits.time, proofs: dnssec::Spent::default() }
+        let (deadline, patient_until) = (now + limits.time, now + CLIENT_PATIENCE.min(limits.time));
+        Self { queries: 0, bytes: 0, deadline, patient_until, proofs: dnssec::Spent::default() }
+    }
+
+    /// Until when the client is still there for the reply of a server that is slow.
+    #[must_use]
+    pub fn patient_until(&self) -> Time {
+        self.patient_until
     }
 
     /// When the time is over.

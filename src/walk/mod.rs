@@ -157,6 +157,8 @@ pub struct Walk {
     log: Vec<Entry>,
     started: Time,
     next_ask: u32,
+    /// When goals that listen to slow servers look again whether there is hope.
+    look_again: Option<Time>,
     /// Whether IPv4 and IPv6 have failed in this walk and never worked.
     out_of_reach: [bool; 2],
     /// Whether IPv4 and IPv6 have worked in this walk.
@@ -215,6 +217,7 @@ impl Walk {
             log,
             started: now,
             next_ask: 0,
+            look_again: None,
             out_of_reach: [false; 2],
             in_reach: [false; 2],
             reach: Reach::Nobody,
@@ -263,6 +266,7 @@ impl Walk {
             self.hear(heard, &mut turn);
         }
         self.notice_late(&mut turn);
+        self.look_again(&mut turn);
         while let Some(goal) = turn.ready.pop() {
             self.advance(goal, &mut turn);
         }
@@ -276,7 +280,7 @@ impl Walk {
             return Step::Done(Box::new(outcome));
         }
         let late = self.pending.iter().filter(|pending| !pending.late).map(|pending| pending.late_at);
-        let wake = late.min().unwrap_or(Time::FAR).min(self.budget.deadline());
+        let wake = late.chain(self.look_again).min().unwrap_or(Time::FAR).min(self.budget.deadline());
         Step::Wait { asks: turn.asks, forget: turn.forget, wake }
     }
 

@@ -1,17 +1,25 @@
 //! What is left when no server of a zone has given an answer that could be used: other ways to ask them, and replies
 //! with a fault for want of a better one.
 
+use std::time::Duration;
+
 use crate::cache::{Rank, Support};
-use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, ServerAt, Transport, Unreachable, Wrong};
+use crate::time::as_ms;
+use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Unreachable, Wrong};
 use crate::wire::RecordType;
 
-use super::goal::{AtZone, How, LastResort, Pending};
+use super::goal::{AtZone, Goal, How, LastResort, Pending, State};
 use super::outcome::Failure;
 use super::{Turn, Walk};
 
 /// Servers of a zone that get a second chance after SERVFAIL (after REFUSED one does): enough for a moment's trouble;
 /// where a zone is broken for good, every question of a client costs its servers so many more packets.
 const SECOND_CHANCES: usize = 3;
+/// How often those who listen to servers that may be slow look whether these have answered something else.
+const LOOK_AGAIN: Duration = Duration::from_millis(400);
+/// After so long at a zone, those of its servers of whom nothing has ever come are not waited for once more: that is as
+/// long as a client waits, but for the way there.
+const LONG: Duration = Duration::from_secs(4);
 /// Servers that are asked over TCP at once when all were silent over UDP.
 const TCP_AT_ONCE: usize = 3;
 
@@ -109,10 +117,60 @@ impl Walk {
         })
     }
 
+    /// Listens on to those who were silent and may be slow, for as long as the client waits; false if that is in vain.
+    ///
+    /// What was asked for another question meanwhile may show that they are not slow but have nothing to say to this
+    /// one. The addresses of a zone's servers are not waited for in this way, as there may be others.
+    fn listen_on(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let (until, servers, no_way_out) = (self.budget.patient_until(), turn.around.servers, self.no_way_out(turn));
+        let goal = &self.goals[id.0 as usize];
+        let State::At(at) = &goal.state else { return false };
+        let wanted = matches!(goal.purpose, Purpose::Client | Purpose::Proof);
+        if turn.now >= until || !wanted || at.has_fallback() {
+            return false;
+        }
+        let mut slow: Vec<ServerAt> = Vec::new();
+        for pending in self.pending.iter().filter(|pending| pending.serves(id)) {
+            let addr = pending.server.addr;
+            let may_be = servers.state(addr, turn.now).may_be_slow(turn.now - pending.sent);
+            if may_be && !no_way_out[usize::from(addr.is_ipv6())] && !slow.contains(&pending.server) {
+                slow.push(pending.server.clone());
+            }
+        }
+        if slow.is_empty() {
+            return false;
+        }
+        let next = until.min(turn.now + LOOK_AGAIN);
+        self.look_again = Some(self.look_again.map_or(next, |at| at.min(next)));
+        let begins = self.goal(id).at().is_some_and(|at| !std::mem::replace(&mut at.listens, true));
+        if begins {
+            let most_ms = as_ms(until - turn.now);
+            self.note(turn, id, Event::Patient { servers: slow, most_ms });
+        }
+        true
+    }
+
+    /// Has those who listen look whether there is still hope, when it is time for that.
+    pub(super) fn look_again(&mut self, turn: &mut Turn<'_, '_>) {
+        if self.look_again.is_none_or(|at| at > turn.now) {
+            return;
+        }
+        self.look_again = None;
+        let listens = |(nth, goal): (u32, &Goal)| match &goal.state {
+            State::At(at) if at.listens => Some(GoalId(nth)),
+            _ => None,
+        };
+        turn.ready.extend((0..).zip(&self.goals).filter_map(listens));
+    }
+
     /// Nobody is left to ask: says who was at fault.
     fn no_server_left(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
-        if self.take_last_resort(id, turn) {
+        if self.take_last_resort(id, turn) || self.listen_on(id, turn) {
             return;
+        }
+        let mine = || self.pending.iter().filter(|pending| pending.serves(id));
+        if mine().any(|pending| turn.now - pending.sent >= LONG) {
+            mine().for_each(|pending| turn.around.servers.mute(pending.server.addr, turn.now));
         }
         let silent = |pending: &Pending| {
             let wrong = Wrong::Unreachable { how: Unreachable::Timeout, transport: pending.how.transport };

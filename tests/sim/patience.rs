@@ -30,8 +30,8 @@ fn server(third: u8, last: u8) -> IpAddr {
     [127, 53, third, last].into()
 }
 
-/// The time after which a zone whose servers are all dead fails is time in which one that is slow answers: what was
-/// asked first is listened for until the end.
+/// Clients wait 5 s, and so long servers that are slow have to answer: what was asked first is listened for until the
+/// end. Where nothing came for so long, the next question fails soon.
 #[test]
 fn where_all_servers_are_slow_the_reply_to_the_first_try_counts() {
     let zones: [(&str, &[IpAddr]); 3] = [
@@ -42,9 +42,12 @@ fn where_all_servers_are_slow_the_reply_to_the_first_try_counts() {
     for (name, servers) in zones {
         let mut world = near();
         world.slow(servers, 60_000);
-        let dead = world.resolve(&ask(name));
-        assert!(dead.outcome.failure.is_some() && dead.took < Duration::from_millis(2_700), "{name}: {:?}", dead.took);
-        for rtt_ms in [900, 1_400, 1_700, 2_000] {
+        for (asked, most_ms) in [(name.to_owned(), 4_500), (format!("again.{name}"), 1_300)] {
+            let dead = world.resolve(&ask(&asked));
+            assert!(dead.outcome.failure.is_some(), "{asked}: {}", story(&dead));
+            assert!(dead.took <= Duration::from_millis(most_ms), "{asked}: {:?}\n{}", dead.took, story(&dead));
+        }
+        for rtt_ms in [900, 1_400, 1_700, 2_000, 2_500, 3_000, 4_000] {
             let mut world = near();
             world.slow(servers, rtt_ms);
             let ended = world.resolve(&ask(name));
