@@ -4,20 +4,11 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use crate::wire::svcb::{Svcb, hints, key, protocols};
 use crate::wire::{Name, Record, RecordType};
 
 /// Endpoints of one host that are used; more would let one answer cause connections without end.
 const MOST_ENDPOINTS: usize = 8;
-
-/// Keys that are understood, in the order of their numbers (RFC 9460 §14.3.2).
-mod key {
-    pub(super) const MANDATORY: u16 = 0;
-    pub(super) const ALPN: u16 = 1;
-    pub(super) const NO_DEFAULT_ALPN: u16 = 2;
-    pub(super) const PORT: u16 = 3;
-    pub(super) const IPV4HINT: u16 = 4;
-    pub(super) const IPV6HINT: u16 = 6;
-}
 
 /// The protocol that every HTTPS server speaks unless its record says otherwise (RFC 9460 §9.1.1).
 const DEFAULT_ALPN: &str = "http/1.1";
@@ -75,13 +66,6 @@ impl Plan {
     }
 }
 
-/// One record, read.
-struct Service<'a> {
-    priority: u16,
-    target: Name,
-    params: Vec<(u16, &'a [u8])>,
-}
-
 /// Judges the HTTPS records of an answer. `port` is that of the URL; `dice` is chance, which chooses among records
 /// of equal priority.
 #[must_use]
@@ -126,88 +110,57 @@ fn shuffle<T>(items: &mut [T], mut dice: u64) {
     }
 }
 
-/// RFC 9460 §2.2: a priority, a name, then keys that ascend, each with its value.
-fn read(record: &Record) -> Option<Service<'_>> {
-    let (priority, rest) = record.rdata.split_first_chunk::<2>()?;
-    let (target, mut rest) = Name::split_first(rest)?;
+/// RFC 9460 §2.2: the record, if it is well-formed.
+fn read(record: &Record) -> Option<Svcb<'_>> {
+    let mut service = Svcb::read(&record.rdata)?;
     // RFC 9460 §2.5: the owner itself, the name at the end of all aliases.
-    let priority = u16::from_be_bytes(*priority);
-    let target = if target.is_root() && priority > 0 { record.owner.clone() } else { target };
-    let mut params = Vec::new();
-    while !rest.is_empty() {
-        let (head, tail) = rest.split_first_chunk::<4>()?;
-        let key = u16::from_be_bytes([head[0], head[1]]);
-        let (value, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes([head[2], head[3]])))?;
-        if params.last().is_some_and(|(last, _)| key <= *last) {
-            return None;
-        }
-        params.push((key, value));
-        rest = tail;
+    if service.target.is_root() && service.priority > 0 {
+        service.target = record.owner.clone();
     }
-    let service = Service { priority, target, params };
     // RFC 9460 §2.4.2: what an alias carries besides its target is ignored.
-    (priority == 0 || service.is_well_formed()).then_some(service)
+    (service.priority == 0 || is_well_formed(&service)).then_some(service)
 }
 
-impl Service<'_> {
-    fn get(&self, key: u16) -> Option<&[u8]> {
-        self.params.iter().find(|(given, _)| *given == key).map(|(_, value)| *value)
-    }
-
-    /// Whether the values are what their keys ask for.
-    fn is_well_formed(&self) -> bool {
-        let listed = |key, size: usize| {
-            self.get(key).is_none_or(|value: &[u8]| !value.is_empty() && value.len().is_multiple_of(size))
-        };
-        // RFC 9460 §8: mandatory keys ascend, do not name the list itself, and are all there.
-        let mandatory: Vec<u16> = self.mandatory().collect();
-        let ascends = mandatory.windows(2).all(|pair| pair[0] < pair[1]);
-        let all_there = mandatory.iter().all(|key| *key != key::MANDATORY && self.get(*key).is_some());
-        listed(key::MANDATORY, 2)
-            && ascends
-            && all_there
-            && listed(key::IPV4HINT, 4)
-            && listed(key::IPV6HINT, 16)
-            && self.get(key::PORT).is_none_or(|port| port.len() == 2)
-            && self.get(key::ALPN).is_none_or(|list| protocols(list).is_some_and(|list| !list.is_empty()))
-            // RFC 9460 §7.1.1: it takes no value, and makes no sense alone.
-            && self.get(key::NO_DEFAULT_ALPN).is_none_or(|value| value.is_empty() && self.get(key::ALPN).is_some())
-    }
-
-    fn mandatory(&self) -> impl Iterator<Item = u16> {
-        let list = self.get(key::MANDATORY).unwrap_or_default();
-        list.as_chunks::<2>().0.iter().map(|key| u16::from_be_bytes(*key))
-    }
+/// Whether the values are what their keys ask for.
+fn is_well_formed(service: &Svcb<'_>) -> bool {
+    let listed = |key, size: usize| {
+        service.get(key).is_none_or(|value: &[u8]| !value.is_empty() && value.len().is_multiple_of(size))
+    };
+    // RFC 9460 §8: mandatory keys ascend, do not name the list itself, and are all there.
+    let ascends = mandatory(service).is_sorted_by(|one, next| one < next);
+    let all_there = mandatory(service).all(|key| key != key::MANDATORY && service.get(key).is_some());
+    listed(key::MANDATORY, 2)
+        && ascends
+        && all_there
+        && listed(key::IPV4HINT, 4)
+        && listed(key::IPV6HINT, 16)
+        && service.get(key::PORT).is_none_or(|port| port.len() == 2)
+        && service.get(key::ALPN).is_none_or(|list| protocols(list).is_some())
+        // RFC 9460 §7.1.1: it takes no value, and makes no sense alone.
+        && service.get(key::NO_DEFAULT_ALPN).is_none_or(|value| value.is_empty() && service.get(key::ALPN).is_some())
 }
 
-/// The protocols of an `alpn` value: a length before each (RFC 7301 §3.1).
-fn protocols(mut list: &[u8]) -> Option<Vec<String>> {
-    let mut found = Vec::new();
-    while let Some((length, rest)) = list.split_first() {
-        let (protocol, rest) = rest.split_at_checked(usize::from(*length)).filter(|_| *length > 0)?;
-        found.push(String::from_utf8_lossy(protocol).into_owned());
-        list = rest;
-    }
-    Some(found)
+fn mandatory(service: &Svcb<'_>) -> impl Iterator<Item = u16> {
+    let list = service.get(key::MANDATORY).unwrap_or_default();
+    list.as_chunks::<2>().0.iter().map(|key| u16::from_be_bytes(*key))
 }
 
 /// The endpoint that a record describes, or why it is not for us.
-fn endpoint(service: &Service<'_>, port: u16, spoken: &Spoken<'_>) -> Result<Endpoint, String> {
+fn endpoint(service: &Svcb<'_>, port: u16, spoken: &Spoken<'_>) -> Result<Endpoint, String> {
     // RFC 9460 §8: who does not understand what is mandatory must not use the record.
     let understood = [key::ALPN, key::NO_DEFAULT_ALPN, key::PORT, key::IPV4HINT, key::IPV6HINT];
-    if let Some(key) = service.mandatory().find(|key| !understood.contains(key)) {
+    if let Some(key) = mandatory(service).find(|key| !understood.contains(key)) {
         return Err(format!("it is for clients that understand key {key}"));
     }
     let mut offered = service.get(key::ALPN).and_then(protocols).unwrap_or_default();
-    if service.get(key::NO_DEFAULT_ALPN).is_none() && !offered.iter().any(|protocol| protocol == DEFAULT_ALPN) {
-        offered.push(DEFAULT_ALPN.to_owned());
+    if service.get(key::NO_DEFAULT_ALPN).is_none() && !offered.contains(&DEFAULT_ALPN.as_bytes()) {
+        offered.push(DEFAULT_ALPN.as_bytes());
     }
-    let alpn: Vec<String> = (spoken.alpn.iter())
-        .filter(|protocol| offered.iter().any(|offered| offered == *protocol))
-        .map(|protocol| (*protocol).to_owned())
-        .collect();
+    let spoken_too = spoken.alpn.iter().filter(|protocol| offered.contains(&protocol.as_bytes()));
+    let alpn: Vec<String> = spoken_too.map(|protocol| (*protocol).to_owned()).collect();
     if alpn.is_empty() {
-        let offered: Vec<String> = offered.iter().map(|protocol| protocol.escape_default().to_string()).collect();
+        let escaped = |protocol: &&[u8]| String::from_utf8_lossy(protocol).escape_default().to_string();
+        let offered: Vec<String> = offered.iter().map(escaped).collect();
         return Err(format!("it speaks {} and none of ours", offered.join(", ")));
     }
     let said = service.get(key::PORT).and_then(|port| Some(u16::from_be_bytes(port.try_into().ok()?)));
@@ -215,9 +168,8 @@ fn endpoint(service: &Service<'_>, port: u16, spoken: &Spoken<'_>) -> Result<End
     if !(spoken.ports)(spoken.listed, port) {
         return Err(format!("port {port} is not connected to"));
     }
-    let v6 = service.get(key::IPV6HINT).unwrap_or_default().as_chunks::<16>().0.iter().copied().map(IpAddr::from);
-    let v4 = service.get(key::IPV4HINT).unwrap_or_default().as_chunks::<4>().0.iter().copied().map(IpAddr::from);
-    let hints = v6.chain(v4).collect();
+    let hinted = |key| hints(key, service.get(key).unwrap_or_default());
+    let hints = hinted(key::IPV6HINT).chain(hinted(key::IPV4HINT)).collect();
     Ok(Endpoint { target: service.target.clone(), port, priority: Some(service.priority), alpn, hints })
 }
 
@@ -230,11 +182,7 @@ mod tests {
         Spoken { alpn: &["h2", "http/1.1"], ports: |listed, port| listed.contains(&port), listed: &[443, 8443] };
 
     fn record(priority: u16, target: &str, params: &[(u16, &[u8])]) -> Record {
-        let mut rdata = [&priority.to_be_bytes()[..], name(target).wire()].concat();
-        for (key, value) in params {
-            let length = u16::try_from(value.len()).unwrap();
-            rdata.extend([&key.to_be_bytes()[..], &length.to_be_bytes(), value].concat());
-        }
+        let rdata = Svcb { priority, target: name(target), params: params.to_vec() }.write();
         let (owner, rtype) = (name("www.example"), RecordType::HTTPS);
         Record { owner, rtype, class: DNSClass::IN, ttl_secs: 60, rdata: rdata.into() }
     }

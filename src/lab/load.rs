@@ -13,6 +13,7 @@ use super::settings::{ServerSettings, Settings, ZoneSettings};
 use super::sign::Signer;
 use super::zone::Zone;
 use super::{Lab, LabError, TrustAnchor, defect};
+use crate::wire::svcb::{Svcb, key};
 use crate::wire::{Name, Record, RecordType};
 
 const SETTINGS: &str = "lab.toml";
@@ -91,18 +92,11 @@ pub(super) fn with_tls_port(lab: &Lab, port: u16) -> Result<Authority, LabError>
 /// An HTTPS record that names the port `from`, in its owner (RFC 9460 §9.1) or among its parameters (§7.2), with `to`
 /// in that place; `None` for any other record.
 fn moved(record: &Record, from: u16, to: u16) -> Option<Record> {
-    const PORT: [u8; 2] = [0, 3];
-    let (_, behind) = record.rdata.split_first_chunk::<2>().filter(|_| record.rtype == RecordType::HTTPS)?;
-    let (_, params) = Name::split_first(behind)?;
-    let (mut moved, mut at) = (record.clone(), record.rdata.len() - params.len());
-    while let Some([high, low, len @ ..]) = moved.rdata.get(at..).and_then(|rest| rest.first_chunk::<4>().copied()) {
-        let end = at + 4 + usize::from(u16::from_be_bytes(len));
-        let value = moved.rdata.get_mut(at + 4..end)?;
-        if [high, low] == PORT && *value == from.to_be_bytes() {
-            value.copy_from_slice(&to.to_be_bytes());
-        }
-        at = end;
-    }
+    let (from_octets, to_octets) = (from.to_be_bytes(), to.to_be_bytes());
+    let mut svcb = Svcb::read(&record.rdata).filter(|_| record.rtype == RecordType::HTTPS)?;
+    let is_port = |param: &&mut (u16, &[u8])| **param == (key::PORT, &from_octets[..]);
+    svcb.params.iter_mut().filter(is_port).for_each(|(_, value)| *value = &to_octets);
+    let mut moved = Record { rdata: svcb.write().into(), ..record.clone() };
     let mut labels = record.owner.labels();
     if labels.next() == Some(format!("_{from}").as_bytes()) {
         moved.owner = Name::from_labels([format!("_{to}").as_bytes()].into_iter().chain(labels)).ok()?;

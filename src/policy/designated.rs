@@ -4,17 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::LocalAnswer;
+use crate::wire::svcb::{Svcb, key};
 use crate::wire::{Ede, Name, Question, RecordType, RrSet, ede};
 
 /// Clients notice within minutes that a door is elsewhere.
 const TTL_SECS: u32 = 300;
-/// The keys of SVCB records (RFC 9460 §14.3.2, RFC 9461 §5).
-const ALPN: u16 = 1;
-const PORT: u16 = 3;
-const IPV4HINT: u16 = 4;
-const IPV6HINT: u16 = 6;
-const DOHPATH: u16 = 7;
-
 /// How a door is spoken to; the first is liked best, as it costs least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Door {
@@ -72,14 +66,6 @@ impl Designated {
         if open.is_empty() {
             return None;
         }
-        let mut rdata = vec![0, if door == Door::Tls { 1 } else { 2 }];
-        rdata.extend_from_slice(self.name.wire());
-        let mut param = |key: u16, value: &[u8]| {
-            if let (Ok(len), false) = (u16::try_from(value.len()), value.is_empty()) {
-                rdata.extend([key, len].iter().flat_map(|word| word.to_be_bytes()));
-                rdata.extend_from_slice(value);
-            }
-        };
         // RFC 9462 §4 has the addresses come along. They do so as hints, each with the door that is there.
         let told = open.iter().filter(|ip| !ip.is_unspecified());
         let (mut four, mut six) = (Vec::new(), Vec::new());
@@ -87,15 +73,13 @@ impl Designated {
             IpAddr::V4(v4) => four.extend(v4.octets()),
             IpAddr::V6(v6) => six.extend(v6.octets()),
         });
-        // RFC 9460 §2.2: in ascending order.
-        param(ALPN, door.alpn());
-        param(PORT, &port.to_be_bytes());
-        param(IPV4HINT, &four);
-        param(IPV6HINT, &six);
-        if door == Door::Https {
-            param(DOHPATH, b"/dns-query{?dns}");
-        }
-        Some(rdata)
+        let port = port.to_be_bytes();
+        let mut params = vec![(key::ALPN, door.alpn()), (key::PORT, &port)];
+        params
+            .extend([(key::IPV4HINT, &four[..]), (key::IPV6HINT, &six)].iter().filter(|(_, hints)| !hints.is_empty()));
+        params.extend((door == Door::Https).then_some((key::DOHPATH, &b"/dns-query{?dns}"[..])));
+        let priority = if door == Door::Tls { 1 } else { 2 };
+        Some(Svcb { priority, target: self.name.clone(), params }.write())
     }
 }
 

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::trace::Event;
 use crate::wire::text::type_name;
-use crate::wire::{Ede, Name, Rdatas, RecordType, RrSet, ede};
+use crate::wire::{Ede, Name, Rdatas, RecordType, RrSet, ede, svcb};
 
 use super::outcome::Outcome;
 use super::{CLIENT, Turn, Walk};
@@ -100,35 +100,9 @@ fn addresses(rtype: RecordType, rdata: &[u8]) -> Vec<IpAddr> {
     match rtype {
         RecordType::A => <[u8; 4]>::try_from(rdata).map(IpAddr::from).into_iter().collect(),
         RecordType::AAAA => <[u8; 16]>::try_from(rdata).map(IpAddr::from).into_iter().collect(),
-        RecordType::HTTPS | RecordType::SVCB => hints(rdata).unwrap_or_default(),
+        RecordType::HTTPS | RecordType::SVCB => svcb::addresses(rdata).collect(),
         _ => Vec::new(),
     }
-}
-
-/// The address hints of SVCB data: a priority, a name, then keys with values in ascending order (RFC 9460 §2.2).
-fn hints(rdata: &[u8]) -> Option<Vec<IpAddr>> {
-    const IPV4HINT: u16 = 4;
-    const IPV6HINT: u16 = 6;
-    let mut rest = rdata.get(2..)?;
-    loop {
-        let (length, tail) = rest.split_first()?;
-        rest = tail.get(usize::from(*length)..)?;
-        if *length == 0 {
-            break;
-        }
-    }
-    let mut found = Vec::new();
-    while let Some((head, tail)) = rest.split_first_chunk::<4>() {
-        let key = u16::from_be_bytes([head[0], head[1]]);
-        let (value, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes([head[2], head[3]])))?;
-        match key {
-            IPV4HINT => found.extend(value.as_chunks::<4>().0.iter().copied().map(IpAddr::from)),
-            IPV6HINT => found.extend(value.as_chunks::<16>().0.iter().copied().map(IpAddr::from)),
-            _ => {}
-        }
-        rest = tail;
-    }
-    Some(found)
 }
 
 /// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291 §2.5.5.2), or behind the well-known prefix of
@@ -187,9 +161,5 @@ mod tests {
         let (left, gone) = private().split(&set("www.example", RecordType::HTTPS, &[&rdata]));
         assert!(left.is_empty());
         assert_eq!(gone, ["10.0.0.1", "fe80::1"].map(|addr| addr.parse::<IpAddr>().expect("an address")));
-        // Cut short anywhere, it is read without harm.
-        for end in 0..rdata.len() {
-            let _ = hints(&rdata[..end]);
-        }
     }
 }

@@ -20,6 +20,7 @@ mod record;
 mod reply;
 mod reverse;
 mod soa;
+pub mod svcb;
 mod template;
 pub mod text;
 mod turn;

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use data_encoding::{BASE32HEX_NOPAD, BASE64, HEXUPPER};
 
 use super::super::cursor::Cursor;
+use super::super::svcb::params;
 use super::super::{Fault, RecordType};
 use super::{Quoted, svcb, type_name};
 use crate::time::calendar;
@@ -166,7 +167,10 @@ fn field(show: Show, cursor: &mut Cursor<'_>, text: &mut String) -> Result<(), F
             salt => text.write_str(&HEXUPPER.encode(salt)),
         },
         Bitmap => text.write_str(&bitmap(cursor)?.join(" ")),
-        Params => text.write_str(&svcb::params(cursor)?.join(" ")),
+        Params => {
+            let params = params(cursor.take(cursor.rest().len())?).ok_or(Fault::Short)?;
+            text.write_str(&params.iter().map(svcb::param).collect::<Vec<_>>().join(" "))
+        }
     };
     Ok(())
 }

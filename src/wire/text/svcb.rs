@@ -4,45 +4,31 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use data_encoding::BASE64;
 
-use super::super::Fault;
-use super::super::cursor::Cursor;
+use super::super::svcb::{self, key};
 use super::Quoted;
 
-/// The parameters up to the end of the data, one text each. Keys must ascend (RFC 9460 §2.2).
-pub(super) fn params(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Fault> {
-    let mut params = Vec::new();
-    let mut least = 0;
-    while !cursor.rest().is_empty() {
-        let (key, len) = (cursor.u16()?, cursor.u16()?);
-        let value = cursor.take(usize::from(len))?;
-        if u32::from(key) < least {
-            return Err(Fault::Short);
-        }
-        least = u32::from(key) + 1;
-        // The generic form is legal for every key, and right where a value is not what its key asks for.
-        params.push(known(key, value).unwrap_or_else(|| generic(key, value)));
-    }
-    Ok(params)
-}
-
-fn generic(key: u16, value: &[u8]) -> String {
-    if value.is_empty() { format!("key{key}") } else { format!("key{key}={}", Quoted(value)) }
+/// One parameter. The generic form is legal for every key, and right where a value is not what its key asks for.
+pub(super) fn param(&(key, value): &(u16, &[u8])) -> String {
+    known(key, value).unwrap_or_else(|| match value {
+        [] => format!("key{key}"),
+        value => format!("key{key}={}", Quoted(value)),
+    })
 }
 
 fn known(key: u16, value: &[u8]) -> Option<String> {
     let name = key_name(key)?;
     let value = match key {
-        0 => list(value, |key: [u8; 2]| {
+        key::MANDATORY => list(value, |key: [u8; 2]| {
             let key = u16::from_be_bytes(key);
             key_name(key).map_or_else(|| format!("key{key}"), str::to_owned)
         })?,
-        1 => alpn(value)?,
-        2 | 8 => return value.is_empty().then(|| name.to_owned()),
-        3 => u16::from_be_bytes(value.try_into().ok()?).to_string(),
-        4 => list(value, |octets: [u8; 4]| Ipv4Addr::from(octets).to_string())?,
-        5 if !value.is_empty() => BASE64.encode(value),
-        6 => list(value, |octets: [u8; 16]| Ipv6Addr::from(octets).to_string())?,
-        7 if !value.is_empty() => Quoted(value).to_string(),
+        key::ALPN => alpn(value)?,
+        key::NO_DEFAULT_ALPN | key::OHTTP => return value.is_empty().then(|| name.to_owned()),
+        key::PORT => u16::from_be_bytes(value.try_into().ok()?).to_string(),
+        key::IPV4HINT => list(value, |octets: [u8; 4]| Ipv4Addr::from(octets).to_string())?,
+        key::ECH if !value.is_empty() => BASE64.encode(value),
+        key::IPV6HINT => list(value, |octets: [u8; 16]| Ipv6Addr::from(octets).to_string())?,
+        key::DOHPATH if !value.is_empty() => Quoted(value).to_string(),
         _ => return None,
     };
     Some(format!("{name}={value}"))
@@ -62,14 +48,7 @@ fn list<const N: usize>(value: &[u8], show: impl Fn([u8; N]) -> String) -> Optio
 
 /// Protocol names; `None` when one would have to be escaped twice (RFC 9460 §7.1.1), which the generic form avoids.
 fn alpn(value: &[u8]) -> Option<String> {
-    let mut rest = value;
-    let mut names = Vec::new();
-    while let Some((len, tail)) = rest.split_first() {
-        let (name, tail) = tail.split_at_checked(usize::from(*len))?;
-        let is_plain =
-            !name.is_empty() && name.iter().all(|octet| octet.is_ascii_graphic() && !b",\\\"();".contains(octet));
-        names.push(is_plain.then(|| str::from_utf8(name).ok()).flatten()?);
-        rest = tail;
-    }
-    (!names.is_empty()).then(|| names.join(","))
+    let is_plain = |name: &[u8]| name.iter().all(|octet| octet.is_ascii_graphic() && !b",\\\"();".contains(octet));
+    let name = |name| str::from_utf8(name).ok().filter(|_| is_plain(name));
+    Some(svcb::protocols(value)?.into_iter().map(name).collect::<Option<Vec<_>>>()?.join(","))
 }
