@@ -80,8 +80,8 @@ pub fn hints(key: u16, value: &[u8]) -> impl Iterator<Item = IpAddr> {
     four.chain(six.as_chunks::<16>().0.iter().copied().map(IpAddr::from))
 }
 
-/// The names in a value of `alpn`, a length before each (RFC 9460 §7.1.1); `None` where there is none, or the last one is
-/// cut short.
+/// The names in a value of `alpn`, a length before each (RFC 9460 §7.1.1); `None` where there is none, one is empty, or
+/// the last is cut short.
 #[must_use]
 pub fn protocols(mut value: &[u8]) -> Option<Vec<&[u8]>> {
     let mut names = Vec::new();
