@@ -85,8 +85,19 @@ async fn respond(dns: &Dns, query: Vec<u8>, peer: Peer) -> Result<Response, Prob
 }
 
 impl Dns {
-    /// The answer to a DNS message, found as for any other client.
-    pub(super) async fn resolve(&self, query: Vec<u8>, peer: Peer) -> Result<Vec<u8>, Problem> {
+    /// The answer to a DNS message, found as for any other client. Those draw an id, by which addresses take turns; here
+    /// it is zero (RFC 8484 §4.1), and one is drawn in its place.
+    pub(super) async fn resolve(&self, mut query: Vec<u8>, peer: Peer) -> Result<Vec<u8>, Problem> {
+        let Some(own) = query.first_chunk_mut::<2>().filter(|id| **id == [0; 2]) else {
+            return self.resolve_by_id(query, peer).await;
+        };
+        *own = rand::random();
+        let mut answer = self.resolve_by_id(query, peer).await?;
+        answer.first_chunk_mut().into_iter().for_each(|id| *id = [0; 2]);
+        Ok(answer)
+    }
+
+    async fn resolve_by_id(&self, query: Vec<u8>, peer: Peer) -> Result<Vec<u8>, Problem> {
         let mut answer = Vec::with_capacity(512);
         match self.resolver.answer_now(&query, &peer, &mut answer) {
             Now::Sent => Ok(answer),
