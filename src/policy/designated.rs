@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::LocalAnswer;
+use super::{LocalAnswer, LocalData};
 use crate::wire::svcb::{Svcb, key};
 use crate::wire::{Ede, Name, Question, RecordType, RrSet, ede};
 
@@ -45,7 +45,7 @@ impl Designated {
     }
 
     /// The answer to a question of class IN; `None` where it is not about the doors, or none is open to this client.
-    pub(super) fn answer(&self, question: &Question, client: IpAddr) -> Option<LocalAnswer> {
+    pub(super) fn answer(&self, question: &Question, client: IpAddr, local: &LocalData) -> Option<LocalAnswer> {
         if question.qtype != RecordType::SVCB || !is_asked_for(&question.name) {
             return None;
         }
@@ -56,30 +56,56 @@ impl Designated {
         let rdatas = rdatas.iter().map(|rdata| &rdata[..]);
         let answer = vec![RrSet::new(question.name.clone(), RecordType::SVCB, TTL_SECS, rdatas)];
         let why = "resolver.arpa is answered here and asked nowhere else (RFC 9462 section 6.4)";
-        Some(LocalAnswer { authoritative: true, ..LocalAnswer::records(answer, Ede::new(ede::SYNTHESIZED, why)) })
+        let answer = LocalAnswer::records(answer, Ede::new(ede::SYNTHESIZED, why));
+        Some(LocalAnswer { authoritative: true, additional: self.addresses(local), ..answer })
     }
 
-    /// The data of the record of one door, if it is open to this client: who is elsewhere cannot come by loopback.
+    /// RFC 9462 §4: the addresses of the name come along, as far as they are the operator's own records. Else they are
+    /// what the Internet says, which takes a walk; a client that finds no hint of use to it asks for them.
+    fn addresses(&self, local: &LocalData) -> Vec<RrSet> {
+        let types = [RecordType::A, RecordType::AAAA].into_iter();
+        let found = types.filter_map(|qtype| local.answer(&Question::new(self.name.clone(), qtype)));
+        found.flat_map(|found| found.answer).filter(|set| set.owner == self.name).collect()
+    }
+
+    /// The data of the record of one door, if it is open to this client.
     fn record(&self, (&(door, port), ips): (&(Door, u16), &Vec<IpAddr>), client: IpAddr) -> Option<Vec<u8>> {
-        let is_here = client.to_canonical().is_loopback();
-        let open: Vec<IpAddr> = ips.iter().copied().filter(|ip| is_here || !ip.to_canonical().is_loopback()).collect();
+        let open: Vec<IpAddr> = ips.iter().copied().filter(|ip| leads_to(*ip, client.to_canonical())).collect();
         if open.is_empty() {
             return None;
         }
-        // RFC 9462 §4 has the addresses come along. They do so as hints, each with the door that is there.
-        let told = open.iter().filter(|ip| !ip.is_unspecified());
+        // With a door at all addresses nobody knows which of them leads here from where the client is: there may be a
+        // translator between, as in front of a container. And an address of one link says nothing without the link,
+        // for which a hint has no room (RFC 4007 §6).
+        let told = open.iter().filter(|ip| !ip.is_unspecified() && !is_of_link(**ip));
         let (mut four, mut six) = (Vec::new(), Vec::new());
         told.for_each(|ip| match ip {
             IpAddr::V4(v4) => four.extend(v4.octets()),
             IpAddr::V6(v6) => six.extend(v6.octets()),
         });
-        let port = port.to_be_bytes();
-        let mut params = vec![(key::ALPN, door.alpn()), (key::PORT, &port)];
-        params
-            .extend([(key::IPV4HINT, &four[..]), (key::IPV6HINT, &six)].iter().filter(|(_, hints)| !hints.is_empty()));
-        params.extend((door == Door::Https).then_some((key::DOHPATH, &b"/dns-query{?dns}"[..])));
+        let (port, path) = (port.to_be_bytes(), b"/dns-query{?dns}");
+        let path = if door == Door::Https { &path[..] } else { &[] };
+        let mut params =
+            vec![(key::ALPN, door.alpn()), (key::PORT, &port), (key::IPV4HINT, &four), (key::IPV6HINT, &six)];
+        params.push((key::DOHPATH, path));
+        params.retain(|(_, value)| !value.is_empty());
         let priority = if door == Door::Tls { 1 } else { 2 };
         Some(Svcb { priority, target: self.name.clone(), params }.write())
+    }
+}
+
+/// Whether a client can come to a door at `ip`: who is elsewhere cannot by loopback, nor who is on no link by an address
+/// of one.
+fn leads_to(ip: IpAddr, client: IpAddr) -> bool {
+    let is_here = client.is_loopback();
+    is_here || !ip.is_loopback() && (!is_of_link(ip) || is_of_link(client))
+}
+
+/// Whether an address means something on one link only (RFC 3927 §1.5, RFC 4291 §2.5.6).
+fn is_of_link(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
 
@@ -109,10 +135,42 @@ mod tests {
         Designated::new("dns.example".parse().unwrap(), at)
     }
 
+    fn lines(sets: &[RrSet]) -> Vec<String> {
+        sets.iter().flat_map(|set| set.rdatas.iter().map(|rdata| rdata_text(set.rtype, rdata).to_string())).collect()
+    }
+
+    fn told_by(designated: &Designated, name: &str, qtype: RecordType, client: &str) -> Vec<String> {
+        let (question, client) = (Question::new(name.parse().unwrap(), qtype), client.parse().unwrap());
+        designated.answer(&question, client, &LocalData::default()).map_or_else(Vec::new, |it| lines(&it.answer))
+    }
+
     fn told(name: &str, qtype: RecordType, client: &str) -> Vec<String> {
-        let question = Question::new(name.parse().unwrap(), qtype);
-        let answer = designated().answer(&question, client.parse().unwrap()).map_or_else(Vec::new, |it| it.answer);
-        answer.iter().flat_map(|set| set.rdatas.iter().map(|rdata| rdata_text(set.rtype, rdata).to_string())).collect()
+        told_by(&designated(), name, qtype, client)
+    }
+
+    #[test]
+    fn an_address_of_a_link_is_for_those_on_it_who_have_it_already() {
+        let at = ["fe80::1", "169.254.1.1"].map(|ip| (Door::Tls, ip.parse().unwrap(), 853));
+        let linked = Designated::new("dns.example".parse().unwrap(), at);
+        let told = |client| told_by(&linked, "_dns.resolver.arpa", RecordType::SVCB, client);
+        for client in ["fe80::2", "169.254.7.7", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(told(client), ["1 dns.example. alpn=dot port=853"], "{client}");
+        }
+        for client in ["2001:db8::2", "192.0.2.1", "::ffff:192.0.2.1"] {
+            assert_eq!(told(client), [""; 0], "{client}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_the_operator_gives_the_name_come_along() {
+        let records = ["DNS.example A 192.0.2.7", "dns.example A 192.0.2.8", "dns.example AAAA 2001:db8::7"];
+        let records = records.map(|line| crate::wire::text::parse_record(line).unwrap());
+        let question = Question::new("_dns.resolver.arpa".parse().unwrap(), RecordType::SVCB);
+        let answer = |local: &LocalData| designated().answer(&question, [192, 0, 2, 1].into(), local).unwrap();
+        let with = answer(&LocalData::new(&records, &[]));
+        assert_eq!(lines(&with.additional), ["192.0.2.7", "192.0.2.8", "2001:db8::7"]);
+        let without = answer(&LocalData::default());
+        assert_eq!((without.additional, &without.answer), (Vec::new(), &with.answer));
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
     let is_routed = settings.routed_zones.iter().any(is_routed);
     // This server, whatever Internet is around it.
     if let Some(designated) = settings.designated.as_ref().filter(|_| !is_routed)
-        && let Some(answer) = designated.answer(question, client)
+        && let Some(answer) = designated.answer(question, client, &settings.local)
     {
         return Verdict::Answer(answer);
     }

@@ -18,7 +18,7 @@ use super::{Listening, RunError, Story, answered_here, on_this_thread, story, un
 use crate::config::{ConfigError, RootHint, Settings};
 use crate::drive;
 use crate::lab::serve::Servers;
-use crate::lab::web::{Origins, Ports, WebError};
+use crate::lab::web::{Origins, Ports, RESOLVER, WebError};
 use crate::lab::{Authority, Lab};
 use crate::tls::Certificate;
 use crate::upkeep;
@@ -192,6 +192,8 @@ pub fn lab_settings(lab: &Lab) -> Settings {
     for net in settings.resolver.private_addresses.iter_mut().filter(|net| net.addr() == Ipv4Addr::new(127, 0, 0, 0)) {
         *net = LAB_PRIVATE;
     }
+    // The resolver itself is the one name that has one of these.
+    settings.resolver.private_domains.extend(RESOLVER.parse::<Name>());
     settings.resolver.upstream_port = lab.port();
     settings.proxy.allow = vec![LAB_NET];
     let anchor = lab.trust_anchor().and_then(|anchor| text::record_text(&anchor.ds).to_string().parse().ok());

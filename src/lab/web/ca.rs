@@ -23,7 +23,7 @@ const LIFE_SECS: u64 = 30 * DAY_SECS;
 const WRONG_NAME: &str = "somebody-else.web.lab";
 
 /// The name of the lab's resolver, which has a door with TLS.
-pub(super) const RESOLVER: &str = "resolver.lab";
+pub const RESOLVER: &str = "resolver.lab";
 
 /// The authority.
 pub(super) struct Ca {

@@ -20,10 +20,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::origin::{self, Origin, Serves, Web};
 use crate::wire::Name;
-use ca::{Ca, RESOLVER};
+use ca::Ca;
 use serve::Answerer;
 
-pub use ca::{CaError, Certified};
+pub use ca::{CaError, Certified, RESOLVER};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
