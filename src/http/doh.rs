@@ -85,8 +85,8 @@ async fn respond(dns: &Dns, query: Vec<u8>, peer: Peer) -> Result<Response, Prob
 }
 
 impl Dns {
-    /// The answer to a DNS message, found as for any other client. Those draw an id, by which addresses take turns; here
-    /// it is zero (RFC 8484 §4.1), and one is drawn in its place.
+    /// The answer to a DNS message, found as for any other client. Those draw an id, by which addresses take turns;
+    /// here it is zero (RFC 8484 §4.1), and one is drawn in its place.
     pub(super) async fn resolve(&self, mut query: Vec<u8>, peer: Peer) -> Result<Vec<u8>, Problem> {
         let Some(own) = query.first_chunk_mut::<2>().filter(|id| **id == [0; 2]) else {
             return self.resolve_by_id(query, peer).await;

@@ -94,8 +94,8 @@ impl Designated {
     }
 }
 
-/// Whether a client can come to a door at `ip`: who is elsewhere cannot by loopback, nor who is on no link by an address
-/// of one.
+/// Whether a client can come to a door at `ip`: who is elsewhere cannot by loopback, nor who is on no link by an
+/// address of one.
 fn leads_to(ip: IpAddr, client: IpAddr) -> bool {
     let is_here = client.is_loopback();
     is_here || !ip.is_loopback() && (!is_of_link(ip) || is_of_link(client))

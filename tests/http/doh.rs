@@ -54,6 +54,20 @@ fn both_methods_over_both_versions_give_the_message() {
     }
 }
 
+/// Whoever asks over HTTP has no id by which they could.
+#[test]
+fn addresses_take_turns() {
+    let query = query("many.example.com", RecordType::A);
+    let first = || {
+        let reply = Reply::read(&get(VERSIONS[0], &query).body).unwrap();
+        assert_eq!((reply.id, reply.answer.len()), (0, 30));
+        reply.answer[0].address()
+    };
+    let one = first();
+    // By chance it is the same one each time once in 10^29 times.
+    assert!((0..20).any(|_| first() != one));
+}
+
 #[test]
 fn a_message_may_be_padded_or_encoded_once_more() {
     // The encoding of tildes has the letter that plain base64 has not.
