@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rootwalk::lab::Lab;
 use rootwalk::trace::{Entry, Event};
-use rootwalk::wire::{Name, Question, RecordType, RrSet};
+use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
 use super::resolver::NOW_UNIX_SECS;
 use super::trouble::{FORGERIES, Forgery};
@@ -15,12 +15,12 @@ use super::world::World;
 use super::{bare, story, worlds};
 
 /// Each zone: its name, how it is signed, the hosts that serve it, and its records.
-const ZONES: [(&str, &str, [u8; 2], &str); 10] = [
+const ZONES: [(&str, &str, [u8; 2], &str); 13] = [
     (
         ".",
         ", sign = {}",
         [1, 2],
-        "a. 3600 NS ns11.\na. 3600 NS ns12.\nb. 3600 NS ns21.\nb. 3600 NS ns22.\nopt. 3600 NS ns51.\nopt. 3600 NS ns52.\n",
+        "a. 3600 NS ns11.\na. 3600 NS ns12.\nb. 3600 NS ns21.\nb. 3600 NS ns22.\nopt. 3600 NS ns51.\nopt. 3600 NS ns52.\nspan. 3600 NS ns51.\nspan. 3600 NS ns52.\n",
     ),
     ("a.", ", sign = {}", [11, 12], A),
     (
@@ -37,6 +37,15 @@ const ZONES: [(&str, &str, [u8; 2], &str); 10] = [
         [51, 52],
         "www 300 A 192.0.2.85\nu 3600 NS ns31.\nmail 300 CNAME q.w.a.\nc.d.e 300 A 192.0.2.91\nv.w.x 3600 NS ns31.\n",
     ),
+    // The one span, from its own name to its own name, denies all names and the wildcard.
+    (
+        "span.",
+        ", sign = { denial = \"nsec3\", opt_out = true }",
+        [51, 52],
+        "b.w 3600 NS ns31.\na.b.c.v 3600 NS ns31.\n",
+    ),
+    ("b.w.span.", "", [31, 32], "a 300 A 192.0.2.93\n"),
+    ("a.b.c.v.span.", "", [31, 32], "@ 300 A 192.0.2.94\n"),
     ("u.opt.", "", [31, 32], "www 300 A 192.0.2.88\n"),
     ("v.w.x.opt.", "", [31, 32], "z 300 A 192.0.2.92\n"),
     ("under.far.a.", "", [31, 32], "x 300 A 192.0.2.89\n"),
@@ -182,5 +191,41 @@ fn a_part_that_may_be_there_is_no_end() {
         let truth: Vec<RrSet> = answer.iter().map(bare).collect();
         assert_eq!((ended.outcome.rcode, told), (rcode, truth), "{question}\n{}", story(&ended));
         assert_eq!(ended.outcome.secure, asked.starts_with('c'), "{question}\n{}", story(&ended));
+    }
+}
+
+/// RFC 5155 §6, §12.2: inside an opt-out span the denial of a name may be as good as one can be, and unsigned
+/// delegations below it may be there all the same: where it is only a part of the name, it is not believed.
+#[test]
+fn what_an_opt_out_span_says_of_a_part_is_no_end() {
+    let lab = lab();
+    for asked in ["a.b.w.span.", "a.b.c.v.span.", "q.w.span.", "q.nope.span."] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        [51, 52].into_iter().for_each(|host| world.set_forger([192, 0, 2, host].into(), Forgery::NoSuchName));
+        let question = Question::new(asked.parse().expect("a name"), RecordType::A);
+        let ended = world.resolve(&question);
+        let (_, answer) = lab.truth(&question);
+        let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
+        assert_eq!(told, answer.iter().map(bare).collect::<Vec<_>>(), "{question}\n{}", story(&ended));
+        assert!(ended.outcome.failure.is_none() && !ended.outcome.secure, "{question}\n{}", story(&ended));
+    }
+}
+
+/// RFC 8020 §2: that a part of a name is proved not to exist is the answer, and costs no question more than for that
+/// part itself.
+#[test]
+fn a_part_that_is_proved_not_to_be_there_is_the_end() {
+    let lab = lab();
+    for part in ["nope.a.", "nope.b.", "nope.c.d.e.b.", "nope.s.a."] {
+        let costs = ["", "x.", "x.y.", "v.w.x.y.z."].map(|below| {
+            let mut world = World::new(&lab, 1, 0.0, 0.0);
+            world.resolver.settings.proofs.aggressive = false;
+            let asked = format!("{below}{part}").parse().expect("a name");
+            let ended = world.resolve(&Question::new(asked, RecordType::A));
+            let told = (ended.outcome.rcode, ended.outcome.secure);
+            assert_eq!(told, (ResponseCode::NXDomain, true), "{below}{part}\n{}", story(&ended));
+            ended.budget.queries()
+        });
+        assert!(costs.iter().all(|cost| *cost == costs[0]), "{part} {costs:?}");
     }
 }
