@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use rootwalk::cache::{DenialKind, Security};
 use rootwalk::lab::Lab;
-use rootwalk::trace::Event;
+use rootwalk::trace::{Event, Limit};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::forgery::{servers, small_lab};
 use super::resolver::{Ended, NOW_UNIX_SECS};
 use super::stale::{SIGNED, lab};
 use super::trouble::Forgery;
+use super::trust::one_server;
 use super::world::World;
 use super::{LAB, bare, story, truth};
 
@@ -189,5 +190,26 @@ fn one_address_that_tells_the_truth_is_enough() {
             });
             assert!(left_out.count() < addrs.len(), "{servers:?} {glue} {liars:b}\n{}", story(&ended));
         }
+    }
+}
+
+/// What is asked for to prove an answer has a limit of its own: the cache may know it all, and each costs memory.
+#[test]
+fn proofs_that_the_cache_knows_are_bounded_as_well() {
+    for (labels, fits) in [(40, true), (70, false)] {
+        let deep = |top: &str| format!("{}{top}.", "a.".repeat(labels));
+        let (first, second) = (deep("b"), deep("c"));
+        let alias = format!("www 60 CNAME www.{second}\n");
+        let lab = one_server(&[(&first, "", &alias), (&second, "", "www 60 A 192.0.2.80\n")]);
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        world.set_weather(1, 0.0);
+        for nth in 0..labels {
+            world.resolve(&ask(&format!("{}c.", "a.".repeat(nth)), RecordType::DS));
+        }
+        let ended = world.resolve(&ask(&format!("www.{first}"), RecordType::A));
+        let goals = count(&ended, |event| matches!(event, Event::Goal { .. }));
+        assert!(goals <= 128 && ended.budget.queries() < 100, "{goals}\n{}", story(&ended));
+        let limits = count(&ended, |event| matches!(event, Event::LimitReached { limit: Limit::Goals, .. }));
+        assert_eq!((limits == 0, ended.outcome.failure.is_none()), (fits, fits), "{goals}\n{}", story(&ended));
     }
 }

@@ -372,7 +372,7 @@ fn what_an_unsigned_alias_leads_to_is_proved_by_itself() {
 }
 
 /// These zones and the root, all on one server: their names, how they are signed, and their records.
-fn one_server(zones: &[(&str, &str, &str)]) -> Lab {
+pub(crate) fn one_server(zones: &[(&str, &str, &str)]) -> Lab {
     let cuts: String = zones.iter().map(|(zone, ..)| format!("{zone} 3600 NS ns.\n")).collect();
     let root = cuts + "ns. 3600 A 192.0.2.1\n";
     let all: Vec<_> = zones.iter().copied().chain([(".", ", sign = {}", &root[..])]).collect();
