@@ -173,7 +173,7 @@ impl Servers {
 
     /// Somebody has listened for it as long as clients wait, in vain.
     pub fn mute(&self, addr: IpAddr, now: Time) {
-        self.update(addr, |record| record.pace = Some(record.pace(now).mute()));
+        self.update(addr, |record| record.pace = Some(record.pace(now).mute(now)));
     }
 
     /// Whether nothing has come over the IP version of `addr` for a while, although the other one works: then this

@@ -2,37 +2,32 @@
 //! that the next query to that server need not open one.
 //!
 //! A line belongs to one server: what another server sees of our ports says nothing about it. It carries one query at
-//! a time, and is closed at the first packet that is not the reply, so that whoever guesses its port has one guess at
-//! the id. docs/performance.md has the odds. Each thread has its own lines and one event queue for all of them; one
-//! task waits for that queue, keeps the only timer, receives what has come before the walks go on with it, and opens
-//! the sockets and sends what the walks of one round have to ask in one go: a server nearby is woken once for all of
-//! it, and neither the system nor the walks drive each other's instructions out of the processor.
+//! a time, and none after a packet that is not the reply, so that whoever guesses its port has one guess at the id.
+//! docs/performance.md has the odds. Each thread has its own lines and one event queue for all of them; one task waits
+//! for that queue, keeps the only timer, receives what has come before the walks go on with it, and opens the sockets
+//! and sends what the walks of one round have to ask in one go: a server nearby is woken once for all of it, and
+//! neither the system nor the walks drive each other's instructions out of the processor.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io::{self, Read};
-use std::os::fd::AsRawFd;
+use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Registry, Token};
-use socket2::Socket;
+use mio::{Events, Registry};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::UpstreamSettings;
 use super::peer::Peer;
 use super::shelf::{Kept, Shelf};
-use super::socket::connected;
-use super::{UpstreamSettings, matching};
+use super::slot::{Packet, Slot};
 use crate::sys;
-use crate::trace::Ignored;
 use crate::walk::ask::Ask;
-use crate::wire::Reply;
 
 /// How often it is looked whether somebody has waited long enough, and a line has become too old.
 const TICK: Duration = Duration::from_millis(50);
@@ -42,15 +37,7 @@ const EVENTS: usize = 256;
 /// each, for which replies would have to wait, and a server on the same machine replies within forty: what a busy
 /// moment has opened is over all at once.
 const CLOSED_AT_ONCE: usize = 4;
-/// The largest datagram there is.
-const MOST_OCTETS: usize = 65_535;
-
-/// How many octets a packet has, and the reply that it is, or why it is not the one that is awaited.
-pub(super) type Packet = (usize, Result<Box<Reply>, Ignored>);
-
 thread_local! {
-    /// Room for one datagram.
-    static ROOM: RefCell<Vec<u8>> = RefCell::new(vec![0; MOST_OCTETS]);
     /// The lines of this thread; the task that waits for their events owns them.
     static HERE: RefCell<Weak<Lines>> = const { RefCell::new(Weak::new()) };
 }
@@ -79,26 +66,6 @@ struct Table {
     waiting: usize,
     /// Before this nobody has waited long enough.
     due: Option<Instant>,
-}
-
-/// The socket of one line, and what goes on there.
-#[derive(Default)]
-struct Slot {
-    socket: Option<Socket>,
-    /// How the socket has to be opened, until it is.
-    to_open: Option<Arc<UpstreamSettings>>,
-    /// What waits to be sent.
-    query: Vec<u8>,
-    /// What is asked, and with which id.
-    asked: Option<(Rc<Ask>, u16)>,
-    /// When the query left, or why it could not.
-    sent: Option<io::Result<Instant>>,
-    /// When something came that has not been looked at.
-    came: Option<Instant>,
-    /// The packet that was received then.
-    packet: Option<io::Result<Packet>>,
-    waker: Option<Waker>,
-    give_up: Option<Instant>,
 }
 
 /// What the wait for a reply came to.
@@ -163,10 +130,10 @@ impl Lines {
         Line { lines: Rc::clone(self), kept: Some(Kept { slot, born: now, uses: 0, last_id: None }) }
     }
 
-    /// Closes sockets that nobody waits for, some of those of idle lines among them; false if there is none.
+    /// Closes sockets that nobody waits for, that of an idle line among them; false if there is none.
     fn make_room(&self) -> bool {
         let mut table = self.table.borrow_mut();
-        let idle: Vec<Kept> = (0..CLOSED_AT_ONCE).map_while(|_| table.idle.displace()).collect();
+        let idle = table.idle.displace();
         idle.iter().for_each(|kept| table.release(kept));
         let is_some = !table.over.is_empty();
         table.close(usize::MAX);
@@ -253,7 +220,7 @@ impl Table {
         let left = self.over.len().saturating_sub(most);
         for nth in self.over.drain(left..) {
             let slot = &mut self.slots[nth];
-            (slot.came, slot.sent, slot.socket) = (None, None, None);
+            (slot.came, slot.more, slot.sent, slot.socket) = (None, false, None, None);
             self.free.push(nth);
         }
     }
@@ -269,12 +236,7 @@ impl Table {
         let now = Instant::now();
         for event in events {
             let Some(slot) = self.slots.get_mut(event.token().0) else { continue };
-            slot.came = Some(now);
-            // Somebody waits: what it is, is read now, as that of all others.
-            if slot.waker.is_some() && slot.packet.is_none() && matches!(slot.sent, Some(Ok(_))) {
-                slot.packet = Some(slot.receive());
-            }
-            slot.waker.iter().for_each(Waker::wake_by_ref);
+            slot.notice(now);
         }
     }
 
@@ -291,50 +253,6 @@ impl Table {
         }
         // Where nobody asks any more, all of a flood's are closed within seconds.
         self.close(CLOSED_AT_ONCE.max(self.over.len() / 8));
-    }
-}
-
-impl Slot {
-    /// Opens the socket, where that was not done, on which events are noticed as those of the `nth` slot.
-    fn open(&mut self, nth: usize, registry: &Registry) {
-        let (Some((ask, _)), Some(settings)) = (&self.asked, self.to_open.take()) else { return };
-        let opened = connected(&settings, ask.server).and_then(|socket| {
-            registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(nth), Interest::READABLE)?;
-            Ok(socket)
-        });
-        match opened {
-            Ok(socket) => self.socket = Some(socket),
-            Err(error) => self.fail(error),
-        }
-    }
-
-    /// Sends what waits for that, `now`.
-    fn send(&mut self, now: Instant) {
-        let Some(socket) = self.socket.as_ref().filter(|_| !self.query.is_empty()) else { return };
-        let sent = socket.send(&self.query);
-        self.query.clear();
-        match sent {
-            // No room to send it: as if it were lost on the way.
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.fail(error),
-            _ => self.sent = Some(Ok(now)),
-        }
-    }
-
-    /// The query could not leave.
-    fn fail(&mut self, error: io::Error) {
-        self.sent = Some(Err(error));
-        self.waker.iter().for_each(Waker::wake_by_ref);
-    }
-
-    /// Receives one packet.
-    fn receive(&self) -> io::Result<Packet> {
-        let (Some(mut socket), Some((ask, id))) = (self.socket.as_ref(), &self.asked) else {
-            return Err(io::ErrorKind::NotConnected.into());
-        };
-        ROOM.with_borrow_mut(|room| {
-            let len = socket.read(room)?;
-            Ok((len, matching::read(&mut room[..len], *id, ask)))
-        })
     }
 }
 
@@ -416,8 +334,9 @@ impl Line {
         self.lines.room.notify_one();
         let mut table = self.lines.table.borrow_mut();
         (kept.uses, kept.last_id) = (kept.uses + 1, Some(id));
-        table.slots[kept.slot].asked = None;
-        let over = if table.slots[kept.slot].came.is_some() { Some(kept) } else { table.idle.put(peer, kept, came) };
+        let slot = &mut table.slots[kept.slot];
+        slot.asked = None;
+        let over = if slot.came.is_some() || slot.more { Some(kept) } else { table.idle.put(peer, kept, came) };
         over.iter().for_each(|kept| table.release(kept));
         drop(table);
         self.lines.wake();
@@ -435,7 +354,7 @@ impl Drop for Line {
 
 #[cfg(test)]
 mod tests {
-    use socket2::{Domain, Type};
+    use socket2::{Domain, Socket, Type};
 
     use super::*;
 

@@ -6,6 +6,7 @@ mod lines;
 mod matching;
 mod peer;
 mod shelf;
+mod slot;
 mod socket;
 mod tcp;
 mod udp;

@@ -193,6 +193,7 @@ impl Walk {
             before || *addr == informant.addr
         };
         let Delegation { servers, .. } = &*cut;
+        // At worst somebody counts who is then not asked, or the other way round: one try more or less.
         servers.iter().any(|server| {
             let mut addrs = Addresses::from_slice(&server.addrs);
             if addrs.is_empty() {

@@ -17,9 +17,9 @@ use super::{Turn, Walk};
 const SECOND_CHANCES: usize = 3;
 /// How often those who listen to servers that may be slow look whether these have answered something else.
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
-/// After so long at a zone, those of its servers of whom nothing has ever come are not waited for once more: that is as
-/// long as a client waits, but for the way there.
-const LONG: Duration = Duration::from_secs(4);
+/// Who was listened to for so long, and has never said a word, is not waited for once more: that is as long as a client
+/// waits, but for a second on the way to the zone and to the second or third of its servers.
+const LONG: Duration = Duration::from_millis(3500);
 /// Servers that are asked over TCP at once when all were silent over UDP.
 const TCP_AT_ONCE: usize = 3;
 
@@ -168,10 +168,8 @@ impl Walk {
         if self.take_last_resort(id, turn) || self.listen_on(id, turn) {
             return;
         }
-        let mine = || self.pending.iter().filter(|pending| pending.serves(id));
-        if mine().any(|pending| turn.now - pending.sent >= LONG) {
-            mine().for_each(|pending| turn.around.servers.mute(pending.server.addr, turn.now));
-        }
+        let long = self.pending.iter().filter(|pending| pending.serves(id) && turn.now - pending.sent >= LONG);
+        long.for_each(|pending| turn.around.servers.mute(pending.server.addr, turn.now));
         let silent = |pending: &Pending| {
             let wrong = Wrong::Unreachable { how: Unreachable::Timeout, transport: pending.how.transport };
             (pending.server.clone(), wrong)

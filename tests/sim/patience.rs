@@ -5,12 +5,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rootwalk::cache::Cookies;
+use rootwalk::lab::Lab;
 use rootwalk::trace::Transport;
 use rootwalk::walk::Walk;
 use rootwalk::walk::ask::Ask;
 use rootwalk::walk::limits::Budget;
 use rootwalk::wire::{Question, RecordType, edns};
 
+use super::resolver::NOW_UNIX_SECS;
 use super::world::World;
 use super::{LAB, check, story};
 
@@ -55,6 +57,44 @@ fn where_all_servers_are_slow_the_reply_to_the_first_try_counts() {
             let is_loop = name == "www.loop.lab.";
             assert_eq!(ended.outcome.failure.is_some(), is_loop, "{name} at {rtt_ms} ms: {}", story(&ended));
             assert!(!story(&ended).contains("no server of"), "{name} at {rtt_ms} ms: {}", story(&ended));
+        }
+    }
+}
+
+/// A zone with eight servers, all with glue.
+fn eight_servers() -> Lab {
+    let ns: String =
+        (1..=8).map(|nth| format!("zone. 3600 NS ns{nth}.zone.\nns{nth}.zone. 3600 A 192.0.2.{nth}\n")).collect();
+    let root = format!("$ORIGIN .\n@ 30 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns9.\nns9. 3600 A 192.0.2.9\n{ns}");
+    let zone = format!("$ORIGIN zone.\n@ 30 SOA h. a. 1 1 1 1 60\n{ns}*.w 300 A 192.0.2.80\n");
+    let server = |name: String, last: u8, zone| {
+        format!("{{ name = \"{name}\", address = \"192.0.2.{last}\", zones = [\"{zone}\"], faults = [] }}")
+    };
+    let servers = (1..=8).map(|nth| server(format!("ns{nth}.zone."), nth, "zone."));
+    let servers: Vec<String> = servers.chain([server("ns9.".to_owned(), 9, ".")]).collect();
+    let zones =
+        [".", "zone."].map(|zone| format!("{{ name = \"{zone}\", file = \"{zone}\", sign = {{}} }}")).join(", ");
+    let settings = format!("port = 53\nzone = [{zones}]\nserver = [{}]\n", servers.join(", "));
+    let files = [(".", root), ("zone.", zone), ("lab.toml", settings)].map(|(name, text)| (name.to_owned(), text));
+    Lab::of_texts(files.into(), NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The one server that is alive takes 3.4 s, and may have its turn so late that a question is over before it answers.
+/// That is not held against it: after a few questions its turn is early enough, and from then on all have answers.
+#[test]
+fn a_slow_server_that_had_its_turn_late_is_not_given_up() {
+    let lab = eight_servers();
+    for (slow, seed) in (1..=8_u8).flat_map(|slow| (1..=10).map(move |seed| (slow, seed))) {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
+        world.set_weather(20, 0.0);
+        for nth in 1..=8_u8 {
+            world.slow(&[[192, 0, 2, nth].into()], if nth == slow { 3_400 } else { 60_000 });
+        }
+        for nth in 0..6 {
+            let ended = world.resolve(&ask(&format!("n{nth}.w.zone.")));
+            let told = || format!("ns{slow}, seed {seed}, question {nth}: {}", story(&ended));
+            assert!(nth < 3 || ended.outcome.failure.is_none(), "{}", told());
         }
     }
 }

@@ -1,0 +1,159 @@
+//! The socket of one line.
+
+use std::cell::RefCell;
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use socket2::Socket;
+use tokio::time::Instant;
+
+use super::socket::connected;
+use super::{UpstreamSettings, matching};
+use crate::trace::Ignored;
+use crate::walk::ask::Ask;
+use crate::wire::Reply;
+
+/// The largest datagram there is.
+const MOST_OCTETS: usize = 65_535;
+
+/// How many octets a packet has, and the reply that it is, or why it is not the one that is awaited.
+pub(super) type Packet = (usize, Result<Box<Reply>, Ignored>);
+
+thread_local! {
+    /// Room for one datagram.
+    static ROOM: RefCell<Vec<u8>> = RefCell::new(vec![0; MOST_OCTETS]);
+}
+
+/// The socket of one line, and what goes on there.
+#[derive(Default)]
+pub(super) struct Slot {
+    pub(super) socket: Option<Socket>,
+    /// How the socket has to be opened, until it is.
+    pub(super) to_open: Option<Arc<UpstreamSettings>>,
+    /// What waits to be sent.
+    pub(super) query: Vec<u8>,
+    /// What is asked, and with which id.
+    pub(super) asked: Option<(Rc<Ask>, u16)>,
+    /// When the query left, or why it could not.
+    pub(super) sent: Option<io::Result<Instant>>,
+    /// When something came that has not been looked at.
+    pub(super) came: Option<Instant>,
+    /// The packet that was received then.
+    pub(super) packet: Option<io::Result<Packet>>,
+    /// Whether something came behind it.
+    pub(super) more: bool,
+    pub(super) waker: Option<Waker>,
+    pub(super) give_up: Option<Instant>,
+}
+
+impl Slot {
+    /// Something has come, `now`. Where somebody waits for it, what it is, is read at once, as that of all others.
+    pub(super) fn notice(&mut self, now: Instant) {
+        self.came = Some(now);
+        if self.packet.is_some() {
+            self.more = true;
+        } else if self.waker.is_some() && matches!(self.sent, Some(Ok(_))) {
+            self.packet = Some(self.receive());
+        }
+        self.waker.iter().for_each(Waker::wake_by_ref);
+    }
+
+    /// Opens the socket, where that was not done, on which events are noticed as those of the `nth` slot.
+    pub(super) fn open(&mut self, nth: usize, registry: &Registry) {
+        let (Some((ask, _)), Some(settings)) = (&self.asked, self.to_open.take()) else { return };
+        let opened = connected(&settings, ask.server).and_then(|socket| {
+            registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(nth), Interest::READABLE)?;
+            Ok(socket)
+        });
+        match opened {
+            Ok(socket) => self.socket = Some(socket),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Sends what waits for that, `now`.
+    pub(super) fn send(&mut self, now: Instant) {
+        let Some(socket) = self.socket.as_ref().filter(|_| !self.query.is_empty()) else { return };
+        let sent = socket.send(&self.query);
+        self.query.clear();
+        match sent {
+            // No room to send it: as if it were lost on the way.
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.fail(error),
+            _ => self.sent = Some(Ok(now)),
+        }
+    }
+
+    /// The query could not leave.
+    fn fail(&mut self, error: io::Error) {
+        self.sent = Some(Err(error));
+        self.waker.iter().for_each(Waker::wake_by_ref);
+    }
+
+    /// Receives one packet.
+    pub(super) fn receive(&self) -> io::Result<Packet> {
+        let (Some(mut socket), Some((ask, id))) = (self.socket.as_ref(), &self.asked) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        ROOM.with_borrow_mut(|room| {
+            let len = socket.read(room)?;
+            Ok((len, matching::read(&mut room[..len], *id, ask)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mio::Events;
+    use socket2::{Domain, Type};
+
+    use super::*;
+    use crate::trace::Transport;
+    use crate::walk::ask::AskId;
+    use crate::wire::{Question, RecordType, name};
+
+    #[test]
+    fn what_comes_behind_a_packet_is_noticed_though_nobody_has_looked_at_that() {
+        let (mut queue, mut events) = (mio::Poll::new().expect("a queue"), Events::with_capacity(8));
+        let server = std::net::UdpSocket::bind("127.0.0.1:0").expect("a server");
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), None).expect("a socket");
+        socket.connect(&server.local_addr().expect("an address").into()).expect("a line");
+        server
+            .connect(socket.local_addr().ok().and_then(|ours| ours.as_socket()).expect("an address"))
+            .expect("a line");
+        let source = &mut SourceFd(&socket.as_raw_fd());
+        queue.registry().register(source, Token(0), Interest::READABLE).expect("events");
+        let ask = Ask {
+            id: AskId(1),
+            server: server.local_addr().expect("an address"),
+            transport: Transport::Udp,
+            attempt: 1,
+            question: Question::new(name("example"), RecordType::A),
+            edns: None,
+            rd: false,
+            cd: false,
+            check_case: false,
+            near_misses: 16,
+            give_up: Duration::from_secs(5),
+        };
+        let mut slot = Slot {
+            socket: Some(socket),
+            asked: Some((Rc::new(ask), 7)),
+            sent: Some(Ok(Instant::now())),
+            waker: Some(Waker::noop().clone()),
+            ..Slot::default()
+        };
+        for more in [false, true] {
+            server.send(b"a guess").expect("it leaves");
+            queue.poll(&mut events, None).expect("an event");
+            slot.notice(Instant::now());
+            assert_eq!((slot.packet.is_some(), slot.more), (true, more));
+        }
+    }
+}
