@@ -9,6 +9,7 @@ use crate::wire::{Ede, Name, Question, RecordType, RrSet, ede};
 
 /// Clients notice within minutes that a door is elsewhere.
 const TTL_SECS: u32 = 300;
+
 /// How a door is spoken to; the first is liked best, as it costs least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Door {
@@ -65,7 +66,8 @@ impl Designated {
     fn addresses(&self, local: &LocalData) -> Vec<RrSet> {
         let types = [RecordType::A, RecordType::AAAA].into_iter();
         let found = types.filter_map(|qtype| local.answer(&Question::new(self.name.clone(), qtype)));
-        found.flat_map(|found| found.answer).filter(|set| set.owner == self.name).collect()
+        let is_address = |set: &RrSet| set.owner == self.name && set.rtype != RecordType::CNAME;
+        found.flat_map(|found| found.answer).filter(is_address).collect()
     }
 
     /// The data of the record of one door, if it is open to this client.
@@ -169,8 +171,12 @@ mod tests {
         let answer = |local: &LocalData| designated().answer(&question, [192, 0, 2, 1].into(), local).unwrap();
         let with = answer(&LocalData::new(&records, &[]));
         assert_eq!(lines(&with.additional), ["192.0.2.7", "192.0.2.8", "2001:db8::7"]);
-        let without = answer(&LocalData::default());
-        assert_eq!((without.additional, &without.answer), (Vec::new(), &with.answer));
+        let alias = ["dns.example CNAME nas.lan", "nas.lan A 192.0.2.10"];
+        let alias = alias.map(|line| crate::wire::text::parse_record(line).unwrap());
+        for without in [LocalData::default(), LocalData::new(&alias, &[])] {
+            let without = answer(&without);
+            assert_eq!((without.additional, &without.answer), (Vec::new(), &with.answer));
+        }
     }
 
     #[test]

@@ -57,7 +57,8 @@ impl<'a> Svcb<'a> {
     }
 }
 
-/// Every address that somebody could take out of a record, also where it is malformed.
+/// Every address that is hinted in a record, also where its parameters are malformed: in any order, more than once, or
+/// with the last one cut short.
 pub fn addresses(rdata: &[u8]) -> impl Iterator<Item = IpAddr> {
     let rest = split(rdata).map_or(&[][..], |(.., rest)| rest);
     each(rest).flatten().flat_map(|(key, value)| hints(key, value))

@@ -1,8 +1,8 @@
 //! Addresses take turns: many clients use the first one alone, and the order of a set means nothing (RFC 2181 §5). So
 //! each response begins with another address, as the servers of a zone do it themselves (RFC 1794 §2) and as clients of
 //! other resolvers are used to. What turns is the id of the query, which clients draw at random: nothing has to be
-//! counted, and the same query gets the same response. There is no switch: who depends on an order depends on chance
-//! already.
+//! counted, and the same query gets the same response (over HTTP, where the id is zero, one is drawn for it). There is
+//! no switch: who depends on an order depends on chance already.
 
 use super::RecordType;
 
