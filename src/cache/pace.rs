@@ -46,7 +46,7 @@ pub(super) struct Pace {
     pub(super) rttvar: Duration,
     pub(super) silences: u8,
     silent_at: Time,
-    /// Whether nothing has ever come, and somebody has listened as long as clients wait.
+    /// Whether nothing has ever come, and somebody has listened nearly as long as clients wait.
     pub(super) mute: bool,
     pub(super) rests_until: Option<Time>,
     pub(super) seen: Time,

@@ -40,7 +40,7 @@ pub struct ServerState {
     pub rttvar: Duration,
     /// Times in a row that it stayed silent.
     pub silences: u8,
-    /// Whether it never answered, although somebody has listened for it as long as clients wait.
+    /// Whether it never answered, although somebody has listened for it nearly as long as clients wait.
     pub mute: bool,
     /// Until when it is better left alone, after several silences in a row.
     pub rests_until: Option<Time>,
@@ -171,7 +171,7 @@ impl Servers {
         self.update(addr, |record| record.pace = Some(record.pace(now).silent(sent, now)));
     }
 
-    /// Somebody has listened for it as long as clients wait, in vain.
+    /// Somebody has listened for it nearly as long as clients wait, in vain.
     pub fn mute(&self, addr: IpAddr, now: Time) {
         self.update(addr, |record| record.pace = Some(record.pace(now).mute(now)));
     }

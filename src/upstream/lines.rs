@@ -286,7 +286,8 @@ impl Line {
         slot.packet.take().unwrap_or_else(|| slot.receive())
     }
 
-    /// When no more files may be open: idle lines go, or it waits `until` one of those under way has come to its end.
+    /// When no more files may be open: an idle line goes, or it waits `until` one of those under way has come to its
+    /// end.
     pub(super) async fn room(&self, until: Instant) {
         if !self.lines.make_room() {
             let _ = timeout_at(until, self.lines.room.notified()).await;
