@@ -49,6 +49,8 @@ impl Cache {
         let until = now.after_ttl(set.ttl_secs);
         let expired = known.expires;
         let mut judged = KnownSet { security, expires: expired.min(until), ..known };
+        // Whoever finds it is not told more than that: it would seem to be fetched anew.
+        judged.set.ttl_secs = judged.set.ttl_secs.min(judged.expires.secs_since(judged.stored));
         if security == Security::Secure && !judged.proof.is_empty() {
             let is_shown = |set: &&RrSet| shown.iter().any(|shown| shown.is_as(set));
             judged.proof = judged.proof.iter().filter(is_shown).cloned().collect();

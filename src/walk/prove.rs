@@ -110,8 +110,8 @@ impl Walk {
         let Proving { found, proof, ttls_secs, insecure, unsigned, exists, zones, .. } = &mut **proving;
         let around = &*turn.around;
         let settings = &around.settings;
-        let (cache, now, routes) = (around.cache, turn.now, &settings.routes);
-        let known = Knowledge { cache, now, goals: others, zones, proof, routes };
+        let (cache, since, now, routes) = (around.cache, self.started, turn.now, &settings.routes);
+        let known = Knowledge { cache, since, now, goals: others, zones, proof, routes };
         let spent = &mut self.budget.proofs;
         let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, around.unix_secs, spent);
         let statements = statements((chain, proof), current, found, &settings.proofs.anchors);
@@ -366,6 +366,8 @@ fn maker(cname: &RrSet, before: &[RrSet], anchors: &Anchors) -> Option<usize> {
 #[derive(Debug)]
 struct Knowledge<'k> {
     cache: &'k Cache,
+    /// When the walk began.
+    since: Time,
     now: Time,
     /// All goals but the client's.
     goals: &'k [Goal],
@@ -440,7 +442,10 @@ impl Known for Knowledge<'_> {
 
     fn proved_secs(&self, set: &RrSet) -> Option<u32> {
         let known = self.cache.set(&set.owner, set.rtype, self.now)?;
-        let is_it = known.security == Security::Secure
+        // What was fetched anew, and has longer to live than what is known, does so as far as its signatures allow.
+        let is_new = self.since.after_ttl(set.ttl_secs) > known.expires;
+        let is_it = !is_new
+            && known.security == Security::Secure
             && are_same(set.rtype, &known.set.rdatas, &set.rdatas)
             && are_same(RecordType::RRSIG, &known.set.sigs, &set.sigs);
         is_it.then(|| known.expires.secs_since(self.now))

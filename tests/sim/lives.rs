@@ -10,8 +10,9 @@ use rootwalk::trace::{Event, Purpose};
 use rootwalk::wire::{Name, Question, RecordType, RrSet};
 
 use super::resolver::Ended;
+use super::trouble::Forgery;
 use super::world::World;
-use super::{LAB, questions, story, worlds};
+use super::{LAB, lives_secs, questions, story, worlds};
 
 /// TTLs count down by the second.
 const SECOND: Duration = Duration::from_secs(1);
@@ -90,4 +91,55 @@ fn nothing_outlives_what_it_follows_from() {
     let held: usize = held.iter().sum();
     println!("{held} lives");
     assert!(held > 0);
+}
+
+/// What is fetched anew before it ends lives on after that, also where it follows from what was proved for other
+/// questions: that would end with it.
+#[test]
+fn what_is_fetched_anew_lives_on() {
+    let mut would_follow = 0;
+    for question in questions() {
+        let mut world = World::new(&LAB, 1, 0.0, 0.0);
+        let Some(life_secs) = lives_secs(&world.resolve(&question)).into_iter().min().filter(|secs| *secs >= 20) else {
+            continue;
+        };
+        let is_inferred = |ended: &Ended| ended.log.iter().any(|entry| matches!(entry.event, Event::Inferred { .. }));
+        let left_secs = life_secs / 20;
+        world.resolver.now = world.resolver.now.plus_secs((life_secs - left_secs).into());
+        let anew = world.refresh(&question, Duration::from_secs(left_secs.into()));
+        assert!(anew.outcome.failure.is_none(), "{question}\n{}", story(&anew));
+        let lives_on = lives_secs(&anew).into_iter().all(|secs| secs > left_secs);
+        assert!(lives_on && anew.budget.queries() > 0 && !is_inferred(&anew), "{question}\n{}", story(&anew));
+        world.resolver.cache.disbelieve(&question.name, question.qtype, world.resolver.now);
+        would_follow += usize::from(is_inferred(&world.resolve(&question)));
+    }
+    assert!(would_follow > 0);
+}
+
+/// RFC 4035 §5.3.3: whatever TTL somebody has written there, what is proved ends when it was signed to, however often
+/// it is found in the cache meanwhile, be it what a wildcard made or not.
+#[test]
+fn what_is_proved_ends_when_it_was_signed_to() {
+    let mut proved = 0;
+    for question in questions() {
+        let mut world = World::new(&LAB, 1, 0.0, 0.0);
+        LAB.authority().addresses().for_each(|addr| world.set_forger(addr, Forgery::LongTtls));
+        let first = world.resolve(&question);
+        if !first.outcome.secure || first.outcome.answer.is_empty() {
+            continue;
+        }
+        let life_secs = lives_secs(&first).into_iter().min().unwrap_or_default();
+        let end = world.resolver.now.plus_secs(life_secs.into());
+        for part in [3, 2] {
+            world.resolver.now = world.resolver.now.plus_secs(u64::from(life_secs) / part);
+            let again = world.resolve(&question);
+            assert!(again.outcome.secure, "{question}\n{}", story(&again));
+            let left_secs = lives_secs(&again).into_iter().min().unwrap_or_default();
+            assert!(world.resolver.now.plus_secs(left_secs.into()) <= end + SECOND, "{question}\n{}", story(&again));
+        }
+        let known = |set: &RrSet| world.resolver.cache.set(&set.owner, set.rtype, end + SECOND).is_some();
+        assert!(!first.outcome.answer.iter().all(known), "{question}\n{}", story(&first));
+        proved += 1;
+    }
+    assert!(proved > 5, "{proved}");
 }

@@ -165,8 +165,16 @@ impl<'l> World<'l> {
 
     /// Resolves one question for a client who checks for himself (CD).
     pub(crate) fn resolve_unchecked(&mut self, question: &Question) -> Ended {
+        self.finish(Walk::new(question.clone(), &self.resolver.settings, self.resolver.now).unchecked())
+    }
+
+    /// Fetches anew what is known and has only `left` to live.
+    pub(crate) fn refresh(&mut self, question: &Question, left: Duration) -> Ended {
+        self.finish(Walk::new(question.clone(), &self.resolver.settings, self.resolver.now).refreshing(left))
+    }
+
+    fn finish(&mut self, walk: Walk) -> Ended {
         let Self { resolver, weather } = self;
-        let walk = Walk::new(question.clone(), &resolver.settings, resolver.now).unchecked();
         resolver.finish(walk, |ask, now| weather.exchange(ask, now))
     }
 }
