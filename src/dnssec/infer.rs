@@ -1,7 +1,7 @@
 //! What follows for a question from what was proved before, without asking anybody (RFC 8198).
 
 use crate::trace::{Bogus, Shows};
-use crate::wire::{Name, Question, RecordType, RrSet};
+use crate::wire::{Name, Question, RecordType, RrSet, is_aliased};
 
 use super::limits::{Limits, Spent};
 use super::nsec::{self, Nsec};
@@ -152,7 +152,8 @@ fn by_nsec3(
 /// The set that the wildcard `source` makes for the question.
 fn expanded(question: &Question, zone: &Name, source: &Name, spans: &dyn Spans) -> Option<RrSet> {
     let of = |rtype: RecordType| spans.at(zone, &Place::Wildcard(source.clone(), rtype.into()));
-    let set = of(question.qtype).or_else(|| of(RecordType::CNAME))?;
+    let alias = || of(RecordType::CNAME).filter(|_| is_aliased(question.qtype));
+    let set = of(question.qtype).or_else(alias)?;
     Some(RrSet { owner: question.name.clone(), ..set })
 }
 
@@ -294,7 +295,7 @@ mod tests {
     }
 
     /// What a wildcard makes is given for names that are proved not to be there, by NSEC or by NSEC3, be it the type or
-    /// an alias, and for no others.
+    /// an alias, and for no others. Some types stand beside the alias (RFC 4035 §2.5), and are asked for.
     #[test]
     fn a_wildcard_answers_where_a_gap_is_known() {
         let zone = name("example.");
@@ -304,10 +305,12 @@ mod tests {
         };
         let types = [RecordType::A, RecordType::CNAME];
         let (next, after) = ("c.example.", [("a.example.", "c.example.", &[A][..])]);
-        for (rtype, asked) in types.into_iter().flat_map(|rtype| types.map(|asked| (rtype, asked))) {
+        let beside = [RecordType::NSEC, RecordType::KEY, RecordType::SIG, RecordType::DS];
+        let all = || types.into_iter().chain(beside);
+        for (rtype, asked) in types.into_iter().flat_map(|rtype| all().map(move |asked| (rtype, asked))) {
             let mut by_name = shelf(&after);
             by_name.0.extend(made(rtype));
-            let fits = asked == rtype || rtype == RecordType::CNAME;
+            let fits = asked == rtype || rtype == RecordType::CNAME && !beside.contains(&asked);
             assert_eq!(told(&by_name, "b.example.", asked) == Some(Shows::Wildcard), fits, "{rtype} {asked}");
             for other in [next, "d.example.", "a.example."] {
                 assert_ne!(told(&by_name, other, asked), Some(Shows::Wildcard), "{other} {asked}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cache::{About, Cache, Delegation, Denial, DenialKind, KnownSet, Security, Upward};
 use crate::time::Time;
 use crate::trace::{Event, GoalId, Known, Limit, Purpose, Source};
-use crate::wire::{Ede, Name, Question, RecordType, RrSet};
+use crate::wire::{Ede, Name, Question, RecordType, RrSet, is_aliased};
 
 use super::goal::{AtZone, Denied, Found, Goal, State};
 use super::minimise::Minimisation;
@@ -295,14 +295,6 @@ fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time
         return (redirect(question, dname), event);
     }
     if is_new { (Look::Nothing, None) } else { remembered(question, about, now) }
-}
-
-/// Whether the alias of a name stands for what it would have of this type. Not where the name has such records beside
-/// the alias: KEY, SIG, NSEC and RRSIG (RFC 2181 §10.1, RFC 4035 §2.5), and DS, over which the zone above has the say.
-/// It is but a part of the answer to ANY.
-pub(super) fn is_aliased(qtype: RecordType) -> bool {
-    use RecordType::{ANY, CNAME, DS, KEY, NSEC, RRSIG, SIG};
-    !matches!(qtype, CNAME | ANY | DS | KEY | SIG | NSEC | RRSIG)
 }
 
 /// A DNAME above `name` that is proved, as it stands in an answer `now` (RFC 6672 §3.4). Believed unproved, one forged

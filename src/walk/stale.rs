@@ -7,10 +7,10 @@ use crate::cache::{Cache, Denial, DenialKind, KnownSet, Security};
 use crate::dnssec::{Cut, Fact, Judge, Known, Spent, Statement, Verdict, ZoneTrust};
 use crate::time::Time;
 use crate::trace::Source;
-use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet};
+use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet, is_aliased};
 
 use super::WalkSettings;
-use super::begin::{aged, is_aliased};
+use super::begin::aged;
 use super::limits::Limits;
 use super::outcome::Outcome;
 use super::private::Private;

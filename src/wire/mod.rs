@@ -40,7 +40,7 @@ pub use name::{Name, NameError};
 pub use octets::Octets;
 pub use plain::PlainAnswer;
 pub use query::{BadQuery, EdnsView, QueryFault, QueryView, answer_bad, spot_opt};
-pub(crate) use rdata::{Part, layout};
+pub(crate) use rdata::{Part, is_aliased, layout};
 pub use record::{Question, Rdatas, Record, RrSet};
 pub use reply::{Reply, Unreadable};
 pub use soa::Soa;

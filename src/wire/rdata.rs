@@ -60,6 +60,14 @@ pub(crate) fn may_compress(rtype: RecordType) -> bool {
     matches!(u16::from(rtype), 2..=9 | 12 | 14 | 15)
 }
 
+/// Whether the alias of a name stands for what it would have of this type. Not where the name has such records beside
+/// the alias: KEY, SIG, NSEC and RRSIG (RFC 2181 §10.1, RFC 4035 §2.5), and DS, over which the zone above has the say.
+/// It is but a part of the answer to ANY.
+pub(crate) fn is_aliased(qtype: RecordType) -> bool {
+    use RecordType::{ANY, CNAME, DS, KEY, NSEC, RRSIG, SIG};
+    !matches!(qtype, CNAME | ANY | DS | KEY | SIG | NSEC | RRSIG)
+}
+
 /// Whether a record of this type can be data. 0 and the range 128..=255 of meta and question types cannot
 /// (RFC 6895 §3.1), nor can OPT.
 pub(crate) fn is_data(rtype: RecordType) -> bool {
