@@ -229,3 +229,21 @@ fn a_part_that_is_proved_not_to_be_there_is_the_end() {
         assert!(costs.iter().all(|cost| *cost == costs[0]), "{part} {costs:?}");
     }
 }
+
+/// RFC 4035 §3.1.4.1, §5.2: a referral that does not show that there is no DS set is made good by the questions for it,
+/// one for each label on the way, be it an alias (RFC 1034 §3.6.2) or a name that only leads to others.
+#[test]
+fn what_a_referral_does_not_show_is_asked_for() {
+    let lab = lab();
+    for asked in ["www.u.a.", "x.under.far.a.", "z.v.w.x.y.b.", "www.u.opt.", "z.v.w.x.opt."] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        let hosts = [11, 12, 21, 22, 51, 52];
+        hosts.into_iter().for_each(|host| world.set_forger([192, 0, 2, host].into(), Forgery::BareReferrals));
+        let question = Question::new(asked.parse().expect("a name"), RecordType::A);
+        let ended = world.resolve(&question);
+        let (_, answer) = lab.truth(&question);
+        let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
+        assert_eq!(told, answer.iter().map(bare).collect::<Vec<_>>(), "{question}\n{}", story(&ended));
+        assert!(ended.outcome.failure.is_none() && !ended.outcome.secure, "{question}\n{}", story(&ended));
+    }
+}

@@ -11,8 +11,7 @@ use super::forgery::{servers, small_lab};
 use super::resolver::{Ended, NOW_UNIX_SECS};
 use super::stale::{SIGNED, lab};
 use super::trouble::Forgery;
-use super::trust::one_server;
-use super::world::World;
+use super::world::{World, one_server};
 use super::{LAB, bare, story, truth};
 
 fn ask(name: &str, qtype: RecordType) -> Question {

@@ -168,6 +168,10 @@ fn a_calm_world_answers_everything_as_the_lab_says() {
             let ended = world.resolve(&question);
             check(&world, &question, &ended);
             assert_eq!(ended.outcome.secure, may_be_secure(&question), "{question:?}\n{}", story(&ended));
+            // Referrals bring what proves them, be it a DS set or that there is none (RFC 4035 §3.1.4.1).
+            let is_ds = |entry: &Entry| matches!(entry.event, Event::Goal { qtype: RecordType::DS, .. });
+            let is_asked = ended.outcome.failure.is_none() && ended.log.iter().any(is_ds);
+            assert!(!is_asked, "{question:?}\n{}", story(&ended));
             // What was proved is not proved again.
             let again = world.resolve(&question);
             let is_known = again.outcome.secure && again.budget.queries() == 0;

@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rootwalk::trace::{AskWhy, Avoided, Event, RouteKind};
+use rootwalk::dnssec::{Anchor, Key};
+use rootwalk::trace::{AskWhy, Avoided, Event, GoalId, RouteKind};
 use rootwalk::walk::{Around, Avoid, Dice, Private, Route, Routes, Step, Walk};
-use rootwalk::wire::{Question, RecordType, ResponseCode, ede};
+use rootwalk::wire::{Name, Question, RecordType, ResponseCode, ede};
 
 use super::resolver::Ended;
-use super::world::World;
-use super::{LAB, bare, truth};
+use super::trust::keys_asked;
+use super::world::{World, hosted};
+use super::{LAB, bare, story, truth};
 
 fn question(name: &str, qtype: RecordType) -> Question {
     Question::new(name.parse().expect("a name"), qtype)
@@ -232,5 +234,38 @@ fn forwarders_are_asked_for_recursion_and_servers_are_not() {
             // RFC 6840 §5.9: nobody else's check stands between the data and ours.
             assert_eq!((first.rd, first.cd), (is_forward, is_forward && cd), "{kind}, checked: {checked}");
         }
+    }
+}
+
+/// Of a zone that the operator names and the world does not know nothing is proved, nor of those below it, so their
+/// keys are not asked for. With a trust anchor they are, and while the question itself is under way.
+#[test]
+fn keys_of_a_zone_of_the_operators_are_asked_for_where_they_prove_something() {
+    let sign = ", sign = {}";
+    let (outer, inner) = ("s 3600 NS ns3.\nwww 60 A 192.0.2.80\n", "www 60 A 192.0.2.81\n");
+    let lab = hosted(&[("priv.", sign, 2, outer), ("s.priv.", sign, 3, inner)], "");
+    let keys = question("priv.", RecordType::DNSKEY);
+    let zones = ["priv.", "s.priv."].map(|zone| zone.parse::<Name>().expect("a name"));
+    for (zone, anchored) in zones.iter().flat_map(|zone| [(zone, false), (zone, true)]) {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        let route = Route::new(RouteKind::Stub, keys.name.clone(), &[([192, 0, 2, 2].into(), None)]);
+        world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
+        if anchored {
+            for key in lab.truth(&keys).1.iter().flat_map(|set| set.rdatas.iter()).filter_map(Key::read) {
+                world.resolver.settings.proofs.anchors.add(keys.name.clone(), Anchor::Key(key));
+            }
+        }
+        let asked = Question::new(zone.prepend(b"www").expect("a name"), RecordType::A);
+        let ended = world.resolve(&asked);
+        assert_eq!((ended.outcome.answer.len(), ended.outcome.secure), (1, anchored), "{asked}\n{}", story(&ended));
+        let wanted = zones.iter().filter(|known| anchored && zone.is_within(known)).cloned().collect::<Vec<_>>();
+        let of_ours: Vec<_> = keys_asked(&ended).into_iter().filter(|name| name.is_within(&keys.name)).collect();
+        assert_eq!(of_ours, wanted, "{asked}\n{}", story(&ended));
+        let heard = |event: &Event| matches!(event, Event::Heard { .. });
+        let answered = ended.log.iter().rposition(|entry| entry.goal == GoalId(0) && heard(&entry.event));
+        let is_ours =
+            |event: &Event| matches!(event, Event::Goal { name, qtype: RecordType::DNSKEY, .. } if *name == keys.name);
+        let fetched = ended.log.iter().position(|entry| is_ours(&entry.event));
+        assert!(fetched.is_none() || fetched < answered, "{asked}\n{}", story(&ended));
     }
 }

@@ -224,9 +224,13 @@ pub(crate) enum Forgery {
     LongTtls,
     /// What has no such records has no such name either.
     NoSuchName,
+    /// What has no such name has no such records.
+    NoSuchType,
+    /// Referrals do not show that there is no DS set.
+    BareReferrals,
 }
 
-pub(crate) const FORGERIES: [Forgery; 13] = [
+pub(crate) const FORGERIES: [Forgery; 15] = [
     Forgery::NoSignatures,
     Forgery::BrokenSignatures,
     Forgery::NoProofs,
@@ -240,6 +244,8 @@ pub(crate) const FORGERIES: [Forgery; 13] = [
     Forgery::MoreProofs,
     Forgery::LongTtls,
     Forgery::NoSuchName,
+    Forgery::NoSuchType,
+    Forgery::BareReferrals,
 ];
 
 /// Makes a false reply of a right one.
@@ -260,7 +266,8 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
         Forgery::BrokenSignatures => all(reply, &mut |record| flip(record, RecordType::RRSIG)),
         Forgery::OtherKeys => all(reply, &mut |record| flip(record, RecordType::DNSKEY)),
         Forgery::OtherAddresses => reply.answer.iter_mut().for_each(|record| flip(record, RecordType::A)),
-        Forgery::NoProofs => without(reply, &[RecordType::NSEC, RecordType::NSEC3]),
+        Forgery::BareReferrals if reply.flags.aa() => {}
+        Forgery::NoProofs | Forgery::BareReferrals => without(reply, &[RecordType::NSEC, RecordType::NSEC3]),
         Forgery::NoDs => without(reply, &[RecordType::DS]),
         Forgery::Invents => {
             reply.answer = vec![Record {
@@ -284,6 +291,11 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
         Forgery::NoSuchName => {
             if reply.answer.is_empty() && reply.flags.aa() {
                 reply.rcode = ResponseCode::NXDomain;
+            }
+        }
+        Forgery::NoSuchType => {
+            if reply.rcode == ResponseCode::NXDomain {
+                reply.rcode = ResponseCode::NoError;
             }
         }
         Forgery::MoreProofs => {

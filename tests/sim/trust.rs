@@ -13,8 +13,17 @@ use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::resolver::{Ended, NOW_UNIX_SECS};
 use super::trouble::Forgery;
-use super::world::World;
+use super::world::{World, one_server};
 use super::{LAB, bare, story, truth};
+
+/// The zones whose keys were asked for.
+pub(crate) fn keys_asked(ended: &Ended) -> Vec<Name> {
+    let keys = |event: &Event| match event {
+        Event::Goal { name, qtype: RecordType::DNSKEY, .. } => Some(name.clone()),
+        _ => None,
+    };
+    ended.log.iter().filter_map(|entry| keys(&entry.event)).collect()
+}
 
 /// RFC 7646: under a negative trust anchor the data comes, with EDE 33 and not for longer than the anchor holds; when
 /// that has ended, what is bogus is bogus again, whatever was remembered.
@@ -30,6 +39,7 @@ fn a_negative_trust_anchor_ends() {
     let under = world.resolve(&question);
     assert_eq!(under.outcome.rcode, ResponseCode::NoError, "{}", story(&under));
     assert!(!under.outcome.secure && under.outcome.answer.iter().all(|set| set.ttl_secs <= 60));
+    assert!(!keys_asked(&under).contains(&question.name.parent().expect("a zone")), "{}", story(&under));
     let codes: Vec<u16> = under.outcome.edes().iter().map(|ede| ede.code).collect();
     assert_eq!(codes, [33]);
     assert!(story(&under).contains("not to validate bogus.lab. for "), "{}", story(&under));
@@ -299,8 +309,11 @@ fn a_slow_walk_brings_no_dname_back() {
     for left_secs in [1, 5] {
         let mut world = World::new(&lab, 1, 0.0, 0.0);
         world.set_weather(600, 0.0);
-        assert!(world.resolve(&ask("x.a.")).outcome.secure);
+        let begun = world.resolver.now;
+        let first = world.resolve(&ask("x.a."));
+        assert!(first.outcome.secure && first.took > Duration::from_secs(2), "{}", story(&first));
         let end = known(&world, 0).expect("it was proved").expires;
+        assert!(end <= begun.after_ttl(3600), "{}", story(&first));
         world.resolver.now = Time::from_secs(end.secs() - left_secs);
         let slow = world.resolve(&ask("y.a."));
         assert!(slow.outcome.secure && slow.took > Duration::from_secs(1), "{:?}\n{}", slow.took, story(&slow));
@@ -369,23 +382,6 @@ fn what_an_unsigned_alias_leads_to_is_proved_by_itself() {
     let known = |set: &RrSet| cache.stale_set(&set.owner, set.rtype, now, over).map(|known| known.security);
     let all: Vec<_> = ended.outcome.answer.iter().map(known).collect();
     assert_eq!(all, [Some(Security::Insecure), Some(Security::Secure)], "{}", story(&ended));
-}
-
-/// These zones and the root, all on one server: their names, how they are signed, and their records.
-pub(crate) fn one_server(zones: &[(&str, &str, &str)]) -> Lab {
-    let cuts: String = zones.iter().map(|(zone, ..)| format!("{zone} 3600 NS ns.\n")).collect();
-    let root = cuts + "ns. 3600 A 192.0.2.1\n";
-    let all: Vec<_> = zones.iter().copied().chain([(".", ", sign = {}", &root[..])]).collect();
-    let file = |(zone, _, text): &(&str, &str, &str)| {
-        ((*zone).to_owned(), format!("$ORIGIN {zone}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns.\n{text}"))
-    };
-    let listed = all.iter().map(|(zone, sign, _)| format!("{{ name = \"{zone}\", file = \"{zone}\"{sign} }}"));
-    let listed = listed.collect::<Vec<_>>().join(", ");
-    let names = all.iter().map(|(zone, ..)| format!("\"{zone}\"")).collect::<Vec<_>>().join(", ");
-    let server = format!("{{ name = \"ns.\", address = \"192.0.2.1\", zones = [{names}], faults = [] }}");
-    let settings = format!("port = 53\nzone = [{listed}]\nserver = [{server}]\n");
-    let files = all.iter().map(file).chain([("lab.toml".to_owned(), settings)]).collect();
-    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Of several reasons for which nothing can be proved the client is told the first of which there is something to tell.

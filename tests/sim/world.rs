@@ -1,6 +1,6 @@
 //! A world: the pure walk beside the pure lab over virtual time, with loss, delay and lies by seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use rootwalk::walk::ask::{Ask, Heard};
 use rootwalk::wire::{Name, Question, Record, RecordType, Reply, text};
 
 use super::oddity::Oddity;
-use super::resolver::{Ended, Resolver, listen, query_bytes, refused, settings};
+use super::resolver::{Ended, NOW_UNIX_SECS, Resolver, listen, query_bytes, refused, settings};
 use super::trouble::{self, Forgery, Trouble, forge};
 
 /// One run of the lab with its own weather.
@@ -265,4 +265,32 @@ fn twin_glue(reply: &mut Reply) {
 fn twin(record: &Record) -> Option<Record> {
     let IpAddr::V6(v6) = six(record.address()?) else { return None };
     Some(Record { rtype: RecordType::AAAA, rdata: v6.octets().to_vec().into(), ..record.clone() })
+}
+
+/// These zones and the root, all on one server: their names, how they are signed, and their records.
+pub(crate) fn one_server(zones: &[(&str, &str, &str)]) -> Lab {
+    let cuts: String = zones.iter().map(|(zone, ..)| format!("{zone} 3600 NS ns1.\n")).collect();
+    let zones: Vec<_> = zones.iter().map(|(zone, sign, text)| (*zone, *sign, 1, *text)).collect();
+    hosted(&zones, &cuts)
+}
+
+/// These zones, each with the host that serves it, and the root with these records on the first host.
+pub(crate) fn hosted(zones: &[(&str, &str, u8, &str)], root: &str) -> Lab {
+    let hosts: BTreeSet<u8> = zones.iter().map(|(_, _, host, _)| *host).chain([1]).collect();
+    let glue: String = hosts.iter().map(|host| format!("ns{host}. 3600 A 192.0.2.{host}\n")).collect();
+    let root = root.to_owned() + &glue;
+    let all: Vec<_> = zones.iter().copied().chain([(".", ", sign = {}", 1, &root[..])]).collect();
+    let file = |(zone, _, host, text): &(&str, &str, u8, &str)| {
+        ((*zone).to_owned(), format!("$ORIGIN {zone}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns{host}.\n{text}"))
+    };
+    let listed = all.iter().map(|(zone, sign, ..)| format!("{{ name = \"{zone}\", file = \"{zone}\"{sign} }}"));
+    let listed = listed.collect::<Vec<_>>().join(", ");
+    let servers = hosts.iter().map(|host| {
+        let ours = all.iter().filter(|(_, _, by, _)| by == host).map(|(zone, ..)| format!("\"{zone}\""));
+        let zones = ours.collect::<Vec<_>>().join(", ");
+        format!("{{ name = \"ns{host}.\", address = \"192.0.2.{host}\", zones = [{zones}], faults = [] }}")
+    });
+    let settings = format!("port = 53\nzone = [{listed}]\nserver = [{}]\n", servers.collect::<Vec<_>>().join(", "));
+    let files = all.iter().map(file).chain([("lab.toml".to_owned(), settings)]).collect();
+    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
 }
