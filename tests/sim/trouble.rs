@@ -298,28 +298,30 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
                 reply.rcode = ResponseCode::NoError;
             }
         }
-        Forgery::MoreProofs => {
-            // From just before the name to the end of the zone, as far as that is known here.
-            let zone = asked.parent().unwrap_or_default();
-            let rdata = [zone.wire(), &[0, 1, 0x40]].concat();
-            let owner = zone.prepend(b"!").unwrap_or_default();
-            let nsec =
-                Record { owner, rtype: RecordType::NSEC, class: DNSClass::IN, ttl_secs: 300, rdata: rdata.into() };
-            let sigs = reply.answer.iter().chain(&reply.authority).find(|record| record.rtype == RecordType::RRSIG);
-            let false_sig = sigs.map(|sig| {
-                let rdata = [&47_u16.to_be_bytes()[..], &sig.rdata[2..]].concat();
-                Record { owner: asked.clone(), rdata: rdata.into(), ..sig.clone() }
-            });
-            reply.authority.push(Record { owner: asked.clone(), ..nsec.clone() });
-            reply.authority.extend(false_sig);
-            reply.authority.push(nsec);
-        }
+        Forgery::MoreProofs => add_false_proofs(asked, reply),
         Forgery::Denies => {
             reply.answer.clear();
             reply.authority.clear();
             (reply.flags, reply.rcode) = (reply.flags.with_aa(true), ResponseCode::NXDomain);
         }
     }
+}
+
+/// Adds NSEC sets for the name that was asked and for all names, unsigned and with another signature.
+fn add_false_proofs(asked: &Name, reply: &mut Reply) {
+    // From just before the name to the end of the zone, as far as that is known here.
+    let zone = asked.parent().unwrap_or_default();
+    let rdata = [zone.wire(), &[0, 1, 0x40]].concat();
+    let owner = zone.prepend(b"!").unwrap_or_default();
+    let nsec = Record { owner, rtype: RecordType::NSEC, class: DNSClass::IN, ttl_secs: 300, rdata: rdata.into() };
+    let sigs = reply.answer.iter().chain(&reply.authority).find(|record| record.rtype == RecordType::RRSIG);
+    let false_sig = sigs.map(|sig| {
+        let rdata = [&47_u16.to_be_bytes()[..], &sig.rdata[2..]].concat();
+        Record { owner: asked.clone(), rdata: rdata.into(), ..sig.clone() }
+    });
+    reply.authority.push(Record { owner: asked.clone(), ..nsec.clone() });
+    reply.authority.extend(false_sig);
+    reply.authority.push(nsec);
 }
 
 /// Changes the last octet of the data.
