@@ -32,3 +32,69 @@ impl<T: Clone + Default> Seen<T> {
         if now < self.at.plus_secs(LIFE_SECS) { self.what.clone() } else { T::default() }
     }
 }
+
+/// Silences over TCP in a row that are believed of a server that is alive.
+const TCP_SILENCES: u8 = 3;
+
+/// Whether a server answers over TCP (RFC 7766).
+#[derive(Default)]
+pub(super) struct OverTcp {
+    seen: Seen<Support>,
+    /// How often in a row it was silent.
+    silences: u8,
+}
+
+impl OverTcp {
+    /// It does.
+    pub(super) fn works(now: Time) -> Self {
+        Self { seen: Seen::new(Support::Yes, now), silences: 0 }
+    }
+
+    /// It does not.
+    pub(super) fn broken(now: Time) -> Self {
+        Self { seen: Seen::new(Support::No, now), silences: TCP_SILENCES }
+    }
+
+    /// It was silent. Packets get lost there too: that a server which is alive does without TCP is believed after three
+    /// tries in a row (RFC 9520 §3.1), of one of which nothing has come for a while at once.
+    pub(super) fn silent(&mut self, is_alive: bool, now: Time) {
+        self.silences = self.silences.saturating_add(1);
+        if self.silences >= TCP_SILENCES || !is_alive {
+            self.seen = Seen::new(Support::No, now);
+        }
+    }
+
+    /// What of that still counts.
+    pub(super) fn at(&self, now: Time) -> Support {
+        self.seen.at(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cache::{Servers, Shown};
+
+    const ADDR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    #[test]
+    fn three_silences_over_tcp_are_believed_of_who_is_alive_and_one_of_who_may_be_dead() {
+        let servers = Servers::new((1, 2));
+        let silent = |times| {
+            (0..times).for_each(|_| servers.silent_over_tcp(ADDR, Time::ZERO));
+            servers.state(ADDR, Time::ZERO).tcp
+        };
+        assert_eq!(silent(1), Support::No);
+        servers.heard(ADDR, Shown { rtt: Duration::ZERO, over_udp: true, edns: false, cookie: false }, Time::ZERO);
+        assert_eq!(silent(2), Support::Unknown, "it was not there before");
+        servers.tcp_works(ADDR, Time::ZERO);
+        assert_eq!(silent(2), Support::Yes, "in a row");
+        assert_eq!(silent(1), Support::No);
+        servers.tcp_works(ADDR, Time::ZERO);
+        servers.tcp_broken(ADDR, Time::ZERO);
+        assert_eq!(servers.state(ADDR, Time::ZERO).tcp, Support::No, "a refusal is said once");
+    }
+}

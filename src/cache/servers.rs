@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::cookies::{self, Cookies};
 use super::pace::{Family, FirstReplies, LIFE_SECS, Pace, Shown, UNKNOWN, patience};
-use super::seen::{Seen, Support};
+use super::seen::{OverTcp, Seen, Support};
 use crate::keyed::BuildKeyed;
 use crate::time::Time;
 use crate::wire::{Name, Octets, cookie};
@@ -148,6 +148,10 @@ impl Servers {
             if over_udp {
                 (record.udp, record.udp_was_silent) = (Seen::new(Support::Yes, now), false);
             }
+            // What it was silent to while it was not there says nothing.
+            if pace.srtt.is_none() {
+                record.tcp = OverTcp::default();
+            }
             if edns {
                 (record.edns, record.edns_refusals) = (Seen::new(Support::Yes, now), 0);
             }
@@ -220,7 +224,7 @@ impl Servers {
 
     /// It answered over TCP.
     pub fn tcp_works(&self, addr: IpAddr, now: Time) {
-        self.update(addr, |record| record.tcp = Seen::new(Support::Yes, now));
+        self.update(addr, |record| record.tcp = OverTcp::works(now));
     }
 
     /// It answered over TCP after silence over UDP. Packets get lost: that it does without UDP is believed the second
@@ -233,9 +237,14 @@ impl Servers {
         });
     }
 
-    /// It could not be reached over TCP.
+    /// It cannot be asked over TCP: somebody has said so.
     pub fn tcp_broken(&self, addr: IpAddr, now: Time) {
-        self.update(addr, |record| record.tcp = Seen::new(Support::No, now));
+        self.update(addr, |record| record.tcp = OverTcp::broken(now));
+    }
+
+    /// It stayed silent over TCP.
+    pub fn silent_over_tcp(&self, addr: IpAddr, now: Time) {
+        self.update(addr, |record| record.tcp.silent(record.pace(now).srtt.is_some(), now));
     }
 
     /// It was lame for `zone`: REFUSED, or a referral that does not go down.
@@ -310,7 +319,7 @@ struct Record {
     edns: Seen<Support>,
     /// How often in a row it refused EDNS.
     edns_refusals: u8,
-    tcp: Seen<Support>,
+    tcp: OverTcp,
     udp: Seen<Support>,
     /// Whether it was silent over UDP, and answered over TCP, since something came over UDP.
     udp_was_silent: bool,

@@ -146,10 +146,10 @@ pub(super) struct LastResort {
 pub(super) struct Tried {
     /// The server.
     pub(super) server: ServerAt,
-    /// How often it was asked.
+    /// How often it was asked, but for what came after silence over UDP.
     pub(super) times: u32,
-    /// Whether it was asked over TCP.
-    pub(super) over_tcp: bool,
+    /// How often it was asked over TCP.
+    pub(super) over_tcp: u32,
     /// Whether it has shown that it is of no use here.
     pub(super) out: bool,
     /// Whether nothing listens there on UDP.
@@ -166,8 +166,8 @@ pub(super) struct Tried {
 
 impl Tried {
     fn new(server: ServerAt) -> Self {
-        let (over_tcp, out, closed, rested, complains, loses_case) = Default::default();
-        Self { server, times: 0, over_tcp, out, closed, chance: Chance::Undue, rested, complains, loses_case }
+        let (times, over_tcp, out, closed, rested, complains, loses_case) = Default::default();
+        Self { server, times, over_tcp, out, closed, chance: Chance::Undue, rested, complains, loses_case }
     }
 
     /// It has answered over TCP: that nothing listens there on UDP does not make it useless.
@@ -365,13 +365,13 @@ impl AtZone {
         &mut self.tried[at]
     }
 
-    /// Notes that a server is asked; says for which time.
-    pub(super) fn attempt(&mut self, server: &ServerAt, transport: Transport) -> u32 {
+    /// Notes that a server is asked; says for which time over this transport.
+    pub(super) fn attempt(&mut self, server: &ServerAt, how: How) -> u32 {
         self.queries += 1;
         let tried = self.tried(server);
-        tried.times += 1;
-        tried.over_tcp |= transport == Transport::Tcp;
-        tried.times
+        tried.times += u32::from(how.why != AskWhy::TcpAfterSilence);
+        tried.over_tcp += u32::from(!how.over_udp());
+        if how.over_udp() { tried.times } else { tried.over_tcp }
     }
 
     /// Whether an address that was asked before was resting then.
@@ -396,15 +396,19 @@ impl AtZone {
         self.tried.iter().filter(|tried| !tried.out).map(|tried| tried.times).sum()
     }
 
-    /// A server that stayed silent over UDP, or is not there, and was not asked over TCP, of those that `may_be` asked:
-    /// after three tries a server counts as unresponsive over that transport only (RFC 9520 §3.1), and TCP repeats by
-    /// itself what gets lost.
-    pub(super) fn silent_over_udp(&self, may_be: impl Fn(&ServerAt) -> bool) -> Option<ServerAt> {
+    /// How often servers were asked over TCP.
+    pub(super) fn over_tcp(&self) -> u32 {
+        self.tried.iter().map(|tried| tried.over_tcp).sum()
+    }
+
+    /// A server that stayed silent over UDP, or is not there, and has a try over TCP left, of as many `tries` as it may
+    /// have: after three a server counts as unresponsive over one transport only (RFC 9520 §3.1).
+    pub(super) fn silent_over_udp(&self, tries: impl Fn(&ServerAt) -> u32) -> Option<ServerAt> {
         let is_lost = |tried: &Tried| !tried.out || tried.closed;
         let silent = |tried: &&Tried| {
-            tried.times > 0 && !tried.over_tcp && is_lost(tried) && !tried.rested && may_be(&tried.server)
+            tried.times > 0 && is_lost(tried) && !tried.rested && tried.over_tcp < tries(&tried.server)
         };
-        let silent = self.tried.iter().find(silent);
+        let silent = self.tried.iter().filter(silent).min_by_key(|tried| tried.over_tcp);
         silent.map(|tried| tried.server.clone())
     }
 
@@ -433,7 +437,7 @@ impl AtZone {
     /// Another question goes to the same zone: everybody who is not out has all tries again.
     pub(super) fn fresh_tries(&mut self) {
         for tried in &mut self.tried {
-            (tried.times, tried.over_tcp) = (0, false);
+            (tried.times, tried.over_tcp) = (0, 0);
         }
         self.problems.clear();
         self.last_resort = None;

@@ -28,7 +28,7 @@ impl Walk {
             let event = Event::Late { ask: pending.id.0, server: pending.server.clone(), after_ms };
             turn.ready.extend_from_slice(&pending.followers);
             late.push((pending.goal, pending.server.addr, event));
-            silent(turn, pending);
+            missed(turn, pending, Unreachable::Timeout);
         }
         for (goal, addr, event) in late {
             self.reached(addr, false);
@@ -196,7 +196,7 @@ impl Walk {
         }
         // What this machine did not send says nothing of the server.
         if !pending.late && !matches!(why, Unreachable::Local | Unreachable::Crowded) {
-            silent(turn, pending);
+            missed(turn, pending, why);
             self.reached(pending.server.addr, false);
         }
         // Silence may be loss and is tried again; a refusal would be repeated. Who does without TCP is not lost because
@@ -238,10 +238,11 @@ fn identity(edns: &Edns) -> Option<String> {
 }
 
 /// Remembers that nothing came from a server. That TCP leads nowhere says nothing of UDP, and the reverse.
-fn silent(turn: &Turn<'_, '_>, pending: &Pending) {
+fn missed(turn: &Turn<'_, '_>, pending: &Pending, why: Unreachable) {
     let (servers, addr) = (turn.around.servers, pending.server.addr);
     match pending.how.transport {
         Transport::Udp => servers.silent(addr, pending.sent, turn.now),
+        Transport::Tcp if why == Unreachable::Timeout => servers.silent_over_tcp(addr, turn.now),
         Transport::Tcp => servers.tcp_broken(addr, turn.now),
     }
 }

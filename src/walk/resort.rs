@@ -1,7 +1,10 @@
 //! What is left when no server of a zone has given an answer that could be used: other ways to ask them, and replies
 //! with a fault for want of a better one.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use crate::cache::{Rank, Support};
 use crate::time::as_ms;
@@ -56,17 +59,26 @@ impl Walk {
         asked > 0
     }
 
-    /// A server that was silent over UDP and may be asked over TCP.
+    /// A server that was silent over UDP and may be asked over TCP: each has one try, and of those that are alive one
+    /// may have up to three, while there are no more in all.
     pub(super) fn silent(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> Option<ServerAt> {
         let no_way_out = self.no_way_out(turn);
+        let in_time = |pending: &&Pending| pending.goal == id && !pending.late && !pending.how.over_udp();
+        let waiting: SmallVec<[IpAddr; 4]> = self.pending.iter().filter(in_time).map(|ask| ask.server.addr).collect();
+        let (servers, most) = (turn.around.servers, turn.around.settings.limits.tries_per_address);
         let at = self.goal(id).at()?;
-        // Where there is a fallback, it comes sooner than what may only be slow.
-        let servers = turn.around.servers;
-        let tcp = |server: &ServerAt| {
-            let may_be = servers.state(server.addr, turn.now).tcp != Support::No;
-            may_be && !no_way_out[usize::from(server.addr.is_ipv6())]
+        let tries = |server: &ServerAt| {
+            let state = servers.state(server.addr, turn.now);
+            let is_cut_off = no_way_out[usize::from(server.addr.is_ipv6())] || waiting.contains(&server.addr);
+            match (state.tcp, state.srtt) {
+                (Support::No, _) => 0,
+                _ if is_cut_off => 0,
+                (_, Some(_)) if at.over_tcp() < most => most,
+                _ => 1,
+            }
         };
-        at.silent_over_udp(tcp).filter(|_| !at.has_fallback())
+        // Where there is a fallback, it comes sooner than what may only be slow.
+        at.silent_over_udp(tries).filter(|_| !at.has_fallback())
     }
 
     /// Asks a server over TCP that was silent over UDP.

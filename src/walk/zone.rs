@@ -244,11 +244,11 @@ impl Walk {
         let Some(at) = goal.at() else { return };
         let zone = at.cut.zone.clone();
         let port = server.port.unwrap_or(settings.port);
-        let attempt = at.attempt(&server, how.transport);
+        let (attempt, has_more) = (at.attempt(&server, how), at.over_tcp() < settings.limits.tries_per_address);
         // Over TCP nobody off the path can forge, so the case need not carry entropy.
         let check_case = settings.case_randomisation && how.transport == Transport::Udp && at.keeps_case(&server);
         let sent = if check_case { turn.around.dice.mix_case(&question) } else { question.clone() };
-        let patience = patience(state, how.transport).max(if forwarded { FORWARD_LEAST } else { Duration::ZERO });
+        let patience = patience(state, how, has_more).max(if forwarded { FORWARD_LEAST } else { Duration::ZERO });
         let event = Event::Asked {
             ask: ask.0,
             zone: zone.clone(),
@@ -461,9 +461,14 @@ pub(super) fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event
 }
 
 /// How long a server may take before another one is asked as well.
-fn patience(state: &ServerState, transport: Transport) -> Duration {
-    match (state.srtt, transport) {
+fn patience(state: &ServerState, how: How, has_more: bool) -> Duration {
+    match (state.srtt, how.transport) {
         (Some(_), Transport::Udp) => state.patience(),
+        // Packets get lost: a new connection is sooner there than what the system repeats, unless it is the last.
+        (Some(_), Transport::Tcp) if how.why == AskWhy::TcpAfterSilence && has_more => {
+            state.patience().clamp(TCP_LEAST / 3, TCP_MOST / 3)
+        }
+        (Some(_), Transport::Tcp) if how.why == AskWhy::TcpAfterSilence => TCP_LEAST,
         (Some(_), Transport::Tcp) => (state.patience() * 3).clamp(TCP_LEAST, TCP_MOST),
         // A server that never answered is probably dead: clients wait 5 s, so all of a zone's servers have to
         // have had their turns by then.

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use rootwalk::cache::Shown;
+use rootwalk::cache::{Cache, Shown, TtlLimits};
 use rootwalk::lab::{Lab, Needs};
 use rootwalk::trace::{Bogus, Entry, Event, Purpose};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
@@ -239,24 +239,29 @@ fn a_dead_family_loses_no_answer() {
     }
 }
 
+/// At 30 % loss, over TCP as well, servers that are asked for the first time and those that are known. Most of the
+/// zones have two servers or one.
 #[test]
 fn loss_alone_loses_no_answer() {
     let healthy: Vec<Question> = LAB.healthy().iter().map(|sample| sample.ask.clone()).collect();
-    let (mut asked, mut lost) = (0, 0);
-    for seed in worlds(60) {
+    let lost = each(&worlds(100), |seed| {
         let mut world = World::new(&LAB, seed, 0.0, 0.3);
-        for question in &healthy {
-            let ended = world.resolve(question);
-            check(&world, question, &ended);
-            asked += 1;
-            if let Some(failure) = &ended.outcome.failure {
-                lost += 1;
-                println!("{question:?} after {:?}: {failure}", ended.took);
+        let mut lost = Vec::new();
+        for _ in 0..2 {
+            for question in &healthy {
+                let ended = world.resolve(question);
+                check(&world, question, &ended);
+                let told = |failure| format!("world {seed}: {question} after {:?}: {failure}", ended.took);
+                lost.extend(ended.outcome.failure.as_ref().map(told));
             }
+            // The names are forgotten, and the servers are not.
+            world.resolver.cache = Cache::new(8 << 20, (seed, 1), TtlLimits::default());
         }
-    }
-    println!("{asked} questions at 30 % loss, {lost} without an answer");
-    assert!(lost * 1000 <= asked, "{lost} of {asked} lost at 30 % loss");
+        lost
+    });
+    let (asked, lost) = (lost.len() * healthy.len() * 2, lost.concat());
+    println!("{asked} questions at 30 % loss, {} without an answer\n{}", lost.len(), lost.join("\n"));
+    assert!(lost.len() * 1000 <= asked, "{} of {asked} lost at 30 % loss", lost.len());
 }
 
 /// In whatever order names and types are asked for: what is known by then finds the same as a walk from nothing, and
@@ -360,7 +365,7 @@ fn what_gets_lost_costs_little() {
         assert!(ended.outcome.failure.is_none(), "{}", story(&ended));
         (ended.took, ended.budget.queries())
     };
-    for (loss, most_ms) in [(0.0, 80), (0.1, 350), (0.3, 600)] {
+    for (loss, most_ms) in [(0.0, 80), (0.1, 350), (0.3, 700)] {
         let (mut all, mut queries) = (Vec::new(), 0);
         for seed in worlds(200) {
             // Two of five zones have servers of their own, two those of somebody else, one those of a zone elsewhere.

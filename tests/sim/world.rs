@@ -221,9 +221,25 @@ impl Weather<'_> {
         }
         // Last, as it may make what cannot be read and written again.
         trouble::spoil(trouble, ask, id, nth, &mut packets);
-        let loss = if transport == Transport::Udp { self.loss } else { 0.0 };
-        packets.retain(|_| !self.rng.random_bool(loss));
-        listen(ask, id, packets, path)
+        if transport == Transport::Udp {
+            packets.retain(|_| !self.rng.random_bool(self.loss));
+            return listen(ask, id, packets, path);
+        }
+        let (handshake, talk) = (self.repeats(1_000), self.repeats(200));
+        packets.iter_mut().for_each(|packet| packet.delay += handshake + talk);
+        let (after, mut heard) = listen(ask, id, packets, path);
+        if let Heard::Reply { rtt, .. } = &mut heard {
+            *rtt -= path + handshake;
+        }
+        (after, heard)
+    }
+
+    /// How long TCP takes to repeat what gets lost: of a handshake after a second at first (RFC 6298 §2.1), of a query
+    /// and its reply sooner, as the round trip is known by then; each time twice as long (§5.5).
+    fn repeats(&mut self, first_ms: u64) -> Duration {
+        const TIMES: u32 = 8;
+        let lost = (0..TIMES).take_while(|_| self.loss > 0.0 && self.rng.random_bool(self.loss)).count();
+        Duration::from_millis(first_ms) * ((1 << lost) - 1)
     }
 }
 
