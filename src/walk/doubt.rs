@@ -3,6 +3,8 @@
 //! A secondary with old signatures, one that leaves signatures out, somebody who forges: the zone's other servers have
 //! better data, and the signatures say so.
 
+use std::net::IpAddr;
+
 use crate::cache::Delegation;
 use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt};
 use crate::wire::{Name, Question, RecordType, RrSet};
@@ -182,15 +184,18 @@ impl Walk {
         })
     }
 
-    /// Whether a zone has a server that is not doubted.
+    /// Whether a zone has a server that is not doubted and may be asked.
     fn is_anybody_else(&self, informant: &Informant, turn: &Turn<'_, '_>) -> bool {
         let settings = turn.around.settings;
         let route = settings.routes.0.iter().find(|route| route.cut.zone == informant.zone);
         let known = || turn.around.cache.delegation(&informant.zone, turn.now);
         let Some(cut) = route.map(|route| route.cut.clone()).or_else(known) else { return true };
-        let doubted = |addr: &std::net::IpAddr| {
-            let before = self.doubted.iter().any(|known| known.zone == cut.zone && known.server.addr == *addr);
-            before || *addr == informant.addr
+        let no_way_out = self.no_way_out(turn);
+        let is_good = |addr: IpAddr| {
+            let doubted = self.doubted.iter().any(|known| known.zone == cut.zone && known.server.addr == addr);
+            let may_be = settings.uses(addr) && !no_way_out[usize::from(addr.is_ipv6())];
+            let avoided = settings.avoids(addr, &cut.zone, route.is_some()).is_some();
+            may_be && !avoided && !doubted && addr != informant.addr
         };
         let Delegation { servers, .. } = &*cut;
         // At worst somebody counts who is then not asked, or the other way round: one try more or less.
@@ -201,7 +206,7 @@ impl Walk {
             }
             // Of one whose addresses are not known any more only the name says whether it was that one.
             let is_new = addrs.is_empty() && informant.name.as_ref() != Some(&server.name);
-            is_new || addrs.iter().any(|addr| !doubted(addr))
+            is_new || addrs.iter().any(|addr| is_good(*addr))
         })
     }
 }

@@ -11,8 +11,8 @@ use crate::time::{Time, as_us};
 use crate::trace::{Avoided, ChoiceWhy};
 use crate::wire::{Name, RecordType};
 
-use super::Dice;
 use super::goal::AtZone;
+use super::{Dice, WalkSettings};
 
 /// Servers whose round-trip time is within this of the best share the questions (as Unbound does).
 const BAND: Duration = Duration::from_millis(400);
@@ -151,6 +151,20 @@ fn glue_of_its_own_zone(cache: &Cache, server: &Name, now: Time) -> Addresses {
         place = cut.zone.parent();
     }
     Addresses::new()
+}
+
+impl WalkSettings {
+    /// Whether servers are asked over the IP version of `addr`.
+    pub(super) fn uses(&self, addr: IpAddr) -> bool {
+        if addr.is_ipv4() { self.ipv4 } else { self.ipv6 }
+    }
+
+    /// Why a server of `zone`, which the operator may have `configured`, is not asked at `addr`. The operator's own
+    /// zones may have private addresses all the way down.
+    pub(super) fn avoids(&self, addr: IpAddr, zone: &Name, configured: bool) -> Option<Avoided> {
+        let inside = |why: &Avoided| *why == Avoided::Private && self.routes.cover(zone);
+        self.avoid.why(addr, configured).filter(|why| !inside(why))
+    }
 }
 
 /// Which addresses are not asked, whoever names them as a server's.

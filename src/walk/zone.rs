@@ -188,16 +188,14 @@ impl Walk {
             for addr in addrs.iter().copied().take(limits.addresses_per_server) {
                 let tries = at.tries(addr);
                 let in_time = waiting.contains(&addr);
-                let wanted = if addr.is_ipv4() { settings.ipv4 } else { settings.ipv6 };
-                let family = wanted && !no_way_out[usize::from(addr.is_ipv6())];
+                let family = settings.uses(addr) && !no_way_out[usize::from(addr.is_ipv6())];
                 let spent = at.is_spent(addr, most_tries);
                 let listed = usable.iter().any(|candidate| candidate.addr == addr);
                 if spent || listed || in_time || !family {
                     continue;
                 }
                 let name = at.route.is_none().then_some(&server.name);
-                let inside = |why: &Avoided| *why == Avoided::Private && settings.routes.cover(&at.cut.zone);
-                if let Some(why) = settings.avoid.why(addr, at.route.is_some()).filter(|why| !inside(why)) {
+                if let Some(why) = settings.avoids(addr, &at.cut.zone, at.route.is_some()) {
                     avoided.push((ServerAt::new(name.cloned(), addr, at.port(addr)), why));
                     continue;
                 }
@@ -314,8 +312,7 @@ impl Walk {
             return false;
         }
         let cut = at.cut.clone();
-        let (ipv4, ipv6) = (turn.around.settings.ipv4, turn.around.settings.ipv6);
-        let fresh = |addr: &IpAddr| (if addr.is_ipv4() { ipv4 } else { ipv6 }) && !at.is_spent(*addr, 1);
+        let fresh = |addr: &IpAddr| turn.around.settings.uses(*addr) && !at.is_spent(*addr, 1);
         // The zone of a server's name may know better than the glue, unless it is the one that cannot be reached.
         let is_elsewhere = |server: &NameServer| at.route.is_none() && !server.name.is_within(&cut.zone);
         let is_unknown =

@@ -84,6 +84,23 @@ fn not_all_servers_are_asked_for_what_is_bogus() {
     }
 }
 
+/// Where the others of a zone's servers must not be asked, nobody is doubted and nothing begun anew.
+#[test]
+fn who_must_not_be_asked_is_nobody_else() {
+    let lab = small_lab("www 60 A 198.51.100.1\n", &["ns1.root.", "ns2.root."]);
+    let mut queries = Vec::new();
+    for avoided in [false, true] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        let nets = ["192.0.2.2/32".parse().expect("a network")];
+        world.resolver.settings.avoid.nets.extend(nets.iter().filter(|_| avoided));
+        (1..3).for_each(|nth| world.set_forger([192, 0, 2, nth].into(), Forgery::OtherAddresses));
+        let ended = world.resolve(&ask("www.example.", RecordType::A));
+        assert!(ended.outcome.failure.is_some() && (doubted(&ended) == 0) == avoided, "{}", story(&ended));
+        queries.push(ended.budget.queries());
+    }
+    assert!(queries[1] < queries[0], "{queries:?}");
+}
+
 /// What was asked for by its own name is not asked for once more because an alias led there.
 #[test]
 fn what_was_asked_for_by_its_name_is_not_asked_for_so_again() {
