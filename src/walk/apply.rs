@@ -1,6 +1,6 @@
 //! What follows from a reply: verdicts become state.
 
-use crate::trace::{AskWhy, Event, GoalId, Known, Purpose, Transport, Verdict, Wrong};
+use crate::trace::{AskWhy, Event, GoalId, Known, Purpose, ServerAt, Transport, Verdict, Wrong};
 use crate::wire::{Name, Question, RecordType, ResponseCode};
 
 use super::goal::{Chance, Denied, Found, How, LastResort, Pending};
@@ -128,7 +128,8 @@ impl Walk {
         let verdict = judge::last_resort(&wrong, &clean);
         // Two servers that agree are believed (RFC 2308 §2.2).
         let said_before = at.last_resort.as_ref().is_some_and(|last| Some(&last.verdict) == verdict.as_ref());
-        let agreed = wrong == Wrong::Bare && said_before && at.problems.iter().any(|(_, known)| *known == Wrong::Bare);
+        let other = |(known, what): &(ServerAt, Wrong)| known.addr != pending.server.addr && *what == Wrong::Bare;
+        let agreed = wrong == Wrong::Bare && said_before && at.problems.iter().any(other);
         let is_best = at.last_resort.as_ref().is_none_or(|last| last.wrong == Wrong::Empty);
         if let Some(verdict) = verdict.filter(|_| is_best) {
             let (pending, wrong) = (pending.clone(), wrong.clone());
