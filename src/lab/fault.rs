@@ -41,7 +41,7 @@ pub(super) enum Fault {
     WrongIdFirst,
     /// Over UDP so many forged replies with other ids come first, as from somebody who tries all of them.
     WrongIdsFirst(u16),
-    /// A forged reply to another question comes first.
+    /// Over UDP, where that can be forged, a reply to another question comes first.
     WrongQuestionFirst,
     /// The largest message there is, over TCP, of names that are chains of as many pointers as a name can have labels.
     CompressionBomb,
@@ -147,7 +147,7 @@ pub(super) fn deliver(
                 let forged = forged(draft, &question.name);
                 sent.extend((1..=*count).map(|other| encode(query.id() ^ other, &question, &forged)));
             }
-            Fault::WrongQuestionFirst => {
+            Fault::WrongQuestionFirst if transport == Transport::Udp => {
                 let other = other_name(&question.name);
                 let answer = forged(draft, &other);
                 sent.push(encode(query.id(), &Question { name: other, ..question.clone() }, &answer));

@@ -168,6 +168,26 @@ pub enum Ignored {
     NotAResponse,
     /// Bytes that are no message.
     Unreadable,
+    /// Too few octets for an id.
+    TooShort,
+}
+
+impl Ignored {
+    /// Why nobody listens on after it; `None` when the reply may still come.
+    ///
+    /// Who has the right id comes from the server, unless it was guessed, so that this is all that the server has to
+    /// say. Whoever did guess it has won no more than that TCP decides. A cookie that is not ours is somebody else's.
+    #[must_use]
+    pub fn ends(&self) -> Option<Unreachable> {
+        match self {
+            Self::WrongCase => Some(Unreachable::CaseMismatch),
+            Self::NoCookie => Some(Unreachable::NoCookie),
+            Self::WrongQuestion { .. } | Self::NoQuestion | Self::NotAResponse | Self::Unreadable => {
+                Some(Unreachable::Garbage)
+            }
+            Self::WrongId { .. } | Self::WrongCookie | Self::TooShort => None,
+        }
+    }
 }
 
 impl fmt::Display for Ignored {
@@ -183,6 +203,7 @@ impl fmt::Display for Ignored {
             Self::NoCookie => f.write_str("a reply without our cookie, which this server shows otherwise"),
             Self::NotAResponse => f.write_str("a packet that is no response"),
             Self::Unreadable => f.write_str("bytes that are no DNS message"),
+            Self::TooShort => f.write_str("fewer octets than an id has"),
         }
     }
 }
@@ -201,7 +222,7 @@ pub enum Unreachable {
     Timeout,
     /// The operating system did not let us send: no socket, no permission.
     Local,
-    /// What came over TCP is no reply to the question.
+    /// What came is no reply to the question.
     Garbage,
     /// The reply over UDP had the right id and question, in another case.
     CaseMismatch,

@@ -12,8 +12,8 @@ use crate::wire::{HEADER, OpCode, Reply, ResponseCode, cookie, edns};
 /// # Errors
 /// Says why it is not the reply that is awaited.
 pub fn read(packet: &mut [u8], id: u16, ask: &Ask) -> Result<Box<Reply>, Ignored> {
-    let Some(header) = packet.first_chunk::<HEADER>() else { return Err(Ignored::Unreadable) };
-    let got = u16::from_be_bytes([header[0], header[1]]);
+    let Some(got) = packet.first_chunk() else { return Err(Ignored::TooShort) };
+    let got = u16::from_be_bytes(*got);
     if got != id {
         // Before anything is read: a flood of guesses must cost little.
         return Err(Ignored::WrongId { got, want: id });

@@ -85,7 +85,13 @@ async fn converse(
                 }
                 return Ok(Answered { reply, bytes: message.len(), rtt: sent.elapsed() });
             }
-            Err(other) => note(ignored, other),
+            Err(other) => {
+                let ends = other.ends();
+                note(ignored, other);
+                if let Some(why) = ends {
+                    return Err(why);
+                }
+            }
         }
     }
 }

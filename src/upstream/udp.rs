@@ -58,16 +58,13 @@ pub(super) async fn exchange(
                     }
                     return Ok(Answered { reply, bytes, rtt: came - sent });
                 }
-                Ok((_, Err(what @ (Ignored::WrongCase | Ignored::NoCookie)))) => {
-                    // Id, port and question are right, so this is all that the server has to say; the walk can ask
-                    // it over TCP at once. Whoever forged it has won no more than that.
-                    let why = if what == Ignored::NoCookie { Unreachable::NoCookie } else { Unreachable::CaseMismatch };
-                    note(ignored, what);
-                    return Err(why);
-                }
                 // The network has doubled the reply to the query before.
                 Ok((_, Err(Ignored::WrongId { got, .. }))) if Some(got) == line.last_id() => {}
                 Ok((_, Err(other))) => {
+                    if let Some(why) = other.ends() {
+                        note(ignored, other);
+                        return Err(why);
+                    }
                     upstream.guesses.fetch_add(1, Ordering::Relaxed);
                     note(ignored, other);
                     misses += 1;

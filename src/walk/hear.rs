@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cache::Shown;
 use crate::time::{as_ms, as_us};
-use crate::trace::{AskWhy, Broken, Event, Ignored, ServerAt, Transport, Unreachable, Verdict, Wrong};
+use crate::trace::{AskWhy, Broken, Event, ServerAt, Transport, Unreachable, Verdict, Wrong};
 use crate::wire::text::rcode_name;
 use crate::wire::{Edns, Name, Reply, edns};
 
@@ -46,8 +46,8 @@ impl Walk {
         let Some(at) = self.pending.iter().position(|pending| pending.id == ask) else { return };
         let pending = self.pending.swap_remove(at);
         let near_misses = ignored.len();
-        // Right but for the case or a cookie it came from the server, which knows no better.
-        if ignored.iter().any(|what| !matches!(what, Ignored::WrongCase | Ignored::NoCookie)) {
+        // What ended the listening came from the server, which knows no better.
+        if ignored.iter().any(|what| what.ends().is_none()) {
             turn.around.cache.guessed();
         }
         for what in ignored {
@@ -185,7 +185,7 @@ impl Walk {
             self.note(turn, pending.goal, event);
         }
         match why {
-            Unreachable::CaseMismatch | Unreachable::NearMisses => {
+            Unreachable::CaseMismatch | Unreachable::NearMisses | Unreachable::Garbage if pending.how.over_udp() => {
                 if let Some(at) = self.goal(pending.goal).at() {
                     at.tried(&pending.server).loses_case |= why == Unreachable::CaseMismatch;
                 }
@@ -200,10 +200,12 @@ impl Walk {
             self.reached(pending.server.addr, false);
         }
         // Silence may be loss and is tried again; a refusal would be repeated. Who does without TCP is not lost because
-        // somebody guesses, the next query leaves from another port, or because others do without UDP.
+        // somebody guesses, the next query leaves from another port, or because others do without UDP. Who has nothing
+        // else to say over TCP is.
         let transport = pending.how.transport;
         let out = match transport {
             Transport::Udp => why != Unreachable::Timeout,
+            Transport::Tcp if why == Unreachable::Garbage => true,
             Transport::Tcp => !matches!(pending.how.why, AskWhy::TcpAfterNearMiss | AskWhy::TcpAsBefore),
         };
         if let Some(at) = self.goal(pending.goal).at() {

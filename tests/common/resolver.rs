@@ -10,7 +10,7 @@ use rootwalk::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use rootwalk::dnssec;
 use rootwalk::lab::Packet;
 use rootwalk::time::Time;
-use rootwalk::trace::{Entry, Ignored, Source, Transport, Unreachable};
+use rootwalk::trace::{Entry, Source, Transport, Unreachable};
 use rootwalk::upstream::read_reply;
 use rootwalk::walk::ask::{Ask, AskId, Heard};
 use rootwalk::walk::limits::{Budget, Limits};
@@ -170,13 +170,12 @@ pub(crate) fn listen(ask: &Ask, id: u16, packets: Vec<Packet>, path: Duration) -
                 let bytes = packet.bytes.len();
                 return (rtt, Heard::Reply { ask: ask.id, reply, bytes, rtt, ignored });
             }
-            Err(what @ (Ignored::WrongCase | Ignored::NoCookie)) => {
-                let why = if what == Ignored::NoCookie { Unreachable::NoCookie } else { Unreachable::CaseMismatch };
+            Err(what) => {
+                let ends = what.ends();
                 ignored.push(what);
-                return (rtt, Heard::Failed { ask: ask.id, why, ignored });
-            }
-            Err(why) => {
-                ignored.push(why);
+                if let Some(why) = ends {
+                    return (rtt, Heard::Failed { ask: ask.id, why, ignored });
+                }
                 if ask.transport == Transport::Udp && ignored.len() >= ask.near_misses {
                     return (rtt, Heard::Failed { ask: ask.id, why: Unreachable::NearMisses, ignored });
                 }
