@@ -199,6 +199,11 @@ impl Walk {
             missed(turn, pending, why);
             self.reached(pending.server.addr, false);
         }
+        // Over UDP it has spoken: before it is given up, the whole question is tried (RFC 9156 §3, step 6e).
+        if pending.minimised && (why == Unreachable::Garbage || pending.how.why == AskWhy::TcpAfterTruncation) {
+            self.goal(pending.goal).minimised.give_up();
+            return self.again(pending, Transport::Udp, AskWhy::FullAfterTrouble);
+        }
         // Silence may be loss and is tried again; a refusal would be repeated. Who does without TCP is not lost because
         // somebody guesses, the next query leaves from another port, or because others do without UDP. Who has nothing
         // else to say over TCP is.
