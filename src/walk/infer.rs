@@ -3,7 +3,7 @@
 
 use crate::dnssec::{Span, infer};
 use crate::trace::{self, Event, GoalId, Purpose, Shows};
-use crate::wire::{Name, Question, RecordType, RrSet};
+use crate::wire::{Name, Question, RecordType};
 
 use super::goal::{Denied, Found};
 use super::{CLIENT, Turn, Walk};
@@ -64,10 +64,10 @@ impl Walk {
     fn take_inferred(&mut self, id: GoalId, inferred: crate::dnssec::Inferred, turn: &mut Turn<'_, '_>) {
         let denied = Denied { soa: inferred.soa, proof: inferred.proof };
         match (inferred.shows, inferred.answer) {
-            (Shows::NoName, _) => self.finish(id, Found::NxDomain(least_ttl(denied)), turn),
+            (Shows::NoName, _) => self.finish(id, Found::NxDomain(denied), turn),
             (Shows::Wildcard, Some(set)) => {
                 let wanted = self.goal(id).current.qtype;
-                let target = set.targets().next().filter(|_| set.rtype == RecordType::CNAME && wanted != set.rtype);
+                let target = set.targets().next().filter(|_| wanted != set.rtype);
                 match target {
                     Some(target) => {
                         if self.extend_chain(id, vec![set], denied.proof, turn) {
@@ -80,7 +80,7 @@ impl Walk {
                     }
                 }
             }
-            (Shows::NoData | Shows::Wildcard, _) => self.finish(id, Found::NoData(least_ttl(denied)), turn),
+            (Shows::NoData | Shows::Wildcard, _) => self.finish(id, Found::NoData(denied), turn),
         }
     }
 
@@ -97,19 +97,9 @@ impl Walk {
 
     /// Keeps what was proved on the way and says something of other questions.
     pub(super) fn keep_spans(&self, spans: Vec<Span>, turn: &Turn<'_, '_>) {
-        // What is inferred from spans must not lengthen their life.
+        // What was inferred from spans is there already.
         if turn.around.settings.proofs.aggressive && self.inferring == Inferring::Allowed {
             spans.into_iter().for_each(|span| turn.around.cache.put_span(span, self.started));
         }
     }
-}
-
-/// RFC 8198 §5.4, RFC 9077 §3: a denial lives no longer than any of the records that make it.
-fn least_ttl(mut denied: Denied) -> Denied {
-    let sets = || denied.soa.iter().chain(&denied.proof);
-    let least_secs = sets().map(|set: &RrSet| set.ttl_secs).min().unwrap_or_default();
-    if let Some(soa) = &mut denied.soa {
-        soa.ttl_secs = least_secs;
-    }
-    denied
 }

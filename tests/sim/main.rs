@@ -12,6 +12,7 @@ mod change;
 mod crossing;
 mod doubt;
 mod forgery;
+mod inferred;
 mod lives;
 mod oddity;
 mod patience;
