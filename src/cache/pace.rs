@@ -46,7 +46,7 @@ pub(super) struct Pace {
     pub(super) rttvar: Duration,
     pub(super) silences: u8,
     silent_at: Time,
-    /// Whether nothing has ever come, and somebody has listened nearly as long as clients wait.
+    /// Whether nothing has come since somebody listened nearly as long as clients wait.
     pub(super) mute: bool,
     pub(super) rests_until: Option<Time>,
     pub(super) seen: Time,
@@ -75,7 +75,7 @@ impl Pace {
     }
 
     pub(super) fn mute(self, now: Time) -> Self {
-        Self { mute: self.srtt.is_none(), seen: now, ..self }
+        Self { mute: true, seen: now, ..self }
     }
 }
 
@@ -190,8 +190,8 @@ mod tests {
         servers.mute(ADDR, now);
         assert!(!may_be_slow(secs(1)));
         servers.heard(ADDR, Shown { rtt: secs(3), over_udp: true, edns: false, cookie: false }, now);
-        assert!(may_be_slow(secs(4)) && !may_be_slow(secs(10)), "it takes three seconds");
+        assert!(may_be_slow(secs(10)), "it has spoken, and may have become slower");
         servers.mute(ADDR, now);
-        assert!(may_be_slow(secs(4)), "who has answered is not mute");
+        assert!(may_be_slow(secs(4)) && !may_be_slow(secs(10)), "it takes three seconds");
     }
 }

@@ -40,7 +40,7 @@ pub struct ServerState {
     pub rttvar: Duration,
     /// Times in a row that it stayed silent.
     pub silences: u8,
-    /// Whether it never answered, although somebody has listened for it nearly as long as clients wait.
+    /// Whether it has not answered since somebody listened for it nearly as long as clients wait.
     pub mute: bool,
     /// Until when it is better left alone, after several silences in a row.
     pub rests_until: Option<Time>,
@@ -68,10 +68,10 @@ impl ServerState {
     }
 
     /// Whether a reply to what was sent so long ago may still come: it takes as long, as far as one knows, or nobody
-    /// has listened for longer yet.
+    /// has listened for longer yet; who was fast may have become slow.
     #[must_use]
     pub fn may_be_slow(&self, since: Duration) -> bool {
-        self.srtt.map_or(!self.mute, |srtt| since < srtt + 4 * self.rttvar)
+        !self.mute || self.srtt.is_some_and(|srtt| since < srtt + 4 * self.rttvar)
     }
 
     /// Whether it was found lame for `zone`: asked for a name of the zone, it did not know the zone.

@@ -20,7 +20,7 @@ use super::{Turn, Walk};
 const SECOND_CHANCES: usize = 3;
 /// How often those who listen to servers that may be slow look whether these have answered something else.
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
-/// Who was listened to for so long, and has never said a word, is not waited for once more: that is as long as a client
+/// Who was listened to for so long in vain is not waited for once more until it speaks: that is as long as a client
 /// waits, but for a second on the way to the zone and to the second or third of its servers.
 const LONG: Duration = Duration::from_millis(3500);
 /// Servers that are asked over TCP at once when all were silent over UDP.
