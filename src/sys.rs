@@ -14,11 +14,14 @@ use std::mem::{self, MaybeUninit};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
+use std::time::Duration;
 
 use libmimalloc_sys as mi;
+use parking_lot::Mutex;
 use socket2::SockAddr;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
 
 /// The program's allocator: mimalloc. What needs no more alignment than all memory has is asked for without; with it,
 /// blocks above a kibibyte are searched for, and larger than needed.
@@ -243,11 +246,11 @@ pub(crate) fn register<T: Owner>(owner: T) -> io::Result<AsyncFd<T>> {
 }
 
 /// Lets this process open as many files as the system allows it to: each query to a server is a socket, and the usual
-/// limit of 1024 is there for programs that use `select`.
+/// limit of 1024 is there for programs that use `select`. Returns how many these are.
 ///
 /// # Errors
 /// When the system refuses, which is no reason not to start.
-pub(crate) fn open_files_to_the_limit() -> io::Result<()> {
+pub(crate) fn open_files_to_the_limit() -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a valid place for one rlimit, which getrlimit fills.
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } < 0 {
@@ -258,12 +261,26 @@ pub(crate) fn open_files_to_the_limit() -> io::Result<()> {
     if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(())
+    Ok(limit.rlim_cur)
 }
 
 /// Whether a file could not be opened because too many are.
 pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// Tells the log, once a minute at most, when `error` says that no more files may be open: connections and queries
+/// wait or fail for that by the thousand.
+pub(crate) fn tell_if_out_of_files(error: &io::Error) {
+    static TOLD: Mutex<Option<Instant>> = Mutex::new(None);
+    if !is_out_of_files(error) {
+        return;
+    }
+    let (mut told, now) = (TOLD.lock(), Instant::now());
+    if told.is_none_or(|told| now >= told + Duration::from_secs(60)) {
+        *told = Some(now);
+        tracing::warn!("{error}: connections wait and queries fail; raise the limit (ulimit -n, LimitNOFILE)");
+    }
 }
 
 /// Sends one datagram to `to`; from `from`, when that is given.

@@ -75,7 +75,7 @@ fn idle_lines_make_room_and_what_cannot_leave_is_held_against_nobody() {
                 let answered = heard.iter().filter(|heard| matches!(heard, Heard::Reply { .. })).count();
                 assert!(answered >= FILES / 2, "{answered} of {many}");
                 // No server is blamed for what never left.
-                let local = |heard: &&Heard| matches!(heard, Heard::Failed { why: Unreachable::Local, .. });
+                let local = |heard: &&Heard| matches!(heard, Heard::Failed { why: Unreachable::OutOfFiles, .. });
                 assert_eq!(answered + heard.iter().filter(local).count(), many, "{heard:?}");
             }
         }

@@ -27,7 +27,7 @@ use super::local::Local;
 use super::routes::Front;
 use super::strict::Strict;
 use super::watch::{Activity, Held, Watched};
-use crate::listen::{Peer, Quota, Seat, Stop, Threads, Transport, drain};
+use crate::listen::{Peer, Quota, Seat, Stop, Threads, Transport, drain, pause_after};
 use crate::serve::Resolver;
 use crate::tls::HANDSHAKE;
 
@@ -43,8 +43,6 @@ const STREAMS: u32 = 64;
 const STALLED: Duration = Duration::from_secs(300);
 /// How long requests in hand may take to finish after the doors are told to close.
 const DRAIN: Duration = Duration::from_secs(1);
-/// Pause after an error of `accept`, mostly "too many open files", which only time heals.
-const PAUSE: Duration = Duration::from_millis(20);
 /// For how long the log says nothing more of connections that are too many.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long a connection may take to say goodbye.
@@ -181,9 +179,12 @@ async fn accept(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, worke
         Err(error) => return tracing::error!("cannot serve HTTP: {error}"),
     };
     loop {
-        let Ok((stream, client)) = listener.accept().await else {
-            tokio::time::sleep(PAUSE).await;
-            continue;
+        let (stream, client) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                pause_after(&error).await;
+                continue;
+            }
         };
         let (Some(seat), Ok(local)) = (worker.seat(client.ip()), stream.local_addr()) else { continue };
         let peer = Peer { client, transport: Transport::Http, local, keepalive: None };

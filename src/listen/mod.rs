@@ -16,15 +16,26 @@ mod worker;
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::sys::tell_if_out_of_files;
 use crate::tls::Certificate;
 pub(crate) use bind::unbound;
 pub use bind::{BindError, Doors};
 pub(crate) use quota::{Quota, Seat};
 pub(crate) use threads::{Stop, Threads, drain};
 pub use worker::Open;
+
+/// Pause after an error of `accept`.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Waits after an error of `accept`, mostly "too many open files", which only time heals.
+pub(crate) async fn pause_after(error: &io::Error) {
+    tell_if_out_of_files(error);
+    tokio::time::sleep(PAUSE).await;
+}
 
 /// What a front door needs from the resolver behind it.
 pub trait Responder: Clone + Send + Sync + 'static {

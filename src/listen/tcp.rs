@@ -20,11 +20,9 @@ use super::quota::Seat;
 use super::threads::Stop;
 use super::waiting::Waiting;
 use super::worker::Worker;
-use super::{Now, Peer, Responder, Transport, tls};
+use super::{Now, Peer, Responder, Transport, pause_after, tls};
 use crate::wire::{HEADER, edns, spot_opt};
 
-/// Pause after an error of `accept`, mostly "too many open files", which only time heals.
-const PAUSE: Duration = Duration::from_millis(20);
 /// No more queries are taken from a client that has this much to read, in octets.
 const UNREAD_PAUSE: usize = 128 << 10;
 /// A client that lets this much pile up, in octets, is disconnected: it asks for large answers and reads none.
@@ -63,7 +61,7 @@ pub(super) async fn serve<R: Responder>(
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(error) => pause_after(&error).await,
         }
     }
 }

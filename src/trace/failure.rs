@@ -142,7 +142,8 @@ impl fmt::Display for Failure {
                     write!(f, "; and {more} more{}", if alike { " likewise" } else { "" })?;
                 }
                 let away = |(server, wrong): &(ServerAt, Wrong)| {
-                    server.port.is_none() && matches!(wrong, Wrong::Unreachable { .. })
+                    let ours = matches!(wrong, Wrong::Unreachable { how: Unreachable::OutOfFiles, .. });
+                    server.port.is_none() && matches!(wrong, Wrong::Unreachable { .. }) && !ours
                 };
                 match problems {
                     _ if !zone.is_root() => Ok(()),

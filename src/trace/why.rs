@@ -220,8 +220,10 @@ pub enum Unreachable {
     Closed,
     /// No connection or no reply in time.
     Timeout,
-    /// The operating system did not let us send: no socket, no permission.
+    /// The operating system did not let us send: no permission, for example.
     Local,
+    /// This program has as many files open as it may.
+    OutOfFiles,
     /// What came is no reply to the question.
     Garbage,
     /// The reply over UDP had the right id and question, in another case.
@@ -242,6 +244,7 @@ impl fmt::Display for Unreachable {
             Self::Closed => "the connection was closed before the reply",
             Self::Timeout => "it did not answer in time",
             Self::Local => "this machine could not send",
+            Self::OutOfFiles => "this program may open no more files (ulimit -n, LimitNOFILE)",
             Self::Garbage => "what it sent is no reply to the question",
             Self::CaseMismatch => "its reply did not keep the case of the question",
             Self::NoCookie => "its reply did not show our cookie",

@@ -24,6 +24,7 @@ use siphasher::sip128::SipHasher13;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::sys::{is_out_of_files, tell_if_out_of_files};
 use crate::trace::{Ignored, Transport, Unreachable};
 use crate::walk::ask::{Ask, Heard};
 use crate::wire::{Flags, Reply, write_query};
@@ -211,7 +212,9 @@ fn with_id(mut heard: Heard, by: &Ask) -> Heard {
 /// Whose fault an error of the system is.
 fn unreachable(error: &io::Error) -> Unreachable {
     use io::ErrorKind as Kind;
+    tell_if_out_of_files(error);
     match error.kind() {
+        _ if is_out_of_files(error) => Unreachable::OutOfFiles,
         Kind::ConnectionRefused => Unreachable::Refused,
         // "Address not available" is what a machine says that has no address of that IP version to send from.
         Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {

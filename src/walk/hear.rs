@@ -195,7 +195,7 @@ impl Walk {
             _ => {}
         }
         // What this machine did not send says nothing of the server.
-        if !pending.late && !matches!(why, Unreachable::Local | Unreachable::Crowded) {
+        if !pending.late && !matches!(why, Unreachable::Local | Unreachable::OutOfFiles | Unreachable::Crowded) {
             missed(turn, pending, why);
             self.reached(pending.server.addr, false);
         }
