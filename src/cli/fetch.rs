@@ -54,13 +54,15 @@ impl Fetch {
             Ok(journey) => journey,
             Err(error) => return failed(&error),
         };
+        let code = if journey.failed() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
+        let code = print(code, |out| write(&journey, self.json, out));
+        // Behind what was fetched, which nobody shall lose because of a file.
         if let Some(path) = &self.har
             && let Err(error) = fs::write(path, format!("{:#}\n", har(&journey)))
         {
             return failed(&format!("cannot write the archive to {}: {error}", path.display()));
         }
-        let code = if journey.failed() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
-        print(code, |out| write(&journey, self.json, out))
+        code
     }
 }
 

@@ -214,7 +214,8 @@ fn welcome(listening: &run::Listening<'_>, examples: &Examples, ca_out: Option<&
         }
     }
     let all = if *ours { "lab --list".to_owned() } else { format!("lab {flag} --list") };
-    let _ = writeln!(text, "\nrootwalk {all} shows all names; rootwalk trace {first} {flag} tells how one is found.");
+    let _ =
+        writeln!(text, "\nrootwalk {all} shows what is there; rootwalk trace {first} {flag} tells how it is found.");
     text
 }
 

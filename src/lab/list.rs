@@ -5,15 +5,27 @@ use std::fmt::Write;
 use super::{Lab, Needs, Visit};
 use crate::wire::{Question, ResponseCode, text};
 
-/// Healthy names first, then the zoo, then the web.
+/// Healthy names first, then the zoo, then the web; the zones where there is none of that.
 pub(super) fn table(lab: &Lab) -> String {
-    let mut table = String::from("Healthy names:\n\n");
+    let mut table = String::new();
     let asks: Vec<String> = lab.healthy.iter().map(|sample| ask(&sample.ask)).collect();
     let width = asks.iter().map(String::len).max().unwrap_or_default();
+    match (asks.is_empty(), lab.zoo.is_empty()) {
+        (false, _) => table.push_str("Healthy names:\n\n"),
+        (true, true) => {
+            table.push_str("The zones (`healthy` and `zoo` in lab.toml say what there is to ask):\n\n");
+            for zone in lab.zones() {
+                let _ = writeln!(table, "  {zone}");
+            }
+        }
+        (true, false) => {}
+    }
     for (sample, ask) in lab.healthy.iter().zip(&asks) {
         let _ = writeln!(table, "  {ask:width$}  {}", sample.what);
     }
-    table.push_str("\nThe zoo: what to ask, what is wrong, what a client must see, what the trace must name.\n\n");
+    if !lab.zoo.is_empty() {
+        table.push_str("\nThe zoo: what to ask, what is wrong, what a client must see, what the trace must name.\n\n");
+    }
     for row in &lab.zoo {
         let needs = if row.needs == Needs::Validation { " [DNSSEC]" } else { "" };
         let _ = writeln!(table, "  {:<13}  {}{needs}\n      {}", row.name, row.what, ask(&row.ask));

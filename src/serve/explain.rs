@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::counts::Counts;
 use super::flights::Flights;
@@ -57,7 +56,7 @@ impl Resolver {
         let world = forgotten.as_ref().unwrap_or(&self.0.world);
         // The walk does not look there.
         let ready = if cold || checking_disabled { None } else { self.is_known(&question) }.map(|(age, left)| {
-            let event = Event::Ready { age_secs: age.as_secs(), left_secs: left.as_secs() };
+            let event = Event::Ready { age_secs: age.into(), left_secs: left.into() };
             Entry { at_us: 0, goal: GoalId(0), event }
         });
         ready.iter().for_each(&mut *watch);
@@ -75,14 +74,15 @@ impl Resolver {
         Self::made(world, settings, flights, past, Arc::new(Counts::new()))
     }
 
-    /// Whether the answer to a question is known as a whole, so that no walk is needed: its age and the time left.
+    /// Whether the answer to a question is known as a whole, so that no walk is needed: its age and the time left, in
+    /// seconds as TTLs count them.
     #[must_use]
-    pub fn is_known(&self, question: &Question) -> Option<(Duration, Duration)> {
+    pub fn is_known(&self, question: &Question) -> Option<(u32, u32)> {
         let (qname_wire, qtype) = (question.name.wire(), question.qtype.into());
         let key = AnswerKey { qname_wire, qtype, dnssec_ok: false, checking_disabled: false };
         let now = self.0.world.clock.now();
         let (stored, expires) = self.0.world.cache.ready(&key, now, None)?.times();
-        Some((now - stored, expires - now))
+        Some((now.secs_since(stored), expires.secs_since(now)))
     }
 }
 

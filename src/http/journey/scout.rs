@@ -90,8 +90,8 @@ impl Guide for Scout<'_> {
             cache: CacheName::Answers,
             key: format!("{} {name}", question.name),
             found: known.is_some(),
-            age_secs: known.map(|(age, _)| age.as_secs()),
-            left_secs: known.map(|(_, left)| left.as_secs()),
+            age_secs: known.map(|(age, _)| age.into()),
+            left_secs: known.map(|(_, left)| left.into()),
         });
         let lookup = Lookup {
             name: question.name.clone(),
