@@ -156,7 +156,7 @@ fn zones_with_servers_of_their_own_are_read() {
     let servers: Vec<_> = forward.servers.iter().map(|server| (server.addr.to_string(), server.port)).collect();
     assert_eq!(servers, [("192.0.2.1".to_owned(), None), ("2001:db8::1".to_owned(), Some(5353))]);
     // With a forwarder for everything no root server has to be in reach.
-    Given::file("[resolver]\nipv4 = false\nipv6 = false\n[[forward]]\nzone = \".\"\nservers = [\"::1\"]").settings();
+    Given::file("[resolver]\nipv4 = false\nipv6 = false\n[[forward]]\nzone = \".\"\nservers = [\"::2\"]").settings();
     let complaints = Given::file(concat!(
         "[[forward]]\n",
         "zone = \"a.\"\n",
@@ -221,6 +221,9 @@ fn what_is_not_toml_is_said_with_its_place() {
     assert_eq!(twice, ["rootwalk.toml:3:1: `threads` stands here a second time"]);
     assert!(Given::file("server = 3\n").complaints()[0].contains("must be a section"));
     assert!(Given::file("listen = []\n").complaints()[0].contains("did you mean `server.listen`?"));
+    let latin = Given::file("");
+    std::fs::write(latin.path(), b"# gr\xc3\xbc\xc3\x9fe\n[server]\nidentity = \"gr\xfc\xdfe\"\n").unwrap();
+    assert_eq!(latin.complaints(), ["rootwalk.toml:3:15: this is not UTF-8: save the file in that encoding"]);
     let missing = config::load(&Sources { file: Some(Path::new("/nonexistent.toml")), ..Sources::default() });
     assert!(missing.unwrap_err().to_string().starts_with("/nonexistent.toml: cannot be read: "));
 }
@@ -242,7 +245,9 @@ fn values_that_do_not_go_together_are_refused() {
     assert!(twice.contains("`server.listen` has 127.0.0.1:53 and `server.listen` has 0.0.0.0:53"), "{twice}");
     assert!(assigned(&["server.listen=127.0.0.1:53,[::]:53,127.0.0.2:53", "http.listen=127.0.0.1:54"]).is_ok());
     assert!(assigned(&["server.listen=127.0.0.1:53", "http.listen=127.0.0.1:53"]).is_err());
-    assert!(assigned(&["server.listen=127.0.0.1:8053"]).is_ok(), "the usual place of HTTP is left out then");
+    let usual = "server.listen=127.0.0.1:8053";
+    assert!(assigned(&[usual]).is_ok(), "the usual place of HTTP is left out then");
+    assert!(assigned(&[usual, "http.listen=127.0.0.1:8053"]).is_err(), "but not where somebody named it");
     let ports = "[resolver]\nsource_port_min = 40000\nsource_port_max = ";
     assert!(wrong(&format!("{ports}39999")).contains("`resolver.source_port_min` is greater"));
     let none = wrong(&format!("{ports}40001\navoid_source_ports = [40001, 40000]"));
@@ -285,10 +290,23 @@ fn variables_are_read_and_foreign_ones_left_alone() {
     let message = settings.unwrap_err().to_string();
     let expected = "environment variable ROOTWALK_SERVER_TCP_NOT_OURS_X: unknown key `tcp_not_ours_x` in [server]";
     assert_eq!(message, expected);
-    // Kubernetes sets such variables for a service that is called rootwalk.
+    let wrong = |name| variables(&[(name, "2")]).unwrap_err().to_string();
+    assert!(wrong("ROOTWALK_SEVER_THREADS").ends_with("unknown section `sever`; did you mean `server`?"));
+    assert!(wrong("ROOTWALK_SERVER").contains("`server` is a section and no key: expected ROOTWALK_SECTION_KEY"));
+    assert!(wrong("ROOTWALK_LOCAL_ROOT").contains("`local_root` is a section"));
+    assert!(wrong("ROOTWALK_FORWARD").contains("[[forward]] is a list of tables, which only the file can have"));
+    // Kubernetes and Docker set such variables for services that are called rootwalk, rootwalk-dns and rootwalk-http.
     let settings = variables(&[
         ("ROOTWALK_SERVICE_HOST", "10.0.0.1"),
+        ("ROOTWALK_PORT", "udp://10.0.0.1:53"),
         ("ROOTWALK_PORT_53_UDP", "udp://10.0.0.1:53"),
+        ("ROOTWALK_PORT_53_UDP_PROTO", "udp"),
+        ("ROOTWALK_DNS_SERVICE_PORT_UDP", "53"),
+        ("ROOTWALK_DNS_PORT_53_UDP_ADDR", "10.0.0.1"),
+        ("ROOTWALK_HTTP_SERVICE_HOST", "10.0.0.1"),
+        ("ROOTWALK_HTTP_PORT", "tcp://10.0.0.1:80"),
+        ("ROOTWALK_NAME", "/client/rootwalk"),
+        ("ROOTWALK_ENV_PATH", "/bin"),
         ("ROOTWALK_RESOLVER_QNAME_MINIMISATION", "off"),
         ("ROOTWALK_ROOT_HINT", "a.=192.0.2.1,b.=2001:db8::1"),
     ]);
@@ -304,6 +322,7 @@ fn assignments_say_what_is_wrong_with_them() {
     assert!(wrong("server.treads=1").contains("did you mean `threads`?"));
     assert!(wrong("threads=1").contains("did you mean `server.threads`?"));
     assert!(wrong("treads=1").contains("expected SECTION.KEY=VALUE"));
+    assert!(wrong("forward.zone=x").contains("[[forward]] is a list of tables"));
     assert!(wrong("log.level=loud").starts_with("--set log.level=loud: `log.level` cannot be \"loud\""));
     assert_eq!(assigned(&["server.identity=a=b"]).unwrap().server.identity, "a=b");
 }
@@ -392,15 +411,17 @@ fn every_documented_key_takes_its_default_from_all_three_sources() {
         }
         file += &format!("{} = {}\n", key.key, key.default);
     }
-    assert_eq!(Given::file(&file).settings(), Settings::default());
+    let values = |loaded: Settings| Settings { named: Settings::default().named, ..loaded };
+    assert_eq!(values(Given::file(&file).settings()), Settings::default());
     // As text a string has no quotes, and a list may be written as in the file.
     let plain = |key: &Documented| key.default.trim_matches('"').to_owned();
     let assignments: Vec<String> =
         keys.iter().map(|key| format!("{}.{}={}", key.section, key.key, plain(key))).collect();
     let sources = Sources { assignments: &assignments, ..Sources::default() };
-    assert_eq!(config::load(&sources).unwrap(), Settings::default());
+    assert_eq!(values(config::load(&sources).unwrap()), Settings::default());
     let variables: Vec<(String, String)> = keys.iter().map(|key| (key.variable.clone(), plain(key))).collect();
-    assert_eq!(config::load(&Sources { variables, ..Sources::default() }).unwrap(), Settings::default());
+    let sources = Sources { variables, ..Sources::default() };
+    assert_eq!(values(config::load(&sources).unwrap()), Settings::default());
 }
 
 /// That a default is taken would not be noticed if nothing were: each variable must be able to be wrong.

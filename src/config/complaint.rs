@@ -49,6 +49,9 @@ pub enum Problem {
     /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(std::io::Error),
+    /// The file is not in UTF-8, as TOML has to be.
+    #[error("this is not UTF-8: save the file in that encoding")]
+    NotText,
     /// The hosts file cannot be read.
     #[error("`local.hosts` names this file, which cannot be read: {0}")]
     NoHosts(std::io::Error),
@@ -113,6 +116,11 @@ pub enum Problem {
     /// A zone with two entries, of which only one could count.
     #[error("there are two [[forward]] or [[stub]] entries for the zone {0}: list all servers in one")]
     Twice(Name),
+    /// A server to which questions are sent, and which is this one.
+    #[error(
+        "the zone {0} is looked up at {1}, where `server.listen` has this resolver itself: it would ask itself for ever"
+    )]
+    Itself(Name, SocketAddr),
     /// A list that must have an entry.
     #[error("`{0}` is empty: nothing could be done")]
     Empty(&'static str),
@@ -147,6 +155,12 @@ pub enum Problem {
          `resolver.query_private` is off, or `resolver.do_not_query` lists them"
     )]
     NoWayOut,
+    /// A list of tables, where one value is given.
+    #[error("[[{0}]] is a list of tables, which only the file can have")]
+    OnlyInFile(&'static str),
+    /// A variable with the name of a section and nothing behind it.
+    #[error("`{0}` is a section and no key: expected ROOTWALK_SECTION_KEY, such as ROOTWALK_SERVER_THREADS")]
+    NoKey(&'static str),
     /// `--set` without an equals sign.
     #[error("expected SECTION.KEY=VALUE")]
     NotAnAssignment,

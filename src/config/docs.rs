@@ -16,7 +16,8 @@ exist, or a value that does not fit, is refused with its file, line, column and 
 What stands in the environment overrides the file, what stands on the command line overrides both: each key can be given
 as a variable (`ROOTWALK_SERVER_THREADS=2`) or as a flag (`--set server.threads=2`). There strings have no quotes, and a
 list is written with commas (`--set server.allow=127.0.0.0/8,::1`; nothing behind the sign is an empty list) or as in
-the file (`--set 'server.allow=[\"127.0.0.0/8\", \"::1\"]'`).
+the file (`--set 'server.allow=[\"127.0.0.0/8\", \"::1\"]'`). Variables such as `ROOTWALK_SERVICE_HOST`, which container
+platforms set by themselves, are left alone.
 
 A SIGHUP (`systemctl reload`) has all of it read again, with every file that it names, without losing the cache. When
 something is wrong the log says what, and the former configuration counts. These wait for the next start, as the log

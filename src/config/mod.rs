@@ -43,7 +43,7 @@ pub struct Sources<'a> {
     pub base: Settings,
     /// A TOML file.
     pub file: Option<&'a Path>,
-    /// Environment variables; those of the form `ROOTWALK_SECTION_KEY` are looked at, all others left alone.
+    /// Environment variables; those of the form `ROOTWALK_SECTION_KEY` are looked at, and others that may be meant so.
     pub variables: Vec<(String, String)>,
     /// Assignments of the form `section.key=value`, as `--set` takes them.
     pub assignments: &'a [String],
@@ -57,8 +57,8 @@ pub fn load(sources: &Sources<'_>) -> Result<Settings, ConfigError> {
     let mut settings = sources.base.clone();
     let mut complaints = Vec::new();
     if let Some(path) = sources.file {
-        match std::fs::read_to_string(path) {
-            Ok(text) => complaints = read::file(path, &text, &mut settings),
+        match std::fs::read(path) {
+            Ok(octets) => complaints = read::file(path, &octets, &mut settings),
             Err(error) => {
                 let place = Place::WholeFile(path.to_owned());
                 complaints.push(Complaint { place, problem: Problem::Unreadable(error) });
@@ -113,23 +113,38 @@ pub fn differences(one: &Settings, other: &Settings) -> Vec<String> {
 fn same_place(settings: &Settings) -> Option<Problem> {
     let http = &settings.http;
     // Nobody asked for the usual place of HTTP, which can be done without.
-    let asked = |given: &[SocketAddr]| if given == Http::default().listen { Vec::new() } else { given.to_vec() };
+    let is_asked = settings.named.has("http.listen");
     let lists = [
         ("server.listen", settings.server.listen.clone()),
         ("server.tls_listen", settings.server.tls_listen.clone()),
-        ("http.listen", asked(&http.listen)),
+        ("http.listen", if is_asked { http.listen.clone() } else { Vec::new() }),
         ("http.tls_listen", http.tls_listen.clone()),
     ];
     let places = lists.into_iter().flat_map(|(key, list)| list.into_iter().map(move |address| (key, address)));
     let places: Vec<_> = places.filter(|(_, address)| address.port() != 0).collect();
-    let covers = |one: &SocketAddr, other: &SocketAddr| {
-        let ip = one.ip() == other.ip() || one.ip().is_unspecified() && one.is_ipv4() == other.is_ipv4();
-        ip && one.port() == other.port()
-    };
     places.iter().enumerate().find_map(|(nth, two)| {
         let one = places[..nth].iter().find(|one| covers(&one.1, &two.1) || covers(&two.1, &one.1))?;
         Some(Problem::SamePlace(*one, *two))
     })
+}
+
+/// Whether a socket that listens at `one` takes what is sent to `other`.
+fn covers(one: &SocketAddr, other: &SocketAddr) -> bool {
+    let ip = one.ip() == other.ip() || one.ip().is_unspecified() && one.is_ipv4() == other.is_ipv4();
+    ip && one.port() == other.port()
+}
+
+/// A zone that is to be looked up at this very resolver, as far as addresses say so.
+fn itself(settings: &Settings) -> Option<Problem> {
+    let (listen, port) = (&settings.server.listen, settings.resolver.upstream_port);
+    let forward = settings.forward.iter().map(|zone| (&zone.zone, &zone.servers));
+    let stub = settings.stub.iter().map(|zone| (&zone.zone, &zone.servers));
+    let asked = forward.chain(stub).flat_map(|(zone, servers)| servers.iter().map(move |server| (zone, server)));
+    let mut asked = asked.map(|(zone, server)| (zone, SocketAddr::new(server.addr, server.port.unwrap_or(port))));
+    // Whoever listens on all addresses is reached by all of loopback.
+    let is_here = |to: &SocketAddr, at: &SocketAddr| covers(at, to) && (at.ip() == to.ip() || to.ip().is_loopback());
+    let (zone, server) = asked.find(|(_, server)| listen.iter().any(|at| is_here(server, at)))?;
+    Some(Problem::Itself(zone.clone(), server))
 }
 
 /// A door with TLS without a certificate, or the reverse. Whose `base` has such a door brings a certificate for it.
@@ -199,8 +214,47 @@ fn check(settings: &Settings, base: &Settings) -> Vec<Problem> {
     };
     problems.extend(settings.forward.iter().filter_map(|zone| named(&zone.servers)));
     problems.extend(settings.stub.iter().filter_map(|zone| named(&zone.servers)));
+    problems.extend(itself(settings));
     if !zones().any(Name::is_root) && !settings.root_hints.iter().any(usable) {
         problems.push(Problem::NoWayOut);
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a left-over resolv.conf would have it.
+    #[test]
+    fn a_zone_is_not_looked_up_at_the_door_of_this_resolver() {
+        let asks_itself = |listen: &str, server: &str| {
+            let mut settings = Settings::default();
+            settings.server.listen = vec![listen.parse().unwrap()];
+            let servers = vec![value::Setting::from_text(server).unwrap()];
+            settings.forward = vec![ForwardZone { zone: Name::root(), servers: servers.clone(), fallback: false }];
+            let forwards = itself(&settings).is_some();
+            settings.stub = vec![StubZone { zone: Name::root(), servers, fallback: false, prime: false }];
+            settings.forward.clear();
+            assert_eq!(itself(&settings).is_some(), forwards);
+            forwards
+        };
+        for (listen, server) in [
+            ("127.0.0.1:53", "127.0.0.1"),
+            ("127.0.0.1:5300", "127.0.0.1:5300"),
+            ("0.0.0.0:53", "127.0.0.53"),
+            ("[::]:53", "::1"),
+            ("192.0.2.1:53", "192.0.2.1"),
+        ] {
+            assert!(asks_itself(listen, server), "{listen} {server}");
+        }
+        for (listen, server) in [
+            ("127.0.0.1:53", "127.0.0.53"),
+            ("127.0.0.1:53", "127.0.0.1:5300"),
+            ("0.0.0.0:53", "::1"),
+            ("0.0.0.0:53", "192.0.2.1"),
+        ] {
+            assert!(!asks_itself(listen, server), "{listen} {server}");
+        }
+    }
 }

@@ -17,7 +17,14 @@ pub(super) const ROOT_HINT: &str = RootHint::LIST.name;
 pub(super) const HINTS: &str = "a.root.=192.0.2.1,b.root.=2001:db8::1";
 
 /// Takes over a file; what is wrong comes back in the order of the file.
-pub(super) fn file(path: &Path, text: &str, settings: &mut Settings) -> Vec<Complaint> {
+pub(super) fn file(path: &Path, octets: &[u8], settings: &mut Settings) -> Vec<Complaint> {
+    let text = match str::from_utf8(octets) {
+        Ok(text) => text,
+        Err(error) => {
+            let good = str::from_utf8(&octets[..error.valid_up_to()]).unwrap_or_default();
+            return vec![Complaint::at(path, good, good.len(), Problem::NotText)];
+        }
+    };
     let (document, errors) = DeTable::parse_recoverable(text);
     let syntax = |error: toml::de::Error| {
         let span = error.span().unwrap_or_default();
@@ -66,10 +73,7 @@ fn keys(section: &'static Section, table: &DeTable<'_>, text: &str, settings: &m
     found
 }
 
-/// Takes over `ROOTWALK_SECTION_KEY`; variables of another form are not ours.
-///
-/// A variable such as `ROOTWALK_SERVICE_HOST`, which container platforms set by themselves for a service that
-/// has our name, names no section and is left alone.
+/// Takes over `ROOTWALK_SECTION_KEY`; variables of another form are not ours, unless a section may have been meant.
 pub(super) fn variable(name: &str, text: &str, settings: &mut Settings) -> Result<(), Problem> {
     let Some(rest) = name.strip_prefix(PREFIX) else { return Ok(()) };
     let path = rest.to_ascii_lowercase();
@@ -79,7 +83,27 @@ pub(super) fn variable(name: &str, text: &str, settings: &mut Settings) -> Resul
     // The longest name that fits: `local_root_file` is a key of [local_root] and not of [local].
     let fits = |section: &'static Section| Some((section, path.strip_prefix(section.name)?.strip_prefix('_')?));
     let ours = SECTIONS.iter().filter_map(fits).max_by_key(|(section, _)| section.name.len());
-    ours.map_or(Ok(()), |(section, name)| assign(section, name, text, settings))
+    let first = path.split('_').next().unwrap_or_default();
+    match (section(&path), ours) {
+        _ if is_of_a_platform(&path, text) => Ok(()),
+        (Some(section), _) => Err(Problem::NoKey(section.name)),
+        (None, Some((section, name))) => assign(section, name, text, settings),
+        (None, None) => match unknown_section(first) {
+            Problem::UnknownSection { nearest: None, .. } => Ok(()),
+            problem => Err(problem),
+        },
+    }
+}
+
+/// Whether the rest of a variable's name is of those that container platforms set by themselves for a service whose
+/// name begins as ours: `ROOTWALK_SERVICE_HOST`, `ROOTWALK_DNS_SERVICE_PORT_UDP`, `ROOTWALK_PORT=tcp://10.0.0.1:53`,
+/// `ROOTWALK_PORT_53_UDP_ADDR`.
+fn is_of_a_platform(path: &str, text: &str) -> bool {
+    let is_number = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit());
+    path.contains("service_host")
+        || path.contains("service_port")
+        || path.ends_with("port") && text.contains("://")
+        || path.split("port_").skip(1).any(is_number)
 }
 
 /// Takes over `section.key=value`.
@@ -118,6 +142,9 @@ fn elsewhere(name: &str) -> Option<String> {
 }
 
 fn unknown_section(name: &str) -> Problem {
+    if let Some(list) = LISTS.iter().find(|list| list.name == name) {
+        return Problem::OnlyInFile(list.name);
+    }
     let sections = SECTIONS.iter().map(|section| section.name).chain(LISTS.iter().map(|list| list.name));
     let nearest = elsewhere(name).or_else(|| nearest(name, sections).map(str::to_owned));
     Problem::UnknownSection { name: name.to_owned(), nearest }

@@ -96,6 +96,7 @@ macro_rules! section {
                             return false;
                         })?
                         settings.$section.$key = value;
+                        settings.named.add(concat!(stringify!($section), ".", stringify!($key)));
                         true
                     },
                 }),*],

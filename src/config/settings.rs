@@ -9,10 +9,28 @@ mod server;
 mod tls;
 mod trust;
 
+use std::collections::BTreeSet;
+
 use super::hints;
 use super::hosts::Hosts;
 use super::list::{InList as _, List};
 use super::section::{InSection as _, Section};
+
+/// Keys of sections, by their full names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named(BTreeSet<&'static str>);
+
+impl Named {
+    /// Whether somebody has set this one.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains(key)
+    }
+
+    pub(super) fn add(&mut self, key: &'static str) {
+        self.0.insert(key);
+    }
+}
 
 pub use cache::Cache;
 pub use http::{BalancedHost, Fetch, Http, Proxy};
@@ -31,6 +49,8 @@ macro_rules! settings {
             $(#[doc = concat!("Each [`", stringify!($Row), "`].")] pub $list: Vec<$Row>,)*
             /// What the hosts file says that `local.hosts` names.
             pub hosts: Hosts,
+            /// The keys that somebody has set, be it to what they are by default.
+            pub named: Named,
         }
 
         impl Default for Settings {
@@ -39,6 +59,7 @@ macro_rules! settings {
                     $($section: $Section::default(),)*
                     $($list: $default,)*
                     hosts: Hosts::default(),
+                    named: Named::default(),
                 }
             }
         }

@@ -15,7 +15,7 @@ use super::{Listening, RunError, fetch, notify, reload, trust, unix_secs, web, w
 use crate::config::{self, Settings};
 use crate::drive::World;
 use crate::http::{self, Exhibit, HttpSettings};
-use crate::listen::{BindError, Doors, ListenSettings, Open, Transport};
+use crate::listen::{Doors, ListenSettings, Open, Transport};
 use crate::serve::Resolver;
 use crate::sys;
 use crate::tls::Certificate;
@@ -56,13 +56,14 @@ pub(super) struct Front {
 impl Front {
     /// Binds and opens the front doors.
     pub(super) fn open(settings: &Settings, staged: Staged) -> Result<Self, RunError> {
-        if let Err(error) = sys::open_files_to_the_limit() {
-            tracing::warn!("the limit of open files stays as it is: {error}");
+        match sys::open_files_to_the_limit() {
+            Ok(files) => warn_of_few(files, settings),
+            Err(error) => tracing::warn!("the limit of open files stays as it is: {error}"),
         }
         world::sources(settings)?;
         let certificate = certificate(settings)?.or(staged.certificate);
         let wanted = ListenSettings { certificate: certificate.clone(), ..listen_settings(settings) };
-        let doors = dns_doors(wanted, staged.usual_tls)?;
+        let doors = dns_doors(wanted, staged.usual_tls, settings)?;
         let certified = certificate.clone();
         let mut wanted = HttpSettings { zoo: staged.zoo, certificate: certified, ..web::settings(settings) };
         wanted.fetch.authorities = fetch::authorities(settings, &[])?;
@@ -207,8 +208,23 @@ fn warn(settings: &Settings, certificate: Option<&Certificate>) {
     }
 }
 
+/// Says when no query could leave while all connections are in use that may be.
+fn warn_of_few(files: u64, settings: &Settings) {
+    let connections = settings.server.tcp_connections + settings.http.connections;
+    if files <= connections as u64 {
+        tracing::warn!(
+            "this program may open {files} files (ulimit -n, LimitNOFILE), and server.tcp_connections and \
+             http.connections allow {connections}: queries will fail when so many are open"
+        );
+    }
+}
+
 /// Binds the doors for DNS.
-fn dns_doors(mut wanted: ListenSettings, usual_tls: Option<SocketAddr>) -> Result<Doors, RunError> {
+fn dns_doors(
+    mut wanted: ListenSettings,
+    usual_tls: Option<SocketAddr>,
+    settings: &Settings,
+) -> Result<Doors, RunError> {
     loop {
         match Doors::bind(&wanted) {
             Ok(doors) => return Ok(doors),
@@ -218,7 +234,12 @@ fn dns_doors(mut wanted: ListenSettings, usual_tls: Option<SocketAddr>) -> Resul
                 wanted.tls_addresses.clear();
             }
             // The defaults ask for both versions of IP; a machine with one of them is well.
-            Err(error) if error.is_absent() && is_usual(&error, &wanted) => {
+            Err(error)
+                if error.is_absent()
+                    && error.transport != Transport::Tls
+                    && !settings.named.has("server.listen")
+                    && wanted.addresses.len() > 1 =>
+            {
                 tracing::warn!("not listening on {}: this machine has no such address", error.address);
                 wanted.addresses.retain(|address| *address != error.address);
             }
@@ -227,17 +248,16 @@ fn dns_doors(mut wanted: ListenSettings, usual_tls: Option<SocketAddr>) -> Resul
     }
 }
 
-/// Whether an address that cannot be had is one that nobody asked for by name.
-fn is_usual(error: &BindError, wanted: &ListenSettings) -> bool {
-    error.transport != Transport::Tls && wanted.addresses == Settings::default().server.listen
-}
-
 /// Binds the doors for HTTP. A port that nobody asked for by name and that is taken is no reason to serve nobody.
 fn http_doors(wanted: &HttpSettings, settings: &Settings) -> Result<http::Doors, RunError> {
     let usual = Settings::default().http.listen;
     match http::Doors::bind(wanted) {
-        Err(error) if settings.http.listen == usual && usual.contains(&error.address) => {
-            tracing::warn!("no HTTP: {error}");
+        Err(error) if !settings.named.has("http.listen") && usual.contains(&error.address) => {
+            let address = error.address;
+            match settings.server.listen.contains(&address) {
+                true => tracing::warn!("no HTTP: server.listen has {address}, its usual place; http.listen moves it"),
+                false => tracing::warn!("no HTTP: {error}"),
+            }
             Ok(http::Doors::bind(&HttpSettings { addresses: Vec::new(), ..wanted.clone() })?)
         }
         bound => Ok(bound?),
@@ -246,22 +266,22 @@ fn http_doors(wanted: &HttpSettings, settings: &Settings) -> Result<http::Doors,
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
+    use crate::config::{Sources, load};
 
-    /// An address that somebody has named and this machine has not is an error, and nothing to try again without.
+    /// An address that somebody has named and this machine has not is an error, be it one of the defaults.
     #[test]
     fn a_door_that_was_asked_for_is_not_left_out() {
-        let usual = ListenSettings { addresses: Settings::default().server.listen, ..ListenSettings::default() };
-        let named = ListenSettings { addresses: vec!["192.0.2.53:53".parse().unwrap()], ..ListenSettings::default() };
-        let absent = |transport| BindError {
-            address: "192.0.2.53:853".parse().unwrap(),
-            transport,
-            setting: "",
-            source: io::ErrorKind::AddrNotAvailable.into(),
-        };
-        assert!(is_usual(&absent(Transport::Udp), &usual) && !is_usual(&absent(Transport::Udp), &named));
-        assert!(!is_usual(&absent(Transport::Tls), &usual));
+        // 192.0.2.0/24 is for documentation (RFC 5737).
+        let addresses = ["127.0.0.1:0", "192.0.2.53:0"].map(|address| address.parse().unwrap());
+        let wanted = |count: usize| ListenSettings { addresses: addresses[2 - count..].into(), ..Default::default() };
+        let assignments = ["server.listen=127.0.0.1:53,[::1]:53".to_owned()];
+        let named = load(&Sources { assignments: &assignments, ..Sources::default() }).unwrap();
+        assert_eq!(named.server, Settings::default().server);
+        let usual = Settings::default();
+        let bound = |count, settings| Some(dns_doors(wanted(count), None, settings).ok()?.addresses().len());
+        assert_eq!(bound(2, &usual), Some(1));
+        assert_eq!(bound(1, &usual), None, "nobody would be served");
+        assert_eq!(bound(2, &named), None);
     }
 }

@@ -57,7 +57,11 @@ pub(super) fn report(settings: &Settings, root: Option<u32>, now_secs: u32) -> V
         match anchors_in(path, now_secs.into()) {
             Ok(keys) => lines.extend(keys.iter().map(|key| format!("{}: {key}", path.display()))),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                lines.push(format!("{}: written when the keys have been seen for the first time", path.display()));
+                let what = match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                    Some(folder) if !folder.is_dir() => "cannot be written: there is no such folder",
+                    _ => "written when the keys have been seen for the first time",
+                };
+                lines.push(format!("{}: {what}", path.display()));
             }
             Err(error) => lines.push(format!("{}: {error}; the configured trust anchors count", path.display())),
         }
