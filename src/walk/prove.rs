@@ -33,7 +33,8 @@ pub(super) struct Proving {
     exists: bool,
     /// What of `proof` was proved.
     shown: Vec<RrSet>,
-    /// The zones that were proved on the way: the cache keeps none that lives for less than a second.
+    /// The zones that were proved on the way: the cache keeps none that lives for less than a second, and a chain of
+    /// such would be walked anew after each question.
     zones: Vec<Arc<ZoneTrust>>,
 }
 
@@ -404,14 +405,6 @@ impl Known for Knowledge<'_> {
                 Some(Cut { ds: None, alias: goal.chain.first().cloned(), proof })
             }
             Some(_) => None,
-            // What was not believed in a referral is asked for, and not tried again.
-            None if self
-                .goals
-                .iter()
-                .any(|goal| goal.question.qtype == RecordType::DS && goal.question.name == *name) =>
-            {
-                None
-            }
             None => self.cache.delegation(name, self.now).map(|referral| {
                 let (ds, proof) = referral.signed(self.now);
                 Cut { ds, alias: None, proof }
