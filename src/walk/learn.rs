@@ -67,9 +67,6 @@ impl Walk {
     pub(super) fn refer(&mut self, pending: &Pending, clean: &Clean, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
         let Some(referral) = &clean.referral else { return };
-        if self.goal(id).above.as_ref().is_some_and(|zone| referral.ns.owner.is_within(zone)) {
-            return self.take_glue(id, clean, turn);
-        }
         let from = pending.source();
         let mut delegation = delegation(&referral.ns, referral.ds.clone(), clean, from, turn);
         // What a zone says of the zones below it is worth no longer than its own delegation ("phoenix" domains).
@@ -87,12 +84,15 @@ impl Walk {
         if delegation.servers.iter().any(|server| clean.addresses_of(&server.name).count() > server.addrs.len()) {
             self.note(turn, id, limit_event(Limit::AddressesPerServer, limits));
         }
-        self.leave(id, turn);
         let (kept, _) = turn.around.cache.put_delegation(delegation, turn.now);
         // What servers that the operator names say of others is between them and him.
         if self.goal(id).at().is_some_and(|at| at.route.is_none()) {
             turn.around.cache.put_glue(&kept, turn.now);
         }
+        if self.goal(id).above.as_ref().is_some_and(|zone| referral.ns.owner.is_within(zone)) {
+            return self.take_glue(id, clean, turn);
+        }
+        self.leave(id, turn);
         if !self.take_address(id, &kept, turn) {
             self.enter(id, kept, turn);
         }
@@ -116,12 +116,15 @@ impl Walk {
     }
 
     /// The servers above a zone were asked for the address of a server inside it, and referred to the zone: what they
-    /// know is the glue, or nothing.
+    /// know is the glue, or nothing. One that leaves glue out (RFC 9471 §3 forbids it) does not speak for all of them:
+    /// another one is asked, and no third, as a zone without glue must not cost its parent more.
     fn take_glue(&mut self, id: GoalId, clean: &Clean, turn: &mut Turn<'_, '_>) {
         let question = self.goal(id).current.clone();
-        let glue = clean.glue.iter().filter(|(name, _)| *name == question.name).map(|(_, addr)| *addr);
+        let mut glue = clean.glue.iter().filter(|(name, _)| *name == question.name).map(|(_, addr)| *addr).peekable();
+        let is_first = glue.peek().is_none() && self.goal(id).at().is_some_and(|at| at.tried.len() == 1);
         match address_set(&question, glue) {
             Some(set) => self.finish(id, Found::Answer(set), turn),
+            None if is_first && self.ask_best(id, |candidate| candidate.tries == 0, turn).is_some() => {}
             None => {
                 let zone = clean.referral.as_ref().map_or_else(Name::root, |referral| referral.ns.owner.clone());
                 self.fail(id, Failure::NoAddress { zone, servers: vec![question.name], limit: None }, turn);

@@ -28,6 +28,8 @@ pub(crate) enum Oddity {
     SaysRa,
     /// TC over UDP, with the whole answer in it.
     TruncatesWhole,
+    /// TC over UDP, with nothing in it, and silence over TCP.
+    TruncatesSilent,
     /// UDP packets end within a record, without TC.
     CutsShort,
     /// UDP packets of more than 512 octets get lost.
@@ -86,7 +88,7 @@ pub(crate) enum Oddity {
     NsForSoa,
 }
 
-pub(crate) const ODDITIES: [Oddity; 39] = [
+pub(crate) const ODDITIES: [Oddity; 40] = [
     Oddity::NoEdns,
     Oddity::EchoesEdns,
     Oddity::BadVersion,
@@ -95,6 +97,7 @@ pub(crate) const ODDITIES: [Oddity; 39] = [
     Oddity::AlwaysAa,
     Oddity::SaysRa,
     Oddity::TruncatesWhole,
+    Oddity::TruncatesSilent,
     Oddity::CutsShort,
     Oddity::SmallOnly,
     Oddity::UdpOnly,
@@ -143,7 +146,7 @@ impl Oddity {
     pub(crate) fn answers(self) -> bool {
         let never =
             matches!(self, Self::StrangeCode | Self::NoQuestion | Self::TwoQuestions | Self::Echoes | Self::NoGlue);
-        !never && !matches!(self, Self::SilentNoData | Self::SilentToCookies)
+        !never && !matches!(self, Self::TruncatesSilent | Self::SilentNoData | Self::SilentToCookies)
     }
 
     /// Whether only what there is can be had from such servers, and not that there is nothing.
@@ -156,11 +159,11 @@ impl Oddity {
         let udp = ask.transport == Transport::Udp;
         let says = |code| vec![message(id, Flags::default(), code, &ask.question, &[])];
         let cookie = ask.edns.as_ref().and_then(|edns| edns.option(edns::COOKIE));
-
         let all = |packets: &mut Vec<Packet>, change: &dyn Fn(&mut Reply)| {
             packets.iter_mut().for_each(|packet| rewrite(packet, change));
         };
         match self {
+            _ if self.is_silent(udp, nth, cookie.is_some()) => packets.clear(),
             Self::NoEdns if ask.edns.is_some() => *packets = says(ResponseCode::FormErr),
             Self::EchoesEdns | Self::BadVersion if ask.edns.is_some() => {
                 let code = if self == Self::EchoesEdns { ResponseCode::FormErr } else { ResponseCode::BADVERS };
@@ -188,9 +191,11 @@ impl Oddity {
             Self::AlwaysAa => all(packets, &|reply| reply.flags = reply.flags.with_aa(true)),
             Self::SaysRa => all(packets, &|reply| reply.flags = reply.flags.with_ra(true)),
             Self::TruncatesWhole if udp => all(packets, &|reply| reply.flags = reply.flags.with_tc(true)),
+            Self::TruncatesSilent => {
+                *packets = vec![message(id, Flags::default().with_tc(true), ResponseCode::NoError, &ask.question, &[])];
+            }
             Self::CutsShort if udp => packets.iter_mut().for_each(cut_short),
             Self::SmallOnly if udp => packets.retain(|packet| packet.bytes.len() <= 512),
-            Self::TcpOnly if udp => packets.clear(),
             Self::Trailing => packets.iter_mut().for_each(|packet| packet.bytes.extend([0xff; 7])),
             Self::NoQuestion => all(packets, &|reply| reply.question = None),
             Self::TwoQuestions => packets.iter_mut().for_each(|packet| packet.bytes[5] = 2),
@@ -198,7 +203,6 @@ impl Oddity {
             Self::OtherClass => all(packets, &|reply| add_foreign(&mut reply.answer)),
             Self::RefusesFirst if nth == 0 => *packets = says(ResponseCode::Refused),
             Self::FailsFirst if nth == 0 => *packets = says(ResponseCode::ServFail),
-            Self::SilentFirst if nth == 0 => packets.clear(),
             Self::RefusesNoData if is_denial(packets) => *packets = says(ResponseCode::Refused),
             Self::FailsNoData if is_denial(packets) => *packets = says(ResponseCode::ServFail),
             Self::SilentNoData if is_denial(packets) => packets.clear(),
@@ -206,7 +210,6 @@ impl Oddity {
                 *packets = says(ResponseCode::FormErr);
                 all(packets, &|reply| reply.edns = Some(Edns::new(1232, true)));
             }
-            Self::SilentToCookies if cookie.is_some() => packets.clear(),
             Self::OtherCookie if cookie.is_some() => all(packets, &|reply| set_cookie(reply, b"12345678abcdefgh")),
             Self::ShortCookie if cookie.is_some() => all(packets, &|reply| set_cookie(reply, b"1234567")),
             Self::BadCookie if let Some(shown) = cookie => {
@@ -220,6 +223,17 @@ impl Oddity {
             Self::NextVersion => all(packets, &|reply| reply.edns.iter_mut().for_each(|edns| edns.version = 1)),
             Self::SetsBits => all(packets, &|reply| reply.flags = Flags(reply.flags.0 | 0x0170)),
             _ => all(packets, &|reply| self.rearrange(reply)),
+        }
+    }
+
+    /// Whether nothing comes of the `nth` query, over UDP or TCP, with a cookie or without.
+    fn is_silent(self, udp: bool, nth: u64, cookie: bool) -> bool {
+        match self {
+            Self::TcpOnly => udp,
+            Self::TruncatesSilent => !udp,
+            Self::SilentFirst => nth == 0,
+            Self::SilentToCookies => cookie,
+            _ => false,
         }
     }
 

@@ -12,6 +12,7 @@ use rootwalk::walk::ask::Ask;
 use rootwalk::walk::limits::Budget;
 use rootwalk::wire::{Question, RecordType, edns};
 
+use super::oddity::Oddity;
 use super::resolver::NOW_UNIX_SECS;
 use super::world::World;
 use super::{LAB, check, story};
@@ -95,6 +96,41 @@ fn a_slow_server_that_had_its_turn_late_is_not_given_up() {
             let ended = world.resolve(&ask(&format!("n{nth}.w.zone.")));
             let told = || format!("ns{slow}, seed {seed}, question {nth}: {}", story(&ended));
             assert!(nth < 3 || ended.outcome.failure.is_none(), "{}", told());
+        }
+    }
+}
+
+/// One of a zone's two servers truncates what it says, and is silent over TCP: that is found out, and whoever meets it
+/// from then on is not held up.
+#[test]
+fn a_server_that_truncates_and_does_without_tcp_holds_nobody_up_for_long() {
+    for seed in 0..20 {
+        let mut world = World::new(&LAB, seed, 0.0, 0.0);
+        world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
+        world.set_weather(20, 0.0);
+        world.set_odd(server(2, 1), Oddity::TruncatesSilent);
+        let mut took = Vec::new();
+        for nth in 0..20 {
+            let ended = world.resolve(&ask(&format!("n{nth}.example.com.")));
+            assert!(ended.outcome.failure.is_none(), "{}", story(&ended));
+            took.push(ended.took.as_millis());
+        }
+        // Three silences in a row are believed (RFC 9520 §3.1).
+        let slow = took.iter().filter(|took| **took > 150).count();
+        assert!(slow <= 3 && took.iter().all(|took| *took < 550), "{seed}: {took:?}");
+    }
+}
+
+/// One of two servers of each top-level domain leaves out glue: the other one has it, and is asked for it.
+#[test]
+fn a_server_that_leaves_out_glue_does_not_speak_for_the_others() {
+    for seed in 0..8_u8 {
+        let mut world = World::new(&LAB, seed.into(), 0.0, 0.0);
+        (1..=10).filter(|last| last % 2 == seed % 2).for_each(|last| world.set_odd(server(1, last), Oddity::NoGlue));
+        for sample in LAB.healthy() {
+            let ended = world.resolve(&sample.ask);
+            check(&world, &sample.ask, &ended);
+            assert!(ended.outcome.failure.is_none(), "{}", story(&ended));
         }
     }
 }

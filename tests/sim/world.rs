@@ -139,6 +139,11 @@ impl<'l> World<'l> {
         self
     }
 
+    /// From now on a server is odd in this way.
+    pub(crate) fn set_odd(&mut self, addr: IpAddr, oddity: Oddity) {
+        self.weather.troubles.insert(addr, Trouble::Odd(oddity));
+    }
+
     /// The same with servers that give each set a life of its own, a short one or a long one.
     pub(crate) fn with_short_lives(mut self, seed: u64) -> Self {
         self.weather.lives = Some(seed);
