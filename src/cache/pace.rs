@@ -20,6 +20,10 @@ const MARGIN: Duration = Duration::from_millis(30);
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// Silences in a row from which on an address is left alone for a while.
 const REST_AFTER: u8 = 3;
+/// The same for one that has come back so often from as many silences as the others rest for: it is there, and says
+/// nothing to some questions (RFC 4074 §4.1), so that what it does answer must not hang on a single packet.
+const MOODY_REST_AFTER: u8 = 9;
+const MOODY_AFTER: u8 = 2;
 /// The first and the longest rest, in seconds (RFC 9520 §3.2: a failure is remembered for 1 s to 5 minutes).
 const REST_SECS: (u64, u64) = (5, 300);
 
@@ -46,6 +50,8 @@ pub(super) struct Pace {
     pub(super) rttvar: Duration,
     pub(super) silences: u8,
     silent_at: Time,
+    /// How often it has answered after silences for which others rest.
+    returns: u8,
     /// Whether nothing has come since somebody listened nearly as long as clients wait.
     pub(super) mute: bool,
     pub(super) rests_until: Option<Time>,
@@ -60,7 +66,8 @@ impl Pace {
             // RFC 6298 §2.3: alpha is 1/8, beta is 1/4.
             Some(srtt) => ((7 * srtt + rtt) / 8, (3 * self.rttvar + srtt.abs_diff(rtt)) / 4),
         };
-        Self { srtt: Some(srtt), rttvar, seen: now, ..Self::default() }
+        let returns = self.returns.saturating_add(u8::from(self.silences >= REST_AFTER));
+        Self { srtt: Some(srtt), rttvar, returns, seen: now, ..Self::default() }
     }
 
     pub(super) fn silent(self, sent: Time, now: Time) -> Self {
@@ -70,7 +77,8 @@ impl Pace {
         let silences = self.silences.saturating_add(1);
         let (first, longest) = REST_SECS;
         let rest = |over: u8| now.plus_secs((first << u32::from(over).min(8)).min(longest));
-        let rests_until = silences.checked_sub(REST_AFTER).map(rest);
+        let rest_after = if self.returns < MOODY_AFTER { REST_AFTER } else { MOODY_REST_AFTER };
+        let rests_until = silences.checked_sub(rest_after).map(rest);
         Self { silences, silent_at: now, rests_until, seen: now, ..self }
     }
 
@@ -180,6 +188,22 @@ mod tests {
         let heard = Shown { rtt: Duration::from_millis(10), over_udp: true, edns: false, cookie: false };
         servers.heard(ADDR, heard, now);
         assert!(!servers.state(ADDR, now).resting(now));
+    }
+
+    #[test]
+    fn who_comes_back_again_and_again_is_left_alone_later() {
+        let (servers, mut now) = (Servers::new((1, 2)), Time::from_secs(1));
+        let heard = Shown { rtt: Duration::from_millis(10), over_udp: true, edns: false, cookie: false };
+        let mut silences_until_rest = || {
+            servers.heard(ADDR, heard, now);
+            let rests = |_: &u32| {
+                now = now.plus_secs(1);
+                servers.silent(ADDR, now, now);
+                servers.state(ADDR, now).resting(now)
+            };
+            (1..).find(rests)
+        };
+        assert_eq!([(); 5].map(|()| silences_until_rest()), [3, 3, 9, 9, 9].map(Some));
     }
 
     #[test]
