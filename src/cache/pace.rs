@@ -77,9 +77,14 @@ impl Pace {
         let silences = self.silences.saturating_add(1);
         let (first, longest) = REST_SECS;
         let rest = |over: u8| now.plus_secs((first << u32::from(over).min(8)).min(longest));
-        let rest_after = if self.returns < MOODY_AFTER { REST_AFTER } else { MOODY_REST_AFTER };
+        let rest_after = if self.is_moody() { MOODY_REST_AFTER } else { REST_AFTER };
         let rests_until = silences.checked_sub(rest_after).map(rest);
         Self { silences, silent_at: now, rests_until, seen: now, ..self }
+    }
+
+    /// Whether it is there, and silent to some questions.
+    pub(super) fn is_moody(&self) -> bool {
+        self.returns >= MOODY_AFTER
     }
 
     pub(super) fn mute(self, now: Time) -> Self {

@@ -40,7 +40,8 @@ pub struct ServerState {
     pub rttvar: Duration,
     /// Times in a row that it stayed silent.
     pub silences: u8,
-    /// Whether it has not answered since somebody listened for it nearly as long as clients wait.
+    /// Whether it has not answered since somebody listened for it nearly as long as clients wait, or is silent to some
+    /// questions again and again and answers others.
     pub mute: bool,
     /// Until when it is better left alone, after several silences in a row.
     pub rests_until: Option<Time>,
@@ -339,7 +340,7 @@ impl Record {
             srtt: pace.srtt,
             rttvar: pace.rttvar,
             silences: pace.silences,
-            mute: pace.mute,
+            mute: pace.mute || pace.is_moody(),
             rests_until: pace.rests_until.filter(|until| *until > now),
             edns: self.edns.at(now),
             tcp: self.tcp.at(now),
