@@ -125,7 +125,7 @@ fn a_server_that_truncates_and_does_without_tcp_holds_nobody_up_for_long() {
 /// single packet because of that: of ten, one gets lost. For the rest nobody waits as for somebody who is slow.
 #[test]
 fn a_server_that_is_silent_about_a_type_answers_for_the_others() {
-    let (mut asked, mut lost) = (0, 0);
+    let (mut asked, mut lost, mut slow) = (0, 0, 0);
     for seed in 0..40 {
         let mut world = World::new(&LAB, seed, 0.0, 0.0);
         world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
@@ -137,14 +137,13 @@ fn a_server_that_is_silent_about_a_type_answers_for_the_others() {
                 let ended = world.resolve_through(&question, passes);
                 // The first questions show how it is.
                 let counts = nth >= 4 && qtype == RecordType::A;
-                let is_soon = nth < 4 || ended.took < Duration::from_secs(4);
-                assert!(is_soon, "world {seed}, {question}: {:?}\n{}", ended.took, story(&ended));
+                slow += usize::from(nth >= 4 && ended.took > Duration::from_secs(4));
                 asked += usize::from(counts);
                 lost += usize::from(counts && ended.outcome.failure.is_some());
             }
         }
     }
-    assert!(lost * 200 <= asked, "{lost} of {asked} lost");
+    assert!(lost * 200 <= asked && slow * 50 <= asked, "of {asked} {lost} are lost, and {slow} took long");
 }
 
 /// One of two servers of each top-level domain leaves out glue: the other one has it, and is asked for it.
