@@ -49,7 +49,6 @@ pub use journey::{FetchSettings, Wanted, fetch, url};
 pub use json::typed;
 pub use origin::{Policy, ProxySettings};
 pub use page::{Exhibit, Visit};
-pub use worker::Open;
 
 /// How HTTP is served; each limit says what it guards against.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use super::local::Local;
 use super::routes::Front;
 use super::strict::Strict;
 use super::watch::{Activity, Held, Watched};
-use crate::listen::{Peer, Quota, Seat, Stop, Threads, Transport, drain, pause_after};
+use crate::listen::{Open, Peer, Quota, Seat, Stop, Transport, drain, pause_after};
 use crate::serve::Resolver;
 use crate::tls::HANDSHAKE;
 
@@ -48,51 +48,16 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// How long a connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Open doors: HTTP is served until [`Open::close`] or until this is dropped.
-#[derive(Debug)]
-pub struct Open {
-    worker: Threads,
-    addresses: Vec<SocketAddr>,
-    tls_addresses: Vec<SocketAddr>,
-    resolver: watch::Sender<Resolver>,
-}
-
 impl Doors {
     /// Starts the thread that serves HTTP.
     ///
     /// # Errors
     /// When the system grants no thread or no event queue (usually: too many open files).
-    pub fn open(self, resolver: Resolver) -> io::Result<Open> {
+    pub fn open(self, resolver: Resolver) -> io::Result<Open<Resolver>> {
         let Self { listeners, settings, addresses, tls_addresses } = self;
-        let (mut worker, resolver) = (Threads::new(), watch::Sender::new(resolver));
-        let renewed = resolver.subscribe();
-        worker.spawn("http".to_owned(), move |stop| run(listeners, settings, renewed, stop))?;
-        Ok(Open { worker, addresses, tls_addresses, resolver })
-    }
-}
-
-impl Open {
-    /// The addresses that are served, with their ports.
-    #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-
-    /// Those that are served with TLS.
-    #[must_use]
-    pub fn tls_addresses(&self) -> &[SocketAddr] {
-        &self.tls_addresses
-    }
-
-    /// From now on requests are answered with the help of `resolver`; those in hand with that which they began with.
-    pub fn renew(&self, resolver: Resolver) {
-        self.resolver.send_replace(resolver);
-    }
-
-    /// Takes no more requests, lets those in hand finish within the time that the settings grant, and returns when
-    /// the thread has ended. Blocks the calling thread meanwhile.
-    pub fn close(self) {
-        self.worker.close();
+        let mut open = Open::new(addresses, tls_addresses, resolver);
+        open.spawn("http".to_owned(), move |renewed, stop| run(listeners, settings, renewed, stop))?;
+        Ok(open)
     }
 }
 

@@ -25,7 +25,7 @@ use crate::tls::Certificate;
 pub(crate) use bind::unbound;
 pub use bind::{BindError, Doors};
 pub(crate) use quota::{Quota, Seat};
-pub(crate) use threads::{Stop, Threads, drain};
+pub(crate) use threads::{Stop, drain};
 pub use worker::Open;
 
 /// Pause after an error of `accept`.

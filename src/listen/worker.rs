@@ -17,10 +17,10 @@ use super::waiting::Waiting;
 use super::{ListenSettings, Now, Peer, Responder, tcp, udp};
 use crate::tls::Certificate;
 
-/// Open doors: the workers run until [`Open::close`] or until this is dropped.
+/// Open doors: clients are served until [`Open::close`] or until this is dropped.
 #[derive(Debug)]
 pub struct Open<R> {
-    workers: Threads,
+    threads: Threads,
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
     responder: watch::Sender<R>,
@@ -35,19 +35,32 @@ impl Doors {
         let ListenSettings { tcp_connections, tcp_per_client, .. } = self.settings;
         let quota = Arc::new(Quota::new(tcp_connections, tcp_per_client));
         let (addresses, tls_addresses) = (self.addresses().to_vec(), self.tls_addresses().to_vec());
-        let (workers, renewed) = (Threads::new(), watch::Sender::new(responder.clone()));
-        let mut open = Open { workers, addresses, tls_addresses, responder: renewed };
+        let mut open = Open::new(addresses, tls_addresses, responder.clone());
         for (number, sockets) in self.workers.into_iter().enumerate() {
             let (settings, responder, quota) = (self.settings.clone(), responder.clone(), Arc::clone(&quota));
-            let renewed = open.responder.subscribe();
-            let run = move |stop| Worker { settings, responder: responder.into(), quota, stop }.run(sockets, renewed);
-            open.workers.spawn(format!("worker-{number}"), run)?;
+            let worker = |stop| Worker { settings, responder: responder.into(), quota, stop };
+            open.spawn(format!("worker-{number}"), |renewed, stop| worker(stop).run(sockets, renewed))?;
         }
         Ok(open)
     }
 }
 
 impl<R: Responder> Open<R> {
+    /// Doors at these addresses, behind which nobody stands yet.
+    pub(crate) fn new(addresses: Vec<SocketAddr>, tls_addresses: Vec<SocketAddr>, responder: R) -> Self {
+        Self { threads: Threads::new(), addresses, tls_addresses, responder: watch::Sender::new(responder) }
+    }
+
+    /// Starts a thread that carries out what `serve` makes of the responders to come and of the word to stop.
+    pub(crate) fn spawn<F: Future<Output = ()>>(
+        &mut self,
+        name: String,
+        serve: impl FnOnce(watch::Receiver<R>, Stop) -> F + Send + 'static,
+    ) -> io::Result<()> {
+        let renewed = self.responder.subscribe();
+        self.threads.spawn(name, |stop| serve(renewed, stop))
+    }
+
     /// The addresses that are served, with their ports.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
@@ -60,15 +73,15 @@ impl<R: Responder> Open<R> {
         &self.tls_addresses
     }
 
-    /// From now on queries are answered by `responder`; those in hand by whoever has them.
+    /// From now on `responder` answers; what is in hand stays with whoever has it.
     pub fn renew(&self, responder: R) {
         self.responder.send_replace(responder);
     }
 
-    /// Receives no more, lets the queries in hand finish within the time that the settings grant, and returns
-    /// when all workers have ended. Blocks the calling thread meanwhile.
+    /// Receives no more, lets what is in hand finish within the time that is granted, and returns when all threads have
+    /// ended. Blocks the calling thread meanwhile.
     pub fn close(self) {
-        self.workers.close();
+        self.threads.close();
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) enum Recall {
 pub(super) struct Front {
     settings: Settings,
     dns: Open<Resolver>,
-    http: http::Open,
+    http: Open<Resolver>,
     certificate: Option<Certificate>,
     resolver: Resolver,
     keepers: Keepers,
