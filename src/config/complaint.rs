@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use strsim::osa_distance;
+
 use super::value::Culprit;
 use crate::wire::Name;
 
@@ -205,28 +207,11 @@ pub(super) fn unfit(
 
 /// The entry of `valid` that is nearest to `given`, when it is near enough to have been meant.
 pub(super) fn nearest<'a>(given: &str, valid: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let enough = 1 + given.chars().count().min(40) / 3;
-    let rated = valid.map(|word| (distance(given, word), word));
-    rated.min().filter(|(far, _)| *far <= enough).map(|(_, word)| word)
-}
-
-/// The edit distance: insertions, deletions, replacements and swaps of neighbours.
-fn distance(a: &str, b: &str) -> usize {
     // What is typed may be long; a key is not, so nothing far down can bring it nearer.
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let mut best = (rows[i][j] + usize::from(x != y)).min(rows[i][j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
-                best = best.min(rows[i - 1][j - 1] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
+    let given: String = given.chars().take(64).collect();
+    let enough = 1 + given.chars().count().min(40) / 3;
+    let rated = valid.map(|word| (osa_distance(&given, word), word));
+    rated.min().filter(|(far, _)| *far <= enough).map(|(_, word)| word)
 }
 
 /// Text from a file or a variable, fit for a terminal: control characters escaped, and cut when long.
@@ -292,8 +277,6 @@ mod tests {
         assert_eq!(nearest("thread", keys.into_iter()), Some("threads"));
         assert_eq!(nearest("colour", keys.into_iter()), None);
         assert_eq!(nearest("", keys.into_iter()), None);
-        assert_eq!(distance("ab", "ba"), 1);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 
     #[test]
