@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use toml::value::{Date, Datetime, Time};
+
 use crate::dnssec::{AnchorError, Anchors};
 use crate::time::{iso, unix_secs};
 use crate::wire::Name;
@@ -92,21 +94,12 @@ impl Element for NegativeTrustAnchor {
         \"example.org. until 2026-12-01T12:00:00Z\"]";
 }
 
-/// Seconds since 1970 of a moment in the form `2026-12-01T12:00:00Z` (RFC 3339 in UTC, whole seconds).
+/// Seconds since 1970 of a moment in the form `2026-12-01T12:00:00Z` (RFC 3339 in UTC, whole seconds), and no other.
 fn moment_secs(text: &str) -> Option<u64> {
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let numbers = |text: &str, between: char, widths: [usize; 3]| {
-        let parts: Vec<&str> = text.split(between).collect();
-        let digits = |(part, width): (&&str, usize)| {
-            let fits = part.len() == width && part.bytes().all(|octet| octet.is_ascii_digit());
-            fits.then(|| part.parse::<u64>().ok()).flatten()
-        };
-        let read: Option<Vec<u64>> = parts.iter().zip(widths).map(digits).collect();
-        <[u64; 3]>::try_from(read?).ok().filter(|_| parts.len() == 3)
-    };
-    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
-    let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
-    unix_secs([year, month, day, hour, minute, second])
+    let Datetime { date, time, .. } = text.parse().ok()?;
+    let (Date { year, month, day }, Time { hour, minute, second, .. }) = date.zip(time)?;
+    let secs = unix_secs([year.into(), month.into(), day.into(), hour.into(), minute.into(), second?.into()]);
+    secs.filter(|secs| iso(*secs) == text)
 }
 
 #[cfg(test)]
@@ -122,6 +115,7 @@ mod tests {
         }
         assert_eq!(moment_secs("2026-12-01T12:00:00+01:00"), None);
         assert_eq!(moment_secs("2026-12-1T12:00:00Z"), None);
+        assert_eq!(moment_secs("2026-12-01T12:00:00.5Z").or(moment_secs("2026-12-01t12:00:00z")), None);
     }
 
     #[test]
