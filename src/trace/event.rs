@@ -17,7 +17,7 @@ use super::proof::{Judged, Proof};
 use super::source::{Known, NameServer, ServerAt, Source};
 use super::stale::Stale;
 use super::why::{AskWhy, Avoided, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Wrong};
-use super::words::{counted, type_text};
+use super::words::{behind, counted, type_text};
 
 /// The number of a goal inside its walk; 0 is the client's question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -193,7 +193,7 @@ pub enum Event {
         /// The zone.
         zone: Name,
         /// Its servers, as its parent lists them.
-        #[serde(serialize_with = "shared")]
+        #[serde(serialize_with = "behind")]
         servers: Arc<[NameServer]>,
     },
     /// A question was sent.
@@ -439,11 +439,6 @@ pub enum Event {
         /// Extended errors, in words.
         edes: Vec<Ede>,
     },
-}
-
-/// For serde: servers that are shared with the cache.
-fn shared<S: Serializer>(servers: &Arc<[NameServer]>, serializer: S) -> Result<S::Ok, S::Error> {
-    servers.serialize(serializer)
 }
 
 /// For serde: what is wrong in a field of its own, as it has a kind like the verdict itself.

@@ -5,23 +5,24 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use smallvec::SmallVec;
 
 use crate::wire::Name;
 
 use super::why::Transport;
+use super::words::behind;
 
 /// From whom something is known. Cheap to clone: what one reply brought shares one value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Source {
     /// The compiled-in or configured root hints.
     Hints,
     /// Our own configuration: local zones, special-use names.
     Local,
     /// A reply of an authoritative server.
-    Server(Arc<Informant>),
+    Server(#[serde(serialize_with = "behind")] Arc<Informant>),
 }
 
 /// The server that said something, and for which zone it was asked.
@@ -75,28 +76,10 @@ impl fmt::Display for Source {
     }
 }
 
-/// `{"kind": "hints" | "local" | "server", …}`, a server with `zone`, `addr` and `name`.
-impl Serialize for Source {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        match self {
-            Self::Hints => map.serialize_entry("kind", "hints")?,
-            Self::Local => map.serialize_entry("kind", "local")?,
-            Self::Server(server) => {
-                map.serialize_entry("kind", "server")?;
-                map.serialize_entry("zone", &server.zone)?;
-                map.serialize_entry("addr", &server.addr)?;
-                map.serialize_entry("name", &server.name)?;
-            }
-        }
-        map.end()
-    }
-}
-
 /// A server: its name where one is known, and its address. Each step that is about a server names it, so it is cheap to
 /// clone: the clones share memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerAt(Arc<Whereabouts>);
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServerAt(#[serde(serialize_with = "behind")] Arc<Whereabouts>);
 
 /// Where a server is.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -145,13 +128,6 @@ impl Deref for ServerAt {
     }
 }
 
-/// As [`Whereabouts`].
-impl Serialize for ServerAt {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
 impl fmt::Display for ServerAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
@@ -171,7 +147,7 @@ pub struct NameServer {
     /// Its name.
     pub name: Name,
     /// Its glue addresses; empty when the name must be looked up.
-    #[serde(serialize_with = "each")]
+    #[serde(serialize_with = "behind")]
     pub addrs: SmallVec<[IpAddr; 2]>,
 }
 
@@ -183,10 +159,6 @@ impl fmt::Display for NameServer {
             write!(f, "{addr}{}", if nth + 1 == self.addrs.len() { ")" } else { "" })
         })
     }
-}
-
-fn each<S: Serializer>(addrs: &SmallVec<[IpAddr; 2]>, serializer: S) -> Result<S::Ok, S::Error> {
-    addrs.as_slice().serialize(serializer)
 }
 
 /// What kind of knowledge a cache gave.

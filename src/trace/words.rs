@@ -1,14 +1,15 @@
 //! Numbers, lists and types in words.
 
 use std::fmt;
+use std::ops::Deref;
 
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 
 use crate::wire::RecordType;
 use crate::wire::text::type_name;
 
 /// `1 record`, `2 records`.
-pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
+pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
@@ -51,6 +52,14 @@ impl<T: fmt::Display> fmt::Display for List<'_, T> {
 /// For serde: a type as its mnemonic.
 pub(super) fn type_text<S: Serializer>(rtype: &RecordType, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&type_name(*rtype))
+}
+
+/// For serde: what stands behind a pointer.
+pub(super) fn behind<T: Serialize + ?Sized, S: Serializer>(
+    pointer: &impl Deref<Target = T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    pointer.serialize(serializer)
 }
 
 /// For serde: what the thing says of itself.
