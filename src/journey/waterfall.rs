@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::document::{Attempt, AttemptEnd, CacheLook, CacheName, End, Hop, Journey, Lookup, Response, Tls};
 use crate::time::iso_ms;
-use crate::trace::{Event, Trace};
+use crate::trace::{Event, Trace, counted};
 
 /// Columns for the kind of a line, and for the time it took.
 const STAGE: usize = 6;
@@ -197,8 +197,7 @@ fn look_up(lookup: &Lookup, hop: &Hop, in_full: bool, rows: &mut Vec<Row>) {
         Some(trace) => {
             let queries = match trace.cost.queries {
                 0 => "known".to_owned(),
-                1 => "1 query".to_owned(),
-                queries => format!("{queries} queries"),
+                queries => counted(queries as usize, "query", "queries"),
             };
             let judged = trace.judged().map(|judged| format!(", {}", judged.word()));
             format!("{}, {queries}{}", brought(lookup, trace), judged.unwrap_or_default())

@@ -44,4 +44,4 @@ pub use tone::Tone;
 pub use why::{
     AskWhy, Avoided, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Unreachable, Wrong,
 };
-pub(crate) use words::Ms;
+pub(crate) use words::{Ms, counted};

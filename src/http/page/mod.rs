@@ -12,7 +12,7 @@ mod told;
 mod travelled;
 mod zoo;
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::http::header::{
@@ -123,18 +123,6 @@ fn find<'a, T>(ring: &Ring<T>, name: &'a str, what: &str) -> Result<(Arc<Kept<T>
         Problem::new(StatusCode::NOT_FOUND, format!("this {what} is not kept any more: {why}"))
     })?;
     Ok((kept, suffix))
-}
-
-/// How many questions were asked.
-struct Queries(u32);
-
-impl Display for Queries {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            1 => f.write_str("1 query"),
-            count => write!(f, "{count} queries"),
-        }
-    }
 }
 
 /// `GET /`.

@@ -11,14 +11,14 @@ use axum::response::Response;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Form, Queries, shell};
+use super::{Form, shell};
 use crate::http::guard::admit;
 use crate::http::journey::Journeys;
 use crate::http::problem::Problem;
 use crate::journey::{End, Journey};
 use crate::listen::Peer;
 use crate::serve::{Id, Kept, Occasion, Resolver, Walked};
-use crate::trace::{Event, Judged, Markup, Ms};
+use crate::trace::{Event, Judged, Markup, Ms, counted};
 use crate::wire::text::type_name;
 
 /// Rows in one answer unless asked for otherwise, and at most.
@@ -272,8 +272,9 @@ impl Display for Listed<'_> {
         )?;
         for row in &page.rows {
             let (what, outcome, time) = (Markup(&row.what), Markup(row.what.outcome()), Ms(row.time_us));
+            let queries = counted(row.queries as usize, "query", "queries");
             write!(f, "<li><a href=\"{}\">{what}</a> <strong>{outcome}</strong>", row.link())?;
-            writeln!(f, " {} {}, {time}</li>", row.what.security().unwrap_or_default(), Queries(row.queries))?;
+            writeln!(f, " {} {queries}, {time}</li>", row.what.security().unwrap_or_default())?;
         }
         writeln!(f, "</ul>\n</article>")
     }

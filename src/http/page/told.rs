@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{Form, Queries, answer, find, shell};
+use super::{Form, answer, find, shell};
 use crate::http::here::{Here, InUrl};
 use crate::http::json::{flag, question};
 use crate::http::problem::Problem;
@@ -16,7 +16,7 @@ use crate::http::stream::Told as _;
 use crate::http::traces::Traces;
 use crate::listen::Peer;
 use crate::serve::{Kept, Knowledge, Occasion, Walked};
-use crate::trace::{Markup, Ms, Tone, Trace};
+use crate::trace::{Markup, Ms, Tone, Trace, counted};
 
 /// What may stand behind the question mark.
 #[derive(Debug, Deserialize)]
@@ -142,7 +142,8 @@ impl Display for Told<'_> {
             Occasion::Cold => "Begun with nothing known.",
         };
         let checked = if *checking_disabled { " Not validated (CD)." } else { "" };
-        let (queries, bytes, time) = (Queries(cost.queries), cost.bytes, Ms(cost.time_us));
+        let (bytes, time) = (cost.bytes, Ms(cost.time_us));
+        let queries = counted(cost.queries as usize, "query", "queries");
         writeln!(f, "<p class=\"cost\">{queries}, {bytes} octets received, {time}. {begun}{checked}</p>")?;
         writeln!(f, "<h2>Steps</h2>\n<ol class=\"steps\">")?;
         for line in trace.lines() {
