@@ -1,5 +1,6 @@
 //! The journey as one document, `rootwalk.journey/1`; docs/journey.md describes it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -95,7 +96,7 @@ pub struct Lookup {
     pub name: Name,
     /// The type: `A`, `AAAA` or `HTTPS`.
     #[serde(rename = "type")]
-    pub qtype: &'static str,
+    pub qtype: Cow<'static, str>,
     /// When it was asked.
     pub begun_us: u64,
     /// When it was answered; `None` when nobody waited for it any longer.

@@ -15,7 +15,7 @@ use crate::serve::{Knowledge, Resolver};
 use crate::time::as_us;
 use crate::trace::{Event, Known, Trace};
 use crate::wire::text::type_name;
-use crate::wire::{DNSClass, Question, Record, RecordType, RrSet};
+use crate::wire::{DNSClass, Question, Record, RrSet};
 
 /// Tells whoever listens what happens, as it happens.
 #[derive(Clone, Debug, Default)]
@@ -95,7 +95,7 @@ impl Guide for Scout<'_> {
         });
         let lookup = Lookup {
             name: question.name.clone(),
-            qtype: word(question.qtype),
+            qtype: name.clone(),
             begun_us: self.now(),
             ended_us: None,
             addresses: Vec::new(),
@@ -156,12 +156,4 @@ fn records(set: &RrSet) -> impl Iterator<Item = Record> + '_ {
         ttl_secs: set.ttl_secs,
         rdata: rdata.into(),
     })
-}
-
-const fn word(rtype: RecordType) -> &'static str {
-    match rtype {
-        RecordType::A => "A",
-        RecordType::AAAA => "AAAA",
-        _ => "HTTPS",
-    }
 }
