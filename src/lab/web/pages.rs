@@ -1,13 +1,12 @@
 //! What the origins send: pages with a tag that tells whether they have changed.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::Body;
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION, VARY,
 };
 use axum::http::{Response, StatusCode};
+use data_encoding::HEXLOWER;
 
 use crate::trace::Markup;
 
@@ -31,11 +30,7 @@ pub(super) fn media_type(path: &str) -> &'static str {
 
 /// A representation, or the word that the client has it already (RFC 9110 §13.1.2).
 pub(super) fn send(asked: &HeaderMap, media_type: &'static str, kept: &'static str, text: &str) -> Response<Body> {
-    let mut tag = String::from("\"");
-    for octet in digest(&SHA256, text.as_bytes()).as_ref().iter().take(8) {
-        let _ = write!(tag, "{octet:02x}");
-    }
-    tag.push('"');
+    let tag = format!("\"{}\"", HEXLOWER.encode(&digest(&SHA256, text.as_bytes()).as_ref()[..8]));
     let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let is_known = known.flat_map(|value| value.split(',')).any(|value| {
         let value = value.trim();
