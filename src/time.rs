@@ -17,12 +17,6 @@ impl Time {
     /// Later than every moment that will come.
     pub const FAR: Self = Self(u64::MAX);
 
-    /// The moment `micros` microseconds after the origin.
-    #[must_use]
-    pub const fn from_micros(micros: u64) -> Self {
-        Self(micros)
-    }
-
     /// The moment `millis` milliseconds after the origin.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {

@@ -181,12 +181,6 @@ impl Answer {
 }
 
 impl KnownSet {
-    /// Seconds for which the set may still be used, as it would stand in an answer.
-    #[must_use]
-    pub fn ttl_left_secs(&self, now: Time) -> u32 {
-        self.set.ttl_secs.saturating_sub(now.secs_since(self.stored))
-    }
-
     /// Whether this is within what one entry may hold.
     pub(super) fn fits(&self) -> Result<(), Put> {
         let records = self.set.rdatas.len().max(self.set.sigs.len());

@@ -154,6 +154,6 @@ mod tests {
         let cache = cache();
         told(&cache, "hoster.example", "ns.hoster.example", &[1]);
         told(&cache, "ns.hoster.example", "ns.hoster.example", &[1]);
-        assert_eq!((known(&cache, NOW), cache.len()), (0, 0));
+        assert_eq!((known(&cache, NOW), cache.entries()), (0, 0));
     }
 }

@@ -98,7 +98,7 @@ struct Stores {
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache").field("bytes", &self.bytes()).field("len", &self.len()).finish()
+        f.debug_struct("Cache").field("bytes", &self.bytes()).field("len", &self.entries()).finish()
     }
 }
 
@@ -290,14 +290,8 @@ impl Cache {
 
     /// Entries of all kinds, expired ones among them.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn entries(&self) -> usize {
         self.stores.shards.iter().map(|shard| shard.0.lock().len()).sum::<usize>() + self.stores.spans.len()
-    }
-
-    /// Whether nothing is kept.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     fn hashed(&self, name: &Name) -> Hashed {

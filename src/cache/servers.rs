@@ -104,7 +104,7 @@ pub struct Servers {
 
 impl fmt::Debug for Servers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Servers").field("len", &self.len()).finish()
+        f.debug_struct("Servers").field("len", &self.count()).finish()
     }
 }
 
@@ -275,14 +275,8 @@ impl Servers {
 
     /// How many addresses are remembered.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
-    }
-
-    /// Whether none is remembered.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     fn key(&self, addr: IpAddr) -> Key {
@@ -472,7 +466,7 @@ mod tests {
         for host in 0..30_000_u32 {
             servers.silent(IpAddr::V4(host.into()), Time::ZERO, Time::ZERO);
         }
-        assert!((9_900..=MAX_SERVERS).contains(&servers.len()), "{}", servers.len());
+        assert!((9_900..=MAX_SERVERS).contains(&servers.count()), "{}", servers.count());
         let zones: Vec<Name> = (0..100).map(|nth| format!("z{nth}").parse().expect("a name")).collect();
         for zone in &zones {
             servers.lame(ADDR, zone, Time::ZERO);

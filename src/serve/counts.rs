@@ -182,10 +182,10 @@ impl Resolver {
             waits,
             cache_bytes: world.cache.bytes(),
             cache_limit_bytes: world.cache.limit_bytes(),
-            cache_entries: world.cache.len(),
-            past_kept: self.0.past.len(),
+            cache_entries: world.cache.entries(),
+            past_kept: self.0.past.count(),
             past_bytes: self.0.past.bytes(),
-            servers_known: world.servers.len(),
+            servers_known: world.servers.count(),
             slowest: world.servers.slowest(SLOWEST, now).into_iter().map(slow).collect(),
         }
     }

@@ -126,14 +126,8 @@ impl<T> Ring<T> {
 
     /// How many are kept.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.kept.lock().rows.len()
-    }
-
-    /// Whether none is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Octets in use.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
 use smallvec::SmallVec;
 
 use super::text::{class_name, type_name};
@@ -37,17 +36,6 @@ impl fmt::Display for Question {
             write!(f, "{} ", class_name(self.class))?;
         }
         f.write_str(&type_name(self.qtype))
-    }
-}
-
-/// `{"name": "www.example.com.", "type": "A", "class": "IN"}`
-impl Serialize for Question {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Question", 3)?;
-        fields.serialize_field("name", &self.name)?;
-        fields.serialize_field("type", &type_name(self.qtype))?;
-        fields.serialize_field("class", &class_name(self.class))?;
-        fields.end()
     }
 }
 

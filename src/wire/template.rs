@@ -147,12 +147,6 @@ impl Template {
         aged
     }
 
-    /// Records in a section, if nothing has to be cut.
-    #[must_use]
-    pub fn count(&self, section: Section) -> u16 {
-        self.cuts.last().map_or(0, |cut| cut.counts[section as usize])
-    }
-
     /// Appends the response to `query` to `out`. Allocates nothing if `out` has room.
     ///
     /// RD and CD are copied from the query, the question is echoed octet for octet, `age_secs` is taken
@@ -207,7 +201,7 @@ impl Template {
 
 impl Cut {
     fn after(writer: &Writer<'_>) -> Self {
-        let end = u16::try_from(writer.len()).unwrap_or(u16::MAX);
+        let end = u16::try_from(writer.octets()).unwrap_or(u16::MAX);
         Self { end, counts: Section::ALL.map(|section| writer.count(section)) }
     }
 }

@@ -63,14 +63,8 @@ impl<'b> Writer<'b> {
 
     /// Octets of the message so far.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn octets(&self) -> usize {
         self.out.len() - self.start
-    }
-
-    /// Whether nothing but the header has been written.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == HEADER
     }
 
     /// Records in a section so far.
@@ -125,7 +119,7 @@ impl<'b> Writer<'b> {
             let ttl_at = self.piece(&set.owner, rtype, self.class, set.ttl_secs, rdata);
             ttls.extend(u16::try_from(ttl_at));
             records += 1;
-            if self.len() > self.limit {
+            if self.octets() > self.limit {
                 break;
             }
         }
@@ -162,7 +156,7 @@ impl<'b> Writer<'b> {
     /// Counts what was written since `mark`, or takes it back when it is too much.
     fn keep(&mut self, mark: (usize, usize), section: Section, records: u16) -> Result<(), Full> {
         let count = self.counts[1 + section as usize].checked_add(records);
-        if let Some(count) = count.filter(|_| self.len() <= self.limit) {
+        if let Some(count) = count.filter(|_| self.octets() <= self.limit) {
             self.counts[1 + section as usize] = count;
             return Ok(());
         }
@@ -176,7 +170,7 @@ impl<'b> Writer<'b> {
         self.name(owner);
         self.out.extend_from_slice(&u16::from(rtype).to_be_bytes());
         self.out.extend_from_slice(&u16::from(class).to_be_bytes());
-        let ttl_at = self.len();
+        let ttl_at = self.octets();
         self.out.extend_from_slice(&ttl_secs.to_be_bytes());
         let len_at = self.out.len();
         self.out.extend_from_slice(&[0, 0]);
@@ -217,7 +211,7 @@ impl<'b> Writer<'b> {
         let tails = tails(wire);
         let mut end = wire.len();
         let mut pointer = None;
-        let here = self.len();
+        let here = self.octets();
         let before = self.places.count;
         for (at, hash) in tails.iter().rev() {
             let found = self.places.find(before, *hash, &wire[*at..], &self.out[self.start..]);

@@ -40,7 +40,7 @@ fn a_query_is_read_as_written() {
     let bytes = query(Some(&edns));
     let view = QueryView::read(&bytes).expect("a good query");
     assert_eq!(view.id(), 0x1234);
-    assert!(view.question().name.eq_case(&question().name));
+    assert_eq!(view.question().name.wire(), question().name.wire());
     assert_eq!((view.qtype(), view.qclass()), (RecordType::A, DNSClass::IN));
     let edns = view.edns().expect("has EDNS");
     assert_eq!((edns.udp_size(), edns.dnssec_ok(), edns.version()), (1232, true, 0));
@@ -235,8 +235,8 @@ fn a_template_is_patched_for_its_client() {
     template.respond(&view, 400, &extras, 512, &mut out);
     let reply = Reply::read(&out[6..]).expect("a good reply");
     assert_eq!((reply.id, reply.flags.to_string()), (0x1234, "qr rd ra ad".to_owned()));
-    assert!(reply.question.expect("one").name.eq_case(&question().name));
+    assert_eq!(reply.question.expect("one").name.wire(), question().name.wire());
     assert_eq!((reply.answer[0].ttl_secs, &*reply.damage), (0, &[][..]));
     assert_eq!(reply.edns.expect("OPT").edes().collect::<Vec<_>>(), edes);
-    assert_eq!((template.min_ttl_secs(), template.count(Section::Answer)), (300, 1));
+    assert_eq!((template.min_ttl_secs(), reply.answer.len()), (300, 1));
 }

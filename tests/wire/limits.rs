@@ -2,7 +2,7 @@
 
 use rootwalk::wire::{
     BadQuery, Damage, Ede, Edns, EdnsOption, Extras, Fault, Flags, Name, QueryFault, QueryView, Question, RecordType,
-    Reply, ResponseCode, RrSet, Section, Sections, Template, answer_bad, write_query,
+    Reply, ResponseCode, RrSet, Sections, Template, answer_bad, write_query,
 };
 
 /// A response with the question `x. A` (names begin at 12) and these octets as its only record, or more by `counts`.
@@ -199,5 +199,4 @@ fn a_response_may_fill_its_room_to_the_last_octet() {
     let whole = length(65_535);
     assert_eq!(whole, 12 + 7 + 2 * (2 + 10 + 300) + 11);
     assert_eq!((length(whole), length(whole - 1)), (whole, whole - 312));
-    assert_eq!(template.count(Section::Answer), 2);
 }

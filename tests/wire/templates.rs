@@ -170,7 +170,7 @@ proptest! {
         writer.question(&question);
         let padding = RrSet::new(question.name, RecordType::Unknown(65280), 1, [&vec![0; padding][..]]);
         writer.set(Section::Answer, &padding, false).expect("there is room");
-        let limit = writer.len() + room;
+        let limit = writer.octets() + room;
         writer.set_limit(limit);
         let kept: Vec<_> = sets.iter().filter(|set| writer.set(Section::Authority, set, true).is_ok()).cloned().collect();
         writer.finish();
