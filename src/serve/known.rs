@@ -34,9 +34,8 @@ pub struct Piece {
 type Told<'a> = (&'a Source, Time, Time);
 
 impl Piece {
-    fn new(known: Known, name: &Name, rtype: RecordType, (source, stored, expires): Told<'_>, now: Time) -> Self {
-        let (age_secs, left_secs) = (now.secs_since(stored).into(), expires.secs_since(now).into());
-        let what = Event::FromCache { known, name: name.clone(), rtype, age_secs, left_secs, source: source.clone() };
+    fn new(known: Known, name: &Name, rtype: RecordType, told: Told<'_>, now: Time) -> Self {
+        let what = Event::from_cache(known, (name, rtype), told, now);
         Self { what, rank: None, security: None, records: Vec::new(), why: Vec::new() }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
+use crate::time::Time;
 use crate::wire::{Ede, Name, RecordType};
 
 use super::bogus::Bogus;
@@ -439,6 +440,20 @@ pub enum Event {
         /// Extended errors, in words.
         edes: Vec<Ede>,
     },
+}
+
+impl Event {
+    /// What the cache knows `now` of a name, told by `source` at the time `stored`, and valid until `expires`.
+    #[must_use]
+    pub fn from_cache(
+        known: Known,
+        (name, rtype): (&Name, RecordType),
+        (source, stored, expires): (&Source, Time, Time),
+        now: Time,
+    ) -> Self {
+        let (age_secs, left_secs) = (now.secs_since(stored).into(), expires.secs_since(now).into());
+        Self::FromCache { known, name: name.clone(), rtype, age_secs, left_secs, source: source.clone() }
+    }
 }
 
 /// For serde: what is wrong in a field of its own, as it has a kind like the verdict itself.

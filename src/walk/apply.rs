@@ -87,15 +87,8 @@ impl Walk {
             let (Question { name, .. }, true) = goal.minimised.question(&goal.current, limits) else { return };
             let Some(known) = around.cache.no_cut(&name, turn.now) else { return };
             goal.minimised.deeper(&goal.current, limits);
-            let event = Event::FromCache {
-                known: Known::NoCut,
-                name,
-                rtype: RecordType::NS,
-                age_secs: turn.now.secs_since(known.stored).into(),
-                left_secs: known.expires.secs_since(turn.now).into(),
-                source: known.from.clone(),
-            };
-            self.note(turn, id, event);
+            let told = (&known.from, known.stored, known.expires);
+            self.note(turn, id, Event::from_cache(Known::NoCut, (&name, RecordType::NS), told, turn.now));
         }
     }
 

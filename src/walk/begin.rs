@@ -260,18 +260,16 @@ fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time
     let about = upward.about();
     // Most names for which a walk begins were never asked for.
     let is_new = about.is_new(qtype);
-    let seen = |known, name: &Name, rtype, stored: Time, expires: Time, source: &Source| {
-        let (age_secs, left_secs) = (now.secs_since(stored).into(), expires.secs_since(now).into());
-        Some(Event::FromCache { known, name: name.clone(), rtype, age_secs, left_secs, source: source.clone() })
-    };
+    let seen =
+        |known, what: (&Name, RecordType), told: (&Source, Time, Time)| Some(Event::from_cache(known, what, told, now));
     if !is_new && let Some(known) = about.set(qtype, now) {
-        let event = seen(Known::Set, name, qtype, known.stored, known.expires, &known.from);
+        let event = seen(Known::Set, (name, qtype), (&known.from, known.stored, known.expires));
         let proof = known.proof.iter().map(|set| aged(set, known.stored, now)).collect();
         return (Look::Set(aged(&known.set, known.stored, now), proof), event);
     }
     if !is_new && let Some(denial) = about.denial(qtype, now) {
         let known = if denial.kind == DenialKind::NxDomain { Known::NxDomain } else { Known::NoData };
-        let event = seen(known, name, qtype, denial.stored, denial.expires, &denial.from);
+        let event = seen(known, (name, qtype), (&denial.from, denial.stored, denial.expires));
         return (Look::Denial(denial.kind, denied(&denial, now)), event);
     }
     if !is_new
@@ -280,18 +278,18 @@ fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time
     {
         let set = aged(&known.set, known.stored, now);
         let target = set.targets().next();
-        let event = seen(Known::Alias, name, RecordType::CNAME, known.stored, known.expires, &known.from);
+        let event = seen(Known::Alias, (name, RecordType::CNAME), (&known.from, known.stored, known.expires));
         if let Some(target) = target {
             let proof = known.proof.iter().map(|set| aged(set, known.stored, now)).collect();
             return (Look::Alias(vec![set], target, proof), event);
         }
     }
     if let Some((above, denial)) = no_tree(name, upward, around.settings, now) {
-        let event = seen(Known::NoTree, &above, qtype, denial.stored, denial.expires, &denial.from);
+        let event = seen(Known::NoTree, (&above, qtype), (&denial.from, denial.stored, denial.expires));
         return (Look::Denial(DenialKind::NxDomain, denied(&denial, now)), event);
     }
     if let Some((dname, known)) = dname_above(name, (around.cache, around.settings), now) {
-        let event = seen(Known::Alias, &dname.owner, RecordType::DNAME, known.stored, known.expires, &known.from);
+        let event = seen(Known::Alias, (&dname.owner, RecordType::DNAME), (&known.from, known.stored, known.expires));
         return (redirect(question, dname), event);
     }
     if is_new { (Look::Nothing, None) } else { remembered(question, about, now) }
@@ -345,14 +343,8 @@ fn denied(denial: &Denial, now: Time) -> Denied {
 /// Asks the cache whether the question failed a moment ago (RFC 9520).
 fn remembered(question: &Question, about: About<'_>, now: Time) -> (Look, Option<Event>) {
     let Some(failure) = about.failure(question.qtype, now) else { return (Look::Nothing, None) };
-    let event = Event::FromCache {
-        known: Known::Failure,
-        name: question.name.clone(),
-        rtype: question.qtype,
-        age_secs: now.secs_since(failure.stored).into(),
-        left_secs: failure.expires.secs_since(now).into(),
-        source: Source::Local,
-    };
+    let told = (&Source::Local, failure.stored, failure.expires);
+    let event = Event::from_cache(Known::Failure, (&question.name, question.qtype), told, now);
     (Look::Failed(Failure::Remembered { edes: failure.edes.to_vec() }), Some(event))
 }
 

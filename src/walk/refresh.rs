@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cache::Delegation;
 use crate::trace::{Entry, Event, GoalId, Known};
+use crate::wire::RecordType;
 
 use super::{CLIENT, Turn, Walk};
 
@@ -55,12 +56,6 @@ impl Walk {
 }
 
 fn cut_seen(cut: &Delegation, turn: &Turn<'_, '_>) -> Event {
-    Event::FromCache {
-        known: Known::Delegation,
-        name: cut.zone.clone(),
-        rtype: crate::wire::RecordType::NS,
-        age_secs: turn.now.secs_since(cut.stored).into(),
-        left_secs: cut.expires.secs_since(turn.now).into(),
-        source: cut.from.clone(),
-    }
+    let told = (&cut.from, cut.stored, cut.expires);
+    Event::from_cache(Known::Delegation, (&cut.zone, RecordType::NS), told, turn.now)
 }
