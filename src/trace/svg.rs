@@ -21,18 +21,22 @@ const ZONE: usize = 24;
 const TEXT: usize = 190;
 /// Where the time line begins.
 const LINE: usize = 900;
-/// Characters of a sentence that find room.
-const ROOM: usize = 108;
+/// The height of letters, and that of the title.
+const SIZE: usize = 12;
+const TITLE: usize = 20;
+/// Room beside what is written.
+const GAP: usize = 8;
 
 impl Trace {
     /// The walk as a picture of its own, without anything from elsewhere.
     #[must_use]
     pub fn to_svg(&self) -> String {
         let rows = self.rows();
-        let height = TOP + (rows.len() + Self::records(&self.answer).count() + self.edes.len()) * ROW + 40;
+        let below = self.below();
+        let height = TOP + (rows.len() + below.len()) * ROW + 40;
         let mut out = String::new();
         // Writing to a String cannot fail.
-        let _ = self.draw(&rows, height, &mut out);
+        let _ = self.draw(&rows, &below, height, &mut out);
         out
     }
 
@@ -66,17 +70,29 @@ impl Trace {
         rows
     }
 
-    fn draw(&self, rows: &[Row], height: usize, out: &mut String) -> fmt::Result {
+    /// The lines under the picture: a record each, and whole sentences.
+    fn below(&self) -> Vec<Line> {
+        const ROOM: usize = WIDTH - 2 * ZONE;
+        let record = |record: String| Line { shown: shortened(&record, ROOM, SIZE, mono), whole: record };
+        let sentences = self.edes.iter().map(ToString::to_string);
+        let lines = sentences.flat_map(|sentence| wrapped(&sentence, ROOM * 100 / SIZE / mono(' ')));
+        let line = |shown: String| Line { whole: shown.clone(), shown };
+        Self::records(&self.answer).map(record).chain(lines.map(line)).collect()
+    }
+
+    fn draw(&self, rows: &[Row], below: &[Line], height: usize, out: &mut String) -> fmt::Result {
         let title = format!("{}: {}", self.title(), self.rcode);
+        let shown = shortened(&title, WIDTH - 2 * ZONE, TITLE, bold);
         let (queries, bytes, ms) = (self.cost.queries, self.cost.bytes, self.cost.time_us / 1000);
         write!(
             out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-             font-family=\"system-ui, sans-serif\" font-size=\"12\" role=\"img\">\n<title>{0}</title>\n\
+             font-family=\"system-ui, sans-serif\" font-size=\"{SIZE}\" role=\"img\">\n<title>{0}</title>\n\
              <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n\
-             <text x=\"{ZONE}\" y=\"36\" font-size=\"20\" font-weight=\"600\" fill=\"#16202e\">{0}</text>\n\
+             <text x=\"{ZONE}\" y=\"36\" font-size=\"{TITLE}\" font-weight=\"600\" fill=\"#16202e\">{1}</text>\n\
              <text x=\"{ZONE}\" y=\"58\" fill=\"#566274\">{queries} queries, {bytes} octets received, {ms} ms</text>\n",
-            Markup(&title)
+            Markup(&title),
+            Markup(&shown)
         )?;
         let scale = |at_us: u64| LINE as u64 + at_us * (WIDTH - LINE - ZONE) as u64 / self.cost.time_us.max(1);
         for (nth, row) in rows.iter().enumerate() {
@@ -84,14 +100,17 @@ impl Trace {
             let x = TEXT + row.depth * 16;
             writeln!(out, "<circle cx=\"{}\" cy=\"{}\" r=\"4\" fill=\"{colour}\"/>", x - 12, y - 4)?;
             if !row.zone.is_empty() {
-                let zone = shortened(&row.zone, 22);
+                let zone = shortened(&row.zone, x - 16 - GAP - ZONE, SIZE, bold);
                 writeln!(
                     out,
                     "<text x=\"{ZONE}\" y=\"{y}\" font-weight=\"600\" fill=\"#16202e\">{}</text>",
                     Markup(&zone)
                 )?;
             }
-            let (text, fill) = (shortened(&row.text, ROOM), if row.tone == Tone::Bad { colour } else { "#2b3647" });
+            // Beside what has a span there is a bar.
+            let end = if row.span.is_some() { LINE } else { WIDTH - ZONE };
+            let text = shortened(&row.text, end.saturating_sub(x + GAP), SIZE, sans);
+            let fill = if row.tone == Tone::Bad { colour } else { "#2b3647" };
             writeln!(
                 out,
                 "<text x=\"{x}\" y=\"{y}\" fill=\"{fill}\">{}<title>{}</title></text>",
@@ -108,13 +127,13 @@ impl Trace {
                 )?;
             }
         }
-        let answer = Self::records(&self.answer).chain(self.edes.iter().map(ToString::to_string));
-        for (nth, line) in answer.enumerate() {
-            let (y, line) = (TOP + (rows.len() + nth) * ROW + 14, shortened(&line, ROOM + 60));
+        for (nth, line) in below.iter().enumerate() {
+            let y = TOP + (rows.len() + nth) * ROW + 14;
             writeln!(
                 out,
-                "<text x=\"{ZONE}\" y=\"{y}\" font-family=\"ui-monospace, monospace\" fill=\"#16202e\">{}</text>",
-                Markup(&line)
+                "<text x=\"{ZONE}\" y=\"{y}\" font-family=\"ui-monospace, monospace\" fill=\"#16202e\">{}<title>{}</title></text>",
+                Markup(&line.shown),
+                Markup(&line.whole)
             )?;
         }
         writeln!(out, "</svg>")
@@ -128,6 +147,12 @@ struct Row {
     depth: usize,
     /// When an ask began and ended, in microseconds.
     span: Option<(u64, u64)>,
+}
+
+/// A line under the picture, as it finds room and as it is.
+struct Line {
+    shown: String,
+    whole: String,
 }
 
 /// The ask that an event ends.
@@ -149,9 +174,58 @@ fn colour(tone: Tone) -> &'static str {
     }
 }
 
-fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
+/// Hundredths of its size that a letter takes at most: the font is that of the reader, and of those in use DejaVu Sans
+/// and Verdana are the widest.
+fn sans(c: char) -> usize {
+    match c {
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' => 46,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' => 108,
+        'A'..='Z' => 80,
+        ' '..='~' => 66,
+        _ => 108,
     }
+}
+
+fn bold(c: char) -> usize {
+    sans(c) * 115 / 100
+}
+
+fn mono(_: char) -> usize {
+    62
+}
+
+/// What of a text finds room in so many pixels.
+fn shortened(text: &str, room: usize, size: usize, advance: fn(char) -> usize) -> String {
+    let room = room * 100 / size;
+    let (mut taken, mut cut) = (0, 0);
+    for (at, c) in text.char_indices() {
+        if taken + advance('…') <= room {
+            cut = at;
+        }
+        taken += advance(c);
+        if taken > room {
+            return format!("{}…", &text[..cut]);
+        }
+    }
+    text.to_owned()
+}
+
+/// Lines of at most so many characters; a word that is longer than a line is broken.
+fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split(' ') {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        while let Some((at, _)) = line.char_indices().nth(room) {
+            let rest = line.split_off(at);
+            lines.push(std::mem::replace(&mut line, rest));
+        }
+    }
+    lines.push(line);
+    lines
 }

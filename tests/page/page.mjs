@@ -190,6 +190,26 @@ const tests = {
     return page;
   },
 
+  async "a picture to be saved cuts nothing off"() {
+    const page = await fresh();
+    for (const name of ["www.lame.lab", "www.dead.lab", `${"w".repeat(63)}.${"m".repeat(63)}.www.example.com`]) {
+      const walked = await (await page.request.get(`${base}/trace/${name}?cold=1&type=A`, { headers: { accept: "application/json" } })).json();
+      await page.goto(`${base}/t/${walked.id}.svg`);
+      const wrong = await page.evaluate(() => {
+        const bars = [...document.querySelectorAll("rect[rx]")].map((bar) => bar.getBBox());
+        return [...document.querySelectorAll("text")].flatMap((text) => {
+          const box = text.getBBox();
+          const meets = bars.some((bar) => bar.x < box.x + box.width && bar.x + bar.width > box.x && bar.y < box.y + box.height && bar.y + bar.height > box.y);
+          return meets || box.x + box.width > 1200 ? [text.textContent] : [];
+        });
+      });
+      assert.deepEqual(wrong, [], name);
+      const words = await page.evaluate(() => [...document.querySelectorAll("text")].map((text) => text.firstChild.data).join(" "));
+      for (const { text: why } of walked.edes) assert.ok(words.includes(why), `${why} in ${words}`);
+    }
+    return page;
+  },
+
   async "a name that is markup stays text"() {
     const page = await fresh();
     await open(page);
