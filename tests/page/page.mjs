@@ -210,6 +210,34 @@ const tests = {
     return page;
   },
 
+  async "a resolver that is down is called so, and one that was started anew counts from nothing"() {
+    const page = await fresh();
+    await open(page, "/live");
+    const real = await (await page.request.get(`${base}/live`, { headers: { accept: "application/json" } })).json();
+    // Up for so many seconds, with ten queries in each.
+    let up = 1000;
+    await page.route("**/live", (route) => {
+      up += 1;
+      return up < 0 ? route.abort() : route.fulfill({ json: { ...real, up_us: up * 1e6, hits: up * 10, misses: 0, local: 0, unreadable: 0 } });
+    });
+    const rate = async (figure) => page.waitForFunction((figure) => document.querySelector(".tile dd span").textContent === figure, figure);
+    await rate("10");
+    up = -1e9;
+    await page.waitForSelector(".panel.old");
+    assert.match(await text(page, ".panel.old .bad"), /^The resolver does not answer\. It last did at \d+:\d+:\d+ ?[AP]?M?\. These are the figures of then\.$/);
+    up = 0;
+    await page.waitForSelector(".panel:not(.old)");
+    await rate("10");
+    assert.equal(await text(page, ".panel .bad"), "");
+    const heights = await page.$eval(".curve polyline", (curve) => [...curve.points].map((point) => point.y));
+    assert.ok(heights.length < 10 && heights.every((height) => height >= 0 && height <= 20), heights.join());
+    await page.route("**/api/trace?*", (route) => route.abort());
+    await walk(page, "www.example.com");
+    assert.match(await text(page, ".result"), /The resolver does not answer\. It last did at/);
+    page.wrong = page.wrong.filter((line) => !line.includes("ERR_FAILED"));
+    return page;
+  },
+
   async "a name that is markup stays text"() {
     const page = await fresh();
     await open(page);

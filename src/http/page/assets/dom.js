@@ -52,10 +52,26 @@ export function octets(bytes) {
   return `${(bytes / 1048576).toFixed(1)} MiB`;
 }
 
+/** When this server last sent something: at first, this page. */
+let heard = new Date();
+
+/** Waits for something from this server. The browser's own words for its silence say neither who is silent nor since when. */
+export async function from(work) {
+  try {
+    const found = await work;
+    heard = new Date();
+    return found;
+  } catch (error) {
+    // What was given up here is nobody's silence.
+    if (error.name === "AbortError") throw error;
+    throw new Error(`The resolver does not answer. It last did at ${heard.toLocaleTimeString()}.`);
+  }
+}
+
 /** Fetches JSON, or throws the sentence with which the server refuses. */
 export async function json(path, signal) {
-  const answer = await fetch(path, { headers: { accept: "application/json" }, signal });
-  const text = await answer.text();
+  const answer = await from(fetch(path, { headers: { accept: "application/json" }, signal }));
+  const text = await from(answer.text());
   let found;
   try {
     found = JSON.parse(text);

@@ -138,6 +138,7 @@ export class Past {
 }
 
 const KEPT = 60; // seconds in the picture
+const PATIENCE = 10_000; // milliseconds for a few numbers, also on a machine that has much else to do
 
 /** Figures that move. */
 export class Live {
@@ -160,23 +161,37 @@ export class Live {
     cacheMore.append(this.meter);
     this.waits = el("table", { class: "waits" });
     this.slowest = el("ol", { class: "slowest" });
-    this.said = el("p", { class: "muted" });
-    this.root = el("section", { class: "panel", "aria-labelledby": "live-title" }, el("h2", { id: "live-title", text: "Live figures" }),
+    this.said = el("p", { class: "bad", role: "status" });
+    this.root = el("section", { class: "panel", "aria-labelledby": "live-title" }, el("h2", { id: "live-title", text: "Live figures" }), this.said,
       el("dl", { class: "tiles" }, rateTile, ratioTile, cacheTile, failedTile), el("h3", { text: "How long clients wait" }), this.waits,
-      el("h3", { text: "Slowest servers" }), this.slowest, this.said, el("p", {}, el("a", { href: "/metrics", text: "The same for Prometheus" })));
+      el("h3", { text: "Slowest servers" }), this.slowest, el("p", {}, el("a", { href: "/metrics", text: "The same for Prometheus" })));
   }
 
   async load() {
-    let now;
+    if (this.asked) return;
+    this.asked = true;
     try {
-      now = await json("/live");
+      const now = await json("/live", AbortSignal.timeout(PATIENCE));
+      this.tell("");
+      this.draw(now);
     } catch (error) {
-      this.said.textContent = error.message;
-      return;
+      this.tell(`${error.message}${this.before ? " These are the figures of then." : ""}`);
+    } finally {
+      this.asked = false;
     }
+  }
+
+  draw(now) {
     const queries = (figures) => figures.hits + figures.misses + figures.local + figures.unreadable;
+    // A resolver that was started anew counts from nothing.
+    if (this.before && (now.up_us <= this.before.up_us || queries(now) < queries(this.before))) {
+      this.before = null;
+      this.rates = [];
+      this.rate.textContent = "–";
+      this.curve.firstChild.setAttribute("points", "");
+    }
     if (this.before) {
-      const rate = ((queries(now) - queries(this.before)) * 1e6) / Math.max(1, now.up_us - this.before.up_us);
+      const rate = ((queries(now) - queries(this.before)) * 1e6) / (now.up_us - this.before.up_us);
       this.rates = [...this.rates, rate].slice(-KEPT);
       this.rate.textContent = rate < 10 ? rate.toFixed(1) : Math.round(rate).toLocaleString("en");
       const most = Math.max(1, ...this.rates);
@@ -192,6 +207,12 @@ export class Live {
     this.slowest.replaceChildren(...now.slowest.map((server) => el("li", {}, el("span", { class: "mono", text: server.addr }),
       el("span", { text: server.srtt_us === null ? "never answered" : time(server.srtt_us) }),
       el("span", { class: "muted", text: server.silences ? `silent ${server.silences}×` : "" }))));
+  }
+
+  /** Says why the figures are old; nothing, when they are not. */
+  tell(text) {
+    if (this.said.textContent !== text) this.said.textContent = text;
+    this.root.classList.toggle("old", text !== "");
   }
 
   histogram(now) {
