@@ -87,7 +87,8 @@ pub(super) async fn resolve(
         asked.map_err(|_| Problem::bad_request("the query must have a parameter name, each but once"))?;
     let question = question(&asked.name, asked.qtype.as_deref())?;
     let dnssec_ok = flag("do", asked.dnssec_ok.as_deref())?;
-    let flags = Flags::default().with_rd(true).with_cd(flag("cd", asked.cd.as_deref())?);
+    // RFC 6840 §5.7: AD in a query asks for AD in the answer, without signatures.
+    let flags = Flags::default().with_rd(true).with_ad(true).with_cd(flag("cd", asked.cd.as_deref())?);
     let mut query = Vec::with_capacity(64);
     write_query(0, &question, flags, Some(&Edns::new(ROOM, dnssec_ok)), &mut query);
     let answer = dns.resolve(query, peer).await?;

@@ -146,6 +146,12 @@ fn json_has_the_form_of_public_resolvers() {
     let of_type = |rtype: u16| answer.iter().filter(move |record| record["type"] == rtype);
     assert!(of_type(5).count() > 0 && of_type(1).count() > 0 && of_type(46).count() > 0, "{said}");
     assert!(of_type(1).all(|record| record["data"].as_str().unwrap().starts_with("127.53.")), "{said}");
+    // RFC 6840 §5.7: that it is proved is said without signatures; not of what is not signed.
+    for (name, proved) in [("www.example.com", true), ("www.example.net", false)] {
+        let said = curl(&[&url(&format!("/resolve?name={name}"))]).json();
+        let types: Vec<_> = said["Answer"].as_array().unwrap().iter().map(|record| &record["type"]).collect();
+        assert_eq!((&said["AD"], types), (&proved.into(), vec![&1.into()]), "{said}");
+    }
     let failed = curl(&[&url("/resolve?name=www.refused.lab")]).json();
     assert_eq!(failed["Status"], 2);
     let error = &failed["extended_dns_errors"][0];
