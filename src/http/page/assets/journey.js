@@ -132,15 +132,13 @@ export class Journey {
     hop.headUs = response.head_us;
   }
 
-  /** What the server says about its own time, until `end`. */
+  /** What the server says about its own time, until `end`. It says how long, not when: the bars begin with the request. */
   parts(hop, timings, end) {
-    let from = hop.begun ?? end;
+    const begin = hop.begun ?? end;
     for (const timing of timings) {
-      // Nobody says when a part began: they stand one behind the other.
-      const part = this.row(hop, PARTS[timing.part] ?? timing.part, [timing.description || timing.name], Math.min(from, end), null, "part");
+      const part = this.row(hop, PARTS[timing.part] ?? timing.part, [timing.description || timing.name], begin, null, "part");
       const ms = timing.duration_ms;
-      from += (ms ?? 0) * 1000;
-      this.close(part, Math.min(from, end), "asked", "");
+      this.close(part, Math.min(begin + (ms ?? 0) * 1000, end), "asked", "");
       part.value.textContent = ms === null ? "" : `${ms.toFixed(ms < 10 ? 2 : 0)} ms`;
     }
   }
