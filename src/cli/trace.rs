@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{FAILED, Surroundings, failed, log, print};
-use crate::http::typed;
+use crate::http::meant;
 use crate::run;
 use crate::trace::{Paint, Trace};
 use crate::wire::text::parse_type;
@@ -36,11 +36,7 @@ fn name(text: &str) -> Result<Typed, String> {
     if text.contains("://") {
         return Err("this is a URL, to which `rootwalk fetch` shows the way".to_owned());
     }
-    let (name, rtype) = match text.parse() {
-        Ok(address) => (Name::reverse(address), RecordType::PTR),
-        Err(_) => (typed(text), RecordType::A),
-    };
-    Ok(Typed(name.map_err(|why| why.to_string())?, rtype))
+    meant(text).map(|(name, usual)| Typed(name, usual)).map_err(|why| why.to_string())
 }
 
 fn record_type(text: &str) -> Result<RecordType, &'static str> {

@@ -85,7 +85,7 @@ pub(super) async fn resolve(
 ) -> Result<Response, Problem> {
     let Query(asked) =
         asked.map_err(|_| Problem::bad_request("the query must have a parameter name, each but once"))?;
-    let question = question(&asked.name, asked.qtype.as_deref())?;
+    let question = Question::new(name(&asked.name)?, asked.qtype.as_deref().map_or(Ok(RecordType::A), record_type)?);
     let dnssec_ok = flag("do", asked.dnssec_ok.as_deref())?;
     // RFC 6840 §5.7: AD in a query asks for AD in the answer, without signatures.
     let flags = Flags::default().with_rd(true).with_ad(true).with_cd(flag("cd", asked.cd.as_deref())?);
@@ -113,21 +113,40 @@ pub fn typed(text: &str) -> Result<Name, NameError> {
     }
 }
 
+/// The same where somebody wants to know something, with the type that is meant when none is given: an address means
+/// the name that it has.
+///
+/// # Errors
+/// When it is none.
+pub fn meant(text: &str) -> Result<(Name, RecordType), NameError> {
+    Ok(match text.parse() {
+        Ok(address) => (Name::reverse(address)?, RecordType::PTR),
+        Err(_) => (typed(text)?, RecordType::A),
+    })
+}
+
+fn no_name(why: NameError) -> Problem {
+    Problem::bad_request(format!("the parameter name is not a domain name: {why}"))
+}
+
 /// The name that a parameter means.
 pub(super) fn name(text: &str) -> Result<Name, Problem> {
-    typed(text).map_err(|why| Problem::bad_request(format!("the parameter name is not a domain name: {why}")))
+    typed(text).map_err(no_name)
 }
 
 /// The question that two parameters mean.
 pub(super) fn question(name: &str, qtype: Option<&str>) -> Result<Question, Problem> {
-    let name = self::name(name)?;
-    let qtype = match qtype.unwrap_or("A") {
+    let (name, usual) = meant(name).map_err(no_name)?;
+    Ok(Question::new(name, qtype.map_or(Ok(usual), record_type)?))
+}
+
+fn record_type(text: &str) -> Result<RecordType, Problem> {
+    let found = match text {
         // Public resolvers take the number as well.
         number if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse::<u16>().ok().map(RecordType::from),
         mnemonic => parse_type(mnemonic),
     };
-    let qtype = qtype.ok_or_else(|| Problem::bad_request("the parameter type is not a type of record, such as MX"))?;
-    Ok(Question::new(name, qtype))
+    found.ok_or_else(|| Problem::bad_request("the parameter type is not a type of record, such as MX"))
 }
 
 /// A parameter that is on or off.

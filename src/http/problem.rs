@@ -113,8 +113,10 @@ impl Problem {
             self.fault.as_ref().map(|(fault, _)| format!("<h2>What to do</h2><p>{}</p>", Markup(fault.advice())));
         let link = match &self.trace {
             Some(trace) => format!("<a class=\"go\" href=\"{}\">See how its address was looked for</a>", Markup(trace)),
-            // It is this server that has no such thing.
-            None if self.status == StatusCode::NOT_FOUND => "<a class=\"go\" href=\"/\">To the page</a>".to_owned(),
+            // It is this server that has no such thing, or does not understand.
+            None if matches!(self.status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST) => {
+                "<a class=\"go\" href=\"/\">To the page</a>".to_owned()
+            }
             None => String::new(),
         };
         let kind = self.fault.as_ref().map(|(fault, _)| format!(" · {}", fault.word())).unwrap_or_default();

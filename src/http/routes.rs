@@ -146,6 +146,7 @@ fn routes(dns: Dns, lasting: &Lasting, settings: &HttpSettings) -> Router {
         .route("/api/flush", only(post(flush::flush)))
         .with_state(Flushing { resolver: resolver.clone(), allow: settings.flush_allow.as_slice().into() })
         .route("/api/trace", only(get(traces::trace)))
+        .route("/trace/", only(get(page::trace)))
         .route("/trace/{*name}", only(get(page::trace)))
         .route("/t/{id}", only(get(page::kept)))
         .with_state(Traces { resolver, places })

@@ -29,6 +29,30 @@ fn a_trace_comes_as_document_or_as_text() {
     );
 }
 
+/// As in `rootwalk trace`: the two have one function.
+#[test]
+fn an_address_means_the_name_that_it_has() {
+    let asked = |path: &str| {
+        let trace = curl(&["-H", "Accept: application/json", &url(path)]).json();
+        format!("{} {}", trace["name"].as_str().unwrap(), trace["type"].as_str().unwrap())
+    };
+    let reverse = "10.80.53.127.in-addr.arpa.";
+    for (path, meant) in [
+        ("/trace/127.53.80.10", format!("{reverse} PTR")),
+        ("/trace/127.53.80.10?type=A", format!("{reverse} A")),
+        ("/api/trace?name=127.53.80.10", format!("{reverse} PTR")),
+        ("/trace/127.53.80", "127.53.80. A".to_owned()),
+        ("/trace/", ". A".to_owned()),
+    ] {
+        assert_eq!(asked(path), meant, "{path}");
+    }
+    // What the form sends when no type was typed.
+    assert_eq!(curl(&[&url("/trace?name=127.53.80.10&type=")]).header("location"), Some("/trace/127.53.80.10"));
+    // Public resolvers take it as it stands.
+    let said = curl(&[&url("/resolve?name=127.53.80.10")]).json();
+    assert_eq!(said["Question"][0], serde_json::json!({ "name": "127.53.80.10.", "type": 1 }));
+}
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a promise about the clock")]
 fn events_come_as_they_happen() {

@@ -22,7 +22,7 @@ pub(in crate::http) async fn live(
 ) -> Result<Response, Problem> {
     past.may_be_seen(peer)?;
     let figures = past.resolver.figures();
-    let (text, html) = (|| Metrics(&figures).to_string(), || shell("Live figures", "", Listed(&figures)));
+    let (text, html) = (|| Metrics(&figures).to_string(), || shell("Live figures", Listed(&figures)));
     Ok(Form::of(&headers).answer(&figures, text, html))
 }
 
@@ -114,13 +114,28 @@ impl Display for Secs {
 /// The figures as HTML.
 struct Listed<'a>(&'a Figures);
 
+impl Listed<'_> {
+    /// How many waited for how long, up to the longest that there was.
+    fn waits(&self) -> Vec<(String, u64)> {
+        let Figures { hits, waits, spans_us, .. } = self.0;
+        let end = |nth: usize| spans_us.get(nth).map_or_else(|| "longer".to_owned(), |us| format!("up to {}", Ms(*us)));
+        let walks = waits.iter().enumerate().map(|(nth, number)| (end(nth), *number));
+        let shown = waits.iter().rposition(|number| *number > 0).map_or(1, |last| last + 1);
+        std::iter::once(("at once, from the cache".to_owned(), *hits)).chain(walks.take(shown)).collect()
+    }
+}
+
 impl Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let figures = self.0;
         let answered = figures.hits + figures.misses;
         let ratio =
             (figures.hits * 100).checked_div(answered).map_or_else(String::new, |percent| format!("{percent} %"));
-        let rows: [(&str, &dyn Display); 8] = [
+        let queries = answered + figures.local + figures.unreadable;
+        let tenths = (queries * 10_000_000).checked_div(figures.up_us).unwrap_or(0);
+        let rate = format!("{}.{}, since the start", tenths / 10, tenths % 10);
+        let rows: [(&str, &dyn Display); 9] = [
+            ("Queries per second", &rate),
             ("Answered from the cache", &figures.hits),
             ("Answered by a walk", &figures.misses),
             ("Hit ratio", &ratio),
@@ -134,6 +149,10 @@ impl Display for Listed<'_> {
         rows.iter().try_for_each(|(name, value)| {
             writeln!(f, "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>", Markup(value))
         })?;
+        writeln!(f, "</table>\n<h2>How long clients wait</h2>\n<table>")?;
+        self.waits()
+            .iter()
+            .try_for_each(|(span, number)| writeln!(f, "<tr><th scope=\"row\">{span}</th><td>{number}</td></tr>"))?;
         writeln!(f, "</table>\n<h2>Slowest servers</h2>\n<ul>")?;
         for slow in &figures.slowest {
             let time = slow.srtt_us.map_or_else(|| "never answered".to_owned(), |us| Ms(us).to_string());

@@ -12,7 +12,7 @@ mod told;
 mod travelled;
 mod zoo;
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::sync::Arc;
 
 use axum::http::header::{
@@ -128,7 +128,7 @@ fn find<'a, T>(ring: &Ring<T>, name: &'a str, what: &str) -> Result<(Arc<Kept<T>
 /// `GET /`.
 pub(super) async fn index(headers: HeaderMap) -> Response {
     match Form::of(&headers) {
-        Form::Html => answer(Form::Html.media_type(), shell("rootwalk", "", WELCOME)),
+        Form::Html => answer(Form::Html.media_type(), shell("rootwalk", WELCOME)),
         Form::Text | Form::Json => answer(Form::Text.media_type(), INDEX),
     }
 }
@@ -147,22 +147,53 @@ fn answer(media_type: &'static str, body: impl Into<axum::body::Body>) -> Respon
     (fixed.map(|(name, value)| (name, HeaderValue::from_static(value))), body.into()).into_response()
 }
 
-/// A whole page. `about` names what it is about for the script: the name of what was told, or nothing.
-fn shell(title: &str, about: &str, content: impl Display) -> String {
-    let (title, about) = (Markup(title), Markup(about));
+/// What stands in the form: what was asked there.
+#[derive(Debug, Default)]
+struct Fields<'a> {
+    name: &'a str,
+    qtype: &'a str,
+    cold: bool,
+    proofs: bool,
+    unchecked: bool,
+}
+
+impl Display for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let checked = |is: bool| if is { " checked" } else { "" };
+        write!(
+            f,
+            include_str!("assets/top.html"),
+            name = Markup(self.name),
+            // As in the script: A is what is meant without a word.
+            qtype = Markup(if self.qtype == "A" { "" } else { self.qtype }),
+            warm = checked(!self.cold),
+            cold = checked(self.cold),
+            proofs = checked(self.proofs),
+            unchecked = checked(self.unchecked),
+        )
+    }
+}
+
+/// A whole page that is about nothing that was asked in the form.
+fn shell(title: &str, content: impl Display) -> String {
+    about(title, "", &Fields::default(), content)
+}
+
+/// A whole page. `id` is for the script: the name of what is told.
+fn about(title: &str, id: &str, fields: &Fields<'_>, content: impl Display) -> String {
+    let (title, id) = (Markup(title), Markup(id));
     format!(
         "<!doctype html>\n\
          <html lang=\"en\">\n\
          <meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta name=\"rootwalk\" content=\"{about}\">\n\
+         <meta name=\"rootwalk\" content=\"{id}\">\n\
          <title>{title}</title>\n\
          <link rel=\"icon\" href=\"/page/icon.svg\">\n\
          <link rel=\"stylesheet\" href=\"/page/page.css\">\n\
          <script type=\"module\" src=\"/page/main.js\"></script>\n\
-         {}{content}{}",
-        include_str!("assets/top.html"),
+         {fields}{content}{}",
         include_str!("assets/end.html"),
     )
 }

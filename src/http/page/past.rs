@@ -18,6 +18,7 @@ use crate::http::problem::Problem;
 use crate::journey::{End, Journey};
 use crate::listen::Peer;
 use crate::serve::{Id, Kept, Occasion, Resolver, Walked};
+use crate::time::iso;
 use crate::trace::{Event, Judged, Markup, Ms, counted};
 use crate::wire::text::type_name;
 
@@ -119,7 +120,7 @@ pub(in crate::http) async fn past(
     let (kept, bytes) = (all_walks.len() + all_journeys.len(), walks.bytes() + journeys.bytes());
     let page = Page { kept, bytes, rows };
     let (text, html) =
-        (|| page.rows.iter().map(Row::to_string).collect(), || shell("Past look-ups", "", Listed(&page, &search)));
+        (|| page.rows.iter().map(Row::to_string).collect(), || shell("Past look-ups", Listed(&page, &search)));
     Ok(Form::of(&headers).answer(&page, text, html))
 }
 
@@ -213,6 +214,23 @@ impl What<'_> {
         }
     }
 
+    /// What else there is to say of it, in a word each.
+    fn more(&self) -> Vec<String> {
+        match self {
+            Self::Walk { occasion, security, stale, .. } => {
+                let occasion = match occasion {
+                    Occasion::Query => None,
+                    Occasion::Refresh => Some("refreshed"),
+                    Occasion::Watched => Some("watched"),
+                    Occasion::Cold => Some("cold"),
+                };
+                security.iter().copied().chain(stale.then_some("stale")).chain(occasion).map(str::to_owned).collect()
+            }
+            Self::Journey { hops: ..=1, .. } => Vec::new(),
+            Self::Journey { hops, .. } => vec![counted(hops - 1, "redirect", "redirects")],
+        }
+    }
+
     fn security(&self) -> Option<&'static str> {
         match self {
             Self::Walk { security, .. } => *security,
@@ -273,8 +291,10 @@ impl Display for Listed<'_> {
         for row in &page.rows {
             let (what, outcome, time) = (Markup(&row.what), Markup(row.what.outcome()), Ms(row.time_us));
             let queries = counted(row.queries as usize, "query", "queries");
-            write!(f, "<li><a href=\"{}\">{what}</a> <strong>{outcome}</strong>", row.link())?;
-            writeln!(f, " {} {queries}, {time}</li>", row.what.security().unwrap_or_default())?;
+            let moment = iso(row.unix_ms / 1000);
+            let more: String = row.what.more().iter().map(|word| format!(" · {word}")).collect();
+            write!(f, "<li><a href=\"{}\">{what}</a> <strong>{outcome}</strong> ", row.link())?;
+            writeln!(f, "<time datetime=\"{moment}\">{moment}</time> · {time} · {queries}{more}</li>")?;
         }
         writeln!(f, "</ul>\n</article>")
     }

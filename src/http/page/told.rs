@@ -8,8 +8,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{Form, answer, find, shell};
+use super::{Fields, Form, about, answer, find};
 use crate::http::here::{Here, InUrl};
+use crate::http::journey::url;
 use crate::http::json::{flag, question};
 use crate::http::problem::Problem;
 use crate::http::stream::Told as _;
@@ -17,6 +18,7 @@ use crate::http::traces::Traces;
 use crate::listen::Peer;
 use crate::serve::{Kept, Knowledge, Occasion, Walked};
 use crate::trace::{Markup, Ms, Tone, Trace, counted};
+use crate::wire::text::type_name;
 
 /// What may stand behind the question mark.
 #[derive(Debug, Deserialize)]
@@ -47,6 +49,12 @@ pub(in crate::http) async fn ask(asked: Result<Query<Typed>, QueryRejection>) ->
     }
     // What is typed into the field of the page may be a URL.
     let is_url = name.contains("://");
+    // What cannot be had is refused under this address: a name such as `..` would lead elsewhere in that of another.
+    if is_url {
+        url(name).map_err(Problem::bad_request)?;
+    } else {
+        question(name, how.qtype.as_deref().filter(|qtype| !qtype.is_empty()))?;
+    }
     let mut to = if is_url { format!("/journey?url={}", InUrl(name)) } else { format!("/trace/{}", InUrl(name)) };
     let of_name = |given: Option<String>| given.filter(|_| !is_url);
     let flags = [("cd", of_name(how.cd)), ("do", of_name(how.proofs))];
@@ -58,16 +66,16 @@ pub(in crate::http) async fn ask(asked: Result<Query<Typed>, QueryRejection>) ->
     Ok(Redirect::to(&to).into_response())
 }
 
-/// `GET /trace/NAME?type=…`.
+/// `GET /trace/NAME?type=…`. Browsers take a dot, the root, out of a path.
 pub(in crate::http) async fn trace(
     State(traces): State<Traces>,
     (Extension(peer), Extension(here)): (Extension<Peer>, Extension<Here>),
-    Path(name): Path<String>,
+    name: Option<Path<String>>,
     headers: HeaderMap,
     how: Result<Query<How>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(how) = how.map_err(|_| Problem::bad_request("each parameter may be given but once"))?;
-    let question = question(&name, how.qtype.as_deref())?;
+    let question = question(name.as_ref().map_or(".", |Path(name)| name), how.qtype.as_deref())?;
     let from = if flag("cold", how.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
     let checking_disabled = flag("cd", how.cd.as_deref())?;
     let kept = traces.walk(question, peer, (from, checking_disabled), None)?.end().await?;
@@ -96,7 +104,13 @@ pub(in crate::http) async fn kept(
 
 fn told(kept: &Kept<Walked>, form: Form, proofs: bool, here: &Here) -> Response {
     let text = || format!("{}  link      {here}/t/{}\n", kept.text(), kept.id);
-    let html = || shell(&kept.told.trace.title(), &kept.id.to_string(), Told { kept, proofs });
+    let html = || {
+        let Walked { occasion, checking_disabled, trace, .. } = &kept.told;
+        let (name, qtype) = (trace.name.to_string(), type_name(trace.qtype).to_string());
+        let (cold, unchecked) = (matches!(occasion, Occasion::Cold), *checking_disabled);
+        let fields = Fields { name: &name, qtype: &qtype, cold, proofs, unchecked };
+        about(&trace.title(), &kept.id.to_string(), &fields, Told { kept, proofs })
+    };
     form.answer(&kept.document(), text, html)
 }
 

@@ -8,7 +8,7 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::{Form, answer, find, shell};
+use super::{Fields, Form, about, answer, find};
 use crate::http::here::Here;
 use crate::http::journey::{Asked, Journeys};
 use crate::http::problem::Problem;
@@ -46,7 +46,8 @@ pub(in crate::http) async fn travelled(
 
 fn told(kept: &Kept<Journey>, form: Form, here: &Here) -> Response {
     let text = || format!("{}\n{here}/j/{}\n", kept.text(), kept.id);
-    form.answer(&kept.document(), text, || shell(&kept.told.url, &kept.id.to_string(), Told(kept)))
+    let fields = Fields { name: &kept.told.url, ..Fields::default() };
+    form.answer(&kept.document(), text, || about(&kept.told.url, &kept.id.to_string(), &fields, Told(kept)))
 }
 
 /// A journey as HTML.

@@ -51,7 +51,7 @@ pub struct Visit {
 
 /// `GET /zoo`.
 pub(in crate::http) async fn zoo(State(zoo): State<Arc<[Exhibit]>>, headers: HeaderMap) -> Response {
-    let (text, html) = (|| zoo.iter().map(Exhibit::to_string).collect(), || shell("The zoo", "", Listed(&zoo)));
+    let (text, html) = (|| zoo.iter().map(Exhibit::to_string).collect(), || shell("The zoo", Listed(&zoo)));
     Form::of(&headers).answer(&&*zoo, text, html)
 }
 

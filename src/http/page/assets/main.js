@@ -14,7 +14,7 @@ const status = document.getElementById("status");
 const fields = form.elements;
 
 const zoo = new Zoo((exhibit) => visit(exhibit));
-const past = new Past((id, page) => (page ? openJourney(id) : open(id)));
+const past = new Past((id, page) => (page ? openJourney(id) : openWalk(id)));
 const live = new Live();
 const panels = { zoo, past, live };
 
@@ -27,12 +27,56 @@ let coming = new AbortController();
 /** The walk that is shown, if it is one. */
 let shown = null;
 let view = "walk";
+/** What the main part shows: the mark of its entry in the history, its address and its title, which belong together. */
+let here = { address: "/" };
 
-/** What comes now takes the place of what was on its way: its signal says when it is overtaken itself. */
-function next() {
+/** Views that have an address of their own, as the server calls them; the main part welcomes there. */
+const TITLES = { "/": "rootwalk", "/zoo": "The zoo", "/past": "Past look-ups", "/live": "Live figures" };
+
+/** Makes an entry in the history; as browsers have it, what is there already is no new one. */
+function note(address, title, state) {
+  history[address === location.pathname + location.search ? "replaceState" : "pushState"](state, "", address);
+  document.title = title;
+}
+
+/** The main part shows something new from now on. */
+function enter(address, title) {
+  here = { mark: Math.random(), address, title };
+  note(address, title, { mark: here.mark });
+}
+
+/** Whether the present entry of the history is that of the main part, and not of a view in its place. */
+const inFront = () => history.state?.mark === here.mark;
+
+/** What the main part shows has got its final address or another title. */
+function settle(address, title) {
+  Object.assign(here, { address, title });
+  if (!inFront()) return;
+  history.replaceState({ mark: here.mark }, "", address);
+  document.title = title;
+}
+
+/** Something is on its way to the main part, and takes the place of what was: its signal says when it is overtaken. */
+function begin(address, label, ...content) {
   coming.abort();
   coming = new AbortController();
+  show("walk");
+  put(el("h1", { class: "mono", text: label }), el("div", { class: "busy", "aria-hidden": "true" }), ...content);
+  enter(address, `${label} …`);
   return coming.signal;
+}
+
+/** The address that a wish has until it is known what becomes of it: the one to which the form leads by itself. */
+function addressOf({ name, type, cold, unchecked }) {
+  const said = Object.entries({ name, type, cold: cold && "1", cd: unchecked && "1" }).filter(([, value]) => value);
+  return `/trace?${new URLSearchParams(said)}`;
+}
+
+/** The wish that has this address. */
+function wishAt(search) {
+  const said = new URLSearchParams(search);
+  fill({ name: said.get("name") ?? "", type: said.get("type") ?? "", cold: said.get("cold"), unchecked: said.get("cd") });
+  return wish();
 }
 
 function put(...content) {
@@ -49,14 +93,15 @@ function say(text, { bad = false, seen = true } = {}) {
 /** What the form says. */
 function wish() {
   return {
-    name: fields.name.value.trim(), type: fields.type.value.trim().toUpperCase() || "A",
+    name: fields.name.value.trim(), type: fields.type.value.trim().toUpperCase(),
     cold: fields.cold.value === "1", withProofs: fields.do.checked, unchecked: fields.cd.checked,
   };
 }
 
+/** A is left out, so that an address that is typed next means the name that it has. */
 function fill({ name, type, cold, unchecked }) {
   fields.name.value = name;
-  fields.type.value = type;
+  fields.type.value = type === "A" ? "" : type;
   fields.cold.value = cold ? "1" : "";
   fields.cd.checked = Boolean(unchecked);
 }
@@ -65,38 +110,33 @@ const same = (a, b) => a.name.toLowerCase().replace(/\.$/, "") === b.name.toLowe
 
 /** Walks, and draws it while it happens. */
 async function walk(asked, exhibit = null) {
-  const signal = next();
-  show("walk");
   const picture = new Walk();
-  const title = heading(asked);
-  put(title, el("div", { class: "busy", "aria-hidden": "true" }), banner(exhibit, null), picture.root);
-  say(`Walking to ${asked.name} ${asked.type} …`);
+  const label = `${asked.name} ${asked.type}`.trim();
+  const signal = begin(addressOf(asked), label, banner(exhibit, null), picture.root);
+  say(`Walking to ${label} …`);
   if (exhibit) zoo.show(exhibit, null);
-  const query = new URLSearchParams({ name: asked.name, type: asked.type });
-  if (asked.cold) query.set("cold", "1");
-  if (asked.unchecked) query.set("cd", "1");
   try {
     let trace = null;
-    await stream(`/api/trace?${query}`, (kind, data) => {
+    await stream(`/api${addressOf(asked)}`, (kind, data) => {
       if (kind === "step") picture.step(data);
       else if (kind === "trace") trace = data;
     }, signal);
     if (!trace) throw new Error("The walk broke off.");
     runs.push({ asked, trace });
-    history.pushState({}, "", `/t/${trace.id}`);
     finish(asked, trace, picture, exhibit);
   } catch (error) {
-    if (!signal.aborted) failed(title, error);
+    if (!signal.aborted) failed(label, error);
   }
 }
 
-function failed(title, error) {
-  put(title, el("section", { class: "card result bad" }, el("p", { class: "verdict bad" }, mark("bad"), el("strong", { text: "That did not work" })), el("p", { text: error.message })));
+function failed(label, error) {
+  put(el("h1", { class: "mono", text: label }), el("section", { class: "card result bad" }, el("p", { class: "verdict bad" }, mark("bad"), el("strong", { text: "That did not work" })), el("p", { text: error.message })));
+  settle(here.address, `${label}: that did not work`);
   say(error.message, { bad: true });
 }
 
-function heading(asked) {
-  return el("h1", { class: "mono" }, asked.name.endsWith(".") || asked.name.includes("://") ? asked.name : `${asked.name}.`, " ", el("span", { class: "type", text: asked.type }));
+function heading({ name, type }) {
+  return el("h1", { class: "mono" }, name, " ", el("span", { class: "type", text: type }));
 }
 
 /** What the zoo says of it, and what happened. */
@@ -121,11 +161,11 @@ function finish(asked, trace, picture, visited = null) {
   }, text });
   const acts = el("div", { class: "acts" }, el("h2", { text: "The walk" }), again(false, "Again, warm"), again(true, "Again, cold"),
     before && el("button", { type: "button", class: "beside", onclick: () => beside(before, { asked, trace }), text: "Beside the run before" }));
-  put(heading({ name: trace.name, type: trace.type }), banner(exhibit, trace),
+  put(heading(trace), banner(exhibit, trace),
     result(trace, { withProofs: asked.withProofs, broken, fromCache }), acts, picture.root);
   shown = { asked, trace, exhibit };
   if (exhibit) zoo.show(exhibit, trace);
-  document.title = `${trace.name} ${trace.type}: ${trace.rcode}`;
+  settle(`/t/${trace.id}`, `${trace.name} ${trace.type}: ${trace.rcode}`);
   say(inShort(trace), { bad: tone(trace) === "bad", seen: false });
   if (view === "past" || wide()) past.load();
 }
@@ -153,32 +193,42 @@ function beside(before, now) {
   const table = differences("What the cache changed", [row("Cache", ...[before, now].map((run) => (run.trace.occasion === "cold" ? "cold" : "warm"))),
     row("Questions sent", cost(before).queries, cost(now).queries), row("Octets received", cost(before).bytes, cost(now).bytes),
     row("Time", time(cost(before).time_us), time(cost(now).time_us)), row("Known from the cache", cachedBefore, cachedNow)]);
-  put(heading({ name: now.trace.name, type: now.trace.type }), el("section", { class: "card" }, table),
+  put(heading(now.trace), el("section", { class: "card" }, table),
     el("p", { class: "acts" }, el("button", { type: "button", onclick: () => finish(now.asked, now.trace, drawn(now.trace)), text: "Back to this run" })),
     el("div", { class: "columns" }, left, right));
   say(`Side by side: ${counted(cost(before).queries, "query", "queries")} before, ${counted(cost(now).queries, "query", "queries")} now.`, { seen: false });
   main.focus({ preventScroll: true });
 }
 
-/** Shows a walk of the past. */
-async function open(id, push = true) {
-  const signal = next();
+/** Shows what is kept under an address; `draw` knows how. */
+async function open(address, draw) {
+  const label = "A past look-up";
+  const signal = begin(address, label);
+  say(`${label} …`, { seen: false });
   try {
-    const trace = await json(`/t/${id}`, signal);
-    if (push) history.pushState({}, "", `/t/${id}`);
-    const asked = { name: trace.name, type: trace.type, cold: trace.occasion === "cold", unchecked: trace.checking_disabled, withProofs: fields.do.checked };
-    fill(asked);
-    show("walk");
-    finish(asked, trace, drawn(trace));
+    draw(await json(address, signal));
     main.focus({ preventScroll: true });
     scrollTo({ top: 0 });
   } catch (error) {
-    if (!signal.aborted) say(error.message, { bad: true });
+    if (!signal.aborted) failed(label, error);
   }
 }
 
+/** Shows a walk of the past. */
+const openWalk = (id) => open(`/t/${id}`, (trace) => {
+  const asked = { name: trace.name, type: trace.type, cold: trace.occasion === "cold", unchecked: trace.checking_disabled, withProofs: fields.do.checked };
+  fill(asked);
+  finish(asked, trace, drawn(trace));
+});
+
+/** Shows a journey of the past. */
+const openJourney = (id) => open(`/j/${id}`, (journey) => {
+  fill({ name: journey.url, type: "", cold: false });
+  arrived(journey, Journey.of(journey));
+});
+
 function visit(exhibit) {
-  fill(exhibit.page ? { name: exhibit.page.url, type: "A", cold: true } : { ...exhibit, cold: true });
+  fill(exhibit.page ? { name: exhibit.page.url, type: "", cold: true } : { ...exhibit, cold: true });
   go(wish(), exhibit);
 }
 
@@ -190,11 +240,8 @@ function go(asked, exhibit = null) {
 
 /** Fetches a page, and draws the way to it while it happens. */
 async function travel(asked, exhibit = null) {
-  const signal = next();
-  show("walk");
   const picture = new Journey();
-  const title = el("h1", { class: "mono", text: asked.name });
-  put(title, el("div", { class: "busy", "aria-hidden": "true" }), banner(exhibit, null), picture.root);
+  const signal = begin(addressOf({ name: asked.name, cold: asked.cold }), asked.name, banner(exhibit, null), picture.root);
   say(`On the way to ${asked.name} …`);
   if (exhibit) zoo.show(exhibit, null);
   const query = new URLSearchParams({ url: asked.name });
@@ -207,11 +254,10 @@ async function travel(asked, exhibit = null) {
     }, signal);
     if (!journey) throw new Error("The journey broke off.");
     trips.push(journey);
-    history.pushState({}, "", `/j/${journey.id}`);
     picture.finish(journey);
     arrived(journey, picture, exhibit, asked);
   } catch (error) {
-    if (!signal.aborted) failed(title, error);
+    if (!signal.aborted) failed(asked.name, error);
   }
 }
 
@@ -227,7 +273,7 @@ function arrived(journey, picture, visited = null, asked = wish()) {
     el("div", { class: "acts" }, el("h2", { text: "The way there" }), again(false, "Again, warm"), again(true, "Again, cold"),
       before && el("button", { type: "button", class: "beside", onclick: () => besideTrip(before, journey), text: "Beside the journey before" })), picture.root);
   if (exhibit) zoo.show(exhibit, journey);
-  document.title = journeyInShort(journey);
+  settle(`/j/${journey.id}`, journeyInShort(journey));
   say(journeyInShort(journey), { bad: ending(journey).end.kind === "failed", seen: false });
   if (view === "past" || wide()) past.load();
 }
@@ -250,7 +296,8 @@ function differences(caption, rows) {
     el("thead", {}, el("tr", {}, ...["", "Before", "Now"].map((text) => (text ? el("th", { scope: "col", text }) : el("td"))))), el("tbody", {}, ...rows));
 }
 
-const wide = () => matchMedia("(min-width: 1080px)").matches;
+const room = matchMedia("(min-width: 1080px)");
+const wide = () => room.matches;
 
 /** Shows a view: beside the picture where there is room, in its place where there is none. */
 function show(name) {
@@ -268,25 +315,9 @@ function show(name) {
   if (name === "past" || name === "live") panels[name].load();
 }
 
-/** Shows a journey of the past. */
-async function openJourney(id, push = true) {
-  const signal = next();
-  try {
-    const journey = await json(`/j/${id}`, signal);
-    if (push) history.pushState({}, "", `/j/${id}`);
-    fill({ name: journey.url, type: "A", cold: false });
-    show("walk");
-    arrived(journey, Journey.of(journey));
-    main.focus({ preventScroll: true });
-    scrollTo({ top: 0 });
-  } catch (error) {
-    if (!signal.aborted) say(error.message, { bad: true });
-  }
-}
-
 function welcome() {
-  next();
-  document.title = "rootwalk";
+  coming.abort();
+  enter(location.pathname in TITLES ? location.pathname : "/", TITLES[location.pathname] ?? TITLES["/"]);
   const lab = zoo.exhibits?.length > 0;
   const page = zoo.exhibits?.find((each) => each.page && !each.broken && each.page.url.includes("shop"));
   const tries = lab
@@ -295,7 +326,7 @@ function welcome() {
   put(el("section", { class: "welcome" }, el("h1", { text: "Watch a look-up happen" }),
     el("p", { class: "lead", text: "Type a name: the walk from the root to the answer draws itself, with every server that was asked, what it said, and what became of it." }),
     el("ul", { class: "tries" }, ...[...tries, ...(page ? [[page.page.url, "", "a page, and what it takes to get it"]] : [])].map(([name, type, what]) => el("li", {}, el("button", { type: "button", class: "row", onclick: () => {
-      fill({ name, type: type || "A", cold: true });
+      fill({ name, type, cold: true });
       go(wish());
     } }, el("span", { class: "title mono", text: `${name} ${type}` }), el("span", { class: "what muted", text: what })))))));
 }
@@ -314,7 +345,7 @@ document.querySelector("nav").addEventListener("click", (event) => {
   const link = event.target.closest("[data-view]");
   if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
   event.preventDefault();
-  show(link.dataset.view);
+  turn(link.dataset.view, link.getAttribute("href"));
   const to = link.dataset.view === "walk" ? main : side;
   to.focus({ preventScroll: true });
 });
@@ -324,7 +355,14 @@ document.addEventListener("keydown", (event) => {
   fields.name.focus();
   fields.name.select();
 });
-addEventListener("popstate", () => route(false));
+addEventListener("popstate", route);
+// Where there is room for both, the address is that of the main part; where there is no more, it is what is shown.
+room.addEventListener("change", () => {
+  if (here.address in TITLES) return;
+  history.replaceState({ mark: here.mark }, "", here.address);
+  document.title = here.title;
+  if (!wide()) show("walk");
+});
 setInterval(tick, 1000);
 setInterval(() => {
   if (document.hidden) return;
@@ -332,20 +370,25 @@ setInterval(() => {
   else if (side.firstChild === past.root && !side.hidden) past.load();
 }, 1000);
 
+/** Goes to a view. It has the address where it, or the welcome beside it, is all that is shown. */
+function turn(name, address) {
+  show(name);
+  if (here.address in TITLES) enter(address, TITLES[address]);
+  else if (name === "walk") note(here.address, here.title, { mark: here.mark });
+  else if (!wide()) note(address, TITLES[address], {});
+}
+
 /** Shows what the address means. */
-async function route(first) {
-  const id = document.querySelector("meta[name=rootwalk]").content;
+function route() {
+  const isShown = inFront() || here.address === location.pathname + location.search;
+  if (isShown && !(here.address in TITLES)) {
+    turn("walk", here.address);
+    return;
+  }
   const [, kind, name] = location.pathname.split("/");
-  if (kind === "t" && name) return open(name.split(".")[0], false);
-  if (kind === "j" && name) return openJourney(name.split(".")[0], false);
-  if (kind === "journey" && first && id) {
-    history.replaceState({}, "", `/j/${id}`);
-    return openJourney(id, false);
-  }
-  if (kind === "trace" && first && id) {
-    history.replaceState({}, "", `/t/${id}`);
-    return open(id, false);
-  }
+  if (kind === "t" && name) return openWalk(name.split(".")[0]);
+  if (kind === "j" && name) return openJourney(name.split(".")[0]);
+  if (kind === "trace" && location.search) return go(wishAt(location.search));
   welcome();
   show(panels[kind] ? kind : "walk");
 }
@@ -353,5 +396,9 @@ async function route(first) {
 document.documentElement.classList.add("js");
 await zoo.load().catch(() => {});
 show("walk");
-await route(true);
+// What the server has made for this address has one of its own.
+const { content: id } = document.querySelector("meta[name=rootwalk]");
+const made = { trace: "t", journey: "j" }[location.pathname.split("/")[1]];
+if (made && id) history.replaceState({}, "", `/${made}/${id}`);
+await route();
 document.body.dataset.ready = "yes";
