@@ -48,6 +48,7 @@ pub struct Shown {
 pub(super) struct Pace {
     pub(super) srtt: Option<Duration>,
     pub(super) rttvar: Duration,
+    pub(super) heard_at: Time,
     pub(super) silences: u8,
     silent_at: Time,
     /// How often it has answered after silences for which others rest.
@@ -67,7 +68,7 @@ impl Pace {
             Some(srtt) => ((7 * srtt + rtt) / 8, (3 * self.rttvar + srtt.abs_diff(rtt)) / 4),
         };
         let returns = self.returns.saturating_add(u8::from(self.silences >= REST_AFTER));
-        Self { srtt: Some(srtt), rttvar, returns, seen: now, ..Self::default() }
+        Self { srtt: Some(srtt), rttvar, heard_at: now, returns, seen: now, ..Self::default() }
     }
 
     pub(super) fn silent(self, sent: Time, now: Time) -> Self {
@@ -214,13 +215,19 @@ mod tests {
     #[test]
     fn who_was_waited_for_in_vain_is_mute_until_it_speaks() {
         let (servers, now, secs) = (Servers::new((1, 2)), Time::from_secs(10_000), Duration::from_secs);
-        let may_be_slow = |since| servers.state(ADDR, now).may_be_slow(since);
-        assert!(may_be_slow(secs(4)), "nobody has listened for longer yet");
+        let state = |now| servers.state(ADDR, now);
+        let may_be_slow = |since| state(now).may_be_slow(now, now + secs(since));
+        assert!(may_be_slow(4), "nobody has listened for longer yet");
         servers.mute(ADDR, now);
-        assert!(!may_be_slow(secs(1)));
+        assert!(!may_be_slow(1));
         servers.heard(ADDR, Shown { rtt: secs(3), over_udp: true, edns: false, cookie: false }, now);
-        assert!(may_be_slow(secs(10)), "it has spoken, and may have become slower");
+        assert!(may_be_slow(10), "it has spoken, and may have become slower");
+        let before = now.plus_secs(1);
+        assert!(state(now).may_be_slow(before, before + secs(10)), "since then nobody has heard of it");
+        let earlier = Time::from_secs(9_999);
+        assert!(state(now).may_be_slow(earlier, earlier + secs(8)), "it takes three seconds, perhaps more");
+        assert!(!state(now).may_be_slow(earlier, earlier + secs(10)), "it has answered others, and not this");
         servers.mute(ADDR, now);
-        assert!(may_be_slow(secs(4)) && !may_be_slow(secs(10)), "it takes three seconds");
+        assert!(may_be_slow(4) && !may_be_slow(10), "it takes three seconds");
     }
 }

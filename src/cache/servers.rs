@@ -38,6 +38,8 @@ pub struct ServerState {
     pub srtt: Option<Duration>,
     /// Its mean deviation.
     pub rttvar: Duration,
+    /// When it was last heard from; the origin of time where it never was.
+    pub heard_at: Time,
     /// Times in a row that it stayed silent.
     pub silences: u8,
     /// Whether it has not answered since somebody listened for it nearly as long as clients wait, or is silent to some
@@ -68,11 +70,11 @@ impl ServerState {
         patience(self.srtt, self.rttvar, self.silences, self.first.unwrap_or(UNKNOWN))
     }
 
-    /// Whether a reply to what was sent so long ago may still come: it takes as long, as far as one knows, or nobody
-    /// has listened for longer yet; who was fast may have become slow.
+    /// Whether a reply to what was `sent` may still come: it takes as long, as far as one knows, or nobody has listened
+    /// for longer yet. Who was fast may have become slow, unless it has answered others since.
     #[must_use]
-    pub fn may_be_slow(&self, since: Duration) -> bool {
-        !self.mute || self.srtt.is_some_and(|srtt| since < srtt + 4 * self.rttvar)
+    pub fn may_be_slow(&self, sent: Time, now: Time) -> bool {
+        !self.mute && self.heard_at <= sent || self.srtt.is_some_and(|srtt| now - sent < srtt + 4 * self.rttvar)
     }
 
     /// Whether it was found lame for `zone`: asked for a name of the zone, it did not know the zone.
@@ -333,6 +335,7 @@ impl Record {
         ServerState {
             srtt: pace.srtt,
             rttvar: pace.rttvar,
+            heard_at: pace.heard_at,
             silences: pace.silences,
             mute: pace.mute || pace.is_moody(),
             rests_until: pace.rests_until.filter(|until| *until > now),

@@ -144,7 +144,7 @@ impl Walk {
         let mut slow: Vec<ServerAt> = Vec::new();
         for pending in self.pending.iter().filter(|pending| pending.serves(id)) {
             let addr = pending.server.addr;
-            let may_be = servers.state(addr, turn.now).may_be_slow(turn.now - pending.sent);
+            let may_be = servers.state(addr, turn.now).may_be_slow(pending.sent, turn.now);
             if may_be && !no_way_out[usize::from(addr.is_ipv6())] && !slow.contains(&pending.server) {
                 slow.push(pending.server.clone());
             }
