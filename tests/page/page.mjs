@@ -257,6 +257,20 @@ const tests = {
     await page.waitForURL(`**${second[0]}`);
     assert.deepEqual(await told(), second);
     await page.setViewportSize({ width: 390, height: 844 });
+    // A walk that ends behind another view changes nothing before it, and is there under its own address.
+    await page.evaluate(() => document.querySelector(".result").remove());
+    await page.fill("[name=name]", "www.slow.lab");
+    await page.click(".go");
+    await page.click("nav [data-view=past]");
+    await page.waitForSelector(".result", { state: "attached" });
+    assert.deepEqual([new URL(page.url()).pathname, await page.title()], ["/past", "Past look-ups"]);
+    await page.goBack();
+    await page.waitForSelector(".result.good");
+    assert.match((await told()).join(), /^\/t\/[0-9a-f]{12},www\.slow\.lab\. A: NOERROR,www\.slow\.lab\. A$/);
+    await page.goBack();
+    await page.waitForFunction(() => document.querySelector("h1").innerText.startsWith("www.example.org"));
+    await page.waitForSelector(".result.good");
+    assert.deepEqual(await told(), second);
     // The types that there are find room.
     for (const type of ["DNSKEY", "HTTPS", "NSEC3PARAM"]) {
       await page.fill("[name=type]", type);

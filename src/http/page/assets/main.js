@@ -48,12 +48,16 @@ function enter(address, title) {
 /** Whether the present entry of the history is that of the main part, and not of a view in its place. */
 const inFront = () => history.state?.mark === here.mark;
 
+/** Makes the present entry of the history that of the main part. */
+function front() {
+  history.replaceState({ mark: here.mark }, "", here.address);
+  document.title = here.title;
+}
+
 /** What the main part shows has got its final address or another title. */
 function settle(address, title) {
   Object.assign(here, { address, title });
-  if (!inFront()) return;
-  history.replaceState({ mark: here.mark }, "", address);
-  document.title = title;
+  if (inFront()) front();
 }
 
 /** Something is on its way to the main part, and takes the place of what was: its signal says when it is overtaken. */
@@ -359,8 +363,7 @@ addEventListener("popstate", route);
 // Where there is room for both, the address is that of the main part; where there is no more, it is what is shown.
 room.addEventListener("change", () => {
   if (here.address in TITLES) return;
-  history.replaceState({ mark: here.mark }, "", here.address);
-  document.title = here.title;
+  front();
   if (!wide()) show("walk");
 });
 setInterval(tick, 1000);
@@ -382,8 +385,8 @@ function turn(name, address) {
 function route() {
   const isShown = inFront() || here.address === location.pathname + location.search;
   if (isShown && !(here.address in TITLES)) {
-    turn("walk", here.address);
-    return;
+    front();
+    return show("walk");
   }
   const [, kind, name] = location.pathname.split("/");
   if (kind === "t" && name) return openWalk(name.split(".")[0]);
