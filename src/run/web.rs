@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::http::{Exhibit, FetchSettings, HttpSettings, ProxySettings, Visit};
 use crate::lab::web::Ports;
 use crate::lab::{self, Lab, Sample};
-use crate::wire::{Question, ResponseCode, text};
+use crate::wire::{Question, RecordType, ResponseCode, text};
 
 /// How HTTP is served, but for the certificate.
 pub(super) fn settings(settings: &Settings) -> HttpSettings {
@@ -69,6 +69,13 @@ pub(super) fn zoo(lab: &Lab, ports: Option<Ports>) -> Vec<Exhibit> {
         let Sample { ask, what, rcodes, ad } = sample;
         exhibit(false, &ask.name.to_string(), what, ask, rcodes, &[], *ad)
     });
+    // Whose lab does not say what there is to see has its zones to look at.
+    let bare = lab.healthy().is_empty() && lab.zoo().is_empty();
+    let zones = if bare { lab.zones() } else { Vec::new() };
+    let zones = zones.into_iter().map(|zone| {
+        let (title, ask) = (zone.to_string(), Question::new(zone, RecordType::SOA));
+        exhibit(false, &title, "a zone of this lab", &ask, &[ResponseCode::NoError], &[], false)
+    });
     let broken = lab.zoo().iter().map(|row| Exhibit {
         trace: row.trace.clone(),
         ..exhibit(true, &row.name, &row.what, &row.ask, &row.rcodes, &row.ede, row.ad)
@@ -76,7 +83,7 @@ pub(super) fn zoo(lab: &Lab, ports: Option<Ports>) -> Vec<Exhibit> {
     // Without origins there is nothing to fetch.
     let web = lab.web().zip(ports).into_iter();
     let web = web.flat_map(|(web, ports)| web.row.iter().map(move |row| visit(row, ports)));
-    healthy.chain(broken).chain(web).collect()
+    healthy.chain(zones).chain(broken).chain(web).collect()
 }
 
 /// A page to fetch, at the ports that the origins really have.
