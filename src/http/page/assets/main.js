@@ -326,7 +326,7 @@ function welcome() {
   const page = zoo.exhibits?.find((each) => each.page && !each.broken && each.page.url.includes("shop"));
   const ours = [["www.example.com", "A", "a healthy name, proved from the root"], ["www.lame.lab", "A", "servers that do not serve their zone"], ["www.bogus.lab", "A", "a signature that does not hold"], ["www.dead.lab", "A", "nobody answers"]]
     .filter(([name]) => names.some((each) => each.name === `${name}.`));
-  const theirs = names.slice(0, 4).map((each) => [each.name, each.qtype, each.what]);
+  const theirs = names.slice(0, 4).map((each) => [each.name, each.type, each.what]);
   const tries = names.length ? (ours.length ? ours : theirs)
     : [["www.iana.org", "A", "an address"], ["ietf.org", "MX", "where its mail goes"], ["dnssec-failed.org", "A", "broken on purpose"]];
   put(el("section", { class: "welcome" }, el("h1", { text: "Watch a look-up happen" }),
