@@ -279,6 +279,8 @@ pub(crate) fn tell_if_out_of_files(error: &io::Error) {
     let (mut told, now) = (TOLD.lock(), Instant::now());
     if told.is_none_or(|told| now >= told + Duration::from_secs(60)) {
         *told = Some(now);
+        // Nobody shall wait for the log because of the lock.
+        drop(told);
         tracing::warn!("{error}: connections wait and queries fail; raise the limit (ulimit -n, LimitNOFILE)");
     }
 }

@@ -307,6 +307,10 @@ fn variables_are_read_and_foreign_ones_left_alone() {
         ("ROOTWALK_HTTP_PORT", "tcp://10.0.0.1:80"),
         ("ROOTWALK_NAME", "/client/rootwalk"),
         ("ROOTWALK_ENV_PATH", "/bin"),
+        ("ROOTWALK_DNS_NAME", "/client/dns"),
+        ("ROOTWALK_TAG", "latest"),
+        ("ROOTWALK_TEST", "1"),
+        ("ROOTWALK_LAB", "1"),
         ("ROOTWALK_RESOLVER_QNAME_MINIMISATION", "off"),
         ("ROOTWALK_ROOT_HINT", "a.=192.0.2.1,b.=2001:db8::1"),
     ]);

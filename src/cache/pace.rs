@@ -53,6 +53,8 @@ pub(super) struct Pace {
     silent_at: Time,
     /// How often it has answered after silences for which others rest.
     returns: u8,
+    /// Whether nobody was heard while it was silent, so that its return tells nothing of it.
+    excused: bool,
     /// Whether nothing has come since somebody listened nearly as long as clients wait.
     pub(super) mute: bool,
     pub(super) rests_until: Option<Time>,
@@ -67,11 +69,12 @@ impl Pace {
             // RFC 6298 §2.3: alpha is 1/8, beta is 1/4.
             Some(srtt) => ((7 * srtt + rtt) / 8, (3 * self.rttvar + srtt.abs_diff(rtt)) / 4),
         };
-        let returns = self.returns.saturating_add(u8::from(self.silences >= REST_AFTER));
+        let returns = self.returns.saturating_add(u8::from(self.silences >= REST_AFTER && !self.excused));
         Self { srtt: Some(srtt), rttvar, heard_at: now, returns, seen: now, ..Self::default() }
     }
 
-    pub(super) fn silent(self, sent: Time, now: Time) -> Self {
+    /// It was silent to what was `sent`, and so was everybody else where the machine is cut off.
+    pub(super) fn silent(self, sent: Time, now: Time, is_cut_off: bool) -> Self {
         if self.silences > 0 && sent < self.silent_at {
             return self;
         }
@@ -80,7 +83,7 @@ impl Pace {
         let rest = |over: u8| now.plus_secs((first << u32::from(over).min(8)).min(longest));
         let rest_after = if self.is_moody() { MOODY_REST_AFTER } else { REST_AFTER };
         let rests_until = silences.checked_sub(rest_after).map(rest);
-        Self { silences, silent_at: now, rests_until, seen: now, ..self }
+        Self { silences, silent_at: now, excused: self.excused || is_cut_off, rests_until, seen: now, ..self }
     }
 
     /// Whether it is there, and silent to some questions.
@@ -210,6 +213,18 @@ mod tests {
             (1..).find(rests)
         };
         assert_eq!([(); 5].map(|()| silences_until_rest()), [3, 3, 9, 9, 9].map(Some));
+        let patience = servers.state(ADDR, now).patience();
+        assert!(patience < Duration::from_millis(400), "what it does answer comes as soon as before: {patience:?}");
+        // That nobody is heard for a while is no mood of anybody.
+        let (servers, mut now) = (Servers::new((1, 2)), Time::from_secs(1));
+        for _ in 0..4 {
+            servers.heard(ADDR, heard, now);
+            for _ in 0..9 {
+                now = now.plus_secs(1);
+                servers.silent(ADDR, now, now);
+            }
+        }
+        assert!(!servers.state(ADDR, now).moody);
     }
 
     #[test]
@@ -229,5 +244,22 @@ mod tests {
         assert!(!state(now).may_be_slow(earlier, earlier + secs(10)), "it has answered others, and not this");
         servers.mute(ADDR, now);
         assert!(may_be_slow(4) && !may_be_slow(10), "it takes three seconds");
+    }
+
+    #[test]
+    fn how_long_unknown_servers_get_follows_the_first_replies_of_others() {
+        let ms = Duration::from_millis;
+        let patience = |rtts_ms: &[u64]| {
+            let servers = Servers::new((1, 2));
+            for (nth, rtt) in (0_u32..).zip(rtts_ms.iter().cycle().take(64)) {
+                let shown = Shown { rtt: ms(*rtt), over_udp: true, edns: false, cookie: false };
+                servers.heard(IpAddr::V4((nth / 2).into()), shown, Time::ZERO);
+            }
+            servers.state(ADDR, Time::ZERO).patience()
+        };
+        assert_eq!(patience(&[20]), ms(100), "everything is near");
+        assert!((ms(150)..ms(400)).contains(&patience(&[60, 60, 100, 100])), "{:?}", patience(&[60, 60, 100, 100]));
+        assert_eq!(patience(&[5, 5, 300, 300]), ms(400), "there is far and near");
+        assert_eq!(patience(&[3000]), ms(400));
     }
 }

@@ -40,25 +40,31 @@ const TCP_SILENCES: u8 = 3;
 #[derive(Default)]
 pub(super) struct OverTcp {
     seen: Seen<Support>,
-    /// How often in a row it was silent.
+    /// How often in a row it was silent, and when it was the last time.
     silences: u8,
+    silent_at: Time,
 }
 
 impl OverTcp {
     /// It does.
     pub(super) fn works(now: Time) -> Self {
-        Self { seen: Seen::new(Support::Yes, now), silences: 0 }
+        Self { seen: Seen::new(Support::Yes, now), ..Self::default() }
     }
 
     /// It does not.
     pub(super) fn broken(now: Time) -> Self {
-        Self { seen: Seen::new(Support::No, now), silences: TCP_SILENCES }
+        Self { seen: Seen::new(Support::No, now), ..Self::default() }
     }
 
-    /// It was silent. Packets get lost there too: that a server which is alive does without TCP is believed after three
-    /// tries in a row (RFC 9520 §3.1), of one of which nothing has come for a while at once.
-    pub(super) fn silent(&mut self, is_alive: bool, now: Time) {
-        self.silences = self.silences.saturating_add(1);
+    /// It was silent to what was `sent`. Packets get lost there too: that a server which is alive does without TCP is
+    /// believed after three tries in a row (RFC 9520 §3.1), of one of which nothing has come for a while at once. Asks
+    /// that were under way together are silent together.
+    pub(super) fn silent(&mut self, is_alive: bool, sent: Time, now: Time) {
+        if self.silences > 0 && sent < self.silent_at {
+            return;
+        }
+        let before = if now < self.silent_at.plus_secs(LIFE_SECS) { self.silences } else { 0 };
+        (self.silences, self.silent_at) = (before.saturating_add(1), now);
         if self.silences >= TCP_SILENCES || !is_alive {
             self.seen = Seen::new(Support::No, now);
         }
@@ -84,7 +90,7 @@ mod tests {
     fn three_silences_over_tcp_are_believed_of_who_is_alive_and_one_of_who_may_be_dead() {
         let servers = Servers::new((1, 2));
         let silent = |times| {
-            (0..times).for_each(|_| servers.silent_over_tcp(ADDR, Time::ZERO));
+            (0..times).for_each(|_| servers.silent_over_tcp(ADDR, Time::ZERO, Time::ZERO));
             servers.state(ADDR, Time::ZERO).tcp
         };
         assert_eq!(silent(1), Support::No);
@@ -96,5 +102,12 @@ mod tests {
         servers.tcp_works(ADDR, Time::ZERO);
         servers.tcp_broken(ADDR, Time::ZERO);
         assert_eq!(servers.state(ADDR, Time::ZERO).tcp, Support::No, "a refusal is said once");
+        servers.tcp_works(ADDR, Time::ZERO);
+        let at = |secs| Time::ZERO.plus_secs(secs);
+        (1..=3).for_each(|now| servers.silent_over_tcp(ADDR, at(0), at(now)));
+        assert_eq!(servers.state(ADDR, at(3)).tcp, Support::Yes, "what was under way together is silent together");
+        servers.heard(ADDR, Shown { rtt: Duration::ZERO, over_udp: true, edns: false, cookie: false }, at(850));
+        (1000..1002).for_each(|now| servers.silent_over_tcp(ADDR, at(now), at(now)));
+        assert_eq!(servers.state(ADDR, at(1002)).tcp, Support::Unknown, "and what is long ago does not count");
     }
 }

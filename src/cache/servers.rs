@@ -30,6 +30,8 @@ const EDNS_REFUSALS: u8 = 3;
 /// Failures in a row, whoever was asked, from which on it is this machine that is taken to be cut off: more than the
 /// tries of two dead servers.
 const CUT_OFF_AFTER: u32 = 8;
+/// Silences of a moody server that lengthen the patience with it.
+const MOODY_SILENCES: u8 = 2;
 
 /// What was remembered about one address at the time of asking.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,9 +44,10 @@ pub struct ServerState {
     pub heard_at: Time,
     /// Times in a row that it stayed silent.
     pub silences: u8,
-    /// Whether it has not answered since somebody listened for it nearly as long as clients wait, or is silent to some
-    /// questions again and again and answers others.
+    /// Whether it has not answered since somebody listened for it nearly as long as clients wait.
     pub mute: bool,
+    /// Whether it is silent to some questions again and again and answers others.
+    pub moody: bool,
     /// Until when it is better left alone, after several silences in a row.
     pub rests_until: Option<Time>,
     /// Whether it answers queries with EDNS (RFC 6891).
@@ -67,14 +70,17 @@ impl ServerState {
     /// to come sooner.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        patience(self.srtt, self.rttvar, self.silences, self.first.unwrap_or(UNKNOWN))
+        // Silence to some questions says little of how long the others take.
+        let silences = if self.moody { self.silences.min(MOODY_SILENCES) } else { self.silences };
+        patience(self.srtt, self.rttvar, silences, self.first.unwrap_or(UNKNOWN))
     }
 
     /// Whether a reply to what was `sent` may still come: it takes as long, as far as one knows, or nobody has listened
     /// for longer yet. Who was fast may have become slow, unless it has answered others since.
     #[must_use]
     pub fn may_be_slow(&self, sent: Time, now: Time) -> bool {
-        !self.mute && self.heard_at <= sent || self.srtt.is_some_and(|srtt| now - sent < srtt + 4 * self.rttvar)
+        !self.mute && !self.moody && self.heard_at <= sent
+            || self.srtt.is_some_and(|srtt| now - sent < srtt + 4 * self.rttvar)
     }
 
     /// Whether it was found lame for `zone`: asked for a name of the zone, it did not know the zone.
@@ -175,7 +181,8 @@ impl Servers {
     pub fn silent(&self, addr: IpAddr, sent: Time, now: Time) {
         self.families[usize::from(addr.is_ipv6())].silent();
         self.silences.fetch_add(1, Ordering::Relaxed);
-        self.update(addr, |record| record.pace = Some(record.pace(now).silent(sent, now)));
+        let is_cut_off = self.is_cut_off();
+        self.update(addr, |record| record.pace = Some(record.pace(now).silent(sent, now, is_cut_off)));
     }
 
     /// Somebody has listened for it nearly as long as clients wait, in vain.
@@ -245,9 +252,9 @@ impl Servers {
         self.update(addr, |record| record.tcp = OverTcp::broken(now));
     }
 
-    /// It stayed silent over TCP.
-    pub fn silent_over_tcp(&self, addr: IpAddr, now: Time) {
-        self.update(addr, |record| record.tcp.silent(record.pace(now).srtt.is_some(), now));
+    /// It stayed silent over TCP to what was `sent`.
+    pub fn silent_over_tcp(&self, addr: IpAddr, sent: Time, now: Time) {
+        self.update(addr, |record| record.tcp.silent(record.pace(now).srtt.is_some(), sent, now));
     }
 
     /// It was lame for `zone`: REFUSED, or a referral that does not go down.
@@ -337,7 +344,8 @@ impl Record {
             rttvar: pace.rttvar,
             heard_at: pace.heard_at,
             silences: pace.silences,
-            mute: pace.mute || pace.is_moody(),
+            mute: pace.mute,
+            moody: pace.is_moody(),
             rests_until: pace.rests_until.filter(|until| *until > now),
             edns: self.edns.at(now),
             tcp: self.tcp.at(now),
@@ -446,21 +454,6 @@ mod tests {
         assert_eq!(edns(), Support::Yes, "it has just shown that it can");
         servers.edns_broken(ADDR, Time::ZERO);
         assert_eq!(edns(), Support::No);
-    }
-
-    #[test]
-    fn how_long_unknown_servers_get_follows_the_first_replies_of_others() {
-        let patience = |rtts_ms: &[u64]| {
-            let servers = Servers::new((1, 2));
-            for (nth, rtt) in (0_u32..).zip(rtts_ms.iter().cycle().take(64)) {
-                servers.heard(IpAddr::V4((nth / 2).into()), after(ms(*rtt)), Time::ZERO);
-            }
-            servers.state(ADDR, Time::ZERO).patience()
-        };
-        assert_eq!(patience(&[20]), ms(100), "everything is near");
-        assert!((ms(150)..ms(400)).contains(&patience(&[60, 60, 100, 100])), "{:?}", patience(&[60, 60, 100, 100]));
-        assert_eq!(patience(&[5, 5, 300, 300]), ms(400), "there is far and near");
-        assert_eq!(patience(&[3000]), ms(400));
     }
 
     #[test]

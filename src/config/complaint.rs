@@ -214,6 +214,11 @@ pub(super) fn nearest<'a>(given: &str, valid: impl Iterator<Item = &'a str>) -> 
     rated.min().filter(|(far, _)| *far <= enough).map(|(_, word)| word)
 }
 
+/// Whether `given` is `word` but for one letter at most.
+pub(super) fn is_slip(given: &str, word: &str) -> bool {
+    given.len() <= word.len() + 1 && osa_distance(given, word) <= 1
+}
+
 /// Text from a file or a variable, fit for a terminal: control characters escaped, and cut when long.
 fn plain(text: &str) -> String {
     let mut shown: String = text.chars().take(120).flat_map(escape).collect();

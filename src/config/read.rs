@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::complaint::{Found, nearest, not_a_section, unfit};
+use super::complaint::{Found, is_slip, nearest, not_a_section, unfit};
 use super::list::InList as _;
 use super::section::{Given, Key, Section};
 use super::settings::{LISTS, SECTIONS};
@@ -88,10 +88,9 @@ pub(super) fn variable(name: &str, text: &str, settings: &mut Settings) -> Resul
         _ if is_of_a_platform(&path, text) => Ok(()),
         (Some(section), _) => Err(Problem::NoKey(section.name)),
         (None, Some((section, name))) => assign(section, name, text, settings),
-        (None, None) => match unknown_section(first) {
-            Problem::UnknownSection { nearest: None, .. } => Ok(()),
-            problem => Err(problem),
-        },
+        // Others have variables of that form too: one slip of the finger is a mistake, more is another word.
+        (None, None) if section_names().any(|name| is_slip(first, name)) => Err(unknown_section(first)),
+        (None, None) => Ok(()),
     }
 }
 
@@ -145,9 +144,12 @@ fn unknown_section(name: &str) -> Problem {
     if let Some(list) = LISTS.iter().find(|list| list.name == name) {
         return Problem::OnlyInFile(list.name);
     }
-    let sections = SECTIONS.iter().map(|section| section.name).chain(LISTS.iter().map(|list| list.name));
-    let nearest = elsewhere(name).or_else(|| nearest(name, sections).map(str::to_owned));
+    let nearest = elsewhere(name).or_else(|| nearest(name, section_names()).map(str::to_owned));
     Problem::UnknownSection { name: name.to_owned(), nearest }
+}
+
+fn section_names() -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().map(|section| section.name).chain(LISTS.iter().map(|list| list.name))
 }
 
 fn wrong(section: &Section, key: &Key, found: &str) -> Problem {

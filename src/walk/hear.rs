@@ -194,15 +194,20 @@ impl Walk {
             Unreachable::NoCookie => return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNoCookie),
             _ => {}
         }
-        // What this machine did not send says nothing of the server.
-        if !pending.late && !matches!(why, Unreachable::Local | Unreachable::OutOfFiles | Unreachable::Crowded) {
+        // What this machine did not send says nothing of the server, nor does garbage of the way to it.
+        let is_ours = matches!(why, Unreachable::Local | Unreachable::OutOfFiles | Unreachable::Crowded);
+        let is_missed = !pending.late && !is_ours && why != Unreachable::Garbage;
+        if is_missed {
             missed(turn, pending, why);
             self.reached(pending.server.addr, false);
         }
-        // Over UDP it has spoken: before it is given up, the whole question is tried (RFC 9156 §3, step 6e).
-        if pending.minimised && (why == Unreachable::Garbage || pending.how.why == AskWhy::TcpAfterTruncation) {
+        // It has spoken: before it is given up, the whole question is tried (RFC 9156 §3, step 6e).
+        let is_truncated = is_missed && pending.how.why == AskWhy::TcpAfterTruncation;
+        if pending.minimised && (why == Unreachable::Garbage || is_truncated) {
+            let is_over_tcp = matches!(pending.how.why, AskWhy::TcpAfterSilence | AskWhy::TcpAsBefore);
             self.goal(pending.goal).minimised.give_up();
-            return self.again(pending, Transport::Udp, AskWhy::FullAfterTrouble);
+            let transport = if is_over_tcp { Transport::Tcp } else { Transport::Udp };
+            return self.again(pending, transport, AskWhy::FullAfterTrouble);
         }
         // Silence may be loss and is tried again; a refusal would be repeated. Who does without TCP is not lost because
         // somebody guesses, the next query leaves from another port, or because others do without UDP. Who has nothing
@@ -249,7 +254,7 @@ fn missed(turn: &Turn<'_, '_>, pending: &Pending, why: Unreachable) {
     let (servers, addr) = (turn.around.servers, pending.server.addr);
     match pending.how.transport {
         Transport::Udp => servers.silent(addr, pending.sent, turn.now),
-        Transport::Tcp if why == Unreachable::Timeout => servers.silent_over_tcp(addr, turn.now),
+        Transport::Tcp if why == Unreachable::Timeout => servers.silent_over_tcp(addr, pending.sent, turn.now),
         Transport::Tcp => servers.tcp_broken(addr, turn.now),
     }
 }

@@ -13,6 +13,7 @@ use crate::wire::{Name, Octets, Question, RecordType, ResponseCode, RrSet};
 use super::goal::{Denied, Found, Pending};
 use super::outcome::Failure;
 use super::scrub::Clean;
+use super::servers::Candidate;
 use super::zone::limit_event;
 use super::{Turn, Walk};
 
@@ -84,13 +85,18 @@ impl Walk {
         if delegation.servers.iter().any(|server| clean.addresses_of(&server.name).count() > server.addrs.len()) {
             self.note(turn, id, limit_event(Limit::AddressesPerServer, limits));
         }
+        let is_above = self.goal(id).above.as_ref().is_some_and(|zone| referral.ns.owner.is_within(zone));
+        // Without glue it shall not take the place of one that has some.
+        if is_above && delegation.servers.iter().all(|server| server.addrs.is_empty()) {
+            return self.take_glue(pending, clean, turn);
+        }
         let (kept, _) = turn.around.cache.put_delegation(delegation, turn.now);
         // What servers that the operator names say of others is between them and him.
         if self.goal(id).at().is_some_and(|at| at.route.is_none()) {
             turn.around.cache.put_glue(&kept, turn.now);
         }
-        if self.goal(id).above.as_ref().is_some_and(|zone| referral.ns.owner.is_within(zone)) {
-            return self.take_glue(id, clean, turn);
+        if is_above {
+            return self.take_glue(pending, clean, turn);
         }
         self.leave(id, turn);
         if !self.take_address(id, &kept, turn) {
@@ -118,13 +124,16 @@ impl Walk {
     /// The servers above a zone were asked for the address of a server inside it, and referred to the zone: what they
     /// know is the glue, or nothing. One that leaves glue out (RFC 9471 §3 forbids it) does not speak for all of them:
     /// another one is asked, and no third, as a zone without glue must not cost its parent more.
-    fn take_glue(&mut self, id: GoalId, clean: &Clean, turn: &mut Turn<'_, '_>) {
+    fn take_glue(&mut self, pending: &Pending, clean: &Clean, turn: &mut Turn<'_, '_>) {
+        let (id, said) = (pending.goal, pending.server.addr);
         let question = self.goal(id).current.clone();
         let mut glue = clean.glue.iter().filter(|(name, _)| *name == question.name).map(|(_, addr)| *addr).peekable();
-        let is_first = glue.peek().is_none() && self.goal(id).at().is_some_and(|at| at.tried.len() == 1);
+        // Whose question another goal has asked, has tried nobody itself.
+        let is_first = glue.peek().is_none() && self.goal(id).at().is_some_and(|at| at.tried.len() <= 1);
+        let is_other = |candidate: &Candidate<'_>| candidate.tries == 0 && candidate.addr != said;
         match address_set(&question, glue) {
             Some(set) => self.finish(id, Found::Answer(set), turn),
-            None if is_first && self.ask_best(id, |candidate| candidate.tries == 0, turn).is_some() => {}
+            None if is_first && self.ask_best(id, is_other, turn).is_some() => {}
             None => {
                 let zone = clean.referral.as_ref().map_or_else(Name::root, |referral| referral.ns.owner.clone());
                 self.fail(id, Failure::NoAddress { zone, servers: vec![question.name], limit: None }, turn);

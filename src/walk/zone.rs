@@ -461,10 +461,12 @@ pub(super) fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event
 fn patience(state: &ServerState, how: How, has_more: bool) -> Duration {
     match (state.srtt, how.transport) {
         (Some(_), Transport::Udp) => state.patience(),
-        // It was not to be had over TCP a while ago, so that little hope is left.
-        (Some(_), Transport::Tcp) if state.tcp == Support::No => (state.patience() * 2).min(TCP_LEAST / 3),
+        // It was not to be had over TCP a while ago, so that little hope is left. A connection takes a round trip more.
+        (Some(srtt), Transport::Tcp) if state.tcp == Support::No => {
+            (state.patience() * 2).min((TCP_LEAST / 3).max(3 * srtt))
+        }
         // Packets get lost: a new connection is sooner there than what the system repeats, unless it is the last.
-        (Some(_), Transport::Tcp) if has_more => state.patience().clamp(TCP_LEAST / 3, TCP_MOST / 3),
+        (Some(_), Transport::Tcp) if has_more => (state.patience() * 2).clamp(TCP_LEAST / 3, TCP_MOST / 2),
         (Some(_), Transport::Tcp) if how.why == AskWhy::TcpAfterSilence => TCP_LEAST,
         (Some(_), Transport::Tcp) => (state.patience() * 3).clamp(TCP_LEAST, TCP_MOST),
         // A server that never answered is probably dead: clients wait 5 s, so all of a zone's servers have to
