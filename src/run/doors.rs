@@ -250,9 +250,8 @@ fn dns_doors(
 
 /// Binds the doors for HTTP. A port that nobody asked for by name and that is taken is no reason to serve nobody.
 fn http_doors(wanted: &HttpSettings, settings: &Settings) -> Result<http::Doors, RunError> {
-    let usual = Settings::default().http.listen;
     match http::Doors::bind(wanted) {
-        Err(error) if !settings.named.has("http.listen") && usual.contains(&error.address) => {
+        Err(error) if !settings.named.has("http.listen") && settings.http.listen.contains(&error.address) => {
             let address = error.address;
             match settings.server.listen.contains(&address) {
                 true => tracing::warn!("no HTTP: server.listen has {address}, its usual place; http.listen moves it"),
@@ -283,5 +282,20 @@ mod tests {
         assert_eq!(bound(2, &usual), Some(1));
         assert_eq!(bound(1, &usual), None, "nobody would be served");
         assert_eq!(bound(2, &named), None);
+    }
+
+    /// Without HTTP there is still DNS, unless somebody has named the port that another program has.
+    #[test]
+    fn http_is_left_out_where_nobody_asked_for_its_port() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let mut usual = Settings::default();
+        usual.http.listen = vec![address];
+        let assignments = [format!("http.listen={address}")];
+        let named = load(&Sources { assignments: &assignments, ..Sources::default() }).unwrap();
+        let bound = |settings| http_doors(&web::settings(settings), settings).is_ok();
+        assert!(bound(&usual) && !bound(&named));
+        drop(taken);
+        assert!(bound(&named));
     }
 }

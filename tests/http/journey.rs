@@ -467,6 +467,9 @@ fn the_command_line_says_in_its_exit_code_whether_there_was_an_answer() {
     let text = String::from_utf8(allowed.stdout).unwrap();
     assert!(allowed.status.success() && text.starts_with(&url) && text.is_ascii(), "{text}");
     assert!(text.contains("200 OK by HTTP/1.1, 6 octets from 127.0.0.1:"), "{text}");
+    // What was fetched is not lost because of a file.
+    let unwritten = run(&[&url, "--set", "proxy.allow=127.0.0.0/8", "--har", "/nowhere/x.har"]);
+    assert!(unwritten.status.code() == Some(1) && unwritten.stdout.starts_with(url.as_bytes()), "{unwritten:?}");
     for wrong in [&["ftp://x/"][..], &["http://x/", "--ca", "/nowhere"], &[]] {
         let output = run(wrong);
         assert!(matches!(output.status.code(), Some(1 | 2)) && !output.stderr.is_empty(), "{output:?}");
