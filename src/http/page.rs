@@ -162,7 +162,7 @@ impl Display for Fields<'_> {
         let checked = |is: bool| if is { " checked" } else { "" };
         write!(
             f,
-            include_str!("assets/top.html"),
+            include_str!("page/assets/top.html"),
             name = Markup(self.name),
             // As in the script: A is what is meant without a word.
             qtype = Markup(if self.qtype == "A" { "" } else { self.qtype }),
@@ -194,6 +194,6 @@ fn about(title: &str, id: &str, fields: &Fields<'_>, content: impl Display) -> S
          <link rel=\"stylesheet\" href=\"/page/page.css\">\n\
          <script type=\"module\" src=\"/page/main.js\"></script>\n\
          {fields}{content}{}",
-        include_str!("assets/end.html"),
+        include_str!("page/assets/end.html"),
     )
 }
