@@ -48,7 +48,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("listen", Edge, &["sys", "tls", "wire", "time"]),
     ("serve", Edge, &["listen", "drive", "policy", "walk", "cache", "trace", "wire", "time", "keyed"]),
     ("http", Edge, &["journey", "serve", "listen", "tls", "trace", "wire", "time"]),
-    ("config", Root, &["http", "dnssec", "walk", "wire", "time"]),
+    ("config", Root, &["http", "listen", "upstream", "dnssec", "cache", "walk", "wire", "time"]),
     ("cli", Root, EVERYTHING),
     ("run", Root, EVERYTHING),
     ("lib", Root, EVERYTHING),

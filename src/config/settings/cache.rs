@@ -1,5 +1,6 @@
 //! What is remembered.
 
+use crate::cache::TtlLimits;
 use crate::config::section::section;
 use crate::config::value::Bytes;
 
@@ -10,18 +11,18 @@ section! {
         size: Bytes = Bytes(64 << 20) => Bytes(1 << 20)..=Bytes(1 << 40);
         /// Records are kept at least this many seconds, also those with TTL 0, which by default serve only those who
         /// asked at the same time and are then forgotten.
-        min_ttl_secs: u32 = 0 => 0..=86_400;
+        min_ttl_secs: u32 = TtlLimits::default().positive_min_secs => 0..=86_400;
         /// Records are kept at most this many seconds (RFC 8767 §4).
-        max_ttl_secs: u32 = 86_400 => 0..=604_800;
+        max_ttl_secs: u32 = TtlLimits::default().positive_max_secs => 0..=604_800;
         /// "There is no such name" and "no such type" are kept at least this many seconds, where a SOA record came
         /// along.
-        min_negative_ttl_secs: u32 = 0 => 0..=86_400;
+        min_negative_ttl_secs: u32 = TtlLimits::default().negative_min_secs => 0..=86_400;
         /// "There is no such name" and "no such type" are kept at most this many seconds (RFC 2308 §5).
-        max_negative_ttl_secs: u32 = 3600 => 0..=86_400;
+        max_negative_ttl_secs: u32 = TtlLimits::default().negative_max_secs => 0..=86_400;
         /// Where a zone's servers are is kept at least this many seconds.
-        min_delegation_ttl_secs: u32 = 60 => 0..=86_400;
+        min_delegation_ttl_secs: u32 = TtlLimits::default().delegation_min_secs => 0..=86_400;
         /// Where a zone's servers are is kept at most this many seconds, and then asked from the parent again.
-        max_delegation_ttl_secs: u32 = 86_400 => 60..=604_800;
+        max_delegation_ttl_secs: u32 = TtlLimits::default().delegation_max_secs => 60..=604_800;
         /// Fetch an answer anew when it is asked for in the last tenth of its life and was asked for before, so that
         /// nobody has to wait for what is asked often.
         prefetch: bool = true;

@@ -8,6 +8,7 @@ use crate::config::list::{list, not_empty};
 use crate::config::nets::{mapped_net, private_nets};
 use crate::config::section::section;
 use crate::config::value::{Dns64Prefix, LocalRecord, ServerAddress};
+use crate::upstream::UpstreamSettings;
 use crate::walk::minimise::Minimisation;
 use crate::wire::Name;
 
@@ -32,19 +33,19 @@ section! {
         source_addresses: Vec<IpAddr> = Vec::new();
         /// The first of the ports from which queries over UDP leave, each drawn at random. The fewer there are, the
         /// easier are answers to forge (RFC 5452 §9.2): only a firewall is a reason to have fewer.
-        source_port_min: u16 = 1024 => 1024..=u16::MAX;
+        source_port_min: u16 = *UpstreamSettings::default().ports.start() => 1024..=u16::MAX;
         /// The last of them.
-        source_port_max: u16 = 65535 => 1024..=u16::MAX;
+        source_port_max: u16 = *UpstreamSettings::default().ports.end() => 1024..=u16::MAX;
         /// Ports between those two that are never used, because others listen to what comes there: 4791 (RoCE, which
         /// network cards take for themselves), 5353 (multicast DNS), 11211 (memcached, which filters drop).
-        avoid_source_ports: Vec<u16> = vec![4791, 5353, 11211];
+        avoid_source_ports: Vec<u16> = UpstreamSettings::default().avoid_ports;
         /// Octets of the largest answer that servers may send over UDP (RFC 9715).
         udp_size: u16 = 1232 => 512..=4096;
         /// Questions that are looked up at once; when there are more, clients are told to ask again.
         walks: usize = 10_000 => 1..=1_000_000;
         /// Queries that may be on their way to one server at once. Beyond that another server of the zone is asked, or
         /// the question fails: servers that have stopped answering must not have everything wait for them.
-        queries_per_server: usize = 2000 => 1..=1_000_000;
+        queries_per_server: usize = UpstreamSettings::default().queries_per_server => 1..=1_000_000;
         /// Ask servers for their identifier (RFC 5001), which traces show: of several machines behind one address it
         /// says which has answered. Off, as nobody needs it who does not look into traces.
         nsid: bool = false;

@@ -9,6 +9,8 @@ use crate::config::choices::{AnyAnswer, LogFormat};
 use crate::config::nets::loopback_nets;
 use crate::config::section::section;
 use crate::config::value::{Hex, Secret};
+use crate::listen::ListenSettings;
+use crate::time::as_ms;
 
 const LOOPBACK: [SocketAddr; 2] =
     [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53), SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 53)];
@@ -51,23 +53,23 @@ section! {
         /// fragments (RFC 9715).
         udp_size: u16 = 1232 => 512..=4096;
         /// Questions that may wait for their answers at once, in each thread (a flood of misses).
-        waiting: usize = 4096 => 16..=1_000_000;
+        waiting: usize = ListenSettings::default().waiting => 16..=1_000_000;
         /// As above, of one client: an IPv4 address or an IPv6 /64 (DNSBomb).
-        waiting_per_client: usize = 500 => 1..=1_000_000;
+        waiting_per_client: usize = ListenSettings::default().waiting_per_client => 1..=1_000_000;
         /// Milliseconds after which an answer over UDP is dropped when its client, an address that may be forged, has
         /// more than ten questions waiting, but for ten a second in each thread (DNSBomb); 0 drops none.
-        discard_after_ms: u64 = 1900 => 0..=60_000;
+        discard_after_ms: u64 = as_ms(ListenSettings::default().discard_after) => 0..=60_000;
         /// TCP connections at once (RFC 7766 §6.2.2), which take some 14 KiB each with TLS.
-        tcp_connections: usize = 512 => 1..=100_000;
+        tcp_connections: usize = ListenSettings::default().tcp_connections => 1..=100_000;
         /// TCP connections at once of one client, an IPv4 address or an IPv6 /64, when half of `tcp_connections` are
         /// taken; before that nobody else needs them.
-        tcp_per_client: usize = 32 => 1..=100_000;
+        tcp_per_client: usize = ListenSettings::default().tcp_per_client => 1..=100_000;
         /// Questions of one TCP connection that may wait for their answers at once.
-        tcp_pipeline: usize = 100 => 1..=10_000;
+        tcp_pipeline: usize = ListenSettings::default().tcp_pipeline => 1..=10_000;
         /// Seconds for which a TCP connection may stay without a question (RFC 7766 §6.2.3); fewer when many are open.
-        tcp_idle_secs: u64 = 10 => 1..=600;
+        tcp_idle_secs: u64 = ListenSettings::default().tcp_idle.as_secs() => 1..=600;
         /// The same for a client that asks how long it may (RFC 7828), which means to ask more.
-        tcp_keepalive_secs: u64 = 30 => 1..=6_000;
+        tcp_keepalive_secs: u64 = ListenSettings::default().tcp_keepalive.as_secs() => 1..=6_000;
     }
 }
 
