@@ -32,6 +32,9 @@ pub(super) struct Dns {
     pub(super) resolver: Resolver,
     /// For questions whose answer takes time.
     pub(super) waiting: Places,
+    /// For messages that are not here to their end. Those whose answers take time do not stand in their way, as the
+    /// answer may be known.
+    pub(super) arriving: Places,
     /// How long a body may take.
     pub(super) idle: Duration,
 }
@@ -64,7 +67,10 @@ pub(super) async fn post(
     if !media_type.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(MESSAGE)) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/dns-message"));
     }
+    // Half a message takes memory: every request of every connection could bring one and leave it at that.
+    let place = dns.arriving.take(peer.client.ip())?;
     let query = timeout(dns.idle, to_bytes(body, LONGEST)).await;
+    drop(place);
     let query = query.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body took too long"))?;
     respond(&dns, query.map_err(|why| unread(&why))?.into(), peer).await
 }
@@ -103,7 +109,7 @@ impl Dns {
             Now::Sent => Ok(answer),
             Now::Drop => Err(Problem::bad_request("this is no DNS query")),
             Now::Later => {
-                let (place, resolver) = (self.waiting.take()?, self.resolver.clone());
+                let (place, resolver) = (self.waiting.take(peer.client.ip())?, self.resolver.clone());
                 // A walk stays on its thread. It goes on when this client leaves, but nothing waits for it then.
                 let answer = Task::new(async move {
                     let _place = place;

@@ -128,7 +128,7 @@ async fn tunnel(proxy: &Proxy, mut request: Request, client: Client<'_>) -> Resu
             format!("there are no tunnels to port {}; proxy.connect_ports lists those there are", target.port);
         return Err(Problem::of(Fault::Denied, sentence, ""));
     }
-    let place = proxy.tunnels.take()?;
+    let place = proxy.tunnels.take(client.peer.client.ip())?;
     let (name, url) = (target.name(), target.authority.to_string());
     let wish = Wish { policy: proxy.origins.policy(&target.host), url: &url, client: client.peer.client.ip() };
     // A browser behind a proxy leaves HTTPS records to the proxy, and what goes to 443 is https. Whatever they say,
@@ -181,7 +181,7 @@ async fn forward(proxy: &Proxy, request: Request, client: Client<'_>) -> Result<
         head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     let (response, status) = exchange(proxy, &target, Request::from_parts(head, body), client).await?;
-    inbound(proxy, response, upgraded, &status)
+    inbound(proxy, response, upgraded, &status, client.peer)
 }
 
 /// Makes the head of a request ready for the origin.
@@ -288,6 +288,7 @@ fn inbound(
     mut response: hyper::Response<hyper::body::Incoming>,
     upgraded: Option<OnUpgrade>,
     status: &str,
+    peer: Peer,
 ) -> Result<Response, Problem> {
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let protocol = response.headers().get(UPGRADE).cloned();
@@ -306,7 +307,7 @@ fn inbound(
     };
     head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(UPGRADE, protocol);
-    let (place, idle) = (proxy.tunnels.take()?, proxy.origins.settings.tunnel_idle);
+    let (place, idle) = (proxy.tunnels.take(peer.client.ip())?, proxy.origins.settings.tunnel_idle);
     spawn_local(async move {
         let _place = place;
         if let (Ok(client), Ok(origin)) = (client.await, origin.await) {

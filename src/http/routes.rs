@@ -39,6 +39,7 @@ pub(super) struct Front {
 #[derive(Clone, Debug)]
 struct Lasting {
     waiting: Places,
+    arriving: Places,
     tunnels: Places,
     places: Places,
     origins: Arc<Origins>,
@@ -51,6 +52,7 @@ impl Lasting {
         let full = "too many traces and journeys are being made; try again in a moment";
         Self {
             waiting: Places::new(settings.waiting, "too many questions wait for their answers"),
+            arriving: Places::new(settings.waiting, "too many questions are being sent"),
             tunnels: Places::new(settings.proxy.tunnels, "too many tunnels are open"),
             places: Places::new(settings.traces, full),
             origins: Arc::new(Origins::new(settings.proxy.clone())),
@@ -72,7 +74,8 @@ impl Front {
     }
 
     fn with(resolver: Resolver, settings: Arc<HttpSettings>, lasting: Lasting) -> Self {
-        let dns = Dns { resolver: resolver.clone(), waiting: lasting.waiting.clone(), idle: settings.idle };
+        let (waiting, arriving) = (lasting.waiting.clone(), lasting.arriving.clone());
+        let dns = Dns { resolver: resolver.clone(), waiting, arriving, idle: settings.idle };
         let (origins, tunnels) = (Arc::clone(&lasting.origins), lasting.tunnels.clone());
         let proxy = Arc::new(Proxy { dns: dns.clone(), origins, tunnels });
         let routes = routes(dns, &lasting, &settings);

@@ -58,7 +58,7 @@ impl Traces {
         how: (Knowledge, bool),
         listener: Listener,
     ) -> Result<Task<Arc<Kept<Walked>>>, Problem> {
-        let (place, resolver) = (self.places.take()?, self.resolver.clone());
+        let (place, resolver) = (self.places.take(peer.client.ip())?, self.resolver.clone());
         Ok(Task::new(async move {
             let _place = place;
             let mut watch = |entry: &_| {

@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 
 use super::client_key;
 
-/// The count of open connections, shared by all workers.
+/// The count of open connections, shared by all workers; or of whatever else clients take seats for.
+#[derive(Debug)]
 pub(crate) struct Quota {
     most: usize,
     most_per_client: usize,
@@ -19,6 +20,7 @@ pub(crate) struct Quota {
 }
 
 /// The right to one connection, given back when dropped.
+#[derive(Debug)]
 pub(crate) struct Seat {
     of: Arc<Quota>,
     client: IpAddr,

@@ -1,13 +1,15 @@
 //! What is too large, too slow or too much.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rootwalk::config::Settings;
+use socket2::{Domain, Socket, Type};
 
 use super::origin::{Origin, hello, send};
 use super::{LAB, curl, lab, until, url};
@@ -79,6 +81,60 @@ fn connections_of_one_client_are_limited() {
         let _ = stream.read_to_end(&mut text);
         text.starts_with(b"HTTP/1.1 200 ")
     });
+}
+
+/// Connects from an address of its own.
+fn from(client: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((client, 0)).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.into()
+}
+
+#[test]
+fn one_client_cannot_take_all_places() {
+    const PLACES: usize = 8;
+    let origin = Origin::serve("127.53.80.10", hello);
+    let narrow = |choose: fn(&mut Settings) -> &mut usize| {
+        lab(|settings| {
+            *choose(settings) = PLACES;
+            settings.proxy.connect_ports = vec![origin.port()];
+        })
+    };
+    let (tunnels, traces, questions) = (
+        narrow(|settings| &mut settings.proxy.tunnels),
+        narrow(|settings| &mut settings.http.traces),
+        narrow(|settings| &mut settings.http.waiting),
+    );
+    let host = "Host: localhost\r\n";
+    let body = format!("{host}Content-Type: application/dns-message\r\nContent-Length: 12\r\n");
+    // What takes a place for a while, and what lets a request come to its end.
+    let cases = [
+        (tunnels, format!("CONNECT www.example.com:{} HTTP/1.1\r\n{host}\r\n", origin.port()), ""),
+        (traces, format!("GET /api/trace?name=www.dead.lab&cold=1 HTTP/1.1\r\n{host}\r\n"), ""),
+        (questions, format!("GET /resolve?name=www.dead.lab HTTP/1.1\r\n{host}\r\n"), ""),
+        (questions, format!("POST /dns-query HTTP/1.1\r\n{body}\r\n\0\0\x01\0\0\0"), "\0\0\0\0\0\0"),
+    ];
+    for (server, request, rest) in cases {
+        let mut greedy: Vec<TcpStream> = (0..PLACES).map(|_| from([127, 0, 0, 2], server)).collect();
+        for stream in &mut greedy {
+            stream.write_all(request.as_bytes()).unwrap();
+            stream.set_nonblocking(true).unwrap();
+        }
+        let mut refused = 0;
+        until("half of the places are for others", || {
+            for stream in &mut greedy {
+                let mut told = [0; 12];
+                refused += usize::from(stream.read(&mut told).is_ok_and(|_| told == *b"HTTP/1.1 503"));
+            }
+            refused == PLACES / 2
+        });
+        let mut other = from([127, 0, 0, 3], server);
+        other.write_all((request.clone() + rest).as_bytes()).unwrap();
+        let mut told = [0; 12];
+        other.read_exact(&mut told).unwrap();
+        assert_ne!(told, *b"HTTP/1.1 503", "{request}");
+    }
 }
 
 #[test]

@@ -34,7 +34,9 @@ section! {
         /// Seconds that a connection may take for its next request, head complete (slow loris); down to an eighth of
         /// them as `connections` run out.
         idle_secs: u64 = 30 => 1..=600;
-        /// Questions over HTTP that may wait for their answers at once.
+        /// Questions over HTTP that may wait for their answers at once, and as many that may be on their way in the
+        /// body of a request. When half of these places are taken, or of those of `http.traces` or `proxy.tunnels`, a
+        /// client gets no more than an eighth of them.
         waiting: usize = 1024 => 1..=1_000_000;
         /// Traces and journeys that may be made at once; each does walks of its own.
         traces: usize = 8 => 1..=1000;

@@ -64,7 +64,7 @@ impl Journeys {
         let missing = |_| Problem::bad_request("the query must have a parameter url, each but once");
         let Query(asked) = asked.map_err(missing)?;
         let (url, cold) = (url(&asked.url).map_err(Problem::bad_request)?, flag("cold", asked.cold.as_deref())?);
-        let (place, journeys) = (self.places.take()?, Arc::clone(self));
+        let (place, journeys) = (self.places.take(peer.client.ip())?, Arc::clone(self));
         Ok(Task::new(async move {
             let _place = place;
             let teller = Teller(listener);
