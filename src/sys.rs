@@ -12,6 +12,7 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 use std::time::Duration;
@@ -285,6 +286,16 @@ pub(crate) fn tell_if_out_of_files(error: &io::Error) {
     }
 }
 
+/// Parts a connected UDP socket from its server, and from the port that the system drew for it when it was connected.
+/// What has come so far stays to be received.
+pub(crate) fn disconnect(socket: &UdpSocket) -> io::Result<()> {
+    // AF_UNSPEC, which is all zeroes.
+    let nobody = libc::sockaddr { sa_family: 0, sa_data: [0; 14] };
+    // SAFETY: `nobody` is a whole address on this stack frame, which connect only reads.
+    let done = unsafe { libc::connect(socket.as_raw_fd(), &raw const nobody, socklen(size_of_val(&nobody))) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Sends one datagram to `to`; from `from`, when that is given.
 pub(crate) fn send_one(
     socket: BorrowedFd<'_>,
@@ -336,6 +347,18 @@ pub(crate) fn ignore_path_mtu(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()
 pub(crate) fn force_receive_buffer(socket: BorrowedFd<'_>, octets: usize) -> io::Result<()> {
     let octets = libc::c_int::try_from(octets).unwrap_or(libc::c_int::MAX);
     set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, octets)
+}
+
+/// Makes the system draw the port of a socket from these when it is connected without having one, as far as it would
+/// draw from them anyway (`net.ipv4.ip_local_port_range`).
+///
+/// # Errors
+/// Before Linux 6.3.
+pub(crate) fn draw_port_from(socket: BorrowedFd<'_>, ports: &RangeInclusive<u16>) -> io::Result<()> {
+    // IP_LOCAL_PORT_RANGE of linux/in.h, which libc has not yet; for sockets of IPv6 as well.
+    const PORT_RANGE: libc::c_int = 51;
+    let both = u32::from(*ports.end()) << 16 | u32::from(*ports.start());
+    set_option(socket, libc::IPPROTO_IP, PORT_RANGE, both.cast_signed())
 }
 
 fn set_option(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {

@@ -32,6 +32,7 @@ use crowd::Crowd;
 use flights::{Flights, Role};
 pub use matching::read as read_reply;
 use peer::Peer;
+use slot::Drawn;
 
 /// Packets that are described in one outcome; more than this are ignored without a word.
 const MOST_IGNORED: usize = 16;
@@ -71,6 +72,8 @@ pub struct Upstream {
     /// For the table of those that are kept open.
     hasher: SipHasher13,
     settings: Arc<UpstreamSettings>,
+    /// From which ports the system may draw, for queries whose names make up for their number.
+    system_ports: Option<RangeInclusive<u16>>,
     flights: Flights,
     crowd: Crowd,
     /// How often somebody has guessed.
@@ -98,7 +101,8 @@ impl Upstream {
     fn made(settings: UpstreamSettings, hasher: SipHasher13, guesses: Arc<AtomicU32>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (id, crowd) = (NEXT.fetch_add(1, Ordering::Relaxed), Crowd::new(settings.queries_per_server));
-        Self { id, hasher, settings: Arc::new(settings), flights: Flights::new(rand::random()), crowd, guesses }
+        let (system_ports, flights) = (socket::drawn_by_system(&settings), Flights::new(rand::random()));
+        Self { id, hasher, settings: Arc::new(settings), system_ports, flights, crowd, guesses }
     }
 
     /// How often a packet came over UDP that is not the reply, to where one was awaited, modulo 2^32. It is raised at
@@ -165,6 +169,13 @@ impl Upstream {
     /// When the server cannot be reached.
     pub async fn connect(&self, server: SocketAddr) -> io::Result<TcpStream> {
         tcp::connect(&self.settings, server).await
+    }
+
+    /// Who draws the port of this query, to a server that was not asked before.
+    fn drawn(&self, ask: &Ask) -> Drawn {
+        let is_enough = ask.check_case && socket::has_letters(&ask.question.name);
+        let ports = self.system_ports.as_ref().filter(|_| is_enough);
+        ports.map_or(Drawn::ByUs, |ports| Drawn::BySystem { v6: ask.server.is_ipv6(), ports: ports.clone() })
     }
 
     async fn send(&self, ask: &Rc<Ask>, peer: Peer, mut query: Vec<u8>, (now, deadline): (Instant, Instant)) -> Heard {

@@ -3,18 +3,21 @@
 //!
 //! A line belongs to one server: what another server sees of our ports says nothing about it. It carries one query at
 //! a time, and none after a packet that is not the reply, so that whoever guesses its port has one guess at the id.
-//! docs/performance.md has the odds. Each thread has its own lines and one event queue for all of them; one task waits
-//! for that queue, keeps the only timer, receives what has come before the walks go on with it, and opens the sockets
-//! and sends what the walks of one round have to ask in one go: a server nearby is woken once for all of it, and
-//! neither the system nor the walks drive each other's instructions out of the processor.
+//! A server that was not asked before gets a line for one query, whose socket the next such server gets with another
+//! port. docs/performance.md has the odds.
+//!
+//! Each thread has its own lines and one event queue for all of them; one task waits for that queue, keeps the only
+//! timer, receives what has come before the walks go on with it, and opens the sockets and sends what the walks of one
+//! round have to ask in one go: a server nearby is woken once for all of it, and neither the system nor the walks drive
+//! each other's instructions out of the processor.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use std::{io, mem};
 
 use mio::{Events, Registry};
 use tokio::io::unix::AsyncFd;
@@ -22,10 +25,10 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::UpstreamSettings;
+use super::Upstream;
 use super::peer::Peer;
 use super::shelf::{Kept, Shelf};
-use super::slot::{Packet, Slot};
+use super::slot::{Drawn, Packet, Slot};
 use crate::sys;
 use crate::walk::ask::Ask;
 
@@ -37,6 +40,10 @@ const EVENTS: usize = 256;
 /// each, for which replies would have to wait, and a server on the same machine replies within forty: what a busy
 /// moment has opened is over all at once.
 const CLOSED_AT_ONCE: usize = 4;
+/// Sockets of each version of IP, in each thread, that wait without a port for a server that was not asked before: as
+/// many as a busy moment needs at once. Each holds a descriptor and nothing else.
+const MOST_SPARE: usize = 128;
+
 thread_local! {
     /// The lines of this thread; the task that waits for their events owns them.
     static HERE: RefCell<Weak<Lines>> = const { RefCell::new(Weak::new()) };
@@ -61,6 +68,8 @@ struct Table {
     outbox: Vec<usize>,
     /// Slots of lines that are over, whose sockets are still open.
     over: Vec<usize>,
+    /// Slots whose sockets have no port until they are connected: of IPv4, and of IPv6.
+    spare: [Vec<usize>; 2],
     idle: Shelf,
     /// How many slots have a waker.
     waiting: usize,
@@ -122,12 +131,14 @@ impl Lines {
         }
     }
 
-    /// A new line, whose socket is opened when its first query leaves.
-    pub(super) fn open(self: &Rc<Self>, settings: &Arc<UpstreamSettings>, now: Instant) -> Line {
+    /// A new line to `peer`, whose socket is opened when its first query leaves, which is to ask `ask`.
+    pub(super) fn open(self: &Rc<Self>, upstream: &Upstream, peer: Peer, ask: &Ask, now: Instant) -> Line {
         let mut table = self.table.borrow_mut();
-        let slot = table.slot();
-        table.slots[slot].to_open = Some(Arc::clone(settings));
-        Line { lines: Rc::clone(self), kept: Some(Kept { slot, born: now, uses: 0, last_id: None }) }
+        let is_regular = table.idle.meet(&peer);
+        let slot = if is_regular { table.slot() } else { table.spare(upstream.drawn(ask)) };
+        table.slots[slot].to_open = Some(Arc::clone(&upstream.settings));
+        let kept = Kept { slot, born: now, uses: 0, last_id: None, is_regular };
+        Line { lines: Rc::clone(self), kept: Some(kept) }
     }
 
     /// Closes sockets that nobody waits for, that of an idle line among them; false if there is none.
@@ -135,9 +146,10 @@ impl Lines {
         let mut table = self.table.borrow_mut();
         let idle = table.idle.displace();
         idle.iter().for_each(|kept| table.release(kept));
-        let is_some = !table.over.is_empty();
-        table.close(usize::MAX);
-        is_some
+        let mut closed = mem::take(&mut table.over);
+        closed.extend(mem::take(&mut table.spare).into_iter().flatten());
+        closed.iter().for_each(|nth| table.free(*nth));
+        !closed.is_empty()
     }
 
     /// Waits for events as long as this thread lives.
@@ -194,6 +206,28 @@ impl Table {
         })
     }
 
+    /// A slot for a line of one query, whose port is `drawn` so: one with a socket, if there is any.
+    fn spare(&mut self, drawn: Drawn) -> usize {
+        while let Some(nth) = self.spares(&drawn).and_then(Vec::pop) {
+            if self.slots[nth].drawn == drawn {
+                return nth;
+            }
+            // Its ports are those of former settings.
+            self.free(nth);
+        }
+        let nth = self.slot();
+        self.slots[nth].drawn = drawn;
+        nth
+    }
+
+    /// Those of this version of IP.
+    fn spares(&mut self, drawn: &Drawn) -> Option<&mut Vec<usize>> {
+        match drawn {
+            Drawn::ByUs => None,
+            Drawn::BySystem { v6, .. } => Some(&mut self.spare[usize::from(*v6)]),
+        }
+    }
+
     /// Sends what waits to be sent. While the servers think about it there is time to close sockets.
     fn flush(&mut self, registry: &Registry) {
         for nth in &self.outbox {
@@ -215,14 +249,26 @@ impl Table {
         self.over.push(kept.slot);
     }
 
-    /// Closes sockets of lines that are over, `most` at most.
+    /// Closes sockets of lines that are over, or makes them ready for the next, `most` at most.
     fn close(&mut self, most: usize) {
-        let left = self.over.len().saturating_sub(most);
-        for nth in self.over.drain(left..) {
+        for _ in 0..most {
+            let Some(nth) = self.over.pop() else { return };
             let slot = &mut self.slots[nth];
-            (slot.came, slot.more, slot.sent, slot.socket) = (None, false, None, None);
-            self.free.push(nth);
+            match &slot.drawn {
+                Drawn::BySystem { v6, .. } if self.spare[usize::from(*v6)].len() < MOST_SPARE && slot.part() => {
+                    self.spare[usize::from(*v6)].push(nth);
+                    (slot.came, slot.more, slot.sent) = (None, false, None);
+                }
+                _ => self.free(nth),
+            }
         }
+    }
+
+    /// Closes the socket of a slot, which can have another then.
+    fn free(&mut self, nth: usize) {
+        let slot = &mut self.slots[nth];
+        (slot.came, slot.more, slot.sent, slot.socket, slot.drawn) = (None, false, None, None, Drawn::ByUs);
+        self.free.push(nth);
     }
 
     /// Nobody waits for this line any more.
@@ -364,8 +410,8 @@ mod tests {
         let (mut table, now) = (Table::default(), Instant::now());
         for _ in 0..CLOSED_AT_ONCE * 3 + 1 {
             let slot = table.slot();
-            table.slots[slot].socket = Some(Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket"));
-            table.release(&Kept { slot, born: now, uses: 0, last_id: None });
+            table.slots[slot].socket = Some(Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket").into());
+            table.release(&Kept { slot, born: now, uses: 0, last_id: None, is_regular: true });
         }
         let all = table.slots.len();
         while table.is_busy() {

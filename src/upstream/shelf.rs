@@ -16,8 +16,7 @@ const MOST_USES: u32 = 256;
 /// Most lines that wait for their next query, in each thread: each holds a descriptor. One more, and one that has not
 /// been used for long goes.
 const MOST_IDLE: usize = 2048;
-/// Servers of which it is remembered that they were asked a moment ago; a power of two. A line to a server that is
-/// asked once is not worth its place.
+/// Servers of which it is remembered that they were asked a moment ago; a power of two.
 const REGULARS: usize = 8192;
 
 /// A line between two queries, or during one.
@@ -28,6 +27,8 @@ pub(super) struct Kept {
     pub(super) uses: u32,
     /// The id of the query before.
     pub(super) last_id: Option<u16>,
+    /// Whether its server was asked before it was opened. A line to a server that is asked once is not worth its place.
+    pub(super) is_regular: bool,
 }
 
 /// The lines that wait for their next query.
@@ -69,8 +70,7 @@ impl Shelf {
     /// Puts a line here, `now`, for the next query to `peer`; what comes back has to be given up: that line if it is
     /// not worth its place, or another one.
     pub(super) fn put(&mut self, peer: Peer, kept: Kept, now: Instant) -> Option<Kept> {
-        let is_regular = kept.uses > 1 || self.is_regular(&peer);
-        if !is_regular || kept.uses >= MOST_USES || !kept.is_young(now) {
+        if !kept.is_regular || kept.uses >= MOST_USES || !kept.is_young(now) {
             return Some(kept);
         }
         if kept.uses == 1 {
@@ -119,8 +119,8 @@ impl Shelf {
         old
     }
 
-    /// Whether this server was asked before, as far as is remembered.
-    fn is_regular(&mut self, peer: &Peer) -> bool {
+    /// Whether this server was asked before, as far as is remembered, as it is from now on.
+    pub(super) fn meet(&mut self, peer: &Peer) -> bool {
         self.regulars.resize(REGULARS, 0);
         let place = usize::try_from(peer.hash).map_or(0, |nth| nth % REGULARS);
         mem::replace(&mut self.regulars[place], peer.hash) == peer.hash
@@ -145,9 +145,7 @@ mod tests {
     /// Puts the line of each server, which had so many queries, in a slot of its own.
     fn put(shelf: &mut Shelf, nth: usize, uses: u32) -> Option<Kept> {
         let born = Instant::now();
-        // Asked before, so that it is worth a place.
-        let _ = shelf.is_regular(&peer(nth));
-        shelf.put(peer(nth), Kept { slot: nth, born, uses, last_id: None }, born)
+        shelf.put(peer(nth), Kept { slot: nth, born, uses, last_id: None, is_regular: true }, born)
     }
 
     #[test]
@@ -170,9 +168,12 @@ mod tests {
     #[test]
     fn a_server_that_is_asked_once_a_line_that_is_worn_and_one_that_is_old_have_no_place() {
         let (mut shelf, born) = (Shelf::default(), Instant::now());
-        let kept = |slot, uses| Kept { slot, born, uses, last_id: None };
+        let once = Kept { slot: 0, born, uses: 1, last_id: None, is_regular: shelf.meet(&peer(1)) };
+        assert!(shelf.put(peer(1), once, born).is_some());
+        let is_regular = shelf.meet(&peer(1));
+        let kept = |slot, uses| Kept { slot, born, uses, last_id: None, is_regular };
         let mut put = |slot, uses, now| shelf.put(peer(1), kept(slot, uses), now).is_none();
-        assert!(!put(0, 1, born) && put(0, 1, born));
+        assert!(put(0, 1, born));
         assert!(!put(1, MOST_USES, born) && !put(1, 2, born + LIFE) && put(1, 2, born));
         assert_eq!(shelf.take(&peer(1)).map(|kept| kept.slot), Some(1), "the last is the first");
         assert!(shelf.expire(born).is_empty() && shelf.take(&peer(2)).is_none());
@@ -188,7 +189,10 @@ mod tests {
             for nth in 0..7 {
                 let server = peer((next * nth) % 50);
                 let line = shelf.take(&server).filter(|kept| kept.is_young(now));
-                let line = line.unwrap_or(Kept { slot: next, born: now, uses: 0, last_id: None });
+                let line = line.unwrap_or_else(|| {
+                    let is_regular = shelf.meet(&server);
+                    Kept { slot: next, born: now, uses: 0, last_id: None, is_regular }
+                });
                 if line.uses == 0 {
                     next += 1;
                     firsts.push(now);

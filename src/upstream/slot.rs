@@ -1,7 +1,9 @@
 //! The socket of one line.
 
 use std::cell::RefCell;
-use std::io::{self, Read};
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,11 +11,11 @@ use std::task::Waker;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
-use socket2::Socket;
 use tokio::time::Instant;
 
-use super::socket::connected;
+use super::socket::{connected, unbound};
 use super::{UpstreamSettings, matching};
+use crate::sys;
 use crate::trace::Ignored;
 use crate::walk::ask::Ask;
 use crate::wire::Reply;
@@ -29,10 +31,25 @@ thread_local! {
     static ROOM: RefCell<Vec<u8>> = RefCell::new(vec![0; MOST_OCTETS]);
 }
 
+/// Packets to pass over before a socket is used again: whom it was connected to may have sent as many as its buffer has
+/// room for, which are for nobody now.
+const MOST_STALE: usize = 16;
+
+/// Who draws the port of a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Drawn {
+    /// We, for a socket that is bound to it and has no other as long as it is open.
+    #[default]
+    ByUs,
+    /// The system, each time when the socket is connected to a server with an address of this version of IP.
+    BySystem { v6: bool, ports: RangeInclusive<u16> },
+}
+
 /// The socket of one line, and what goes on there.
 #[derive(Default)]
 pub(super) struct Slot {
-    pub(super) socket: Option<Socket>,
+    pub(super) socket: Option<UdpSocket>,
+    pub(super) drawn: Drawn,
     /// How the socket has to be opened, until it is.
     pub(super) to_open: Option<Arc<UpstreamSettings>>,
     /// What waits to be sent.
@@ -66,14 +83,37 @@ impl Slot {
     /// Opens the socket, where that was not done, on which events are noticed as those of the `nth` slot.
     pub(super) fn open(&mut self, nth: usize, registry: &Registry) {
         let (Some((ask, _)), Some(settings)) = (&self.asked, self.to_open.take()) else { return };
-        let opened = connected(&settings, ask.server).and_then(|socket| {
-            registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(nth), Interest::READABLE)?;
-            Ok(socket)
-        });
-        match opened {
-            Ok(socket) => self.socket = Some(socket),
-            Err(error) => self.fail(error),
+        if let Err(error) = self.connect(&settings, ask.server, (nth, registry)) {
+            self.fail(error);
         }
+    }
+
+    fn connect(
+        &mut self,
+        settings: &UpstreamSettings,
+        server: SocketAddr,
+        (nth, registry): (usize, &Registry),
+    ) -> io::Result<()> {
+        if self.socket.is_none() {
+            let socket = match &self.drawn {
+                Drawn::ByUs => connected(settings, server)?,
+                Drawn::BySystem { v6, ports } => unbound(*v6, ports)?,
+            };
+            registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(nth), Interest::READABLE)?;
+            self.socket = Some(socket);
+        }
+        match (&self.socket, &self.drawn) {
+            (Some(socket), Drawn::BySystem { .. }) => socket.connect(server),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the socket one that can be connected to another server, from another port; false if it has to be closed.
+    pub(super) fn part(&self) -> bool {
+        let Some(socket) = self.socket.as_ref().filter(|_| self.drawn != Drawn::ByUs) else { return false };
+        // Nothing comes any more from here on. What has come is passed over, and so is what ICMP has said.
+        let is_dry = || socket.recv(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        sys::disconnect(socket).is_ok() && (0..=MOST_STALE).any(|_| is_dry())
     }
 
     /// Sends what waits for that, `now`.
@@ -90,18 +130,24 @@ impl Slot {
 
     /// The query could not leave.
     fn fail(&mut self, error: io::Error) {
+        self.query.clear();
         self.sent = Some(Err(error));
         self.waker.iter().for_each(Waker::wake_by_ref);
     }
 
     /// Receives one packet.
     pub(super) fn receive(&self) -> io::Result<Packet> {
-        let (Some(mut socket), Some((ask, id))) = (self.socket.as_ref(), &self.asked) else {
+        let (Some(socket), Some((ask, id))) = (self.socket.as_ref(), &self.asked) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
         ROOM.with_borrow_mut(|room| {
-            let len = socket.read(room)?;
-            Ok((len, matching::read(&mut room[..len], *id, ask)))
+            loop {
+                let (len, from) = socket.recv_from(room)?;
+                // What was on its way to the socket when it was parted from another server may have come late.
+                if (from.ip(), from.port()) == (ask.server.ip(), ask.server.port()) {
+                    return Ok((len, matching::read(&mut room[..len], *id, ask)));
+                }
+            }
         })
     }
 }
@@ -111,7 +157,7 @@ mod tests {
     use std::time::Duration;
 
     use mio::Events;
-    use socket2::{Domain, Type};
+    use socket2::{Domain, Socket, Type};
 
     use super::*;
     use crate::trace::Transport;
@@ -121,7 +167,7 @@ mod tests {
     #[test]
     fn what_comes_behind_a_packet_is_noticed_though_nobody_has_looked_at_that() {
         let (mut queue, mut events) = (mio::Poll::new().expect("a queue"), Events::with_capacity(8));
-        let server = std::net::UdpSocket::bind("127.0.0.1:0").expect("a server");
+        let server = UdpSocket::bind("127.0.0.1:0").expect("a server");
         let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), None).expect("a socket");
         socket.connect(&server.local_addr().expect("an address").into()).expect("a line");
         server
@@ -143,7 +189,7 @@ mod tests {
             give_up: Duration::from_secs(5),
         };
         let mut slot = Slot {
-            socket: Some(socket),
+            socket: Some(socket.into()),
             asked: Some((Rc::new(ask), 7)),
             sent: Some(Ok(Instant::now())),
             waker: Some(Waker::noop().clone()),

@@ -44,7 +44,7 @@ pub(super) async fn exchange(
                     // In a box: it is rare.
                     Box::pin(line.room(until)).await;
                 }
-                line = fresh(upstream, query, (ask, id), now).map_err(|error| unreachable(&error))?;
+                line = fresh(upstream, peer, query, (ask, id), now).map_err(|error| unreachable(&error))?;
                 continue;
             }
             Come::Nothing => return Err(Unreachable::Timeout),
@@ -88,13 +88,13 @@ fn dial(upstream: &Upstream, peer: Peer, query: &[u8], asked: (&Rc<Ask>, u16), n
             line.send(query, asked);
             Ok(line)
         }
-        None => fresh(upstream, query, asked, now),
+        None => fresh(upstream, peer, query, asked, now),
     }
 }
 
 /// Sends `query` over a new line.
-fn fresh(upstream: &Upstream, query: &[u8], asked: (&Rc<Ask>, u16), now: Instant) -> io::Result<Line> {
-    let line = Lines::here()?.open(&upstream.settings, now);
+fn fresh(upstream: &Upstream, peer: Peer, query: &[u8], asked: (&Rc<Ask>, u16), now: Instant) -> io::Result<Line> {
+    let line = Lines::here()?.open(upstream, peer, asked.0, now);
     line.send(query, asked);
     Ok(line)
 }

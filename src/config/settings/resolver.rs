@@ -32,7 +32,9 @@ section! {
         /// query, which makes answers harder to forge (RFC 5452 §9.2). Where there is none the system chooses.
         source_addresses: Vec<IpAddr> = Vec::new();
         /// The first of the ports from which queries over UDP leave, each drawn at random. The fewer there are, the
-        /// easier are answers to forge (RFC 5452 §9.2): only a firewall is a reason to have fewer.
+        /// easier are answers to forge (RFC 5452 §9.2): only a firewall is a reason to have fewer. For queries whose
+        /// random case makes up for that, the system draws from those of its own (`net.ipv4.ip_local_port_range`) that
+        /// are among them: that is cheaper.
         source_port_min: u16 = *UpstreamSettings::default().ports.start() => 1024..=u16::MAX;
         /// The last of them.
         source_port_max: u16 = *UpstreamSettings::default().ports.end() => 1024..=u16::MAX;

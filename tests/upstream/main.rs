@@ -1,8 +1,7 @@
 //! One exchange with one server, over loopback, with servers and forgers of every kind.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::collections::HashSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::time::{Instant, sleep};
 
-#[path = "common/worker.rs"]
+mod ports;
+#[path = "../common/worker.rs"]
 mod worker;
 
 use worker::on_a_worker;
@@ -104,74 +104,6 @@ fn the_query_is_sent_as_asked_and_the_reply_comes_back() {
         let Heard::Reply { ask, reply, bytes, rtt, ignored } = exchange(&upstream(), &asked).await else { panic!() };
         assert_eq!((ask, bytes, reply.question.as_ref()), (AskId(7), 44, Some(&asked.question)));
         assert!(rtt >= Duration::from_millis(5) && ignored.is_empty());
-    });
-}
-
-#[test]
-fn ports_and_ids_differ_from_query_to_query_and_keep_to_the_settings() {
-    on_a_worker(async {
-        let seen = Rc::new(std::cell::RefCell::new(Vec::new()));
-        let list = Rc::clone(&seen);
-        let server = udp_server(move |query, from| {
-            list.borrow_mut().push((query[..2].to_vec(), from));
-            // What is not the reply makes that the port is not used again.
-            vec![b"noise".to_vec(), reply(query, &[])]
-        })
-        .await;
-        let settings = UpstreamSettings {
-            ports: 40000..=40999,
-            avoid_ports: (40000..40900).collect(),
-            sources: vec!["127.0.0.3".parse().unwrap(), "::1".parse().unwrap()],
-            ..UpstreamSettings::default()
-        };
-        let upstream = Upstream::new(settings);
-        for _ in 0..50 {
-            assert!(matches!(exchange(&upstream, &ask(server, Transport::Udp)).await, Heard::Reply { .. }));
-        }
-        let seen = seen.borrow();
-        assert!(seen.iter().all(|(_, from)| (40900..41000).contains(&from.port())));
-        assert!(seen.iter().all(|(_, from)| from.ip() == "127.0.0.3".parse::<IpAddr>().unwrap()));
-        assert!(seen.iter().map(|(_, from)| from.port()).collect::<HashSet<_>>().len() > 20);
-        assert!(seen.iter().map(|(id, _)| id).collect::<HashSet<_>>().len() > 45);
-    });
-}
-
-/// A UDP server that repeats each query, and the ports from which it was asked.
-async fn port_watcher(copies: usize) -> (SocketAddr, Rc<std::cell::RefCell<Vec<u16>>>) {
-    let seen = Rc::new(std::cell::RefCell::new(Vec::new()));
-    let list = Rc::clone(&seen);
-    let server = udp_server(move |query, from| {
-        list.borrow_mut().push(from.port());
-        vec![reply(query, &[]); copies]
-    });
-    (server.await, seen)
-}
-
-#[test]
-fn a_port_stays_with_one_server_and_ends_with_what_comes_unasked() {
-    on_a_worker(async {
-        let (upstream, others) = (upstream(), Upstream::new(UpstreamSettings::default()));
-        let ((one, at_one), (two, at_two)) = (port_watcher(1).await, port_watcher(1).await);
-        // Who is asked once is not expected to be asked again: the second port is kept.
-        for _ in 0..4 {
-            for server in [one, two] {
-                assert!(matches!(exchange(&upstream, &ask(server, Transport::Udp)).await, Heard::Reply { .. }));
-            }
-        }
-        assert!(matches!(exchange(&others, &ask(one, Transport::Udp)).await, Heard::Reply { .. }));
-        let (at_one, at_two) = (at_one.take(), at_two.take());
-        assert!(
-            at_one[1..4].iter().all(|port| *port == at_one[1]) && at_two[1..].iter().all(|port| *port == at_two[1])
-        );
-        assert_ne!(at_one[1], at_two[1], "what one server sees says nothing about the other");
-        assert_ne!(at_one[1], at_one[4], "other settings, other sockets");
-        // The reply that comes a second time, while nothing is asked, might be a guess.
-        let (server, ports) = port_watcher(2).await;
-        for _ in 0..3 {
-            assert!(matches!(exchange(&upstream, &ask(server, Transport::Udp)).await, Heard::Reply { .. }));
-            sleep(Duration::from_millis(30)).await;
-        }
-        assert_ne!(ports.borrow()[1], ports.borrow()[2]);
     });
 }
 

@@ -1,0 +1,114 @@
+//! From which ports queries leave, and what is heard there.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use rootwalk::trace::{Transport, Unreachable};
+use rootwalk::upstream::{Upstream, UpstreamSettings};
+use rootwalk::walk::ask::Heard;
+use tokio::net::UdpSocket;
+use tokio::time::sleep;
+
+use super::{ask, exchange, on_a_worker, reply, udp_server, upstream};
+
+#[test]
+fn ports_and_ids_differ_from_query_to_query_and_keep_to_the_settings() {
+    on_a_worker(async {
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        let list = Rc::clone(&seen);
+        let server = udp_server(move |query, from| {
+            list.borrow_mut().push((query[..2].to_vec(), from));
+            // What is not the reply makes that the port is not used again.
+            vec![b"noise".to_vec(), reply(query, &[])]
+        })
+        .await;
+        let settings = UpstreamSettings {
+            ports: 40000..=40999,
+            avoid_ports: (40000..40900).collect(),
+            sources: vec!["127.0.0.3".parse().unwrap(), "::1".parse().unwrap()],
+            ..UpstreamSettings::default()
+        };
+        let upstream = Upstream::new(settings);
+        for _ in 0..50 {
+            assert!(matches!(exchange(&upstream, &ask(server, Transport::Udp)).await, Heard::Reply { .. }));
+        }
+        let seen = seen.borrow();
+        assert!(seen.iter().all(|(_, from)| (40900..41000).contains(&from.port())));
+        assert!(seen.iter().all(|(_, from)| from.ip() == "127.0.0.3".parse::<IpAddr>().unwrap()));
+        assert!(seen.iter().map(|(_, from)| from.port()).collect::<HashSet<_>>().len() > 20);
+        assert!(seen.iter().map(|(id, _)| id).collect::<HashSet<_>>().len() > 45);
+    });
+}
+
+/// A UDP server that repeats each query, and the ports from which it was asked.
+async fn port_watcher(copies: usize) -> (SocketAddr, Rc<RefCell<Vec<u16>>>) {
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let list = Rc::clone(&seen);
+    let server = udp_server(move |query, from| {
+        list.borrow_mut().push(from.port());
+        vec![reply(query, &[]); copies]
+    });
+    (server.await, seen)
+}
+
+#[test]
+fn a_port_stays_with_one_server_and_ends_with_what_comes_unasked() {
+    on_a_worker(async {
+        let (upstream, others) = (upstream(), Upstream::new(UpstreamSettings::default()));
+        let ((one, at_one), (two, at_two)) = (port_watcher(1).await, port_watcher(1).await);
+        // Who is asked once is not expected to be asked again: the second port is kept.
+        for _ in 0..4 {
+            for server in [one, two] {
+                assert!(matches!(exchange(&upstream, &ask(server, Transport::Udp)).await, Heard::Reply { .. }));
+            }
+        }
+        assert!(matches!(exchange(&others, &ask(one, Transport::Udp)).await, Heard::Reply { .. }));
+        let (at_one, at_two) = (at_one.take(), at_two.take());
+        assert!(
+            at_one[1..4].iter().all(|port| *port == at_one[1]) && at_two[1..].iter().all(|port| *port == at_two[1])
+        );
+        assert_ne!(at_one[1], at_two[1], "what one server sees says nothing about the other");
+        assert_ne!(at_one[1], at_one[4], "other settings, other sockets");
+        // The reply that comes a second time, while nothing is asked, might be a guess.
+        let (server, ports) = port_watcher(2).await;
+        for _ in 0..3 {
+            assert!(matches!(exchange(&upstream, &ask(server, Transport::Udp)).await, Heard::Reply { .. }));
+            sleep(Duration::from_millis(30)).await;
+        }
+        assert_ne!(ports.borrow()[1], ports.borrow()[2]);
+    });
+}
+
+/// What a server sends behind its reply, and what ICMP says of another, is nobody's business when the socket has its
+/// next port.
+#[test]
+fn servers_that_are_asked_once_see_ports_of_their_own_and_none_hears_of_the_other() {
+    on_a_worker(async {
+        let (upstream, ports) = (upstream(), Rc::new(RefCell::new(HashSet::new())));
+        for nth in 0..60 {
+            let (seen, server) = (Rc::clone(&ports), UdpSocket::bind("127.0.0.1:0").await.unwrap());
+            let (at, is_dead) = (server.local_addr().unwrap(), nth % 5 == 4);
+            let answer = async move {
+                let mut query = [0; 512];
+                let (len, from) = server.recv_from(&mut query).await.unwrap();
+                seen.borrow_mut().insert(from.port());
+                for guess in 0..=nth {
+                    server.send_to(&reply(&query[..len], &[(1, query[1] ^ guess)]), from).await.unwrap();
+                }
+            };
+            if is_dead {
+                drop(answer);
+            } else {
+                tokio::task::spawn_local(answer);
+            }
+            match exchange(&upstream, &ask(at, Transport::Udp)).await {
+                Heard::Reply { ignored, .. } => assert!(!is_dead && ignored.is_empty(), "{ignored:?}"),
+                heard => assert!(is_dead && matches!(heard, Heard::Failed { why: Unreachable::Refused, .. })),
+            }
+        }
+        assert!(ports.borrow().len() > 40, "{ports:?}");
+    });
+}
