@@ -10,6 +10,7 @@ mod quota;
 mod tcp;
 mod threads;
 mod tls;
+mod turns;
 mod udp;
 mod waiting;
 mod worker;
@@ -26,6 +27,7 @@ pub(crate) use bind::unbound;
 pub use bind::{BindError, Doors};
 pub(crate) use quota::{Quota, Seat};
 pub(crate) use threads::{Stop, drain};
+pub(crate) use turns::Turns;
 pub use worker::Open;
 
 /// Pause after an error of `accept`.

@@ -27,7 +27,7 @@ use super::local::Local;
 use super::routes::Front;
 use super::strict::Strict;
 use super::watch::{Activity, Held, Watched};
-use crate::listen::{Open, Peer, Quota, Seat, Stop, Transport, drain, pause_after};
+use crate::listen::{Open, Peer, Quota, Seat, Stop, Transport, Turns, drain, pause_after};
 use crate::serve::Resolver;
 use crate::tls::HANDSHAKE;
 
@@ -66,6 +66,8 @@ struct Worker {
     front: RefCell<Front>,
     settings: Arc<HttpSettings>,
     quota: Arc<Quota>,
+    /// For those who shake hands.
+    turns: Turns,
     /// Until when nothing is said of connections that are closed because there are too many.
     told_until: Cell<Instant>,
     builder: Builder<Local>,
@@ -97,8 +99,9 @@ async fn run(
     let settings = Arc::clone(&front.settings);
     let quota = Arc::new(Quota::new(settings.connections, settings.connections_per_client));
     let builder = builder(&settings);
-    let told_until = Instant::now().into();
-    let worker = Rc::new(Worker { front: front.into(), settings, quota, told_until, builder, stop: stop.clone() });
+    let (turns, told_until) = (Turns::new(), Instant::now().into());
+    let worker =
+        Rc::new(Worker { front: front.into(), settings, quota, turns, told_until, builder, stop: stop.clone() });
     let mut doors = Vec::new();
     for (listener, tls) in listeners {
         doors.push(spawn_local(accept(listener, tls, Rc::clone(&worker))));
@@ -144,7 +147,7 @@ async fn accept(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, worke
         Err(error) => return tracing::error!("cannot serve HTTP: {error}"),
     };
     loop {
-        let (stream, client) = match listener.accept().await {
+        let (stream, client) = match worker.turns.accept(&listener, tls.is_some()).await {
             Ok(accepted) => accepted,
             Err(error) => {
                 pause_after(&error).await;
@@ -157,16 +160,14 @@ async fn accept(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, worke
         let _ = stream.set_nodelay(true);
         let (worker, tls) = (Rc::clone(&worker), tls.clone());
         spawn_local(async move {
-            match tls {
-                None => serve(stream, peer, Here::plain(local), &seat, worker).await,
-                Some(tls) => match timeout(worker.settings.idle.min(HANDSHAKE), tls.accept(stream)).await {
-                    Ok(Ok(stream)) => {
-                        let here = Here::secure(local, stream.get_ref().1.server_name());
-                        serve(stream, peer, here, &seat, worker).await;
-                    }
-                    Ok(Err(error)) => tracing::debug!("no TLS with {client}: {error}"),
-                    Err(_) => tracing::debug!("no TLS with {client}: it takes too long"),
-                },
+            let Some(tls) = tls else { return serve(stream, peer, Here::plain(local), &seat, worker).await };
+            match timeout(worker.settings.idle.min(HANDSHAKE), worker.turns.take(tls.accept(stream))).await {
+                Ok(Ok(stream)) => {
+                    let here = Here::secure(local, stream.get_ref().1.server_name());
+                    serve(stream, peer, here, &seat, worker).await;
+                }
+                Ok(Err(error)) => tracing::debug!("no TLS with {client}: {error}"),
+                Err(_) => tracing::debug!("no TLS with {client}: it takes too long"),
             }
         });
     }

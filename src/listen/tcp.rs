@@ -17,7 +17,6 @@ use tokio_rustls::TlsAcceptor;
 
 use super::flow::{Flow, LONGEST, Moved};
 use super::quota::Seat;
-use super::threads::Stop;
 use super::waiting::Waiting;
 use super::worker::Worker;
 use super::{Now, Peer, Responder, Transport, pause_after, tls};
@@ -43,7 +42,7 @@ pub(super) async fn serve<R: Responder>(
     };
     let transport = if tls.is_some() { Transport::Tls } else { Transport::Tcp };
     loop {
-        match listener.accept().await {
+        match worker.turns.accept(&listener, tls.is_some()).await {
             Ok((mut stream, client)) => {
                 if tls.is_some() && !worker.admits(client.ip()) {
                     continue;
@@ -105,13 +104,13 @@ impl<R: Responder> Conversation<R> {
         self.seat.share(self.idle)
     }
 
-    pub(super) fn stop(&self) -> Stop {
-        self.worker.stop.clone()
+    pub(super) fn worker(&self) -> Rc<Worker<R>> {
+        Rc::clone(&self.worker)
     }
 
     /// Serves the connection to its end.
     pub(super) async fn hold<S: AsyncRead + AsyncWrite + Unpin>(mut self, stream: &mut S) {
-        let mut stop = self.stop();
+        let mut stop = self.worker.stop.clone();
         let closing = stop.wait_for(|stop| *stop);
         tokio::pin!(closing);
         let shorter = self.worker.settings.tcp_idle.min(self.worker.settings.tcp_stalled);

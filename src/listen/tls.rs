@@ -19,10 +19,11 @@ const KEPT: usize = 16 << 10;
 
 /// Serves one connection to its end. It has its seat already: shaking hands is what costs most.
 pub(super) async fn converse<R: Responder>(stream: TcpStream, tls: TlsAcceptor, talk: Conversation<R>) {
-    let client = talk.client();
-    let (patience, mut stop) = (talk.patience().min(HANDSHAKE), talk.stop());
+    let (client, worker) = (talk.client(), talk.worker());
+    let (patience, mut stop) = (talk.patience().min(HANDSHAKE), worker.stop.clone());
+    let shaking = tls.accept_with(stream, |session| session.set_buffer_limit(Some(KEPT)));
     let shaken = tokio::select! {
-        shaken = timeout(patience, tls.accept_with(stream, |session| session.set_buffer_limit(Some(KEPT)))) => shaken,
+        shaken = timeout(patience, worker.turns.take(shaking)) => shaken,
         _ = stop.wait_for(|stop| *stop) => return,
     };
     let mut stream = match shaken {

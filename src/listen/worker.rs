@@ -13,6 +13,7 @@ use tokio::task::spawn_local;
 use super::bind::{Doors, Sockets};
 use super::quota::Quota;
 use super::threads::{Stop, Threads, drain};
+use super::turns::Turns;
 use super::waiting::Waiting;
 use super::{ListenSettings, Now, Peer, Responder, tcp, udp};
 use crate::tls::Certificate;
@@ -38,7 +39,7 @@ impl Doors {
         let mut open = Open::new(addresses, tls_addresses, responder.clone());
         for (number, sockets) in self.workers.into_iter().enumerate() {
             let (settings, responder, quota) = (self.settings.clone(), responder.clone(), Arc::clone(&quota));
-            let worker = |stop| Worker { settings, responder: responder.into(), quota, stop };
+            let worker = |stop| Worker { settings, responder: responder.into(), quota, turns: Turns::new(), stop };
             open.spawn(format!("worker-{number}"), |renewed, stop| worker(stop).run(sockets, renewed))?;
         }
         Ok(open)
@@ -90,6 +91,8 @@ pub(super) struct Worker<R> {
     pub(super) settings: ListenSettings,
     responder: RefCell<R>,
     pub(super) quota: Arc<Quota>,
+    /// For those who shake hands.
+    pub(super) turns: Turns,
     pub(super) stop: Stop,
 }
 
