@@ -300,14 +300,16 @@ impl Walk {
     /// The keys of a zone that the client's question goes through will be needed: they are asked for while the
     /// question itself is under way, so that validation costs no round trip of its own.
     pub(super) fn foresee(&mut self, zone: &Name, signed: bool, turn: &mut Turn<'_, '_>) {
+        if !self.validates(turn) {
+            return;
+        }
         let around = &*turn.around;
         let (settings, cache) = (around.settings, around.cache);
         let question = Question::new(zone.clone(), RecordType::DNSKEY);
         let anchored = settings.proofs.anchors.names(zone);
         let off = settings.proofs.negative.at(zone, &Name::root(), around.unix_secs).is_some()
             || settings.routes.own(zone).is_some() && !anchored;
-        if !self.validates(turn)
-            || !(signed || anchored)
+        if !(signed || anchored)
             || off
             || cache.zone(zone, turn.now).is_some()
             || self.goals.len() >= MAX_GOALS
