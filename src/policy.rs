@@ -95,7 +95,10 @@ pub fn admits(client: IpAddr, settings: &PolicySettings) -> bool {
 #[must_use]
 pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> Verdict {
     if !admits(client, settings) {
-        return Verdict::Refuse(Ede::new(ede::PROHIBITED, "clients of this network are not served here"));
+        return Verdict::Refuse(Ede::new(
+            ede::PROHIBITED,
+            "clients of this network are not served here (server.allow)",
+        ));
     }
     match question.class {
         DNSClass::IN => {}

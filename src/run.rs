@@ -243,6 +243,7 @@ pub fn check(settings: &Settings) -> Result<Vec<String>, RunError> {
     fetch::authorities(settings, &[])?;
     let root = RootKeeper::new(trust::upkeep(settings).root).reading(&world(settings));
     let mut lines: Vec<String> = settings.hosts.warnings(&settings.local.hosts).collect();
+    lines.extend(clients::warnings(settings));
     lines.extend(trust::report(settings, root, unix_secs()));
     Ok(lines)
 }

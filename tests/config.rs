@@ -129,7 +129,7 @@ fn every_mistake_is_named_with_its_place_and_what_would_be_right() {
          as \"64 MiB\" (KiB, MiB, GiB) from \"1 MiB\" to \"1024 GiB\"",
         "rootwalk.toml:12:22: `resolver.qname_minimisation` cannot be \"lax\": expected one of \"off\", \"relaxed\" or \
          \"strict\"",
-        "rootwalk.toml:14:8: `root_hint.name` cannot be \"a..b\": expected a domain name, such as \"ns.example.\"",
+        "rootwalk.toml:14:8: `root_hint.name` cannot be \"a..b\": expected a domain name, such as \"ns.example.\", without wildcard or port",
         "rootwalk.toml:15:1: unknown key `adress` in [root_hint]; did you mean `address`?",
         "rootwalk.toml:16:1: this [[root_hint]] has no `address`",
     ];

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::value::Setting as _;
 use crate::wire::Name;
 
 /// Lines that are told of a file that says nothing in many: some lists of blocked names are no hosts files.
@@ -36,8 +37,8 @@ impl Hosts {
             };
             let mut names = Vec::new();
             for word in words {
-                match word.parse::<Name>() {
-                    Ok(name) if !name.is_root() => names.push(name),
+                match Name::from_text(word) {
+                    Some(name) if !name.is_root() => names.push(name),
                     _ => hosts.dropped.push(format!("line {number}: `{}` is no name", word.escape_debug())),
                 }
             }
@@ -68,12 +69,12 @@ mod tests {
     #[test]
     fn what_is_good_is_kept_and_what_is_not_is_listed() {
         let hosts = Hosts::read(
-            "# none\n\n192.0.2.1 a.lan a # x\n2001:db8::1\tb.lan\nfe80::1%eth0 c\nd.lan\n::1\n::2 x..y z\n",
+            "# none\n\n192.0.2.1 a.lan a # x\n2001:db8::1\tb.lan\nfe80::1%eth0 c\nd.lan\n::1\n::2 x..y z\n::3 *.lan\n",
         );
         let names: Vec<Vec<String>> =
             hosts.entries.iter().map(|(_, names)| names.iter().map(ToString::to_string).collect()).collect();
         assert_eq!(names, [vec!["a.lan.", "a."], vec!["b.lan."], vec!["z."]]);
         let lines: Vec<&str> = hosts.dropped.iter().map(|line| line.split(':').next().unwrap()).collect();
-        assert_eq!(lines, ["line 5", "line 6", "line 7", "line 8"]);
+        assert_eq!(lines, ["line 5", "line 6", "line 7", "line 8", "line 9", "line 9"]);
     }
 }

@@ -74,7 +74,7 @@ impl Setting for NegativeTrustAnchor {
 
     fn from_text(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
-        let zone = words.next()?.parse().ok()?;
+        let zone = Name::from_text(words.next()?)?;
         let until_secs = match (words.next(), words.next(), words.next()) {
             (None, ..) => None,
             (Some("until"), Some(moment), None) => Some(moment_secs(moment)?),
@@ -124,7 +124,7 @@ mod tests {
             let read = NegativeTrustAnchor::from_text(text).unwrap();
             assert_eq!(read.show(), format!("\"{text}\""));
         }
-        for wrong in ["", "a..b", "example. until", "example. 2026-12-01T12:00:00Z", "example. until 1 2"] {
+        for wrong in ["", "a..b", "*.b", "example. until", "example. 2026-12-01T12:00:00Z", "example. until 1 2"] {
             assert!(NegativeTrustAnchor::from_text(wrong).is_none(), "{wrong}");
         }
     }

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
+use crate::http::typed;
 use crate::wire::Name;
 
 pub use address::{Dns64Prefix, ServerAddress};
@@ -55,6 +56,11 @@ pub(super) struct Culprit {
 pub(super) trait Element: Setting {
     /// What several of these are called.
     const PLURAL: &'static str;
+
+    /// What is expected of each.
+    fn one() -> String {
+        Self::expected()
+    }
 }
 
 impl Setting for bool {
@@ -101,7 +107,7 @@ macro_rules! numbers {
 
 numbers!(u8, u16, u32, u64, usize);
 
-/// What has one form as text, which std or the wire's names know: one of them, and several.
+/// What has one form as text, which std knows: one of them, and several.
 macro_rules! texts {
     ($($type:ty: $one:literal, $several:literal;)*) => {$(
         impl Setting for $type {
@@ -131,13 +137,38 @@ texts! {
     IpAddr:
         "an IP address, such as \"192.0.2.1\" or \"2001:db8::1\"",
         "IP addresses, such as [\"192.0.2.1\", \"2001:db8::1\"]";
-    Name:
-        "a domain name, such as \"ns.example.\"",
-        "domain names, such as [\"lan.\", \"corp.example.\"]";
+}
+
+impl Setting for Name {
+    fn expected() -> String {
+        "a domain name, such as \"ns.example.\", without wildcard or port".into()
+    }
+
+    /// A name as people type it, with letters beyond ASCII if it has any. What could be one by its octets, and would
+    /// match nothing that anybody asks for, is none: a mistake that is taken is never found.
+    fn from_text(text: &str) -> Option<Self> {
+        let belongs = |character: char| !character.is_whitespace() && character != ':';
+        let name = text.chars().all(belongs).then(|| typed(text).ok())??;
+        // What international names do not allow is left as it was typed.
+        let is_left = !text.is_ascii() && !name.wire().is_ascii();
+        (!is_left && name.labels().all(|label| label != b"*")).then_some(name)
+    }
+
+    fn show(&self) -> String {
+        self.to_string().show()
+    }
+}
+
+impl Element for Name {
+    const PLURAL: &'static str = "domain names, such as [\"lan.\", \"corp.example.\"], without wildcards or ports";
 }
 
 impl Element for u16 {
-    const PLURAL: &'static str = "whole numbers, such as [443, 8443]";
+    const PLURAL: &'static str = "whole numbers from 0 to 65535, such as [443, 8443]";
+
+    fn one() -> String {
+        "a whole number from 0 to 65535".into()
+    }
 }
 
 impl Setting for String {
@@ -172,7 +203,7 @@ impl<T: Element> Setting for Vec<T> {
 
     fn culprit(list: &DeValue<'_>) -> Option<Culprit> {
         let wrong = list.as_array()?.iter().find(|item| T::from_toml(item.get_ref()).is_none())?;
-        Some(Culprit { span: wrong.span(), expected: T::expected() })
+        Some(Culprit { span: wrong.span(), expected: T::one() })
     }
 
     fn from_toml(value: &DeValue<'_>) -> Option<Self> {
@@ -235,6 +266,23 @@ mod tests {
             Some(vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()])
         );
         assert_eq!(Vec::<IpNet>::from_text("10.0.0.0/8,x"), None);
+    }
+
+    /// Each of these has octets that a name may have, and means nothing that is ever asked for.
+    #[test]
+    fn a_name_that_would_match_nothing_is_refused() {
+        for wrong in
+            ["*.example", "ads.*.example", "*", "dns.lan:8053", "https://ads.example", "a.example b.example", " lan"]
+        {
+            assert_eq!(Name::from_text(wrong), None, "{wrong}");
+        }
+        let same = |text: &str, name: &str| assert_eq!(Name::from_text(text), name.parse().ok(), "{text}");
+        same("Bücher.example", "xn--bcher-kva.example.");
+        same("0/26.2.0.192.in-addr.arpa", "0/26.2.0.192.in-addr.arpa.");
+        same("a\\032printer.lan", "a\\032printer.lan.");
+        assert_eq!(Name::from_text("bü|cher.example"), None);
+        let (list, _) = DeValue::parse_recoverable("[443, 70000]");
+        assert_eq!(Vec::<u16>::culprit(list.get_ref()).unwrap().expected, "a whole number from 0 to 65535");
     }
 
     #[test]

@@ -49,7 +49,7 @@ struct Lasting {
 
 impl Lasting {
     fn new(settings: &HttpSettings) -> Self {
-        let full = "too many traces and journeys are being made; try again in a moment";
+        let full = "too many traces and journeys are being made (http.traces); try again in a moment";
         Self {
             waiting: Places::new(settings.waiting, "too many questions wait for their answers"),
             arriving: Places::new(settings.waiting, "too many questions are being sent"),

@@ -35,15 +35,15 @@ pub(super) type Listener = Option<UnboundedSender<Bytes>>;
 /// Has the work done that `begin` begins, and answers in the form that the client wishes for.
 pub(super) async fn tell<T: Told + Send + Sync + 'static>(
     headers: &HeaderMap,
-    begin: impl FnOnce(Listener) -> Result<Task<Arc<T>>, Problem>,
+    begin: impl AsyncFnOnce(Listener) -> Result<Task<Arc<T>>, Problem>,
 ) -> Result<Response, Problem> {
     Ok(match liked(headers, &["application/json", "text/event-stream", "text/plain"]) {
         Some("text/event-stream") => {
             let (steps, told) = unbounded_channel();
-            not_stored("text/event-stream", Body::new(Story { told, task: Some(begin(Some(steps))?) }))
+            not_stored("text/event-stream", Body::new(Story { told, task: Some(begin(Some(steps)).await?) }))
         }
-        Some("text/plain") => not_stored("text/plain; charset=utf-8", begin(None)?.end().await?.text()),
-        _ => not_stored("application/json", pretty(&begin(None)?.end().await?.document())),
+        Some("text/plain") => not_stored("text/plain; charset=utf-8", begin(None).await?.end().await?.text()),
+        _ => not_stored("application/json", pretty(&begin(None).await?.end().await?.document())),
     })
 }
 

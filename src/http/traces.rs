@@ -46,19 +46,19 @@ pub(super) async fn trace(
     let question = question(&asked.name, asked.qtype.as_deref())?;
     let from = if flag("cold", asked.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
     let how = (from, flag("cd", asked.cd.as_deref())?);
-    tell(&headers, |listener| traces.walk(question, peer, how, listener)).await
+    tell(&headers, async |listener| traces.walk(question, peer, how, listener).await).await
 }
 
 impl Traces {
-    /// Begins a walk, whose steps go to `listener`.
-    pub(super) fn walk(
+    /// Begins a walk as soon as there is a place for it; its steps go to `listener`.
+    pub(super) async fn walk(
         &self,
         question: Question,
         peer: Peer,
         how: (Knowledge, bool),
         listener: Listener,
     ) -> Result<Task<Arc<Kept<Walked>>>, Problem> {
-        let (place, resolver) = (self.places.take(peer.client.ip())?, self.resolver.clone());
+        let (place, resolver) = (self.places.wait(peer.client.ip()).await?, self.resolver.clone());
         Ok(Task::new(async move {
             let _place = place;
             let mut watch = |entry: &_| {

@@ -50,6 +50,29 @@ pub(super) fn serve_settings(settings: &Settings) -> ServeSettings {
     }
 }
 
+/// Doors that are open to other machines, of which none is let in, a line for each key: a mistake that everybody
+/// notices and nobody understands.
+pub(super) fn warnings(settings: &Settings) -> Vec<String> {
+    let Settings { server, http, .. } = settings;
+    if !server.allow.iter().all(|net| net.addr().is_loopback()) {
+        return Vec::new();
+    }
+    let places = [
+        ("server.listen", &server.listen),
+        ("server.tls_listen", &server.tls_listen),
+        ("http.listen", &http.listen),
+        ("http.tls_listen", &http.tls_listen),
+    ];
+    let warning = |(key, addresses): (&str, &Vec<SocketAddr>)| {
+        let address = addresses.iter().find(|address| !address.ip().is_loopback())?;
+        Some(format!(
+            "{key} has {address}, where other machines ask, and server.allow lets none of them in: all that come there \
+             are refused unless it lists their network"
+        ))
+    };
+    places.into_iter().filter_map(warning).collect()
+}
+
 fn stale_settings(cache: &config::Cache) -> Option<StaleSettings> {
     let limits = StaleLimits {
         max: Duration::from_secs(cache.max_stale_secs.into()),
@@ -98,5 +121,34 @@ pub(super) fn listen_settings(settings: &Settings) -> ListenSettings {
         tcp_keepalive: Duration::from_secs(server.tcp_keepalive_secs),
         tcp_pipeline: server.tcp_pipeline,
         ..ListenSettings::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_door_that_nobody_may_come_through_is_told() {
+        let told = |listen: &str, allow: &[&str]| {
+            let mut settings = Settings::default();
+            settings.server.listen = vec![listen.parse().unwrap()];
+            settings.server.allow = allow.iter().map(|net| net.parse().unwrap()).collect();
+            warnings(&settings)
+        };
+        let here = ["127.0.0.0/8", "::1/128"];
+        for (listen, allow, is_told) in [
+            ("127.0.0.1:53", &here[..], false),
+            ("[::1]:53", &here, false),
+            ("192.0.2.53:53", &here, true),
+            ("0.0.0.0:53", &here[..1], true),
+            ("192.0.2.53:53", &[], true),
+            ("192.0.2.53:53", &["127.0.0.0/8", "192.0.2.0/24"], false),
+            ("[::]:53", &["::/0"], false),
+        ] {
+            assert_eq!(told(listen, allow).len(), usize::from(is_told), "{listen} {allow:?}");
+        }
+        let [warning] = &told("192.0.2.53:53", &here)[..] else { panic!() };
+        assert!(warning.starts_with("server.listen has 192.0.2.53:53,") && warning.contains("server.allow"));
     }
 }

@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::task::{spawn_blocking, spawn_local};
 use tokio::time::sleep;
 
-use super::clients::{certificate, designated, listen_settings, serve_settings};
+use super::clients::{self, certificate, designated, listen_settings, serve_settings};
 use super::signals::{Signals, Wish};
 use super::{Listening, RunError, fetch, notify, reload, trust, unix_secs, web, world};
 use crate::config::{self, Settings};
@@ -203,7 +203,9 @@ fn warn(settings: &Settings, certificate: Option<&Certificate>) {
             "{certificate} has no name but wildcards: clients do not find the doors with TLS by themselves (RFC 9462)"
         )
     });
-    for warning in hosts.chain(trust::warnings(&settings.dnssec, now_secs)).chain(expired).chain(nameless) {
+    let trust = trust::warnings(&settings.dnssec, now_secs);
+    let doors = clients::warnings(settings);
+    for warning in hosts.chain(doors).chain(trust).chain(expired).chain(nameless) {
         tracing::warn!("{warning}");
     }
 }

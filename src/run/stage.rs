@@ -36,6 +36,9 @@ const LAB_PRIVATE: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0
 /// The addresses of everything in the lab, which its proxy may connect to.
 const LAB_NET: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 53, 0, 0), 16));
 
+/// Walks and journeys that a lab shows at once: a class that is told what to click does so at the same moment.
+const LAB_TRACES: usize = 64;
+
 /// Where the servers of a lab stand.
 #[derive(Clone, Debug, Default)]
 pub struct Stage {
@@ -196,6 +199,7 @@ pub fn lab_settings(lab: &Lab) -> Settings {
     settings.resolver.private_domains.extend(RESOLVER.parse::<Name>());
     settings.resolver.upstream_port = lab.port();
     settings.proxy.allow = vec![LAB_NET];
+    settings.http.traces = LAB_TRACES;
     let anchor = lab.trust_anchor().and_then(|anchor| text::record_text(&anchor.ds).to_string().parse().ok());
     settings.dnssec.trust_anchors = anchor.into_iter().collect();
     // Where the root is not signed nothing can be proved.

@@ -381,14 +381,15 @@ fn what_has_no_end_is_given_up() {
     let told = journey(server, &format!("http://www.example.com:{}/", large.port()));
     let body = &last(&told)["response"]["body"];
     assert!(body["cut"] == true && us(&body["bytes"]) < 2 << 20 && last(&told)["end"]["kind"] == "page", "{body}");
-    // While one waits there is no place for another.
+    // While one has the only place another stands in line, and then has its own journey.
     let url = format!("http://www.example.com:{}/", silent.port());
     let waiting = std::thread::spawn({
         let url = url.clone();
         move || journey(server, &url)
     });
     until("it waits", || !silent.heads().is_empty());
-    assert_eq!(ask(server, &url, &[]).status, 503);
+    assert_eq!(failure(&journey(server, &url)).0, "http_response_timeout");
+    assert_eq!(silent.heads().len(), 2);
     let told = waiting.join().unwrap();
     assert_eq!(failure(&told).0, "http_response_timeout");
     assert!(last(&told)["request"]["method"] == "GET", "what was done until then is told: {told}");

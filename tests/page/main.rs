@@ -16,8 +16,6 @@ fn lab() -> String {
     let mut settings = run::lab_settings(&lab);
     settings.server.listen = vec!["127.0.0.1:0".parse().unwrap()];
     settings.http.listen = vec!["127.0.0.1:0".parse().unwrap()];
-    // A dozen pages are open at once.
-    settings.http.traces = 64;
     let (told, ready) = mpsc::channel();
     // It runs for as long as this process.
     std::thread::spawn(move || {

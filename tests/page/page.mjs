@@ -122,6 +122,38 @@ const tests = {
     return page;
   },
 
+  async "TTLs run down by the clock of the server, whatever the clock here says"() {
+    const page = await fresh();
+    await page.addInitScript(() => {
+      const here = Date.now;
+      Date.now = () => here() + 3_600_000;
+    });
+    await open(page);
+    await walk(page, "www.example.com");
+    const left = parseInt(await text(page, "td.ttl"), 10);
+    assert.ok(left > 0 && left <= 300, `${left} s of 300 are left`);
+    return page;
+  },
+
+  async "on paper all of it is unfolded, and there is nothing to click"() {
+    const page = await fresh({ colorScheme: "dark" });
+    await open(page);
+    await walk(page, "www.example.com");
+    const folded = () => page.$$eval("#main details:not([open])", (all) => all.length);
+    const before = await folded();
+    assert.ok(before > 0);
+    await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+    await page.emulateMedia({ media: "print" });
+    assert.equal(await folded(), 0);
+    for (const what of [".ask", ".bar", ".acts button", ".exports"]) assert.equal(await page.locator(what).first().isVisible(), false, what);
+    assert.equal(await page.locator(".chain").isVisible(), true);
+    assert.equal(await page.evaluate(() => getComputedStyle(document.body).color), "rgb(21, 32, 46)", "dark ink on white paper");
+    await page.emulateMedia({ media: "screen" });
+    await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+    assert.equal(await folded(), before);
+    return page;
+  },
+
   async "cold and warm, side by side"() {
     const page = await fresh();
     await open(page);

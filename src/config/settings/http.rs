@@ -38,7 +38,8 @@ section! {
         /// body of a request. When half of these places are taken, or of those of `http.traces` or `proxy.tunnels`, a
         /// client gets no more than an eighth of them.
         waiting: usize = 1024 => 1..=1_000_000;
-        /// Traces and journeys that may be made at once; each does walks of its own.
+        /// Traces and journeys that may be made at once, each with walks of its own; more stand in line for up to ten
+        /// seconds. The lab has 64, so that a class can click at the same moment.
         traces: usize = 8 => 1..=1000;
         /// Memory for the steps of past walks, so that the very answer that somebody has got can be explained: at some
         /// 6 KiB for each they are the last 2,500 or so. A quarter more is for journeys to pages. 0 keeps none.

@@ -44,12 +44,12 @@ pub(in crate::http) async fn journey(
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    tell(&headers, |listener| journeys.begin(peer, &headers, asked, listener)).await
+    tell(&headers, async |listener| journeys.begin(peer, &headers, asked, listener).await).await
 }
 
 impl Journeys {
-    /// Begins a journey, whose steps go to `listener`.
-    pub(in crate::http) fn begin(
+    /// Begins a journey as soon as there is a place for it; its steps go to `listener`.
+    pub(in crate::http) async fn begin(
         self: &Arc<Self>,
         peer: Peer,
         headers: &HeaderMap,
@@ -64,7 +64,7 @@ impl Journeys {
         let missing = |_| Problem::bad_request("the query must have a parameter url, each but once");
         let Query(asked) = asked.map_err(missing)?;
         let (url, cold) = (url(&asked.url).map_err(Problem::bad_request)?, flag("cold", asked.cold.as_deref())?);
-        let (place, journeys) = (self.places.take(peer.client.ip())?, Arc::clone(self));
+        let (place, journeys) = (self.places.wait(peer.client.ip()).await?, Arc::clone(self));
         Ok(Task::new(async move {
             let _place = place;
             let teller = Teller(listener);

@@ -78,7 +78,7 @@ pub(in crate::http) async fn trace(
     let question = question(name.as_ref().map_or(".", |Path(name)| name), how.qtype.as_deref())?;
     let from = if flag("cold", how.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
     let checking_disabled = flag("cd", how.cd.as_deref())?;
-    let kept = traces.walk(question, peer, (from, checking_disabled), None)?.end().await?;
+    let kept = traces.walk(question, peer, (from, checking_disabled), None).await?.end().await?;
     let proofs = flag("do", how.proofs.as_deref())?;
     Ok(told(&kept, Form::of(&headers), proofs, &here))
 }

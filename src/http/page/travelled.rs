@@ -25,7 +25,7 @@ pub(in crate::http) async fn journey(
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let kept = journeys.begin(peer, &headers, asked, None)?.end().await?;
+    let kept = journeys.begin(peer, &headers, asked, None).await?.end().await?;
     Ok(told(&kept, Form::of(&headers), &here))
 }
 

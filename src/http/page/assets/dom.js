@@ -52,6 +52,19 @@ export function octets(bytes) {
   return `${(bytes / 1048576).toFixed(1)} MiB`;
 }
 
+/** By how many milliseconds the clock of this server is ahead of the one here: both need not be on one machine. */
+let ahead = 0;
+/** Less than this is what it takes to tell, in whole seconds. */
+const SAME_CLOCK = 2000;
+
+/** The time by the clock of this server, by which it says when a walk was. */
+export const now = () => Date.now() + ahead;
+
+function compareClocks(date) {
+  const apart = Date.parse(date) - Date.now();
+  if (!Number.isNaN(apart)) ahead = Math.abs(apart) < SAME_CLOCK ? 0 : apart;
+}
+
 /** When this server last sent something: at first, this page. */
 let heard = new Date();
 
@@ -60,6 +73,7 @@ export async function from(work) {
   try {
     const found = await work;
     heard = new Date();
+    if (found instanceof Response) compareClocks(found.headers.get("date"));
     return found;
   } catch (error) {
     // What was given up here is nobody's silence.

@@ -361,6 +361,9 @@ document.addEventListener("keydown", (event) => {
   fields.name.focus();
   fields.name.select();
 });
+// Paper cannot be unfolded.
+addEventListener("beforeprint", () => main.querySelectorAll("details:not([open])").forEach((each) => Object.assign(each, { open: true }).classList.add("on-paper")));
+addEventListener("afterprint", () => main.querySelectorAll(".on-paper").forEach((each) => Object.assign(each, { open: false }).classList.remove("on-paper")));
 addEventListener("popstate", route);
 // Where there is room for both, the address is that of the main part; where there is no more, it is what is shown.
 room.addEventListener("change", () => {

@@ -1,6 +1,6 @@
 // What a walk came to: the verdict, the answer whose time runs down, why there is none, and ways to keep it.
 
-import { counted, el, mark, octets, time } from "./dom.js";
+import { counted, el, mark, now, octets, time } from "./dom.js";
 
 const FINE = ["NOERROR", "NXDOMAIN"];
 /** Types that only those get who set DO. */
@@ -33,7 +33,7 @@ function records(title, lines, trace, withProofs) {
   const all = lines.map(record);
   const shown = withProofs ? all : all.filter((each) => !PROOF.includes(each.type));
   if (!shown.length) return null;
-  const begun = (trace.unix_ms ?? Date.now()) + trace.cost.time_us / 1000;
+  const begun = (trace.unix_ms ?? now()) + trace.cost.time_us / 1000;
   // On a telephone a row is laid out anew, and what is no table any more for the browser stays one by its roles.
   const cell = (name, is) => el("td", { role: "cell", class: name, ...is });
   const rows = shown.map((each) => el("tr", { role: "row" },
@@ -48,7 +48,8 @@ function records(title, lines, trace, withProofs) {
 /** Lets the times of all records on the page run down. */
 export function tick() {
   for (const cell of document.querySelectorAll("td.ttl")) {
-    const left = Math.max(0, Math.ceil((Number(cell.dataset.ends) - Date.now()) / 1000));
+    // The clocks are known to be one to the second.
+    const left = Math.min(Number(cell.dataset.ttl), Math.max(0, Math.ceil((Number(cell.dataset.ends) - now()) / 1000)));
     const text = left > 0 ? `${left} s` : "over";
     if (cell.textContent === text) continue;
     cell.textContent = text;
