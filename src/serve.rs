@@ -245,7 +245,7 @@ impl Resolver {
             tracing::trace!(question = %trace.title(), at_us = step.at_us, "{}", step.event);
         }
         tracing::debug!(question = %trace.title(), rcode = %trace.rcode, queries = trace.cost.queries,
-            time_us = trace.cost.time_us, "walked");
+            time_us = trace.cost.time_us, why = reasons(&trace.edes), "walked");
         self.0.counts.walked(&trace.cost, landed.failed());
         // Before those who wait are told, so that they find it.
         if self.0.settings.past_bytes > 0 {
@@ -254,6 +254,11 @@ impl Resolver {
         }
         ticket.land(landed);
     }
+}
+
+/// What clients are told of an answer, for the log.
+fn reasons(edes: &[Ede]) -> Option<String> {
+    (!edes.is_empty()).then(|| edes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
 /// Why a walk begins.

@@ -20,6 +20,7 @@ mod doubt;
 mod goal;
 mod hear;
 mod infer;
+mod lack;
 mod learn;
 mod local_root;
 mod partial;

@@ -93,7 +93,7 @@ impl Choice for Level {
         ("error", Self::ERROR, "What stops the service, or a part of it."),
         ("warn", Self::WARN, "What somebody should look at."),
         ("info", Self::INFO, "Start, stop, and what was bound."),
-        ("debug", Self::DEBUG, "One line for each answer that had to be looked up."),
+        ("debug", Self::DEBUG, "One line for each answer that had to be looked up, with the reason why there is none."),
         ("trace", Self::TRACE, "Everything."),
     ];
 }

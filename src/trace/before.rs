@@ -46,6 +46,7 @@ impl Event {
             Self::Asked { ask, .. }
             | Self::Damaged { ask, .. }
             | Self::Dropped { ask, .. }
+            | Self::Explained { ask, .. }
             | Self::Heard { ask, .. }
             | Self::Identified { ask, .. }
             | Self::Ignored { ask, .. }

@@ -261,6 +261,15 @@ pub enum Event {
         /// What it calls itself: at most 64 octets, those that are not printable ASCII as `\\xHH`.
         identity: String,
     },
+    /// A server has said why, in extended errors (RFC 8914), beside what stands in `said` of the verdict.
+    Explained {
+        /// In its reply to which ask.
+        ask: u32,
+        /// The server.
+        server: ServerAt,
+        /// What it says: four at most, each cut behind 120 characters.
+        edes: Vec<Ede>,
+    },
     /// The patience with a server ran out; another one is asked, this one is still listened to.
     Late {
         /// The ask.

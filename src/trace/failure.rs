@@ -5,9 +5,10 @@ use std::fmt;
 use crate::wire::{Ede, Name, ede};
 
 use super::bogus::Bogus;
+use super::lack::Lack;
 use super::limit::Limit;
 use super::source::ServerAt;
-use super::why::{Unreachable, Wrong};
+use super::why::{RouteKind, Unreachable, Wrong};
 
 /// Most servers that a sentence names; the trace names all.
 const NAMED: usize = 3;
@@ -37,15 +38,19 @@ pub enum Failure {
     Servers {
         /// The zone.
         zone: Name,
+        /// What they are, where the operator names them.
+        named: Option<RouteKind>,
         /// Each server with its fault.
         problems: Vec<(ServerAt, Wrong)>,
+        /// Those that could not be asked, as they have no address.
+        lacking: Vec<(Name, Lack)>,
     },
     /// No server of the zone has an address that may be asked.
     NoAddress {
         /// The zone.
         zone: Name,
-        /// Its servers.
-        servers: Vec<Name>,
+        /// Its servers, each with the reason.
+        servers: Vec<(Name, Lack)>,
         /// The limit at which no more of them were looked up, with its value.
         limit: Option<(Limit, u64)>,
     },
@@ -130,8 +135,13 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Servers { zone, problems } => {
-                write!(f, "no server of {zone} gave an answer: ")?;
+            Self::Servers { zone, named, problems, lacking } => {
+                match named {
+                    Some(RouteKind::Forward) => write!(f, "no forwarder that the configuration has for {zone}")?,
+                    Some(RouteKind::Stub) => write!(f, "no server that the configuration has for {zone}")?,
+                    Some(RouteKind::LocalRoot) | None => write!(f, "no server of {zone}")?,
+                }
+                f.write_str(" gave an answer: ")?;
                 let servers = by_server(problems);
                 for (nth, (server, faults)) in servers.iter().take(NAMED).enumerate() {
                     write!(f, "{}{server} ", if nth == 0 { "" } else { "; " })?;
@@ -140,6 +150,9 @@ impl fmt::Display for Failure {
                 if let more @ 1.. = servers.len().saturating_sub(NAMED) {
                     let alike = servers.windows(2).all(|pair| pair[0].1 == pair[1].1);
                     write!(f, "; and {more} more{}", if alike { " likewise" } else { "" })?;
+                }
+                if !lacking.is_empty() {
+                    write!(f, "; {}", Lacks(lacking))?;
                 }
                 let away = |(server, wrong): &(ServerAt, Wrong)| {
                     let ours = matches!(wrong, Wrong::Unreachable { how: Unreachable::OutOfFiles, .. });
@@ -155,8 +168,7 @@ impl fmt::Display for Failure {
                 }
             }
             Self::NoAddress { zone, servers, limit } => {
-                write!(f, "no usable address is known for the servers of {zone}:")?;
-                servers.iter().take(NAMED).try_for_each(|name| write!(f, " {name}"))?;
+                write!(f, "no usable address is known for the servers of {zone}: {}", Lacks(servers))?;
                 let Some((limit, value)) = limit else { return Ok(()) };
                 write!(f, "; given up at the limit of {value} {limit}")
             }
@@ -176,6 +188,22 @@ impl fmt::Display for Failure {
             Self::Busy { walks } => write!(f, "{walks} questions are being looked up already; ask again"),
             Self::Bogus { reason, .. } => write!(f, "{reason}"),
             Self::Remembered { .. } => f.write_str("this failed a moment ago and is not tried again yet"),
+        }
+    }
+}
+
+/// Servers without an address, those first that were tried.
+struct Lacks<'a>(&'a [(Name, Lack)]);
+
+impl fmt::Display for Lacks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (untried, tried): (Vec<_>, Vec<_>) = self.0.iter().partition(|(_, lack)| *lack == Lack::Untried);
+        for (nth, (name, lack)) in tried.iter().chain(&untried).take(NAMED).enumerate() {
+            write!(f, "{}{name} {lack}", if nth == 0 { "" } else { "; " })?;
+        }
+        match self.0.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
         }
     }
 }
@@ -223,7 +251,8 @@ mod tests {
     }
 
     fn text(problems: Vec<(ServerAt, Wrong)>) -> String {
-        let text = Failure::Servers { zone: "example.".parse().unwrap(), problems }.to_string();
+        let text = Failure::Servers { zone: "example.".parse().unwrap(), named: None, problems, lacking: Vec::new() }
+            .to_string();
         text.strip_prefix("no server of example. gave an answer: ").unwrap().to_owned()
     }
 

@@ -46,6 +46,7 @@ impl fmt::Display for Event {
                 write!(f, "{server} after {}{late}{cookie}: {verdict}", Ms(*rtt_us))
             }
             Self::Identified { server, identity, .. } => write!(f, "{server} calls itself \"{identity}\""),
+            Self::Explained { server, edes, .. } => write!(f, "{server} adds {}", List(edes)),
             Self::Late { server, after_ms, .. } => {
                 write!(f, "{server} is silent for {after_ms} ms, and not waited for alone any more")
             }

@@ -42,6 +42,7 @@ fn heap(event: &Event) -> usize {
             server.heap_bytes() + found(verdict)
         }
         Event::Identified { server, identity, .. } => server.heap_bytes() + text(identity),
+        Event::Explained { server, edes: told, .. } => server.heap_bytes() + edes(told),
         Event::Late { server, .. } | Event::Ignored { server, .. } => server.heap_bytes(),
         Event::Lost { server, wrong, .. } => server.heap_bytes() + fault(wrong),
         Event::Dropped { owner, .. } => owner.heap_bytes(),
@@ -111,7 +112,7 @@ fn found(verdict: &Verdict) -> usize {
 
 fn fault(wrong: &Wrong) -> usize {
     match wrong {
-        Wrong::Rcode { rcode } => text(rcode),
+        Wrong::Rcode { rcode, said } => text(rcode) + edes(said.as_slice()),
         Wrong::UpwardReferral { to } | Wrong::OtherZone { serves: to } => to.heap_bytes(),
         _ => 0,
     }

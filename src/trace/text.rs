@@ -187,6 +187,7 @@ impl<'a> Page<'a> {
             | Event::Lost { ask, .. }
             | Event::LastResort { ask, .. }
             | Event::Identified { ask, .. }
+            | Event::Explained { ask, .. }
             | Event::Ignored { ask, .. }
             | Event::Damaged { ask, .. } => {
                 self.begin(entry, Some((*ask, String::new())), tone)?;

@@ -44,6 +44,7 @@ impl Event {
             | Self::Overdue { .. }
             | Self::Late { .. }
             | Self::Patient { .. }
+            | Self::Explained { .. }
             | Self::Ignored { .. }
             | Self::Damaged { .. }
             | Self::Dropped { .. }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::wire::text::type_name;
-use crate::wire::{Fault, Name, RecordType};
+use crate::wire::{Ede, Fault, Name, RecordType};
 
 use super::limit::Limit;
 use super::words::{Ms, counted, type_text, words};
@@ -410,9 +410,9 @@ impl fmt::Display for Avoided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nowhere => f.write_str("no server can have this address"),
-            Self::Loopback => f.write_str("a loopback address, and query_loopback is off"),
-            Self::Private => f.write_str("a private address, and query_private is off"),
-            Self::Listed { net } => write!(f, "do_not_query lists {net}"),
+            Self::Loopback => f.write_str("a loopback address, and resolver.query_loopback is off"),
+            Self::Private => f.write_str("a private address, and resolver.query_private is off"),
+            Self::Listed { net } => write!(f, "resolver.do_not_query lists {net}"),
         }
     }
 }
@@ -425,6 +425,8 @@ pub enum Wrong {
     Rcode {
         /// Its mnemonic.
         rcode: String,
+        /// Why, as the server itself says it: the first of its extended errors (RFC 8914).
+        said: Option<Ede>,
     },
     /// FORMERR or NOTIMP to a query with EDNS.
     NoEdns,
@@ -472,7 +474,8 @@ pub enum Wrong {
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rcode { rcode } => write!(f, "answered {rcode}"),
+            Self::Rcode { rcode, said: None } => write!(f, "answered {rcode}"),
+            Self::Rcode { rcode, said: Some(said) } => write!(f, "answered {rcode} and says {said}"),
             Self::NoEdns => f.write_str("does not understand EDNS"),
             Self::NoCookies => f.write_str("does not understand a question with a cookie"),
             Self::BadCookie => f.write_str("wants another cookie"),

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::cache::Shown;
 use crate::time::{as_ms, as_us};
-use crate::trace::{AskWhy, Broken, Event, ServerAt, Transport, Unreachable, Verdict, Wrong};
+use crate::trace::{AskWhy, Event, ServerAt, Transport, Unreachable, Verdict, Wrong};
 use crate::wire::text::rcode_name;
-use crate::wire::{Edns, Name, Reply, edns};
+use crate::wire::{Ede, Edns, Name, Reply, edns};
 
 use super::ask::Heard;
 use super::goal::Pending;
@@ -70,9 +70,12 @@ impl Walk {
                 if guessed {
                     return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
                 }
-                let identity = reply.edns.as_ref().and_then(identity);
-                let broken: Vec<Broken> = reply.damage.iter().filter_map(scrub::broken).collect();
-                let (clean, verdict, dropped) = self.read(&pending, *reply, cookie, turn);
+                let (mut beside, mut edes) = (beside(&pending, &reply), explanation(reply.edns.as_ref()));
+                let (clean, mut verdict, dropped) = self.read(&pending, *reply, cookie, turn);
+                if let Verdict::Wrong(Wrong::Rcode { said, .. }) = &mut verdict {
+                    *said = edes.next();
+                }
+                beside.extend(explained(&pending, edes.collect()));
                 for gone in dropped {
                     let event = Event::Dropped { ask: ask.0, owner: gone.owner, rtype: gone.rtype, why: gone.why };
                     self.note(turn, pending.goal, event);
@@ -89,11 +92,7 @@ impl Walk {
                     verdict: shown(&verdict, &pending, &clean),
                 };
                 self.note(turn, pending.goal, event);
-                for how in broken {
-                    self.note(turn, pending.goal, Event::Damaged { ask: ask.0, how });
-                }
-                if let Some(identity) = identity {
-                    let event = Event::Identified { ask: ask.0, server: pending.server.clone(), identity };
+                for event in beside {
                     self.note(turn, pending.goal, event);
                 }
                 self.learn_server(&pending, &verdict, turn);
@@ -133,7 +132,7 @@ impl Walk {
         // It was asked without.
         let verdict = match verdict {
             Verdict::Wrong(Wrong::NoEdns) if !pending.how.edns => {
-                Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(clean.rcode).into_owned() })
+                Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(clean.rcode).into_owned(), said: None })
             }
             verdict => verdict,
         };
@@ -242,11 +241,40 @@ fn meet(pending: &Pending, reply: &Reply, rtt: Duration, near_misses: usize, tur
     (theirs.is_some(), guessed)
 }
 
+/// What is told of a reply besides what it turned out to be.
+fn beside(pending: &Pending, reply: &Reply) -> Vec<Event> {
+    let ask = pending.id.0;
+    let damaged = reply.damage.iter().filter_map(scrub::broken).map(|how| Event::Damaged { ask, how });
+    let identity = reply.edns.as_ref().and_then(identity);
+    let identified = identity.map(|identity| Event::Identified { ask, server: pending.server.clone(), identity });
+    damaged.chain(identified).collect()
+}
+
+/// That a server has said why, if it has said anything.
+fn explained(pending: &Pending, edes: Vec<Ede>) -> Option<Event> {
+    if edes.is_empty() {
+        return None;
+    }
+    Some(Event::Explained { ask: pending.id.0, server: pending.server.clone(), edes })
+}
+
 /// What a server calls itself (RFC 5001 §2.3: any octets), as far as it is fit to be shown.
 fn identity(edns: &Edns) -> Option<String> {
     const MOST: usize = 64;
     let octets = edns.option(edns::NSID).filter(|octets| !octets.is_empty())?;
     Some(octets[..octets.len().min(MOST)].escape_ascii().to_string())
+}
+
+/// What a server says of its reply in extended errors, as much of it as is fit to be shown: they are a stranger's.
+fn explanation(edns: Option<&Edns>) -> impl Iterator<Item = Ede> + use<> {
+    const MOST: usize = 4;
+    const LONGEST: usize = 120;
+    let short = |ede: Ede| match ede.text.char_indices().nth(LONGEST) {
+        Some((end, _)) => Ede::new(ede.code, &ede.text[..end]),
+        None => ede,
+    };
+    let edes: Vec<Ede> = edns.into_iter().flat_map(Edns::edes).take(MOST).map(short).collect();
+    edes.into_iter()
 }
 
 /// Remembers that nothing came from a server. That TCP leads nowhere says nothing of UDP, and the reverse.

@@ -22,7 +22,7 @@ pub fn reply(asked: &Question, clean: &Clean) -> Verdict {
         ResponseCode::BADVERS => Verdict::Wrong(Wrong::NoEdns),
         ResponseCode::FormErr | ResponseCode::NotImp if clean.cookie_refused => Verdict::Wrong(Wrong::NoCookies),
         ResponseCode::BADCOOKIE => Verdict::Wrong(Wrong::BadCookie),
-        code => Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(code).into_owned() }),
+        code => Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(code).into_owned(), said: None }),
     }
 }
 

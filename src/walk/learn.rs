@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::cache::{Cookies, Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
 use crate::dnssec;
-use crate::trace::{AskWhy, GoalId, Limit, Purpose, Source, Transport, Verdict};
+use crate::trace::{AskWhy, GoalId, Lack, Limit, Purpose, Source, Transport, Verdict};
 use crate::wire::{Name, Octets, Question, RecordType, ResponseCode, RrSet};
 
 use super::goal::{Denied, Found, Pending};
@@ -136,7 +136,11 @@ impl Walk {
             None if is_first && self.ask_best(id, is_other, turn).is_some() => {}
             None => {
                 let zone = clean.referral.as_ref().map_or_else(Name::root, |referral| referral.ns.owner.clone());
-                self.fail(id, Failure::NoAddress { zone, servers: vec![question.name], limit: None }, turn);
+                self.fail(
+                    id,
+                    Failure::NoAddress { zone, servers: vec![(question.name, Lack::NoGlue)], limit: None },
+                    turn,
+                );
             }
         }
     }

@@ -73,8 +73,10 @@ impl Private {
                 more => format!(" and {more} more"),
             };
             let (owner, rtype) = (set.owner.clone(), set.rtype);
-            let why =
-                format!("{owner} {}: {first}{more} withheld, a private address (private_addresses)", type_name(rtype));
+            let why = format!(
+                "{owner} {}: {first}{more} withheld, a private address (resolver.private_addresses)",
+                type_name(rtype)
+            );
             outcome.notes.push(Ede::new(ede::FILTERED, why));
             outcome.secure = false;
             withheld.push(Withheld { owner, rtype, addrs });

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::cache::{Rank, Support};
 use crate::time::as_ms;
-use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, ServerAt, Transport, Unreachable, Wrong};
+use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Lack, Limit, Purpose, ServerAt, Transport, Unreachable, Wrong};
 use crate::wire::RecordType;
 
 use super::goal::{AtZone, Goal, How, LastResort, Pending, State};
@@ -194,15 +194,19 @@ impl Walk {
             return;
         }
         let limits = &turn.around.settings.limits;
+        let mut lacking = self.lacking(id, turn);
         let Some(at) = self.goal(id).at() else { return };
-        let zone = at.cut.zone.clone();
+        let (zone, named) = (at.cut.zone.clone(), at.route.as_ref().map(|route| route.kind));
         let over = (at.failed_lookups >= limits.failed_server_lookups).then_some(Limit::FailedServerLookups);
         let failure = match at.cycle.take() {
-            _ if !at.problems.is_empty() => Failure::Servers { zone, problems: std::mem::take(&mut at.problems) },
+            _ if !at.problems.is_empty() => {
+                lacking.retain(|(_, lack)| *lack != Lack::Untried);
+                Failure::Servers { zone, named, problems: std::mem::take(&mut at.problems), lacking }
+            }
             Some((name, zone)) => Failure::Cycle { name, zone },
             None => {
-                let servers = at.cut.servers.iter().map(|server| server.name.clone()).collect();
-                Failure::NoAddress { zone, servers, limit: over.map(|limit| (limit, limits.value(limit))) }
+                let limit = over.map(|limit| (limit, limits.value(limit)));
+                Failure::NoAddress { zone, servers: lacking, limit }
             }
         };
         self.fail(id, failure, turn);

@@ -336,7 +336,7 @@ mod tests {
         let reason = Bogus::SignatureMissing { owner: name.clone(), rtype: RecordType::AAAA, zone: zone.clone() };
         let budget = |limit| Failure::OutOfBudget { limit, value: 1, silent: Vec::new(), offline: None };
         let failures = [
-            (Failure::Servers { zone: zone.clone(), problems: Vec::new() }, true),
+            (Failure::Servers { zone: zone.clone(), named: None, problems: Vec::new(), lacking: Vec::new() }, true),
             (Failure::NoAddress { zone: zone.clone(), servers: Vec::new(), limit: None }, true),
             (Failure::Cycle { name: name.clone(), zone }, true),
             (Failure::AliasLoop { name }, true),

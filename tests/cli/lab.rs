@@ -128,3 +128,17 @@ fn a_lab_that_was_edited_is_read_again() {
     let side = ("NOERROR".to_owned(), "192.0.2.9".to_owned());
     assert!(soon(|| dig(lab.resolver, "side") == side), "{}", lab.log());
 }
+
+/// Whoever reads the log of a service finds out why a name has no answer without asking again.
+#[test]
+fn the_line_of_a_walk_that_fails_says_why() {
+    let lab = lab(&["--set", "log.level=debug"]);
+    assert_eq!(dig(lab.resolver, "www.refused.lab").0, "SERVFAIL");
+    let told = || {
+        let line = lab.log().lines().find(|line| line.contains("www.refused.lab. A")).map(str::to_owned);
+        line.is_some_and(|line| {
+            line.contains("why=") && line.contains("ns1.refused.lab. (127.53.3.7) answered REFUSED")
+        })
+    };
+    assert!(soon(told), "{}", lab.log());
+}

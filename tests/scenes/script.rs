@@ -86,6 +86,7 @@ pub(crate) struct Said {
     pub(crate) flags: Flags,
     pub(crate) rcode: ResponseCode,
     pub(crate) edns: bool,
+    pub(crate) edes: Vec<(u16, String)>,
     pub(crate) wrong_id: bool,
     pub(crate) lower_case: bool,
     pub(crate) question: Option<Question>,
@@ -102,6 +103,7 @@ impl Said {
             flags: Flags::default().with_qr(true),
             rcode: ResponseCode::NoError,
             edns: true,
+            edes: Vec::new(),
             wrong_id: false,
             lower_case: false,
             question: None,
@@ -229,6 +231,10 @@ impl Server {
             "flags" => said.flags = rest.split(' ').fold(said.flags, flag),
             "rcode" => said.rcode = rcode(rest),
             "no-edns" => said.edns = false,
+            "ede" => {
+                let (code, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                said.edes.push((code.parse().unwrap(), text.to_owned()));
+            }
             "wrong-id" => said.wrong_id = true,
             "lower-case" => said.lower_case = true,
             "cut" => said.cut = rest.parse().unwrap(),

@@ -12,7 +12,8 @@ use rootwalk::trace::{RouteKind, Transport};
 use rootwalk::walk::ask::{Ask, Heard};
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::{Route, WalkSettings};
-use rootwalk::wire::{Edns, Name, Writer};
+use rootwalk::wire::edns::EXTENDED_ERROR;
+use rootwalk::wire::{Edns, EdnsOption, Name, Writer};
 
 use super::resolver::{self, listen, query_bytes, refused};
 use super::script::{Line, Said, Server, Zone};
@@ -189,7 +190,12 @@ impl Said {
             writer.record(*section, record).expect("there is room");
         }
         if self.edns && ask.edns.is_some() {
-            writer.opt(&Edns::new(1232, true));
+            let mut edns = Edns::new(1232, true);
+            edns.options.extend(self.edes.iter().map(|(code, text)| {
+                let data = [&code.to_be_bytes()[..], text.as_bytes()].concat();
+                EdnsOption { code: EXTENDED_ERROR, data: data.into() }
+            }));
+            writer.opt(&edns);
         }
         writer.finish();
         bytes.truncate(bytes.len() - self.cut);

@@ -135,6 +135,10 @@ export class Walk {
     this.beside(step, ladder);
   }
 
+  on_explained(step, ladder) {
+    this.beside(step, ladder);
+  }
+
   on_last_resort(step, ladder) {
     this.beside(step, ladder);
   }
