@@ -27,6 +27,7 @@ mod partial;
 mod private;
 mod prove;
 mod refresh;
+mod requery;
 mod resort;
 mod route;
 mod sentinel;

@@ -368,6 +368,14 @@ pub enum Event {
         /// What the servers are.
         kind: RouteKind,
     },
+    /// None of a zone's servers gave an answer, and what is known of the delegation is old: the zone above is asked for
+    /// it anew.
+    Requeried {
+        /// The zone.
+        zone: Name,
+        /// Seconds since the zone above has told of it.
+        age_secs: u64,
+    },
     /// The address of a server is one that is not asked.
     NotAsked {
         /// The zone that it should serve.

@@ -52,6 +52,7 @@ impl fmt::Display for Event {
             }
             Self::Patient { servers, most_ms } => patient(f, servers, *most_ms),
             Self::Lost { server, wrong, .. } => write!(f, "{server} {wrong}"),
+            Self::Requeried { zone, age_secs } => requeried(f, zone, *age_secs),
             Self::LastResort { server, verdict, .. } => {
                 write!(f, "nobody has a better reply, so that of {server} counts: {verdict}")
             }
@@ -85,6 +86,11 @@ impl fmt::Display for Event {
 
 fn patient(f: &mut fmt::Formatter<'_>, servers: &[ServerAt], most_ms: u64) -> fmt::Result {
     write!(f, "nobody is left to be asked; listen for {most_ms} ms more to who may be slow: {}", List(servers))
+}
+
+fn requeried(f: &mut fmt::Formatter<'_>, zone: &Name, age_secs: u64) -> fmt::Result {
+    write!(f, "no server of {zone} gives an answer, and who they are was told {age_secs} s ago: it may have moved, ")?;
+    f.write_str("so the zone above is asked for them anew")
 }
 
 fn overdue(f: &mut fmt::Formatter<'_>, after_ms: u64, most_ms: u64) -> fmt::Result {

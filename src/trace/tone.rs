@@ -49,6 +49,7 @@ impl Event {
             | Self::Damaged { .. }
             | Self::Dropped { .. }
             | Self::FellBack { .. }
+            | Self::Requeried { .. }
             | Self::AskedAnew { .. }
             | Self::AskedByName { .. }
             | Self::Doubted { .. }

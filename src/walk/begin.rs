@@ -98,7 +98,9 @@ impl Walk {
     fn descend(&mut self, id: GoalId, current: &Question, upward: &Upward<'_>, turn: &mut Turn<'_, '_>) {
         // RFC 4035 §3.1.4.1: the DS set of a zone is asked from its parent.
         let parent = (current.qtype == RecordType::DS).then(|| current.name.parent()).flatten();
-        let above = self.goal(id).above.as_ref().filter(|zone| current.name.is_within(zone)).map(Name::parent);
+        let goal = self.goal(id);
+        let left = goal.left.last().map(|at| &at.cut.zone);
+        let above = left.or(goal.above.as_ref().filter(|zone| current.name.is_within(zone))).map(Name::parent);
         let parent = above.unwrap_or(parent);
         let place = parent.as_ref().unwrap_or(&current.name);
         let known = match &parent {
@@ -183,7 +185,10 @@ impl Walk {
             goal.minimised.give_up();
         }
         goal.entered = true;
-        let mut at = AtZone::new(cut);
+        let mut at = match goal.left.pop_if(|left| left.cut.zone == cut.zone) {
+            Some(left) => AtZone { cut, ..left },
+            None => AtZone::new(cut),
+        };
         for doubted in &self.doubted {
             if doubted.zone == at.cut.zone {
                 at.tried(&doubted.server).out = true;
@@ -247,6 +252,7 @@ impl Walk {
         }
         goal.current.name = target;
         goal.referrals = 0;
+        goal.left.clear();
         goal.minimised = super::minimise::Minimised::new(mode);
         goal.ask_above(goal.above.clone());
         goal.state = State::Begin;

@@ -52,6 +52,8 @@ pub(super) struct Goal {
     pub(super) referrals: u32,
     /// Zones whose servers, named by the operator, gave no answer: looked up from the root instead.
     pub(super) fallen: Vec<Name>,
+    /// Zones whose servers gave no answer, and whose delegation is asked for anew.
+    pub(super) left: Vec<AtZone>,
     /// How much of `current` the servers see.
     pub(super) minimised: Minimised,
     /// Where it stands.
@@ -120,6 +122,8 @@ pub(super) struct AtZone {
     pub(super) cycle: Option<(Name, Name)>,
     /// Whether it listens to servers that may be slow, as nobody is left to be asked.
     pub(super) listens: bool,
+    /// Whether the delegation was asked for anew.
+    pub(super) requeried: bool,
     /// A server that is to be asked again in another way.
     pub(super) redo: Option<(ServerAt, How)>,
     /// How the operator came into it, when these are the servers that he names.
@@ -276,6 +280,7 @@ impl Goal {
             by_glue: false,
             referrals: 0,
             fallen: Vec::new(),
+            left: Vec::new(),
             minimised: Minimised::new(mode),
             state: State::Begin,
         }
@@ -290,6 +295,7 @@ impl Goal {
         self.told.clear();
         self.recalled = false;
         self.referrals = 0;
+        self.left.clear();
         self.minimised = Minimised::new(mode);
         self.state = State::Begin;
     }
@@ -335,6 +341,7 @@ impl AtZone {
             problems: Vec::new(),
             cycle: None,
             listens: false,
+            requeried: false,
             redo: None,
             last_resort: None,
             route: None,

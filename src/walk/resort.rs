@@ -177,7 +177,8 @@ impl Walk {
 
     /// Nobody is left to ask: says who was at fault.
     fn no_server_left(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
-        if self.take_last_resort(id, turn) || self.listen_on(id, turn) {
+        let is_heard_out = !self.pending.iter().any(|pending| pending.serves(id));
+        if is_heard_out && self.requery(id, turn) || self.take_last_resort(id, turn) || self.listen_on(id, turn) {
             return;
         }
         let long = self.pending.iter().filter(|pending| pending.serves(id) && turn.now - pending.sent >= LONG);
@@ -190,7 +191,7 @@ impl Walk {
         if let Some(at) = self.goal(id).at() {
             silent.into_iter().for_each(|(server, wrong)| at.problem(&server, wrong, false));
         }
-        if self.fall_back(id, turn) {
+        if self.requery(id, turn) || self.fall_back(id, turn) || self.come_back(id, turn) {
             return;
         }
         let limits = &turn.around.settings.limits;
