@@ -17,6 +17,7 @@ mod memo;
 mod negative;
 mod nsec;
 mod nsec3;
+mod parsed;
 pub mod rollover;
 mod rrsig;
 mod rsa;

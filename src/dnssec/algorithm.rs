@@ -1,8 +1,11 @@
 //! Algorithms and digests: which are verified here, and the calls that do it.
 
 use aws_lc_rs::digest;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ED25519_PUBLIC_KEY_LEN, ParsedPublicKey,
+};
 
+use super::parsed;
 use super::rsa::{self, RsaKey};
 
 /// Which of the algorithms and keys that are verified here count.
@@ -53,17 +56,19 @@ impl Accepts {
     /// Whether `signature` over `data` was made with the private half of `public`. False for everything that cannot
     /// be read, for algorithms that are not verified here and for keys that do not count.
     pub(super) fn holds(self, algorithm: u8, public: &[u8], data: &[u8], signature: &[u8]) -> bool {
+        let (key, signed) = ((algorithm, public), (data, signature));
         match algorithm {
             5 | 7 | 8 | 10 if self.is_weak(algorithm, public) => false,
-            5 | 7 | 8 | 10 => RsaKey::read(public).is_some_and(|key| key.holds(algorithm, data, signature)),
+            5 | 7 | 8 | 10 => RsaKey::read(public).is_some_and(|rsa| rsa.holds(algorithm, data, signature)),
             // RFC 6605 §4: the key is the uncompressed point without the octet that says so.
-            13 | 14 => {
+            13 | 14 => parsed::holds(key, signed, || {
                 let scheme = if algorithm == 13 { &ECDSA_P256_SHA256_FIXED } else { &ECDSA_P384_SHA384_FIXED };
-                let point = [&[4], public].concat();
-                UnparsedPublicKey::new(scheme, point).verify(data, signature).is_ok()
+                ParsedPublicKey::new(scheme, [&[4], public].concat()).ok()
+            }),
+            // RFC 8080 §3: the key in 32 octets, and in none of the other forms that the library reads.
+            15 if public.len() == ED25519_PUBLIC_KEY_LEN => {
+                parsed::holds(key, signed, || ParsedPublicKey::new(&ED25519, public).ok())
             }
-            // RFC 8080 §3.
-            15 => UnparsedPublicKey::new(&ED25519, public).verify(data, signature).is_ok(),
             _ => false,
         }
     }
@@ -92,6 +97,8 @@ pub(super) fn sha1(first: &[u8], second: &[u8]) -> [u8; 20] {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
     use data_encoding::BASE64;
     use proptest::prelude::*;
 
@@ -107,6 +114,35 @@ mod tests {
         assert!(!lax.is_weak(8, &short) && lax.is_weak(10, &short));
         let long = |octets| [&[3, 1, 0, 1][..], &vec![0xff; octets]].concat();
         assert!(!usual.is_weak(8, &long(128)) && usual.is_weak(8, &long(127)) && !usual.is_weak(8, &[]));
+    }
+
+    /// RFC 8080 §3: 32 octets. The library reads the form that certificates have as well.
+    #[test]
+    fn an_ed25519_key_has_one_form() {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let (public, signature) = (pair.public_key().as_ref(), pair.sign(b"data"));
+        let as_certificate = [&b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00"[..], public].concat();
+        let holds = |public: &[u8]| Accepts::default().holds(15, public, b"data", signature.as_ref());
+        assert!(holds(public) && !holds(&as_certificate) && holds(public));
+    }
+
+    /// Whatever keys this thread has read, and whichever go: each vouches for its own signatures, for one algorithm.
+    #[test]
+    fn keys_that_are_known_are_not_taken_for_others() {
+        let rng = SystemRandom::new();
+        let new = || EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let pairs: Vec<EcdsaKeyPair> = (0..100).map(|_| new()).collect();
+        let accepts = Accepts::default();
+        for round in 0_u8..3 {
+            for (nth, pair) in pairs.iter().enumerate() {
+                let signature = pair.sign(&rng, &[round]).unwrap();
+                let public = |pair: &EcdsaKeyPair| pair.public_key().as_ref()[1..].to_vec();
+                let holds = |algorithm, public: &[u8]| accepts.holds(algorithm, public, &[round], signature.as_ref());
+                assert!(holds(13, &public(pair)) && !holds(14, &public(pair)) && !holds(15, &public(pair)));
+                assert!(!holds(13, &public(&pairs[(nth + 1) % pairs.len()])));
+                assert!(!accepts.holds(13, &public(pair), &[round, 0], signature.as_ref()));
+            }
+        }
     }
 
     proptest! {

@@ -9,6 +9,8 @@ use aws_lc_rs::signature::{
 };
 use num_bigint::BigUint;
 
+use super::parsed;
+
 /// Shortest modulus (RFC 5702 §2.1).
 pub(super) const MIN_BITS: u16 = 512;
 /// Longest modulus (RFC 3110 §2): what a verification costs grows with its square.
@@ -59,7 +61,12 @@ impl RsaKey {
             _ => &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
         };
         let key = RsaPublicKeyComponents { n: &self.modulus, e: &self.exponent };
-        key.verify(scheme, data, signature).is_ok()
+        parsed::holds((algorithm, &self.octets()), (data, signature), || key.to_parsed_public_key(scheme).ok())
+    }
+
+    /// Both numbers, where one ends and the other begins included.
+    fn octets(&self) -> Vec<u8> {
+        [&self.exponent.len().to_be_bytes()[..], &self.exponent, &self.modulus].concat()
     }
 
     /// RFC 8017 §8.2.2: the encoded message is made anew and compared as a whole, so that no octet of it is free
