@@ -262,6 +262,7 @@ mod tests {
     #[test]
     fn what_is_over_and_was_good_is_not_disbelieved() {
         let (before, after, name) = (Time::from_secs(30), Time::from_secs(70), www());
+        let kinds = [DenialKind::NoData, DenialKind::NxDomain];
         for security in [Security::Unchecked, Security::Insecure, Security::Secure] {
             for (at, stays) in [(before, false), (after, security > Security::Unchecked)] {
                 let known =
@@ -273,12 +274,13 @@ mod tests {
                 let other = cache(security);
                 other.disbelieve_set(&a_set(60, 2), at);
                 assert_eq!((known(&all), known(&one), known(&other)), (stays, stays, true), "{security:?} {at:?}");
-                for kind in [DenialKind::NoData, DenialKind::NxDomain] {
+                let ways: [fn(&Cache, &Name, RecordType, Time); 2] = [Cache::disbelieve, Cache::disbelieve_denial];
+                for (kind, disbelieve) in ways.into_iter().flat_map(|way| kinds.map(|kind| (kind, way))) {
                     let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
                     let soa = RrSet::new(name.clone(), RecordType::SOA, 60, [&[0, 0, 0, 60].repeat(6)[2..]]);
                     let denial = Denial { security, ..Denial::heard(kind, Some(soa), [], Source::Local) };
                     cache.put_denial(&name, RecordType::A, denial, Time::ZERO);
-                    cache.disbelieve_denial(&name, RecordType::A, at);
+                    disbelieve(&cache, &name, RecordType::A, at);
                     let left = cache.stale_denial(&name, RecordType::A, at, OVER).is_some();
                     assert_eq!(left, stays, "{security:?} {kind:?} {at:?}");
                 }
@@ -287,11 +289,16 @@ mod tests {
     }
 
     /// What is judged is judged for as long as it is known: what is over stays over; what came anew, and was kept out
-    /// by what is proved and the same, lives on; and what is of no use any more takes no room.
+    /// by what is proved and the same, lives on; and what is of no use any more takes no room. Since when it is known,
+    /// its TTL then, and until when it may be used are one story.
     #[test]
     fn what_is_judged_lives_as_long_as_it_was_told() {
         let (at, lone) = (Time::from_secs, cache(Security::Secure));
-        let left = |cache: &Cache, now| cache.set(&www(), RecordType::A, at(now)).map(|known| known.expires.secs());
+        let left = |cache: &Cache, now| {
+            let known = cache.set(&www(), RecordType::A, at(now))?;
+            assert_eq!(known.stored.after_ttl(known.set.ttl_secs), known.expires);
+            Some(known.expires.secs())
+        };
         lone.judged(&a_set(60, 1), (Security::Secure, &[]), (at(100), at(100)));
         assert_eq!((left(&lone, 100), stale(&lone, 100)), (None, Some(1)));
         let again = cache(Security::Secure);
@@ -306,7 +313,8 @@ mod tests {
         }
         again.judged(&a_set(60, 1), (Security::Secure, &[]), (at(31), at(40)));
         assert_eq!(left(&again, 40), Some(91));
-        again.judged(&a_set(5, 1), (Security::Secure, &[]), (at(30), at(30)));
+        // Its signature ends 5 seconds after it was judged.
+        again.judged(&a_set(5, 1), (Security::Secure, &[]), (at(28), at(30)));
         assert_eq!((left(&again, 34), left(&again, 35)), (Some(35), None));
         // What an answer with TTL 0 says now does not end what is fresh.
         again.judged(&a_set(0, 2), (Security::Secure, &[]), (at(30), at(30)));
@@ -399,6 +407,8 @@ mod tests {
                 let now = known(10).expect("fresh");
                 assert_eq!(now.security == Security::Secure, is_it, "{kind:?}");
                 assert_eq!(now.kind, if is_it { shown_kind } else { kind });
+                let of_other_types = cache.denial(&www(), RecordType::MX, at(10)).is_some();
+                assert_eq!(of_other_types, now.kind == NxDomain, "{kind:?}");
                 assert_eq!(now.proof.len() == 1, is_it, "{kind:?}");
                 // Until 70: at the beginning that was 70 seconds.
                 assert_eq!(now.soa.as_ref().map(|soa| soa.ttl_secs), Some(if is_it { 70 } else { 769 }), "{kind:?}");

@@ -321,6 +321,10 @@ mod tests {
             for other in [next, "a.example."] {
                 assert_ne!(told(&by_hash, other, asked), Some(Shows::Wildcard), "{other} {asked}");
             }
+            // The name above has a wildcard, so it exists, with or without a record of its own.
+            let above = nsec3::hash(&zone, b"", 0);
+            by_hash.0.retain(|span| !matches!(&span.place, Place::Nsec3(_, hash) if *hash == above));
+            assert_eq!(told(&by_hash, "b.example.", asked) == Some(Shows::Wildcard), fits, "{rtype} {asked}");
             // The gap itself is not known.
             let hash = nsec3::hash(&name("b.example."), b"", 0);
             by_hash.0.retain(|span| Nsec3::read(&span.set, &zone).is_none_or(|record| !record.covers(&hash)));

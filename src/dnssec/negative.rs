@@ -219,7 +219,9 @@ mod tests {
         let look = all.look(START.wrapping_add(3600));
         assert_eq!((look.ended, look.tries.len()), (vec![name("a.example.")], 1));
         assert_eq!(told(&all, "example.", 3700), Some((3500, Some(200))));
-        assert_eq!(told(&anchors(&[("example.", 60)], 0), "example.", 0), Some((60, None)), "nobody looks");
+        let unwatched = anchors(&[("example.", 60)], 0);
+        assert_eq!(told(&unwatched, "example.", 0), Some((60, None)), "nobody looks");
+        assert_eq!(unwatched.next_look_secs(START), None);
     }
 
     /// RFC 7646 §2.
@@ -227,14 +229,20 @@ mod tests {
     fn an_anchor_is_lifted_when_all_that_it_let_through_validates() {
         let all = anchors(&[("example.", 7200), ("other.", 7200)], 300);
         let shared = all.clone();
+        let soa = |zone: &str| Question::new(name(zone), RecordType::SOA);
+        let tries = |look: Look| look.tries.into_iter().map(|(_, questions)| questions).collect::<Vec<_>>();
         for _ in 0..2 {
             all.passed(&name("example."), &a("www.example."));
         }
+        let once = [vec![a("www.example."), soa("example.")], vec![soa("other.")]];
+        assert_eq!(tries(all.look(START)), once, "each has its own, once");
+        assert_eq!(tries(all.look(START)), [[soa("example.")], [soa("other.")]], "what was tried is forgotten");
+        all.passed(&name("example."), &a("www.example."));
         (0..20).for_each(|nth| all.passed(&name("example."), &a(&format!("n{nth}.example."))));
         let look = all.look(START.wrapping_add(300));
         let (zone, questions) = &look.tries[0];
         assert_eq!((zone, questions.len()), (&name("example."), MAX_ASKED + 1));
-        assert_eq!((&questions[0], &questions[8]), (&a("www.example."), &Question::new(zone.clone(), RecordType::SOA)));
+        assert_eq!((&questions[0], &questions[8]), (&a("www.example."), &soa("example.")));
         // It stays, for a reason that is told, and that question is tried again.
         let why = Bogus::NoKeys { zone: zone.clone() };
         assert!(all.is_needed(zone, a("www.example."), Some(why.clone())));

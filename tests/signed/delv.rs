@@ -43,6 +43,13 @@ const EXPLAINED: &[Difference] = &[
               delv",
     },
     Difference {
+        is: |world, question, here, there| {
+            (here, there) == (Surety::Bogus, Surety::Secure) && world.ends_at_empty_wildcard(question)
+        },
+        why: "RFC 4035 section 3.1.3.4: BIND leaves out the proof that a wildcard has nothing; until delv asks, it may have \
+              come with the answer to another question (RFC 8198)",
+    },
+    Difference {
         is: |_, question, _, _| question.qtype == RecordType::NSEC,
         why: "RFC 4035 section 2.5, RFC 5155 section 8.5: who asks for the NSEC record beside a CNAME may get either, and a \
               denial whose record has the CNAME bit is none; delv takes the CNAME for an error of format, and what an \

@@ -1,7 +1,9 @@
 //! Whole rollovers over virtual time.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 
+use super::super::key::Ds;
 use super::*;
 use crate::wire::RecordType;
 
@@ -59,9 +61,14 @@ struct Story {
 
 impl Story {
     fn new(key: &Owned) -> Self {
+        Self::of(&[Anchor::Key(key.key())], &[])
+    }
+
+    /// With these anchors, and with what was written down of whatever zone.
+    fn of(configured: &[Anchor], known: &[(Name, Tracked)]) -> Self {
         let mut anchors = Anchors::default();
-        anchors.add(Name::root(), Anchor::Key(key.key()));
-        Self { rollover: Rollover::begin(&anchors, &[]).remove(0), now_secs: START }
+        configured.iter().for_each(|anchor| anchors.add(Name::root(), anchor.clone()));
+        Self { rollover: Rollover::begin(&anchors, known).remove(0), now_secs: START }
     }
 
     fn days(&mut self, days: u64) {
@@ -244,6 +251,45 @@ fn a_flood_of_keys_is_bounded() {
     story.hear(&keys);
     assert_eq!(story.rollover.tracked().len(), MAX_KEYS);
     assert!(story.trusts(&old));
+    let written = others.iter().map(|key| (Name::root(), Tracked { key: key.key(), state: State::Valid(START) }));
+    let story = Story::of(&[Anchor::Key(old.key())], &written.collect::<Vec<_>>());
+    assert_eq!(story.rollover.tracked().len(), MAX_KEYS, "whatever is in the file");
+}
+
+/// A digest names one key, and its tag is no name (RFC 4034 §5.3, appendix B): what the operator configures is trusted
+/// whether or not the zone has it, once, and until that very key is revoked.
+#[test]
+fn an_anchor_by_digest_is_as_good_as_its_key() {
+    let (old, next) = (Owned::new(1), Owned::new(2));
+    let ds = |tag: &Owned, of: &Owned| {
+        let data = [Name::root().wire(), &of.rdata(257)].concat();
+        Anchor::Ds(Ds::new(tag.key().tag, 15, 2, digest(&SHA256, &data).as_ref()))
+    };
+    let all = [ds(&old, &old), ds(&next, &next), ds(&old, &next)];
+    let mut story = Story::of(&all, &[]);
+    assert_eq!(changes(&story.hear(&[(&old, 257, true)])), [Change::Trusted]);
+    assert_eq!(story.rollover.anchors(), all);
+    assert_eq!(changes(&story.hear(&[(&old, 257 | 0x80, true)])), [Change::Revoked]);
+    assert_eq!(story.rollover.anchors(), all[1..]);
+}
+
+/// A key that waits is trusted at once when the operator says so, and what was written down of another zone is nothing
+/// to this one.
+#[test]
+fn who_configures_a_key_need_not_wait() {
+    let (old, new) = (Owned::new(1), Owned::new(2));
+    let heard = [(&old, 257, true), (&new, 257, false)];
+    let mut story = Story::new(&old);
+    story.hear(&heard);
+    let written = |zone: &str| {
+        let zone: Name = zone.parse().unwrap();
+        story.rollover.tracked().iter().map(move |tracked| (zone.clone(), tracked.clone())).collect::<Vec<_>>()
+    };
+    let both = [&old, &new].map(|key| Anchor::Key(key.key()));
+    let mut elsewhere = Story::of(&both, &written("example."));
+    assert!(elsewhere.rollover.tracked().is_empty());
+    assert_eq!(changes(&elsewhere.hear(&heard)), [Change::Trusted; 2]);
+    assert_eq!(changes(&Story::of(&both, &written(".")).hear(&heard)), [Change::Trusted]);
 }
 
 /// A zone that rolls its key month after month is followed for ever, and what it has given up long ago is forgotten.
