@@ -59,14 +59,10 @@ impl Walk {
         if self.doubted.len() >= most || matches!(reason, Bogus::TooCostly { .. }) {
             return false;
         }
-        let Some((subject, informant)) = self.culprit(bad, turn) else { return false };
+        let Some((id, informant)) = self.culprit(bad, turn) else { return false };
         // RFC 4035 §4.7: what was kept for a client that checks for itself, CD set, must not keep others from what the
         // servers say by now.
-        let recalled = match &subject {
-            Subject::Client => self.goals[0].recalled,
-            Subject::Proof(id) => self.goal(*id).recalled,
-            Subject::Cached(_) => true,
-        };
+        let recalled = id.is_none_or(|id| self.goal(id).recalled);
         if recalled && self.recalls < most {
             self.recalls += 1;
             self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
@@ -79,21 +75,16 @@ impl Walk {
         } else {
             return false;
         }
-        match subject {
-            Subject::Client => self.begin_anew(turn),
-            Subject::Proof(id) => {
-                let Question { name, qtype, .. } = self.goal(id).question.clone();
-                turn.around.cache.disbelieve(&name, qtype, turn.now);
-                let goal = self.goal(id);
-                goal.restart(turn.around.settings.minimisation);
-                goal.waiters.push(CLIENT);
-                turn.ready.push(id);
-            }
-            Subject::Cached(Question { name, qtype, .. }) => {
-                turn.around.cache.disbelieve(&name, qtype, turn.now);
-                turn.ready.push(CLIENT);
-            }
+        let Some(Question { name, qtype, .. }) = &bad.fault else {
+            self.begin_anew(turn);
+            return true;
+        };
+        turn.around.cache.disbelieve(name, *qtype, turn.now);
+        if let Some(goal) = id.map(|id| self.goal(id)) {
+            goal.restart(turn.around.settings.minimisation);
+            goal.waiters.push(CLIENT);
         }
+        turn.ready.push(id.unwrap_or(CLIENT));
         true
     }
 
@@ -150,16 +141,16 @@ impl Walk {
         Bad { reason, fault }
     }
 
-    /// Which question had the bogus answer, and who gave it.
-    fn culprit(&self, bad: &Bad, turn: &Turn<'_, '_>) -> Option<(Subject, Informant)> {
+    /// Which goal got the bogus answer, if it is not the cache that had it, and who gave it.
+    fn culprit(&self, bad: &Bad, turn: &Turn<'_, '_>) -> Option<(Option<GoalId>, Informant)> {
         let Some(question) = &bad.fault else {
-            return Some((Subject::Client, self.informant(CLIENT, bad.reason.set().map(|(owner, _)| owner))?));
+            return Some((Some(CLIENT), self.informant(CLIENT, bad.reason.set().map(|(owner, _)| owner))?));
         };
         match self.proof_goal(question) {
-            Some(id) => Some((Subject::Proof(id), self.informant(id, None)?)),
+            Some(id) => Some((Some(id), self.informant(id, None)?)),
             None => {
                 let known = turn.around.cache.set(&question.name, question.qtype, turn.now)?;
-                Some((Subject::Cached(question.clone()), known.from.informant()?.clone()))
+                Some((None, known.from.informant()?.clone()))
             }
         }
     }
@@ -209,14 +200,4 @@ impl Walk {
             is_new || addrs.iter().any(|addr| is_good(*addr))
         })
     }
-}
-
-/// What is asked for once more.
-enum Subject {
-    /// What the client wants.
-    Client,
-    /// What a goal fetched for the proof.
-    Proof(GoalId),
-    /// What the cache had for the proof.
-    Cached(Question),
 }
