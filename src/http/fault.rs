@@ -46,6 +46,15 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// What a server did that was reached and did not answer, and that in words.
+    pub(super) fn of_server(why: &hyper::Error) -> (Self, &'static str) {
+        match (why.is_parse_too_large(), why.is_parse()) {
+            (true, _) => (Self::LongHead, "sent an answer whose head is too large"),
+            (_, true) => (Self::NotHttp, "sent what is not HTTP"),
+            _ => (Self::Terminated, "closed the connection without an answer"),
+        }
+    }
+
     /// The error type of RFC 9209 §2.3.
     pub(super) const fn word(self) -> &'static str {
         match self {

@@ -70,6 +70,9 @@ impl Origins {
     }
 }
 
+/// Protocols over TLS, the better one first.
+pub(super) const ALPN: &[&str] = &["h2", "http/1.1"];
+
 /// Whether a web server may be there: below 1024 other things listen, and some of them take a request for a command.
 pub(super) const fn is_web_port(port: u16) -> bool {
     matches!(port, 80 | 443 | 1024..)

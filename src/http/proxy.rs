@@ -28,8 +28,8 @@ use super::guard::literal;
 use super::here::{Here, InUrl};
 use super::hop::{self, SOFTWARE, quoted};
 use super::origin::{
-    Answer, Busy, Connected, Guide, Host, HostPort, Key, Link, Origin, Origins, Pool, Services, Unconnected, Way, Wish,
-    is_web_port,
+    ALPN, Answer, Busy, Connected, Guide, Host, HostPort, Key, Link, Origin, Origins, Pool, Services, Unconnected, Way,
+    Wish, is_web_port,
 };
 use super::places::Places;
 use super::problem::Problem;
@@ -39,8 +39,6 @@ use crate::listen::Peer;
 use crate::wire::{Edns, Flags, Question, RecordType, Reply, ResponseCode, write_query};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
-/// What goes through tunnels to 443 as far as anybody knows.
-const TUNNELLED: &[&str] = &["h2", "http/1.1"];
 /// How long a connection to an origin waits for its next request.
 const POOLED: Duration = Duration::from_secs(30);
 
@@ -131,10 +129,9 @@ async fn tunnel(proxy: &Proxy, mut request: Request, client: Client<'_>) -> Resu
     let place = proxy.tunnels.take(client.peer.client.ip())?;
     let (name, url) = (target.name(), target.authority.to_string());
     let wish = Wish { policy: proxy.origins.policy(&target.host), url: &url, client: client.peer.client.ip() };
-    // A browser behind a proxy leaves HTTPS records to the proxy, and what goes to 443 is https. Whatever they say,
-    // the other end proves to the client who it is.
-    let spoken =
-        Spoken { alpn: TUNNELLED, ports: |listed, port| listed.contains(&port), listed: &settings.connect_ports };
+    // A browser behind a proxy leaves HTTPS records to the proxy, and what goes to 443 is https as far as anybody
+    // knows. Whatever they say, the other end proves to the client who it is.
+    let spoken = Spoken { alpn: ALPN, ports: |listed, port| listed.contains(&port), listed: &settings.connect_ports };
     let services = if target.port == 443 { Services::Followed(spoken) } else { Services::Ignored };
     let way = Way { name: &name, wish, pooled: false, services, origin: Instant::now() };
     let connected = open(proxy, &target, way, client).await?;
@@ -244,7 +241,7 @@ async fn exchange(
                 // It went away while it waited, or at the very moment when the request came (RFC 9112 §9.3.1).
                 match unsent.or(again.filter(|_| !why.is_parse())) {
                     Some(next) if was_pooled => (request, pooled) = (next, false),
-                    _ => return Err(broken(&why, target, address)),
+                    _ => return Err(problem_of(&why, target, address)),
                 }
             }
             None => {
@@ -268,17 +265,11 @@ fn repeated(request: &Request) -> Option<Request> {
 }
 
 /// A request that came to no answer: by the fault of its client, or of an origin that was reached.
-fn broken(why: &hyper::Error, target: &Target, address: SocketAddr) -> Problem {
+fn problem_of(why: &hyper::Error, target: &Target, address: SocketAddr) -> Problem {
     if why.is_user() {
         return Problem::bad_request("the body of the request is malformed, or ended before its end");
     }
-    let (fault, what) = if why.is_parse_too_large() {
-        (Fault::LongHead, "sent an answer whose head is too large")
-    } else if why.is_parse() {
-        (Fault::NotHttp, "sent what is not HTTP")
-    } else {
-        (Fault::Terminated, "closed the connection without an answer")
-    };
+    let (fault, what) = Fault::of_server(why);
     Problem::of(fault, format!("{} at {address} {what}", target.authority), &why.to_string())
 }
 

@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use url::{Position, Url};
 
 use super::scout::Scout;
+use crate::http::fault::Fault;
 use crate::http::local::Local;
 use crate::journey::{Body, End, Request, Response, ServerTiming, server_timing};
 
@@ -60,7 +61,7 @@ pub(super) async fn exchange(
     scout.hop.borrow_mut().request = Some(noted);
     let stream = TokioIo::new(stream);
     let (answer, _carrier) = if two { over_h2(stream, request).await } else { over_h1(stream, request).await }
-        .map_err(|why| broken(&why))?;
+        .map_err(|why| failed(&why))?;
     let (head, body) = answer.into_parts();
     let response = Response {
         status: head.status.as_u16(),
@@ -166,19 +167,15 @@ async fn read(mut body: Incoming, most: u64, trailers: &mut HeaderMap, scout: &S
     }
 }
 
-fn broken(why: &hyper::Error) -> End {
+fn failed(why: &hyper::Error) -> End {
     let mut causes = String::new();
     let mut cause = std::error::Error::source(why);
     while let Some(deeper) = cause {
         causes += &format!(": {deeper}");
         cause = deeper.source();
     }
-    let (error, what) = match (why.is_parse_too_large(), why.is_parse()) {
-        (true, _) => ("http_response_header_section_size", "the head of the answer is too large"),
-        (_, true) => ("http_protocol_error", "the server sent what is not HTTP"),
-        _ => ("connection_terminated", "the server closed the connection without an answer"),
-    };
-    End::Failed { error, why: format!("{what} ({why}{causes})") }
+    let (fault, what) = Fault::of_server(why);
+    End::Failed { error: fault.word(), why: format!("the server {what} ({why}{causes})") }
 }
 
 fn fields(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -13,14 +13,11 @@ use super::exchange::exchange;
 use super::scout::{Scout, Teller};
 use super::tls::shake_hands;
 use super::{FetchSettings, Trust, Wanted};
-use crate::http::origin::{Connected, Host, Link, Origins, Services, Unconnected, Way, Wish, is_web_port};
+use crate::http::origin::{ALPN, Connected, Host, Link, Origins, Services, Unconnected, Way, Wish, is_web_port};
 use crate::http::watch::{Activity, Watched};
 use crate::journey::{CacheLook, CacheName, End, Hop, Journey, Race, SCHEMA, Spoken, Tcp};
 use crate::serve::Resolver;
 use crate::time::as_us;
-
-/// Protocols over TLS, the better one first.
-const ALPN: &[&str] = &["h2", "http/1.1"];
 
 /// What a journey takes along.
 #[derive(Debug)]
