@@ -36,7 +36,7 @@ use landed::{Form, Landed, keep_unless_failed};
 use reply::{key, option, pads};
 
 pub use counts::{Figures, SPANS_US, Slow};
-pub use explain::{Explained, Knowledge, told_here};
+pub use explain::{Explained, Telling, told_here};
 pub use known::Piece;
 pub use landed::StaleSettings;
 pub use ring::{Id, Kept, NoId, Occasion, Ring, Walked};

@@ -13,7 +13,7 @@ use super::places::Places;
 use super::problem::Problem;
 use super::stream::{Listener, Task, Told, event, tell};
 use crate::listen::Peer;
-use crate::serve::{Id, Kept, Knowledge, Occasion, Resolver, Walked};
+use crate::serve::{Id, Kept, Occasion, Resolver, Telling, Walked};
 use crate::trace::{Paint, Trace};
 use crate::wire::Question;
 
@@ -44,8 +44,8 @@ pub(super) async fn trace(
     let Query(asked) =
         asked.map_err(|_| Problem::bad_request("the query must have a parameter name, each but once"))?;
     let question = question(&asked.name, asked.qtype.as_deref())?;
-    let from = if flag("cold", asked.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
-    let how = (from, flag("cd", asked.cd.as_deref())?);
+    let (cold, checking_disabled) = (flag("cold", asked.cold.as_deref())?, flag("cd", asked.cd.as_deref())?);
+    let how = Telling { cold, checking_disabled };
     tell(&headers, async |listener| traces.walk(question, peer, how, listener).await).await
 }
 
@@ -55,7 +55,7 @@ impl Traces {
         &self,
         question: Question,
         peer: Peer,
-        how: (Knowledge, bool),
+        how: Telling,
         listener: Listener,
     ) -> Result<Task<Arc<Kept<Walked>>>, Problem> {
         let (place, resolver) = (self.places.wait(peer.client.ip()).await?, self.resolver.clone());

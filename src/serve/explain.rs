@@ -13,13 +13,13 @@ use crate::time::Time;
 use crate::trace::{Cost, Entry, Event, GoalId, Told, Trace};
 use crate::wire::{Ede, Question, ResponseCode, RrSet};
 
-/// From what a walk begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Knowledge {
-    /// From all that is known now.
-    Current,
+/// How a question is looked up for those who want to hear the story.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Telling {
     /// From the root, as if nothing had ever been asked; what is learned is forgotten again.
-    Nothing,
+    pub cold: bool,
+    /// Without validation (CD).
+    pub checking_disabled: bool,
 }
 
 /// An answer with the story of how it was found.
@@ -37,15 +37,15 @@ pub struct Explained {
 
 impl Resolver {
     /// Resolves one question of a client and tells the story; each step is shown to `watch` as soon as it is done.
-    /// Nobody shares this walk. With `checking_disabled` nothing is validated (CD).
+    /// Nobody shares this walk.
     pub async fn explain(
         &self,
         question: Question,
         client: IpAddr,
-        (from, checking_disabled): (Knowledge, bool),
+        Telling { cold, checking_disabled }: Telling,
         watch: &mut dyn FnMut(&Entry),
     ) -> Explained {
-        let (began, cold) = (self.0.world.clock.unix_ms(), from == Knowledge::Nothing);
+        let began = self.0.world.clock.unix_ms();
         let occasion = if cold { Occasion::Cold } else { Occasion::Watched };
         let keep = |trace| self.remember(Walked { unix_ms: began, occasion, checking_disabled, trace });
         if let Some((local, trace)) = told_here(&question, client, &self.0.settings.policy) {

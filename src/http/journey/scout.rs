@@ -11,7 +11,7 @@ use crate::http::origin::{Answer, Guide};
 use crate::http::problem::Problem;
 use crate::http::stream::{Listener, event};
 use crate::journey::{Attempt, CacheLook, CacheName, Hop, Lookup, Plan};
-use crate::serve::{Knowledge, Resolver};
+use crate::serve::{Resolver, Telling};
 use crate::time::as_us;
 use crate::trace::{Event, Known, Trace};
 use crate::wire::text::type_name;
@@ -106,8 +106,7 @@ impl Guide for Scout<'_> {
         let nth = self.hop.borrow().lookups.len();
         self.hop.borrow_mut().lookups.push(lookup);
         let mut watch = |entry: &_| self.tell("step", json!({ "lookup": nth, "step": entry }));
-        let how = (Knowledge::Current, false);
-        let told = self.resolver.explain(question.clone(), self.client, how, &mut watch).await;
+        let told = self.resolver.explain(question.clone(), self.client, Telling::default(), &mut watch).await;
         let trace = &told.kept.told.trace;
         self.looked_by_walk(&question, trace);
         let records: Vec<Record> = told.answer.iter().flat_map(records).collect();

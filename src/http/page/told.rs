@@ -16,7 +16,7 @@ use crate::http::problem::Problem;
 use crate::http::stream::Told as _;
 use crate::http::traces::Traces;
 use crate::listen::Peer;
-use crate::serve::{Kept, Knowledge, Occasion, Walked};
+use crate::serve::{Kept, Occasion, Telling, Walked};
 use crate::trace::{Markup, Ms, Tone, Trace, counted};
 use crate::wire::text::type_name;
 
@@ -76,9 +76,8 @@ pub(in crate::http) async fn trace(
 ) -> Result<Response, Problem> {
     let Query(how) = how.map_err(|_| Problem::bad_request("each parameter may be given but once"))?;
     let question = question(name.as_ref().map_or(".", |Path(name)| name), how.qtype.as_deref())?;
-    let from = if flag("cold", how.cold.as_deref())? { Knowledge::Nothing } else { Knowledge::Current };
-    let checking_disabled = flag("cd", how.cd.as_deref())?;
-    let kept = traces.walk(question, peer, (from, checking_disabled), None).await?.end().await?;
+    let (cold, checking_disabled) = (flag("cold", how.cold.as_deref())?, flag("cd", how.cd.as_deref())?);
+    let kept = traces.walk(question, peer, Telling { cold, checking_disabled }, None).await?.end().await?;
     let proofs = flag("do", how.proofs.as_deref())?;
     Ok(told(&kept, Form::of(&headers), proofs, &here))
 }
