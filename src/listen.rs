@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crate::sys::tell_if_out_of_files;
 use crate::tls::Certificate;
-pub(crate) use bind::unbound;
+pub(crate) use bind::{BACKLOG, unbound};
 pub use bind::{BindError, Doors};
 pub(crate) use quota::{Quota, Seat};
 pub(crate) use threads::{Stop, drain};

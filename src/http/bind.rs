@@ -6,10 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use tokio_rustls::TlsAcceptor;
 
 use super::HttpSettings;
-use crate::listen::{BindError, Transport, unbound};
-
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+use crate::listen::{BACKLOG, BindError, Transport, unbound};
 
 /// Bound sockets: clients queue in the kernel from now on, and are served after [`Doors::open`].
 pub struct Doors {

@@ -14,7 +14,7 @@ use crate::sys;
 /// net.core.rmem_max allows: commonly 208 KiB, which are less than three hundred queries.
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+pub(crate) const BACKLOG: i32 = 1024;
 /// How often to try another free port when TCP finds the one taken that UDP was given.
 const PORT_TRIES: usize = 16;
 
