@@ -16,7 +16,6 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
 use std::{fmt, io};
 
 use rand::RngExt;
@@ -27,7 +26,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::sys::{is_out_of_files, tell_if_out_of_files};
 use crate::trace::{Ignored, Transport, Unreachable};
 use crate::walk::ask::{Ask, Heard};
-use crate::wire::{Flags, Reply, write_query};
+use crate::wire::{Flags, write_query};
 use crowd::Crowd;
 use flights::{Flights, Role};
 pub use matching::read as read_reply;
@@ -78,16 +77,6 @@ pub struct Upstream {
     crowd: Crowd,
     /// How often somebody has guessed.
     guesses: Arc<AtomicU32>,
-}
-
-/// What an exchange came to, before it belongs to an ask.
-type Outcome = Result<Answered, Unreachable>;
-
-/// A reply that fits, and how long it took from the moment the query was sent.
-struct Answered {
-    reply: Box<Reply>,
-    bytes: usize,
-    rtt: Duration,
 }
 
 impl Upstream {
@@ -148,16 +137,16 @@ impl Upstream {
                 Role::Lead(lead) => {
                     let heard = match self.crowd.join(peer) {
                         Some(_on_its_way) => self.send(ask, peer, query, (now, deadline)).await,
-                        None => Heard::Failed { ask: ask.id, why: Unreachable::Crowded, ignored: Vec::new() },
+                        None => Heard::nothing(ask.id, Unreachable::Crowded),
                     };
                     lead.tell(&heard);
                     return heard;
                 }
                 Role::Join(flight) => match timeout_at(deadline, flight.landed()).await {
-                    Ok(Some(heard)) => return with_id(heard, ask),
+                    Ok(Some(heard)) => return Heard { ask: ask.id, ..heard },
                     // Whoever led is gone without an outcome: lead, or join whoever does now.
                     Ok(None) => {}
-                    Err(_) => return Heard::Silence { ask: ask.id, ignored: Vec::new() },
+                    Err(_) => return Heard::nothing(ask.id, Unreachable::Timeout),
                 },
             }
         }
@@ -183,17 +172,12 @@ impl Upstream {
         let id: u16 = rand::rng().random();
         query[..2].copy_from_slice(&id.to_be_bytes());
         let mut ignored = Vec::new();
-        let outcome = match ask.transport {
+        let came = match ask.transport {
             Transport::Udp => udp::exchange(self, ask, (peer, id), &query, (now, deadline), &mut ignored).await,
             // In a box: it is large and rare, and what is begun for UDP need not have room for it.
             Transport::Tcp => Box::pin(tcp::exchange(self, ask, (peer, id), &query, deadline, &mut ignored)).await,
         };
-        let ask = ask.id;
-        match outcome {
-            Ok(Answered { reply, bytes, rtt }) => Heard::Reply { ask, reply, bytes, rtt, ignored },
-            Err(Unreachable::Timeout) => Heard::Silence { ask, ignored },
-            Err(why) => Heard::Failed { ask, why, ignored },
-        }
+        Heard { ask: ask.id, came, ignored }
     }
 }
 
@@ -211,13 +195,6 @@ fn source(settings: &UpstreamSettings, server: SocketAddr) -> IpAddr {
         0 => any,
         count => fitting().nth(rand::rng().random_range(0..count)).copied().unwrap_or(any),
     }
-}
-
-fn with_id(mut heard: Heard, by: &Ask) -> Heard {
-    match &mut heard {
-        Heard::Reply { ask, .. } | Heard::Silence { ask, .. } | Heard::Failed { ask, .. } => *ask = by.id,
-    }
-    heard
 }
 
 /// Whose fault an error of the system is.

@@ -72,10 +72,10 @@ fn idle_lines_make_room_and_what_cannot_leave_is_held_against_nobody() {
                     exchanges.spawn_local(async move { upstream.exchange(&Rc::new(ask(server, nth))).await });
                 }
                 let heard = exchanges.join_all().await;
-                let answered = heard.iter().filter(|heard| matches!(heard, Heard::Reply { .. })).count();
+                let answered = heard.iter().filter(|heard| heard.came.is_ok()).count();
                 assert!(answered >= FILES / 2, "{answered} of {many}");
                 // No server is blamed for what never left.
-                let local = |heard: &&Heard| matches!(heard, Heard::Failed { why: Unreachable::OutOfFiles, .. });
+                let local = |heard: &&Heard| matches!(heard.came, Err(Unreachable::OutOfFiles));
                 assert_eq!(answered + heard.iter().filter(local).count(), many, "{heard:?}");
             }
         }

@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use crate::time::Time;
 use crate::trace::{Transport, Unreachable};
 use crate::upstream::read_reply;
-use crate::walk::ask::{Ask, Heard};
+use crate::walk::ask::{Answered, Ask, Heard};
 use crate::walk::{LOCAL_V4, LOCAL_V6};
 use crate::wire::{Flags, write_query};
 
@@ -37,16 +37,11 @@ impl Local {
         let mut query = Vec::new();
         write_query(0, &ask.question, Flags::default().with_cd(ask.cd), ask.edns.as_ref(), &mut query);
         let known = self.0.read().clone();
-        let reply = known.and_then(|known| known.answer(&query, now)).and_then(|mut reply| {
-            let bytes = reply.len();
-            read_reply(&mut reply, 0, ask).ok().map(|reply| (reply, bytes))
+        let answered = known.and_then(|known| known.answer(&query, now)).and_then(|mut reply| {
+            let (bytes, rtt) = (reply.len(), Duration::ZERO);
+            read_reply(&mut reply, 0, ask).ok().map(|reply| Answered { reply, bytes, rtt })
         });
-        Some(match reply {
-            Some((reply, bytes)) => {
-                Heard::Reply { ask: ask.id, reply, bytes, rtt: Duration::ZERO, ignored: Vec::new() }
-            }
-            None => Heard::Failed { ask: ask.id, why: Unreachable::Refused, ignored: Vec::new() },
-        })
+        Some(Heard { ask: ask.id, came: answered.ok_or(Unreachable::Refused), ignored: Vec::new() })
     }
 }
 

@@ -11,9 +11,9 @@ use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, timeout_at};
 
 use super::peer::Peer;
-use super::{Answered, Outcome, Upstream, UpstreamSettings, matching, note, source, unreachable};
+use super::{Upstream, UpstreamSettings, matching, note, source, unreachable};
 use crate::trace::{Ignored, Unreachable};
-use crate::walk::ask::Ask;
+use crate::walk::ask::{Answered, Ask};
 
 /// How long a connection waits for its next query; servers close idle ones after some seconds too (RFC 7766 §6.2.3).
 const IDLE: Duration = Duration::from_secs(4);
@@ -45,7 +45,7 @@ pub(super) async fn exchange(
     query: &[u8],
     deadline: Instant,
     ignored: &mut Vec<Ignored>,
-) -> Outcome {
+) -> Result<Answered, Unreachable> {
     let talk = async {
         // Length and message in one write, so that they leave in one segment (RFC 7766 §8).
         let len = u16::try_from(query.len()).map_err(|_| Unreachable::Local)?;
@@ -69,7 +69,7 @@ async fn converse(
     framed: &[u8],
     (id, ask): (u16, &Ask),
     ignored: &mut Vec<Ignored>,
-) -> Outcome {
+) -> Result<Answered, Unreachable> {
     let sent = Instant::now();
     stream.write_all(framed).await.map_err(|error| unreachable(&error))?;
     let mut message = Vec::new();

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use super::lines::{Come, Line, Lines};
 use super::peer::Peer;
-use super::{Answered, Outcome, Upstream, note, unreachable};
+use super::{Upstream, note, unreachable};
 use crate::sys::is_out_of_files;
 use crate::trace::{Ignored, Unreachable};
-use crate::walk::ask::Ask;
+use crate::walk::ask::{Answered, Ask};
 
 /// How long a query waits when no more files may be open: less than the least patience with any server.
 const PAUSE: Duration = Duration::from_millis(40);
@@ -26,7 +26,7 @@ pub(super) async fn exchange(
     query: &[u8],
     (now, deadline): (Instant, Instant),
     ignored: &mut Vec<Ignored>,
-) -> Outcome {
+) -> Result<Answered, Unreachable> {
     let mut misses = 0;
     let mut patient_until = None;
     let mut line = dial(upstream, peer, query, (ask, id), now).map_err(|error| unreachable(&error))?;

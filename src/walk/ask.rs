@@ -45,34 +45,30 @@ pub type Asks = SmallVec<[Ask; 1]>;
 
 /// What came of an ask.
 #[derive(Clone, Debug)]
-pub enum Heard {
-    /// A reply whose id, address, port and question match.
-    Reply {
-        /// The ask.
-        ask: AskId,
-        /// The reply.
-        reply: Box<Reply>,
-        /// Its size in octets.
-        bytes: usize,
-        /// How long it took.
-        rtt: Duration,
-        /// Packets that came before it and were not it.
-        ignored: Vec<Ignored>,
-    },
-    /// Nothing came until the time to give up.
-    Silence {
-        /// The ask.
-        ask: AskId,
-        /// Packets that came and were not the reply.
-        ignored: Vec<Ignored>,
-    },
-    /// It cannot come to anything.
-    Failed {
-        /// The ask.
-        ask: AskId,
-        /// Why.
-        why: Unreachable,
-        /// Packets that came and were not the reply.
-        ignored: Vec<Ignored>,
-    },
+pub struct Heard {
+    /// The ask.
+    pub ask: AskId,
+    /// The reply, or why there is none.
+    pub came: Result<Answered, Unreachable>,
+    /// Packets that came before it, or in its place, and were not it.
+    pub ignored: Vec<Ignored>,
+}
+
+/// A reply whose id, address, port and question match.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The reply.
+    pub reply: Box<Reply>,
+    /// Its size in octets.
+    pub bytes: usize,
+    /// How long it took from the moment the query was sent.
+    pub rtt: Duration,
+}
+
+impl Heard {
+    /// Nothing has come that would have to be told of.
+    #[must_use]
+    pub const fn nothing(ask: AskId, why: Unreachable) -> Self {
+        Self { ask, came: Err(why), ignored: Vec::new() }
+    }
 }

@@ -9,7 +9,7 @@ use crate::trace::{AskWhy, Event, ServerAt, Transport, Unreachable, Verdict, Wro
 use crate::wire::text::rcode_name;
 use crate::wire::{Ede, Edns, Name, Reply, edns};
 
-use super::ask::Heard;
+use super::ask::{Answered, Heard};
 use super::goal::Pending;
 use super::scrub::{Clean, Dropped};
 use super::{Reach, Turn, Walk, cookies, judge, scrub};
@@ -38,11 +38,7 @@ impl Walk {
     }
 
     pub(super) fn hear(&mut self, heard: Heard, turn: &mut Turn<'_, '_>) {
-        let (ask, ignored) = match &heard {
-            Heard::Reply { ask, ignored, .. }
-            | Heard::Silence { ask, ignored }
-            | Heard::Failed { ask, ignored, .. } => (*ask, ignored.clone()),
-        };
+        let Heard { ask, came, ignored } = heard;
         let Some(at) = self.pending.iter().position(|pending| pending.id == ask) else { return };
         let pending = self.pending.swap_remove(at);
         let near_misses = ignored.len();
@@ -57,54 +53,57 @@ impl Walk {
         // The last is taken first: who follows may then follow again.
         turn.ready.extend_from_slice(&pending.followers);
         turn.ready.push(pending.goal);
-        match heard {
-            Heard::Reply { reply, bytes, rtt, .. } => {
-                self.reached(pending.server.addr, true);
-                self.reached_over(&pending);
-                if let Some(at) = self.goal(pending.goal).at().filter(|_| !pending.how.over_udp()) {
-                    at.tried(&pending.server).opens();
-                }
-                self.notice_lost_cookie(&pending, turn);
-                self.budget.received(bytes);
-                let (cookie, guessed) = meet(&pending, &reply, rtt, near_misses, turn);
-                if guessed {
-                    return self.again(&pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
-                }
-                let (mut beside, mut edes) = (beside(&pending, &reply), explanation(reply.edns.as_ref()));
-                let (clean, mut verdict, dropped) = self.read(&pending, *reply, cookie, turn);
-                if let Verdict::Wrong(Wrong::Rcode { said, .. }) = &mut verdict {
-                    *said = edes.next();
-                }
-                beside.extend(explained(&pending, edes.collect()));
-                for gone in dropped {
-                    let event = Event::Dropped { ask: ask.0, owner: gone.owner, rtype: gone.rtype, why: gone.why };
-                    self.note(turn, pending.goal, event);
-                }
-                let event = Event::Heard {
-                    ask: ask.0,
-                    server: pending.server.clone(),
-                    rtt_us: as_us(rtt),
-                    bytes,
-                    rcode: rcode_name(clean.rcode),
-                    aa: clean.aa,
-                    late: pending.late,
-                    cookie,
-                    verdict: shown(&verdict, &pending, &clean),
-                };
-                self.note(turn, pending.goal, event);
-                for event in beside {
-                    self.note(turn, pending.goal, event);
-                }
-                self.learn_server(&pending, &verdict, turn);
-                for follower in &pending.followers {
-                    let theirs = Pending { goal: *follower, followers: Vec::new(), ..pending.clone() };
-                    self.apply(&theirs, clean.clone(), verdict.clone(), turn);
-                }
-                self.apply(&pending, clean, verdict, turn);
-            }
-            Heard::Silence { .. } => self.lost(&pending, Unreachable::Timeout, turn),
-            Heard::Failed { why, .. } => self.lost(&pending, why, turn),
+        match came {
+            Ok(answered) => self.replied(&pending, answered, near_misses, turn),
+            Err(why) => self.lost(&pending, why, turn),
         }
+    }
+
+    /// A reply came, after so many packets that were almost it.
+    fn replied(&mut self, pending: &Pending, answered: Answered, near_misses: usize, turn: &mut Turn<'_, '_>) {
+        let (ask, Answered { reply, bytes, rtt }) = (pending.id.0, answered);
+        self.reached(pending.server.addr, true);
+        self.reached_over(pending);
+        if let Some(at) = self.goal(pending.goal).at().filter(|_| !pending.how.over_udp()) {
+            at.tried(&pending.server).opens();
+        }
+        self.notice_lost_cookie(pending, turn);
+        self.budget.received(bytes);
+        let (cookie, guessed) = meet(pending, &reply, rtt, near_misses, turn);
+        if guessed {
+            return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
+        }
+        let (mut beside, mut edes) = (beside(pending, &reply), explanation(reply.edns.as_ref()));
+        let (clean, mut verdict, dropped) = self.read(pending, *reply, cookie, turn);
+        if let Verdict::Wrong(Wrong::Rcode { said, .. }) = &mut verdict {
+            *said = edes.next();
+        }
+        beside.extend(explained(pending, edes.collect()));
+        for gone in dropped {
+            let event = Event::Dropped { ask, owner: gone.owner, rtype: gone.rtype, why: gone.why };
+            self.note(turn, pending.goal, event);
+        }
+        let event = Event::Heard {
+            ask,
+            server: pending.server.clone(),
+            rtt_us: as_us(rtt),
+            bytes,
+            rcode: rcode_name(clean.rcode),
+            aa: clean.aa,
+            late: pending.late,
+            cookie,
+            verdict: shown(&verdict, pending, &clean),
+        };
+        self.note(turn, pending.goal, event);
+        for event in beside {
+            self.note(turn, pending.goal, event);
+        }
+        self.learn_server(pending, &verdict, turn);
+        for follower in &pending.followers {
+            let theirs = Pending { goal: *follower, followers: Vec::new(), ..pending.clone() };
+            self.apply(&theirs, clean.clone(), verdict.clone(), turn);
+        }
+        self.apply(pending, clean, verdict, turn);
     }
 
     /// What of a reply may be used, what it means, and what was dropped. `cookie` is whether it shows ours.

@@ -12,7 +12,7 @@ use rootwalk::lab::Packet;
 use rootwalk::time::Time;
 use rootwalk::trace::{Entry, Source, Transport, Unreachable};
 use rootwalk::upstream::read_reply;
-use rootwalk::walk::ask::{Ask, AskId, Heard};
+use rootwalk::walk::ask::{Answered, Ask, Heard};
 use rootwalk::walk::limits::{Budget, Limits};
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::outcome::Outcome;
@@ -88,7 +88,7 @@ impl Resolver {
                     return Ended { outcome: *outcome, log: walk.take_log(), budget, took: self.now - begun };
                 }
                 Step::Wait { asks, forget, wake } => {
-                    heard_at.retain(|_, heard| !forget.contains(&id_of(heard)));
+                    heard_at.retain(|_, heard| !forget.contains(&heard.ask));
                     for ask in asks {
                         let (after, heard) = exchange(&ask, self.now);
                         coming.push(Reverse((self.now + after, ask.id.0)));
@@ -168,33 +168,27 @@ pub(crate) fn listen(ask: &Ask, id: u16, packets: Vec<Packet>, path: Duration) -
         match read_reply(&mut packet.bytes, id, ask) {
             Ok(reply) => {
                 let bytes = packet.bytes.len();
-                return (rtt, Heard::Reply { ask: ask.id, reply, bytes, rtt, ignored });
+                return (rtt, Heard { ask: ask.id, came: Ok(Answered { reply, bytes, rtt }), ignored });
             }
             Err(what) => {
                 let ends = what.ends();
                 ignored.push(what);
                 if let Some(why) = ends {
-                    return (rtt, Heard::Failed { ask: ask.id, why, ignored });
+                    return (rtt, Heard { ask: ask.id, came: Err(why), ignored });
                 }
                 if ask.transport == Transport::Udp && ignored.len() >= ask.near_misses {
-                    return (rtt, Heard::Failed { ask: ask.id, why: Unreachable::NearMisses, ignored });
+                    return (rtt, Heard { ask: ask.id, came: Err(Unreachable::NearMisses), ignored });
                 }
             }
         }
     }
     if ask.transport == Transport::Tcp && !ignored.is_empty() {
-        return (path * 2, Heard::Failed { ask: ask.id, why: Unreachable::Garbage, ignored });
+        return (path * 2, Heard { ask: ask.id, came: Err(Unreachable::Garbage), ignored });
     }
-    (ask.give_up, Heard::Silence { ask: ask.id, ignored })
+    (ask.give_up, Heard { ask: ask.id, came: Err(Unreachable::Timeout), ignored })
 }
 
 /// Nobody listens there.
 pub(crate) fn refused(ask: &Ask, path: Duration) -> (Duration, Heard) {
-    (path, Heard::Failed { ask: ask.id, why: Unreachable::Refused, ignored: Vec::new() })
-}
-
-fn id_of(heard: &Heard) -> AskId {
-    match heard {
-        Heard::Reply { ask, .. } | Heard::Silence { ask, .. } | Heard::Failed { ask, .. } => *ask,
-    }
+    (path, Heard::nothing(ask.id, Unreachable::Refused))
 }

@@ -12,7 +12,7 @@ use rootwalk::lab::{Lab, Reaction};
 use rootwalk::time::Time;
 use rootwalk::trace::Transport;
 use rootwalk::walk::Walk;
-use rootwalk::walk::ask::{Ask, Heard};
+use rootwalk::walk::ask::{Answered, Ask, Heard};
 use rootwalk::wire::{Name, Question, Record, RecordType, Reply, text};
 
 use super::oddity::Oddity;
@@ -188,7 +188,7 @@ impl Weather<'_> {
     /// What comes of an ask, and when.
     fn exchange(&mut self, ask: &Ask, now: Time) -> (Duration, Heard) {
         let (after, heard) = self.hear(ask);
-        if let Heard::Reply { reply, .. } = &heard {
+        if let Ok(Answered { reply, .. }) = &heard.came {
             for record in reply.answer.iter().chain(&reply.authority) {
                 let told = self.told.entry((record.owner.clone(), record.rtype.into())).or_insert(Time::ZERO);
                 *told = (*told).max((now + after).plus_secs(record.ttl_secs.into()));
@@ -233,7 +233,7 @@ impl Weather<'_> {
         let (handshake, talk) = (self.repeats(1_000), self.repeats(200));
         packets.iter_mut().for_each(|packet| packet.delay += handshake + talk);
         let (after, mut heard) = listen(ask, id, packets, path);
-        if let Heard::Reply { rtt, .. } = &mut heard {
+        if let Ok(Answered { rtt, .. }) = &mut heard.came {
             *rtt -= path + handshake;
         }
         (after, heard)

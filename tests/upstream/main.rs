@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rootwalk::trace::{Ignored, Transport, Unreachable};
 use rootwalk::upstream::{Upstream, UpstreamSettings};
-use rootwalk::walk::ask::{Ask, AskId, Heard};
+use rootwalk::walk::ask::{Answered, Ask, AskId, Heard};
 use rootwalk::wire::{Edns, Question, RecordType, ResponseCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
@@ -101,7 +101,8 @@ fn the_query_is_sent_as_asked_and_the_reply_comes_back() {
             vec![reply(query, &[])]
         });
         let asked = Ask { id: AskId(7), cd: true, ..ask(server.await, Transport::Udp) };
-        let Heard::Reply { ask, reply, bytes, rtt, ignored } = exchange(&upstream(), &asked).await else { panic!() };
+        let Heard { ask, came, ignored } = exchange(&upstream(), &asked).await;
+        let Answered { reply, bytes, rtt } = came.unwrap();
         assert_eq!((ask, bytes, reply.question.as_ref()), (AskId(7), 44, Some(&asked.question)));
         assert!(rtt >= Duration::from_millis(5) && ignored.is_empty());
     });
@@ -127,7 +128,7 @@ fn a_tcp_connection_is_used_again_and_replaced_when_it_was_closed() {
         let upstream = upstream();
         for _ in 0..6 {
             let heard = exchange(&upstream, &ask(server, Transport::Tcp)).await;
-            assert!(matches!(heard, Heard::Reply { .. }), "{heard:?}");
+            assert!(heard.came.is_ok(), "{heard:?}");
         }
         assert_eq!(accepted.get(), 3);
     });
@@ -141,7 +142,7 @@ fn what_is_not_the_reply_is_listed_and_the_reply_still_awaited() {
             vec![query[..1].to_vec(), flipped, reply(query, &[]), reply(query, &[(3, 5)])]
         });
         let heard = exchange(&upstream(), &ask(server.await, Transport::Udp)).await;
-        let Heard::Reply { reply, ignored, .. } = heard else { panic!("{heard:?}") };
+        let Heard { came: Ok(Answered { reply, .. }), ignored, .. } = heard else { panic!("{heard:?}") };
         assert_eq!(reply.rcode, ResponseCode::NoError);
         assert!(
             matches!(ignored[..], [Ignored::TooShort, Ignored::WrongId { got, want }] if got ^ want == 0x100),
@@ -169,7 +170,7 @@ fn what_has_the_right_id_and_is_no_reply_ends_the_listening() {
             let tcp = tcp_server(move |query| [framed(&answer(query)), framed(&reply(query, &[]))].concat()).await;
             for (server, transport) in [(udp, Transport::Udp), (tcp, Transport::Tcp)] {
                 let heard = exchange(&upstream(), &ask(server, transport)).await;
-                let Heard::Failed { why: Unreachable::Garbage, ignored, .. } = heard else { panic!("{heard:?}") };
+                let Heard { came: Err(Unreachable::Garbage), ignored, .. } = heard else { panic!("{heard:?}") };
                 assert_eq!(ignored, std::slice::from_ref(&what), "{transport:?}");
             }
         });
@@ -190,7 +191,7 @@ fn a_flood_of_guesses_ends_the_listening() {
         let upstream = upstream();
         let asked = Ask { give_up: Duration::from_hours(1), ..ask(server.await, Transport::Udp) };
         let heard = exchange(&upstream, &asked).await;
-        let Heard::Failed { why: Unreachable::NearMisses, ignored, .. } = heard else { panic!("{heard:?}") };
+        let Heard { came: Err(Unreachable::NearMisses), ignored, .. } = heard else { panic!("{heard:?}") };
         assert_eq!(
             (ignored.len(), upstream.guesses().load(Ordering::Relaxed)),
             (16, 16),
@@ -209,7 +210,7 @@ fn packets_from_another_address_are_never_seen() {
             vec![reply(query, &[])]
         });
         let heard = exchange(&upstream(), &ask(server.await, Transport::Udp)).await;
-        let Heard::Reply { reply, ignored, .. } = heard else { panic!("{heard:?}") };
+        let Heard { came: Ok(Answered { reply, .. }), ignored, .. } = heard else { panic!("{heard:?}") };
         assert_eq!((reply.rcode, ignored), (ResponseCode::NoError, Vec::new()));
     });
 }
@@ -221,13 +222,13 @@ fn case_is_checked_over_udp_if_asked_for_and_never_over_tcp() {
         let server = udp_server(move |query, _| vec![lower(query)]).await;
         let strict = ask(server, Transport::Udp);
         let heard = exchange(&upstream(), &strict).await;
-        let Heard::Failed { why: Unreachable::CaseMismatch, ignored, .. } = heard else { panic!("{heard:?}") };
+        let Heard { came: Err(Unreachable::CaseMismatch), ignored, .. } = heard else { panic!("{heard:?}") };
         assert_eq!(ignored, [Ignored::WrongCase]);
         let heard = exchange(&upstream(), &Ask { check_case: false, ..strict }).await;
-        assert!(matches!(heard, Heard::Reply { .. }), "{heard:?}");
+        assert!(heard.came.is_ok(), "{heard:?}");
         let server = tcp_server(move |query| framed(&lower(query))).await;
         let heard = exchange(&upstream(), &ask(server, Transport::Tcp)).await;
-        assert!(matches!(heard, Heard::Reply { .. }), "{heard:?}");
+        assert!(heard.came.is_ok(), "{heard:?}");
     });
 }
 
@@ -236,7 +237,7 @@ fn a_bare_header_is_a_reply_if_it_complains() {
     on_a_worker(async {
         let server = udp_server(|query, _| vec![reply(query, &[(3, 1), (5, 0), (11, 0)])[..12].to_vec()]);
         let heard = exchange(&upstream(), &ask(server.await, Transport::Udp)).await;
-        let Heard::Reply { reply, .. } = heard else { panic!("{heard:?}") };
+        let Ok(Answered { reply, .. }) = heard.came else { panic!("{heard:?}") };
         assert_eq!((reply.rcode, reply.question), (ResponseCode::FormErr, None));
     });
 }
@@ -246,16 +247,16 @@ fn silence_lasts_as_long_as_the_patience() {
     on_a_worker(async {
         let server = udp_server(|_, _| Vec::new()).await;
         let start = Instant::now();
-        assert!(matches!(exchange(&upstream(), &ask(server, Transport::Udp)).await, Heard::Silence { .. }));
+        assert!(matches!(exchange(&upstream(), &ask(server, Transport::Udp)).await.came, Err(Unreachable::Timeout)));
         assert!(start.elapsed() >= Duration::from_millis(300));
         let server = tcp_server(|_| Vec::new()).await;
         let heard = exchange(&upstream(), &ask(server, Transport::Tcp)).await;
-        assert!(matches!(heard, Heard::Failed { why: Unreachable::Closed, .. }), "{heard:?}");
+        assert!(matches!(heard.came, Err(Unreachable::Closed)), "{heard:?}");
         // A connection that nobody accepts is silence as well, at the latest when patience ends.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let start = Instant::now();
         let heard = exchange(&upstream(), &ask(listener.local_addr().unwrap(), Transport::Tcp)).await;
-        assert!(matches!(heard, Heard::Silence { .. }), "{heard:?}");
+        assert!(matches!(heard.came, Err(Unreachable::Timeout)), "{heard:?}");
         assert!(start.elapsed() >= Duration::from_millis(300));
     });
 }
@@ -266,11 +267,11 @@ fn a_closed_port_is_known_at_once() {
         let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         for transport in [Transport::Udp, Transport::Tcp] {
             let heard = exchange(&upstream(), &ask(closed, transport)).await;
-            assert!(matches!(heard, Heard::Failed { why: Unreachable::Refused, .. }), "{heard:?}");
+            assert!(matches!(heard.came, Err(Unreachable::Refused)), "{heard:?}");
         }
         // No socket of this kind may be had, whatever the machine: the broadcast address is not for us.
         let heard = exchange(&upstream(), &ask("255.255.255.255:53".parse().unwrap(), Transport::Udp)).await;
-        assert!(matches!(heard, Heard::Failed { why: Unreachable::Local | Unreachable::NoRoute, .. }), "{heard:?}");
+        assert!(matches!(heard.came, Err(Unreachable::Local | Unreachable::NoRoute)), "{heard:?}");
     });
 }
 
@@ -284,14 +285,14 @@ fn tcp_takes_messages_in_pieces_and_skips_those_that_are_not_the_reply() {
             [framed(&reply(query, &[(0, query[0] ^ 1)])), framed(&[]), framed(&long)].concat()
         };
         let heard = exchange(&upstream(), &ask(tcp_server(large).await, Transport::Tcp)).await;
-        let Heard::Reply { bytes: 4000, ignored, .. } = heard else { panic!("{heard:?}") };
+        let Heard { came: Ok(Answered { bytes: 4000, .. }), ignored, .. } = heard else { panic!("{heard:?}") };
         assert!(matches!(ignored[..], [Ignored::WrongId { .. }, Ignored::TooShort]), "{ignored:?}");
         let garbage = |query: &[u8]| framed(&reply(query, &[(0, query[0] ^ 1)]));
         let heard = exchange(&upstream(), &ask(tcp_server(garbage).await, Transport::Tcp)).await;
-        assert!(matches!(heard, Heard::Failed { why: Unreachable::Garbage, .. }), "{heard:?}");
+        assert!(matches!(heard.came, Err(Unreachable::Garbage)), "{heard:?}");
         let half = |query: &[u8]| framed(&reply(query, &[]))[..20].to_vec();
         let heard = exchange(&upstream(), &ask(tcp_server(half).await, Transport::Tcp)).await;
-        assert!(matches!(heard, Heard::Failed { why: Unreachable::Closed, .. }), "{heard:?}");
+        assert!(matches!(heard.came, Err(Unreachable::Closed)), "{heard:?}");
     });
 }
 
@@ -325,10 +326,7 @@ fn equal_asks_share_one_exchange_and_unequal_ones_do_not() {
             exchange(&upstream, &other),
             exchange(&upstream, &again)
         );
-        let ids = [one, two, three, four].map(|heard| match heard {
-            Heard::Reply { ask, .. } => ask.0,
-            other => panic!("{other:?}"),
-        });
+        let ids = [one, two, three, four].map(|heard| heard.came.map(|_| heard.ask.0).unwrap());
         assert_eq!((ids, count.load(Ordering::Relaxed)), ([1, 2, 3, 4], 3));
         // When all is over, the next one is sent again.
         exchange(&upstream, &first).await;
@@ -351,7 +349,7 @@ fn those_who_share_carry_on_when_the_leader_gives_up() {
         leader.abort();
         for (joined, id) in [(second, 2), (third, 3)] {
             let heard = joined.await.unwrap();
-            assert!(matches!(heard, Heard::Reply { ask: AskId(got), .. } if got == id), "{heard:?}");
+            assert!(heard.came.is_ok() && heard.ask == AskId(id), "{heard:?}");
         }
         assert_eq!(count.load(Ordering::Relaxed), 2, "one query of the leader, one of those who were left");
     });
@@ -375,7 +373,7 @@ fn exchanges_are_shared_between_runtimes() {
             std::thread::spawn(move || {
                 on_a_worker(async move {
                     let asked = Ask { give_up: Duration::from_secs(2), ..ask(at, Transport::Udp) };
-                    assert!(matches!(exchange(&upstream, &asked).await, Heard::Reply { .. }));
+                    assert!(exchange(&upstream, &asked).await.came.is_ok());
                 });
             })
         })
@@ -394,14 +392,14 @@ fn no_more_queries_are_on_their_way_to_one_server_than_may_be() {
         let upstream = Upstream::new(UpstreamSettings { queries_per_server: 2, ..UpstreamSettings::default() });
         let nth = |attempt| Ask { attempt, ..ask(silent, Transport::Udp) };
         let [first, second, third] = [1, 2, 3].map(nth);
-        let crowded = |heard: &Heard| matches!(heard, Heard::Failed { why: Unreachable::Crowded, .. });
+        let crowded = |heard: &Heard| matches!(heard.came, Err(Unreachable::Crowded));
         // All are polled in this order, so the third finds two before it.
         let (one, two, three) =
             tokio::join!(exchange(&upstream, &first), exchange(&upstream, &second), exchange(&upstream, &third));
         assert!(crowded(&three) && !crowded(&one) && !crowded(&two), "{three:?}");
         // Another server is another matter, and what has ended counts no more.
         let other = udp_server(|query, _| vec![reply(query, &[])]).await;
-        assert!(matches!(exchange(&upstream, &ask(other, Transport::Udp)).await, Heard::Reply { .. }));
-        assert!(matches!(exchange(&upstream, &third).await, Heard::Silence { .. }));
+        assert!(exchange(&upstream, &ask(other, Transport::Udp)).await.came.is_ok());
+        assert!(matches!(exchange(&upstream, &third).await.came, Err(Unreachable::Timeout)));
     });
 }
