@@ -7,7 +7,7 @@ use crate::wire::{RecordType, RrSet, Soa};
 /// ever. This cache gives it these few seconds all the same, as to a failure (RFC 9520 §3.2), so that a
 /// broken server is not asked for every query; nothing but a new reply of that server renews it, and
 /// what is served has no SOA, so that nobody behind us keeps it.
-pub(super) const NO_SOA_SECS: u32 = 5;
+const NO_SOA_SECS: u32 = 5;
 
 /// The first and the longest time for which a failure is remembered (RFC 9520 §3.2: 1 s to 5 minutes).
 const FAILURE_SECS: (u32, u32) = (5, 300);

@@ -60,7 +60,7 @@ impl<'a> Types<'a> {
     }
 
     /// A zone cut as its parent sees it.
-    pub(super) fn is_delegation(&self) -> bool {
+    fn is_delegation(&self) -> bool {
         self.is(RecordType::NS) && !self.is(RecordType::SOA)
     }
 

@@ -195,7 +195,7 @@ impl Walk {
     }
 
     /// The servers of the same zone get another question.
-    pub(super) fn ask_anew(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+    fn ask_anew(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
         self.leave(id, turn);
         if let Some(at) = self.goal(id).at() {
             at.fresh_tries();

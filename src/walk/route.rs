@@ -123,7 +123,7 @@ impl Walk {
     }
 
     /// Goes to the servers of a route.
-    pub(super) fn enter_route(&mut self, id: GoalId, route: &Arc<Route>, turn: &mut Turn<'_, '_>) {
+    fn enter_route(&mut self, id: GoalId, route: &Arc<Route>, turn: &mut Turn<'_, '_>) {
         let addrs = route.cut.servers.iter().flat_map(|server| server.addrs.iter().copied());
         let servers = addrs.map(|addr| ServerAt::new(None, addr, route.port(addr))).collect();
         self.note(turn, id, Event::Routed { zone: route.cut.zone.clone(), kind: route.kind, servers });

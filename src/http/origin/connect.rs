@@ -375,7 +375,7 @@ fn why<G: Guide>(race: Race<'_, G>, failed: [Option<Unconnected>; 2]) -> Unconne
 }
 
 /// The sentence for a failure of DNS.
-pub(in crate::http) fn dns_sentence(rcode: ResponseCode, ede: Option<&Ede>) -> String {
+fn dns_sentence(rcode: ResponseCode, ede: Option<&Ede>) -> String {
     match (rcode, ede) {
         (_, Some(ede)) if !ede.text.is_empty() => format!("{}: {}", rcode_name(rcode), ede.text),
         (ResponseCode::NoError, _) => "the name exists but has no address".to_owned(),
