@@ -58,7 +58,7 @@ impl Resolver {
         let nsid = nsid.map(|id| (edns::NSID, id));
         let options: SmallVec<[(u16, &[u8]); 3]> = keepalive.into_iter().chain(cookie).chain(nsid).collect();
         let (udp_size, padded) = (self.0.settings.udp_size, pads(query.edns(), peer));
-        let extras = Extras { ad, aa: false, edes, options: &options, udp_size, padded };
+        let extras = Extras { ad, edes, options: &options, udp_size, padded };
         respond(&extras, self.limit(query, peer));
     }
 

@@ -35,7 +35,7 @@ impl PlainAnswer<'_> {
     pub fn respond(&self, query: &QueryView<'_>, extras: &Extras<'_>, limit: usize, out: &mut Vec<u8>) {
         let start = out.len();
         let flags = Flags(Flags::default().with_qr(true).with_ra(true).0 | query.flags().response().0);
-        let flags = flags.with_aa(extras.aa).with_ad(extras.ad);
+        let flags = flags.with_ad(extras.ad);
         out.extend_from_slice(&query.id().to_be_bytes());
         out.extend_from_slice(&flags.0.to_be_bytes());
         out.extend_from_slice(&[0, 1, 0, 0, 0, 0, 0, u8::from(query.edns().is_some())]);

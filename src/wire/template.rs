@@ -53,8 +53,6 @@ pub struct Sections<'a> {
 pub struct Extras<'a> {
     /// Whether AD is set. The caller decides, by RFC 6840 §5.8 among others.
     pub ad: bool,
-    /// Whether AA is set even if the template does not say so.
-    pub aa: bool,
     /// Extended errors; only clients with EDNS get them.
     pub edes: &'a [Ede],
     /// Further EDNS options by code.
@@ -165,7 +163,7 @@ impl Template {
         let own = Flags(u16::from_be_bytes([wire[2], wire[3]]));
         let truncated = self.oversized || cut.end < self.required;
         let flags = Flags(own.0 | query.flags().response().0);
-        let flags = flags.with_aa(own.aa() || extras.aa).with_ad(extras.ad).with_tc(truncated);
+        let flags = flags.with_ad(extras.ad).with_tc(truncated);
         message[..2].copy_from_slice(&query.id().to_be_bytes());
         message[2..4].copy_from_slice(&flags.0.to_be_bytes());
         for (section, count) in cut.counts.into_iter().enumerate() {

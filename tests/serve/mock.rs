@@ -105,7 +105,7 @@ impl Mock {
         let sections = Sections { answer: &answer, authority: &authority, aa: true, ..Sections::default() };
         let template = Template::build(&question, rcode, &sections, true);
         let mut out = Vec::new();
-        template.respond(&query, 0, &Extras { aa: true, udp_size: 1232, ..Extras::default() }, 1232, &mut out);
+        template.respond(&query, 0, &Extras { udp_size: 1232, ..Extras::default() }, 1232, &mut out);
         Some(out)
     }
 
