@@ -349,8 +349,7 @@ impl Walk {
         let goal = &self.goals[0];
         let (rcode, set, authority): (_, Option<&RrSet>, Vec<RrSet>) = match found {
             Found::Answer(set) => (ResponseCode::NoError, Some(set), Vec::new()),
-            Found::NoData(denied) => (ResponseCode::NoError, None, denied.records()),
-            Found::NxDomain(denied) => (ResponseCode::NXDomain, None, denied.records()),
+            Found::Denied(kind, denied) => (kind.rcode(), None, denied.records()),
             Found::TooLong => (ResponseCode::YXDomain, None, Vec::new()),
             Found::Failed(failure) => return Outcome::failed(failure.clone()),
         };
@@ -379,9 +378,9 @@ impl Walk {
     fn conclude(&mut self, id: GoalId, found: Found, turn: &mut Turn<'_, '_>) {
         let (rcode, edes) = match &found {
             Found::Failed(failure) => (ResponseCode::ServFail, failure.edes()),
-            Found::NxDomain(_) => (ResponseCode::NXDomain, Vec::new()),
+            Found::Denied(kind, _) => (kind.rcode(), Vec::new()),
             Found::TooLong => (ResponseCode::YXDomain, Vec::new()),
-            Found::Answer(_) | Found::NoData(_) => (ResponseCode::NoError, Vec::new()),
+            Found::Answer(_) => (ResponseCode::NoError, Vec::new()),
         };
         self.note(turn, id, Event::Ended { rcode: rcode_name(rcode), edes });
         if let Found::Failed(failure) = &found {

@@ -101,6 +101,17 @@ pub enum DenialKind {
     NoData,
 }
 
+impl DenialKind {
+    /// The response code that says so (RFC 2308 §2).
+    #[must_use]
+    pub const fn rcode(self) -> ResponseCode {
+        match self {
+            Self::NxDomain => ResponseCode::NXDomain,
+            Self::NoData => ResponseCode::NoError,
+        }
+    }
+}
+
 /// A statement that a name, or a type at a name, does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {

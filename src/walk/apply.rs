@@ -1,5 +1,6 @@
 //! What follows from a reply: verdicts become state.
 
+use crate::cache::DenialKind;
 use crate::trace::{AskWhy, Event, GoalId, Known, Purpose, ServerAt, Transport, Verdict, Wrong};
 use crate::wire::{Name, Question, RecordType, ResponseCode};
 
@@ -40,21 +41,21 @@ impl Walk {
             Verdict::Wrong(wrong) => self.wrong(pending, wrong, clean, turn),
             Verdict::Referral { .. } => self.refer(pending, &clean, turn),
             Verdict::NxDomain if pending.minimised && self.goal(id).minimised.believes_denial() => {
-                self.denied(pending, clean, true, turn);
+                self.denied(pending, clean, DenialKind::NxDomain, turn);
             }
             Verdict::NxDomain if pending.minimised && self.may_be_proved(pending, &clean, turn) => {
                 let goal = self.goal(id);
                 let whole = std::mem::replace(&mut goal.current.name, pending.question.name.clone());
                 goal.whole = Some(whole);
-                self.denied(pending, clean, true, turn);
+                self.denied(pending, clean, DenialKind::NxDomain, turn);
             }
             _ if pending.minimised => {
                 self.goal(id).minimised.give_up();
                 self.ask_anew(id, turn);
             }
             Verdict::Answer { .. } => self.answered(pending, clean, turn),
-            Verdict::NoData => self.denied(pending, clean, false, turn),
-            Verdict::NxDomain => self.denied(pending, clean, true, turn),
+            Verdict::NoData => self.denied(pending, clean, DenialKind::NoData, turn),
+            Verdict::NxDomain => self.denied(pending, clean, DenialKind::NxDomain, turn),
             Verdict::Alias { .. } => self.aliased(pending, clean, turn),
             Verdict::TooLong => {
                 let goal = self.goal(id);
@@ -152,16 +153,16 @@ impl Walk {
     }
 
     /// The name or the type does not exist.
-    pub(super) fn denied(&mut self, pending: &Pending, clean: Clean, nxdomain: bool, turn: &mut Turn<'_, '_>) {
+    pub(super) fn denied(&mut self, pending: &Pending, clean: Clean, kind: DenialKind, turn: &mut Turn<'_, '_>) {
         let id = pending.goal;
         if self.is_childs_word(pending, &clean) {
             return self.ask_anew(id, turn);
         }
-        let soa = self.learn_denial(pending, &clean, nxdomain, turn);
+        let soa = self.learn_denial(pending, &clean, kind, turn);
         self.goal(id).told.push((pending.question.name.clone(), pending.source()));
         let denied = Denied { soa, proof: clean.proof };
         if self.extend_chain(id, clean.chain, Vec::new(), turn) {
-            self.finish(id, if nxdomain { Found::NxDomain(denied) } else { Found::NoData(denied) }, turn);
+            self.finish(id, Found::Denied(kind, denied), turn);
         }
     }
 

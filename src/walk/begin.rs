@@ -74,8 +74,7 @@ impl Walk {
                     self.finish(id, Found::TooLong, turn);
                 }
             }
-            Look::Denial(DenialKind::NxDomain, denied) => self.finish(id, Found::NxDomain(denied), turn),
-            Look::Denial(DenialKind::NoData, denied) => self.finish(id, Found::NoData(denied), turn),
+            Look::Denial(kind, denied) => self.finish(id, Found::Denied(kind, denied), turn),
             // What could not be proved is asked for again for those who check for themselves.
             Look::Failed(failure) if !self.checking && failure.edes().iter().any(Ede::is_dnssec) => {
                 self.descend(id, &current, &upward, turn);
@@ -244,7 +243,7 @@ impl Walk {
         let mode = turn.around.settings.minimisation;
         // An alias is no zone cut: where it leads is no concern of the proof.
         if self.goal(id).purpose == Purpose::Proof {
-            return self.finish(id, Found::NoData(Denied::default()), turn);
+            return self.finish(id, Found::Denied(DenialKind::NoData, Denied::default()), turn);
         }
         let goal = self.goal(id);
         if goal.chain.iter().any(|set| set.rtype == RecordType::CNAME && set.owner == target) {

@@ -170,7 +170,7 @@ impl Walk {
     /// The goal that has got an answer to a question that was asked for a proof.
     fn proof_goal(&self, question: &Question) -> Option<GoalId> {
         self.find_goal(|goal| {
-            let answered = matches!(goal.state, State::Done(Found::Answer(_) | Found::NoData(_) | Found::NxDomain(_)));
+            let answered = matches!(goal.state, State::Done(Found::Answer(_) | Found::Denied(..)));
             answered && goal.purpose == Purpose::Proof && goal.question == *question
         })
     }

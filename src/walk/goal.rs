@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::cache::Delegation;
+use crate::cache::{Delegation, DenialKind};
 use crate::time::Time;
 use crate::trace::{AskWhy, GoalId, Purpose, ServerAt, Source, Transport, Verdict, Wrong};
 use crate::wire::{Name, Question, RrSet};
@@ -80,10 +80,8 @@ pub(super) enum State {
 pub(super) enum Found {
     /// The set that was asked for, at the end of the aliases.
     Answer(RrSet),
-    /// The name at the end of the aliases has no such records.
-    NoData(Denied),
-    /// The name at the end of the aliases does not exist.
-    NxDomain(Denied),
+    /// The name at the end of the aliases does not exist, or has no such records.
+    Denied(DenialKind, Denied),
     /// A DNAME made a name that is too long: the aliases are the answer (RFC 6672 §2.2).
     TooLong,
     /// Nothing.

@@ -1,6 +1,7 @@
 //! Answers that follow from what was proved for other questions (RFC 8198). They are candidates as what the cache knows
 //! is: the judge has the last word on them, and when it finds them bogus, the servers are asked after all.
 
+use crate::cache::DenialKind;
 use crate::dnssec::{Span, infer};
 use crate::trace::{self, Event, GoalId, Purpose, Shows};
 use crate::wire::{Name, Question, RecordType};
@@ -64,7 +65,7 @@ impl Walk {
     fn take_inferred(&mut self, id: GoalId, inferred: crate::dnssec::Inferred, turn: &mut Turn<'_, '_>) {
         let denied = Denied { soa: inferred.soa, proof: inferred.proof };
         match (inferred.shows, inferred.answer) {
-            (Shows::NoName, _) => self.finish(id, Found::NxDomain(denied), turn),
+            (Shows::NoName, _) => self.finish(id, Found::Denied(DenialKind::NxDomain, denied), turn),
             (Shows::Wildcard, Some(set)) => {
                 let wanted = self.goal(id).current.qtype;
                 let target = set.targets().next().filter(|_| wanted != set.rtype);
@@ -80,7 +81,7 @@ impl Walk {
                     }
                 }
             }
-            (Shows::NoData | Shows::Wildcard, _) => self.finish(id, Found::NoData(denied), turn),
+            (Shows::NoData | Shows::Wildcard, _) => self.finish(id, Found::Denied(DenialKind::NoData, denied), turn),
         }
     }
 

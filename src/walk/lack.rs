@@ -1,6 +1,6 @@
 //! Which servers of a zone could not be asked for want of an address, and why that is.
 
-use crate::cache::Delegation;
+use crate::cache::{Delegation, DenialKind};
 use crate::trace::{Failure, GoalId, Lack, NameServer, Purpose};
 use crate::wire::Name;
 
@@ -34,13 +34,15 @@ impl Walk {
         for goal in self.goals.iter().filter(looks_for) {
             let State::Done(found) = &goal.state else { continue };
             lack = match found {
-                Found::NxDomain(_) | Found::NoData(_) | Found::TooLong if !goal.chain.is_empty() => Lack::Alias,
-                Found::NxDomain(_) => Lack::NoName,
+                Found::Denied(..) | Found::TooLong if !goal.chain.is_empty() => Lack::Alias,
+                Found::Denied(DenialKind::NxDomain, _) => Lack::NoName,
                 // It may have failed for the other IP version.
-                Found::NoData(_) if lack == Lack::Untried => Lack::NoAddress(match (settings.ipv4, settings.ipv6) {
-                    (true, true) => None,
-                    (is_4, _) => Some(if is_4 { 4 } else { 6 }),
-                }),
+                Found::Denied(DenialKind::NoData, _) if lack == Lack::Untried => {
+                    Lack::NoAddress(match (settings.ipv4, settings.ipv6) {
+                        (true, true) => None,
+                        (is_4, _) => Some(if is_4 { 4 } else { 6 }),
+                    })
+                }
                 Found::Failed(Failure::NoAddress { zone, .. }) if *zone == cut.zone => Lack::NoGlue,
                 Found::Failed(Failure::Servers { zone, .. } | Failure::NoAddress { zone, .. }) => {
                     Lack::NoAnswer(Some(zone.clone()))

@@ -53,12 +53,11 @@ impl Walk {
         &mut self,
         pending: &Pending,
         clean: &Clean,
-        nxdomain: bool,
+        kind: DenialKind,
         turn: &mut Turn<'_, '_>,
     ) -> Option<RrSet> {
         self.learn_answer(pending, clean, turn);
         let from = pending.source();
-        let kind = if nxdomain { DenialKind::NxDomain } else { DenialKind::NoData };
         let denial = Denial::heard(kind, clean.soa.clone(), clean.proof.clone(), from);
         let (denial, _) = turn.around.cache.put_denial(&clean.end, pending.question.qtype, denial, turn.now);
         denial.soa.clone()
@@ -117,7 +116,8 @@ impl Walk {
         }
         self.goal(id).by_glue = true;
         let found = address_set(&question, server.addrs.iter().copied());
-        self.finish(id, found.map_or(Found::NoData(Denied::default()), Found::Answer), turn);
+        let nothing = Found::Denied(DenialKind::NoData, Denied::default());
+        self.finish(id, found.map_or(nothing, Found::Answer), turn);
         true
     }
 

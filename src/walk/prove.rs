@@ -69,7 +69,7 @@ impl Walk {
     pub(super) fn prove(&mut self, found: Found, turn: &mut Turn<'_, '_>) {
         let goal = self.goal(CLIENT);
         let mut proof = match &found {
-            Found::NoData(denied) | Found::NxDomain(denied) => denied.proof.clone(),
+            Found::Denied(_, denied) => denied.proof.clone(),
             _ => Vec::new(),
         };
         proof.extend(goal.proof.iter().cloned());
@@ -190,20 +190,18 @@ impl Walk {
             Found::Answer(set) => next_secs(set, &goal.chain, &secure_secs),
             _ => allowed.next().unwrap_or(u32::MAX),
         };
-        let kind = if matches!(found, Found::NxDomain(_)) { DenialKind::NxDomain } else { DenialKind::NoData };
-        // The response code said that the name does not exist, and the proof that it does.
-        found = match found {
-            Found::NxDomain(denied) if exists => Found::NoData(denied),
-            found => found,
-        };
         match &mut found {
             Found::Answer(set) => bound(set, ttl_secs),
-            Found::NoData(denied) | Found::NxDomain(denied) => {
-                let heard = (kind, &denied.records()[..]);
+            Found::Denied(kind, denied) => {
+                let heard = (*kind, &denied.records()[..]);
                 if security(ttl_secs) == Security::Secure {
                     keep_shown(&mut denied.proof, &shown);
                 }
-                let shown = (if exists { DenialKind::NoData } else { kind }, &denied.proof[..]);
+                if exists {
+                    // The response code said that the name does not exist, and the proof that it does.
+                    *kind = DenialKind::NoData;
+                }
+                let shown = (*kind, &denied.proof[..]);
                 let left_secs = ttl_secs.min(most_secs);
                 cache.judged_denial(&current, heard, shown, (security(ttl_secs), left_secs), now);
                 let sets = denied.soa.iter_mut().chain(&mut denied.proof);
@@ -282,7 +280,7 @@ impl Walk {
         goal.chain.iter().for_each(|set| cache.disbelieve_set(set, now));
         match found {
             Found::Answer(set) => cache.disbelieve_set(set, now),
-            Found::NoData(_) | Found::NxDomain(_) => {
+            Found::Denied(..) => {
                 cache.disbelieve_denial(&goal.current.name, goal.current.qtype, now);
             }
             Found::TooLong | Found::Failed(_) => {}
@@ -343,8 +341,8 @@ fn statements<'s>(
     match found {
         Found::Answer(set) if maker(set, chain, anchors).is_some() => {}
         Found::Answer(set) => all.push(state(set)),
-        Found::NoData(denied) | Found::NxDomain(denied) => {
-            let no_name = matches!(found, Found::NxDomain(_));
+        Found::Denied(kind, denied) => {
+            let no_name = *kind == DenialKind::NxDomain;
             let (soa, proof) = (denied.soa.as_ref(), denied.proof.as_slice());
             all.push(Some(Statement::Denial { question, no_name, soa, proof }));
         }
@@ -402,7 +400,7 @@ impl Known for Knowledge<'_> {
         let asked = self.done(name, RecordType::DS);
         let cut = match asked {
             Some((_, Found::Answer(set))) => Some(Cut { ds: Some(set.clone()), ..Cut::default() }),
-            Some((goal, Found::NoData(denied) | Found::NxDomain(denied))) => {
+            Some((goal, Found::Denied(_, denied))) => {
                 let proof = goal.proof.iter().chain(&denied.proof).cloned().collect();
                 Some(Cut { ds: None, alias: goal.chain.first().cloned(), proof })
             }

@@ -100,8 +100,7 @@ pub fn stale(
                 answer.push(set);
                 (ResponseCode::NoError, None)
             }
-            What::Denial(DenialKind::NoData, soa) => (ResponseCode::NoError, soa),
-            What::Denial(DenialKind::NxDomain, soa) => (ResponseCode::NXDomain, soa),
+            What::Denial(kind, soa) => (kind.rcode(), soa),
         };
         let authority = soa.into_iter().chain(proof).collect();
         let mut outcome = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure: false };
