@@ -26,6 +26,10 @@ impl Here {
         Self { scheme: "https", authority: authority.into() }
     }
 
+    pub(super) fn is_secure(&self) -> bool {
+        self.scheme == "https"
+    }
+
     /// The same server, as this request calls it: whatever leads to another port, the client knows.
     pub(super) fn called(&self, authority: &Authority) -> Self {
         Self { scheme: self.scheme, authority: authority.as_str().into() }

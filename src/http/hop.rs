@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use axum::http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, MAX_FORWARDS, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    TE, TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HeaderName, HeaderValue, MAX_FORWARDS, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Version};
@@ -52,6 +52,21 @@ pub(super) fn strip(headers: &mut HeaderMap) {
     }
     // hyper answers 100 (Continue) by itself when the body is wanted.
     headers.remove(EXPECT);
+}
+
+/// Makes one field of the cookies, which HTTP/2 may have cut into several (RFC 9113 §8.2.3).
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(whole) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, whole);
+    }
+}
+
+/// Whether the body has a transfer coding besides being cut into chunks.
+pub(super) fn is_coded(headers: &HeaderMap) -> bool {
+    headers.get_all(TRANSFER_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
 /// Adds ourselves to the way that a message took.
@@ -138,6 +153,13 @@ mod tests {
         let mut taken = headers(&[("content-length", "5"), ("connection", "content-length")]);
         strip(&mut taken);
         assert_eq!(taken.len(), 1);
+    }
+
+    #[test]
+    fn cookies_are_one_field() {
+        let mut given = headers(&[("cookie", "a=1"), ("x", "y"), ("cookie", "b=2; c=3"), ("cookie", "d")]);
+        join_cookies(&mut given);
+        assert_eq!(given.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2; c=3; d"]);
     }
 
     #[test]

@@ -33,7 +33,7 @@ use super::origin::{
 };
 use super::places::Places;
 use super::problem::Problem;
-use super::watch::{Activity, Noted, Watched};
+use super::watch::{Activity, Noted, Ticket, Watched};
 use crate::journey::{Attempt, AttemptEnd, Spoken};
 use crate::listen::Peer;
 use crate::wire::{Edns, Flags, Question, RecordType, Reply, ResponseCode, write_query};
@@ -139,8 +139,9 @@ async fn tunnel(proxy: &Proxy, mut request: Request, client: Client<'_>) -> Resu
     let Connected { link, busy, .. } = connected;
     let Link::Fresh(origin) = link else { return Err(Problem::bad_request("a tunnel needs a connection of its own")) };
     let (upgraded, idle) = (hyper::upgrade::on(&mut request), settings.tunnel_idle);
+    let ticket = request.extensions_mut().remove::<Arc<Ticket>>();
     spawn_local(async move {
-        let (_place, _busy) = (place, busy);
+        let (_place, _busy, _ticket) = (place, busy, ticket);
         if let Ok(upgraded) = upgraded.await {
             carry(TokioIo::new(upgraded), origin, idle).await;
         }
@@ -178,6 +179,11 @@ async fn forward(proxy: &Proxy, request: Request, client: Client<'_>) -> Result<
         head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     let (response, status) = exchange(proxy, &target, Request::from_parts(head, body), client).await?;
+    if hop::is_coded(response.headers()) {
+        // RFC 9112 §7.4: nobody has said that it could be read. Without the field it would look like the content.
+        let sentence = format!("{} sent a transfer coding that nobody asked for", target.authority);
+        return Err(Problem::of(Fault::NotHttp, sentence, ""));
+    }
     inbound(proxy, response, upgraded, &status, client.peer)
 }
 
@@ -186,6 +192,7 @@ fn outbound(head: &mut Parts, target: &Target, upgrade: Option<HeaderValue>) -> 
     let malformed = |_| Problem::bad_request("the target is malformed");
     let takes_trailers = hop::takes_trailers(&head.headers);
     hop::strip(&mut head.headers);
+    hop::join_cookies(&mut head.headers);
     hop::add_via(&mut head.headers, head.version);
     // RFC 9112 §3.2.2: the target counts, whatever the Host said.
     head.headers
@@ -198,8 +205,10 @@ fn outbound(head: &mut Parts, target: &Target, upgrade: Option<HeaderValue>) -> 
             head.headers.insert(name, value);
         }
     }
-    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    head.uri = path.parse::<Uri>().map_err(malformed)?;
+    // RFC 9112 §3.2.1: an empty path is a slash, also before a query.
+    let path = head.uri.path_and_query().map_or("", |path| path.as_str());
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    head.uri = format!("{slash}{path}").parse::<Uri>().map_err(malformed)?;
     head.version = Version::HTTP_11;
     head.extensions.clear();
     Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{ACCEPT, CONNECTION, HeaderValue, UPGRADE};
+use axum::http::uri::Scheme;
 use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -111,7 +112,7 @@ impl Front {
             let sentence = "clients of this network are not served here (server.allow)";
             return Err(Problem::new(StatusCode::FORBIDDEN, sentence));
         }
-        if self.is_for_others(&request, peer) {
+        if self.is_for_others(&request, peer, here) {
             if !self.settings.proxy.on {
                 return Err(Problem::new(StatusCode::FORBIDDEN, "this server is no proxy (proxy.on)"));
             }
@@ -126,11 +127,13 @@ impl Front {
         Ok(self.routes.clone().call(request).await.unwrap_or_else(|never| match never {}))
     }
 
-    /// Whether a request is to be passed on. In HTTP/2 every target is absolute, so there it says nothing.
-    fn is_for_others(&self, request: &Request, peer: Peer) -> bool {
+    /// Whether a request is to be passed on. In HTTP/2 every target is absolute, so there it says nothing; but nobody
+    /// asks for `http` over TLS who does not want it fetched from elsewhere.
+    fn is_for_others(&self, request: &Request, peer: Peer, here: &Here) -> bool {
         let is_other = |target| !guard::is_this_server(target, peer.local, self.settings.names());
-        request.version() < Version::HTTP_2
-            && (request.method() == Method::CONNECT || request.uri().authority().is_some_and(is_other))
+        let may_be_other =
+            request.version() < Version::HTTP_2 || here.is_secure() && request.uri().scheme() == Some(&Scheme::HTTP);
+        request.method() == Method::CONNECT || may_be_other && request.uri().authority().is_some_and(is_other)
     }
 }
 

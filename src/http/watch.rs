@@ -113,7 +113,7 @@ impl Drop for Ticket {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) body: Body,
-    pub(super) _ticket: Ticket,
+    pub(super) _ticket: Arc<Ticket>,
 }
 
 impl hyper::body::Body for Held {

@@ -37,8 +37,9 @@ const HEAD: usize = 16 << 10;
 const HEAD_LIST: u32 = 16 << 10;
 /// Header fields of one request.
 const FIELDS: usize = 100;
-/// Requests of one HTTP/2 connection at once.
-const STREAMS: u32 = 64;
+/// Requests and tunnels of one HTTP/2 connection at once, of which RFC 9113 §6.5.2 wants a hundred at least: a browser
+/// has one connection to its proxy.
+const STREAMS: u32 = 128;
 /// How long a request in hand may go on without an octet moving in either direction.
 const STALLED: Duration = Duration::from_secs(300);
 /// How long requests in hand may take to finish after the doors are told to close.
@@ -180,10 +181,13 @@ where
 {
     let activity = Activity::new();
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-        let (worker, here, ticket) = (Rc::clone(&worker), here.clone(), activity.take());
+        let (worker, here, ticket) = (Rc::clone(&worker), here.clone(), Arc::new(activity.take()));
         async move {
             let front = worker.front.borrow().clone();
-            let response = front.answer(request.map(Body::new), peer, &here).await;
+            let mut request = request.map(Body::new);
+            // A tunnel inside of HTTP/2 holds it for longer than its answer.
+            request.extensions_mut().insert(Arc::clone(&ticket));
+            let response = front.answer(request, peer, &here).await;
             Ok::<_, Infallible>(response.map(|body| Held { body, _ticket: ticket }))
         }
     });

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::mem::take;
 use std::net::SocketAddr;
-use std::pin::pin;
 
 use rustls::pki_types::CertificateDer;
 use tokio::task::{spawn_blocking, spawn_local};
@@ -41,6 +40,8 @@ pub(super) enum Recall {
     All,
     /// Nothing: the lab around us is another one.
     Nothing,
+    /// The settings as well: those that were read are refused.
+    Settings,
 }
 
 /// The doors of a resolver, open.
@@ -96,29 +97,22 @@ impl Front {
         // Each turn begins with what was read.
         loop {
             let (mut keepers, resolver) = (take(&mut self.keepers), self.resolver.clone());
-            let (read, recall) = {
-                let mut keeping = pin!(keepers.run(resolver.world()));
-                loop {
-                    let wish = tokio::select! {
-                        wish = signals.next() => wish,
-                        () = &mut keeping => Wish::Stop,
-                    };
-                    match wish {
-                        Wish::Stop => return,
-                        Wish::Reload => match self.read_again(load()) {
-                            Some(read) => break read,
-                            None => notify::tell(notify::READY),
-                        },
-                    }
-                }
+            let wish = tokio::select! {
+                wish = signals.next() => wish,
+                () = keepers.run(resolver.world()) => Wish::Stop,
+            };
+            let (read, recall) = match wish {
+                Wish::Stop => return,
+                Wish::Reload => self.read_again(load()),
             };
             self.take_over(&read, recall, keepers);
             notify::tell(notify::READY);
         }
     }
 
-    /// What was read again, if it is right; says what is wrong otherwise, and all goes on as before.
-    fn read_again<T, E: Display>(&self, read: Result<(Settings, T), E>) -> Option<(Settings, T)> {
+    /// What was read again. Where that is wrong, says so and goes on with what there is: with the certificate all the
+    /// same, which has files and a life of its own.
+    fn read_again<E: Display>(&self, read: Result<(Settings, Recall), E>) -> (Settings, Recall) {
         notify::tell(notify::RELOADING);
         if let Some(certificate) = self.certificate.as_ref().filter(|certificate| certificate.is_read()) {
             match certificate.read_again() {
@@ -126,15 +120,11 @@ impl Front {
                 Err(error) => tracing::error!("serving with the former certificate: {error}"),
             }
         }
-        let good = |read: (Settings, T)| world::sources(&read.0).map(|()| read).map_err(|error| error.to_string());
-        match read.map_err(|error| error.to_string()).and_then(good) {
-            Ok(read) => Some(read),
-            Err(error) => {
-                error.lines().for_each(|line| tracing::error!("{line}"));
-                tracing::error!("going on with the former configuration");
-                None
-            }
-        }
+        let good = |read: (Settings, Recall)| world::sources(&read.0).map(|()| read).map_err(|error| error.to_string());
+        read.map_err(|error| error.to_string()).and_then(good).unwrap_or_else(|error| {
+            error.lines().for_each(|line| tracing::error!("{line}"));
+            (self.settings.clone(), Recall::Settings)
+        })
     }
 
     /// Goes on with other settings, and with what the keepers know.
@@ -148,7 +138,7 @@ impl Front {
         let upstream = world::upstream_settings(&settings.resolver);
         let before = self.resolver.world();
         let world = match recall {
-            Recall::All => before.renewed(world::walk_settings(&settings), upstream),
+            Recall::All | Recall::Settings => before.renewed(world::walk_settings(&settings), upstream),
             Recall::Nothing => World { clock: before.clock, ..world(&settings) },
         };
         self.keepers = keepers.renewed(trust::upkeep(&settings), before, &world);
@@ -179,6 +169,7 @@ impl Front {
         match recall {
             Recall::All => tracing::info!("read the configuration again; the cache is kept"),
             Recall::Nothing => tracing::info!("read the configuration again, and the lab; the cache is empty"),
+            Recall::Settings => tracing::error!("going on with the former configuration"),
         }
     }
 

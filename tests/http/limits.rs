@@ -10,6 +10,7 @@ use axum::http::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rootwalk::config::Settings;
 use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::origin::{Origin, hello, send};
 use super::{LAB, curl, lab, until, url};
@@ -81,6 +82,36 @@ fn connections_of_one_client_are_limited() {
         let _ = stream.read_to_end(&mut text);
         text.starts_with(b"HTTP/1.1 200 ")
     });
+}
+
+#[test]
+fn a_tunnel_inside_of_http_2_keeps_its_connection() {
+    let origin = Origin::serve("127.53.80.10", hello);
+    let impatient = lab(|settings| {
+        settings.http.idle_secs = 1;
+        settings.proxy.connect_ports = vec![origin.port()];
+    });
+    let talk = async {
+        let stream = TokioIo::new(tokio::net::TcpStream::connect(impatient).await.unwrap());
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::connect(format!("www.example.com:{}", origin.port())).body(Body::empty()).unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let mut tunnel = TokioIo::new(hyper::upgrade::on(answer).await.unwrap());
+        // More than the connection may be idle, and its goodbye.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        tunnel.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut text = String::new();
+        while !text.ends_with("hello\n") {
+            let mut part = [0; 512];
+            let len = tunnel.read(&mut part).await.unwrap();
+            assert!(len > 0, "{text}");
+            text += std::str::from_utf8(&part[..len]).unwrap();
+        }
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(talk);
 }
 
 /// Connects from an address of its own.

@@ -245,10 +245,14 @@ fn an_origin_that_misbehaves_is_named() {
         let fields: String = (0..150).map(|nth| format!("X-{nth}: y\r\n")).collect();
         send(stream, &format!("HTTP/1.1 200 OK\r\n{fields}\r\n"))
     });
+    let coded = Origin::serve("127.53.80.10", |_, stream| {
+        send(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nxy\r\n0\r\n\r\n")
+    });
     let told = super::journey::journey(*LAB, &format!("http://www.example.com:{}/", wordy.port()));
     assert_eq!(super::journey::last(&told)["end"]["error"], "http_response_header_section_size");
     let cases = [
         (&garbage, 502, "http_protocol_error"),
+        (&coded, 502, "http_protocol_error"),
         (&wordy, 502, "http_response_header_section_size"),
         (&closing, 502, "connection_terminated"),
         (&silent, 504, "http_response_timeout"),

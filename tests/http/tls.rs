@@ -99,6 +99,18 @@ fn kdig_asks_over_https() {
     kdig_finds(TLS.address(), &[&format!("+tls-ca={}", TLS.trusted().display()), "+tls-hostname=localhost"]);
 }
 
+/// It speaks HTTP/2 to its proxy, also where it asks for `http`.
+#[test]
+fn a_browser_goes_through_an_https_proxy() {
+    let (proxy, web) = (format!("--proxy-server=https://localhost:{}", TLS.address().port()), TLS.met.web.unwrap());
+    for (scheme, port) in [("http", web.http), ("https", web.https)] {
+        let url = format!("{scheme}://www.shop.example.com:{port}/products");
+        let allowed = format!("--explicitly-allowed-ports={port}");
+        let page = browse("{}", &["--ignore-certificate-errors", &proxy, &allowed, &url]);
+        assert!(page.contains("Oak sapling"), "{url}: {page}");
+    }
+}
+
 #[test]
 fn a_browser_finds_names_over_https() {
     let template = format!("https://127.0.0.1:{}/dns-query{{?dns}}", TLS.address().port());
@@ -205,7 +217,12 @@ fn a_renewed_certificate_is_served_after_a_hangup() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
     let lab = ["lab", "--no-web", "--authority-port", "0", "--listen", "127.0.0.1:0"];
     let sets = ["http.listen=127.0.0.1:0", "http.tls_listen=127.0.0.1:0", "tls.certificate=cert.pem"];
-    command.args(lab).args(sets.iter().flat_map(|set| ["--set", set])).args(["--set", "tls.key=key.pem"]);
+    std::fs::write(at.join("config.toml"), "").unwrap();
+    command
+        .args(lab)
+        .args(["--config", "config.toml"])
+        .args(sets.iter().flat_map(|set| ["--set", set]))
+        .args(["--set", "tls.key=key.pem"]);
     let mut lab = command.current_dir(at).env_clear().stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(lab.stderr.take().unwrap()).lines().map_while(Result::ok);
     let address = lines.find_map(|line| {
@@ -220,7 +237,9 @@ fn a_renewed_certificate_is_served_after_a_hangup() {
     let pid = lab.id().to_string();
     let mut hang_up = || {
         assert!(Command::new("kill").args(["-s", "HUP", &pid]).status().unwrap().success());
-        lines.find(|line| line.contains("certificate")).unwrap()
+        let said = lines.find(|line| line.contains("certificate")).unwrap();
+        lines.find(|line| line.contains("read the configuration again") || line.contains("former conf")).unwrap();
+        said
     };
     assert_eq!(fetch("cert.pem"), 0);
     std::fs::rename(at.join("cert.pem"), at.join("old.pem")).unwrap();
@@ -235,6 +254,13 @@ fn a_renewed_certificate_is_served_after_a_hangup() {
     assert!(said.contains("again"), "{said}");
     assert_eq!((fetch("cert.pem"), fetch("old.pem")), (0, 60));
     assert_eq!((status("www.example.com"), status("new.example")), (421, 200));
+    // Settings that are refused keep nobody from the certificate, nor from its name (RFC 9462 §4.2).
+    certificate_for(at, "DNS:newer.example,IP:127.0.0.1");
+    std::fs::write(at.join("config.toml"), "nothing good").unwrap();
+    let said = hang_up();
+    let told = curl(&["-k", &format!("{url}resolve?name=_dns.resolver.arpa&type=SVCB")]);
+    assert!(said.contains("again") && told.text().contains(" newer.example. alpn=h2"), "{said} {told:?}");
+    assert_eq!((fetch("cert.pem"), status("newer.example")), (0, 200));
     lab.kill().unwrap();
     lab.wait().unwrap();
 }

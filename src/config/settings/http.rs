@@ -55,7 +55,7 @@ section! {
 
 section! {
     /// The forward proxy: programs that are told to use `http.listen` as their proxy get pages through it, each name
-    /// resolved by this resolver. Over HTTP/1.1 alone.
+    /// resolved by this resolver; browsers may use `http.tls_listen`, as an HTTPS proxy.
     proxy: Proxy {
         /// Fetch pages for clients.
         on: bool = true;
