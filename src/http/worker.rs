@@ -162,7 +162,12 @@ async fn accept(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, worke
         let (worker, tls) = (Rc::clone(&worker), tls.clone());
         spawn_local(async move {
             let Some(tls) = tls else { return serve(stream, peer, Here::plain(local), &seat, worker).await };
-            match timeout(worker.settings.idle.min(HANDSHAKE), worker.turns.take(tls.accept(stream))).await {
+            let mut stop = worker.stop.clone();
+            let shaken = tokio::select! {
+                shaken = timeout(worker.settings.idle.min(HANDSHAKE), worker.turns.take(tls.accept(stream))) => shaken,
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            match shaken {
                 Ok(Ok(stream)) => {
                     let here = Here::secure(local, stream.get_ref().1.server_name());
                     serve(stream, peer, here, &seat, worker).await;
@@ -181,9 +186,9 @@ where
 {
     let activity = Activity::new();
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-        let (worker, here, ticket) = (Rc::clone(&worker), here.clone(), Arc::new(activity.take()));
+        // The worker is not held: who does is counted in the end, and that is the connection.
+        let (front, here, ticket) = (worker.front.borrow().clone(), here.clone(), Arc::new(activity.take()));
         async move {
-            let front = worker.front.borrow().clone();
             let mut request = request.map(Body::new);
             // A tunnel inside of HTTP/2 holds it for longer than its answer.
             request.extensions_mut().insert(Arc::clone(&ticket));

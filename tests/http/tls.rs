@@ -264,3 +264,34 @@ fn a_renewed_certificate_is_served_after_a_hangup() {
     lab.kill().unwrap();
     lab.wait().unwrap();
 }
+
+/// Half a handshake is nothing in hand, and a connection counts once.
+#[test]
+fn what_is_cut_off_in_the_end_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    certificate(folder.path());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+    command.args(["lab", "--no-web", "--authority-port", "0", "--listen", "127.0.0.1:0"]);
+    for set in ["http.listen=127.0.0.1:0", "http.tls_listen=127.0.0.1:0", "tls.certificate=cert.pem", "tls.key=key.pem"]
+    {
+        command.args(["--set", set]);
+    }
+    let mut lab = command.current_dir(folder.path()).env_clear().stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(lab.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut connect = |start: &str| {
+        let address = lines.find_map(|line| Some(line.strip_prefix(start)?.split('/').next()?.to_owned()));
+        TcpStream::connect(address.unwrap()).unwrap()
+    };
+    let mut asks = connect("It answers HTTP on http://");
+    let _shakes = connect("It answers HTTP over TLS on https://");
+    // Nobody answers, which is known after seconds only.
+    asks.write_all(b"GET /api/trace?name=www.dead.lab&cold=1 HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    // What came after it was answered, so it is in hand.
+    let mut other = TcpStream::connect(asks.peer_addr().unwrap()).unwrap();
+    other.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    other.read_to_end(&mut Vec::new()).unwrap();
+    assert!(Command::new("kill").args(["-s", "TERM", &lab.id().to_string()]).status().unwrap().success());
+    let said = lines.find(|line| line.contains("cut off")).unwrap();
+    assert!(said.ends_with(" 1 HTTP connections were cut off"), "{said}");
+    lab.wait().unwrap();
+}
