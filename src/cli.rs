@@ -37,6 +37,8 @@ Examples:
   rootwalk lab                               an Internet of your own, and a resolver in it
   rootwalk trace www.example.com --lab       how one name is found there, step by step
   rootwalk trace example.org MX --json       the same in the Internet, as JSON
+  rootwalk trace example.org --set dnssec.validate=false
+                                             without validation, as dig +cd has it
   rootwalk fetch https://www.example.com/    how a page is fetched, step by step
   rootwalk serve --listen 127.0.0.1:5300     answer clients on this machine
   rootwalk flush example.com --tree          have it forget a zone that has changed

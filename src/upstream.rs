@@ -203,6 +203,7 @@ fn unreachable(error: &io::Error) -> Unreachable {
     tell_if_out_of_files(error);
     match error.kind() {
         _ if is_out_of_files(error) => Unreachable::OutOfFiles,
+        Kind::AddrInUse => Unreachable::NoPort,
         Kind::ConnectionRefused => Unreachable::Refused,
         // "Address not available" is what a machine says that has no address of that IP version to send from.
         Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {

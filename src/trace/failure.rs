@@ -155,7 +155,8 @@ impl fmt::Display for Failure {
                     write!(f, "; {}", Lacks(lacking))?;
                 }
                 let away = |(server, wrong): &(ServerAt, Wrong)| {
-                    let ours = matches!(wrong, Wrong::Unreachable { how: Unreachable::OutOfFiles, .. });
+                    let ours =
+                        matches!(wrong, Wrong::Unreachable { how: Unreachable::OutOfFiles | Unreachable::NoPort, .. });
                     server.port.is_none() && matches!(wrong, Wrong::Unreachable { .. }) && !ours
                 };
                 match problems {

@@ -224,6 +224,8 @@ pub enum Unreachable {
     Local,
     /// This program has as many files open as it may.
     OutOfFiles,
+    /// None of the ports is free from which this program may ask.
+    NoPort,
     /// What came is no reply to the question.
     Garbage,
     /// The reply over UDP had the right id and question, in another case.
@@ -245,11 +247,12 @@ impl fmt::Display for Unreachable {
             Self::Timeout => "it did not answer in time",
             Self::Local => "this machine could not send",
             Self::OutOfFiles => "this program may open no more files (ulimit -n, LimitNOFILE)",
+            Self::NoPort => "no port is free to ask from (resolver.source_port_min, resolver.source_port_max)",
             Self::Garbage => "what it sent is no reply to the question",
             Self::CaseMismatch => "its reply did not keep the case of the question",
             Self::NoCookie => "its reply did not show our cookie",
             Self::NearMisses => "many packets came that were almost its reply: somebody guesses",
-            Self::Crowded => "as many queries as may be are on their way to it already (queries_per_server)",
+            Self::Crowded => "as many queries as may be are on their way to it already (resolver.queries_per_server)",
         })
     }
 }

@@ -135,12 +135,10 @@ impl Walk {
             Some(set) => self.finish(id, Found::Answer(set), turn),
             None if is_first && self.ask_best(id, is_other, turn).is_some() => {}
             None => {
-                let zone = clean.referral.as_ref().map_or_else(Name::root, |referral| referral.ns.owner.clone());
-                self.fail(
-                    id,
-                    Failure::NoAddress { zone, servers: vec![(question.name, Lack::NoGlue)], limit: None },
-                    turn,
-                );
+                // The zone that it serves, and not one further down to which the referral may lead.
+                let zone = self.goal(id).above.clone().unwrap_or_else(Name::root);
+                let servers = vec![(question.name, Lack::NoGlue)];
+                self.fail(id, Failure::NoAddress { zone, servers, limit: None }, turn);
             }
         }
     }

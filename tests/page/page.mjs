@@ -154,6 +154,19 @@ const tests = {
     return page;
   },
 
+  async "a walk can be copied where browsers have no clipboard, as over a network without TLS"() {
+    const page = await fresh();
+    await page.addInitScript(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
+    await open(page);
+    await walk(page, "www.example.com");
+    await page.click("text=Copy as text");
+    await page.waitForSelector("text=Copied");
+    await page.fill("[name=name]", "");
+    await page.press("[name=name]", "Control+V");
+    assert.match(await page.inputValue("[name=name]"), /resolve www\.example\.com\. A/);
+    return page;
+  },
+
   async "cold and warm, side by side"() {
     const page = await fresh();
     await open(page);

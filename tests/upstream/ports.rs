@@ -118,3 +118,16 @@ fn servers_that_are_asked_once_see_ports_of_their_own_and_none_hears_of_the_othe
         assert!(ports.borrow().len() > 40, "{ports:?}");
     });
 }
+
+#[test]
+fn ports_that_are_all_taken_are_named_and_no_server_is() {
+    on_a_worker(async {
+        let taken = UdpSocket::bind("127.0.0.4:0").await.unwrap();
+        let at = taken.local_addr().unwrap();
+        let settings =
+            UpstreamSettings { ports: at.port()..=at.port(), sources: vec![at.ip()], ..UpstreamSettings::default() };
+        let server = udp_server(|query, _| vec![reply(query, &[])]).await;
+        let heard = exchange(&Upstream::new(settings), &ask(server, Transport::Udp)).await;
+        assert!(matches!(heard, Heard::Failed { why: Unreachable::NoPort, .. }), "{heard:?}");
+    });
+}

@@ -10,12 +10,13 @@ section! {
         /// Memory for everything that is remembered, keys and bookkeeping included.
         size: Bytes = Bytes(64 << 20) => Bytes(1 << 20)..=Bytes(1 << 40);
         /// Records are kept at least this many seconds, also those with TTL 0, which by default serve only those who
-        /// asked at the same time and are then forgotten.
+        /// asked at the same time and are then forgotten. What is proved is kept no longer than it was signed for (RFC
+        /// 4035 §5.3.3).
         min_ttl_secs: u32 = TtlLimits::default().positive_min_secs => 0..=86_400;
         /// Records are kept at most this many seconds (RFC 8767 §4).
         max_ttl_secs: u32 = TtlLimits::default().positive_max_secs => 0..=604_800;
         /// "There is no such name" and "no such type" are kept at least this many seconds, where a SOA record came
-        /// along.
+        /// along; when that is proved, no longer than it was signed for.
         min_negative_ttl_secs: u32 = TtlLimits::default().negative_min_secs => 0..=86_400;
         /// "There is no such name" and "no such type" are kept at most this many seconds (RFC 2308 §5).
         max_negative_ttl_secs: u32 = TtlLimits::default().negative_max_secs => 0..=86_400;

@@ -95,9 +95,22 @@ export function copyable(where, id, forms) {
 async function copy(button, path) {
   try {
     const text = await (await fetch(path)).text();
-    await navigator.clipboard.writeText(text);
+    if (navigator.clipboard) await navigator.clipboard.writeText(text);
+    else copyBySelection(text, button);
     button.textContent = "Copied";
   } catch {
     button.textContent = "Not possible here; use the link Text";
   }
+}
+
+/** The way that is left where browsers have no clipboard: on pages without TLS that are not of this machine. */
+function copyBySelection(text, button) {
+  const field = el("textarea", { class: "unseen", "aria-hidden": "true" });
+  field.value = text;
+  button.after(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  button.focus();
+  if (!done) throw new Error();
 }
