@@ -267,7 +267,7 @@ pub enum Event {
         ask: u32,
         /// The server.
         server: ServerAt,
-        /// What it says: four at most, each cut behind 120 characters.
+        /// What it says: four at most, each cut where it would be shown in more than 120 columns.
         edes: Vec<Ede>,
     },
     /// The patience with a server ran out; another one is asked, this one is still listened to.

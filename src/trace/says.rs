@@ -21,12 +21,7 @@ impl fmt::Display for Event {
             Self::Refresh { left_secs } => {
                 write!(f, "the answer is known and in use, and {left_secs} s before its end a new one is fetched")
             }
-            Self::Ready { age_secs, left_secs } => {
-                write!(
-                    f,
-                    "the answer is kept ready to send, {age_secs} s old, {left_secs} s left: clients get it at once"
-                )
-            }
+            Self::Ready { age_secs, left_secs } => ready(f, *age_secs, *left_secs),
             Self::SetAside { known, name, left_secs } => write!(f, "set aside {known} {name}: {left_secs} s left"),
             Self::Inferred { inferred } => write!(f, "{inferred}"),
             Self::Sentinel { tag, wanted, trusted } => sentinel(f, *tag, *wanted, *trusted),
@@ -82,6 +77,10 @@ impl fmt::Display for Event {
             }
         }
     }
+}
+
+fn ready(f: &mut fmt::Formatter<'_>, age_secs: u64, left_secs: u64) -> fmt::Result {
+    write!(f, "the answer is kept ready to send, {age_secs} s old, {left_secs} s left: clients get it at once")
 }
 
 fn patient(f: &mut fmt::Formatter<'_>, servers: &[ServerAt], most_ms: u64) -> fmt::Result {

@@ -268,10 +268,14 @@ fn identity(edns: &Edns) -> Option<String> {
 /// What a server says of its reply in extended errors, as much of it as is fit to be shown: they are a stranger's.
 fn explanation(edns: Option<&Edns>) -> impl Iterator<Item = Ede> + use<> {
     const MOST: usize = 4;
+    // Of three servers, so much fits into an answer: what does not is left out of it with all else that is said there.
     const LONGEST: usize = 120;
-    let short = |ede: Ede| match ede.text.char_indices().nth(LONGEST) {
-        Some((end, _)) => Ede::new(ede.code, &ede.text[..end]),
-        None => ede,
+    // Escaped, an octet takes four columns.
+    let columns = |letter: char| if matches!(letter, ' '..='~') { 1 } else { 4 * letter.len_utf8() };
+    let short = |ede: Ede| {
+        let mut room = LONGEST;
+        let fits = |letter: &char| room.checked_sub(columns(*letter)).map(|left| room = left).is_some();
+        Ede::new(ede.code, ede.text.chars().take_while(fits).collect::<String>())
     };
     let edes: Vec<Ede> = edns.into_iter().flat_map(Edns::edes).take(MOST).map(short).collect();
     edes.into_iter()
@@ -290,4 +294,26 @@ fn missed(turn: &Turn<'_, '_>, pending: &Pending, why: Unreachable) {
 /// What the trace shows: a minimised question that found no cut says so.
 fn shown(verdict: &Verdict, pending: &Pending, clean: &Clean) -> Verdict {
     if pending.minimised && judge::shows_no_cut(verdict, clean) { Verdict::Deeper } else { verdict.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::EdnsOption;
+
+    /// What a stranger says must not be so long that our own sentence has no room.
+    #[test]
+    fn what_a_server_says_is_cut_by_what_it_takes_to_show_it() {
+        let said = |text: &str| {
+            let option = EdnsOption { code: edns::EXTENDED_ERROR, data: [b"\0\x06", text.as_bytes()].concat().into() };
+            let mut opt = Edns::new(1232, false);
+            opt.options.extend(vec![option; 9]);
+            let edes: Vec<Ede> = explanation(Some(&opt)).collect();
+            assert_eq!(edes.len(), 4);
+            edes[0].to_string().strip_prefix("6 (DNSSEC Bogus): ").unwrap_or_default().len()
+        };
+        assert_eq!((said("no key fits"), said(&"x".repeat(300))), (11, 120));
+        assert_eq!((said(&"漢".repeat(300)), said(&"\x07".repeat(300))), (120, 120));
+        assert_eq!(explanation(None).count(), 0);
+    }
 }
