@@ -129,6 +129,57 @@ fn what_is_said_of_a_part_of_a_name_is_not_believed_unchecked() {
     assert_eq!((ended.outcome.rcode, told), truth(&asked), "{}", story(&ended));
 }
 
+/// The names of servers are not proved, so that of a part of one nothing is believed either.
+#[test]
+fn what_is_said_of_a_part_of_the_name_of_a_server_is_not_believed() {
+    let lab = served_by(&[("ns.of.many.prov.", &[11])], false);
+    let mut world = World::new(&lab, 1, 0.0, 0.0);
+    world.set_forger([192, 0, 2, 9].into(), Forgery::NoSuchName);
+    let ended = world.resolve(&ask("www.example.", RecordType::A));
+    assert!(ended.outcome.secure && !ended.outcome.answer.is_empty(), "{}", story(&ended));
+}
+
+/// Who leaves out all signatures, those of the answer and those of what shows that no zone begins on the way to it, is
+/// one liar, and is left out once.
+#[test]
+fn one_liar_is_left_out_once() {
+    let records = "www.a.b.c 60 A 198.51.100.1\nold.a.b.c 60 CNAME www.a.b.c\n";
+    let lab = small_lab(records, &["ns1.root.", "ns2.root."]);
+    for asked in ["www.a.b.c.example.", "old.a.b.c.example."].map(|name| ask(name, RecordType::A)) {
+        let mut times = 0;
+        for seed in 0..8 {
+            let mut world = World::new(&lab, seed, 0.0, 0.0);
+            assert!(world.resolve(&ask("example.", RecordType::NS)).outcome.secure);
+            world.set_forger([192, 0, 2, 1].into(), Forgery::NoSignatures);
+            let ended = world.resolve(&asked);
+            assert!(ended.outcome.secure && doubted(&ended) <= 1, "{}", story(&ended));
+            times += doubted(&ended);
+        }
+        assert!(times > 0, "it was asked for {}", asked.name);
+    }
+}
+
+/// Who answers for a zone that is not signed is no liar, though his answer is not either: whoever hides on the way there
+/// that the zone is not signed is left out, and another one asked.
+#[test]
+fn who_hides_that_a_zone_is_unsigned_is_the_liar() {
+    let (asked, net) = (ask("www.example.net.", RecordType::A), ask("net.", RecordType::NS).name);
+    let (_, addrs) = servers().into_iter().find(|(zone, _)| *zone == net).expect("it is there");
+    let (liar, mut times) = (*addrs.first().expect("it has servers"), 0);
+    for seed in 0..8 {
+        let mut world = World::new(&LAB, seed, 0.0, 0.0);
+        world.set_forger(liar, Forgery::NoProofs);
+        let ended = world.resolve(&asked);
+        let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
+        assert_eq!((ended.outcome.rcode, told), truth(&asked), "{}", story(&ended));
+        let is_liar = |event: &Event| matches!(event, Event::Doubted { server, .. } if server.addr == liar);
+        let times_here = count(&ended, is_liar);
+        assert!(!ended.outcome.secure && doubted(&ended) == times_here, "{}", story(&ended));
+        times += times_here;
+    }
+    assert!(times > 0, "it was asked");
+}
+
 /// The response code is not signed: where it says that a name does not exist that has others below it, the proof
 /// counts, and what is kept is what was proved. It is found again without a question, and says nothing of the names
 /// below.
