@@ -56,7 +56,7 @@ use synthesis::Synthesis;
 
 pub use begin::{dname_above, no_tree};
 pub use dice::Dice;
-pub use local_root::{LOCAL_V4, LOCAL_V6, LocalRoot};
+pub use local_root::LocalRoot;
 pub use partial::Partial;
 pub use private::Private;
 pub use route::{Route, Routes};

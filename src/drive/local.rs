@@ -7,10 +7,9 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use crate::time::Time;
-use crate::trace::{Transport, Unreachable};
+use crate::trace::{ServerAt, Transport, Unreachable};
 use crate::upstream::read_reply;
 use crate::walk::ask::{Answered, Ask, Heard};
-use crate::walk::{LOCAL_V4, LOCAL_V6};
 use crate::wire::{Flags, write_query};
 
 /// Answers queries from memory.
@@ -31,7 +30,7 @@ impl Local {
 
     /// What comes of an ask that is for the local copy; `None` for asks that are not.
     pub(super) fn heard(&self, ask: &Ask, now: Time) -> Option<Heard> {
-        if ![LOCAL_V4, LOCAL_V6].contains(&ask.server.ip()) {
+        if !ServerAt::LOCAL_ROOT.contains(&ask.server.ip()) {
             return None;
         }
         let mut query = Vec::new();

@@ -11,7 +11,7 @@ use crate::dnssec::zonemd::{self, Proved};
 use crate::drive::{Answers, TRANSPORT, World, unix_secs};
 use crate::lab::{Authority, Reaction, read_records};
 use crate::time::Time;
-use crate::walk::LOCAL_V4;
+use crate::trace::ServerAt;
 use crate::wire::text::record_text;
 use crate::wire::{Name, Record};
 
@@ -54,7 +54,7 @@ impl Answers for Copy {
         if now >= self.expires {
             return None;
         }
-        match self.authority.react(LOCAL_V4, TRANSPORT, query, 0)? {
+        match self.authority.react(ServerAt::LOCAL_ROOT[0], TRANSPORT, query, 0)? {
             Reaction::Packets(packets) => packets.into_iter().next().map(|packet| packet.bytes),
             Reaction::Refused => None,
         }
@@ -232,7 +232,7 @@ impl RootKeeper {
         let now = world.clock.now();
         let signed_until = now.plus_secs(proved.left_secs.into());
         let expires = signed_until.min(now.plus_secs(left_secs));
-        let authority = Arc::new(Authority::serving(&Name::root(), records, LOCAL_V4));
+        let authority = Arc::new(Authority::serving(&Name::root(), records, ServerAt::LOCAL_ROOT[0]));
         let held = Held { authority, signed_until, expires, modified: None, proved };
         held.stand_in(world);
         let proved = &held.proved;
