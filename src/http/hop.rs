@@ -30,18 +30,17 @@ const HOP: [HeaderName; 8] = [
 
 /// The protocol that the client or the server wants to change to, if the message says so in both places.
 pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
-    listed(headers).any(|name| name == UPGRADE).then(|| headers.get(UPGRADE).cloned()).flatten()
+    named(headers).any(|name| name == UPGRADE).then(|| headers.get(UPGRADE).cloned()).flatten()
 }
 
 /// Whether the sender takes fields behind a body (RFC 9110 §6.5.1).
 pub(super) fn takes_trailers(headers: &HeaderMap) -> bool {
-    let said = headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
-    said.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+    listed(headers, TE).any(|coding| coding.eq_ignore_ascii_case("trailers"))
 }
 
 /// Takes out what is not to be passed on.
 pub(super) fn strip(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = listed(headers).collect();
+    let named: Vec<HeaderName> = named(headers).collect();
     // RFC 9112 §6.3: where both are given the length is wrong, and whoever believes it reads two messages for one.
     if headers.contains_key(TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);
@@ -96,13 +95,18 @@ pub(super) fn may_go_on(head: &mut Parts) -> bool {
 
 /// Whether a message was here before (RFC 9110 §7.6.3).
 pub(super) fn was_here(headers: &HeaderMap) -> bool {
-    let said = headers.get_all(VIA).iter().filter_map(|via| via.to_str().ok());
-    said.flat_map(|via| via.split(',')).any(|hop| hop.split_whitespace().nth(1) == Some(&**PSEUDONYM))
+    listed(headers, VIA).any(|hop| hop.split_whitespace().nth(1) == Some(&**PSEUDONYM))
 }
 
-fn listed(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> + '_ {
-    let said = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    said.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok())
+/// The fields that Connection names.
+fn named(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> + '_ {
+    listed(headers, CONNECTION).filter_map(|name| name.parse().ok())
+}
+
+/// What stands between commas in a field, or in several of that name (RFC 9110 §5.6.1).
+fn listed(headers: &HeaderMap, field: HeaderName) -> impl Iterator<Item = &str> {
+    let said = headers.get_all(field).into_iter().filter_map(|value| value.to_str().ok());
+    said.flat_map(|value| value.split(',')).map(str::trim)
 }
 
 /// A string of structured fields (RFC 9651 §3.3.3): printable ASCII in quotes.
