@@ -41,6 +41,7 @@ pub use octets::Octets;
 pub use plain::PlainAnswer;
 pub use query::{BadQuery, EdnsView, QueryFault, QueryView, answer_bad, spot_opt};
 pub(crate) use rdata::{Part, is_aliased, layout};
+pub(crate) use record::address;
 pub use record::{Question, Rdatas, Record, RrSet};
 pub use reply::{Reply, Unreadable};
 pub use soa::Soa;

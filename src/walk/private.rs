@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::trace::Event;
 use crate::wire::text::type_name;
-use crate::wire::{Ede, Name, Rdatas, RecordType, RrSet, ede, svcb};
+use crate::wire::{Ede, Name, Rdatas, RecordType, RrSet, address, ede, svcb};
 
 use super::outcome::Outcome;
 use super::{CLIENT, Turn, Walk};
@@ -100,10 +100,8 @@ impl Walk {
 /// The addresses in one record: A and AAAA have one, HTTPS and SVCB give hints (RFC 9460 §7.3).
 fn addresses(rtype: RecordType, rdata: &[u8]) -> Vec<IpAddr> {
     match rtype {
-        RecordType::A => <[u8; 4]>::try_from(rdata).map(IpAddr::from).into_iter().collect(),
-        RecordType::AAAA => <[u8; 16]>::try_from(rdata).map(IpAddr::from).into_iter().collect(),
         RecordType::HTTPS | RecordType::SVCB => svcb::addresses(rdata).collect(),
-        _ => Vec::new(),
+        _ => address(rtype, rdata).into_iter().collect(),
     }
 }
 

@@ -147,9 +147,7 @@ impl Detour {
         }
         outcome
     }
-}
 
-impl Detour {
     /// Makes what is known of the answer a part of the answer to the question that was asked.
     #[must_use]
     pub fn leave_partial(self, partial: Partial) -> Partial {

@@ -181,7 +181,8 @@ impl<'a> FromIterator<&'a [u8]> for Rdatas {
     }
 }
 
-fn address(rtype: RecordType, rdata: &[u8]) -> Option<IpAddr> {
+/// The address that is the data of an A or AAAA record.
+pub(crate) fn address(rtype: RecordType, rdata: &[u8]) -> Option<IpAddr> {
     match rtype {
         RecordType::A => <[u8; 4]>::try_from(rdata).ok().map(|octets| Ipv4Addr::from(octets).into()),
         RecordType::AAAA => <[u8; 16]>::try_from(rdata).ok().map(|octets| Ipv6Addr::from(octets).into()),
