@@ -16,6 +16,7 @@
 mod about;
 mod cookies;
 mod cuts;
+mod dead;
 mod denials;
 mod doubt;
 mod facts;
@@ -30,6 +31,7 @@ mod servers;
 mod sets;
 mod shard;
 mod spans;
+mod state;
 #[cfg(test)]
 mod tests;
 mod ttl;
@@ -51,12 +53,14 @@ pub use crate::trace::NameServer;
 pub use about::{About, Upward};
 pub use cookies::Cookies;
 pub use cuts::NoCut;
+pub use dead::Dead;
 pub use facts::{Answer, AnswerKey, Delegation, Denial, DenialKind, Failure, KnownSet, KnownZone, Put};
 pub use held::{Plain, Ready};
 pub use pace::Shown;
 pub use rank::{Rank, Security};
 pub use seen::Support;
-pub use servers::{ServerState, Servers};
+pub use servers::Servers;
+pub use state::{Doubt, ServerState};
 pub use ttl::TtlLimits;
 pub use usage::{Due, Usage};
 

@@ -302,7 +302,10 @@ fn known_of(
     around((world, cache), unix_secs(), |around| match walk.step(now, None, around) {
         Step::Done(outcome) => Ok(*outcome),
         // The walk ends here, before its first ask has left.
-        Step::Wait { .. } => Err(walk.partial(around, now)),
+        Step::Wait { .. } => {
+            walk.withdraw(around, now);
+            Err(walk.partial(around, now))
+        }
     })
 }
 

@@ -3,6 +3,7 @@
 //! [`Event`] is one closed vocabulary. Logs, EDE texts, JSON, the page, the terminal and the tests are readers of it;
 //! the `Display` of it and of its parts is the only place that holds English for them.
 
+mod avoided;
 mod before;
 mod bogus;
 mod decided;
@@ -27,6 +28,7 @@ mod tone;
 mod why;
 mod words;
 
+pub use avoided::Avoided;
 pub use before::Before;
 pub use bogus::Bogus;
 pub use entry::Entry;
@@ -43,7 +45,5 @@ pub use source::{Informant, Known, NameServer, ServerAt, Source, Whereabouts};
 pub use stale::{Stale, StaleWhy};
 pub use text::Paint;
 pub use tone::Tone;
-pub use why::{
-    AskWhy, Avoided, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Unreachable, Wrong,
-};
+pub use why::{AskWhy, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Unreachable, Wrong};
 pub(crate) use words::{Ms, counted};

@@ -14,7 +14,9 @@ pub mod synthesis;
 
 mod apply;
 mod begin;
+mod candidates;
 mod cookies;
+mod dead;
 mod dice;
 mod doubt;
 mod goal;
@@ -402,6 +404,7 @@ impl Walk {
         let value = turn.around.settings.limits.value(limit);
         if !matches!(self.goal(id).state, State::Done(_)) {
             self.note(turn, id, Event::LimitReached { limit, value });
+            self.learn_dead(id, turn);
             let mut silent: Vec<ServerAt> = Vec::new();
             for pending in self.pending.iter().filter(|_| limit == Limit::Time) {
                 if !silent.contains(&pending.server) {

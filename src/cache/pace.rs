@@ -19,7 +19,7 @@ const MARGIN: Duration = Duration::from_millis(30);
 /// Least and most patience.
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// Silences in a row from which on an address is left alone for a while.
-const REST_AFTER: u8 = 3;
+pub(super) const REST_AFTER: u8 = 3;
 /// The same for one that has come back so often from as many silences as the others rest for: it is there, and says
 /// nothing to some questions (RFC 4074 §4.1), so that what it does answer must not hang on a single packet.
 const MOODY_REST_AFTER: u8 = 9;
@@ -79,8 +79,7 @@ impl Pace {
             return self;
         }
         let silences = self.silences.saturating_add(1);
-        let (first, longest) = REST_SECS;
-        let rest = |over: u8| now.plus_secs((first << u32::from(over).min(8)).min(longest));
+        let rest = |over: u8| now.plus_secs(rest_secs(u16::from(over) + 1));
         let rest_after = if self.is_moody() { MOODY_REST_AFTER } else { REST_AFTER };
         let rests_until = silences.checked_sub(rest_after).map(rest);
         Self { silences, silent_at: now, excused: self.excused || is_cut_off, rests_until, seen: now, ..self }
@@ -94,6 +93,12 @@ impl Pace {
     pub(super) fn mute(self, now: Time) -> Self {
         Self { mute: true, seen: now, ..self }
     }
+}
+
+/// How long the `nth` rest in a row is, counted from 1.
+pub(super) fn rest_secs(nth: u16) -> u64 {
+    let (first, longest) = REST_SECS;
+    (first << u32::from(nth.saturating_sub(1)).min(8)).min(longest)
 }
 
 pub(super) fn patience(srtt: Option<Duration>, rttvar: Duration, silences: u8, first: Duration) -> Duration {

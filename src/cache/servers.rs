@@ -13,11 +13,13 @@ use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
 use super::cookies::{self, Cookies};
-use super::pace::{Family, FirstReplies, LIFE_SECS, Pace, Shown, UNKNOWN, patience};
+use super::dead::{Dead, DeadServers};
+use super::pace::{Family, FirstReplies, LIFE_SECS, Pace, Shown};
 use super::seen::{OverTcp, Seen, Support};
+use super::state::ServerState;
 use crate::keyed::BuildKeyed;
 use crate::time::Time;
-use crate::wire::{Name, Octets, cookie};
+use crate::wire::{Name, Octets, Question, RecordType, cookie};
 
 /// Most addresses remembered.
 const MAX_SERVERS: usize = 10_000;
@@ -30,71 +32,6 @@ const EDNS_REFUSALS: u8 = 3;
 /// Failures in a row, whoever was asked, from which on it is this machine that is taken to be cut off: more than the
 /// tries of two dead servers.
 const CUT_OFF_AFTER: u32 = 8;
-/// Silences of a moody server that lengthen the patience with it.
-const MOODY_SILENCES: u8 = 2;
-
-/// What was remembered about one address at the time of asking.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServerState {
-    /// Smoothed round trip time (RFC 6298 §2); `None` when it never answered.
-    pub srtt: Option<Duration>,
-    /// Its mean deviation.
-    pub rttvar: Duration,
-    /// When it was last heard from; the origin of time where it never was.
-    pub heard_at: Time,
-    /// Times in a row that it stayed silent.
-    pub silences: u8,
-    /// Whether it has not answered since somebody listened for it nearly as long as clients wait.
-    pub mute: bool,
-    /// Whether it is silent to some questions again and again and answers others.
-    pub moody: bool,
-    /// Until when it is better left alone, after several silences in a row.
-    pub rests_until: Option<Time>,
-    /// Whether it answers queries with EDNS (RFC 6891).
-    pub edns: Support,
-    /// Whether it answers over TCP (RFC 7766).
-    pub tcp: Support,
-    /// Whether it answers over UDP; `No` when TCP alone has brought an answer.
-    pub udp: Support,
-    /// What it has to do with cookies (RFC 7873).
-    pub cookies: Cookies,
-    /// Zones for which it was found lame.
-    pub(crate) lame: SmallVec<[Name; 1]>,
-    /// How long addresses that were asked for the first time took to reply, as far as that is known.
-    pub(crate) first: Option<Duration>,
-}
-
-impl ServerState {
-    /// How long to wait for an answer: srtt + 4 × deviation (RFC 6298 §2.3), doubled for each silence in a row
-    /// (§5.5), from 50 ms to 2 s. An address that never answered gets 400 ms, or less where first replies are known
-    /// to come sooner.
-    #[must_use]
-    pub fn patience(&self) -> Duration {
-        // Silence to some questions says little of how long the others take.
-        let silences = if self.moody { self.silences.min(MOODY_SILENCES) } else { self.silences };
-        patience(self.srtt, self.rttvar, silences, self.first.unwrap_or(UNKNOWN))
-    }
-
-    /// Whether a reply to what was `sent` may still come: it takes as long, as far as one knows, or nobody has listened
-    /// for longer yet. Who was fast may have become slow, unless it has answered others since.
-    #[must_use]
-    pub fn may_be_slow(&self, sent: Time, now: Time) -> bool {
-        !self.mute && !self.moody && self.heard_at <= sent
-            || self.srtt.is_some_and(|srtt| now - sent < srtt + 4 * self.rttvar)
-    }
-
-    /// Whether it was found lame for `zone`: asked for a name of the zone, it did not know the zone.
-    #[must_use]
-    pub fn lame_for(&self, zone: &Name) -> bool {
-        self.lame.contains(zone)
-    }
-
-    /// Whether it was silent so often in a row that others should be asked first.
-    #[must_use]
-    pub fn resting(&self, now: Time) -> bool {
-        self.rests_until.is_some_and(|until| until > now)
-    }
-}
 
 /// The table of server addresses. Shared by all workers.
 pub struct Servers {
@@ -104,6 +41,7 @@ pub struct Servers {
     silences: AtomicU32,
     /// The round trips of first replies.
     first: FirstReplies,
+    dead: DeadServers,
     shards: Box<[Mutex<LruCache<Key, Record, BuildKeyed>>]>,
     hasher: SipHasher13,
     /// What our cookies are made with.
@@ -131,6 +69,7 @@ impl Servers {
             families: Default::default(),
             silences: AtomicU32::new(0),
             first: FirstReplies::default(),
+            dead: DeadServers::new((hasher.hash(b"dead, one"), hasher.hash(b"dead, two"))),
             shards: (0..SHARDS).map(shard).collect(),
             cookie_key: (hasher.hash(b"cookies, one"), hasher.hash(b"cookies, two")),
             hasher,
@@ -150,6 +89,9 @@ impl Servers {
     /// It answered.
     pub fn heard(&self, addr: IpAddr, Shown { rtt, over_udp, edns, cookie }: Shown, now: Time) {
         self.families[usize::from(addr.is_ipv6())].heard();
+        if self.is_cut_off() {
+            self.dead.ends_outage();
+        }
         self.silences.store(0, Ordering::Relaxed);
         let known = self.update(addr, |record| {
             let pace = record.pace(now);
@@ -188,6 +130,27 @@ impl Servers {
     /// Somebody has listened for it nearly as long as clients wait, in vain.
     pub fn mute(&self, addr: IpAddr, now: Time) {
         self.update(addr, |record| record.pace = Some(record.pace(now).mute(now)));
+    }
+
+    /// Whether it counts as dead for `zone` when it is to be asked a question of type `qtype`.
+    #[must_use]
+    pub fn dead(&self, addr: IpAddr, zone: &Name, qtype: RecordType, now: Time) -> Option<Dead> {
+        self.dead.find(addr, zone, qtype, now)
+    }
+
+    /// Nothing has come from it for `zone` to `question`, which was `sent`, as long as somebody has listened.
+    pub fn died(&self, addr: IpAddr, zone: &Name, question: &Question, sent: Time, now: Time) {
+        self.dead.put(addr, zone, question, (sent, now), self.is_cut_off());
+    }
+
+    /// Somebody sees whether it is back. Until then others do not, or from `until` on.
+    pub fn tried(&self, addr: IpAddr, zone: &Name, until: Time) {
+        self.dead.tried(addr, zone, until);
+    }
+
+    /// It is back: it has answered for `zone`.
+    pub fn is_back(&self, addr: IpAddr, zone: &Name, qtype: RecordType) {
+        self.dead.forget(addr, zone, qtype);
     }
 
     /// Whether nothing has come over the IP version of `addr` for a while, although the other one works: then this

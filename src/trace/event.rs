@@ -11,13 +11,14 @@ use serde::{Serialize, Serializer};
 use crate::time::Time;
 use crate::wire::{Ede, Name, RecordType};
 
+use super::avoided::Avoided;
 use super::bogus::Bogus;
 use super::inferred::Inferred;
 use super::limit::Limit;
 use super::proof::{Judged, Proof};
 use super::source::{Known, NameServer, ServerAt, Source};
 use super::stale::Stale;
-use super::why::{AskWhy, Avoided, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Wrong};
+use super::why::{AskWhy, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Wrong};
 use super::words::{behind, counted, type_text};
 
 /// The number of a goal inside its walk; 0 is the client's question.

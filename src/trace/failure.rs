@@ -108,7 +108,9 @@ impl Failure {
         match self {
             Self::Servers { problems, .. } => {
                 let mut edes = vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, text.as_str())];
-                let silent = |wrong: &Wrong| matches!(wrong, Wrong::Unreachable { how: Unreachable::Timeout, .. });
+                let silent = |wrong: &Wrong| {
+                    wrong.is_left_alone() || matches!(wrong, Wrong::Unreachable { how: Unreachable::Timeout, .. })
+                };
                 if problems.iter().all(|(_, wrong)| silent(wrong)) {
                     edes.push(Ede::new(ede::NETWORK_ERROR, "none of them answered in time"));
                 }
@@ -157,7 +159,8 @@ impl fmt::Display for Failure {
                 let away = |(server, wrong): &(ServerAt, Wrong)| {
                     let ours =
                         matches!(wrong, Wrong::Unreachable { how: Unreachable::OutOfFiles | Unreachable::NoPort, .. });
-                    server.port.is_none() && matches!(wrong, Wrong::Unreachable { .. }) && !ours
+                    let away = wrong.is_left_alone() || matches!(wrong, Wrong::Unreachable { .. });
+                    server.port.is_none() && away && !ours
                 };
                 match problems {
                     _ if !zone.is_root() => Ok(()),

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::wire::text::type_name;
 use crate::wire::{Ede, Fault, Name, RecordType};
 
+use super::avoided::Avoided;
 use super::limit::Limit;
 use super::words::{Ms, counted, type_text, words};
 
@@ -113,6 +113,11 @@ pub enum ChoiceWhy {
         /// How often in a row.
         silences: u8,
     },
+    /// Nothing has come from it for this zone for a while: to see whether it is back.
+    MayBeBack {
+        /// For how many seconds.
+        silent_secs: u64,
+    },
     /// It is the copy of the root in this process (RFC 8806).
     Copy,
     /// The same server once more, for the reason that the ask gives.
@@ -130,6 +135,9 @@ impl fmt::Display for ChoiceWhy {
             Self::Explored => f.write_str("explored, to see whether it is better than we think"),
             Self::Resting { silences } => {
                 write!(f, "once, although it was silent {silences} times in a row: so were all others")
+            }
+            Self::MayBeBack { silent_secs } => {
+                write!(f, "to see whether it is back: it has been silent for {silent_secs} s")
             }
             Self::Copy => f.write_str("it is at hand"),
             Self::Same => f.write_str("the same server again"),
@@ -392,34 +400,6 @@ impl fmt::Display for DetourWhy {
     }
 }
 
-/// Why the address of a server is not asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Avoided {
-    /// No server can be there: 0.0.0.0/8, multicast, reserved.
-    Nowhere,
-    /// It is this machine (`resolver.query_loopback`).
-    Loopback,
-    /// It belongs to a private or link-local network (`resolver.query_private`).
-    Private,
-    /// The operator listed it (`resolver.do_not_query`).
-    Listed {
-        /// The entry of the list.
-        net: IpNet,
-    },
-}
-
-impl fmt::Display for Avoided {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nowhere => f.write_str("no server can have this address"),
-            Self::Loopback => f.write_str("a loopback address, and resolver.query_loopback is off"),
-            Self::Private => f.write_str("a private address, and resolver.query_private is off"),
-            Self::Listed { net } => write!(f, "resolver.do_not_query lists {net}"),
-        }
-    }
-}
-
 /// What was wrong with a server's reply, so that another server has to be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -472,6 +452,14 @@ pub enum Wrong {
         /// Over which transport.
         transport: Transport,
     },
+}
+
+impl Wrong {
+    /// Whether nothing was heard of the server because nobody has asked it, as it counts as dead.
+    #[must_use]
+    pub fn is_left_alone(&self) -> bool {
+        matches!(self, Self::Avoided { why: Avoided::Dead { .. } })
+    }
 }
 
 impl fmt::Display for Wrong {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::cache::{Delegation, DenialKind};
+use crate::cache::{Delegation, DenialKind, Doubt};
 use crate::time::Time;
 use crate::trace::{AskWhy, GoalId, Purpose, ServerAt, Source, Transport, Verdict, Wrong};
 use crate::wire::{Name, Question, RrSet};
@@ -160,6 +160,8 @@ pub(super) struct Tried {
     pub(super) chance: Chance,
     /// Whether it was silent so often before that it gets one try (RFC 9520 §3.2).
     pub(super) rested: bool,
+    /// How likely nothing would come from it when it was asked.
+    pub(super) doubt: Doubt,
     /// Whether it complained of a query with EDNS, and of nothing that could be left out of that.
     pub(super) complains: bool,
     /// Whether its replies over UDP do not keep the case of the question.
@@ -168,8 +170,8 @@ pub(super) struct Tried {
 
 impl Tried {
     fn new(server: ServerAt) -> Self {
-        let (times, over_tcp, out, closed, rested, complains, loses_case) = Default::default();
-        Self { server, times, over_tcp, out, closed, chance: Chance::Undue, rested, complains, loses_case }
+        let (times, over_tcp, out, closed, rested, doubt, complains, loses_case) = Default::default();
+        Self { server, times, over_tcp, out, closed, chance: Chance::Undue, rested, doubt, complains, loses_case }
     }
 
     /// It has answered over TCP: that nothing listens there on UDP does not make it useless.
@@ -177,10 +179,30 @@ impl Tried {
         self.out &= !std::mem::take(&mut self.closed);
     }
 
-    /// Whether it has a try left, of `most`; who rested has one.
-    fn has_try(&self, most: u32) -> bool {
-        self.times < if self.rested { 1 } else { most }
+    /// How often it is asked, where others are asked `most` times: who is probably dead twice, as it may be back and
+    /// packets get lost, and who rested once.
+    pub(super) fn most_tries(&self, most: u32) -> u32 {
+        match self.doubt {
+            Doubt::Dead => most.min(2),
+            _ if self.rested => 1,
+            _ => most,
+        }
     }
+
+    fn has_try(&self, most: u32) -> bool {
+        self.times < self.most_tries(most)
+    }
+}
+
+/// One of the times that a server is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    /// The how many-th over this transport.
+    pub(super) nth: u32,
+    /// How likely it is that nothing comes of it.
+    pub(super) doubt: Doubt,
+    /// Whether others may follow over TCP.
+    pub(super) has_more: bool,
 }
 
 /// A second chance for a server that answered SERVFAIL.
@@ -234,6 +256,8 @@ pub(super) struct Pending {
     pub(super) forwarded: bool,
     /// In which way.
     pub(super) how: How,
+    /// How likely it is that nothing comes of it.
+    pub(super) doubt: Doubt,
     /// Our part of the cookie that was sent.
     pub(super) cookie: Option<[u8; 8]>,
     /// When.
@@ -370,13 +394,14 @@ impl AtZone {
         &mut self.tried[at]
     }
 
-    /// Notes that a server is asked; says for which time over this transport.
-    pub(super) fn attempt(&mut self, server: &ServerAt, how: How) -> u32 {
+    /// Notes that a server is asked, over TCP `most_over_tcp` times.
+    pub(super) fn attempt(&mut self, server: &ServerAt, how: How, most_over_tcp: u32) -> Attempt {
         self.queries += 1;
         let tried = self.tried(server);
         tried.times += u32::from(how.why != AskWhy::TcpAfterSilence);
         tried.over_tcp += u32::from(!how.over_udp());
-        if how.over_udp() { tried.times } else { tried.over_tcp }
+        let (nth, doubt) = if how.over_udp() { (tried.times, tried.doubt) } else { (tried.over_tcp, Doubt::None) };
+        Attempt { nth, doubt, has_more: self.over_tcp() < most_over_tcp }
     }
 
     /// Whether an address that was asked before was resting then.
@@ -411,7 +436,11 @@ impl AtZone {
     pub(super) fn silent_over_udp(&self, tries: impl Fn(&ServerAt) -> u32) -> Option<ServerAt> {
         let is_lost = |tried: &Tried| !tried.out || tried.closed;
         let silent = |tried: &&Tried| {
-            tried.times > 0 && is_lost(tried) && !tried.rested && tried.over_tcp < tries(&tried.server)
+            tried.times > 0
+                && is_lost(tried)
+                && !tried.rested
+                && tried.doubt < Doubt::Dead
+                && tried.over_tcp < tries(&tried.server)
         };
         let silent = self.tried.iter().filter(silent).min_by_key(|tried| tried.over_tcp);
         silent.map(|tried| tried.server.clone())

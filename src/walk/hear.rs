@@ -64,9 +64,7 @@ impl Walk {
         let (ask, Answered { reply, bytes, rtt }) = (pending.id.0, answered);
         self.reached(pending.server.addr, true);
         self.reached_over(pending);
-        if let Some(at) = self.goal(pending.goal).at().filter(|_| !pending.how.over_udp()) {
-            at.tried(&pending.server).opens();
-        }
+        self.meet_again(pending, turn);
         self.notice_lost_cookie(pending, turn);
         self.budget.received(bytes);
         let (cookie, guessed) = meet(pending, &reply, rtt, near_misses, turn);

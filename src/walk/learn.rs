@@ -193,6 +193,8 @@ impl Walk {
             _ if goal.above.is_some() => {}
             // That little was left for this question says nothing of what comes of it by itself.
             Failure::OutOfBudget { .. } if !client || self.shares_budget => {}
+            // It is known of the servers, who may be back sooner than what is known of a question ends.
+            Failure::Servers { problems, .. } if problems.iter().all(|(_, wrong)| wrong.is_left_alone()) => {}
             _ => {
                 // Who comes back to the network does not want to wait for minutes; no server is spared anything.
                 if turn.around.servers.is_cut_off() {

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::cache::{Rank, Support};
+use crate::cache::{Doubt, Rank, Support};
 use crate::time::as_ms;
 use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Lack, Limit, Purpose, ServerAt, Transport, Unreachable, Wrong};
 use crate::wire::RecordType;
 
+use super::dead::may_come;
 use super::goal::{AtZone, Goal, How, LastResort, Pending, State};
 use super::outcome::Failure;
 use super::{Turn, Walk};
@@ -20,9 +21,6 @@ use super::{Turn, Walk};
 const SECOND_CHANCES: usize = 3;
 /// How often those who listen to servers that may be slow look whether these have answered something else.
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
-/// Who was listened to for so long in vain is not waited for once more until it speaks: that is as long as a client
-/// waits, but for a second on the way to the zone and to the second or third of its servers.
-const LONG: Duration = Duration::from_millis(3500);
 /// Servers that are asked over TCP at once when all were silent over UDP.
 const TCP_AT_ONCE: usize = 3;
 
@@ -144,7 +142,10 @@ impl Walk {
         let mut slow: Vec<ServerAt> = Vec::new();
         for pending in self.pending.iter().filter(|pending| pending.serves(id)) {
             let addr = pending.server.addr;
-            let may_be = servers.state(addr, turn.now).may_be_slow(pending.sent, turn.now);
+            let may_be = may_come(pending, goal.current.qtype, servers, turn.now);
+            if may_be && pending.doubt == Doubt::Dead {
+                servers.tried(addr, &pending.zone, until);
+            }
             if may_be && !no_way_out[usize::from(addr.is_ipv6())] && !slow.contains(&pending.server) {
                 slow.push(pending.server.clone());
             }
@@ -181,8 +182,7 @@ impl Walk {
         if is_heard_out && self.requery(id, turn) || self.take_last_resort(id, turn) || self.listen_on(id, turn) {
             return;
         }
-        let long = self.pending.iter().filter(|pending| pending.serves(id) && turn.now - pending.sent >= LONG);
-        long.for_each(|pending| turn.around.servers.mute(pending.server.addr, turn.now));
+        self.learn_dead(id, turn);
         let silent = |pending: &Pending| {
             let wrong = Wrong::Unreachable { how: Unreachable::Timeout, transport: pending.how.transport };
             (pending.server.clone(), wrong)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use smallvec::SmallVec;
 
-use crate::cache::{Cache, NameServer, ServerState};
+use crate::cache::{Cache, Doubt, NameServer, ServerState};
 use crate::time::{Time, as_us};
 use crate::trace::{Avoided, ChoiceWhy};
 use crate::wire::{Name, RecordType};
@@ -37,6 +37,10 @@ pub(super) struct Candidate<'a> {
     pub(super) tries: u32,
     /// Whether it was silent so often that others come first.
     pub(super) rests: bool,
+    /// How likely it is that nothing will come from it.
+    pub(super) doubt: Doubt,
+    /// Since when nothing has come from it for the zone, if whole questions came to nothing.
+    pub(super) silent_since: Option<Time>,
     /// Whether it did not know the zone a while ago.
     pub(super) lame: bool,
 }
@@ -219,6 +223,8 @@ mod tests {
             silences,
             tries,
             rests: false,
+            doubt: Doubt::None,
+            silent_since: None,
             lame: false,
         }
     }

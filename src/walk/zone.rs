@@ -5,19 +5,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
-use crate::cache::{NameServer, ServerState, Support};
+use crate::cache::{Doubt, NameServer, ServerState, Support};
 use crate::time::as_ms;
-use crate::trace::{AskWhy, Avoided, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, ServerAt, Transport, Wrong};
+use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, ServerAt, Transport};
 use crate::wire::{Name, Question, RecordType, edns};
 
 use super::ask::{Ask, AskId};
-use super::goal::{Chance, Found, Goal, How, Pending, State};
+use super::goal::{Attempt, Chance, Found, Goal, How, Pending, State};
 use super::limits::MAX_GOALS;
 use super::outcome::Failure;
 use super::sentinel::tell_key_tags;
-use super::servers::{Addresses, Candidate, addresses, choose};
+use super::servers::{Candidate, choose};
 use super::{CLIENT, Reach, Turn, Walk};
 
 /// Listening goes on for this long, or until the question is settled: a late reply is still of use as long as clients
@@ -39,16 +37,15 @@ const SILENCES: u32 = 3;
 const TCP_MOST: Duration = Duration::from_secs(3);
 /// The longest patience with a server that has never answered: its replies still count when they are late.
 const NEVER_HEARD_MOST: Duration = Duration::from_millis(400);
-/// An address of a dead IP version comes behind one that was silent this often.
-const DEAD_FAMILY: u8 = 8;
 
 impl Walk {
     /// Asks one more server of the zone that a goal is at, unless a reply may still come in time.
     pub(super) fn ask_next(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
         let mine = || self.pending.iter().filter(|pending| pending.serves(id));
         let (any_in_time, late) = (mine().any(|pending| !pending.late), mine().any(|pending| pending.late));
-        // A connection that may never stand holds nobody else up.
-        let in_time = mine().any(|pending| !pending.late && pending.how.why != AskWhy::TcpAfterSilence);
+        // A connection that may never stand holds nobody else up, nor does who is probably dead.
+        let counts = |pending: &Pending| pending.doubt == Doubt::None && pending.how.why != AskWhy::TcpAfterSilence;
+        let in_time = mine().any(|pending| !pending.late && counts(pending));
         let most = turn.around.settings.limits.queries_per_step;
         let Some(at) = self.goal(id).at() else { return };
         if at.queries >= most {
@@ -67,7 +64,12 @@ impl Walk {
         }
         let silences = self.goal(id).at().map_or(0, |at| at.silences());
         let silent = if late && silences >= SILENCES { self.silent(id, turn) } else { None };
-        if let Some(tries) = self.ask_best(id, |_| true, turn) {
+        if let Some((tries, doubt)) = self.ask_best(id, |_| true, turn) {
+            // Those from whom nothing may come are asked side by side, and next to who is alive.
+            let (mut doubts, most) = (doubt > Doubt::None, turn.around.settings.limits.servers_per_zone);
+            for _ in 1..most {
+                doubts = doubts && self.ask_best(id, |_| true, turn).is_some_and(|(_, doubt)| doubt > Doubt::None);
+            }
             // Somebody is late already: packets get lost here, or servers are dead. Two are asked from now on, and when
             // everybody whose address is known was silent, the others are looked up. It may also be that nothing comes
             // over UDP here.
@@ -89,31 +91,36 @@ impl Walk {
         }
     }
 
-    /// Asks the best server that may still be asked, of those that `fit`; says how often that was tried before, and
-    /// nothing if there is none.
+    /// Asks the best server that may still be asked, of those that `fit`; says how often that was tried before and how
+    /// likely nothing comes of it, and nothing if there is none.
     pub(super) fn ask_best(
         &mut self,
         id: GoalId,
         fits: impl Fn(&Candidate<'_>) -> bool,
         turn: &mut Turn<'_, '_>,
-    ) -> Option<u32> {
+    ) -> Option<(u32, Doubt)> {
         if self.join(id, turn) {
-            return Some(0);
+            return Some((0, Doubt::None));
         }
         let cut = self.goal(id).at().map(|at| Arc::clone(&at.cut))?;
         let mut candidates = self.candidates(id, &cut.servers, turn);
         candidates.retain(fits);
         let (chosen, choice) = choose(&candidates, turn.around.dice)?;
-        let Candidate { name, addr, state, rests, tries, .. } = candidates.swap_remove(chosen);
+        let Candidate { name, addr, state, rests, tries, doubt, silent_since, .. } = candidates.swap_remove(chosen);
         let at = self.goal(id).at()?;
         let server = ServerAt::new(name.cloned(), addr, at.port(addr));
         let tried = at.tried(&server);
-        tried.rested = rests;
+        (tried.rested, tried.doubt) = (rests, doubt);
         let failed = tried.chance == Chance::Given;
         let is_copy = at.route.as_ref().is_some_and(|route| route.kind == RouteKind::LocalRoot);
-        let choice = if is_copy { ChoiceWhy::Copy } else { choice };
+        let choice = match silent_since {
+            _ if is_copy => ChoiceWhy::Copy,
+            Some(since) => ChoiceWhy::MayBeBack { silent_secs: (turn.now - since).as_secs() },
+            None => choice,
+        };
         // Some servers are silent about parts of a name (RFC 9156 §3, step 6e): the last try is with the whole of it.
-        let last_try = tries > 0 && tries + 1 >= turn.around.settings.limits.tries_per_address;
+        let last_try =
+            tries > 0 && tries + 1 >= at.tried(&server).most_tries(turn.around.settings.limits.tries_per_address);
         let hidden = self.goal(id).hides(&turn.around.settings.limits);
         if last_try && hidden {
             self.goal(id).minimised.give_up();
@@ -139,7 +146,8 @@ impl Walk {
             _ => (Transport::Udp, why),
         };
         self.send(id, (server, &state), How { transport, edns, cookie: true, why }, choice, turn);
-        Some(tries)
+        self.keeps_others_away(turn);
+        Some((tries, doubt))
     }
 
     /// Whether the zone that a goal is at is signed: then its servers know EDNS, whatever somebody says in their name.
@@ -170,58 +178,6 @@ impl Walk {
         true
     }
 
-    /// The addresses of the zone's servers that may still be asked.
-    fn candidates<'a>(&mut self, id: GoalId, servers: &'a [NameServer], turn: &Turn<'_, '_>) -> Vec<Candidate<'a>> {
-        let settings = turn.around.settings;
-        let limits = &settings.limits;
-        let (cache, known, now) = (turn.around.cache, turn.around.servers, turn.now);
-        let pending = self.pending.iter().filter(|pending| pending.goal == id && !pending.late);
-        let waiting: SmallVec<[IpAddr; 4]> = pending.map(|pending| pending.server.addr).collect();
-        let (out_of_reach, no_way_out) = (self.out_of_reach, self.no_way_out(turn));
-        let Some(at) = self.goal(id).at() else { return Vec::new() };
-        let most_tries = if at.has_fallback() { 1 } else { limits.tries_per_address };
-        let mut usable: Vec<Candidate<'_>> = Vec::with_capacity(servers.len().min(limits.servers_per_zone));
-        let mut avoided: Vec<(ServerAt, Avoided)> = Vec::new();
-        for server in servers.iter().take(limits.servers_per_zone) {
-            let mut room = Addresses::new();
-            let addrs = addresses(server, at, most_tries, (cache, now), &mut room);
-            for addr in addrs.iter().copied().take(limits.addresses_per_server) {
-                let tries = at.tries(addr);
-                let in_time = waiting.contains(&addr);
-                let family = settings.uses(addr) && !no_way_out[usize::from(addr.is_ipv6())];
-                let spent = at.is_spent(addr, most_tries);
-                let listed = usable.iter().any(|candidate| candidate.addr == addr);
-                if spent || listed || in_time || !family {
-                    continue;
-                }
-                let name = at.route.is_none().then_some(&server.name);
-                if let Some(why) = settings.avoids(addr, &at.cut.zone, at.route.is_some()) {
-                    avoided.push((ServerAt::new(name.cloned(), addr, at.port(addr)), why));
-                    continue;
-                }
-                let state = known.state(addr, now);
-                let lame = state.lame_for(&at.cut.zone);
-                // A dead IPv6 must not cost a walk more than one patience.
-                let dead = out_of_reach[usize::from(addr.is_ipv6())] || known.family_is_dead(addr);
-                let silences = if dead { state.silences.saturating_add(DEAD_FAMILY) } else { state.silences };
-                let rests = at.rests(addr).unwrap_or_else(|| state.resting(now));
-                usable.push(Candidate { name, addr, state, silences, tries, rests, lame });
-            }
-        }
-        for (server, why) in &avoided {
-            at.problem(server, Wrong::Avoided { why: *why }, true);
-        }
-        for (server, why) in avoided {
-            let Some(zone) = self.goal(id).at().map(|at| at.cut.zone.clone()) else { break };
-            self.note(turn, id, Event::NotAsked { zone, server, why });
-        }
-        // Servers that were lame a while ago are asked when there is nobody else.
-        if !usable.iter().all(|candidate| candidate.lame) {
-            usable.retain(|candidate| !candidate.lame);
-        }
-        usable
-    }
-
     /// Sends the next question to a server, of which `state` is known.
     pub(super) fn send(
         &mut self,
@@ -238,15 +194,13 @@ impl Walk {
         let how = How { cookie: how.cookie && !(self.loses_cookies() && state.srtt.is_none()), ..how };
         let (ask, goal) = (self.next_id(), self.goal(id));
         let (question, minimised) = goal.minimised.question(&goal.current, &settings.limits);
-        let forwarded = goal.is_forwarded();
         let Some(at) = goal.at() else { return };
-        let zone = at.cut.zone.clone();
-        let port = server.port.unwrap_or(settings.port);
-        let (attempt, has_more) = (at.attempt(&server, how), at.over_tcp() < settings.limits.tries_per_address);
+        let (zone, forwarded) = (at.cut.zone.clone(), at.is_forwarded());
+        let attempt = at.attempt(&server, how, settings.limits.tries_per_address);
         // Over TCP nobody off the path can forge, so the case need not carry entropy.
         let check_case = settings.case_randomisation && how.transport == Transport::Udp && at.keeps_case(&server);
         let sent = if check_case { turn.around.dice.mix_case(&question) } else { question.clone() };
-        let patience = patience(state, how, has_more).max(if forwarded { FORWARD_LEAST } else { Duration::ZERO });
+        let patience = patience(state, how, attempt).max(if forwarded { FORWARD_LEAST } else { Duration::ZERO });
         let event = Event::Asked {
             ask: ask.0,
             zone: zone.clone(),
@@ -259,14 +213,14 @@ impl Walk {
             patience_ms: as_ms(patience),
         };
         self.note(turn, id, event);
-        let mut edns = turn.around.opt(&server, state, how, attempt);
-        let cookie = edns.as_ref().and_then(|edns| edns.option(edns::COOKIE)?.first_chunk().copied());
+        let mut edns = turn.around.opt(&server, state, how, attempt.nth);
         tell_key_tags(edns.as_mut().filter(|_| validates), &settings.proofs, &question);
+        let cookie = edns.as_ref().and_then(|edns| edns.option(edns::COOKIE)?.first_chunk().copied());
         turn.asks.push(Ask {
             id: ask,
-            server: (server.addr, port).into(),
+            server: (server.addr, server.port.unwrap_or(settings.port)).into(),
             transport: how.transport,
-            attempt,
+            attempt: attempt.nth,
             question: sent,
             edns,
             rd: forwarded,
@@ -286,6 +240,7 @@ impl Walk {
             minimised,
             forwarded,
             how,
+            doubt: attempt.doubt,
             cookie,
             sent: turn.now,
             late_at: turn.now + patience,
@@ -458,8 +413,9 @@ pub(super) fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event
 }
 
 /// How long a server may take before another one is asked as well.
-fn patience(state: &ServerState, how: How, has_more: bool) -> Duration {
+fn patience(state: &ServerState, how: How, Attempt { nth, doubt, has_more }: Attempt) -> Duration {
     match (state.srtt, how.transport) {
+        (_, Transport::Udp) if doubt == Doubt::Dead => state.short_patience(nth),
         (Some(_), Transport::Udp) => state.patience(),
         // It was not to be had over TCP a while ago, so that little hope is left. A connection takes a round trip more.
         (Some(srtt), Transport::Tcp) if state.tcp == Support::No => {

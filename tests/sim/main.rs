@@ -10,6 +10,7 @@
 
 mod change;
 mod crossing;
+mod dead;
 mod doubt;
 mod forgery;
 mod inferred;

@@ -141,7 +141,12 @@ impl<'l> World<'l> {
 
     /// From now on a server is odd in this way.
     pub(crate) fn set_odd(&mut self, addr: IpAddr, oddity: Oddity) {
-        self.weather.troubles.insert(addr, Trouble::Odd(oddity));
+        self.set_trouble(addr, Trouble::Odd(oddity));
+    }
+
+    /// From now on a server is in trouble of this kind.
+    pub(crate) fn set_trouble(&mut self, addr: IpAddr, trouble: Trouble) {
+        self.weather.troubles.insert(addr, trouble);
     }
 
     /// The same with servers that give each set a life of its own, a short one or a long one.
