@@ -159,8 +159,8 @@ fn one_liar_is_left_out_once() {
     }
 }
 
-/// Who answers for a zone that is not signed is no liar, though his answer is not either: whoever hides on the way there
-/// that the zone is not signed is left out, and another one asked.
+/// Who answers for a zone that is not signed is no liar, though his answer is not either: whoever hides on the way
+/// there that the zone is not signed is left out, and another one asked.
 #[test]
 fn who_hides_that_a_zone_is_unsigned_is_the_liar() {
     let (asked, net) = (ask("www.example.net.", RecordType::A), ask("net.", RecordType::NS).name);
