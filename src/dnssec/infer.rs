@@ -210,8 +210,14 @@ mod tests {
 
     fn told(shelf: &Shelf, asked: &str, qtype: RecordType) -> Option<Shows> {
         let question = Question::new(name(asked), qtype);
-        let told = infer(&question, &Name::root(), shelf, &Limits::default(), &mut Spent::default());
-        told.map(|inferred| inferred.shows)
+        let infer = |shelf: &Shelf| infer(&question, &Name::root(), shelf, &Limits::default(), &mut Spent::default());
+        let told = infer(shelf)?;
+        // RFC 2308 §2: a denial has a SOA, and without one nothing is denied; each record of a proof stands there once.
+        let others = Shelf(shelf.0.iter().filter(|span| span.place != Place::Soa).cloned().collect());
+        let is_denial = told.shows != Shows::Wildcard;
+        assert_eq!((told.soa.is_some(), infer(&others).is_none()), (is_denial, is_denial), "{asked}");
+        assert!(told.proof.iter().enumerate().all(|(nth, set)| !told.proof[..nth].contains(set)), "{asked}");
+        Some(told.shows)
     }
 
     const A: u16 = 1;
