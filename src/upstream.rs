@@ -8,6 +8,7 @@ mod peer;
 mod shelf;
 mod slot;
 mod socket;
+mod spare;
 mod tcp;
 mod udp;
 

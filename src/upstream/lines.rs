@@ -29,6 +29,7 @@ use super::Upstream;
 use super::peer::Peer;
 use super::shelf::{Kept, Shelf};
 use super::slot::{Drawn, Packet, Slot};
+use super::spare::Spare;
 use crate::sys;
 use crate::walk::ask::Ask;
 
@@ -40,9 +41,6 @@ const EVENTS: usize = 256;
 /// each, for which replies would have to wait, and a server on the same machine replies within forty: what a busy
 /// moment has opened is over all at once.
 const CLOSED_AT_ONCE: usize = 4;
-/// Sockets of each version of IP, in each thread, that wait without a port for a server that was not asked before: as
-/// many as a busy moment needs at once. Each holds a descriptor and nothing else.
-const MOST_SPARE: usize = 128;
 
 thread_local! {
     /// The lines of this thread; the task that waits for their events owns them.
@@ -68,8 +66,8 @@ struct Table {
     outbox: Vec<usize>,
     /// Slots of lines that are over, whose sockets are still open.
     over: Vec<usize>,
-    /// Slots whose sockets have no port until they are connected: of IPv4, and of IPv6.
-    spare: [Vec<usize>; 2],
+    /// Slots whose sockets have no port until they are connected.
+    spare: Spare,
     idle: Shelf,
     /// How many slots have a waker.
     waiting: usize,
@@ -147,7 +145,7 @@ impl Lines {
         let idle = table.idle.displace();
         idle.iter().for_each(|kept| table.release(kept));
         let mut closed = mem::take(&mut table.over);
-        closed.extend(mem::take(&mut table.spare).into_iter().flatten());
+        closed.extend(table.spare.empty());
         closed.iter().for_each(|nth| table.free(*nth));
         !closed.is_empty()
     }
@@ -196,7 +194,7 @@ impl Lines {
 
 impl Table {
     fn is_busy(&self) -> bool {
-        self.waiting > 0 || self.idle.len() > 0 || !self.over.is_empty()
+        self.waiting > 0 || self.idle.len() > 0 || !self.over.is_empty() || !self.spare.is_empty()
     }
 
     fn slot(&mut self) -> usize {
@@ -208,24 +206,18 @@ impl Table {
 
     /// A slot for a line of one query, whose port is `drawn` so: one with a socket, if there is any.
     fn spare(&mut self, drawn: Drawn) -> usize {
-        while let Some(nth) = self.spares(&drawn).and_then(Vec::pop) {
-            if self.slots[nth].drawn == drawn {
-                return nth;
+        if let Drawn::BySystem { v6, .. } = drawn {
+            while let Some(nth) = self.spare.take(v6) {
+                if self.slots[nth].drawn == drawn {
+                    return nth;
+                }
+                // Its ports are those of former settings.
+                self.free(nth);
             }
-            // Its ports are those of former settings.
-            self.free(nth);
         }
         let nth = self.slot();
         self.slots[nth].drawn = drawn;
         nth
-    }
-
-    /// Those of this version of IP.
-    fn spares(&mut self, drawn: &Drawn) -> Option<&mut Vec<usize>> {
-        match drawn {
-            Drawn::ByUs => None,
-            Drawn::BySystem { v6, .. } => Some(&mut self.spare[usize::from(*v6)]),
-        }
     }
 
     /// Sends what waits to be sent. While the servers think about it there is time to close sockets.
@@ -255,8 +247,8 @@ impl Table {
             let Some(nth) = self.over.pop() else { return };
             let slot = &mut self.slots[nth];
             match &slot.drawn {
-                Drawn::BySystem { v6, .. } if self.spare[usize::from(*v6)].len() < MOST_SPARE && slot.part() => {
-                    self.spare[usize::from(*v6)].push(nth);
+                Drawn::BySystem { v6, .. } if self.spare.has_room(*v6) && slot.part() => {
+                    self.spare.put(*v6, nth);
                     (slot.came, slot.more, slot.sent) = (None, false, None);
                 }
                 _ => self.free(nth),
@@ -296,6 +288,10 @@ impl Table {
         }
         for kept in self.idle.expire(now) {
             self.release(&kept);
+        }
+        for nth in self.spare.surplus(now) {
+            self.slots[nth].drawn = Drawn::ByUs;
+            self.over.push(nth);
         }
         // Where nobody asks any more, all of a flood's are closed within seconds.
         self.close(CLOSED_AT_ONCE.max(self.over.len() / 8));

@@ -75,7 +75,9 @@ impl Slot {
         if self.packet.is_some() {
             self.more = true;
         } else if self.waker.is_some() && matches!(self.sent, Some(Ok(_))) {
-            self.packet = Some(self.receive());
+            // Nothing, if it was for whom the socket was connected to before: what comes next is read then.
+            let packet = self.receive();
+            self.packet = Some(packet).filter(|packet| !packet.as_ref().is_err_and(is_nothing));
         }
         self.waker.iter().for_each(Waker::wake_by_ref);
     }
@@ -83,7 +85,14 @@ impl Slot {
     /// Opens the socket, where that was not done, on which events are noticed as those of the `nth` slot.
     pub(super) fn open(&mut self, nth: usize, registry: &Registry) {
         let (Some((ask, _)), Some(settings)) = (&self.asked, self.to_open.take()) else { return };
-        if let Err(error) = self.connect(&settings, ask.server, (nth, registry)) {
+        let server = ask.server;
+        let mut opened = self.connect(&settings, server, (nth, registry));
+        if opened.as_ref().is_err_and(is_nothing) && self.drawn != Drawn::ByUs {
+            // The system has no port left, of the fewer that it draws from.
+            (self.socket, self.drawn) = (None, Drawn::ByUs);
+            opened = self.connect(&settings, server, (nth, registry));
+        }
+        if let Err(error) = opened {
             self.fail(error);
         }
     }
@@ -112,7 +121,7 @@ impl Slot {
     pub(super) fn part(&self) -> bool {
         let Some(socket) = self.socket.as_ref().filter(|_| self.drawn != Drawn::ByUs) else { return false };
         // Nothing comes any more from here on. What has come is passed over, and so is what ICMP has said.
-        let is_dry = || socket.recv(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        let is_dry = || socket.recv(&mut [0]).is_err_and(|error| is_nothing(&error));
         sys::disconnect(socket).is_ok() && (0..=MOST_STALE).any(|_| is_dry())
     }
 
@@ -123,7 +132,7 @@ impl Slot {
         self.query.clear();
         match sent {
             // No room to send it: as if it were lost on the way.
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.fail(error),
+            Err(error) if !is_nothing(&error) => self.fail(error),
             _ => self.sent = Some(Ok(now)),
         }
     }
@@ -150,6 +159,10 @@ impl Slot {
             }
         })
     }
+}
+
+fn is_nothing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 #[cfg(test)]

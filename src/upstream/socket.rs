@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
-use std::{fs, io, iter};
+use std::{fs, io};
 
 use rand::RngExt;
 use smallvec::SmallVec;
@@ -52,26 +52,38 @@ pub(super) fn unbound(v6: bool, ports: &RangeInclusive<u16>) -> io::Result<UdpSo
 }
 
 /// The ports from which the system may draw under these settings. That it can be told them says as well that nobody
-/// foresees which it takes: before Linux 6 others could (CVE-2020-16166).
+/// foresees which it takes: before Linux 5.10 others could (CVE-2020-16166).
 pub(super) fn drawn_by_system(settings: &UpstreamSettings) -> Option<RangeInclusive<u16>> {
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let kernel = |name: &str| fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).ok();
+    let range = kernel("ip_local_port_range")?;
     let mut bounds = range.split_whitespace().map_while(|port| port.parse().ok());
-    let ports = common(settings, bounds.next()?..=bounds.next()?)?;
+    let ports = common(settings, bounds.next()?..=bounds.next()?, &kernel("ip_local_reserved_ports")?)?;
     (settings.sources.is_empty() && unbound(false, &ports).is_ok()).then_some(ports)
 }
 
-/// The longest row of ports that the settings allow and the `system` draws from, if they are so many that a few letters
-/// in random case make up for those that are missing.
-fn common(settings: &UpstreamSettings, system: RangeInclusive<u16>) -> Option<RangeInclusive<u16>> {
+/// The longest row of ports that the settings allow and the `system` draws from, which takes none that are `reserved`
+/// (such as "53,8080-8090"); if they are so many that a few letters in random case make up for those that are missing.
+fn common(settings: &UpstreamSettings, system: RangeInclusive<u16>, reserved: &str) -> Option<RangeInclusive<u16>> {
     let first = u32::from(*settings.ports.start().max(system.start()));
     let end = u32::from(*settings.ports.end().min(system.end())) + 1;
-    let mut avoid: Vec<u32> = settings.avoid_ports.iter().copied().map(u32::from).collect();
-    avoid.retain(|port| (first..end).contains(port));
+    let row = |text: &str| {
+        let (from, to) = text.trim().split_once('-').unwrap_or((text.trim(), text.trim()));
+        Some((from.parse().ok()?, to.parse().ok()?))
+    };
+    let avoided = settings.avoid_ports.iter().map(|port| (u32::from(*port), u32::from(*port)));
+    let mut avoid: Vec<(u32, u32)> = avoided.chain(reserved.split(',').filter_map(row)).collect();
     avoid.sort_unstable();
-    let firsts = iter::once(first).chain(avoid.iter().map(|port| port + 1));
-    let ends = avoid.iter().copied().chain(iter::once(end));
-    let (first, end) = firsts.zip(ends).max_by_key(|(first, end)| end.saturating_sub(*first))?;
-    let ports = u16::try_from(first).ok()?..=u16::try_from(end.checked_sub(1)?).ok()?;
+    // Behind the last port there is nothing.
+    avoid.push((end, end));
+    let (mut next, mut longest) = (first, first..first);
+    for (from, to) in avoid {
+        let row = next..from.min(end);
+        if row.len() > longest.len() {
+            longest = row;
+        }
+        next = next.max(to + 1);
+    }
+    let ports = u16::try_from(longest.start).ok()?..=u16::try_from(longest.end.checked_sub(1)?).ok()?;
     (ports.len() << LETTERS >= settings.ports.len()).then_some(ports)
 }
 
@@ -124,13 +136,19 @@ mod tests {
             ..UpstreamSettings::default()
         };
         let (usual, system) = (UpstreamSettings::default(), 32_768..=60_999);
-        assert_eq!(common(&usual, system.clone()), Some(system.clone()));
-        assert_eq!(common(&usual, 1000..=65_535), Some(11_212..=65_535), "the longest of four rows");
-        assert_eq!(common(&usual, 40_000..=40_999), None, "too easy to guess");
-        assert_eq!(common(&settings(40_000..=40_999, &[]), system.clone()), Some(40_000..=40_999));
-        assert_eq!(common(&settings(40_000..=65_535, &[32_768, 60_000]), system.clone()), Some(40_000..=59_999));
-        assert_eq!(common(&settings(61_000..=65_535, &[]), system.clone()), None, "they have none in common");
-        assert_eq!(common(&settings(65_535..=65_535, &[65_535]), 65_535..=65_535), None);
+        let common = |settings: &UpstreamSettings, system: &RangeInclusive<u16>, reserved| {
+            common(settings, system.clone(), reserved)
+        };
+        assert_eq!(common(&usual, &system, "\n"), Some(system.clone()));
+        assert_eq!(common(&usual, &(1000..=65_535), ""), Some(11_212..=65_535), "the longest of four rows");
+        assert_eq!(common(&usual, &(40_000..=40_999), ""), None, "too easy to guess");
+        assert_eq!(common(&settings(40_000..=40_999, &[]), &system, ""), Some(40_000..=40_999));
+        assert_eq!(common(&settings(40_000..=65_535, &[32_768, 60_000]), &system, ""), Some(40_000..=59_999));
+        assert_eq!(common(&settings(61_000..=65_535, &[]), &system, ""), None, "they have none in common");
+        assert_eq!(common(&settings(65_535..=65_535, &[65_535]), &(65_535..=65_535), ""), None);
+        assert_eq!(common(&usual, &system, "53,32768-33000,60999\n"), Some(33_001..=60_998));
+        assert_eq!(common(&usual, &system, "1-65535\n"), None);
+        assert_eq!(common(&usual, &system, "33000-59000,40000-50000\n"), None, "the system draws from a thousand");
         let source = UpstreamSettings { sources: vec![[127, 0, 0, 1].into()], ..usual };
         assert_eq!(drawn_by_system(&source), None);
         for (name, is_enough) in [("a1.b2", true), ("ab", true), ("a.1", false), ("127.0.0.1", false), (".", false)] {
