@@ -24,7 +24,7 @@ something is wrong the log says what, and the former configuration counts. These
 says when they change: where and how clients are met (`server.listen`, `threads`, `waiting*`, `tcp_*` and
 `discard_after_ms`; `[http]`, `[proxy]`, `[fetch]`, `[[balance]]`), the size and the TTLs of the cache, and `[log]`.
 Records that are in the cache stay as they were found and judged, until their time is over. Negative trust
-anchors that have lifted themselves are there again.
+anchors that have lifted themselves are there again, unless what was read is refused.
 ";
 
 /// The reference of all keys, as Markdown.

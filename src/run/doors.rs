@@ -137,8 +137,13 @@ impl Front {
         warn(&settings, self.certificate.as_ref());
         let upstream = world::upstream_settings(&settings.resolver);
         let before = self.resolver.world();
+        let mut walks = world::walk_settings(&settings);
+        if recall == Recall::Settings {
+            // Nobody has wished for them anew: those that are lifted stay so, and the others end when they would have.
+            walks.proofs.negative = before.settings.proofs.negative.clone();
+        }
         let world = match recall {
-            Recall::All | Recall::Settings => before.renewed(world::walk_settings(&settings), upstream),
+            Recall::All | Recall::Settings => before.renewed(walks, upstream),
             Recall::Nothing => World { clock: before.clock, ..world(&settings) },
         };
         self.keepers = keepers.renewed(trust::upkeep(&settings), before, &world);
@@ -259,7 +264,8 @@ fn http_doors(wanted: &HttpSettings, settings: &Settings) -> Result<http::Doors,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Sources, load};
+    use crate::config::{NegativeTrustAnchor, Sources, load};
+    use crate::wire::Name;
 
     /// An address that somebody has named and this machine has not is an error, be it one of the defaults.
     #[test]
@@ -290,5 +296,27 @@ mod tests {
         assert!(bound(&usual) && !bound(&named));
         drop(taken);
         assert!(bound(&named));
+    }
+
+    /// RFC 7646 §2: an anchor that was lifted makes nothing insecure again before somebody wishes for it anew.
+    #[tokio::test]
+    async fn settings_that_are_refused_leave_negative_anchors_as_they_are() {
+        let mut settings = Settings::default();
+        (settings.server.listen, settings.http.listen) = (vec!["127.0.0.1:0".parse().unwrap()], Vec::new());
+        let zone: Name = "example.".parse().unwrap();
+        settings.dnssec.negative_trust_anchors = vec![NegativeTrustAnchor { zone: zone.clone(), until_secs: None }];
+        let mut front = Front::open(&settings, Staged::default()).unwrap();
+        let holds = |front: &Front| {
+            front.resolver.world().settings.proofs.negative.at(&zone, &Name::root(), unix_secs()).is_some()
+        };
+        assert!(holds(&front));
+        assert!(front.resolver.world().settings.proofs.negative.lift(&zone, unix_secs()).is_some());
+        for (load, lasts) in [(Err("a typo"), false), (Ok((settings.clone(), Recall::All)), true)] {
+            let (read, recall) = front.read_again(load);
+            let keepers = take(&mut front.keepers);
+            front.take_over(&read, recall, keepers);
+            assert_eq!(holds(&front), lasts, "{recall:?}");
+        }
+        front.close().await;
     }
 }
