@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cache::Shown;
 use crate::time::{as_ms, as_us};
 use crate::trace::{AskWhy, Event, ServerAt, Transport, Unreachable, Verdict, Wrong};
-use crate::wire::text::rcode_name;
+use crate::wire::text::{Ascii, rcode_name};
 use crate::wire::{Ede, Edns, Name, Reply, edns};
 
 use super::ask::{Answered, Heard};
@@ -268,8 +268,7 @@ fn explanation(edns: Option<&Edns>) -> impl Iterator<Item = Ede> + use<> {
     const MOST: usize = 4;
     // Of three servers, so much fits into an answer: what does not is left out of it with all else that is said there.
     const LONGEST: usize = 120;
-    // Escaped, an octet takes four columns.
-    let columns = |letter: char| if matches!(letter, ' '..='~') { 1 } else { 4 * letter.len_utf8() };
+    let columns = |letter: char| Ascii(letter.encode_utf8(&mut [0; 4]).as_bytes()).columns();
     let short = |ede: Ede| {
         let mut room = LONGEST;
         let fits = |letter: &char| room.checked_sub(columns(*letter)).map(|left| room = left).is_some();
@@ -312,6 +311,10 @@ mod tests {
         };
         assert_eq!((said("no key fits"), said(&"x".repeat(300))), (11, 120));
         assert_eq!((said(&"漢".repeat(300)), said(&"\x07".repeat(300))), (120, 120));
+        // Whatever it is, as much as fits.
+        for octet in 0..=0x7f_u8 {
+            assert_eq!(said(&char::from(octet).to_string().repeat(299)), 120, "{octet}");
+        }
         assert_eq!(explanation(None).count(), 0);
     }
 }

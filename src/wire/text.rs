@@ -18,6 +18,18 @@ pub use types::{class_name, parse_type, rcode_name, type_name, types};
 #[derive(Clone, Copy, Debug)]
 pub struct Ascii<'a>(pub &'a [u8]);
 
+impl Ascii<'_> {
+    /// Columns that it takes when it is shown.
+    pub(crate) fn columns(self) -> usize {
+        let of = |octet: &u8| match octet {
+            b'\\' => 2,
+            0x20..=0x7e => 1,
+            _ => 4,
+        };
+        self.0.iter().map(of).sum()
+    }
+}
+
 impl fmt::Display for Ascii<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|octet| escaped(*octet, f))
