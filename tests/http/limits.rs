@@ -132,22 +132,17 @@ fn one_client_cannot_take_all_places() {
             settings.proxy.connect_ports = vec![origin.port()];
         })
     };
-    let (tunnels, traces, questions) = (
-        narrow(|settings| &mut settings.proxy.tunnels),
-        narrow(|settings| &mut settings.http.traces),
-        narrow(|settings| &mut settings.http.waiting),
-    );
+    let tunnels = narrow(|settings| &mut settings.proxy.tunnels);
+    let questions = narrow(|settings| &mut settings.http.waiting);
     let host = "Host: localhost\r\n";
     let body = format!("{host}Content-Type: application/dns-message\r\nContent-Length: 12\r\n");
-    // What takes a place for a while, what lets a request come to its end, and how many are refused: who wants to see a
-    // walk stands in line.
+    // What takes a place for a while, and what lets a request come to its end.
     let cases = [
-        (tunnels, format!("CONNECT www.example.com:{} HTTP/1.1\r\n{host}\r\n", origin.port()), "", PLACES / 2),
-        (traces, format!("GET /api/trace?name=www.dead.lab&cold=1 HTTP/1.1\r\n{host}\r\n"), "", 0),
-        (questions, format!("GET /resolve?name=www.dead.lab HTTP/1.1\r\n{host}\r\n"), "", PLACES / 2),
-        (questions, format!("POST /dns-query HTTP/1.1\r\n{body}\r\n\0\0\x01\0\0\0"), "\0\0\0\0\0\0", PLACES / 2),
+        (tunnels, format!("CONNECT www.example.com:{} HTTP/1.1\r\n{host}\r\n", origin.port()), ""),
+        (questions, format!("GET /resolve?name=www.dead.lab HTTP/1.1\r\n{host}\r\n"), ""),
+        (questions, format!("POST /dns-query HTTP/1.1\r\n{body}\r\n\0\0\x01\0\0\0"), "\0\0\0\0\0\0"),
     ];
-    for (server, request, rest, full) in cases {
+    for (server, request, rest) in cases {
         let mut greedy: Vec<TcpStream> = (0..PLACES).map(|_| from([127, 0, 0, 2], server)).collect();
         for stream in &mut greedy {
             stream.write_all(request.as_bytes()).unwrap();
@@ -159,7 +154,7 @@ fn one_client_cannot_take_all_places() {
                 let mut told = [0; 12];
                 refused += usize::from(stream.read(&mut told).is_ok_and(|_| told == *b"HTTP/1.1 503"));
             }
-            refused == full
+            refused == PLACES / 2
         });
         let mut other = from([127, 0, 0, 3], server);
         other.write_all((request.clone() + rest).as_bytes()).unwrap();
@@ -167,6 +162,32 @@ fn one_client_cannot_take_all_places() {
         other.read_exact(&mut told).unwrap();
         assert_ne!(told, *b"HTTP/1.1 503", "{request}");
     }
+}
+
+/// Who wants to see a walk and finds no place is not refused but stands in line; whoever follows the walk gets the head
+/// of the answer together with the place.
+#[test]
+fn one_client_cannot_take_all_places_for_traces() {
+    const PLACES: usize = 8;
+    let server = lab(|settings| settings.http.traces = PLACES);
+    let follow = |last: u8| {
+        let mut stream = from([127, 0, 0, last], server);
+        let request = "GET /api/trace?name=www.dead.lab&cold=1 HTTP/1.1\r\nHost: localhost\r\n\
+                       Accept: text/event-stream\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        stream
+    };
+    let has_place = |stream: &&TcpStream| {
+        let mut told = [0; 12];
+        stream.peek(&mut told).is_ok_and(|_| told == *b"HTTP/1.1 200")
+    };
+    let places = |of: &[TcpStream]| of.iter().filter(has_place).count();
+    let greedy = [2; PLACES].map(follow);
+    until("half of the places are taken", || places(&greedy) >= PLACES / 2);
+    let others = [3, 4, 5, 6].map(follow);
+    until("all places are taken", || places(&greedy) + places(&others) >= PLACES);
+    assert_eq!((places(&greedy), places(&others)), (PLACES / 2, PLACES / 2));
 }
 
 #[test]
