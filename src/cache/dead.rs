@@ -55,6 +55,9 @@ struct Known {
 #[derive(Clone)]
 struct Record {
     since: Time,
+    /// When the first question came to nothing. What was under way by then was silent together with it: some servers
+    /// drop questions for a moment, as who limits their rate does.
+    first: Time,
     /// When the last question came to nothing.
     seen: Time,
     until: Time,
@@ -111,14 +114,15 @@ impl DeadServers {
         Some(Dead { since: record.since, rests_until: rests.then_some(until), may_be_slow })
     }
 
-    /// A question that was `sent` has come to nothing with it. Where it is the same with all other zones, there may be
-    /// no network: then its rest stays short, so that somebody soon notices when there is one.
+    /// A question that was `sent` has come to nothing with it, and nothing else has come `since`. Where it is the same
+    /// with all other zones, there may be no network: then its rest stays short, so that somebody soon notices when
+    /// there is one.
     pub(super) fn put(
         &self,
         addr: IpAddr,
         zone: &Name,
         question: &Question,
-        (sent, now): (Time, Time),
+        (sent, since, now): (Time, Time, Time),
         is_cut_off: bool,
     ) {
         let (key, this_zone) = (self.key(addr, zone), self.lower(zone.wire(), &[]));
@@ -128,7 +132,8 @@ impl DeadServers {
         known.zone = Some(this_zone);
         let before = known.records.get(&key).filter(|record| now < record.seen.plus_secs(LIFE_SECS)).cloned();
         let mut record = before.unwrap_or(Record {
-            since: sent,
+            since,
+            first: now,
             seen: now,
             until: sent,
             tried_until: sent,
@@ -139,9 +144,11 @@ impl DeadServers {
             types: false,
             outages,
         });
-        record.since = record.since.min(sent);
-        record.names |= record.name != name;
-        record.types |= record.qtype != question.qtype;
+        record.since = record.since.min(since);
+        if sent >= record.first {
+            record.names |= record.name != name;
+            record.types |= record.qtype != question.qtype;
+        }
         // What was asked while it rested was silent together.
         if sent >= record.until {
             record.rests = record.rests.saturating_add(1);
@@ -237,6 +244,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_side_by_side_is_silent_together() {
+        let servers = Servers::new((1, 2));
+        let heard = Shown { rtt: Duration::from_millis(1), over_udp: true, edns: false, cookie: false };
+        servers.heard(ADDR, heard, at(102));
+        let dies = |what: &str, qtype, sent, now| {
+            let question = Question::new(name(&format!("{what}.zone.")), qtype);
+            servers.died(ADDR, &name("zone."), &question, at(sent), at(now));
+        };
+        dies("a", RecordType::A, 100, 104);
+        dies("b", RecordType::AAAA, 103, 105);
+        let dead = |qtype| servers.dead(ADDR, &name("zone."), qtype, at(105));
+        assert_eq!(dead(RecordType::A).map(|dead| dead.rests_until), Some(None));
+        assert_eq!(dead(RecordType::AAAA), None);
+        dies("b", RecordType::AAAA, 104, 105);
+        assert!(dead(RecordType::AAAA).is_some_and(|dead| dead.rests_until.is_some()));
+        assert_eq!(dead(RecordType::A).map(|dead| dead.since), Some(at(102)), "it has answered something else");
+    }
+
+    #[test]
     fn it_is_dead_for_a_zone_and_for_the_types_that_were_asked() {
         let servers = Servers::new((1, 2));
         ["a", "b"].into_iter().for_each(|what| dies(&servers, what, 0));
@@ -286,7 +312,7 @@ mod tests {
         let dead = DeadServers::new((1, 2));
         for host in 0..30_000_u32 {
             let question = Question::new(name("a.zone."), RecordType::A);
-            dead.put(IpAddr::V4(host.into()), &name("zone."), &question, (at(0), at(0)), false);
+            dead.put(IpAddr::V4(host.into()), &name("zone."), &question, (at(0), at(0), at(0)), false);
         }
         assert_eq!(dead.count.load(Ordering::Relaxed), MAX_DEAD);
     }

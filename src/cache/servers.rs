@@ -140,7 +140,9 @@ impl Servers {
 
     /// Nothing has come from it for `zone` to `question`, which was `sent`, as long as somebody has listened.
     pub fn died(&self, addr: IpAddr, zone: &Name, question: &Question, sent: Time, now: Time) {
-        self.dead.put(addr, zone, question, (sent, now), self.is_cut_off());
+        // To another question something may have come later.
+        let since = sent.max(self.state(addr, now).heard_at);
+        self.dead.put(addr, zone, question, (sent, since, now), self.is_cut_off());
     }
 
     /// Somebody sees whether it is back. Until then others do not, or from `until` on.

@@ -234,6 +234,64 @@ fn silence_to_one_type_says_nothing_of_the_others() {
     }
 }
 
+/// Asks for names at the same moment, from whose servers nothing comes; others ask for more meanwhile, and get it.
+fn ask_in_vain_together(world: &mut World<'_>, names: &[String], meanwhile: Option<&str>) {
+    let (settings, now) = (&world.resolver.settings, world.resolver.now);
+    let mut walks: Vec<Walk> = names.iter().map(|name| Walk::new(ask(name), settings, now)).collect();
+    let mut dice = Dice::seeded(1);
+    while !walks.is_empty() {
+        let resolver = &world.resolver;
+        let mut around = Around {
+            cache: &resolver.cache,
+            servers: &resolver.servers,
+            settings: &resolver.settings,
+            dice: &mut dice,
+            unix_secs: NOW_UNIX_SECS,
+        };
+        let (now, mut next) = (resolver.now, None);
+        walks.retain_mut(|walk| match walk.step(now, None, &mut around) {
+            Step::Wait { wake, .. } => {
+                next = Some(next.map_or(wake, |next| wake.min(next)));
+                true
+            }
+            Step::Done(outcome) => {
+                assert!(outcome.failure.is_some());
+                false
+            }
+        });
+        if let Some(zone) = meanwhile {
+            let ended = world.resolve(&ask(&format!("m{}.{zone}", now.micros())));
+            assert!(ended.outcome.failure.is_none() && !is_left_alone(&ended), "{}", story(&ended));
+        }
+        world.resolver.now = next.unwrap_or_default().max(world.resolver.now);
+    }
+}
+
+/// Some servers drop what is asked of some names, or too much at once. Whoever answers the others is not dead: neither
+/// when two such names are asked at the same moment, nor when others are answered between them.
+#[test]
+fn who_is_silent_to_some_names_alone_is_not_dead() {
+    for (zone, servers) in zones() {
+        for (at_once, is_busy) in [1, 2, 5].into_iter().flat_map(|at_once| [false, true].map(|busy| (at_once, busy))) {
+            let mut world = near(1);
+            assert!(world.resolve(&ask(&format!("n.{zone}"))).outcome.failure.is_none());
+            for nth in 0..8 {
+                let dropped: Vec<String> = (0..at_once).map(|other| format!("d{nth}x{other}.{zone}")).collect();
+                ask_in_vain_together(&mut world, &dropped, is_busy.then_some(zone));
+                // Each of them answers something.
+                for (other, server) in servers.iter().enumerate() {
+                    let name = format!("n{nth}x{other}.{zone}");
+                    let passes = |ask: &Ask| !servers.contains(&ask.server.ip()) || ask.server.ip() == *server;
+                    let ended = world.resolve_through(&ask(&name), passes);
+                    let told = || format!("{at_once} at once, {nth}: {}", story(&ended));
+                    assert!(ended.outcome.failure.is_none() && !is_left_alone(&ended), "{}", told());
+                }
+                world.resolver.now = world.resolver.now + SECOND;
+            }
+        }
+    }
+}
+
 /// Some servers drop what they are asked of zones that they do not have. Whoever delegates such a zone to them does not
 /// make them look dead to the zones that they do have.
 #[test]
