@@ -248,6 +248,28 @@ impl Cache {
         (delegation, put)
     }
 
+    /// The zone above is asked for a delegation anew.
+    pub fn requeried(&self, cut: &Delegation, now: Time) {
+        self.amend(cut, |kept| kept.requeried = now);
+    }
+
+    /// The zone above answers for a zone itself: its delegation is over, and takes with it what was learned below it.
+    pub fn end_delegation(&self, cut: &Delegation, now: Time) {
+        self.amend(cut, |kept| kept.expires = kept.expires.min(now));
+    }
+
+    /// Changes a delegation, unless another one has taken its place.
+    fn amend(&self, cut: &Delegation, change: impl FnOnce(&mut Delegation)) {
+        let key = self.hashed(&cut.zone).name_key(Store::Delegations);
+        let mut shard = self.shard(&key).lock();
+        let kept = shard.peek::<Delegation>(&key).filter(|kept| kept.stored == cut.stored);
+        let Some(mut kept) = kept.map(|kept| (**kept).clone()) else { return };
+        change(&mut kept);
+        let gone = shard.put(key, Entry::new(Arc::new(kept)));
+        drop(shard);
+        drop(gone);
+    }
+
     /// The failure that is still remembered for `question`, so that it is not tried again (RFC 9520 §3.2).
     #[must_use]
     pub fn failure(&self, question: &Question, now: Time) -> Option<Arc<Failure>> {

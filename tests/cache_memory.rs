@@ -65,7 +65,12 @@ fn put(cache: &Cache, nth: usize, now: Time) -> Put {
             let server = NameServer { name: name.clone(), addrs: [[192, 0, 2, 2].into()].into_iter().collect() };
             let (servers, proof) = (vec![server; 2].into(), Box::default());
             let expires = now.plus_secs(300);
-            cache.put_delegation(Delegation { zone: name, servers, ds: None, proof, from, stored: now, expires }, now).1
+            cache
+                .put_delegation(
+                    Delegation { zone: name, servers, ds: None, proof, from, stored: now, requeried: now, expires },
+                    now,
+                )
+                .1
         }
     }
 }

@@ -155,6 +155,8 @@ pub struct Delegation {
     pub from: Source,
     /// When it was stored.
     pub stored: Time,
+    /// When the zone above was asked for it anew, and has not told it since; the origin of time where it was not.
+    pub requeried: Time,
     /// From when on it may not be used. The caller gives the parent's NS TTL;
     /// [`Cache::put_delegation`](super::Cache::put_delegation) applies floor and caps.
     pub expires: Time,

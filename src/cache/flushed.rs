@@ -305,7 +305,8 @@ mod tests {
             }
             Cut => {
                 let (zone, servers, proof, stored) = (name.clone(), Arc::default(), Box::default(), NOW);
-                let cut = Delegation { zone, servers, ds: None, proof, from: Source::Hints, stored, expires };
+                let (from, requeried) = (Source::Hints, Time::ZERO);
+                let cut = Delegation { zone, servers, ds: None, proof, from, stored, requeried, expires };
                 drop(cache.put_delegation(cut, NOW));
             }
             Zone => {

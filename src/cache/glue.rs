@@ -101,7 +101,16 @@ mod tests {
         let addrs = last.iter().map(|last| [192, 0, 2, *last].into()).collect();
         let servers = vec![NameServer { name: name(server), addrs }].into();
         let (zone, proof, expires) = (name(zone), Box::default(), Time::from_secs(100));
-        let delegation = Delegation { zone, servers, ds: None, proof, from: Source::Local, stored: NOW, expires };
+        let delegation = Delegation {
+            zone,
+            servers,
+            ds: None,
+            proof,
+            from: Source::Local,
+            stored: NOW,
+            requeried: Time::ZERO,
+            expires,
+        };
         cache.put_glue(&delegation, NOW);
     }
 

@@ -36,7 +36,16 @@ fn told_by(zone: &Name) -> Source {
 fn cut(zone: &Name, from: Source, expires: Time) -> Delegation {
     let servers =
         Arc::new([NameServer { name: name("ns.example"), addrs: [[192, 0, 2, 53].into()].into_iter().collect() }]);
-    Delegation { zone: zone.clone(), servers, ds: None, proof: Box::default(), from, stored: Time::ZERO, expires }
+    Delegation {
+        zone: zone.clone(),
+        servers,
+        ds: None,
+        proof: Box::default(),
+        from,
+        stored: Time::ZERO,
+        requeried: Time::ZERO,
+        expires,
+    }
 }
 
 fn asked(name: &Name) -> AnswerKey<'_> {

@@ -181,6 +181,7 @@ fn hints(hints: &[RootHint]) -> Delegation {
         proof: Box::default(),
         from: Source::Hints,
         stored: Time::ZERO,
+        requeried: Time::ZERO,
         expires: Time::FAR,
     }
 }

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::cache::{Cookies, Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
 use crate::dnssec;
+use crate::time::Time;
 use crate::trace::{AskWhy, GoalId, Lack, Limit, Purpose, Source, Transport, Verdict};
 use crate::wire::{Name, Octets, Question, RecordType, ResponseCode, RrSet};
 
@@ -37,6 +38,7 @@ impl Walk {
         }
         let source = pending.source();
         let cache = turn.around.cache;
+        self.learn_merged(pending, clean, turn);
         let proof = |set: &RrSet| if dnssec::is_expanded(set) { clean.proof.clone().into() } else { Box::default() };
         // A DNAME that nobody asked for is used and forgotten: kept, one forged packet would take all names below it.
         // So is the CNAME that was made from one, and what stands behind that.
@@ -234,6 +236,7 @@ pub(super) fn delegation(
         proof: clean.proof.clone().into(),
         from,
         stored: turn.now,
+        requeried: Time::ZERO,
         expires: turn.now.after_ttl(ns.ttl_secs),
     }
 }

@@ -48,6 +48,7 @@ impl Route {
             proof: Box::default(),
             from: Source::Local,
             stored: Time::ZERO,
+            requeried: Time::ZERO,
             expires: Time::FAR,
         };
         let ports = servers.iter().filter_map(|(addr, port)| Some((*addr, (*port)?))).collect();

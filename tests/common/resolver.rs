@@ -122,6 +122,7 @@ pub(crate) fn settings(root: impl IntoIterator<Item = (Name, Vec<IpAddr>)>, port
         proof: Box::default(),
         from: Source::Hints,
         stored: Time::ZERO,
+        requeried: Time::ZERO,
         expires: Time::FAR,
     };
     WalkSettings {

@@ -348,6 +348,37 @@ fn an_outage_of_this_machine_leaves_no_zone_alone() {
     }
 }
 
+/// RFC 9520 §3.2, §3.3: the zone above a dead one is asked for its delegation anew once in five minutes, also where it
+/// gives no answer itself, and whatever is asked.
+#[test]
+fn the_zone_above_a_dead_one_is_spared() {
+    let [(zone, servers), ..] = zones();
+    for trouble in [Trouble::None, Trouble::Fails, Trouble::Refuses] {
+        for is_new in [false, true] {
+            let mut world = near(1);
+            world.resolve(&ask(&format!("www.{zone}")));
+            let com: Vec<IpAddr> = (1..20).map(|last| server(1, last)).collect();
+            com.iter().for_each(|addr| world.set_trouble(*addr, trouble));
+            world.resolver.now = world.resolver.now + SECOND * 400;
+            let began = world.resolver.now;
+            let mut above = Vec::new();
+            for nth in 0..40 {
+                let name = if is_new { format!("n{nth}.{zone}") } else { format!("n.{zone}") };
+                let mut queries = 0;
+                world.resolve_through(&ask(&name), |ask| {
+                    queries += u32::from(com.contains(&ask.server.ip()));
+                    !servers.contains(&ask.server.ip())
+                });
+                above.push(queries);
+                world.resolver.now = world.resolver.now + SECOND * 5;
+            }
+            assert!(world.resolver.now - began < SECOND * 300);
+            let asked = above.iter().filter(|queries| **queries > 0).count();
+            assert_eq!(asked, 1, "{trouble:?} {is_new}: {above:?}");
+        }
+    }
+}
+
 /// One of two servers is dead and the other one of no use: the dead one is not waited for at each new name.
 #[test]
 fn who_is_dead_beside_who_is_lame_holds_nobody_up() {
