@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -21,6 +21,8 @@ use crate::wire::{Name, Octets, Question, RecordType};
 const RESTS_UNTIL_HEARD_OUT: u16 = 4;
 /// Most pairs of server and zone remembered; the one that was not asked for longest goes first.
 const MAX_DEAD: usize = 10_000;
+/// Places that addresses share in the count of records; a power of two.
+const PLACES: usize = 1024;
 
 /// A server of which nothing has come for a zone although somebody has listened for as long as clients wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +38,9 @@ pub struct Dead {
 
 /// The table of those.
 pub(super) struct DeadServers {
-    /// How many there are, so that nobody has to look where there is none.
-    count: AtomicUsize,
+    /// How many there are of the addresses of each place. Somewhere on the Internet servers are always dead, and who
+    /// asks others has neither to hash nor to wait for that.
+    counts: Box<[AtomicU16; PLACES]>,
     /// How often this machine has found back to the network.
     outages: AtomicU32,
     known: Mutex<Known>,
@@ -54,6 +57,7 @@ struct Known {
 /// What is kept of one server and one zone.
 #[derive(Clone)]
 struct Record {
+    addr: IpAddr,
     since: Time,
     /// When the first question came to nothing. What was under way by then was silent together with it: some servers
     /// drop questions for a moment, as who limits their rate does.
@@ -87,8 +91,8 @@ impl DeadServers {
         let mut records = LruCache::unbounded_with_hasher(BuildKeyed::default());
         records.resize(NonZeroUsize::new(MAX_DEAD).unwrap_or(NonZeroUsize::MIN));
         let known = Mutex::new(Known { records, zone: None, zones: false });
-        let (count, outages) = Default::default();
-        Self { count, outages, known, hasher: SipHasher13::new_with_keys(key.0, key.1) }
+        let counts = Box::new([const { AtomicU16::new(0) }; PLACES]);
+        Self { counts, outages: AtomicU32::new(0), known, hasher: SipHasher13::new_with_keys(key.0, key.1) }
     }
 
     /// This machine was cut off and is not any more. Who was silent meanwhile is not dead because of that, and to ask
@@ -99,7 +103,7 @@ impl DeadServers {
 
     /// What is known of a server that is to be asked a question of this type.
     pub(super) fn find(&self, addr: IpAddr, zone: &Name, qtype: RecordType, now: Time) -> Option<Dead> {
-        if self.count.load(Ordering::Relaxed) == 0 {
+        if self.count(addr).load(Ordering::Relaxed) == 0 {
             return None;
         }
         let key = self.key(addr, zone);
@@ -132,6 +136,7 @@ impl DeadServers {
         known.zone = Some(this_zone);
         let before = known.records.get(&key).filter(|record| now < record.seen.plus_secs(LIFE_SECS)).cloned();
         let mut record = before.unwrap_or(Record {
+            addr,
             since,
             first: now,
             seen: now,
@@ -155,8 +160,11 @@ impl DeadServers {
             record.until = now.plus_secs(rest_secs(if known.zones { 1 } else { record.rests }));
         }
         (record.seen, record.tried_until, record.outages) = (now, now, outages);
-        known.records.put(key, record);
-        self.count.store(known.records.len(), Ordering::Relaxed);
+        self.count(addr).fetch_add(1, Ordering::Relaxed);
+        // Its own former one, or that which was not asked for longest.
+        if let Some((_, gone)) = known.records.push(key, record) {
+            self.count(gone.addr).fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Somebody sees whether it is back, or does not any more; others need not until then.
@@ -172,8 +180,21 @@ impl DeadServers {
         let mut known = self.known.lock();
         if known.records.peek(&key).is_some_and(|record| record.speaks_of(qtype)) {
             known.records.pop(&key);
+            self.count(addr).fetch_sub(1, Ordering::Relaxed);
         }
-        self.count.store(known.records.len(), Ordering::Relaxed);
+    }
+
+    /// The count of records of `addr`, and of the addresses that share its place.
+    fn count(&self, addr: IpAddr) -> &AtomicU16 {
+        let bits = match addr {
+            IpAddr::V4(v4) => u64::from(v4.to_bits()),
+            IpAddr::V6(v6) => {
+                v6.segments().iter().fold(0, |bits: u64, segment| bits.rotate_left(11) ^ u64::from(*segment))
+            }
+        };
+        // The bits in front depend on all of them.
+        let mixed = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        &self.counts[usize::try_from(mixed).unwrap_or(0) % PLACES]
     }
 
     fn key(&self, addr: IpAddr, zone: &Name) -> Key {
@@ -314,6 +335,12 @@ mod tests {
             let question = Question::new(name("a.zone."), RecordType::A);
             dead.put(IpAddr::V4(host.into()), &name("zone."), &question, (at(0), at(0), at(0)), false);
         }
-        assert_eq!(dead.count.load(Ordering::Relaxed), MAX_DEAD);
+        assert_eq!(dead.known.lock().records.len(), MAX_DEAD);
+        let counted = || dead.counts.iter().map(|count| usize::from(count.load(Ordering::Relaxed))).sum::<usize>();
+        assert_eq!(counted(), MAX_DEAD);
+        let is_known = |host: u32| dead.find(IpAddr::V4(host.into()), &name("zone."), RecordType::A, at(0)).is_some();
+        assert_eq!((is_known(0), is_known(29_999)), (false, true));
+        (0..30_000_u32).for_each(|host| dead.forget(IpAddr::V4(host.into()), &name("zone."), RecordType::A));
+        assert_eq!((dead.known.lock().records.len(), counted()), (0, 0));
     }
 }
