@@ -177,18 +177,8 @@ mod tests {
     use crate::walk::ask::AskId;
     use crate::wire::{Question, RecordType, name};
 
-    #[test]
-    fn what_comes_behind_a_packet_is_noticed_though_nobody_has_looked_at_that() {
-        let (mut queue, mut events) = (mio::Poll::new().expect("a queue"), Events::with_capacity(8));
-        let server = UdpSocket::bind("127.0.0.1:0").expect("a server");
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), None).expect("a socket");
-        socket.connect(&server.local_addr().expect("an address").into()).expect("a line");
-        server
-            .connect(socket.local_addr().ok().and_then(|ours| ours.as_socket()).expect("an address"))
-            .expect("a line");
-        let source = &mut SourceFd(&socket.as_raw_fd());
-        queue.registry().register(source, Token(0), Interest::READABLE).expect("events");
-        let ask = Ask {
+    fn ask(server: &UdpSocket) -> Rc<Ask> {
+        Rc::new(Ask {
             id: AskId(1),
             server: server.local_addr().expect("an address"),
             transport: Transport::Udp,
@@ -200,14 +190,46 @@ mod tests {
             check_case: false,
             near_misses: 16,
             give_up: Duration::from_secs(5),
-        };
+        })
+    }
+
+    #[test]
+    fn where_the_system_has_no_port_left_one_of_ours_serves() {
+        let queue = mio::Poll::new().expect("a queue");
+        let server = UdpSocket::bind("127.0.0.1:0").expect("a server, on the only port");
+        let port = server.local_addr().expect("an address").port();
+        let drawn = Drawn::BySystem { v6: false, ports: port..=port };
+        if unbound(false, &(port..=port)).is_err() {
+            return eprintln!("not tried: the system cannot be told from which ports to draw");
+        }
+        let mut slot = Slot { to_open: Some(Arc::default()), asked: Some((ask(&server), 7)), drawn, ..Slot::default() };
+        slot.open(0, queue.registry());
+        assert!(slot.sent.is_none() && slot.drawn == Drawn::ByUs, "{:?}", slot.sent);
+        let ours = slot.socket.and_then(|socket| socket.local_addr().ok()).expect("a line");
+        assert_ne!(ours.port(), port);
+    }
+
+    #[test]
+    fn what_comes_behind_a_packet_is_noticed_though_nobody_has_looked_at_that() {
+        let (mut queue, mut events) = (mio::Poll::new().expect("a queue"), Events::with_capacity(8));
+        let server = UdpSocket::bind("127.0.0.1:0").expect("a server");
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), None).expect("a socket");
+        socket.connect(&server.local_addr().expect("an address").into()).expect("a line");
+        server
+            .connect(socket.local_addr().ok().and_then(|ours| ours.as_socket()).expect("an address"))
+            .expect("a line");
+        let source = &mut SourceFd(&socket.as_raw_fd());
+        queue.registry().register(source, Token(0), Interest::READABLE).expect("events");
         let mut slot = Slot {
             socket: Some(socket.into()),
-            asked: Some((Rc::new(ask), 7)),
+            asked: Some((ask(&server), 7)),
             sent: Some(Ok(Instant::now())),
             waker: Some(Waker::noop().clone()),
             ..Slot::default()
         };
+        // An event whose packet was for whom the socket was connected to before.
+        slot.notice(Instant::now());
+        assert!(slot.packet.is_none() && !slot.more);
         for more in [false, true] {
             server.send(b"a guess").expect("it leaves");
             queue.poll(&mut events, None).expect("an event");

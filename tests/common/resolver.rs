@@ -64,6 +64,17 @@ impl Resolver {
         self.finish(Walk::new(question.clone(), &self.settings, self.now), exchange)
     }
 
+    /// What walks have around them.
+    pub(crate) fn around(&mut self) -> Around<'_> {
+        Around {
+            cache: &self.cache,
+            servers: &self.servers,
+            settings: &self.settings,
+            dice: &mut self.dice,
+            unix_secs: NOW_UNIX_SECS,
+        }
+    }
+
     /// The same with a walk that is about to begin.
     pub(crate) fn finish(
         &mut self,
@@ -75,14 +86,7 @@ impl Resolver {
         let mut heard_at: BTreeMap<u32, Heard> = BTreeMap::new();
         let mut heard = None;
         for _ in 0..MOST_STEPS {
-            let mut around = Around {
-                cache: &self.cache,
-                servers: &self.servers,
-                settings: &self.settings,
-                dice: &mut self.dice,
-                unix_secs: NOW_UNIX_SECS,
-            };
-            match walk.step(self.now, heard.take(), &mut around) {
+            match walk.step(self.now, heard.take(), &mut self.around()) {
                 Step::Done(outcome) => {
                     let budget = walk.budget().clone();
                     return Ended { outcome: *outcome, log: walk.take_log(), budget, took: self.now - begun };

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rootwalk::trace::{Avoided, Entry, Event};
 use rootwalk::walk::ask::Ask;
-use rootwalk::walk::{Around, Dice, Step, Walk};
+use rootwalk::walk::{Step, Walk};
 use rootwalk::wire::{Question, RecordType, ede};
 
-use super::resolver::{Ended, NOW_UNIX_SECS};
+use super::resolver::Ended;
 use super::trouble::Trouble;
 use super::world::{World, hosted};
 use super::{LAB, check, story};
@@ -191,23 +191,16 @@ fn one_question_at_a_time_sees_whether_a_zone_is_back() {
         let mut world = near(1);
         (0..4).for_each(|nth| drop(ask_dead(&mut world, nth, (zone, &servers))));
         world.resolver.now = world.resolver.now + SECOND * 20;
-        let resolver = &world.resolver;
-        let mut dice = Dice::seeded(1);
-        let mut around = Around {
-            cache: &resolver.cache,
-            servers: &resolver.servers,
-            settings: &resolver.settings,
-            dice: &mut dice,
-            unix_secs: NOW_UNIX_SECS,
-        };
+        let now = world.resolver.now;
+        let mut around = world.resolver.around();
         let mut begin = |name: &str| {
-            let mut walk = Walk::new(ask(&format!("{name}.{zone}")), around.settings, resolver.now);
-            let asks = match walk.step(resolver.now, None, &mut around) {
+            let mut walk = Walk::new(ask(&format!("{name}.{zone}")), around.settings, now);
+            let asks = match walk.step(now, None, &mut around) {
                 Step::Wait { asks, .. } => asks.len(),
                 Step::Done(_) => 0,
             };
             if is_withdrawn {
-                walk.withdraw(&around, resolver.now);
+                walk.withdraw(&around, now);
             }
             asks
         };
@@ -238,17 +231,9 @@ fn silence_to_one_type_says_nothing_of_the_others() {
 fn ask_in_vain_together(world: &mut World<'_>, names: &[String], meanwhile: Option<&str>) {
     let (settings, now) = (&world.resolver.settings, world.resolver.now);
     let mut walks: Vec<Walk> = names.iter().map(|name| Walk::new(ask(name), settings, now)).collect();
-    let mut dice = Dice::seeded(1);
     while !walks.is_empty() {
-        let resolver = &world.resolver;
-        let mut around = Around {
-            cache: &resolver.cache,
-            servers: &resolver.servers,
-            settings: &resolver.settings,
-            dice: &mut dice,
-            unix_secs: NOW_UNIX_SECS,
-        };
-        let (now, mut next) = (resolver.now, None);
+        let (now, mut next) = (world.resolver.now, None);
+        let mut around = world.resolver.around();
         walks.retain_mut(|walk| match walk.step(now, None, &mut around) {
             Step::Wait { wake, .. } => {
                 next = Some(next.map_or(wake, |next| wake.min(next)));
