@@ -40,6 +40,9 @@ pub enum AskWhy {
     Full,
     /// A server gave an odd answer to the minimised question, so the whole one is asked.
     FullAfterTrouble,
+    /// A part of the name is said not to exist, as some servers say of a name that only has others below it: that is
+    /// believed of the whole name alone (relaxed minimisation, RFC 9156 §3).
+    FullAfterDenial,
     /// The answer over UDP was truncated.
     TcpAfterTruncation,
     /// A reply that almost matched came over UDP: TCP cannot be forged from off the path.
@@ -72,6 +75,7 @@ impl fmt::Display for AskWhy {
             Self::Minimised => "minimised",
             Self::Full => "the whole question",
             Self::FullAfterTrouble => "the whole question, as the minimised one got no useful answer",
+            Self::FullAfterDenial => "the whole question, as relaxed minimisation believes no denial of a part",
             Self::TcpAfterTruncation => "again over TCP, as the answer over UDP was truncated",
             Self::TcpAfterNearMiss => "again over TCP, as a reply over UDP almost matched",
             Self::TcpAfterSilence => "again over TCP, as nothing came over UDP",
@@ -106,6 +110,11 @@ pub enum ChoiceWhy {
         /// How many candidates there were.
         band: usize,
     },
+    /// Nothing has come of asking it before, nor of asking all others that are left.
+    Again {
+        /// How often it was asked the same.
+        tries: u32,
+    },
     /// Taken although others look better, to learn whether that is still so.
     Explored,
     /// It was silent so often that it is left alone for a while, and so are all others (RFC 9520 §3.2).
@@ -132,6 +141,8 @@ impl fmt::Display for ChoiceWhy {
             Self::InBand { srtt_us, band } => write!(f, "one of {band} near the best, RTT {}", Ms(*srtt_us)),
             Self::Unknown { band: 1 } => f.write_str("not heard from yet"),
             Self::Unknown { band } => write!(f, "one of {band}, not heard from yet"),
+            Self::Again { tries: 1 } => f.write_str("once more, as all that are left were asked before"),
+            Self::Again { tries } => write!(f, "once more, as all that are left were asked {tries} times before"),
             Self::Explored => f.write_str("explored, to see whether it is better than we think"),
             Self::Resting { silences } => {
                 write!(f, "once, although it was silent {silences} times in a row: so were all others")

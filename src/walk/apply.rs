@@ -49,6 +49,10 @@ impl Walk {
                 goal.whole = Some(whole);
                 self.denied(pending, clean, DenialKind::NxDomain, turn);
             }
+            Verdict::NxDomain if pending.minimised => {
+                self.goal(id).minimised.doubt_denial();
+                self.ask_anew(id, turn);
+            }
             _ if pending.minimised => {
                 self.goal(id).minimised.give_up();
                 self.ask_anew(id, turn);

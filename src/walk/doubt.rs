@@ -101,7 +101,7 @@ impl Walk {
         let Some(whole) = goal.whole.take() else { return false };
         turn.around.cache.disbelieve(&goal.current.name, goal.current.qtype, turn.now);
         goal.current.name = whole;
-        goal.minimised.give_up();
+        goal.minimised.doubt_denial();
         goal.state = State::Begin;
         turn.ready.push(CLIENT);
         true

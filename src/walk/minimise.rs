@@ -1,5 +1,6 @@
 //! Which part of the question a zone needs to see (RFC 9156).
 
+use crate::trace::AskWhy;
 use crate::wire::{Name, Question, RecordType};
 
 use super::limits::Limits;
@@ -23,6 +24,8 @@ pub struct Minimised {
     shown: usize,
     /// Questions minimised so far on the way to this name, over all zones.
     steps: u32,
+    /// Why the whole question is asked, when it is.
+    whole: AskWhy,
 }
 
 /// The type of a minimised question. RFC 9156 §2.1 wants one that is common and hides the real one;
@@ -33,7 +36,7 @@ impl Minimised {
     /// Begins at the root.
     #[must_use]
     pub fn new(mode: Minimisation) -> Self {
-        Self { mode, shown: 0, steps: 0 }
+        Self { mode, shown: 0, steps: 0, whole: AskWhy::Full }
     }
 
     /// Begins to ask the servers of `zone`.
@@ -71,6 +74,7 @@ impl Minimised {
         let resumes = self.mode == Minimisation::Off && self.steps == 0;
         if resumes {
             (self.mode, self.shown, self.steps) = (Minimisation::Relaxed, zone.label_count(), 1);
+            self.whole = AskWhy::Full;
         }
         resumes
     }
@@ -78,6 +82,18 @@ impl Minimised {
     /// Shows everything from now on.
     pub fn give_up(&mut self) {
         self.mode = Minimisation::Off;
+    }
+
+    /// Shows everything from now on, as a part of the name was denied.
+    pub fn doubt_denial(&mut self) {
+        self.give_up();
+        self.whole = AskWhy::FullAfterDenial;
+    }
+
+    /// Why the whole question is asked, when it is.
+    #[must_use]
+    pub fn why_whole(&self) -> AskWhy {
+        self.whole
     }
 
     /// Whether a denial of a minimised name ends the walk.

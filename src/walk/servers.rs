@@ -70,7 +70,8 @@ pub(super) fn choose(candidates: &[Candidate<'_>], dice: &mut Dice) -> Option<(u
     }
     if count == 1 {
         let (only, candidate) = fresh().next()?;
-        return Some((only, if candidates.len() == 1 { ChoiceWhy::Only } else { why_in_band(candidate, 1) }));
+        let is_alone = candidates.len() == 1 && least == 0;
+        return Some((only, if is_alone { ChoiceWhy::Only } else { why_in_band(candidate, 1) }));
     }
     let best = fresh().map(|(_, candidate)| candidate.cost()).min()?;
     let band = || fresh().filter(move |(_, candidate)| candidate.cost() <= best + BAND);
@@ -97,9 +98,10 @@ fn weight(cost: Duration) -> usize {
 }
 
 fn why_in_band(candidate: &Candidate<'_>, band: usize) -> ChoiceWhy {
-    match candidate.state.srtt {
-        Some(srtt) => ChoiceWhy::InBand { srtt_us: as_us(srtt), band },
-        None => ChoiceWhy::Unknown { band },
+    match (candidate.tries, candidate.state.srtt) {
+        (0, Some(srtt)) => ChoiceWhy::InBand { srtt_us: as_us(srtt), band },
+        (0, None) => ChoiceWhy::Unknown { band },
+        (tries, _) => ChoiceWhy::Again { tries },
     }
 }
 
@@ -250,6 +252,18 @@ mod tests {
     fn the_silent_and_the_tried_wait() {
         assert!(shares(&[candidate(1, Some(10), 2, 0), candidate(2, Some(100), 0, 0)])[0] < 700);
         assert_eq!(shares(&[candidate(1, Some(10), 0, 1), candidate(2, Some(2000), 3, 0)])[0], 0);
+    }
+
+    #[test]
+    fn who_is_asked_once_more_is_said_to_be() {
+        let why = |candidates: &[Candidate<'_>]| choose(candidates, &mut Dice::seeded(7)).expect("a choice").1;
+        assert_eq!(why(&[candidate(1, Some(10), 0, 0)]), ChoiceWhy::Only);
+        assert_eq!(why(&[candidate(1, None, 0, 0), candidate(2, None, 1, 1)]), ChoiceWhy::Unknown { band: 1 });
+        for tries in [1, 2] {
+            assert_eq!(why(&[candidate(1, Some(10), 1, tries)]), ChoiceWhy::Again { tries });
+            assert_eq!(why(&[candidate(1, Some(10), 1, tries), candidate(2, None, 1, 3)]), ChoiceWhy::Again { tries });
+            assert_eq!(why(&[candidate(1, None, 1, tries), candidate(2, None, 1, tries)]), ChoiceWhy::Again { tries });
+        }
     }
 
     #[test]

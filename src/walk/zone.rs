@@ -134,7 +134,7 @@ impl Walk {
             false if goal.is_forwarded() => AskWhy::Forwarded,
             true => AskWhy::Minimised,
             false if last_try && hidden => AskWhy::FullAfterTrouble,
-            false => AskWhy::Full,
+            false => goal.minimised.why_whole(),
         };
         // Nobody waits three times in vain for who is known to answer over TCP alone, nor where that holds for
         // everybody.
