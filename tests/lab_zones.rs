@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -188,6 +188,24 @@ fn every_server_has_a_name_an_address_and_a_pointer() {
             let told: Vec<IpAddr> = reply.answer.iter().filter_map(Record::address).collect();
             assert_eq!(told, [server], "{owner}");
         }
+    }
+}
+
+#[test]
+fn every_web_origin_has_a_pointer_to_a_name_that_leads_back() {
+    let text = include_str!("../zones/lab.toml");
+    let table: toml::Table = text.parse().unwrap();
+    let origins = table["web"]["origin"].as_array().unwrap();
+    for origin in origins {
+        let address = origin["address"].as_str().unwrap();
+        let [a, b, c, d] = address.parse::<Ipv4Addr>().unwrap().octets();
+        let pointer = Question::new(name(&format!("{d}.{c}.{b}.{a}.in-addr.arpa")), RecordType::PTR);
+        let reply = resolve(&pointer).unwrap();
+        let target = reply.answer.iter().find(|record| record.rtype == RecordType::PTR).and_then(Record::target);
+        let target = target.unwrap_or_else(|| panic!("{address} has no name"));
+        let reply = resolve(&Question::new(target.clone(), RecordType::A)).unwrap();
+        let told: Vec<IpAddr> = reply.answer.iter().filter_map(Record::address).collect();
+        assert_eq!(told, [address.parse::<IpAddr>().unwrap()], "{target}");
     }
 }
 
