@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cache::{Cache, Servers};
+use crate::sys::since_boot;
 use crate::time::{Time, as_ms};
 use crate::trace::{Before, Cost, Entry, GoalId, Told, Trace};
 use crate::upstream::{Upstream, UpstreamSettings};
@@ -24,11 +25,14 @@ use crate::wire::Question;
 
 pub use local::{Answers, Local, TRANSPORT};
 
-/// The clock of the edge; the pure half gets its readings as [`Time`].
+/// The clock of the edge; the pure half gets its readings as [`Time`]. It goes on while the machine is suspended: what
+/// has a TTL of an hour in the evening is over in the morning.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    /// The beginning of a second.
-    origin: std::time::Instant,
+    /// When it was made, as [`since_boot`] has it.
+    made: Duration,
+    /// What it showed then.
+    shown: Duration,
 }
 
 impl Clock {
@@ -36,28 +40,20 @@ impl Clock {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "a clock begins at a moment, not at a default")]
     pub fn new() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
-        let now = std::time::Instant::now();
         // TTLs count whole seconds, which begin here when they begin for everybody else.
-        let part = Duration::from_nanos(calendar().subsec_nanos().into());
-        Self { origin: now.checked_sub(part).unwrap_or(now) }
+        Self { made: since_boot(), shown: Duration::from_nanos(calendar().subsec_nanos().into()) }
     }
 
     /// The same clock so much further on, for whoever wants to see what comes later without waiting for it.
     #[must_use]
     pub fn ahead(self, by: Duration) -> Self {
-        Self { origin: self.origin.checked_sub(by).unwrap_or(self.origin) }
+        Self { shown: self.shown + by, ..self }
     }
 
     /// The moment.
     #[must_use]
     pub fn now(&self) -> Time {
-        Time::ZERO + self.origin.elapsed()
-    }
-
-    /// The same moment as the runtime counts time.
-    pub(crate) fn instant(&self, time: Time) -> Instant {
-        (self.origin + (time - Time::ZERO)).into()
+        Time::ZERO + (since_boot().saturating_sub(self.made) + self.shown)
     }
 
     /// Milliseconds since 1970.
@@ -214,7 +210,7 @@ async fn to_its_end(
     let (mut now, mut heard, mut shown) = (begun, None, 0);
     // One timer for the whole walk, which is moved when it would come late. When it comes early the walk looks at the
     // time and waits on: nearly all are over long before.
-    let timer = sleep_until(world.clock.instant(now));
+    let timer = sleep_until(Instant::now());
     tokio::pin!(timer);
     loop {
         // In a block: the step is over before the wait begins, and a walk under way has no room for it.
@@ -234,8 +230,9 @@ async fn to_its_end(
                 }
             }
         };
-        let (wake, due) = (world.clock.instant(wake), timer.deadline());
-        if wake < due || due <= world.clock.instant(now) {
+        let (here, due) = (Instant::now(), timer.deadline());
+        let wake = here + (wake - now);
+        if wake < due || due <= here {
             timer.as_mut().reset(wake);
         }
         heard = tokio::select! {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::timeout_at;
+use tokio::time::timeout;
 
 use crate::cache::{Due, Ready};
 use crate::drive::{Manner, World, known, walk_watched};
@@ -188,7 +188,7 @@ impl Resolver {
         // The timer of the runtime takes a millisecond for nothing at all, in which a server nearby has answered.
         let landed = match patient_until <= now {
             true => passenger.landed_already(),
-            false => timeout_at(self.0.world.clock.instant(patient_until), passenger.landed()).await.ok(),
+            false => timeout(patient_until - now, passenger.landed()).await.ok(),
         };
         if let Some(landed) = landed {
             return self.ready(question, form, &landed);

@@ -1,14 +1,16 @@
 //! The system calls that std does not offer: whole batches of datagrams in one call, the address that a datagram
-//! was sent to, the limit of open files, sockets in the event queue of the runtime, and the program's allocator. Linux.
+//! was sent to, the limit of open files, sockets in the event queue of the runtime, the time since the machine started,
+//! and the program's allocator. Linux.
 //!
 //! Message headers are built anew for each call: the kernel shortens their lengths, and a header that is
 //! used again as the kernel left it loses the room for an address or for a control message.
 #![expect(
     unsafe_code,
-    reason = "recvmmsg, sendmmsg, sendmsg with IP_PKTINFO and setrlimit exist in libc alone, mimalloc in C"
+    reason = "recvmmsg, sendmmsg, sendmsg with IP_PKTINFO, setrlimit and CLOCK_BOOTTIME exist in libc alone, mimalloc in C"
 )]
 
-use std::alloc::{GlobalAlloc, Layout};
+mod memory;
+
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
@@ -17,67 +19,13 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 use std::time::Duration;
 
-use libmimalloc_sys as mi;
 use parking_lot::Mutex;
 use socket2::SockAddr;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
-/// The program's allocator: mimalloc. What needs no more alignment than all memory has is asked for without; with it,
-/// blocks above a kibibyte are searched for, and larger than needed.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Memory;
-
-impl Memory {
-    /// The alignment of all blocks that are no smaller than it: that of the C type with the largest one. Smaller blocks
-    /// have that of their size, if it is a power of two.
-    const COMMON_ALIGN: usize = 16;
-
-    fn is_common(layout: Layout, size: usize) -> bool {
-        layout.align() <= Self::COMMON_ALIGN && layout.align() <= layout.size().min(size)
-    }
-}
-
-// SAFETY: mimalloc keeps the contract of `GlobalAlloc`; the calls without an alignment are made where its common one is
-// enough (`MI_MAX_ALIGN_SIZE`), and blocks of either kind may be passed to all of its functions.
-unsafe impl GlobalAlloc for Memory {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let (size, align) = (layout.size(), layout.align());
-        // SAFETY: the alignment of a layout is a power of two.
-        let block = unsafe {
-            if Self::is_common(layout, size) { mi::mi_malloc(size) } else { mi::mi_malloc_aligned(size, align) }
-        };
-        block.cast()
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let (size, align) = (layout.size(), layout.align());
-        // SAFETY: as in `alloc`.
-        let block = unsafe {
-            if Self::is_common(layout, size) { mi::mi_zalloc(size) } else { mi::mi_zalloc_aligned(size, align) }
-        };
-        block.cast()
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, _layout: Layout) {
-        // SAFETY: the block came from here.
-        unsafe { mi::mi_free(block.cast()) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let (old, align) = (block.cast(), layout.align());
-        // SAFETY: the block came from here; the rest as in `alloc`.
-        let block = unsafe {
-            if Self::is_common(layout, size) {
-                mi::mi_realloc(old, size)
-            } else {
-                mi::mi_realloc_aligned(old, size, align)
-            }
-        };
-        block.cast()
-    }
-}
+pub use memory::Memory;
 
 /// Datagrams moved by one system call.
 pub(crate) const BATCH: usize = 32;
@@ -263,6 +211,15 @@ pub(crate) fn open_files_to_the_limit() -> io::Result<u64> {
         return Err(io::Error::last_os_error());
     }
     Ok(limit.rlim_cur)
+}
+
+/// How long ago the machine was started. Time for which it was suspended counts, which the monotonic clock of `std` and
+/// of the runtime leaves out (clock_gettime(2)).
+pub(crate) fn since_boot() -> Duration {
+    let mut since = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `since` is a valid place for one timespec, which clock_gettime fills; Linux 2.6.39 has that clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut since) };
+    Duration::new(since.tv_sec.try_into().unwrap_or(0), since.tv_nsec.try_into().unwrap_or(0))
 }
 
 /// Whether a file could not be opened because too many are.

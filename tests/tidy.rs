@@ -43,7 +43,7 @@ const MODULES: &[(&str, Layer, &[&str])] = &[
     ("sys", Edge, &[]),
     ("tls", Edge, &["wire"]),
     ("upstream", Edge, &["sys", "walk", "trace", "wire", "keyed"]),
-    ("drive", Edge, &["upstream", "walk", "cache", "trace", "wire", "time"]),
+    ("drive", Edge, &["sys", "upstream", "walk", "cache", "trace", "wire", "time"]),
     ("upkeep", Edge, &["drive", "upstream", "lab", "walk", "dnssec", "trace", "wire", "time"]),
     ("listen", Edge, &["sys", "tls", "wire", "time"]),
     ("serve", Edge, &["listen", "drive", "policy", "walk", "cache", "trace", "wire", "time", "keyed"]),

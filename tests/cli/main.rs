@@ -242,25 +242,28 @@ fn a_hangup_has_everything_proved_by_the_new_rules() {
     }
 }
 
+/// A lab whose calendar is off by what stands in the file `clock`.
+fn lab_by(clock: &Path, more: &[&str]) -> Running {
+    let library = Command::new("sh").args(["-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1"]).output().unwrap();
+    assert!(library.status.success(), "there is no libfaketime (Debian package faketime); ./test installs it");
+    let variables = [
+        ("LD_PRELOAD", text(&library.stdout).trim()),
+        ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    Running::start_in(&[&["--authority-port", "0"], more].concat(), &variables)
+}
+
 /// Signatures (RFC 4034 §3.1.5) and cookies (RFC 9018 §4.3) are dated by the calendar as it is, also when it was set
 /// while the program ran, as a machine without a battery does once it has found the network.
 #[test]
 fn a_clock_that_is_set_counts_at_once() {
     const DAYS: u32 = 20;
     let folder = tempfile::tempdir().unwrap();
-    let (clock, library) = (folder.path().join("clock"), "ls /usr/lib/*/faketime/libfaketimeMT.so.1");
+    let clock = folder.path().join("clock");
     std::fs::write(&clock, "+0d").unwrap();
-    let library = Command::new("sh").args(["-c", library]).output().unwrap();
-    assert!(library.status.success(), "there is no libfaketime (Debian package faketime); ./test installs it");
-    let lab = Running::start_in(
-        &["--authority-port", "0"],
-        &[
-            ("LD_PRELOAD", text(&library.stdout).trim()),
-            ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ],
-    );
+    let lab = lab_by(&clock, &[]);
     // What dig shows, and the moment in the server's cookie: behind that of the client, the version and three zeros.
     let ask = |name: &str| {
         let shown = dug(lab.resolver, name, &["+cookie"]);
@@ -274,6 +277,35 @@ fn a_clock_that_is_set_counts_at_once() {
     let (after, now) = ask("mail.example.com");
     assert!(after.contains("status: SERVFAIL") && after.contains("EDE: 7 (Signature Expired)"), "{after}");
     assert!(now - then >= DAYS * 86_400 && now - then < (DAYS + 1) * 86_400, "{then} {now}");
+}
+
+/// TTLs go on while a machine is suspended, and the monotonic clock of the system does not (clock_gettime(2)): what was
+/// known in the evening is not served as new in the morning.
+#[test]
+fn what_is_known_grows_old_while_the_machine_sleeps() {
+    const SHIM: &str = "#define _GNU_SOURCE\n\
+        #include <stdlib.h>\n#include <sys/syscall.h>\n#include <time.h>\n#include <unistd.h>\n\
+        int clock_gettime(clockid_t clock, struct timespec *since) {\n\
+            long failed = syscall(SYS_clock_gettime, clock, since);\n\
+            if (clock == CLOCK_BOOTTIME && access(getenv(\"SLEPT\"), F_OK) == 0) since->tv_sec += 7200;\n\
+            return (int)failed;\n}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let [slept, source, shim] = ["slept", "shim.c", "shim.so"].map(|name| folder.path().join(name));
+    std::fs::write(&source, SHIM).unwrap();
+    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&shim, &source]).status();
+    assert!(compiled.unwrap().success());
+    let lab = Running::start_in(
+        &["--authority-port", "0"],
+        &[("LD_PRELOAD", shim.to_str().unwrap()), ("SLEPT", slept.to_str().unwrap())],
+    );
+    let ttl_secs = || {
+        let shown = dug(lab.resolver, "www.example.com", &["+noall", "+answer"]);
+        shown.split_whitespace().nth(1).unwrap().parse::<u32>().unwrap()
+    };
+    assert_eq!(ttl_secs(), 300);
+    assert!(soon(|| ttl_secs() < 300), "{}", lab.log());
+    std::fs::write(&slept, "").unwrap();
+    assert_eq!(ttl_secs(), 300, "it is asked for again");
 }
 
 /// What the program does although nobody asks is done by its main thread: trust anchors that follow their zones,
