@@ -79,7 +79,7 @@ impl Stage {
             Ok(settings) => settings,
             Err(error) => return wrong_configuration(&error),
         };
-        log::begin(&settings.log);
+        let log = log::begin_to_serve(&settings.log);
         if let Some(path) = &self.trust_anchor_out
             && let Err(error) = write_anchor(path, lab.trust_anchor())
         {
@@ -93,11 +93,14 @@ impl Stage {
         let examples = Examples::of(&lab, self.zones.as_deref());
         // Scripts wait for the one line on standard output; people read the rest on standard error.
         let ready = |listening: &run::Listening<'_>| {
-            // Nobody may be listening to what is said here; the lab goes on.
+            // Behind what is in the log by now. Nobody may be listening to what is said here; the lab goes on.
+            log.settle();
             let _ = write!(io::stderr(), "{}", welcome(listening, &examples, stage.ca_out.as_deref()));
             let _ = writeln!(io::stdout(), "ready");
         };
-        match run::lab(&lab, &stage, &settings, load, ready) {
+        let served = run::lab(&lab, &stage, &settings, load, ready);
+        log.settle();
+        match served {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
         }

@@ -1,15 +1,40 @@
 //! The log: to standard error, at the level and in the form of the settings.
 
+mod queue;
+
 use std::io::{IsTerminal, stderr};
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::config::{Log, LogFormat};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
-/// Begins to log. Names from the network are escaped by whoever writes them, control characters by the writer.
+use crate::config::{Log, LogFormat};
+pub(super) use queue::Queue;
+
+/// Begins to log, for a command that ends when it has done one thing and may wait for whoever reads. Names from the
+/// network are escaped by whoever writes them, control characters by the writer.
 pub(super) fn begin(log: &Log) {
+    write_to(log, BoxMakeWriter::new(stderr));
+}
+
+/// Begins to log, for a command that serves: it does not wait for whoever reads. The queue is that of the lines on
+/// their way.
+pub(super) fn begin_to_serve(log: &Log) -> Queue {
+    let queue = Queue::default();
+    let opened = queue.clone().open();
+    match &opened {
+        Ok(()) => write_to(log, BoxMakeWriter::new(queue.clone())),
+        Err(_) => begin(log),
+    }
+    if let Err(error) = opened {
+        tracing::warn!("whoever waits for the log is waited for: {error}");
+    }
+    queue
+}
+
+fn write_to(log: &Log, writer: BoxMakeWriter) {
     // When nobody reads the log any more, saying so there would be the end of whoever says it.
     let subscriber = tracing_subscriber::fmt().log_internal_errors(false);
-    let subscriber = subscriber.with_max_level(log.level).with_writer(stderr).with_target(false);
+    let subscriber = subscriber.with_max_level(log.level).with_writer(writer).with_target(false);
     // A second subscriber is only refused where a test has set one already.
     let _ = match log.format {
         LogFormat::Text if is_journal() => subscriber.with_ansi(false).without_time().try_init(),

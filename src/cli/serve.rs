@@ -26,7 +26,7 @@ impl Serve {
             Ok(settings) => settings,
             Err(error) => return wrong_configuration(&error),
         };
-        log::begin(&settings.log);
+        let log = log::begin_to_serve(&settings.log);
         let ready = |listening: &run::Listening<'_>| {
             for address in listening.dns {
                 tracing::info!("listening on {address}, UDP and TCP");
@@ -42,7 +42,9 @@ impl Serve {
             }
             tracing::info!("ready");
         };
-        match run::serve(&settings, load, ready) {
+        let served = run::serve(&settings, load, ready);
+        log.settle();
+        match served {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
         }

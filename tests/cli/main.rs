@@ -11,6 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 mod lab;
+mod log;
 #[path = "../common/running.rs"]
 mod running;
 

@@ -1,0 +1,53 @@
+//! The log, and whoever reads it or does not.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::UdpSocket;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::{Process, soon};
+
+/// Octets that wait for a reader: here, and in the pipe.
+const ROOM: usize = (1 << 20) + (1 << 16);
+
+/// A terminal that was stopped, or a supervisor that hangs: nobody who asks waits for it, nor does the end.
+#[test]
+fn who_does_not_read_the_log_keeps_nobody_waiting() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+    command.args(["lab", "--listen", "127.0.0.1:0", "--authority-port", "0", "--no-web", "--set", "log.level=trace"]);
+    let piped = command.env_clear().stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut lab = Process(piped.unwrap());
+    let mut log = BufReader::new(lab.0.stderr.take().unwrap());
+    let resolver = loop {
+        let mut line = String::new();
+        assert!(log.read_line(&mut line).unwrap() > 0, "it has ended");
+        if let Some((_, address)) = line.split_once("The resolver listens on ") {
+            break address.split_once(". Try:").unwrap().0.to_owned();
+        }
+    };
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.connect(&resolver).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let ask = |nth: u32| {
+        let query = format!("\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x06n{nth:05}\x07example\x03net\0\0\x01\0\x01");
+        let mut answer = [0; 512];
+        client.send(query.as_bytes()).unwrap();
+        client.recv(&mut answer).map(|_| answer[3] & 15)
+    };
+    // Each is a walk with steps of more than a kibibyte together.
+    let walks = u32::try_from(ROOM / 1024).unwrap();
+    for nth in 0..walks {
+        assert_eq!(ask(nth).unwrap(), 3, "{nth}");
+    }
+    // He who reads again is told what he has missed.
+    let reader = std::thread::spawn(move || {
+        let mut all = String::new();
+        log.read_to_string(&mut all).map(|_| all)
+    });
+    assert!(soon(|| ask(walks).is_ok()));
+    lab.signal("TERM");
+    assert_eq!(lab.0.wait().unwrap().code(), Some(0));
+    let log = reader.join().unwrap().unwrap();
+    assert!(log.contains(" lines are missing here"), "{}", log.len());
+    assert!(log.len() < 2 * ROOM, "{}", log.len());
+}
