@@ -38,7 +38,7 @@ pub use infer::{Inferred, infer};
 pub use judge::{Judge, Learned};
 pub use key::{Ds, Key, key_tag};
 pub use limits::{Limits, Spent};
-pub use negative::{Look, NegativeAnchor, NegativeAnchors};
+pub use negative::{Look, Moment, NegativeAnchor, NegativeAnchors};
 pub use nsec3::Hash;
 pub use span::{Nsec3Params, Place, Span, Spans};
 

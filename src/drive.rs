@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cache::{Cache, Servers};
+use crate::dnssec::Moment;
 use crate::sys::since_boot;
 use crate::time::{Time, as_ms};
 use crate::trace::{Before, Cost, Entry, GoalId, Told, Trace};
@@ -115,6 +116,14 @@ impl World {
             local: Local::default(),
             clock: self.clock,
         }
+    }
+}
+
+impl World {
+    /// The moment, by the clock and by the calendar.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        (self.clock.now(), unix_secs())
     }
 }
 

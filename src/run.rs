@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::config::{ConfigError, Settings};
-use crate::drive::{self, World};
+use crate::drive::{self, Clock, World};
 use crate::http::{self, FlushError};
 use crate::lab;
 use crate::listen;
@@ -203,7 +203,7 @@ pub fn flush(server: &Url, name: &Name, tree: bool) -> Result<(), RunError> {
 /// transfer.
 fn world_of_one(settings: &Settings) -> Result<World, RunError> {
     world::sources(settings)?;
-    let world = world(settings);
+    let world = world(settings, Clock::new());
     RootKeeper::new(trust::upkeep(settings).root).read(&world);
     Ok(world)
 }
@@ -229,7 +229,7 @@ fn on_this_thread<T>(work: impl Future<Output = Result<T, RunError>>) -> Result<
 /// A resolver without front doors, which knows nothing yet.
 #[must_use]
 pub fn resolver(settings: &Settings) -> Resolver {
-    Resolver::new(world(settings), serve_settings(settings))
+    Resolver::new(world(settings, Clock::new()), serve_settings(settings))
 }
 
 /// Looks at the files that settings name and that only [`serve`] reads; says what in them is no good, and what trust
@@ -241,7 +241,7 @@ pub fn check(settings: &Settings) -> Result<Vec<String>, RunError> {
     world::sources(settings)?;
     clients::certificate(settings)?;
     fetch::authorities(settings, &[])?;
-    let root = RootKeeper::new(trust::upkeep(settings).root).reading(&world(settings));
+    let root = RootKeeper::new(trust::upkeep(settings).root).reading(&world(settings, Clock::new()));
     let mut lines: Vec<String> = settings.hosts.warnings(&settings.local.hosts).collect();
     lines.extend(clients::warnings(settings));
     lines.extend(trust::report(settings, root, unix_secs()));
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn the_parts_have_the_defaults_of_the_configuration() {
         let settings = Settings::default();
-        let world = world(&settings);
+        let world = world(&settings, Clock::new());
         assert_eq!(world.settings.limits, Limits::default());
         assert_eq!(world.cache.ttl_limits(), TtlLimits::default());
         assert_eq!(world::upstream_settings(&settings.resolver), UpstreamSettings::default());

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::time::Time;
 use crate::trace::{Bogus, Insecure, Proof};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::denial::{Shows, check};
 use super::limits::{Limits, Spent};
+use super::negative::Moment;
 use super::span::Span;
 use super::verify::{Bench, signer};
 use super::{Key, Known, Settings, Statement, Status, Verdict, ZoneTrust, is_expanded};
@@ -17,6 +19,7 @@ use super::{Key, Known, Settings, Statement, Status, Verdict, ZoneTrust, is_expa
 pub struct Judge<'a> {
     pub(super) settings: &'a Settings,
     pub(super) known: &'a dyn Known,
+    now: Time,
     pub(super) bench: Bench<'a>,
     pub(super) learned: Vec<Arc<ZoneTrust>>,
     notes: Vec<Proof>,
@@ -75,18 +78,18 @@ enum Signer {
 }
 
 impl<'a> Judge<'a> {
-    /// A judge at `now_secs`, in seconds since 1970, modulo 2^32.
+    /// A judge at a moment.
     #[must_use]
     pub fn new(
         settings: &'a Settings,
         limits: &'a Limits,
         known: &'a dyn Known,
-        now_secs: u32,
+        (now, now_secs): Moment,
         spent: &'a mut Spent,
     ) -> Self {
         let bench = Bench { now_secs, accepts: settings.accepts, limits, spent };
         let (learned, notes, spans, shown) = Default::default();
-        Self { settings, known, bench, learned, notes, spans, shown, fault: None }
+        Self { settings, known, now, bench, learned, notes, spans, shown, fault: None }
     }
 
     /// What becomes of a statement. After [`Verdict::Needs`] the same is to be judged again when the answer to
@@ -260,7 +263,7 @@ impl<'a> Judge<'a> {
         // An island of security has the say below itself, whoever else signs there.
         let top = self.settings.anchors.top(place);
         // RFC 7646 §2: below a negative anchor, at whatever name it stands, nothing is validated, whoever signs there.
-        let off = top.as_ref().and_then(|top| self.settings.negative.at(place, top, self.bench.now_secs));
+        let off = top.as_ref().and_then(|top| self.settings.negative.at(place, top, (self.now, self.bench.now_secs)));
         if let Some((_, why)) = off {
             self.note(Proof::Insecure { insecure: why.clone() });
             return Ok(Signer::Insecure(why));

@@ -5,25 +5,36 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use crate::time::Time;
 use crate::trace::{Bogus, Insecure};
 use crate::wire::{Name, Question, RecordType};
 
 /// Most questions that are remembered of those that an anchor let through: each costs a walk at each look.
 const MAX_ASKED: usize = 8;
 
+/// A moment: by the clock that goes evenly, and by the calendar, in seconds since 1970, modulo 2^32. The calendar may
+/// be set while the program runs, by years where a machine has no battery.
+pub type Moment = (Time, u32);
+
 /// A name at and below which nothing is validated for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NegativeAnchor {
     /// The name.
     pub zone: Name,
-    /// When it ends: seconds since 1970, modulo 2^32.
-    pub until_secs: u32,
+    /// When it ends, however the calendar is set meanwhile.
+    pub expires: Time,
+    /// When it ends by the calendar, if that is before.
+    pub until_secs: Option<u32>,
 }
 
 impl NegativeAnchor {
     /// Seconds for which it holds, or `None` when it has ended.
-    fn left_secs(&self, now_secs: u32) -> Option<u32> {
-        left_secs(self.until_secs, now_secs)
+    fn left_secs(&self, (now, now_secs): Moment) -> Option<u32> {
+        let longest = Some(secs_to(self.expires, now)).filter(|secs| *secs > 0)?;
+        match self.until_secs {
+            Some(until_secs) => Some(left_secs(until_secs, now_secs)?.min(longest)),
+            None => Some(longest),
+        }
     }
 }
 
@@ -37,7 +48,7 @@ struct List {
     /// Seconds between two looks whether they are still needed; 0 is never.
     look_each_secs: u32,
     /// When the next one is due.
-    look_at_secs: u32,
+    look_at: Time,
 }
 
 /// An anchor, and what is known of whether it is needed.
@@ -48,12 +59,14 @@ struct Standing {
     asked: Vec<Question>,
     /// Why it was needed at the last look.
     because: Option<Bogus>,
+    /// Whether it was told that it has ended.
+    is_told: bool,
 }
 
 /// What is to be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Look {
-    /// Anchors that have ended; they are gone.
+    /// Anchors that have ended since the last look.
     pub ended: Vec<Name>,
     /// Each of the others with the questions that have to be proved, or proved unprovable, before it is lifted.
     pub tries: Vec<(Name, Vec<Question>)>,
@@ -68,27 +81,27 @@ impl PartialEq for NegativeAnchors {
 impl Eq for NegativeAnchors {}
 
 impl NegativeAnchors {
-    /// These anchors from `now_secs` on, with a look at them each `look_each_secs`, or never if that is 0.
+    /// These anchors from `now` on, with a look at them each `look_each_secs`, or never if that is 0.
     #[must_use]
-    pub fn new(all: impl IntoIterator<Item = NegativeAnchor>, look_each_secs: u32, now_secs: u32) -> Self {
-        let standing = all.into_iter().map(|anchor| Standing { anchor, asked: Vec::new(), because: None }).collect();
-        let look_at_secs = now_secs.wrapping_add(look_each_secs);
-        Self(Arc::new(RwLock::new(List { standing, look_each_secs, look_at_secs })))
+    pub fn new(all: impl IntoIterator<Item = NegativeAnchor>, look_each_secs: u32, now: Time) -> Self {
+        let standing = |anchor| Standing { anchor, asked: Vec::new(), because: None, is_told: false };
+        let (standing, look_at) = (all.into_iter().map(standing).collect(), now.plus_secs(look_each_secs.into()));
+        Self(Arc::new(RwLock::new(List { standing, look_each_secs, look_at })))
     }
 
     /// The deepest name at or above `name` at which an anchor holds, no higher than `top`, and what to tell of it.
     #[must_use]
-    pub fn at(&self, name: &Name, top: &Name, now_secs: u32) -> Option<(Name, Insecure)> {
+    pub fn at(&self, name: &Name, top: &Name, moment: Moment) -> Option<(Name, Insecure)> {
         let list = self.0.read();
         let above = list
             .standing
             .iter()
             .filter(|Standing { anchor, .. }| name.is_within(&anchor.zone) && anchor.zone.is_within(top));
-        let holding = above.filter_map(|standing| Some((standing, standing.anchor.left_secs(now_secs)?)));
+        let holding = above.filter_map(|standing| Some((standing, standing.anchor.left_secs(moment)?)));
         let (standing, left_secs) =
             holding.max_by_key(|(standing, left_secs)| (standing.anchor.zone.label_count(), *left_secs))?;
         let zone = standing.anchor.zone.clone();
-        let look_secs = (list.look_each_secs > 0).then(|| left_secs_or_none(list.look_at_secs, now_secs));
+        let look_secs = (list.look_each_secs > 0).then(|| secs_to(list.look_at, moment.0));
         let because = standing.because.clone().map(Box::new);
         Some((zone.clone(), Insecure::NegativeAnchor { zone, left_secs, look_secs, because }))
     }
@@ -107,31 +120,30 @@ impl NegativeAnchors {
     /// the zone's own SOA record does is not enough where the mistake is in another set, so what clients asked for
     /// counts too.
     #[must_use]
-    pub fn look(&self, now_secs: u32) -> Look {
+    pub fn look(&self, moment: Moment) -> Look {
         let mut list = self.0.write();
-        list.look_at_secs = now_secs.wrapping_add(list.look_each_secs);
+        list.look_at = moment.0.plus_secs(list.look_each_secs.into());
         let mut look = Look::default();
-        list.standing.retain(|Standing { anchor, .. }| {
-            let holds = anchor.left_secs(now_secs).is_some();
-            if !holds {
+        for Standing { anchor, asked, is_told, .. } in &mut list.standing {
+            if anchor.left_secs(moment).is_some() {
+                let mut questions = std::mem::take(asked);
+                questions.push(Question::new(anchor.zone.clone(), RecordType::SOA));
+                look.tries.push((anchor.zone.clone(), questions));
+            } else if !std::mem::replace(is_told, true) {
                 look.ended.push(anchor.zone.clone());
             }
-            holds
-        });
-        for Standing { anchor, asked, .. } in &mut list.standing {
-            let mut questions = std::mem::take(asked);
-            questions.push(Question::new(anchor.zone.clone(), RecordType::SOA));
-            look.tries.push((anchor.zone.clone(), questions));
         }
+        // What has ended by the calendar alone may not have, once that is set right.
+        list.standing.retain(|Standing { anchor, .. }| secs_to(anchor.expires, moment.0) > 0);
         look
     }
 
     /// Seconds until the next look; `None` when there is none to come.
     #[must_use]
-    pub fn next_look_secs(&self, now_secs: u32) -> Option<u32> {
+    pub fn next_look_secs(&self, now: Time) -> Option<u32> {
         let list = self.0.read();
         let wanted = list.look_each_secs > 0 && !list.standing.is_empty();
-        wanted.then(|| left_secs_or_none(list.look_at_secs, now_secs))
+        wanted.then(|| secs_to(list.look_at, now))
     }
 
     /// The anchors that a walk has that tries to do without the one at `zone`: those that do not cover it.
@@ -139,7 +151,7 @@ impl NegativeAnchors {
     pub fn without(&self, zone: &Name) -> Self {
         let list = self.0.read();
         let others = list.standing.iter().filter(|standing| !zone.is_within(&standing.anchor.zone)).cloned();
-        Self(Arc::new(RwLock::new(List { standing: others.collect(), look_each_secs: 0, look_at_secs: 0 })))
+        Self(Arc::new(RwLock::new(List { standing: others.collect(), ..List::default() })))
     }
 
     /// The anchor at `zone` is still needed: for `question`, and if more is known than that it failed, for this reason.
@@ -158,10 +170,10 @@ impl NegativeAnchors {
 
     /// The anchor at `zone` is needed no more; returns the seconds for which it would have held.
     #[must_use]
-    pub fn lift(&self, zone: &Name, now_secs: u32) -> Option<u32> {
+    pub fn lift(&self, zone: &Name, moment: Moment) -> Option<u32> {
         let mut list = self.0.write();
         let at = list.standing.iter().position(|standing| standing.anchor.zone == *zone)?;
-        list.standing.remove(at).anchor.left_secs(now_secs)
+        list.standing.remove(at).anchor.left_secs(moment)
     }
 }
 
@@ -171,15 +183,20 @@ fn left_secs(until_secs: u32, now_secs: u32) -> Option<u32> {
     (left != 0 && left < 1 << 31).then_some(left)
 }
 
-fn left_secs_or_none(until_secs: u32, now_secs: u32) -> u32 {
-    left_secs(until_secs, now_secs).unwrap_or(0)
+/// Whole seconds that a moment is to come, 0 when it has come.
+fn secs_to(end: Time, now: Time) -> u32 {
+    u32::try_from((end - now).as_secs()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const START: u32 = u32::MAX - 1000;
+    const START: Moment = (Time::from_secs(7), u32::MAX - 1000);
+
+    fn after(secs: u32) -> Moment {
+        (START.0.plus_secs(secs.into()), START.1.wrapping_add(secs))
+    }
 
     fn name(text: &str) -> Name {
         text.parse().unwrap()
@@ -190,13 +207,16 @@ mod tests {
     }
 
     fn anchors(all: &[(&str, u32)], look_each_secs: u32) -> NegativeAnchors {
-        let anchor =
-            |(zone, secs): &(&str, u32)| NegativeAnchor { zone: name(zone), until_secs: START.wrapping_add(*secs) };
-        NegativeAnchors::new(all.iter().map(anchor), look_each_secs, START)
+        let anchor = |(zone, secs): &(&str, u32)| NegativeAnchor {
+            zone: name(zone),
+            expires: after(*secs).0,
+            until_secs: Some(after(*secs).1),
+        };
+        NegativeAnchors::new(all.iter().map(anchor), look_each_secs, START.0)
     }
 
     fn told(all: &NegativeAnchors, asked: &str, after_secs: u32) -> Option<(u32, Option<u32>)> {
-        match all.at(&name(asked), &Name::root(), START.wrapping_add(after_secs))?.1 {
+        match all.at(&name(asked), &Name::root(), after(after_secs))?.1 {
             Insecure::NegativeAnchor { left_secs, look_secs, .. } => Some((left_secs, look_secs)),
             other => panic!("{other:?}"),
         }
@@ -216,12 +236,12 @@ mod tests {
             None,
             "a trust anchor further below counts"
         );
-        let look = all.look(START.wrapping_add(3600));
+        let look = all.look(after(3600));
         assert_eq!((look.ended, look.tries.len()), (vec![name("a.example.")], 1));
         assert_eq!(told(&all, "example.", 3700), Some((3500, Some(200))));
         let unwatched = anchors(&[("example.", 60)], 0);
         assert_eq!(told(&unwatched, "example.", 0), Some((60, None)), "nobody looks");
-        assert_eq!(unwatched.next_look_secs(START), None);
+        assert_eq!(unwatched.next_look_secs(START.0), None);
     }
 
     /// RFC 7646 §2.
@@ -239,7 +259,7 @@ mod tests {
         assert_eq!(tries(all.look(START)), [[soa("example.")], [soa("other.")]], "what was tried is forgotten");
         all.passed(&name("example."), &a("www.example."));
         (0..20).for_each(|nth| all.passed(&name("example."), &a(&format!("n{nth}.example."))));
-        let look = all.look(START.wrapping_add(300));
+        let look = all.look(after(300));
         let (zone, questions) = &look.tries[0];
         assert_eq!((zone, questions.len()), (&name("example."), MAX_ASKED + 1));
         assert_eq!((&questions[0], &questions[8]), (&a("www.example."), &soa("example.")));
@@ -248,15 +268,47 @@ mod tests {
         assert!(all.is_needed(zone, a("www.example."), Some(why.clone())));
         assert!(!all.is_needed(zone, a("www.example."), Some(why.clone())), "no news");
         assert!(!all.is_needed(zone, a("www.example."), None), "nobody answered: what was known still is");
-        let at = all.at(zone, &Name::root(), START.wrapping_add(300)).unwrap().1;
+        let at = all.at(zone, &Name::root(), after(300)).unwrap().1;
         assert!(at.to_string().contains("its keys cannot be had"), "{at}");
         assert!(all.look(START).tries[0].1.contains(&a("www.example.")));
         // It goes, for all who share it, and the other one stays.
-        assert_eq!(all.lift(zone, START.wrapping_add(600)), Some(6600));
+        assert_eq!(all.lift(zone, after(600)), Some(6600));
         assert_eq!(shared.at(zone, &Name::root(), START), None);
-        assert_eq!(shared.next_look_secs(START), Some(300));
+        assert_eq!(shared.next_look_secs(START.0), Some(300));
         assert_eq!(shared.lift(&name("other."), START), Some(7200));
-        assert_eq!(shared.next_look_secs(START), None);
+        assert_eq!(shared.next_look_secs(START.0), None);
+    }
+
+    /// A machine without a battery begins years ago, or where its clock was left, and finds the time of day in the
+    /// network: a day stays a day, and what ends on a day ends on that day, a week from the start at the latest.
+    #[test]
+    fn a_calendar_that_is_set_moves_no_end_but_one_in_the_calendar() {
+        const DAY: u32 = 86_400;
+        let (now, right_secs) = START;
+        let expires = now.plus_secs(u64::from(DAY));
+        let until_secs = Some(right_secs.wrapping_add(3600));
+        let given = [("day.", None), ("until.", until_secs)];
+        let anchor = |(zone, until_secs)| NegativeAnchor { zone: name(zone), expires, until_secs };
+        let all = NegativeAnchors::new(given.map(anchor), 300, now);
+        let left = |zone: &str, off_secs: u32, after_secs: u32| {
+            let moment = (now.plus_secs(after_secs.into()), right_secs.wrapping_add(after_secs).wrapping_add(off_secs));
+            match all.at(&name(zone), &Name::root(), moment)?.1 {
+                Insecure::NegativeAnchor { left_secs, look_secs, .. } => Some((left_secs, look_secs)),
+                other => panic!("{other:?}"),
+            }
+        };
+        let years_ago = (DAY * 3650).wrapping_neg();
+        for off_secs in [years_ago, 0, DAY * 3650] {
+            assert_eq!(left("day.", off_secs, 60), Some((DAY - 60, Some(240))), "{off_secs}");
+            assert_eq!(left("day.", off_secs, DAY), None, "{off_secs}");
+        }
+        assert_eq!(left("until.", years_ago, 60), Some((DAY - 60, Some(240))), "no longer than all others");
+        assert_eq!(left("until.", DAY * 3650, 60), None);
+        // That it has ended is told once, and it has not once the calendar is right.
+        let ahead = (now, right_secs.wrapping_add(DAY * 3650));
+        assert_eq!((all.look(ahead).ended, all.look(ahead).ended), (vec![name("until.")], vec![]));
+        assert_eq!(left("until.", 0, 60), Some((3540, Some(240))));
+        assert_eq!(left("until.", 0, 3600), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::clients::{self, certificate, designated, listen_settings, serve_setti
 use super::signals::{Signals, Wish};
 use super::{Listening, RunError, fetch, notify, reload, trust, unix_secs, web, world};
 use crate::config::{self, Settings};
-use crate::drive::World;
+use crate::drive::Clock;
 use crate::http::{self, Exhibit, HttpSettings};
 use crate::listen::{Doors, ListenSettings, Open, Transport};
 use crate::serve::Resolver;
@@ -73,7 +73,7 @@ impl Front {
         warn(settings, certificate.as_ref());
         let mut serve = serve_settings(settings);
         serve.policy.designated = designated(certificate.as_ref(), doors.tls_addresses(), http.tls_addresses());
-        let resolver = Resolver::new(world(settings), serve);
+        let resolver = Resolver::new(world(settings, Clock::new()), serve);
         let keepers = Keepers::new(trust::upkeep(settings), resolver.world());
         let (dns, http) = (doors.open(&resolver)?, http.open(resolver.clone())?);
         Ok(Self { settings: settings.clone(), dns, http, certificate, resolver, keepers })
@@ -137,14 +137,14 @@ impl Front {
         warn(&settings, self.certificate.as_ref());
         let upstream = world::upstream_settings(&settings.resolver);
         let before = self.resolver.world();
-        let mut walks = world::walk_settings(&settings);
+        let mut walks = world::walk_settings(&settings, before.clock.now());
         if recall == Recall::Settings {
             // Nobody has wished for them anew: those that are lifted stay so, and the others end when they would have.
             walks.proofs.negative = before.settings.proofs.negative.clone();
         }
         let world = match recall {
             Recall::All | Recall::Settings => before.renewed(walks, upstream),
-            Recall::Nothing => World { clock: before.clock, ..world(&settings) },
+            Recall::Nothing => world(&settings, before.clock),
         };
         self.keepers = keepers.renewed(trust::upkeep(&settings), before, &world);
         let mut serve = serve_settings(&settings);
@@ -307,10 +307,12 @@ mod tests {
         settings.dnssec.negative_trust_anchors = vec![NegativeTrustAnchor { zone: zone.clone(), until_secs: None }];
         let mut front = Front::open(&settings, Staged::default()).unwrap();
         let holds = |front: &Front| {
-            front.resolver.world().settings.proofs.negative.at(&zone, &Name::root(), unix_secs()).is_some()
+            let world = front.resolver.world();
+            world.settings.proofs.negative.at(&zone, &Name::root(), world.moment()).is_some()
         };
         assert!(holds(&front));
-        assert!(front.resolver.world().settings.proofs.negative.lift(&zone, unix_secs()).is_some());
+        let world = front.resolver.world();
+        assert!(world.settings.proofs.negative.lift(&zone, world.moment()).is_some());
         for (load, lasts) in [(Err("a typo"), false), (Ok((settings.clone(), Recall::All)), true)] {
             let (read, recall) = front.read_again(load);
             let keepers = take(&mut front.keepers);

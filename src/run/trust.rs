@@ -6,25 +6,26 @@ use std::path::Path;
 
 use crate::config::{Dnssec, NegativeTrustAnchor, ServerAddress, Settings};
 use crate::dnssec::{self, Accepts, Anchors, NegativeAnchor, NegativeAnchors};
+use crate::time::Time;
 use crate::upkeep::{RootSource, Upkeep, anchors_in};
 
 /// The longest life of a negative trust anchor: RFC 7646 §2 asks for no more than a week.
 const NEGATIVE_MOST_SECS: u64 = 7 * 86_400;
 
-/// How things are validated by a resolver that starts at `now_secs`, seconds since 1970 modulo 2^32. Without trust
-/// anchors nothing is.
-pub(super) fn proofs(settings: &Dnssec, now_secs: u32) -> dnssec::Settings {
+/// How things are validated by a resolver that begins with these settings `now`. Without trust anchors nothing is.
+pub(super) fn proofs(settings: &Dnssec, now: Time) -> dnssec::Settings {
     let mut anchors = Anchors::default();
     if settings.validate {
         anchors.extend(settings.trust_anchors.iter().map(|anchor| anchor.anchors().clone()));
     }
-    let negative = settings.negative_trust_anchors.iter().filter_map(|given| {
-        let left_secs = u32::try_from(left_secs(given, settings, now_secs).min(NEGATIVE_MOST_SECS)).ok()?;
-        Some(NegativeAnchor { zone: given.zone.clone(), until_secs: now_secs.wrapping_add(left_secs) })
+    let negative = settings.negative_trust_anchors.iter().map(|given| {
+        let until_secs = given.until_secs.map(|until| u32::try_from(until & u64::from(u32::MAX)).unwrap_or_default());
+        let most_secs = until_secs.map_or(settings.negative_trust_anchor_secs.into(), |_| NEGATIVE_MOST_SECS);
+        NegativeAnchor { zone: given.zone.clone(), expires: now.plus_secs(most_secs), until_secs }
     });
     dnssec::Settings {
         anchors,
-        negative: NegativeAnchors::new(negative, settings.negative_trust_anchor_look_secs, now_secs),
+        negative: NegativeAnchors::new(negative, settings.negative_trust_anchor_look_secs, now),
         accepts: accepts(settings),
         aggressive: settings.aggressive,
         sentinel: settings.root_key_sentinel,
@@ -88,7 +89,7 @@ pub(super) fn warnings(settings: &Dnssec, now_secs: u32) -> Vec<String> {
         }
         _ => None,
     };
-    let idle = proofs(settings, now_secs).anchors.unusable(accepts(settings)).into_iter().map(|zone| {
+    let idle = proofs(settings, Time::ZERO).anchors.unusable(accepts(settings)).into_iter().map(|zone| {
         format!("no trust anchor of {zone} has an algorithm and a digest that count here: nothing there is validated")
     });
     settings.negative_trust_anchors.iter().filter_map(warning).chain(idle).collect()
@@ -132,13 +133,16 @@ mod tests {
         let given = |until_secs| NegativeTrustAnchor { zone: "example.".parse().unwrap(), until_secs };
         let ends = [None, Some(1_795_219_260), Some(1_795_219_199), Some(1_795_219_200 + 9 * 86_400)];
         let settings = Dnssec { negative_trust_anchors: ends.map(given).into(), ..Dnssec::default() };
-        let read = proofs(&settings, now_secs);
-        let left = |now_secs| match read.negative.at(&"a.example.".parse().unwrap(), &Name::root(), now_secs)?.1 {
-            Insecure::NegativeAnchor { left_secs, .. } => Some(left_secs),
-            other => panic!("{other:?}"),
+        let read = proofs(&settings, Time::ZERO);
+        let left = |after_secs: u32| {
+            let moment = (Time::from_secs(after_secs.into()), now_secs + after_secs);
+            match read.negative.at(&"a.example.".parse().unwrap(), &Name::root(), moment)?.1 {
+                Insecure::NegativeAnchor { left_secs, .. } => Some(left_secs),
+                other => panic!("{other:?}"),
+            }
         };
-        assert_eq!(left(now_secs), Some(7 * 86_400), "the longest of one name counts, and none is longer than a week");
-        assert_eq!(left(now_secs + 7 * 86_400), None);
+        assert_eq!(left(0), Some(7 * 86_400), "the longest of one name counts, and none is longer than a week");
+        assert_eq!(left(7 * 86_400), None);
         let told = report(&Settings { dnssec: settings, ..Settings::default() }, None, now_secs);
         assert!(told[0].contains("has ended") && told[1].contains("a week") && told.len() == 5, "{told:?}");
         assert_eq!(told[4], "nothing is validated at and below example. for 168 h at most");

@@ -4,7 +4,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{RunError, trust, unix_secs};
+use super::{RunError, trust};
 use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::dnssec;
@@ -18,8 +18,8 @@ use crate::walk::synthesis::{Dns64, Synthesis};
 use crate::walk::{Avoid, LocalRoot, Private, Route, Routes, WalkSettings};
 use crate::wire::Name;
 
-/// A resolver's world, in which nothing is known yet.
-pub(super) fn world(settings: &Settings) -> World {
+/// A resolver's world, in which nothing is known yet, by this clock.
+pub(super) fn world(settings: &Settings, clock: Clock) -> World {
     let (cache, upstream) = (&settings.cache, Upstream::new(upstream_settings(&settings.resolver)));
     let ttls = TtlLimits {
         positive_max_secs: cache.max_ttl_secs,
@@ -32,10 +32,10 @@ pub(super) fn world(settings: &Settings) -> World {
     World {
         cache: Cache::new(cache.size.0, rand::random(), ttls).watched(upstream.guesses()),
         servers: Arc::new(Servers::new(rand::random())),
-        settings: walk_settings(settings),
+        settings: walk_settings(settings, clock.now()),
         upstream,
         local: drive::Local::default(),
-        clock: Clock::new(),
+        clock,
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn sources(settings: &Settings) -> Result<(), RunError> {
     }
 }
 
-pub(super) fn walk_settings(settings: &Settings) -> WalkSettings {
+pub(super) fn walk_settings(settings: &Settings, now: Time) -> WalkSettings {
     let resolver = &settings.resolver;
     WalkSettings {
         limits: limits(&settings.limits),
@@ -80,7 +80,7 @@ pub(super) fn walk_settings(settings: &Settings) -> WalkSettings {
         synthesis: synthesis(settings),
         port: resolver.upstream_port,
         udp_size: resolver.udp_size,
-        proofs: trust::proofs(&settings.dnssec, unix_secs()),
+        proofs: trust::proofs(&settings.dnssec, now),
         local_root: LocalRoot::default(),
         hints: Arc::new(hints(&settings.root_hints)),
     }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::drive::{World, unix_secs, walk};
+use crate::drive::{World, walk};
 use crate::trace::Bogus;
 use crate::walk::outcome::Failure;
 use crate::wire::{Name, Question};
 
 /// Looks as often as the anchors of `world` want it, for ever.
 pub(super) async fn keep(world: &World) {
-    while let Some(secs) = world.settings.proofs.negative.next_look_secs(unix_secs()) {
+    while let Some(secs) = world.settings.proofs.negative.next_look_secs(world.clock.now()) {
         tokio::time::sleep(Duration::from_secs(secs.into())).await;
         look(world).await;
     }
@@ -19,7 +19,7 @@ pub(super) async fn keep(world: &World) {
 /// Tries for each anchor whether what it lets through validates.
 pub async fn look(world: &World) {
     let anchors = &world.settings.proofs.negative;
-    let look = anchors.look(unix_secs());
+    let look = anchors.look(world.moment());
     for zone in look.ended {
         tracing::info!("the negative trust anchor for {zone} has ended; it may be taken out of the configuration");
     }
@@ -34,7 +34,7 @@ pub async fn look(world: &World) {
                 }
             }
             None => {
-                let hours = anchors.lift(&zone, unix_secs()).unwrap_or_default() / 3600;
+                let hours = anchors.lift(&zone, world.moment()).unwrap_or_default() / 3600;
                 tracing::warn!(
                     "{zone} validates again, so its negative trust anchor is lifted {hours} h before its end; it may be \
                      taken out of the configuration"

@@ -114,7 +114,7 @@ impl Walk {
         let (cache, since, now, routes) = (around.cache, self.started, turn.now, &settings.routes);
         let known = Knowledge { cache, since, now, goals: others, zones, proof, routes };
         let spent = &mut self.budget.proofs;
-        let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, around.unix_secs, spent);
+        let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, (now, around.unix_secs), spent);
         let statements = statements((chain, proof), current, found, &settings.proofs.anchors);
         let mut next = Next::Judged;
         for statement in statements.iter().skip(ttls_secs.len()) {
@@ -305,7 +305,7 @@ impl Walk {
         let (settings, cache) = (around.settings, around.cache);
         let question = Question::new(zone.clone(), RecordType::DNSKEY);
         let anchored = settings.proofs.anchors.names(zone);
-        let off = settings.proofs.negative.at(zone, &Name::root(), around.unix_secs).is_some()
+        let off = settings.proofs.negative.at(zone, &Name::root(), (turn.now, around.unix_secs)).is_some()
             || settings.routes.own(zone).is_some() && !anchored;
         if !(signed || anchored)
             || off

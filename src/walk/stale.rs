@@ -140,7 +140,7 @@ fn may_be_unproved(
         return true;
     }
     let (known, mut spent) = (Recalled { cache, now, proof, from }, Spent::default());
-    let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, unix_secs, &mut spent);
+    let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, (now, unix_secs), &mut spent);
     !matches!(judge.judge(statement), Verdict::Bogus(_))
 }
 

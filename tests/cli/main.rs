@@ -256,6 +256,23 @@ fn lab_by(clock: &Path, more: &[&str]) -> Running {
     Running::start_in(&[&["--authority-port", "0"], more].concat(), &variables)
 }
 
+/// A negative trust anchor is for a day, however long that the calendar has jumped over: the machine that has found
+/// the time of day in the network would have it no more.
+#[test]
+fn a_clock_that_is_set_ends_no_negative_trust_anchor() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = folder.path().join("clock");
+    std::fs::write(&clock, "-30d").unwrap();
+    let nothing_looks = "--set=dnssec.negative_trust_anchor_look_secs=0";
+    let lab = lab_by(&clock, &["--set=dnssec.negative_trust_anchors=example.com.", nothing_looks]);
+    let is_off = |name: &str| dug(lab.resolver, name, &[]).contains("EDE: 33:");
+    assert!(is_off("www.example.com"), "{}", dug(lab.resolver, "www.example.com", &[]));
+    std::fs::write(&clock, "+0d").unwrap();
+    // The lab's signatures have ended by now, for whoever looks at them.
+    assert_eq!(dig(lab.resolver, "www.example.org").0, "SERVFAIL");
+    assert!(is_off("mail.example.com"), "{}", dug(lab.resolver, "mail.example.com", &[]));
+}
+
 /// Signatures (RFC 4034 §3.1.5) and cookies (RFC 9018 §4.3) are dated by the calendar as it is, also when it was set
 /// while the program ran, as a machine without a battery does once it has found the network.
 #[test]

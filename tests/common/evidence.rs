@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rootwalk::dnssec::{
     Cut, Fact, Judge, Known, Learned, Limits, Settings, Span, Spent, Statement, Verdict, ZoneTrust,
 };
+use rootwalk::time::Time;
 use rootwalk::trace::Proof;
 use rootwalk::wire::{Name, Question, Rdatas, Record, RecordType, RrSet};
 
@@ -158,7 +159,7 @@ impl<'a> Facts<'a> {
         spent: &mut Spent,
     ) -> (Verdict, Vec<Proof>) {
         loop {
-            let mut judge = Judge::new(settings, limits, self, now_secs, spent);
+            let mut judge = Judge::new(settings, limits, self, (Time::ZERO, now_secs), spent);
             let verdict = judge.judge(statement);
             let Learned { zones, notes, spans, shown, fault } = judge.into_learned();
             self.fault = fault;

@@ -31,11 +31,9 @@ pub(crate) fn keys_asked(ended: &Ended) -> Vec<Name> {
 fn a_negative_trust_anchor_ends() {
     let mut world = World::new(&LAB, 1, 0.0, 0.0);
     let question = Question::new("www.bogus.lab.".parse().expect("a name"), RecordType::A);
-    let anchor = |until_secs| {
-        let anchor = NegativeAnchor { zone: "bogus.lab.".parse().expect("a name"), until_secs };
-        NegativeAnchors::new([anchor], 0, NOW_UNIX_SECS)
-    };
-    world.resolver.settings.proofs.negative = anchor(NOW_UNIX_SECS + 60);
+    let expires = world.resolver.now.plus_secs(60);
+    let anchor = NegativeAnchor { zone: "bogus.lab.".parse().expect("a name"), expires, until_secs: None };
+    world.resolver.settings.proofs.negative = NegativeAnchors::new([anchor], 0, world.resolver.now);
     let under = world.resolve(&question);
     assert_eq!(under.outcome.rcode, ResponseCode::NoError, "{}", story(&under));
     assert!(!under.outcome.secure && under.outcome.answer.iter().all(|set| set.ttl_secs <= 60));
@@ -47,7 +45,6 @@ fn a_negative_trust_anchor_ends() {
     assert!(elsewhere.outcome.secure);
     // The moment comes.
     world.resolver.now = Time::from_secs(world.resolver.now.secs() + 60);
-    world.resolver.settings.proofs.negative = anchor(NOW_UNIX_SECS);
     let after = world.resolve(&question);
     assert_eq!(after.outcome.rcode, ResponseCode::ServFail, "{}", story(&after));
 }
@@ -59,8 +56,9 @@ fn a_negative_trust_anchor_stands_at_any_name() {
     let name = |text: &str| text.parse::<Name>().expect("a name");
     for (asked, qtype) in [("www.bogus.lab.", RecordType::A), ("www.bogus.lab.", RecordType::MX)] {
         let mut world = World::new(&LAB, 1, 0.0, 0.0);
-        let anchor = NegativeAnchor { zone: name(asked), until_secs: NOW_UNIX_SECS + 60 };
-        world.resolver.settings.proofs.negative = NegativeAnchors::new([anchor], 0, NOW_UNIX_SECS);
+        let now = world.resolver.now;
+        let anchor = NegativeAnchor { zone: name(asked), expires: now.plus_secs(60), until_secs: None };
+        world.resolver.settings.proofs.negative = NegativeAnchors::new([anchor], 0, now);
         let under = world.resolve(&Question::new(name(asked), qtype));
         assert_eq!(under.outcome.rcode, ResponseCode::NoError, "{}", story(&under));
         assert!(!under.outcome.secure, "{}", story(&under));
@@ -345,11 +343,12 @@ fn what_an_anchor_let_through_is_what_was_asked() {
     let lab = there_and_back(true);
     let mut world = World::new(&lab, 1, 0.0, 0.0);
     let name = |text: &str| text.parse::<Name>().expect("a name");
-    let anchor = NegativeAnchor { zone: name("b."), until_secs: NOW_UNIX_SECS + 3600 };
-    world.resolver.settings.proofs.negative = NegativeAnchors::new([anchor], 300, NOW_UNIX_SECS);
+    let now = world.resolver.now;
+    let anchor = NegativeAnchor { zone: name("b."), expires: now.plus_secs(3600), until_secs: None };
+    world.resolver.settings.proofs.negative = NegativeAnchors::new([anchor], 300, now);
     let asked = Question::new(name("x.a."), RecordType::A);
     let ended = world.resolve(&asked);
-    let tries = world.resolver.settings.proofs.negative.look(NOW_UNIX_SECS + 300).tries;
+    let tries = world.resolver.settings.proofs.negative.look((now.plus_secs(300), NOW_UNIX_SECS + 300)).tries;
     let soa = Question::new(name("b."), RecordType::SOA);
     assert_eq!(tries, [(name("b."), vec![asked, soa])], "{}", story(&ended));
 }

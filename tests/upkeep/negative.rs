@@ -68,7 +68,7 @@ fn an_anchor_is_lifted_when_the_zone_is_mended() {
         serving.shutdown().await;
         // Nobody answers: that says nothing for the zone.
         look(world).await;
-        let anchor = || world.settings.proofs.negative.at(&name("mended."), &name("."), unix_secs());
+        let anchor = || world.settings.proofs.negative.at(&name("mended."), &name("."), world.moment());
         assert!(anchor().is_some());
         let (_, _serving) = serve(&lab(true), port).await;
         look(world).await;

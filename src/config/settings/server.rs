@@ -74,8 +74,8 @@ section! {
 }
 
 section! {
-    /// The log, on standard error. Nobody who asks waits for whoever reads it: lines for which there is no room in 1 MiB
-    /// are lost, and their number stands there later.
+    /// The log, on standard error. Nobody who asks waits for whoever reads it: lines for which there is no room in
+    /// 1 MiB are lost, and their number stands there later.
     log: Log {
         /// What is written.
         level: Level = Level::INFO;
