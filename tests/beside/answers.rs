@@ -74,6 +74,14 @@ const EXPLAINED: &[Difference] = &[
         why: "RFC 4035 section 5.5 calls the set bogus that does not verify; Unbound keeps away from the servers that \
               sent one, and then has nobody to ask for the sets of that zone that do verify",
     },
+    Difference {
+        zone: "old.example.com.",
+        ours: ResponseCode::NoError,
+        theirs: ResponseCode::ServFail,
+        why: "RFC 6672 section 5.3.1 takes the signature of the DNAME record as proof of the CNAME record that follows \
+              from it; Unbound, asked for that CNAME record before it knows the DNAME record, looks for a DS set at \
+              its name",
+    },
 ];
 
 struct Difference {
