@@ -114,6 +114,10 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
     if let Some(answer) = settings.local.answer(question) {
         return Verdict::Answer(answer);
     }
+    // An alias that leads out of here: a walk follows it, and nobody else has a word on the name itself.
+    if settings.local.has(&question.name) {
+        return Verdict::Resolve;
+    }
     if let Some(answer) = blocked(&question.name, settings) {
         return Verdict::Answer(beside_records(answer, question, settings));
     }
@@ -143,7 +147,7 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
 fn blocked(name: &Name, settings: &PolicySettings) -> Option<LocalAnswer> {
     /// Clients notice within minutes that a name is not blocked any more.
     const TTL_SECS: u32 = 300;
-    if settings.blocked.is_empty() || settings.local.has(name) {
+    if settings.blocked.is_empty() {
         return None;
     }
     let zone = (0..=name.label_count()).map(|count| name.suffix(count)).find(|zone| settings.blocked.contains(zone))?;
@@ -293,6 +297,18 @@ mod tests {
         }
         for name in ["bad.ads.example", "x.good.ads.example", "c.test", "b.b.test", "4.2.10.in-addr.arpa"] {
             assert_eq!(rcode(name), (ResponseCode::NXDomain, 1), "{name}");
+        }
+    }
+
+    /// Where the alias leads is looked up, and nobody but the operator says what is at the name itself.
+    #[test]
+    fn an_alias_of_the_operator_that_leads_out_is_not_denied() {
+        let names = ["www.lan", "good.ads.example", "printer.local", "a.b.test", "5.0.0.127.in-addr.arpa"];
+        let alias = |name| crate::wire::text::parse_record(&format!("{name} CNAME www.example.com")).unwrap();
+        let own = PolicySettings { local: Arc::new(LocalData::new(&names.map(alias), &[])), ..settings() };
+        for name in names {
+            let question = Question::new(name.parse().unwrap(), RecordType::A);
+            assert_eq!(judge(&question, "127.0.0.1".parse().unwrap(), &own), Verdict::Resolve, "{name}");
         }
     }
 

@@ -65,7 +65,7 @@ impl LocalData {
     #[must_use]
     pub fn answer(&self, question: &Question) -> Option<LocalAnswer> {
         let (answer, next) = self.follow(question);
-        if answer.is_empty() && !self.0.contains_key(&question.name) || next.is_some() {
+        if next.is_some() {
             return None;
         }
         let why = Ede::new(ede::SYNTHESIZED, format!("{} has records in the configuration", question.name));
@@ -97,9 +97,9 @@ impl LocalData {
         self.0.keys().filter_map(way).collect()
     }
 
-    /// The sets that answer, aliases first, and the name that has to be looked up when those lead out of here.
-    #[must_use]
-    pub fn follow(&self, question: &Question) -> (Vec<RrSet>, Option<Name>) {
+    /// The sets that answer, aliases first, and the name that has to be looked up: the last one, where it has no
+    /// records here.
+    fn follow(&self, question: &Question) -> (Vec<RrSet>, Option<Name>) {
         let (mut answer, mut name) = (Vec::new(), question.name.clone());
         while let Some(sets) = self.0.get(&name) {
             let of_type = |rtype| sets.iter().find(|set| set.rtype == rtype);
@@ -119,8 +119,7 @@ impl LocalData {
             answer.push(cname.clone());
             name = target;
         }
-        let leads_out = !answer.is_empty();
-        (answer, leads_out.then_some(name))
+        (answer, Some(name))
     }
 }
 
@@ -197,5 +196,21 @@ mod tests {
         assert_eq!(ask("9.2.0.192.in-addr.arpa", RecordType::PTR), Some(vec![reverse]));
         let six = format!("9.{}8.b.d.0.1.0.0.2.ip6.arpa", "0.".repeat(23));
         assert_eq!(ask(&six, RecordType::PTR).map(|lines| lines.len()), Some(1));
+    }
+
+    #[test]
+    fn an_address_has_the_name_that_comes_first() {
+        let pointer = |records: &[&str], hosts: &[&str]| {
+            let records: Vec<Record> = records.iter().map(|line| parse_record(line).unwrap()).collect();
+            let addr = IpAddr::from([192, 0, 2, 9]);
+            let hosts: Vec<_> = hosts.iter().map(|name| (addr, vec![name.parse::<Name>().unwrap()])).collect();
+            let asked = Question::new("9.2.0.192.in-addr.arpa".parse().unwrap(), RecordType::PTR);
+            let told = LocalData::new(&records, &hosts).answer(&asked).unwrap().answer;
+            told.iter().flat_map(RrSet::targets).map(|name| name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(pointer(&[], &["one.lan", "two.lan"]), ["one.lan."]);
+        let own = "9.2.0.192.in-addr.arpa PTR own.lan";
+        assert_eq!(pointer(&[own], &["one.lan", "two.lan"]), ["own.lan."], "a record says more than a hosts file");
+        assert_eq!(pointer(&["9.2.0.192.in-addr.arpa TXT rack-4"], &["one.lan"]), ["one.lan."]);
     }
 }

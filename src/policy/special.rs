@@ -172,6 +172,7 @@ pub(super) fn soa(zone: &Name) -> RrSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::text::set_lines;
 
     fn ask(name: &str, qtype: RecordType) -> Option<LocalAnswer> {
         answer(&Question::new(name.parse().unwrap(), qtype))
@@ -216,6 +217,7 @@ mod tests {
         }
         // 127.0.0.1 is a name without other records, the names above it exist because of it, 127.0.0.2 does not.
         assert_eq!(rcode("0.127.in-addr.arpa", RecordType::PTR), Some(ResponseCode::NoError));
+        assert!(ask("0.127.in-addr.arpa", RecordType::PTR).unwrap().answer.is_empty());
         assert_eq!(rcode("1.0.0.127.in-addr.arpa", RecordType::A), Some(ResponseCode::NoError));
         assert_eq!(rcode("2.0.0.127.in-addr.arpa", RecordType::PTR), Some(ResponseCode::NXDomain));
     }
@@ -232,6 +234,26 @@ mod tests {
         for host in ["170", "171"] {
             let answer = ask(&format!("{host}.0.0.192.in-addr.arpa"), RecordType::PTR).unwrap();
             assert_eq!(answer.answer[0].targets().next().unwrap().to_string(), "ipv4only.arpa.");
+        }
+    }
+
+    /// RFC 6303 §3, RFC 2308 §2: records of the type that was asked for, or the SOA that lets a denial be kept.
+    #[test]
+    fn what_is_answered_fits_the_question() {
+        let types = [1_u16, 2, 6, 12, 15, 28, 43, 65, 255].map(RecordType::from);
+        for zone in LOCALS.zones.keys() {
+            for (name, qtype) in ["", "x.", "1.", "1.0.0."].iter().flat_map(|label| types.map(|qtype| (label, qtype))) {
+                let name = format!("{name}{zone}");
+                let Some(told) = ask(&name, qtype) else { continue };
+                for set in &told.answer {
+                    assert_eq!((set.owner.to_string(), told.rcode), (name.clone(), ResponseCode::NoError));
+                    assert!(set.rtype == qtype || qtype == RecordType::ANY, "{name} {qtype:?}: {set:?}");
+                }
+                let soa = format!("{zone} 10800 IN SOA {zone} nobody.invalid. 1 3600 1200 604800 10800");
+                let expected = told.answer.is_empty().then_some(soa);
+                let authority = told.authority.iter().flat_map(set_lines);
+                assert_eq!(authority.collect::<Vec<_>>(), expected.as_slice(), "{name} {qtype:?}");
+            }
         }
     }
 
