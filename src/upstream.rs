@@ -206,6 +206,7 @@ fn unreachable(error: &io::Error) -> Unreachable {
         _ if is_out_of_files(error) => Unreachable::OutOfFiles,
         Kind::AddrInUse => Unreachable::NoPort,
         Kind::ConnectionRefused => Unreachable::Refused,
+        Kind::PermissionDenied => Unreachable::Forbidden,
         // "Address not available" is what a machine says that has no address of that IP version to send from.
         Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {
             Unreachable::NoRoute

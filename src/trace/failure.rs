@@ -31,6 +31,14 @@ impl fmt::Display for Offline {
     }
 }
 
+impl Unreachable {
+    /// Whether nothing was sent, for a reason that lies here: that says nothing of the server.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Forbidden | Self::Local | Self::OutOfFiles | Self::NoPort | Self::Crowded)
+    }
+}
+
 /// Why a question has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -157,10 +165,11 @@ impl fmt::Display for Failure {
                     write!(f, "; {}", Lacks(lacking))?;
                 }
                 let away = |(server, wrong): &(ServerAt, Wrong)| {
-                    let ours =
-                        matches!(wrong, Wrong::Unreachable { how: Unreachable::OutOfFiles | Unreachable::NoPort, .. });
-                    let away = wrong.is_left_alone() || matches!(wrong, Wrong::Unreachable { .. });
-                    server.port.is_none() && away && !ours
+                    let away = match wrong {
+                        Wrong::Unreachable { how, .. } => !how.is_ours(),
+                        _ => wrong.is_left_alone(),
+                    };
+                    server.port.is_none() && away
                 };
                 match problems {
                     _ if !zone.is_root() => Ok(()),

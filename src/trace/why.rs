@@ -239,7 +239,9 @@ pub enum Unreachable {
     Closed,
     /// No connection or no reply in time.
     Timeout,
-    /// The operating system did not let us send: no permission, for example.
+    /// This machine does not let us send there: its firewall, or a route that prohibits it.
+    Forbidden,
+    /// The operating system could not send.
     Local,
     /// This program has as many files open as it may.
     OutOfFiles,
@@ -264,6 +266,7 @@ impl fmt::Display for Unreachable {
             Self::NoRoute => "there is no route to it",
             Self::Closed => "the connection was closed before the reply",
             Self::Timeout => "it did not answer in time",
+            Self::Forbidden => "this machine forbids it (its firewall, or a route that prohibits it)",
             Self::Local => "this machine could not send",
             Self::OutOfFiles => "this program may open no more files (ulimit -n, LimitNOFILE)",
             Self::NoPort => "no port is free to ask from (resolver.source_port_min, resolver.source_port_max)",
@@ -444,8 +447,7 @@ pub enum Wrong {
     NotRecursive,
     /// Neither an answer nor a referral nor a denial.
     Empty,
-    /// A denial of the type, or without authority of the name, that lacks the SOA record which belongs to it (RFC 2308
-    /// §2).
+    /// A denial of the type, or without authority of the name, that lacks its SOA record (RFC 2308 §2).
     Bare,
     /// The answer was there, but damaged or beyond the limits.
     Unusable,

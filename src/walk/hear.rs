@@ -191,9 +191,7 @@ impl Walk {
             _ => {}
         }
         // What this machine did not send says nothing of the server, nor does garbage of the way to it.
-        let is_ours =
-            matches!(why, Unreachable::Local | Unreachable::OutOfFiles | Unreachable::NoPort | Unreachable::Crowded);
-        let is_missed = !pending.late && !is_ours && why != Unreachable::Garbage;
+        let is_missed = !pending.late && !why.is_ours() && why != Unreachable::Garbage;
         if is_missed {
             missed(turn, pending, why);
             self.reached(pending.server.addr, false);
