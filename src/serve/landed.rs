@@ -9,7 +9,7 @@ use crate::drive::unix_secs;
 use crate::time::Time;
 use crate::trace::{Stale, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
-use crate::walk::stale::{Admit, StaleLimits, may_be_unsigned, stale};
+use crate::walk::stale::{Admit, Recollection, StaleLimits, may_be_unsigned, stale};
 use crate::wire::{Ede, PlainAnswer, QueryView, Question, ResponseCode, RrSet, Sections, Template, ede};
 
 /// Answers whose time is over (RFC 8767).
@@ -133,7 +133,12 @@ impl Inner {
         let validates = !world.settings.proofs.anchors.is_empty() && !form.checking_disabled;
         let admit = if validates { Admit::Judged(&world.settings) } else { Admit::All };
         let moment = (now, unix_secs());
-        let sets = stale(question, cache, rules, limits, admit, moment);
+        let Recollection { links, answer: sets } = stale(question, cache, rules, limits, admit, moment);
+        // An alias that leads elsewhere by now was refreshed, and what it led to before is not stale but wrong.
+        let moved = |given: &Answer, (link, learned): &(RrSet, Time)| {
+            *learned > given.stored && !given.template.has_alias(link)
+        };
+        let given = given.filter(|given| !links.iter().any(|link| moved(given, link)));
         let unsigned = || may_be_unsigned(&question.name, cache, admit, moment);
         match (given, sets) {
             (given, Some(sets)) if given.as_ref().is_none_or(|given| given.stored < sets.learned) => {

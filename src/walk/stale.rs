@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::{Cache, Denial, DenialKind, KnownSet, Security};
+use crate::cache::{Cache, Denial, DenialKind, KnownSet, Rank, Security};
 use crate::dnssec::{Cut, Fact, Judge, Known, Spent, Statement, Verdict, ZoneTrust};
 use crate::time::Time;
 use crate::trace::Source;
@@ -44,6 +44,15 @@ pub struct StaleAnswer {
     pub learned: Time,
 }
 
+/// What is still known of a question.
+#[derive(Debug)]
+pub struct Recollection {
+    /// The aliases on the way, and when each of them was learned.
+    pub links: Vec<(RrSet, Time)>,
+    /// The answer, when no part of it is lost.
+    pub answer: Option<StaleAnswer>,
+}
+
 /// What the cache has for one name.
 struct Found {
     what: What,
@@ -64,7 +73,7 @@ enum What {
 }
 
 /// The answer to `question` as it was last known: from the record sets, so that it does not matter how it was asked
-/// for then. `None` when a part of it is not known any more.
+/// for then.
 #[must_use]
 pub fn stale(
     question: &Question,
@@ -72,13 +81,33 @@ pub fn stale(
     (limits, private): (&Limits, &Private),
     over: &StaleLimits,
     admit: Admit<'_>,
+    moment: (Time, u32),
+) -> Recollection {
+    let mut links = Vec::new();
+    let mut answer = follow(question, &mut links, cache, limits, (over, admit), moment);
+    if let Some(answer) = &mut answer {
+        answer.outcome.answer.splice(0..0, links.iter().map(|(link, _)| link.clone()));
+        answer.outcome.secure &= answer.outcome.signed_secs(moment.1) > 0;
+        private.withhold(&mut answer.outcome);
+    }
+    Recollection { links, answer }
+}
+
+/// Goes along what is known, and puts the aliases on the way into `links`; what they lead to, `None` when that is not
+/// known any more.
+fn follow(
+    question: &Question,
+    links: &mut Vec<(RrSet, Time)>,
+    cache: &Cache,
+    limits: &Limits,
+    (over, admit): (&StaleLimits, Admit<'_>),
     (now, unix_secs): (Time, u32),
 ) -> Option<StaleAnswer> {
-    let (mut answer, mut proof): (Vec<RrSet>, Vec<RrSet>) = (Vec::new(), Vec::new());
+    let mut proof: Vec<RrSet> = Vec::new();
     let (mut expired, mut learned, mut secure) = (None, Time::ZERO, true);
     let mut current = question.clone();
     for _ in 0..=limits.cname_links {
-        let found = look(&current, cache, over, admit, now)?;
+        let found = look(&current, cache, over, admit, (now, unix_secs))?;
         if found.security < Security::Secure
             && !may_be_unproved(&found.statement(&current), &found.from, cache, admit, (now, unix_secs))
         {
@@ -90,22 +119,17 @@ pub fn stale(
         }
         secure &= found.security == Security::Secure;
         proof.extend(found.proof);
-        let (rcode, soa) = match found.what {
+        let (rcode, answer, soa) = match found.what {
             What::Alias(link, target) => {
-                answer.push(link);
+                links.push((link, found.stored));
                 current.name = target;
                 continue;
             }
-            What::Set(set) => {
-                answer.push(set);
-                (ResponseCode::NoError, None)
-            }
-            What::Denial(kind, soa) => (kind.rcode(), soa),
+            What::Set(set) => (ResponseCode::NoError, vec![set], None),
+            What::Denial(kind, soa) => (kind.rcode(), Vec::new(), soa),
         };
         let authority = soa.into_iter().chain(proof).collect();
-        let mut outcome = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure: false };
-        outcome.secure = secure && outcome.signed_secs(unix_secs) > 0;
-        private.withhold(&mut outcome);
+        let outcome = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure };
         return Some(StaleAnswer { outcome, expired, learned });
     }
     None
@@ -126,22 +150,33 @@ fn may_be_unproved(
     from: &Source,
     cache: &Cache,
     admit: Admit<'_>,
-    (now, unix_secs): (Time, u32),
+    moment: (Time, u32),
 ) -> bool {
-    let Admit::Judged(settings) = admit else { return true };
+    !matches!(judge(statement, from, cache, admit, moment), Some(Verdict::Bogus(_)))
+}
+
+/// What DNSSEC shows of a statement by all that is known now; `None` where it has no say.
+fn judge(
+    statement: &Statement<'_>,
+    from: &Source,
+    cache: &Cache,
+    admit: Admit<'_>,
+    (now, unix_secs): (Time, u32),
+) -> Option<Verdict> {
+    let Admit::Judged(settings) = admit else { return None };
     let (name, proof) = match statement {
         // Signatures are not signed.
-        Statement::Set { set, .. } if set.rtype == RecordType::RRSIG => return true,
+        Statement::Set { set, .. } if set.rtype == RecordType::RRSIG => return None,
         Statement::Set { set, proof } => (&set.owner, *proof),
         Statement::Denial { question, proof, .. } => (&question.name, *proof),
     };
     // What the rest of the world says of a zone with servers that the operator names was not kept.
     if settings.routes.own(name).is_some() {
-        return true;
+        return None;
     }
     let (known, mut spent) = (Recalled { cache, now, proof, from }, Spent::default());
     let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, (now, unix_secs), &mut spent);
-    !matches!(judge.judge(statement), Verdict::Bogus(_))
+    Some(judge.judge(statement))
 }
 
 /// What is known of zones, however long ago it was found out: nobody is asked.
@@ -204,14 +239,32 @@ impl Found {
 
 /// The newest of what is known of a name: an alias that was learned after a set has taken its place, although the set
 /// is still in the cache.
-fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit<'_>, now: Time) -> Option<Found> {
+fn look(
+    question: &Question,
+    cache: &Cache,
+    over: &StaleLimits,
+    admit: Admit<'_>,
+    (now, unix_secs): (Time, u32),
+) -> Option<Found> {
     let (name, qtype) = (&question.name, question.qtype);
     let ttl = |set: &RrSet, stored, expires| RrSet {
         ttl_secs: if expires > now { aged(set, stored, now).ttl_secs } else { over.reply_ttl_secs },
         ..set.clone()
     };
     let least = if matches!(admit, Admit::All) { Security::Unchecked } else { Security::Insecure };
-    let set = |rtype| cache.stale_set(name, rtype, now, (over.max, least));
+    // A walk judges when it has all of an answer, and one that has failed may have had a part of it: what was refreshed
+    // is not stale (RFC 8767 §5). It counts where nothing could be proved; elsewhere anybody may have sent it.
+    let needs_no_proof = |known: &KnownSet| {
+        let statement = Statement::Set { set: &known.set, proof: &known.proof };
+        matches!(judge(&statement, &known.from, cache, admit, (now, unix_secs)), Some(Verdict::Insecure(_)))
+    };
+    let set = |rtype| {
+        let unjudged = cache.stale_set(name, rtype, now, (over.max, Security::Unchecked));
+        let is_told = |known: &KnownSet| known.security == Security::Unchecked && known.rank > Rank::BehindAlias;
+        unjudged
+            .filter(|known| is_told(known) && needs_no_proof(known))
+            .or_else(|| cache.stale_set(name, rtype, now, (over.max, least)))
+    };
     let of_set = |known: &KnownSet, what| {
         let KnownSet { stored, expires, security, .. } = *known;
         let proof = known.proof.iter().map(|set| ttl(set, stored, expires)).collect();
@@ -235,7 +288,7 @@ fn look(question: &Question, cache: &Cache, over: &StaleLimits, admit: Admit<'_>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::{Put, Rank, TtlLimits};
+    use crate::cache::{Put, TtlLimits};
     use crate::wire::name;
 
     const OVER: StaleLimits = StaleLimits { max: Duration::from_secs(1000), reply_ttl_secs: 30 };
@@ -260,7 +313,7 @@ mod tests {
     fn told(cache: &Cache, asked: &str, at: u64) -> Option<StaleAnswer> {
         let question = Question::new(name(asked), RecordType::A);
         let private = Private { nets: vec!["10.0.0.0/8".parse().expect("a network")], domains: Vec::new() };
-        stale(&question, cache, (&Limits::default(), &private), &OVER, Admit::All, (Time::from_secs(at), 0))
+        stale(&question, cache, (&Limits::default(), &private), &OVER, Admit::All, (Time::from_secs(at), 0)).answer
     }
 
     fn ttls(told: &StaleAnswer) -> Vec<u32> {

@@ -3,7 +3,7 @@
 use super::edns::{BARE_OPT, EXTENDED_ERROR, OptFields, PADDING, write_option};
 use super::turn::Turn;
 use super::writer::{Full, MAX_MESSAGE, Writer};
-use super::{Ede, Flags, HEADER, QueryView, Question, RecordType, ResponseCode, RrSet, Section};
+use super::{Ede, Flags, HEADER, QueryView, Question, RecordType, Reply, ResponseCode, RrSet, Section};
 
 /// An answer in wire form without its OPT record, and what must be known to patch it.
 #[derive(Clone, Debug)]
@@ -130,6 +130,14 @@ impl Template {
     #[must_use]
     pub const fn min_ttl_secs(&self) -> u32 {
         self.min_ttl_secs
+    }
+
+    /// Whether the answer section has this alias.
+    #[must_use]
+    pub fn has_alias(&self, link: &RrSet) -> bool {
+        let records = Reply::read(&self.wire).map(|reply| reply.answer).unwrap_or_default();
+        let mut aliases = records.iter().filter(|record| record.rtype == link.rtype && record.owner == link.owner);
+        aliases.any(|record| record.target().is_some_and(|target| link.targets().any(|known| known == target)))
     }
 
     /// The same answer after `age_secs`, with `stale_ttl_secs` for the records whose time is over (RFC 8767 §4).

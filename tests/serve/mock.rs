@@ -28,6 +28,8 @@ pub(crate) enum Mood {
     Answers(u8, u32),
     /// The same at the end of two aliases.
     Aliases(u8, u32),
+    /// An alias to this name, of which nothing can be had.
+    LeadsTo(&'static str),
     /// No such name, for this many seconds.
     Denies(u32),
     Fails,
@@ -94,12 +96,16 @@ impl Mock {
                 }
                 answer.push(RrSet::new(two, RecordType::A, ttl, [&[192, 0, 2, octet][..]]));
             }
+            Mood::LeadsTo(to) if *name != to.parse().unwrap() => {
+                let to: Name = to.parse().unwrap();
+                answer.push(RrSet::new(name.clone(), RecordType::CNAME, 900, [to.wire()]));
+            }
             Mood::Denies(ttl) => {
                 rcode = ResponseCode::NXDomain;
                 let soa = [&[0; 18][..], &ttl.to_be_bytes()].concat();
                 authority.push(RrSet::new(Name::root(), RecordType::SOA, ttl, [&soa[..]]));
             }
-            Mood::Fails => rcode = ResponseCode::ServFail,
+            Mood::Fails | Mood::LeadsTo(_) => rcode = ResponseCode::ServFail,
             Mood::Silent => return None,
         }
         let sections = Sections { answer: &answer, authority: &authority, aa: true, ..Sections::default() };

@@ -209,6 +209,25 @@ fn an_answer_whose_parts_are_not_kept_by_themselves_is_served_as_it_was_given() 
     });
 }
 
+/// RFC 8767 §5: an alias that the authority gives anew is refreshed. Where it leads to another name by now, what it led
+/// to before is wrong, and not stale, although nothing is known of the other name; where it leads to the same one, what
+/// was known of that is as good as ever.
+#[test]
+fn an_alias_that_leads_elsewhere_by_now_ends_what_it_led_to() {
+    on_a_worker(async {
+        for known in [Mood::Answers(1, 900), Mood::Aliases(1, 900)] {
+            let (mock, resolver) = with_stale(known, |_| {}).await;
+            mock.mood.set(Mood::LeadsTo("gone.example"));
+            let got = ask(&resolver).await;
+            assert_eq!((got.rcode, got.addresses.len()), (ResponseCode::ServFail, 0), "{known:?} {got:?}");
+        }
+        let (mock, resolver) = with_stale(Mood::Aliases(1, 900), |_| {}).await;
+        mock.mood.set(Mood::LeadsTo("one.example"));
+        let got = ask(&resolver).await;
+        assert_eq!((got.addresses.len(), got.codes()[0]), (3, ede::STALE_ANSWER), "{got:?}");
+    });
+}
+
 #[test]
 fn a_herd_on_a_stale_answer_is_one_walk() {
     on_a_worker(async {

@@ -112,7 +112,7 @@ fn nothing_bogus_comes_back_later() {
             let settings = &world.resolver.settings;
             let (cache, both) = (&world.resolver.cache, (&settings.limits, &settings.private));
             let moment = (world.resolver.now, NOW_UNIX_SECS);
-            if let Some(old) = stale(question, cache, both, &over, Admit::Judged(settings), moment) {
+            if let Some(old) = stale(question, cache, both, &over, Admit::Judged(settings), moment).answer {
                 stale_ones += 1;
                 assert_eq!((told(&old.outcome), old.outcome.secure), (truth(question), true), "{}", here());
             }
@@ -336,8 +336,9 @@ fn what_is_proved_outlives_lies_and_keeps_ad_with_its_signatures() {
     let settings = &world.resolver.settings;
     let (cache, both) = (&world.resolver.cache, (&settings.limits, &settings.private));
     for (unix_secs, holds) in [(NOW_UNIX_SECS + 40_000, true), (NOW_UNIX_SECS + 10_000_000, false)] {
-        let stale =
-            stale(&asked, cache, both, &limits, Admit::Judged(settings), (later, unix_secs)).expect("it is known");
+        let stale = stale(&asked, cache, both, &limits, Admit::Judged(settings), (later, unix_secs))
+            .answer
+            .expect("it is known");
         assert!(stale.expired.is_some() && stale.outcome.secure == holds, "{unix_secs}");
         assert_eq!(stale.outcome.answer.iter().map(bare).collect::<Vec<_>>(), truth(&asked).1);
     }

@@ -19,14 +19,20 @@ const EXPIRED: &str = ", sign = { inception_secs = -3024000, expiration_secs = -
 
 /// The root, `tld.` and `zone.tld.`, the latter two signed in these ways; on one server, or on one each.
 pub(crate) fn lab(tld: &str, zone: &str, apart: bool) -> Lab {
+    lab_with_alias(tld, zone, apart, "www")
+}
+
+/// The same, where `alias.zone.tld.` leads to this name. The server of `dead.zone.tld.` is none.
+fn lab_with_alias(tld: &str, zone: &str, apart: bool, to: &str) -> Lab {
     let head = |apex: &str, ns: &str| format!("$ORIGIN {apex}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS {ns}\n");
     let names = if apart { ["ns.", "ns.tld.", "ns.zone.tld."] } else { ["ns."; 3] };
     let addresses = ["ns. 3600 A 192.0.2.1\n", "ns.tld. 3600 A 192.0.2.2\n", "ns.zone.tld. 3600 A 192.0.2.3\n"];
     let glue = |nth: usize| if apart { addresses[nth] } else { "" };
+    let alias = format!("alias 60 CNAME {to}\ndead 3600 NS ns.dead\nns.dead 3600 A 192.0.2.99\n");
     let texts = [
         (".", head(".", names[0]) + addresses[0] + &format!("tld. 3600 NS {}\n", names[1]) + glue(1), SIGNED),
         ("tld.", head("tld.", names[1]) + &format!("zone 3600 NS {}\n", names[2]) + glue(1) + glue(2), tld),
-        ("zone.tld.", head("zone.tld.", names[2]) + glue(2) + "www 60 A 198.51.100.1\nalias 60 CNAME www\n", zone),
+        ("zone.tld.", head("zone.tld.", names[2]) + glue(2) + "www 60 A 198.51.100.1\n" + &alias, zone),
     ];
     let zones = texts.iter().map(|(name, _, sign)| format!("{{ name = \"{name}\", file = \"{name}\"{sign} }}"));
     let zones = zones.collect::<Vec<_>>().join(", ");
@@ -60,7 +66,7 @@ fn served(world: &mut World<'_>, question: &Question, admit_all: bool) -> Option
     let (settings, over) = (&world.resolver.settings, StaleLimits { max: DAY, reply_ttl_secs: 30 });
     let admit = if admit_all { Admit::All } else { Admit::Judged(settings) };
     let (cache, moment) = (&world.resolver.cache, (world.resolver.now, NOW_UNIX_SECS));
-    let told = stale(question, cache, (&settings.limits, &settings.private), &over, admit, moment);
+    let told = stale(question, cache, (&settings.limits, &settings.private), &over, admit, moment).answer;
     let unsigned = may_be_unsigned(&question.name, cache, admit, moment);
     let unsigned = unsigned || question.qtype == RecordType::RRSIG;
     assert!(told.is_none() || unsigned || told.as_ref().is_some_and(|told| told.outcome.secure), "{question}");
@@ -71,7 +77,7 @@ fn served(world: &mut World<'_>, question: &Question, admit_all: bool) -> Option
 fn known(world: &World<'_>, question: &Question) -> Option<Outcome> {
     let (settings, over) = (&world.resolver.settings, StaleLimits { max: DAY, reply_ttl_secs: 30 });
     let (rules, moment) = ((&settings.limits, &settings.private), (world.resolver.now, NOW_UNIX_SECS));
-    let told = stale(question, &world.resolver.cache, rules, &over, Admit::Judged(settings), moment);
+    let told = stale(question, &world.resolver.cache, rules, &over, Admit::Judged(settings), moment).answer;
     told.map(|told| told.outcome)
 }
 
@@ -110,6 +116,23 @@ fn what_a_zone_said_before_it_was_signed_is_not_served_afterwards() {
                 assert!(told.is_none_or(|told| told.is_none_or(|told| told.secure)), "{defect} {question}");
             }
             assert!(failed > 1, "{defect}: {failed} failed");
+        }
+    }
+}
+
+/// RFC 8767 §5: an alias that its zone gives anew is refreshed, also when what it leads to cannot be had, so that
+/// nothing is there to be judged as a whole.
+#[test]
+fn an_alias_that_leads_elsewhere_by_now_is_not_served_as_it_was() {
+    for apart in [true, false] {
+        let [before, after] = ["www", "www.dead"].map(|to| lab_with_alias(SIGNED, UNSIGNED, apart, to));
+        let asked = &questions()[1];
+        let mut world = knowing(&before, &questions());
+        assert!(known(&world, asked).is_some_and(|told| told.answer.len() == 2));
+        world.change(&after);
+        for admit_all in [true, false] {
+            let told = served(&mut world, asked, admit_all);
+            assert!(matches!(told, Some(None)), "{told:?}");
         }
     }
 }
