@@ -3,6 +3,7 @@
 mod crowd;
 mod flights;
 mod lines;
+mod linger;
 mod matching;
 mod peer;
 mod shelf;

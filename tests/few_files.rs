@@ -52,6 +52,7 @@ fn ask(server: SocketAddr, nth: usize) -> Ask {
         rd: false,
         cd: false,
         check_case: true,
+        usual: None,
         give_up: Duration::from_secs(20),
     }
 }

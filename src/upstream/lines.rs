@@ -22,10 +22,11 @@ use std::{io, mem};
 use mio::{Events, Registry};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
-use tokio::task::spawn_local;
+use tokio::task::{spawn_local, yield_now};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Upstream;
+use super::linger::Linger;
 use super::peer::Peer;
 use super::shelf::{Kept, Shelf};
 use super::slot::{Drawn, Packet, Slot};
@@ -71,6 +72,7 @@ struct Table {
     idle: Shelf,
     /// How many slots have a waker.
     waiting: usize,
+    linger: Linger,
     /// Before this nobody has waited long enough.
     due: Option<Instant>,
 }
@@ -156,7 +158,7 @@ impl Lines {
         let tick = sleep_until(Instant::now() + TICK);
         tokio::pin!(tick);
         loop {
-            let is_busy = self.table.borrow().is_busy();
+            let (is_busy, lingers) = self.table.borrow_mut().mood();
             tokio::select! {
                 biased;
                 () = self.work.notified() => {
@@ -181,6 +183,8 @@ impl Lines {
                     self.table.borrow_mut().tick(now);
                     tick.as_mut().reset(now + TICK);
                 }
+                // Everything else that there is to do comes first.
+                () = yield_now(), if lingers => {}
             }
         }
     }
@@ -195,6 +199,11 @@ impl Lines {
 impl Table {
     fn is_busy(&self) -> bool {
         self.waiting > 0 || self.idle.len() > 0 || !self.over.is_empty() || !self.spare.is_empty()
+    }
+
+    /// Whether there is something to look after, and whether to stay awake for it.
+    fn mood(&mut self) -> (bool, bool) {
+        (self.is_busy(), self.linger.is_on())
     }
 
     fn slot(&mut self) -> usize {
@@ -228,6 +237,9 @@ impl Table {
         let (now, count) = (Instant::now(), self.outbox.len());
         for nth in self.outbox.drain(..) {
             self.slots[nth].send(now);
+            if self.slots[nth].is_near {
+                self.linger.sent(now);
+            }
         }
         self.close(count + CLOSED_AT_ONCE);
     }
@@ -268,6 +280,9 @@ impl Table {
         let slot = &mut self.slots[slot];
         self.waiting -= usize::from(slot.waker.take().is_some());
         slot.give_up = None;
+        if mem::take(&mut slot.is_near) {
+            self.linger.end();
+        }
     }
 
     fn notice(&mut self, events: &Events) {
@@ -364,6 +379,10 @@ impl Line {
             return Poll::Pending;
         }
         (slot.waker, slot.give_up) = (Some(context.waker().clone()), Some(give_up));
+        slot.is_near = slot.asked.as_ref().is_some_and(|(ask, _)| Linger::is_near(ask.usual));
+        if slot.is_near {
+            table.linger.begin();
+        }
         table.due = Some(table.due.map_or(give_up, |due| due.min(give_up)));
         table.waiting += 1;
         drop(table);

@@ -66,6 +66,8 @@ pub(super) struct Slot {
     pub(super) more: bool,
     pub(super) waker: Option<Waker>,
     pub(super) give_up: Option<Instant>,
+    /// Whether the reply of a near server is awaited.
+    pub(super) is_near: bool,
 }
 
 impl Slot {
@@ -189,6 +191,7 @@ mod tests {
             cd: false,
             check_case: false,
             near_misses: 16,
+            usual: None,
             give_up: Duration::from_secs(5),
         })
     }

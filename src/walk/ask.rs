@@ -36,6 +36,8 @@ pub struct Ask {
     pub check_case: bool,
     /// How many packets over UDP that are almost the reply end the listening, at least 1.
     pub near_misses: usize,
+    /// How long the server usually takes, if that is known.
+    pub usual: Option<Duration>,
     /// How long to listen at most.
     pub give_up: Duration,
 }

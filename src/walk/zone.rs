@@ -228,6 +228,7 @@ impl Walk {
             cd: forwarded && (!self.checking || validates),
             check_case,
             near_misses: settings.limits.near_misses.max(MOST_GUESSES),
+            usual: state.srtt,
             give_up: LISTEN,
         });
         self.pending.push(Pending {

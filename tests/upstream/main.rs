@@ -37,6 +37,7 @@ fn ask(server: SocketAddr, transport: Transport) -> Ask {
         rd: false,
         cd: false,
         check_case: true,
+        usual: None,
         give_up: Duration::from_millis(300),
     }
 }

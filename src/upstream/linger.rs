@@ -1,0 +1,140 @@
+//! Whether a thread looks for a reply again and again, or sleeps until it comes.
+//!
+//! A thread that sleeps has to be woken, and finds its code and data gone from the processor. Where the reply of a
+//! server nearby is there before that is over, who stays awake has it sooner, and the server need not wake anybody.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A server that usually takes less is near, and its reply is awaited awake for as long. Servers on the same machine or
+/// in the next rack are near, none on the Internet is. It is also what such a query costs at most.
+const NEAR: Duration = Duration::from_micros(200);
+/// After so many times in a row without a reply there is a rest: near servers may be gone, or need the processor on
+/// which this thread keeps awake.
+const IN_VAIN: u32 = 4;
+/// How long the rest is.
+const REST: Duration = Duration::from_secs(1);
+
+/// What one thread awaits awake.
+#[derive(Default)]
+pub(super) struct Linger {
+    /// How many replies of near servers are awaited.
+    awaited: usize,
+    /// Until when this thread stays awake for them.
+    until: Option<Instant>,
+    /// How often that has just been in vain.
+    in_vain: u32,
+    rests_until: Option<Instant>,
+}
+
+impl Linger {
+    /// Whether a server is near that usually takes so long.
+    pub(super) fn is_near(usual: Option<Duration>) -> bool {
+        usual.is_some_and(|usual| usual < NEAR)
+    }
+
+    /// The reply of a near server is awaited from now on.
+    pub(super) fn begin(&mut self) {
+        self.awaited += 1;
+    }
+
+    /// It has come, or nobody waits for it any more.
+    pub(super) fn end(&mut self) {
+        self.awaited -= 1;
+        if self.awaited == 0 && self.until.take().is_some() {
+            self.in_vain = 0;
+        }
+    }
+
+    /// A query to a near server leaves `now`.
+    pub(super) fn sent(&mut self, now: Instant) {
+        if self.awaited > 0 && self.rests_until.is_none_or(|until| until <= now) {
+            self.until = Some(now + NEAR);
+        }
+    }
+
+    /// Whether this thread stays awake.
+    pub(super) fn is_on(&mut self) -> bool {
+        self.until.is_some() && self.is_on_at(Instant::now())
+    }
+
+    fn is_on_at(&mut self, now: Instant) -> bool {
+        if self.until.is_none_or(|until| now < until) {
+            return self.until.is_some();
+        }
+        (self.until, self.in_vain) = (None, self.in_vain + 1);
+        if self.in_vain == IN_VAIN {
+            (self.in_vain, self.rests_until) = (0, Some(now + REST));
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: Duration = Duration::from_micros(50);
+
+    /// Asks a near server, which replies after `takes`; how long the thread stayed awake.
+    fn ask(linger: &mut Linger, now: &mut Instant, takes: Duration) -> Duration {
+        linger.begin();
+        linger.sent(*now);
+        let (asked, mut awake) = (*now, Duration::ZERO);
+        while *now < asked + takes {
+            if linger.is_on_at(*now) {
+                awake += STEP;
+            }
+            *now += STEP;
+        }
+        linger.end();
+        assert!(!linger.is_on_at(*now), "nothing is awaited");
+        awake
+    }
+
+    #[test]
+    fn what_is_near_is_awaited_awake_and_nothing_else() {
+        assert!(Linger::is_near(Some(NEAR / 2)));
+        assert!(!Linger::is_near(Some(NEAR)) && !Linger::is_near(None));
+        let (mut linger, mut now) = (Linger::default(), Instant::now());
+        linger.sent(now);
+        assert!(!linger.is_on_at(now), "nobody waits any more for what has just left");
+        for takes in [1, 2, 3].map(|steps| STEP * steps) {
+            assert_eq!(ask(&mut linger, &mut now, takes), takes);
+        }
+        assert_eq!(ask(&mut linger, &mut now, NEAR * 50), NEAR);
+    }
+
+    #[test]
+    fn as_long_as_one_of_several_is_awaited() {
+        let (mut linger, now) = (Linger::default(), Instant::now());
+        (0..3).for_each(|_| linger.begin());
+        linger.sent(now);
+        linger.end();
+        linger.end();
+        assert!(linger.is_on_at(now + STEP));
+        linger.sent(now + 3 * STEP);
+        assert!(linger.is_on_at(now + 5 * STEP), "one left later than the others");
+        linger.end();
+        assert!(!linger.is_on_at(now + 5 * STEP));
+    }
+
+    #[test]
+    fn who_lingers_in_vain_rests_for_a_second() {
+        let (mut linger, began) = (Linger::default(), Instant::now());
+        let (mut now, mut awake) = (began, Duration::ZERO);
+        while now - began < Duration::from_secs(10) {
+            awake += ask(&mut linger, &mut now, Duration::from_millis(1));
+        }
+        assert!((NEAR * IN_VAIN * 9..=NEAR * IN_VAIN * 10).contains(&awake), "{awake:?}");
+        // One that comes in time between the others keeps it going.
+        now += REST;
+        for _ in 0..100 {
+            for _ in 1..IN_VAIN {
+                assert_eq!(ask(&mut linger, &mut now, NEAR * 2), NEAR);
+            }
+            assert_eq!(ask(&mut linger, &mut now, STEP), STEP);
+        }
+    }
+}
