@@ -138,6 +138,8 @@ pub struct Manner {
     pub checking_disabled: bool,
     /// For an answer that is known and has this long to live: it is not taken from the cache.
     pub refreshing: Option<Duration>,
+    /// When whoever waits for it wants to be woken, whatever has come until then: the walk has a timer anyway.
+    pub wakes_at: Option<Time>,
 }
 
 impl Manner {
@@ -177,7 +179,7 @@ pub async fn walk_watched(
     }
     let mut walk = manner.begin(asked.clone(), started, world);
     let cache = world.cache.as_it_is();
-    let (mut outcome, mut ended) = to_its_end(&mut walk, started, (world, &cache), watch).await;
+    let (mut outcome, mut ended) = to_its_end(&mut walk, (started, manner), (world, &cache), watch).await;
     match steps.is_empty() {
         true => steps = walk.take_log(),
         false => steps.extend(walk.take_log()),
@@ -187,7 +189,7 @@ pub async fn walk_watched(
         let mut second = Box::new(manner.begin(next, ended, world).on_budget(walk.budget()));
         let mut shown = |entry: &Entry| watch(&entry.behind(&before));
         // In a box, as few questions need it.
-        let (other, now) = Box::pin(to_its_end(&mut second, ended, (world, &cache), &mut shown)).await;
+        let (other, now) = Box::pin(to_its_end(&mut second, (ended, manner), (world, &cache), &mut shown)).await;
         (walk, ended) = (*second, now);
         steps.extend(walk.take_log().iter().map(|entry| entry.behind(&before)));
         let (joined, event) = synthesis.join(asked, *outcome, *other);
@@ -209,7 +211,7 @@ pub async fn walk_watched(
 /// One walk, which has just `begun` and sees this cache: what it came to, and when it did.
 async fn to_its_end(
     walk: &mut Walk,
-    begun: Time,
+    (begun, manner): (Time, Manner),
     (world, cache): (&World, &Cache),
     watch: &mut dyn FnMut(&Entry),
 ) -> (Box<Outcome>, Time) {
@@ -239,6 +241,7 @@ async fn to_its_end(
                 }
             }
         };
+        let wake = manner.wakes_at.filter(|at| *at > now).map_or(wake, |at| wake.min(at));
         let (here, due) = (Instant::now(), timer.deadline());
         let wake = here + (wake - now);
         if wake < due || due <= here {

@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::timeout;
 
 use crate::cache::{Due, Ready};
 use crate::drive::{Manner, World, known, walk_watched};
@@ -180,20 +179,18 @@ impl Resolver {
             let busy = Outcome::failed(Failure::Busy { walks: self.0.settings.walks });
             return self.ready(question, form, &Landed::new(busy, now, self.0.world.cache.clone()));
         };
-        let Some(settings) = &self.0.settings.stale else {
+        let Some(patient_until) = self.patient_until(&passenger.flight) else {
             return self.ready(question, form, &*passenger.landed().await);
         };
-        // Counted from the beginning of the walk: who joins late has no longer to wait.
-        let patient_until = passenger.flight.began + settings.client_timeout;
         // The timer of the runtime takes a millisecond for nothing at all, in which a server nearby has answered.
         let landed = match patient_until <= now {
             true => passenger.landed_already(),
-            false => timeout(patient_until - now, passenger.landed()).await.ok(),
+            false => passenger.landed_by(patient_until, &self.0.world.clock).await,
         };
         if let Some(landed) = landed {
             return self.ready(question, form, &landed);
         }
-        let why = match as_ms(settings.client_timeout) {
+        let why = match as_ms(patient_until - passenger.flight.began) {
             0 => StaleWhy::AtOnce,
             after_ms => StaleWhy::Slow { after_ms },
         };
@@ -201,6 +198,12 @@ impl Resolver {
             Some(stale) => Ready::Written(Arc::new(stale)),
             None => self.ready(question, form, &*passenger.landed().await),
         }
+    }
+
+    /// Until when those on `flight` wait, if they get what is still known then: counted from its beginning, so that who
+    /// joins late has no longer to wait.
+    fn patient_until(&self, flight: &Flight) -> Option<Time> {
+        self.0.settings.stale.as_ref().map(|settings| flight.began + settings.client_timeout)
     }
 
     /// Fetches an answer anew that is about to end; who asked has been served.
@@ -226,7 +229,7 @@ impl Resolver {
     async fn fly(self, asked: Asked, form: Form, why: Why, flight: Arc<Flight>) {
         let ticket = Ticket { resolver: &self, flight: &flight };
         let (question, world, checking_disabled) = (&asked.question, &self.0.world, asked.checking_disabled);
-        let manner = Manner { checking_disabled, refreshing: why.left() };
+        let manner = Manner { checking_disabled, refreshing: why.left(), wakes_at: self.patient_until(&flight) };
         let cache = world.cache.as_it_is();
         let (outcome, mut trace) = walk_watched(question, manner, world, &mut |_| {}).await;
         let now = world.clock.now();

@@ -2,17 +2,21 @@
 
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::task::Poll;
 
 use parking_lot::Mutex;
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 use tokio::sync::SetOnce;
 use tokio::task::spawn_local;
+use tokio::time::timeout;
 
 use super::landed::Landed;
+use crate::drive::Clock;
 use crate::keyed::{Key, Map};
 use crate::time::Time;
 use crate::wire::Question;
@@ -150,6 +154,21 @@ impl Passenger {
             self.pilot = None;
         }
         Arc::clone(self.flight.landed.wait().await)
+    }
+
+    /// What the flight has brought by `until`, if it has ended by then. Whoever carries it out is woken then by the
+    /// timer of the walk, and needs none of his own.
+    pub(super) async fn landed_by(&mut self, until: Time, clock: &Clock) -> Option<Arc<Landed>> {
+        if self.pilot.is_none() {
+            return timeout(until - clock.now(), self.landed()).await.ok();
+        }
+        let mut landed = pin!(self.landed());
+        poll_fn(|context| match landed.as_mut().poll(context) {
+            Poll::Pending if clock.now() < until => Poll::Pending,
+            Poll::Pending => Poll::Ready(None),
+            Poll::Ready(landed) => Poll::Ready(Some(landed)),
+        })
+        .await
     }
 }
 
