@@ -3,12 +3,14 @@
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use rootwalk::config::Settings;
 use rootwalk::serve::Resolver;
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::wire::{ResponseCode, ede};
 use tokio::task::spawn_local;
+use tokio::time::sleep;
 
 use super::mock::{Got, Mock, Mood, Query, later, until};
 use super::worker::on_a_worker;
@@ -97,6 +99,25 @@ fn nobody_waits_longer_than_the_timeout_and_the_walk_goes_on() {
         until(async || ask(&resolver).await.edes.is_empty()).await;
         let got = ask(&resolver).await;
         assert!(got.at_once && got.is(2, TTL), "{got:?}");
+    });
+}
+
+#[test]
+fn whoever_carries_a_walk_out_is_woken_before_the_walk_goes_on_by_itself() {
+    on_a_worker(async {
+        // Where everything else on this machine comes first, that is not so each time.
+        for _ in 0..100 {
+            let (mock, resolver) =
+                with_stale(Mood::Answers(1, 900), |settings| settings.cache.stale_client_timeout_ms = 1).await;
+            mock.speaks(false);
+            let client = spawn_local(async move { ask(&resolver).await });
+            // No server is given up so soon.
+            sleep(Duration::from_millis(20)).await;
+            if client.is_finished() {
+                return;
+            }
+        }
+        panic!("nobody was served after a millisecond");
     });
 }
 
