@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-
 use crate::cache::{Due, Ready};
 use crate::drive::{Manner, World, known, walk_watched};
 use crate::listen::{Now, Peer, Responder};

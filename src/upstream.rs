@@ -81,6 +81,19 @@ pub struct Upstream {
     guesses: Arc<AtomicU32>,
 }
 
+/// One exchange. Whoever carries it out has it by reference: what is handed on by value lies in each of the futures
+/// that wait for each other, and thousands may be under way.
+struct Exchange<'a> {
+    ask: &'a Rc<Ask>,
+    peer: Peer,
+    id: u16,
+    /// The octets of the query.
+    query: Vec<u8>,
+    began: Instant,
+    /// Until when the reply is awaited.
+    deadline: Instant,
+}
+
 impl Upstream {
     /// A way that sends as the settings say.
     #[must_use]
@@ -128,23 +141,19 @@ impl Upstream {
     ///
     /// May be dropped at any time; those who share the exchange then carry on by themselves.
     pub async fn exchange(&self, ask: &Rc<Ask>) -> Heard {
-        let now = Instant::now();
-        let deadline = now + ask.give_up;
-        let mut query = Vec::with_capacity(128);
-        let flags = Flags::default().with_rd(ask.rd).with_cd(ask.cd);
-        write_query(0, &ask.question, flags, ask.edns.as_ref(), &mut query);
-        let (key, peer) = (self.flights.key(ask, &query), Peer::new(ask.server, self.id, &self.hasher));
+        let exchange = self.begun(ask);
+        let key = self.flights.key(ask, &exchange.query);
         loop {
             match self.flights.role(key) {
                 Role::Lead(lead) => {
-                    let heard = match self.crowd.join(peer) {
-                        Some(_on_its_way) => self.send(ask, peer, query, (now, deadline)).await,
+                    let heard = match self.crowd.join(&exchange.peer) {
+                        Some(_on_its_way) => self.send(&exchange).await,
                         None => Heard::nothing(ask.id, Unreachable::Crowded),
                     };
                     lead.tell(&heard);
                     return heard;
                 }
-                Role::Join(flight) => match timeout_at(deadline, flight.landed()).await {
+                Role::Join(flight) => match timeout_at(exchange.deadline, flight.landed()).await {
                     Ok(Some(heard)) => return Heard { ask: ask.id, ..heard },
                     // Whoever led is gone without an outcome: lead, or join whoever does now.
                     Ok(None) => {}
@@ -169,17 +178,23 @@ impl Upstream {
         ports.map_or(Drawn::ByUs, |ports| Drawn::BySystem { v6: ask.server.is_ipv6(), ports: ports.clone() })
     }
 
-    async fn send(&self, ask: &Rc<Ask>, peer: Peer, mut query: Vec<u8>, (now, deadline): (Instant, Instant)) -> Heard {
+    fn begun<'a>(&self, ask: &'a Rc<Ask>) -> Exchange<'a> {
         // The thread's generator is a ChaCha stream cipher seeded by the system: ids cannot be told from earlier ids.
-        let id: u16 = rand::rng().random();
-        query[..2].copy_from_slice(&id.to_be_bytes());
+        let (id, began, mut query) = (rand::rng().random(), Instant::now(), Vec::with_capacity(128));
+        let flags = Flags::default().with_rd(ask.rd).with_cd(ask.cd);
+        write_query(id, &ask.question, flags, ask.edns.as_ref(), &mut query);
+        let peer = Peer::new(ask.server, self.id, &self.hasher);
+        Exchange { ask, peer, id, query, began, deadline: began + ask.give_up }
+    }
+
+    async fn send(&self, exchange: &Exchange<'_>) -> Heard {
         let mut ignored = Vec::new();
-        let came = match ask.transport {
-            Transport::Udp => udp::exchange(self, ask, (peer, id), &query, (now, deadline), &mut ignored).await,
+        let came = match exchange.ask.transport {
+            Transport::Udp => udp::exchange(self, exchange, &mut ignored).await,
             // In a box: it is large and rare, and what is begun for UDP need not have room for it.
-            Transport::Tcp => Box::pin(tcp::exchange(self, ask, (peer, id), &query, deadline, &mut ignored)).await,
+            Transport::Tcp => Box::pin(tcp::exchange(self, exchange, &mut ignored)).await,
         };
-        Heard { ask: ask.id, came, ignored }
+        Heard { ask: exchange.ask.id, came, ignored }
     }
 }
 

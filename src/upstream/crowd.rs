@@ -16,7 +16,7 @@ pub(super) struct Crowd {
 /// One query on its way, until dropped.
 pub(super) struct OnItsWay<'c> {
     crowd: &'c Crowd,
-    server: Peer,
+    server: &'c Peer,
 }
 
 impl Crowd {
@@ -26,9 +26,9 @@ impl Crowd {
     }
 
     /// One more query to `server`, unless there are too many.
-    pub(super) fn join(&self, server: Peer) -> Option<OnItsWay<'_>> {
+    pub(super) fn join<'c>(&'c self, server: &'c Peer) -> Option<OnItsWay<'c>> {
         let mut servers = self.servers.lock();
-        let count = servers.entry(server).or_default();
+        let count = servers.entry(*server).or_default();
         // Never 0 here: an entry that could not be entered has others in it.
         if *count >= self.most {
             return None;
@@ -41,7 +41,7 @@ impl Crowd {
 impl Drop for OnItsWay<'_> {
     fn drop(&mut self) {
         let mut servers = self.crowd.servers.lock();
-        if let Entry::Occupied(mut count) = servers.entry(self.server) {
+        if let Entry::Occupied(mut count) = servers.entry(*self.server) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();

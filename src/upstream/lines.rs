@@ -25,14 +25,13 @@ use tokio::sync::Notify;
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::Upstream;
 use super::linger::Linger;
 use super::peer::Peer;
 use super::shelf::{Kept, Shelf};
 use super::slot::{Drawn, Packet, Slot};
 use super::spare::Spare;
+use super::{Exchange, Upstream};
 use crate::sys;
-use crate::walk::ask::Ask;
 
 /// How often it is looked whether somebody has waited long enough, and a line has become too old.
 const TICK: Duration = Duration::from_millis(50);
@@ -119,10 +118,10 @@ impl Lines {
     }
 
     /// A line to `peer` that was used before, if there is one on which nothing has come since.
-    pub(super) fn take(self: &Rc<Self>, peer: Peer, now: Instant) -> Option<Line> {
+    pub(super) fn take(self: &Rc<Self>, peer: &Peer, now: Instant) -> Option<Line> {
         let mut table = self.table.borrow_mut();
         loop {
-            let kept = table.idle.take(&peer)?;
+            let kept = table.idle.take(peer)?;
             if table.slots[kept.slot].came.is_none() && kept.is_young(now) {
                 return Some(Line { lines: Rc::clone(self), kept: Some(kept) });
             }
@@ -131,11 +130,11 @@ impl Lines {
         }
     }
 
-    /// A new line to `peer`, whose socket is opened when its first query leaves, which is to ask `ask`.
-    pub(super) fn open(self: &Rc<Self>, upstream: &Upstream, peer: Peer, ask: &Ask, now: Instant) -> Line {
+    /// A new line, whose socket is opened when its first query leaves, which is that of `exchange`.
+    pub(super) fn open(self: &Rc<Self>, upstream: &Upstream, exchange: &Exchange<'_>, now: Instant) -> Line {
         let mut table = self.table.borrow_mut();
-        let is_regular = table.idle.meet(&peer);
-        let slot = if is_regular { table.slot() } else { table.spare(upstream.drawn(ask)) };
+        let is_regular = table.idle.meet(&exchange.peer);
+        let slot = if is_regular { table.slot() } else { table.spare(upstream.drawn(exchange.ask)) };
         table.slots[slot].to_open = Some(Arc::clone(&upstream.settings));
         let kept = Kept { slot, born: now, uses: 0, last_id: None, is_regular };
         Line { lines: Rc::clone(self), kept: Some(kept) }
@@ -324,14 +323,14 @@ impl Line {
         self.kept.as_ref().and_then(|kept| kept.last_id)
     }
 
-    /// Sends `query`, which asks that with that id, together with those of the other walks of this round.
-    pub(super) fn send(&self, query: &[u8], asked: (&Rc<Ask>, u16)) {
+    /// Sends the query of `exchange` together with those of the other walks of this round.
+    pub(super) fn send(&self, exchange: &Exchange<'_>) {
         let Some(kept) = &self.kept else { return };
         let mut table = self.lines.table.borrow_mut();
         table.outbox.push(kept.slot);
         let slot = &mut table.slots[kept.slot];
-        slot.query.extend_from_slice(query);
-        (slot.asked, slot.sent) = (Some((Rc::clone(asked.0), asked.1)), None);
+        slot.query.extend_from_slice(&exchange.query);
+        (slot.asked, slot.sent) = (Some((Rc::clone(exchange.ask), exchange.id)), None);
         drop(table);
         self.lines.wake();
     }

@@ -11,9 +11,9 @@ use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, timeout_at};
 
 use super::peer::Peer;
-use super::{Upstream, UpstreamSettings, matching, note, source, unreachable};
+use super::{Exchange, Upstream, UpstreamSettings, matching, note, source, unreachable};
 use crate::trace::{Ignored, Unreachable};
-use crate::walk::ask::{Answered, Ask};
+use crate::walk::ask::Answered;
 
 /// How long a connection waits for its next query; servers close idle ones after some seconds too (RFC 7766 §6.2.3).
 const IDLE: Duration = Duration::from_secs(4);
@@ -34,40 +34,36 @@ thread_local! {
     static KEPT: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Sends `query` over a connection to the server and reads messages until one is the reply, until `deadline`.
+/// Sends the query over a connection to the server and reads messages until one is the reply, until the deadline.
 ///
 /// A kept connection may have been closed while the query was on its way: then nothing has come back over it, and a new
 /// one takes its place (RFC 7766 §6.2.1), which is no second try, since the server has not answered the first.
 pub(super) async fn exchange(
     upstream: &Upstream,
-    ask: &Ask,
-    (peer, id): (Peer, u16),
-    query: &[u8],
-    deadline: Instant,
+    exchange: &Exchange<'_>,
     ignored: &mut Vec<Ignored>,
 ) -> Result<Answered, Unreachable> {
     let talk = async {
         // Length and message in one write, so that they leave in one segment (RFC 7766 §8).
-        let len = u16::try_from(query.len()).map_err(|_| Unreachable::Local)?;
-        let framed = [&len.to_be_bytes(), query].concat();
-        while let Some(stream) = take(peer) {
-            match converse(stream, peer, &framed, (id, ask), ignored).await {
+        let len = u16::try_from(exchange.query.len()).map_err(|_| Unreachable::Local)?;
+        let framed = [&len.to_be_bytes(), exchange.query.as_slice()].concat();
+        while let Some(stream) = take(&exchange.peer) {
+            match converse(stream, &framed, exchange, ignored).await {
                 Err(Unreachable::Closed) => {}
                 outcome => return outcome,
             }
         }
-        let stream = connect(&upstream.settings, ask.server).await.map_err(|error| unreachable(&error))?;
-        converse(stream, peer, &framed, (id, ask), ignored).await
+        let connected = connect(&upstream.settings, exchange.ask.server).await;
+        converse(connected.map_err(|error| unreachable(&error))?, &framed, exchange, ignored).await
     };
-    timeout_at(deadline, talk).await.unwrap_or(Err(Unreachable::Timeout))
+    timeout_at(exchange.deadline, talk).await.unwrap_or(Err(Unreachable::Timeout))
 }
 
 /// One query and its reply; a connection over which nothing else came is kept.
 async fn converse(
     mut stream: TcpStream,
-    peer: Peer,
     framed: &[u8],
-    (id, ask): (u16, &Ask),
+    exchange: &Exchange<'_>,
     ignored: &mut Vec<Ignored>,
 ) -> Result<Answered, Unreachable> {
     let sent = Instant::now();
@@ -78,10 +74,10 @@ async fn converse(
             // It was reached and spoke, but said nothing of use.
             return Err(if ignored.is_empty() { unreachable(&error) } else { Unreachable::Garbage });
         }
-        match matching::read(&mut message, id, ask) {
+        match matching::read(&mut message, exchange.id, exchange.ask) {
             Ok(reply) => {
                 if ignored.is_empty() {
-                    keep(peer, stream);
+                    keep(exchange.peer, stream);
                 }
                 return Ok(Answered { reply, bytes: message.len(), rtt: sent.elapsed() });
             }
@@ -97,12 +93,12 @@ async fn converse(
 }
 
 /// A connection to `peer` that waits and is still open.
-fn take(peer: Peer) -> Option<TcpStream> {
+fn take(peer: &Peer) -> Option<TcpStream> {
     let (here, now) = (Handle::current().id(), Instant::now());
     KEPT.with_borrow_mut(|kept| {
         kept.retain(|waits| waits.runtime == here && now - waits.since < IDLE);
         loop {
-            let Kept { stream, .. } = kept.remove(kept.iter().rposition(|waits| waits.peer == peer)?);
+            let Kept { stream, .. } = kept.remove(kept.iter().rposition(|waits| waits.peer == *peer)?);
             // The end of the stream can be read, and so can what nobody asked for.
             let nothing = stream.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
             if nothing {

@@ -1,50 +1,45 @@
 //! A query over UDP, from a port that a forger has to guess.
 
 use std::io;
-use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::lines::{Come, Line, Lines};
-use super::peer::Peer;
-use super::{Upstream, note, unreachable};
+use super::{Exchange, Upstream, note, unreachable};
 use crate::sys::is_out_of_files;
 use crate::trace::{Ignored, Unreachable};
-use crate::walk::ask::{Answered, Ask};
+use crate::walk::ask::Answered;
 
 /// How long a query waits when no more files may be open: less than the least patience with any server.
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// Sends `query`, `now`, and listens until `deadline`. A random port makes the pair of port and id hard to guess, and a
+/// Sends the query and listens until the deadline. A random port makes the pair of port and id hard to guess, and a
 /// connected socket gets packets of the server alone, and the ICMP errors about it (RFC 5452 §9.2).
 pub(super) async fn exchange(
     upstream: &Upstream,
-    ask: &Rc<Ask>,
-    (peer, id): (Peer, u16),
-    query: &[u8],
-    (now, deadline): (Instant, Instant),
+    exchange: &Exchange<'_>,
     ignored: &mut Vec<Ignored>,
 ) -> Result<Answered, Unreachable> {
     let mut misses = 0;
     let mut patient_until = None;
-    let mut line = dial(upstream, peer, query, (ask, id), now).map_err(|error| unreachable(&error))?;
+    let mut line = dial(upstream, exchange).map_err(|error| unreachable(&error))?;
     loop {
-        let (sent, came) = match line.come(deadline).await {
+        let (sent, came) = match line.come(exchange.deadline).await {
             Come::Something { sent, came } => (sent, came),
             Come::Unsent(error) => {
                 let now = Instant::now();
                 // What is wrong with a line that was used before may concern a query before.
                 if !line.is_used() {
-                    let until = *patient_until.get_or_insert(deadline.min(now + PAUSE));
+                    let until = *patient_until.get_or_insert(exchange.deadline.min(now + PAUSE));
                     if !is_out_of_files(&error) || now >= until {
                         return Err(unreachable(&error));
                     }
                     // In a box: it is rare.
                     Box::pin(line.room(until)).await;
                 }
-                line = fresh(upstream, peer, query, (ask, id), now).map_err(|error| unreachable(&error))?;
+                line = fresh(upstream, exchange, now).map_err(|error| unreachable(&error))?;
                 continue;
             }
             Come::Nothing => return Err(Unreachable::Timeout),
@@ -54,7 +49,7 @@ pub(super) async fn exchange(
             match line.receive() {
                 Ok((bytes, Ok(reply))) => {
                     if ignored.is_empty() {
-                        line.keep(peer, id, came);
+                        line.keep(exchange.peer, exchange.id, came);
                     }
                     return Ok(Answered { reply, bytes, rtt: came - sent });
                 }
@@ -69,7 +64,7 @@ pub(super) async fn exchange(
                     note(ignored, other);
                     misses += 1;
                     // Somebody guesses, and the reply may be lost among his packets.
-                    if misses >= ask.near_misses {
+                    if misses >= exchange.ask.near_misses {
                         return Err(Unreachable::NearMisses);
                     }
                 }
@@ -81,20 +76,20 @@ pub(super) async fn exchange(
     }
 }
 
-/// Sends `query` over a line to `peer`: one that is open, or a new one.
-fn dial(upstream: &Upstream, peer: Peer, query: &[u8], asked: (&Rc<Ask>, u16), now: Instant) -> io::Result<Line> {
-    match Lines::here()?.take(peer, now) {
+/// Sends the query over a line that is open, or a new one.
+fn dial(upstream: &Upstream, exchange: &Exchange<'_>) -> io::Result<Line> {
+    match Lines::here()?.take(&exchange.peer, exchange.began) {
         Some(line) => {
-            line.send(query, asked);
+            line.send(exchange);
             Ok(line)
         }
-        None => fresh(upstream, peer, query, asked, now),
+        None => fresh(upstream, exchange, exchange.began),
     }
 }
 
-/// Sends `query` over a new line.
-fn fresh(upstream: &Upstream, peer: Peer, query: &[u8], asked: (&Rc<Ask>, u16), now: Instant) -> io::Result<Line> {
-    let line = Lines::here()?.open(upstream, peer, asked.0, now);
-    line.send(query, asked);
+/// Sends the query over a new line, which is opened `now`.
+fn fresh(upstream: &Upstream, exchange: &Exchange<'_>, now: Instant) -> io::Result<Line> {
+    let line = Lines::here()?.open(upstream, exchange, now);
+    line.send(exchange);
     Ok(line)
 }
