@@ -132,7 +132,7 @@ type Exchange<'a> = Pin<Box<dyn Future<Output = Heard> + 'a>>;
 type Exchanges<'a> = SmallVec<[(AskId, Exchange<'a>); 2]>;
 
 /// In which way a question is looked up.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Manner {
     /// Without validation: the client checks for itself (CD, RFC 4035 §3.2.2).
     pub checking_disabled: bool,
@@ -143,7 +143,7 @@ pub struct Manner {
 }
 
 impl Manner {
-    fn begin(self, asked: Question, now: Time, world: &World) -> Walk {
+    fn begin(&self, asked: Question, now: Time, world: &World) -> Walk {
         let mut walk = Walk::new(asked, &world.settings, now);
         if let Some(left) = self.refreshing {
             walk = walk.refreshing(left);
@@ -154,19 +154,21 @@ impl Manner {
 
 /// Walks from the root, or from what is known, to the answer; returns the story as well.
 pub async fn walk(question: Question, world: &World) -> (Outcome, Trace) {
-    walk_watched(&question, Manner::default(), world, &mut |_| {}).await
+    walk_watched(&question, &Manner::default(), (world, &world.cache.as_it_is()), &mut |_| {}).await
 }
 
 /// As [`walk`], without validation: the client checks for itself (CD, RFC 4035 §3.2.2).
 pub async fn walk_unchecked(question: Question, world: &World) -> (Outcome, Trace) {
-    walk_watched(&question, Manner { checking_disabled: true, ..Manner::default() }, world, &mut |_| {}).await
+    let manner = Manner { checking_disabled: true, ..Manner::default() };
+    walk_watched(&question, &manner, (world, &world.cache.as_it_is()), &mut |_| {}).await
 }
 
-/// As [`walk`], in any `manner`; each step is shown to `watch` as soon as it is done.
+/// As [`walk`], in any `manner`, with the cache as one walk sees it; each step is shown to `watch` as soon as it is
+/// done.
 pub async fn walk_watched(
     question: &Question,
-    manner: Manner,
-    world: &World,
+    manner: &Manner,
+    (world, cache): (&World, &Cache),
     watch: &mut dyn FnMut(&Entry),
 ) -> (Outcome, Trace) {
     let (started, synthesis) = (world.clock.now(), &world.settings.synthesis);
@@ -178,8 +180,7 @@ pub async fn walk_watched(
         steps.iter().for_each(&mut *watch);
     }
     let mut walk = manner.begin(asked.clone(), started, world);
-    let cache = world.cache.as_it_is();
-    let (mut outcome, mut ended) = to_its_end(&mut walk, (started, manner), (world, &cache), watch).await;
+    let (mut outcome, mut ended) = to_its_end(&mut walk, (started, manner.wakes_at), (world, cache), watch).await;
     match steps.is_empty() {
         true => steps = walk.take_log(),
         false => steps.extend(walk.take_log()),
@@ -189,7 +190,8 @@ pub async fn walk_watched(
         let mut second = Box::new(manner.begin(next, ended, world).on_budget(walk.budget()));
         let mut shown = |entry: &Entry| watch(&entry.behind(&before));
         // In a box, as few questions need it.
-        let (other, now) = Box::pin(to_its_end(&mut second, (ended, manner), (world, &cache), &mut shown)).await;
+        let (other, now) =
+            Box::pin(to_its_end(&mut second, (ended, manner.wakes_at), (world, cache), &mut shown)).await;
         (walk, ended) = (*second, now);
         steps.extend(walk.take_log().iter().map(|entry| entry.behind(&before)));
         let (joined, event) = synthesis.join(asked, *outcome, *other);
@@ -211,7 +213,7 @@ pub async fn walk_watched(
 /// One walk, which has just `begun` and sees this cache: what it came to, and when it did.
 async fn to_its_end(
     walk: &mut Walk,
-    (begun, manner): (Time, Manner),
+    (begun, wakes_at): (Time, Option<Time>),
     (world, cache): (&World, &Cache),
     watch: &mut dyn FnMut(&Entry),
 ) -> (Box<Outcome>, Time) {
@@ -241,7 +243,7 @@ async fn to_its_end(
                 }
             }
         };
-        let wake = manner.wakes_at.filter(|at| *at > now).map_or(wake, |at| wake.min(at));
+        let wake = wakes_at.filter(|at| *at > now).map_or(wake, |at| wake.min(at));
         let (here, due) = (Instant::now(), timer.deadline());
         let wake = here + (wake - now);
         if wake < due || due <= here {

@@ -230,7 +230,7 @@ impl Resolver {
         let (question, world, checking_disabled) = (&asked.question, &self.0.world, asked.checking_disabled);
         let manner = Manner { checking_disabled, refreshing: why.left(), wakes_at: self.patient_until(&flight) };
         let cache = world.cache.as_it_is();
-        let (outcome, mut trace) = walk_watched(question, manner, world, &mut |_| {}).await;
+        let (outcome, mut trace) = walk_watched(question, &manner, (world, &cache), &mut |_| {}).await;
         let now = world.clock.now();
         let landed = Arc::new(Landed::new(outcome, now, cache));
         // Kept also when nobody waits any more.

@@ -60,8 +60,8 @@ impl Resolver {
             Entry { at_us: 0, goal: GoalId(0), event }
         });
         ready.iter().for_each(&mut *watch);
-        let (outcome, mut trace) =
-            walk_watched(&question, Manner { checking_disabled, ..Manner::default() }, world, watch).await;
+        let (manner, cache) = (Manner { checking_disabled, ..Manner::default() }, world.cache.as_it_is());
+        let (outcome, mut trace) = walk_watched(&question, &manner, (world, &cache), watch).await;
         trace.steps.splice(0..0, ready);
         Explained { rcode: outcome.rcode, edes: outcome.edes(), answer: outcome.answer, kept: keep(trace) }
     }
