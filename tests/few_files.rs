@@ -52,7 +52,7 @@ fn ask(server: SocketAddr, nth: usize) -> Ask {
         rd: false,
         cd: false,
         check_case: true,
-        usual: None,
+        near: false,
         give_up: Duration::from_secs(20),
     }
 }

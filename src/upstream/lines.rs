@@ -378,7 +378,7 @@ impl Line {
             return Poll::Pending;
         }
         (slot.waker, slot.give_up) = (Some(context.waker().clone()), Some(give_up));
-        slot.is_near = slot.asked.as_ref().is_some_and(|(ask, _)| Linger::is_near(ask.usual));
+        slot.is_near = slot.asked.as_ref().is_some_and(|(ask, _)| ask.near);
         if slot.is_near {
             table.linger.begin();
         }

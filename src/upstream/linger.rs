@@ -2,14 +2,14 @@
 //!
 //! A thread that sleeps has to be woken, and finds its code and data gone from the processor. Where the reply of a
 //! server nearby is there before that is over, who stays awake has it sooner, and the server need not wake anybody.
+//! It is awaited so for [`NEAR`] at most.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A server that usually takes less is near, and its reply is awaited awake for as long. Servers on the same machine or
-/// in the next rack are near, none on the Internet is. It is also what such a query costs at most.
-const NEAR: Duration = Duration::from_micros(200);
+use crate::walk::ask::NEAR;
+
 /// After so many times in a row without a reply there is a rest: near servers may be gone, or need the processor on
 /// which this thread keeps awake.
 const IN_VAIN: u32 = 4;
@@ -29,11 +29,6 @@ pub(super) struct Linger {
 }
 
 impl Linger {
-    /// Whether a server is near that usually takes so long.
-    pub(super) fn is_near(usual: Option<Duration>) -> bool {
-        usual.is_some_and(|usual| usual < NEAR)
-    }
-
     /// The reply of a near server is awaited from now on.
     pub(super) fn begin(&mut self) {
         self.awaited += 1;
@@ -95,8 +90,6 @@ mod tests {
 
     #[test]
     fn what_is_near_is_awaited_awake_and_nothing_else() {
-        assert!(Linger::is_near(Some(NEAR / 2)));
-        assert!(!Linger::is_near(Some(NEAR)) && !Linger::is_near(None));
         let (mut linger, mut now) = (Linger::default(), Instant::now());
         linger.sent(now);
         assert!(!linger.is_on_at(now), "nobody waits any more for what has just left");

@@ -191,7 +191,7 @@ mod tests {
             cd: false,
             check_case: false,
             near_misses: 16,
-            usual: None,
+            near: false,
             give_up: Duration::from_secs(5),
         })
     }

@@ -8,6 +8,9 @@ use smallvec::SmallVec;
 use crate::trace::{Ignored, Transport, Unreachable};
 use crate::wire::{Edns, Question, Reply};
 
+/// A server that usually takes less is near: one on the same machine or in the next rack. None on the Internet is.
+pub const NEAR: Duration = Duration::from_micros(200);
+
 /// The number of an ask inside its walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AskId(pub u32);
@@ -36,8 +39,8 @@ pub struct Ask {
     pub check_case: bool,
     /// How many packets over UDP that are almost the reply end the listening, at least 1.
     pub near_misses: usize,
-    /// How long the server usually takes, if that is known.
-    pub usual: Option<Duration>,
+    /// Whether the server usually takes less than [`NEAR`].
+    pub near: bool,
     /// How long to listen at most.
     pub give_up: Duration,
 }

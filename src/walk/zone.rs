@@ -10,7 +10,7 @@ use crate::time::as_ms;
 use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, ServerAt, Transport};
 use crate::wire::{Name, Question, RecordType, edns};
 
-use super::ask::{Ask, AskId};
+use super::ask::{Ask, AskId, NEAR};
 use super::goal::{Attempt, Chance, Found, Goal, How, Pending, State};
 use super::limits::MAX_GOALS;
 use super::outcome::Failure;
@@ -228,7 +228,7 @@ impl Walk {
             cd: forwarded && (!self.checking || validates),
             check_case,
             near_misses: settings.limits.near_misses.max(MOST_GUESSES),
-            usual: state.srtt,
+            near: state.srtt.is_some_and(|srtt| srtt < NEAR),
             give_up: LISTEN,
         });
         self.pending.push(Pending {

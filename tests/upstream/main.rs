@@ -37,7 +37,7 @@ fn ask(server: SocketAddr, transport: Transport) -> Ask {
         rd: false,
         cd: false,
         check_case: true,
-        usual: None,
+        near: false,
         give_up: Duration::from_millis(300),
     }
 }
