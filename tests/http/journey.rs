@@ -111,9 +111,11 @@ fn the_parts_of_the_way_follow_one_another() {
     let hop = last(&told);
     let kinds: Vec<&str> = hop["lookups"].as_array().unwrap().iter().map(|one| one["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["HTTPS", "AAAA", "A"]);
-    let first = hop["lookups"].as_array().unwrap().iter().map(|lookup| us(&lookup["ended_us"])).min().unwrap();
-    for lookup in hop["lookups"].as_array().unwrap() {
-        assert!(us(&lookup["begun_us"]) < first, "all at once: {lookup}");
+    let lookups = hop["lookups"].as_array().unwrap();
+    let first = lookups.iter().filter_map(|lookup| lookup["ended_us"].as_u64()).min().unwrap();
+    assert!(lookups.iter().all(|lookup| us(&lookup["begun_us"]) < first), "all at once: {lookups:?}");
+    // A machine that has too much to do does not wait for HTTPS and AAAA.
+    for lookup in lookups.iter().filter(|lookup| !lookup["ended_us"].is_null()) {
         assert_eq!(lookup["trace"]["schema"], "rootwalk.trace/1");
         let link = format!("http://{}/t/{}", WEB.proxy, lookup["id"].as_str().unwrap());
         assert_eq!(curl(&["-H", "Accept: application/json", &link]).json()["steps"], lookup["trace"]["steps"]);
