@@ -11,7 +11,7 @@ use super::denial::{Shows, check};
 use super::limits::{Limits, Spent};
 use super::negative::Moment;
 use super::span::Span;
-use super::verify::{Bench, signer};
+use super::verify::{Bench, signers};
 use super::{Key, Known, Settings, Statement, Status, Verdict, ZoneTrust, is_expanded};
 
 /// Judges the statements of one answer.
@@ -123,9 +123,9 @@ impl<'a> Judge<'a> {
             self.note(Proof::Known { owner: set.owner.clone(), rtype: set.rtype });
             return Ok(Verdict::Secure { ttl_secs });
         }
-        let signer = signer(set, self.bench.limits);
+        let signers = signers(set, self.bench.limits);
         let place = place(&set.owner, set.rtype);
-        let zone = match self.signer(signer, &place).map_err(|halt| halt.blame(set))? {
+        let zone = match self.signer_of(signers, &place).map_err(|halt| halt.blame(set))? {
             Signer::Insecure(why) => return Ok(Verdict::Insecure(why)),
             Signer::Secure(zone) => zone,
         };
@@ -170,9 +170,9 @@ impl<'a> Judge<'a> {
         let place = place(name, qtype);
         // The zone that denies is the one that signed the proof.
         let limits = self.bench.limits;
-        let signers = soa.into_iter().chain(proof).filter_map(|set| signer(set, limits));
-        let deepest = signers.filter(|signer| place.is_within(signer)).max_by_key(Name::label_count);
-        let zone = match self.signer(deepest, &place)? {
+        let signers = soa.into_iter().chain(proof).flat_map(|set| signers(set, limits));
+        let above = signers.filter(|signer| place.is_within(signer)).collect();
+        let zone = match self.signer_of(above, &place)? {
             Signer::Insecure(why) => return Ok(Verdict::Insecure(why)),
             Signer::Secure(zone) => zone,
         };
@@ -230,7 +230,7 @@ impl<'a> Judge<'a> {
     fn vouch(&mut self, denies: &Name) {
         let (told, limits) = (self.known.told(), self.bench.limits);
         let others: BTreeSet<Name> =
-            told.iter().filter_map(|set| signer(set, limits)).filter(|signer| signer != denies).collect();
+            told.iter().flat_map(|set| signers(set, limits)).filter(|signer| signer != denies).collect();
         for zone in others {
             let Some(known) = self.known_zone(&zone) else { continue };
             let Ok(checked) = check(&mut self.bench, told, &zone, keys(&known)) else { continue };
@@ -258,7 +258,22 @@ impl<'a> Judge<'a> {
         Verdict::Insecure(why)
     }
 
-    /// The zone that has the say at `place`, by what the signatures claim, or without any by descending to it.
+    /// The zone that has the say at `place`: of those that the signatures claim the deepest that is one. What was
+    /// signed as another, such as a zone that has become a part of the one above, does no harm (RFC 6840 §5.4).
+    fn signer_of(&mut self, mut claimed: Vec<Name>, place: &Name) -> Result<Signer, Halt> {
+        claimed.sort_by_key(|signer| std::cmp::Reverse(signer.label_count()));
+        claimed.dedup();
+        let mut no_zone = None;
+        for signer in claimed {
+            match self.signer(Some(signer), place) {
+                Err(Halt::Bogus(why @ Bogus::NotAZone { .. })) => no_zone = no_zone.or(Some(why)),
+                known => return known,
+            }
+        }
+        no_zone.map_or_else(|| self.signer(None, place), |why| Err(Halt::Bogus(why)))
+    }
+
+    /// The zone that has the say at `place`, by what a signature claims, or without any by descending to it.
     fn signer(&mut self, claimed: Option<Name>, place: &Name) -> Result<Signer, Halt> {
         // An island of security has the say below itself, whoever else signs there.
         let top = self.settings.anchors.top(place);

@@ -44,7 +44,7 @@ pub enum Limit {
     SignaturesPerSet,
     /// Keys of one zone with one tag that are tried (KeyTrap).
     KeysPerTag,
-    /// DS records of one zone that are looked at.
+    /// DS records of one zone that are compared with a key whose tag they have.
     DsPerZone,
     /// Iterations of an NSEC3 hash (RFC 9276 §3.2).
     Nsec3Iterations,

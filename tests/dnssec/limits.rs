@@ -125,6 +125,22 @@ fn ds_records_beyond_the_limit_are_not_looked_at() {
     }
 }
 
+/// A zone of many keys, each with digests of several kinds, some of keys that are gone or yet to come.
+#[test]
+fn ds_records_of_keys_that_are_not_there_do_not_count() {
+    let signer = Signer::new("z.", NOW_UNIX_SECS);
+    let mut zone = Zone::new(&signer, std::slice::from_ref(&signer.dnskey), 0);
+    let right = std::mem::take(&mut zone.anchors);
+    let gone = |nth: u16| Anchor::Ds(Ds::new(signer.tag() ^ nth, ED25519, 2, &[0x77; 32]));
+    let limits = Limits::default();
+    let others = 2 * u16::try_from(limits.ds_per_zone).unwrap();
+    (1..=others).for_each(|nth| zone.anchors.add(signer.zone.clone(), gone(nth)));
+    assert!(matches!(zone.set(&signer.sign(www()), &limits).0, Verdict::Bogus(Bogus::KeyMissing { .. })));
+    zone.anchors.extend([right]);
+    let (verdict, _) = zone.set(&signer.sign(www()), &limits);
+    assert!(is_secure(&verdict), "{verdict:?}");
+}
+
 /// Where a limit ends the search for the key that signs the others, that is the reason, and not what was tried before.
 #[test]
 fn a_limit_among_the_keys_is_named() {

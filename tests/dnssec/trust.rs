@@ -132,7 +132,8 @@ fn anchors_of_no_use_vouch_for_nothing() {
     assert!(is_secure(&world.judged(&world.z.sign(www()))));
 }
 
-/// A name that signs is a zone, and its zone above knows it.
+/// A name that signs is a zone, and its zone above knows it; what it has signed does no harm beside a signature that
+/// holds (RFC 6840 §5.4), on a set or on its denial.
 #[test]
 fn who_signs_without_being_a_zone_is_named() {
     let mut world = World::new();
@@ -145,11 +146,25 @@ fn who_signs_without_being_a_zone_is_named() {
     };
     let anchors = Zone::new(&world.z, std::slice::from_ref(&world.z.dnskey), 0).anchors;
     let settings = Settings { anchors, ..Settings::default() };
+    let judged = |statement: &Statement<'_>| {
+        Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, statement, &mut Spent::default()).0
+    };
     let set = other.sign(www());
-    let statement = Statement::Set { set: &set, proof: &[] };
-    let judged =
-        Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
-    assert!(matches!(judged.0, Verdict::Bogus(Bogus::NotAZone { .. })), "{judged:?}");
+    let verdict = judged(&Statement::Set { set: &set, proof: &[] });
+    assert!(matches!(verdict, Verdict::Bogus(Bogus::NotAZone { .. })), "{verdict:?}");
+    let both = |set: &RrSet| {
+        let (left, right) = (other.rrsig(set, &other.form()), world.z.rrsig(set, &world.z.form()));
+        [[&left[..], &right], [&right, &left]].map(|sigs| RrSet { sigs: sigs.into_iter().collect(), ..set.clone() })
+    };
+    for set in both(&www()) {
+        let verdict = judged(&Statement::Set { set: &set, proof: &[] });
+        assert!(is_secure(&verdict), "{verdict:?}");
+    }
+    for proof in both(&nsec) {
+        let question = Question::new(name("www.z."), RecordType::MX);
+        let verdict = judged(&Statement::Denial { question: &question, no_name: false, soa: None, proof: &[proof] });
+        assert!(is_secure(&verdict), "{verdict:?}");
+    }
 }
 
 /// RFC 4035 §5.2, RFC 9905: what is not verified here makes a zone unsigned, and a DS record names a key of its own

@@ -61,7 +61,7 @@ section! {
         signatures_per_set: usize = walk().proofs.signatures_per_set => 1..=100;
         /// Keys of a zone with the same tag that are tried (KeyTrap).
         keys_per_tag: usize = walk().proofs.keys_per_tag => 1..=100;
-        /// DS records of one zone that are looked at (KeyTrap).
+        /// DS records of one zone that are compared with a key whose tag they have (KeyTrap).
         ds_per_zone: usize = walk().proofs.ds_per_zone => 1..=100;
         /// NSEC3 iterations above which a denial is not proved but taken as insecure (RFC 9276 §3.2).
         nsec3_iterations: u16 = walk().proofs.nsec3_iterations => 0..=2500;
