@@ -21,8 +21,8 @@ pub struct Limits {
     pub signatures_per_set: usize,
     /// Keys of one zone with the same tag and algorithm that are tried.
     pub keys_per_tag: usize,
-    /// DS records of one zone that are compared with the keys whose tag and algorithm they have; those of other keys cost
-    /// nothing and are not counted.
+    /// DS records of one zone that are compared with the keys whose tag and algorithm they have; those of other keys
+    /// cost nothing and are not counted.
     pub ds_per_zone: usize,
     /// NSEC3 iterations up to which denials are proved; above they are insecure (RFC 9276 §3.2).
     pub nsec3_iterations: u16,

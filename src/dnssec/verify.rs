@@ -163,7 +163,11 @@ impl Bench<'_> {
         for anchor in fitting {
             for key in self.named(zone, &all, anchor) {
                 if !key.signs_zones() {
-                    failed = Some(Bogus::NotZoneKey { zone: zone.clone(), key_tag: key.tag });
+                    let (zone, key_tag) = (zone.clone(), key.tag);
+                    failed = Some(match key.is_revoked() {
+                        true => Bogus::KeyRevoked { zone, key_tag },
+                        false => Bogus::NotZoneKey { zone, key_tag },
+                    });
                     continue;
                 }
                 match self.verify(set, zone, std::slice::from_ref(key)) {

@@ -114,6 +114,13 @@ pub enum Bogus {
         /// The key.
         key_tag: u16,
     },
+    /// The key that the parent names is revoked (RFC 5011 §2.1).
+    KeyRevoked {
+        /// The zone.
+        zone: Name,
+        /// The key.
+        key_tag: u16,
+    },
     /// The signature names a zone that is none.
     NotAZone {
         /// The name.
@@ -172,6 +179,7 @@ impl Bogus {
             Self::KeyMissing { .. }
             | Self::NoKeys { .. }
             | Self::NotZoneKey { .. }
+            | Self::KeyRevoked { .. }
             | Self::NotAZone { .. }
             | Self::TooCostly { .. } => None,
         }
@@ -189,7 +197,9 @@ impl Bogus {
             Self::Expired { .. } => ede::SIGNATURE_EXPIRED,
             Self::NotYetValid { .. } => ede::SIGNATURE_NOT_YET_VALID,
             Self::ExpiredBeforeValid { .. } => ede::SIGNATURE_EXPIRED_BEFORE_VALID,
-            Self::KeyUnknown { .. } | Self::KeyMissing { .. } | Self::NoKeys { .. } => ede::DNSKEY_MISSING,
+            Self::KeyUnknown { .. } | Self::KeyMissing { .. } | Self::NoKeys { .. } | Self::KeyRevoked { .. } => {
+                ede::DNSKEY_MISSING
+            }
             Self::SignatureMissing { .. } => ede::RRSIGS_MISSING,
             Self::NotZoneKey { .. } => ede::NO_ZONE_KEY_BIT_SET,
             Self::DenialMissing { .. } => ede::NSEC_MISSING,
@@ -235,6 +245,7 @@ impl fmt::Display for Bogus {
             }
             Self::NoKeys { zone } => write!(f, "{zone} is signed, but its keys cannot be had"),
             Self::NotZoneKey { zone, key_tag } => write!(f, "key {key_tag} of {zone} is named above but no zone key"),
+            Self::KeyRevoked { zone, key_tag } => write!(f, "key {key_tag} of {zone} is named above but revoked"),
             Self::NotAZone { zone, within } => {
                 write!(f, "a signature names {zone} as its zone, which is only a name in {within}")
             }
