@@ -200,3 +200,46 @@ fn a_response_may_fill_its_room_to_the_last_octet() {
     assert_eq!(whole, 12 + 7 + 2 * (2 + 10 + 300) + 11);
     assert_eq!((length(whole), length(whole - 1)), (whole, whole - 312));
 }
+
+/// The header promises more than can be there, so that whatever is read ends at one of the limits.
+#[test]
+fn a_reply_becomes_no_more_than_it_may_and_says_so_once() {
+    let name = wire_of(255);
+    let header = [0, 7, 0x80, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    // Data and owner are the longest of names, two octets each; and the least that a record can be.
+    let long = [&[0xc0, 12, 0, 2, 0, 1, 0, 0, 0, 60, 0, 2][..], &[0xc0, 12]].concat();
+    let short = [0, 0xff, 0, 0, 1, 0, 0, 0, 60, 0, 0].to_vec();
+    for (record, least) in [(long, 2000), (short, 4000)] {
+        let mut bytes = [&header[..], &name, b"\0\x01\0\x01"].concat();
+        while bytes.len() + record.len() <= 65_535 {
+            bytes.extend_from_slice(&record);
+        }
+        let reply = Reply::read(&bytes).expect("header and question are good");
+        let records = [&reply.answer, &reply.authority, &reply.additional].map(Vec::len);
+        let octets: usize = reply.answer.iter().map(|record| record.owner.wire().len() + record.rdata.len()).sum();
+        assert!((least..=4096).contains(&records[0]) && records[1..] == [0, 0], "{records:?}");
+        assert!(octets <= (1 << 20) + 510, "{octets} octets of {records:?}");
+        assert!(
+            matches!(&*reply.damage, [Damage::TooMuch { records: read }] if *read == records[0]),
+            "{:?}",
+            reply.damage
+        );
+    }
+}
+
+#[test]
+fn octets_behind_the_last_record_are_noticed() {
+    let record = [&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4][..], &[192, 0, 2, 1]].concat();
+    let read = |count: u8, more: usize| {
+        let reply = response([count, 0, 0], &[&record[..], &vec![0xff; more]].concat());
+        (reply.answer.len(), reply.damage)
+    };
+    assert_eq!(read(1, 0), (1, Vec::new()));
+    for more in [1, 7, 500] {
+        let (records, damage) = read(1, more);
+        assert!(records == 1 && matches!(&*damage, [Damage::Trailing { octets }] if *octets == more), "{damage:?}");
+    }
+    // What cannot be read is one thing, and not another behind it.
+    let (records, damage) = read(2, 7);
+    assert!(records == 1 && matches!(&*damage, [Damage::CutShort { missing: 1, .. }]), "{damage:?}");
+}

@@ -198,6 +198,43 @@ fn an_answer_larger_than_a_message_is_truncated() {
     assert_eq!((reply.flags.tc(), reply.answer.len(), reply.damage.len()), (true, 1, 0));
 }
 
+/// RFC 4035 §3.2.1: an NSEC record is for those who asked for it, or set DO.
+#[test]
+fn proofs_of_absence_are_for_those_who_can_check_them() {
+    let set = |rtype, rdata: &[u8]| RrSet::new("example".parse().expect("a name"), rtype, 60, [rdata]);
+    let (soa, nsec) = (set(RecordType::SOA, &[0; 22]), set(RecordType::NSEC, &[0, 0, 1, 0x40]));
+    let nsec3 = set(RecordType::NSEC3, &[1, 0, 0, 0, 0, 1, 7, 0, 1, 0x40]);
+    let (answer, authority) = ([nsec.clone()], [soa, nsec, nsec3]);
+    let sections = Sections { answer: &answer, authority: &authority, ..Sections::default() };
+    let question = Question::new("example".parse().expect("a name"), RecordType::NSEC);
+    for (dnssec_ok, proofs) in [(false, 0), (true, 2)] {
+        let (mut bytes, mut out) = (Vec::new(), Vec::new());
+        write_query(7, &question, Flags::default(), Some(&Edns::new(1232, dnssec_ok)), &mut bytes);
+        let query = QueryView::read(&bytes).expect("a good query");
+        let template = Template::build(&question, ResponseCode::NoError, &sections, dnssec_ok);
+        template.respond(&query, 0, &Extras { udp_size: 1232, ..Extras::default() }, 1232, &mut out);
+        let reply = Reply::read(&out).expect("readable");
+        assert_eq!((reply.answer.len(), reply.authority.len()), (1, 1 + proofs), "DO: {dnssec_ok}");
+    }
+}
+
+/// What a response says is good for as long as the record that ends first; where it says nothing, for no time.
+#[test]
+fn a_response_lives_as_long_as_what_it_says() {
+    let owner: Name = "example".parse().expect("a name");
+    let set = |ttl_secs| RrSet::new(owner.clone(), RecordType::A, ttl_secs, [&[192, 0, 2, 1][..]]);
+    let (answer, authority, additional) = ([set(60), set(50)], [set(70)], [set(10)]);
+    let question = Question::new(owner.clone(), RecordType::A);
+    let lives =
+        |sections: &Sections<'_>| Template::build(&question, ResponseCode::NoError, sections, true).min_ttl_secs();
+    assert_eq!(
+        lives(&Sections { answer: &answer, authority: &authority, additional: &additional, ..Sections::default() }),
+        50
+    );
+    assert_eq!(lives(&Sections { authority: &authority, ..Sections::default() }), 70);
+    assert_eq!(lives(&Sections::default()), 0);
+}
+
 /// Additional sets are dropped in silence where they do not fit, and later ones may fit; their TTLs age once.
 #[test]
 fn an_additional_set_too_large_is_passed_over() {
