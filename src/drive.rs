@@ -223,7 +223,7 @@ async fn to_its_end(
     let (mut now, mut heard, mut shown) = (begun, None, 0);
     // One timer for the whole walk, which is moved when it would come late. When it comes early the walk looks at the
     // time and waits on: nearly all are over long before.
-    let timer = sleep_until(Instant::now());
+    let (timer, mut due) = (sleep_until(Instant::now()), begun);
     tokio::pin!(timer);
     loop {
         // In a block: the step is over before the wait begins, and a walk under way has no room for it.
@@ -244,10 +244,9 @@ async fn to_its_end(
             }
         };
         let wake = wakes_at.filter(|at| *at > now).map_or(wake, |at| wake.min(at));
-        let (here, due) = (Instant::now(), timer.deadline());
-        let wake = here + (wake - now);
-        if wake < due || due <= here {
-            timer.as_mut().reset(wake);
+        if wake < due || due <= now {
+            timer.as_mut().reset(Instant::now() + (wake - now));
+            due = wake;
         }
         heard = tokio::select! {
             biased;
