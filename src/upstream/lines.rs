@@ -236,7 +236,7 @@ impl Table {
         let (now, count) = (Instant::now(), self.outbox.len());
         for nth in self.outbox.drain(..) {
             self.slots[nth].send(now);
-            if self.slots[nth].is_near {
+            if self.slots[nth].near.is_some() {
                 self.linger.sent(now);
             }
         }
@@ -279,8 +279,8 @@ impl Table {
         let slot = &mut self.slots[slot];
         self.waiting -= usize::from(slot.waker.take().is_some());
         slot.give_up = None;
-        if mem::take(&mut slot.is_near) {
-            self.linger.end();
+        if let Some(near) = slot.near.take() {
+            self.linger.end(&near);
         }
     }
 
@@ -289,6 +289,9 @@ impl Table {
         for event in events {
             let Some(slot) = self.slots.get_mut(event.token().0) else { continue };
             slot.notice(now);
+            if slot.near.is_some() {
+                self.linger.came();
+            }
         }
     }
 
@@ -378,9 +381,9 @@ impl Line {
             return Poll::Pending;
         }
         (slot.waker, slot.give_up) = (Some(context.waker().clone()), Some(give_up));
-        slot.is_near = slot.asked.as_ref().is_some_and(|(ask, _)| ask.near);
-        if slot.is_near {
-            table.linger.begin();
+        if slot.asked.as_ref().is_some_and(|(ask, _)| ask.near) {
+            let awaited = table.linger.begin();
+            table.slots[kept.slot].near = Some(awaited);
         }
         table.due = Some(table.due.map_or(give_up, |due| due.min(give_up)));
         table.waiting += 1;
@@ -415,9 +418,13 @@ impl Drop for Line {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use socket2::{Domain, Socket, Type};
 
+    use super::super::slot::tests::ask;
     use super::*;
+    use crate::walk::ask::Ask;
 
     #[test]
     fn what_is_over_is_closed_a_few_at_a_time() {
@@ -435,5 +442,34 @@ mod tests {
         }
         assert_eq!(table.free.len(), all);
         assert!(table.slots.iter().all(|slot| slot.socket.is_none()));
+    }
+
+    #[test]
+    fn a_thread_stays_awake_for_a_near_server_and_for_no_other() {
+        let (queue, now) = (mio::Poll::new().expect("a queue"), Instant::now());
+        let server = std::net::UdpSocket::bind("127.0.0.1:0").expect("a server");
+        for near in [true, false] {
+            let registry = queue.registry().try_clone().expect("a queue");
+            let (table, woken) = (RefCell::default(), Cell::new(false));
+            let lines = Rc::new(Lines { registry, table, work: Notify::new(), woken, room: Notify::new() });
+            let slot = lines.table.borrow_mut().slot();
+            let kept = Kept { slot, born: now, uses: 0, last_id: None, is_regular: true };
+            let line = Line { lines: Rc::clone(&lines), kept: Some(kept) };
+            let come = || line.poll_come(now + TICK, &Context::from_waker(Waker::noop()));
+            {
+                let mut table = lines.table.borrow_mut();
+                table.slots[slot].asked = Some((Rc::new(Ask { near, ..ask(&server) }), 7));
+                table.outbox.push(slot);
+            }
+            assert!(come().is_pending());
+            lines.table.borrow_mut().flush(&lines.registry);
+            assert_eq!(lines.table.borrow_mut().mood(), (true, near));
+            {
+                let slot = &mut lines.table.borrow_mut().slots[slot];
+                (slot.sent, slot.came) = (Some(Ok(now)), Some(now));
+            }
+            assert!(come().is_ready());
+            assert!(!lines.table.borrow_mut().mood().1, "it is there");
+        }
     }
 }

@@ -19,8 +19,10 @@ const REST: Duration = Duration::from_secs(1);
 /// What one thread awaits awake.
 #[derive(Default)]
 pub(super) struct Linger {
-    /// How many replies of near servers are awaited.
+    /// How many replies of near servers are awaited, of this round.
     awaited: usize,
+    /// A round ends when it was in vain: what is awaited still is late, and no reason to stay awake any more.
+    round: u32,
     /// Until when this thread stays awake for them.
     until: Option<Instant>,
     /// How often that has just been in vain.
@@ -28,17 +30,32 @@ pub(super) struct Linger {
     rests_until: Option<Instant>,
 }
 
+/// The reply of a near server, which is awaited.
+pub(super) struct Awaited {
+    round: u32,
+}
+
 impl Linger {
     /// The reply of a near server is awaited from now on.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self) -> Awaited {
         self.awaited += 1;
+        Awaited { round: self.round }
     }
 
-    /// It has come, or nobody waits for it any more.
-    pub(super) fn end(&mut self) {
-        self.awaited -= 1;
-        if self.awaited == 0 && self.until.take().is_some() {
+    /// Such a reply has come.
+    pub(super) fn came(&mut self) {
+        if self.until.is_some() {
             self.in_vain = 0;
+        }
+    }
+
+    /// It was taken, or nobody waits for it any more.
+    pub(super) fn end(&mut self, awaited: &Awaited) {
+        if awaited.round == self.round {
+            self.awaited -= 1;
+        }
+        if self.awaited == 0 {
+            self.until = None;
         }
     }
 
@@ -58,7 +75,8 @@ impl Linger {
         if self.until.is_none_or(|until| now < until) {
             return self.until.is_some();
         }
-        (self.until, self.in_vain) = (None, self.in_vain + 1);
+        (self.until, self.awaited) = (None, 0);
+        (self.round, self.in_vain) = (self.round.wrapping_add(1), self.in_vain + 1);
         if self.in_vain == IN_VAIN {
             (self.in_vain, self.rests_until) = (0, Some(now + REST));
         }
@@ -74,7 +92,7 @@ mod tests {
 
     /// Asks a near server, which replies after `takes`; how long the thread stayed awake.
     fn ask(linger: &mut Linger, now: &mut Instant, takes: Duration) -> Duration {
-        linger.begin();
+        let awaited = linger.begin();
         linger.sent(*now);
         let (asked, mut awake) = (*now, Duration::ZERO);
         while *now < asked + takes {
@@ -83,7 +101,8 @@ mod tests {
             }
             *now += STEP;
         }
-        linger.end();
+        linger.came();
+        linger.end(&awaited);
         assert!(!linger.is_on_at(*now), "nothing is awaited");
         awake
     }
@@ -102,14 +121,14 @@ mod tests {
     #[test]
     fn as_long_as_one_of_several_is_awaited() {
         let (mut linger, now) = (Linger::default(), Instant::now());
-        (0..3).for_each(|_| linger.begin());
+        let [one, other, last] = [(); 3].map(|()| linger.begin());
         linger.sent(now);
-        linger.end();
-        linger.end();
+        linger.end(&one);
+        linger.end(&other);
         assert!(linger.is_on_at(now + STEP));
         linger.sent(now + 3 * STEP);
         assert!(linger.is_on_at(now + 5 * STEP), "one left later than the others");
-        linger.end();
+        linger.end(&last);
         assert!(!linger.is_on_at(now + 5 * STEP));
     }
 
@@ -129,5 +148,19 @@ mod tests {
             }
             assert_eq!(ask(&mut linger, &mut now, STEP), STEP);
         }
+    }
+
+    #[test]
+    fn one_that_is_lost_keeps_nobody_awake_for_the_others() {
+        let (mut linger, mut now) = (Linger::default(), Instant::now());
+        let lost = linger.begin();
+        linger.sent(now);
+        now += NEAR;
+        assert!(!linger.is_on_at(now));
+        for _ in 0..100 {
+            assert_eq!(ask(&mut linger, &mut now, STEP), STEP);
+        }
+        linger.end(&lost);
+        assert_eq!(ask(&mut linger, &mut now, STEP), STEP);
     }
 }

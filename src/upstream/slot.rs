@@ -13,6 +13,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use tokio::time::Instant;
 
+use super::linger::Awaited;
 use super::socket::{connected, unbound};
 use super::{UpstreamSettings, matching};
 use crate::sys;
@@ -66,8 +67,8 @@ pub(super) struct Slot {
     pub(super) more: bool,
     pub(super) waker: Option<Waker>,
     pub(super) give_up: Option<Instant>,
-    /// Whether the reply of a near server is awaited.
-    pub(super) is_near: bool,
+    /// That the reply of a near server is awaited, if so.
+    pub(super) near: Option<Awaited>,
 }
 
 impl Slot {
@@ -168,7 +169,7 @@ fn is_nothing(error: &io::Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use mio::Events;
@@ -179,8 +180,9 @@ mod tests {
     use crate::walk::ask::AskId;
     use crate::wire::{Question, RecordType, name};
 
-    fn ask(server: &UdpSocket) -> Rc<Ask> {
-        Rc::new(Ask {
+    /// What a walk asks this server.
+    pub(in crate::upstream) fn ask(server: &UdpSocket) -> Ask {
+        Ask {
             id: AskId(1),
             server: server.local_addr().expect("an address"),
             transport: Transport::Udp,
@@ -193,7 +195,7 @@ mod tests {
             near_misses: 16,
             near: false,
             give_up: Duration::from_secs(5),
-        })
+        }
     }
 
     #[test]
@@ -205,7 +207,8 @@ mod tests {
         if unbound(false, &(port..=port)).is_err() {
             return eprintln!("not tried: the system cannot be told from which ports to draw");
         }
-        let mut slot = Slot { to_open: Some(Arc::default()), asked: Some((ask(&server), 7)), drawn, ..Slot::default() };
+        let mut slot =
+            Slot { to_open: Some(Arc::default()), asked: Some((ask(&server).into(), 7)), drawn, ..Slot::default() };
         slot.open(0, queue.registry());
         assert!(slot.sent.is_none() && slot.drawn == Drawn::ByUs, "{:?}", slot.sent);
         let ours = slot.socket.and_then(|socket| socket.local_addr().ok()).expect("a line");
@@ -225,7 +228,7 @@ mod tests {
         queue.registry().register(source, Token(0), Interest::READABLE).expect("events");
         let mut slot = Slot {
             socket: Some(socket.into()),
-            asked: Some((ask(&server), 7)),
+            asked: Some((ask(&server).into(), 7)),
             sent: Some(Ok(Instant::now())),
             waker: Some(Waker::noop().clone()),
             ..Slot::default()

@@ -1,6 +1,6 @@
 //! Servers that are slow, and questions that are answered only without a cookie.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -31,6 +31,28 @@ fn near() -> World<'static> {
 
 fn server(third: u8, last: u8) -> IpAddr {
     [127, 53, third, last].into()
+}
+
+/// Whoever carries the walk out stays awake for servers that are near, and for them alone.
+#[test]
+fn a_server_is_near_when_it_has_replied_at_once() {
+    for (rtt_ms, replies_at_once) in [(0, true), (1, false)] {
+        let (mut world, mut heard) = (near(), BTreeSet::new());
+        world.set_weather(rtt_ms, 0.0);
+        for nth in 0..4 {
+            let mut asked = BTreeSet::new();
+            world.resolve_through(&ask(&format!("n{nth}.example.com.")), |ask| {
+                if heard.contains(&ask.server) {
+                    assert_eq!(ask.near, replies_at_once, "{ask:?}");
+                } else if asked.insert(ask.server) {
+                    assert!(!ask.near, "{ask:?}");
+                }
+                true
+            });
+            heard.extend(asked);
+        }
+        assert!(heard.len() > 2, "{heard:?}");
+    }
 }
 
 /// Clients wait 5 s, and so long servers that are slow have to answer: what was asked first is listened for until the
