@@ -227,6 +227,11 @@ pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
+/// Whether this machine's own firewall has dropped what was to be sent.
+pub(crate) fn is_forbidden(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EPERM)
+}
+
 /// Tells the log, once a minute at most, when `error` says that no more files may be open: connections and queries
 /// wait or fail for that by the thousand.
 pub(crate) fn tell_if_out_of_files(error: &io::Error) {

@@ -25,7 +25,7 @@ use siphasher::sip128::SipHasher13;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use crate::sys::{is_out_of_files, tell_if_out_of_files};
+use crate::sys::{is_forbidden, is_out_of_files, tell_if_out_of_files};
 use crate::trace::{Ignored, Transport, Unreachable};
 use crate::walk::ask::{Ask, Heard};
 use crate::wire::{Flags, write_query};
@@ -220,13 +220,15 @@ fn unreachable(error: &io::Error) -> Unreachable {
     tell_if_out_of_files(error);
     match error.kind() {
         _ if is_out_of_files(error) => Unreachable::OutOfFiles,
+        _ if is_forbidden(error) => Unreachable::Forbidden,
         Kind::AddrInUse => Unreachable::NoPort,
         Kind::ConnectionRefused => Unreachable::Refused,
-        Kind::PermissionDenied => Unreachable::Forbidden,
         // "Address not available" is what a machine says that has no address of that IP version to send from.
         Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {
             Unreachable::NoRoute
         }
+        // EACCES: a route that prohibits it, or a firewall on the way that says so over ICMPv6 (RFC 4443 §3.1, code 1).
+        Kind::PermissionDenied => Unreachable::NoRoute,
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::UnexpectedEof => Unreachable::Closed,
         Kind::TimedOut => Unreachable::Timeout,
         _ => Unreachable::Local,

@@ -233,13 +233,13 @@ impl fmt::Display for Ignored {
 pub enum Unreachable {
     /// Nothing listens there: ICMP port unreachable or TCP reset.
     Refused,
-    /// There is no route to the address.
+    /// There is no route to the address, or one that prohibits it, here or on the way.
     NoRoute,
     /// The connection ended before the reply was complete.
     Closed,
     /// No connection or no reply in time.
     Timeout,
-    /// This machine does not let us send there: its firewall, or a route that prohibits it.
+    /// This machine does not let us send there: its firewall.
     Forbidden,
     /// The operating system could not send.
     Local,
@@ -266,7 +266,7 @@ impl fmt::Display for Unreachable {
             Self::NoRoute => "there is no route to it",
             Self::Closed => "the connection was closed before the reply",
             Self::Timeout => "it did not answer in time",
-            Self::Forbidden => "this machine forbids it (its firewall, or a route that prohibits it)",
+            Self::Forbidden => "this machine forbids it (its firewall)",
             Self::Local => "this machine could not send",
             Self::OutOfFiles => "this program may open no more files (ulimit -n, LimitNOFILE)",
             Self::NoPort => "no port is free to ask from (resolver.source_port_min, resolver.source_port_max)",
