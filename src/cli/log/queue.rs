@@ -12,7 +12,8 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Octets that may wait: some ten thousand lines, more than any burst at level `debug`. What is more is lost.
+/// Octets that may wait: some ten thousand lines, more than any burst at level `debug`. What is more is lost. As many
+/// are being written meanwhile.
 const ROOM: usize = 1 << 20;
 /// For how long the program waits at its end until what it has said is written.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -36,6 +37,8 @@ struct Lines {
     is_writing: bool,
     /// How many found no room.
     lost: u64,
+    /// How many those are is being said, for which there is room in any case.
+    is_telling: bool,
 }
 
 impl Queue {
@@ -46,21 +49,28 @@ impl Queue {
     pub(super) fn open(self) -> io::Result<()> {
         // Not `Stderr`, whose lock would be held for as long as nobody reads.
         let out = File::from(stderr().as_fd().try_clone_to_owned()?);
-        self.write_to(out)
+        // At the level that all logs have: who reads one wants to know that it is not whole.
+        self.write_to(out, |lost| tracing::error!("{lost} lines are missing here: the log was not read for a while"))
     }
 
-    fn write_to(self, mut out: impl Write + Send + 'static) -> io::Result<()> {
+    /// Writes all there, and has `tell` say how many lines have been lost.
+    fn write_to(self, mut out: impl Write + Send + 'static, tell: impl Fn(u64) + Send + 'static) -> io::Result<()> {
         let write = move || loop {
+            let (lines, lost) = self.next();
             // That there is nobody who would read it cannot be said to anybody.
-            let _ = out.write_all(&self.next());
-            self.tell_of_lost();
+            let _ = out.write_all(&lines);
+            if lost > 0 {
+                self.0.lines.lock().is_telling = true;
+                tell(lost);
+                self.0.lines.lock().is_telling = false;
+            }
         };
         thread::Builder::new().name("log".to_owned()).spawn(write)?;
         Ok(())
     }
 
-    /// Waits for lines, and takes them.
-    fn next(&self) -> Vec<u8> {
+    /// Waits for lines, and takes them, with the number of those that found no room behind them.
+    fn next(&self) -> (Vec<u8>, u64) {
         let mut lines = self.0.lines.lock();
         lines.is_writing = false;
         while lines.waiting.is_empty() {
@@ -68,19 +78,12 @@ impl Queue {
             self.0.news.wait(&mut lines);
         }
         lines.is_writing = true;
-        take(&mut lines.waiting)
-    }
-
-    fn tell_of_lost(&self) {
-        let lost = take(&mut self.0.lines.lock().lost);
-        if lost > 0 {
-            tracing::warn!("{lost} lines are missing here: the log was not read for a while");
-        }
+        (take(&mut lines.waiting), take(&mut lines.lost))
     }
 
     fn push(&self, line: &[u8]) {
         let mut lines = self.0.lines.lock();
-        if lines.waiting.len() + line.len() > ROOM {
+        if lines.waiting.len() + line.len() > ROOM && !lines.is_telling {
             lines.lost += 1;
             return;
         }
@@ -91,8 +94,13 @@ impl Queue {
     /// Waits until all is written, or nobody reads it.
     pub(in crate::cli) fn settle(&self) {
         let mut lines = self.0.lines.lock();
-        let is_busy = |lines: &mut Lines| lines.is_writing || !lines.waiting.is_empty();
-        self.0.rest.wait_while_for(&mut lines, is_busy, PATIENCE);
+        self.0.rest.wait_while_for(&mut lines, |lines| lines.is_busy(), PATIENCE);
+    }
+}
+
+impl Lines {
+    fn is_busy(&self) -> bool {
+        self.is_writing || !self.waiting.is_empty()
     }
 }
 
@@ -115,5 +123,53 @@ impl<'a> MakeWriter<'a> for Queue {
 
     fn make_writer(&'a self) -> Line<'a> {
         Line(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// A reader who lets each write wait until he is told to go on, and keeps what was written.
+    struct Reader(Receiver<()>, Sender<Vec<u8>>);
+
+    impl Write for Reader {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            let _ = self.1.send(octets.to_vec());
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_line_is_written_or_counted() {
+        let (queue, (go, gone), (read, written)) = (Queue::default(), channel(), channel());
+        let told = queue.clone();
+        let tell = move |lost| told.push(format!("lost {lost}\n").as_bytes());
+        queue.clone().write_to(Reader(gone, read), tell).expect("a thread");
+        let line = [&[b'x'; 998][..], b"y\n"].concat();
+        let (mut logged, mut all) = (0, Vec::new());
+        for round in 0..4 {
+            let many = if round % 2 == 0 { 2 * ROOM / line.len() } else { 10 };
+            (0..many).for_each(|_| queue.push(&line));
+            logged += many;
+            // He reads again, until nothing is left.
+            while { queue.0.lines.lock() }.is_busy() {
+                let _ = go.send(());
+                all.extend(written.recv_timeout(PATIENCE / 20).into_iter().flatten());
+            }
+        }
+        all.extend(written.try_iter().flatten());
+        let text = String::from_utf8(all).expect("text");
+        let lost: usize = text.lines().filter_map(|line| line.strip_prefix("lost ")?.parse::<usize>().ok()).sum();
+        let seen = text.lines().filter(|line| line.ends_with('y')).count();
+        assert!(lost > 1000, "{lost}");
+        assert_eq!(seen + lost, logged);
     }
 }
