@@ -263,10 +263,18 @@ impl<'a> Judge<'a> {
     fn signer_of(&mut self, mut claimed: Vec<Name>, place: &Name) -> Result<Signer, Halt> {
         claimed.sort_by_key(|signer| std::cmp::Reverse(signer.label_count()));
         claimed.dedup();
-        let mut no_zone = None;
+        let (mut no_zone, mut deepest) = (None, None);
         for signer in claimed {
+            // Who is told to be no zone lies in this one, and so do all between them: the way down is gone once for
+            // each zone, not for each claim.
+            if deepest.as_ref().is_some_and(|zone| signer != *zone && signer.is_within(zone)) {
+                continue;
+            }
             match self.signer(Some(signer), place) {
-                Err(Halt::Bogus(why @ Bogus::NotAZone { .. })) => no_zone = no_zone.or(Some(why)),
+                Err(Halt::Bogus(Bogus::NotAZone { zone, within })) => {
+                    deepest = Some(within.clone());
+                    no_zone = no_zone.or(Some(Bogus::NotAZone { zone, within }));
+                }
                 known => return known,
             }
         }
