@@ -117,9 +117,7 @@ impl World {
             clock: self.clock,
         }
     }
-}
 
-impl World {
     /// The moment, by the clock and by the calendar.
     #[must_use]
     pub fn moment(&self) -> Moment {
@@ -223,7 +221,8 @@ async fn to_its_end(
     let (mut now, mut heard, mut shown) = (begun, None, 0);
     // One timer for the whole walk, which is moved when it would come late. When it comes early the walk looks at the
     // time and waits on: nearly all are over long before.
-    let (timer, mut due) = (sleep_until(Instant::now()), begun);
+    let clock = Instant::now();
+    let (timer, mut due) = (sleep_until(clock), begun);
     tokio::pin!(timer);
     loop {
         // In a block: the step is over before the wait begins, and a walk under way has no room for it.
@@ -253,7 +252,8 @@ async fn to_its_end(
             heard = next(&mut exchanges) => Some(heard),
             () = &mut timer => None,
         };
-        now = world.clock.now();
+        // By the clock of the timer, which stands still while the machine sleeps: nobody was silent then.
+        now = begun + clock.elapsed();
     }
 }
 
