@@ -129,6 +129,7 @@ impl NegativeAnchors {
                 let mut questions = std::mem::take(asked);
                 questions.push(Question::new(anchor.zone.clone(), RecordType::SOA));
                 look.tries.push((anchor.zone.clone(), questions));
+                *is_told = false;
             } else if !std::mem::replace(is_told, true) {
                 look.ended.push(anchor.zone.clone());
             }

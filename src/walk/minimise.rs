@@ -41,7 +41,7 @@ impl Minimised {
 
     /// Begins to ask the servers of `zone`.
     pub fn enter(&mut self, zone: &Name) {
-        self.shown = zone.label_count();
+        (self.shown, self.whole) = (zone.label_count(), AskWhy::Full);
     }
 
     /// The next question for the current zone, and whether it is a minimised one.
