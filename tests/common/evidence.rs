@@ -1,6 +1,6 @@
 //! Records as what they say, and a judge of it that asks for what it needs.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -62,6 +62,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) shown: Vec<RrSet>,
     /// The question for a proof that had the bad answer.
     pub(crate) fault: Option<Question>,
+    /// How often it was asked whether a zone begins at a name.
+    pub(crate) looks: Cell<usize>,
 }
 
 impl fmt::Debug for Facts<'_> {
@@ -76,6 +78,7 @@ impl Known for Facts<'_> {
     }
 
     fn cut(&self, name: &Name) -> (Option<Cut>, bool) {
+        self.looks.set(self.looks.get() + 1);
         let asked = self.cuts.get(name);
         (asked.or_else(|| self.referrals.get(name)).cloned(), asked.is_some())
     }
@@ -114,6 +117,7 @@ impl<'a> Facts<'a> {
             spans: Vec::new(),
             shown: Vec::new(),
             fault: None,
+            looks: Cell::new(0),
         }
     }
 

@@ -167,6 +167,39 @@ fn who_signs_without_being_a_zone_is_named() {
     }
 }
 
+/// However many names that are no zones have signed: the way down to them is gone once.
+#[test]
+fn claims_below_one_zone_are_looked_into_once() {
+    let world = World::new();
+    let deep = |labels: usize| format!("{}z.", "a.".repeat(labels));
+    let ask = |question: &Question| match question.name == name("z.") {
+        true => Some(Heard { answer: Some(world.keys.clone()), ..Heard::default() }),
+        false => {
+            let nsec = world.z.nsec(&question.name.to_string(), "z.", &[1]);
+            Some(Heard { proof: vec![nsec], ..Heard::default() })
+        }
+    };
+    let anchors = Zone::new(&world.z, std::slice::from_ref(&world.z.dnskey), 0).anchors;
+    let settings = Settings { anchors, ..Settings::default() };
+    let looks = |claims: usize| {
+        let plain = RrSet { owner: name(&deep(9)), ..www() };
+        let liars: Vec<_> = (0..claims).map(|nth| Signer::new(&deep(9 - nth), NOW_UNIX_SECS)).collect();
+        let sigs = liars.iter().chain([&world.z]).map(|signer| signer.rrsig(&plain, &signer.form()));
+        let sigs: Vec<_> = sigs.collect();
+        let set = RrSet { sigs: sigs.iter().map(|sig| &sig[..]).collect(), ..plain };
+        let mut facts = Facts::new(ask);
+        let statement = Statement::Set { set: &set, proof: &[] };
+        let (verdict, ..) =
+            facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
+        assert!(is_secure(&verdict), "{claims}: {verdict:?}");
+        facts.looks.get()
+    };
+    assert!(looks(1) > 0);
+    for claims in 2..8 {
+        assert!(looks(claims) <= looks(1), "{claims}: {} and {}", looks(claims), looks(1));
+    }
+}
+
 /// RFC 4035 §5.2, RFC 9905: what is not verified here makes a zone unsigned, and a DS record names a key of its own
 /// algorithm only.
 #[test]
