@@ -168,7 +168,7 @@ pub struct Cut {
 #[must_use]
 pub fn is_expanded(set: &RrSet) -> bool {
     let sigs = if set.rtype == RecordType::RRSIG { &set.rdatas } else { &set.sigs };
-    sigs.iter().filter_map(rrsig::Rrsig::read).any(|sig| sig.encloser(&set.owner).is_some())
+    sigs.iter().filter_map(rrsig::Rrsig::read).any(|sig| sig.is_of_wildcard(&set.owner))
 }
 
 /// Seconds until the first of the signatures over `sets` ends; 0 when one is over. Sets without signatures are made

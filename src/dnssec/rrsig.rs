@@ -78,11 +78,14 @@ impl<'a> Rrsig<'a> {
         if left < 1 << 31 { left } else { 0 }
     }
 
-    /// The name above `owner` below which the wildcard stands that the set was made from; `None` when the set is
-    /// there under its own name (RFC 4035 §5.3.4).
+    /// Whether it was made for a wildcard above `owner`, and not for the set under its own name (RFC 4035 §5.3.4).
+    pub(super) fn is_of_wildcard(&self, owner: &Name) -> bool {
+        usize::from(self.labels) < label_count(owner)
+    }
+
+    /// The name above `owner` below which the wildcard stands that the set was made from, if one was.
     pub(super) fn encloser(&self, owner: &Name) -> Option<Name> {
-        let labels = usize::from(self.labels);
-        (labels < label_count(owner)).then(|| owner.suffix(labels))
+        self.is_of_wildcard(owner).then(|| owner.suffix(self.labels.into()))
     }
 
     /// The data that was signed (RFC 4034 §3.1.8.1, RFC 4035 §5.3.2).

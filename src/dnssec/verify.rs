@@ -57,8 +57,11 @@ impl Bench<'_> {
         let mut closest = Bogus::SignatureMissing { owner: owner.clone(), rtype, zone: zone.clone() };
         let read = set.sigs.iter().filter_map(Rrsig::read);
         let ours = read.filter(|sig| sig.signer == *zone && self.accepts.verifies(sig.algorithm));
+        let mut ours: Vec<Rrsig<'_>> = ours.collect();
+        // RFC 4035 §5.3.4: one of a wildcard needs a proof besides, so one of the very name comes first.
+        ours.sort_by_key(|sig| sig.is_of_wildcard(owner));
         let mut tried = 0;
-        for sig in ours.collect::<Vec<_>>() {
+        for sig in ours {
             if let Err(unfit) = sig.accept(set, self.now_secs) {
                 closest = closer(closest, unfit);
                 continue;
@@ -108,7 +111,7 @@ impl Bench<'_> {
             return Ok(held);
         }
         let is_denial = matches!(set.rtype, RecordType::NSEC | RecordType::NSEC3 | RecordType::SOA);
-        let is_shared = is_denial || sig.encloser(&set.owner).is_some();
+        let is_shared = is_denial || sig.is_of_wildcard(&set.owner);
         let holds = if is_shared && claim.is_known() && !self.accepts.is_weak(sig.algorithm, key.public()) {
             true
         } else {

@@ -59,6 +59,37 @@ fn labels_lie_between_zone_and_owner() {
     }
 }
 
+/// RFC 4035 §5.3.1, §5.3.4: one signature that holds is enough. Where one is of the very name, nobody has to show that
+/// a wildcard may stand for it, wherever it stands among those of the wildcard; where that one does not hold, the other
+/// is worth what it is by itself. What is tried is bounded in either case.
+#[test]
+fn a_signature_of_the_name_itself_needs_no_proof() {
+    let (signer, zone) = zone("z.");
+    let (own, wild) = (signer.form(), Form { labels: Some(1), ..signer.form() });
+    let [own, wild] = [own, wild].map(|form| signer.rrsig(&www(), &form));
+    let wrong = |sig: &[u8]| [&sig[..sig.len() - 1], &[sig[sig.len() - 1] ^ 1]].concat();
+    let (wrong_own, wrong_wild) = (wrong(&own), wrong(&wild));
+    let nothing = chain(&signer, &[("b.z.", &[1])], PLAIN);
+    let most = Limits::default().signatures_per_set;
+    let many = |sig: &[u8], last: &[u8]| [vec![sig.to_vec(); most], vec![last.to_vec()]].concat();
+    let cases = [
+        (vec![own.clone(), wild.clone()], true, true),
+        (vec![wild.clone(), own.clone()], true, true),
+        (vec![wrong_wild.clone(), own.clone()], true, true),
+        (vec![wild.clone(), wrong_own.clone()], false, true),
+        (vec![wrong_own.clone(), wild.clone()], false, true),
+        (many(&wrong_wild, &own), true, true),
+        (many(&wrong_own, &wild), false, false),
+    ];
+    for (nth, (sigs, without, with_proof)) in cases.iter().enumerate() {
+        let set = with(&www(), &sigs.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        for (proof, secure) in [(&[][..], without), (&nothing, with_proof)] {
+            let verdict = judged(&zone, &set, proof);
+            assert_eq!(is_secure(&verdict), *secure, "case {nth}: {verdict:?}");
+        }
+    }
+}
+
 /// RFC 4035 §5.3.3: no TTL is longer than that which was signed.
 #[test]
 fn the_ttl_is_that_which_was_signed() {
