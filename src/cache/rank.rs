@@ -9,7 +9,8 @@ pub enum Rank {
     /// It stood behind an alias, where the question was for another name: good for that answer, and to be served when
     /// its time is over and there is nothing better (RFC 8767), but not as the answer to its own name.
     BehindAlias,
-    /// From the answer section of a reply without AA.
+    /// From the answer section of a reply without AA; or a DS set that came with a referral, which has none either,
+    /// once it is proved.
     NonAuthAnswer,
     /// From the answer section of a reply with AA.
     AuthAnswer,

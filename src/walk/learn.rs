@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::cache::{Cookies, Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
+use crate::cache::{Cookies, Delegation, Denial, DenialKind, NameServer, Rank, Security, TtlLimits};
 use crate::dnssec;
 use crate::time::Time;
 use crate::trace::{AskWhy, GoalId, Lack, Limit, Purpose, Source, Transport, Verdict};
@@ -63,6 +63,20 @@ impl Walk {
         let denial = Denial::heard(kind, clean.soa.clone(), clean.proof.clone(), from);
         let (denial, _) = turn.around.cache.put_denial(&clean.end, pending.question.qtype, denial, turn.now);
         denial.soa.clone()
+    }
+
+    /// Keeps the DS sets that were proved: each is the answer to the question for it from now on, although it came with
+    /// a referral and nobody has asked.
+    pub(super) fn learn_ds(&self, sets: &[RrSet], turn: &Turn<'_, '_>) {
+        let (cache, since, now) = (turn.around.cache, self.started, turn.now);
+        for set in sets.iter().filter(|set| set.ttl_secs > 0) {
+            let cut = cache.delegation(&set.owner, now);
+            if let Some(cut) = cut.filter(|cut| cut.ds.as_ref().is_some_and(|ds| ds.is_as(set))) {
+                cache.put_set(set.clone(), Rank::NonAuthAnswer, cut.from.clone(), now);
+            }
+            // One that was asked for is known by its name already.
+            cache.judged(set, (Security::Secure, &[]), (since, now));
+        }
     }
 
     /// Follows a referral, and keeps it: the parent is the one who says where a zone's servers are.

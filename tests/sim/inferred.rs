@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use rootwalk::dnssec::{Place, Spans as _};
-use rootwalk::trace::Event;
+use rootwalk::time::Time;
+use rootwalk::trace::{Event, Known};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode};
 
 use super::resolver::Ended;
 use super::world::{World, hosted, one_server};
-use super::{bare, story};
+use super::{bare, lives_secs, story};
 
 fn ask(name: &str) -> Question {
     Question::new(name.parse().expect("a name"), RecordType::A)
@@ -84,5 +85,46 @@ fn what_says_something_of_other_names_ends_in_its_time() {
         world.resolver.settings.proofs.aggressive = aggressive;
         let again = world.resolve(&ask("nor.a."));
         assert_eq!(inferred(&again).is_empty(), !aggressive, "{}", story(&again));
+    }
+}
+
+/// RFC 4035 §3.1.4.1, §5.2: the DS set that came with a referral, or was asked for as a proof, is the answer to whoever
+/// asks for it once it was proved, for as long as it was told to live, although nobody can be asked any more, and the
+/// trace says who told it. Before it was proved it is no answer, not even for those who check for themselves.
+#[test]
+fn the_ds_set_of_a_zone_that_was_proved_is_known() {
+    let zone = ("a.", ", sign = {}", "www 300 A 192.0.2.80\n");
+    let apart = hosted(&[(zone.0, zone.1, 2, zone.2)], "a. 3600 NS ns2.\n");
+    let asked = Question { qtype: RecordType::DS, ..ask("a.") };
+    for lab in [&apart, &one_server(&[zone])] {
+        let mut world = World::new(lab, 1, 0.0, 0.0);
+        assert!(world.resolve(&ask("www.a.")).outcome.secure);
+        world.silence();
+        let told = world.told_until(&asked.name, asked.qtype).expect("it came with the referral or was asked for");
+        for left_secs in [3_000, 2] {
+            world.resolver.now = Time::from_secs(told.secs() - left_secs);
+            let ended = world.resolve(&asked);
+            let (rcode, answer) = lab.truth(&asked);
+            let expected = (rcode, answer.iter().map(bare).collect::<Vec<_>>());
+            let got = (ended.outcome.rcode, ended.outcome.answer.iter().map(bare).collect());
+            assert!(ended.outcome.secure && got == expected, "{}", story(&ended));
+            assert_eq!((ended.budget.queries(), ended.budget.validations()), (0, 0), "{}", story(&ended));
+            let lives = lives_secs(&ended);
+            assert!(lives.iter().all(|secs| (1..=left_secs).contains(&u64::from(*secs))), "{lives:?}");
+            let by = ended.log.iter().find_map(|entry| match &entry.event {
+                Event::FromCache { known: Known::Set, rtype: RecordType::DS, source, .. } => source.informant(),
+                _ => None,
+            });
+            assert_eq!(by.map(|by| by.zone.clone()), Some(Name::root()), "{}", story(&ended));
+        }
+        world.resolver.now = told;
+        assert!(world.resolve(&asked).outcome.failure.is_some());
+    }
+    for checked in [true, false] {
+        let mut world = World::new(&apart, 1, 0.0, 0.0);
+        assert!(world.resolve_unchecked(&ask("www.a.")).outcome.failure.is_none());
+        world.silence();
+        let ended = if checked { world.resolve(&asked) } else { world.resolve_unchecked(&asked) };
+        assert!(ended.outcome.failure.is_some(), "{}", story(&ended));
     }
 }
