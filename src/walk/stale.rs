@@ -152,17 +152,18 @@ fn may_be_unproved(
     admit: Admit<'_>,
     moment: (Time, u32),
 ) -> bool {
-    !matches!(judge(statement, from, cache, admit, moment), Some(Verdict::Bogus(_)))
+    !matches!(judge(statement, from, cache, admit, moment), Some((Verdict::Bogus(_), _)))
 }
 
-/// What DNSSEC shows of a statement by all that is known now; `None` where it has no say.
+/// What DNSSEC shows of a statement by all that is known now, and what it shows of what came along; `None` where it has
+/// no say.
 fn judge(
     statement: &Statement<'_>,
     from: &Source,
     cache: &Cache,
     admit: Admit<'_>,
     (now, unix_secs): (Time, u32),
-) -> Option<Verdict> {
+) -> Option<(Verdict, Vec<RrSet>)> {
     let Admit::Judged(settings) = admit else { return None };
     let (name, proof) = match statement {
         // Signatures are not signed.
@@ -176,7 +177,8 @@ fn judge(
     }
     let (known, mut spent) = (Recalled { cache, now, proof, from }, Spent::default());
     let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, (now, unix_secs), &mut spent);
-    Some(judge.judge(statement))
+    let verdict = judge.judge(statement);
+    Some((verdict, judge.into_learned().shown))
 }
 
 /// What is known of zones, however long ago it was found out: nobody is asked.
@@ -237,6 +239,24 @@ impl Found {
     }
 }
 
+/// A set that no walk has judged, if it counts. A walk judges when it has all of an answer, and one that has failed may
+/// have had a part of it: what was refreshed is not stale (RFC 8767 §5). It counts where nothing could be proved, or by
+/// the keys that were known last; else anybody may have sent it.
+fn judged(known: KnownSet, cache: &Cache, admit: Admit<'_>, moment: (Time, u32)) -> Option<KnownSet> {
+    let statement = Statement::Set { set: &known.set, proof: &known.proof };
+    match judge(&statement, &known.from, cache, admit, moment)? {
+        (Verdict::Insecure(_), _) => Some(known),
+        // The time of those keys may be over, and what they prove is as stale as they are.
+        (Verdict::Secure { .. }, shown) => {
+            let is_shown = |set: &&RrSet| shown.iter().any(|shown| shown.is_as(set));
+            let proof = known.proof.iter().filter(is_shown).cloned().collect();
+            let expires = known.expires.min(moment.0);
+            Some(KnownSet { proof, security: Security::Secure, expires, ..known })
+        }
+        _ => None,
+    }
+}
+
 /// The newest of what is known of a name: an alias that was learned after a set has taken its place, although the set
 /// is still in the cache.
 fn look(
@@ -244,25 +264,20 @@ fn look(
     cache: &Cache,
     over: &StaleLimits,
     admit: Admit<'_>,
-    (now, unix_secs): (Time, u32),
+    moment: (Time, u32),
 ) -> Option<Found> {
-    let (name, qtype) = (&question.name, question.qtype);
+    let (name, qtype, now) = (&question.name, question.qtype, moment.0);
     let ttl = |set: &RrSet, stored, expires| RrSet {
         ttl_secs: if expires > now { aged(set, stored, now).ttl_secs } else { over.reply_ttl_secs },
         ..set.clone()
     };
     let least = if matches!(admit, Admit::All) { Security::Unchecked } else { Security::Insecure };
-    // A walk judges when it has all of an answer, and one that has failed may have had a part of it: what was refreshed
-    // is not stale (RFC 8767 §5). It counts where nothing could be proved; elsewhere anybody may have sent it.
-    let needs_no_proof = |known: &KnownSet| {
-        let statement = Statement::Set { set: &known.set, proof: &known.proof };
-        matches!(judge(&statement, &known.from, cache, admit, (now, unix_secs)), Some(Verdict::Insecure(_)))
-    };
     let set = |rtype| {
         let unjudged = cache.stale_set(name, rtype, now, (over.max, Security::Unchecked));
         let is_told = |known: &KnownSet| known.security == Security::Unchecked && known.rank > Rank::BehindAlias;
         unjudged
-            .filter(|known| is_told(known) && needs_no_proof(known))
+            .filter(is_told)
+            .and_then(|known| judged(known, cache, admit, moment))
             .or_else(|| cache.stale_set(name, rtype, now, (over.max, least)))
     };
     let of_set = |known: &KnownSet, what| {
