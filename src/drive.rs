@@ -57,6 +57,19 @@ impl Clock {
         Time::ZERO + (since_boot().saturating_sub(self.made) + self.shown)
     }
 
+    /// Waits for so long by this clock. The timers of the runtime stand still while the machine is suspended, so it is
+    /// looked once a minute.
+    pub async fn sleep(&self, time: Duration) {
+        let until = self.now() + time;
+        loop {
+            let left = until - self.now();
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(Duration::from_secs(60))).await;
+        }
+    }
+
     /// Milliseconds since 1970.
     #[must_use]
     pub fn unix_ms(&self) -> u64 {

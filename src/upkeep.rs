@@ -86,6 +86,6 @@ async fn follow(mut keeper: Option<&mut AnchorKeeper>, is_told: bool, world: &Wo
         if is_told {
             signal(world).await;
         }
-        tokio::time::sleep(next).await;
+        world.clock.sleep(next).await;
     }
 }

@@ -10,7 +10,7 @@ use crate::wire::{Name, Question};
 /// Looks as often as the anchors of `world` want it, for ever.
 pub(super) async fn keep(world: &World) {
     while let Some(secs) = world.settings.proofs.negative.next_look_secs(world.clock.now()) {
-        tokio::time::sleep(Duration::from_secs(secs.into())).await;
+        world.clock.sleep(Duration::from_secs(secs.into())).await;
         look(world).await;
     }
     std::future::pending::<()>().await;

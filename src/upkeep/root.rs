@@ -122,7 +122,7 @@ impl RootKeeper {
         }
         loop {
             let next = self.look(world).await;
-            tokio::time::sleep(next).await;
+            world.clock.sleep(next).await;
         }
     }
 
