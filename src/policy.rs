@@ -114,12 +114,28 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
     if let Some(answer) = settings.local.answer(question) {
         return Verdict::Answer(answer);
     }
-    // An alias that leads out of here: a walk follows it, and nobody else has a word on the name itself.
-    if settings.local.has(&question.name) {
-        return Verdict::Resolve;
+    let answer = match settings.local.way_out(question) {
+        None => answered_here(question, client, settings),
+        // Nobody but the operator has a word on the name itself; where his alias leads may be a name of ours again.
+        Some((links, target)) => {
+            let sought = Question { name: target, ..question.clone() };
+            let end = answered_here(&sought, client, settings);
+            end.map(|end| LocalAnswer { answer: links.into_iter().chain(end.answer).collect(), ..end })
+        }
+    };
+    if let Some(answer) = answer {
+        return Verdict::Answer(answer);
     }
+    if question.qtype == RecordType::ANY && !settings.any {
+        return Verdict::Answer(minimal_any(question));
+    }
+    Verdict::Resolve
+}
+
+/// The answer about a name of which the Internet is not asked: a blocked one, this server itself, a special one.
+fn answered_here(question: &Question, client: IpAddr, settings: &PolicySettings) -> Option<LocalAnswer> {
     if let Some(answer) = blocked(&question.name, settings) {
-        return Verdict::Answer(beside_records(answer, question, settings));
+        return Some(beside_records(answer, question, settings));
     }
     // That everything is forwarded says nothing about special names; that one zone is, does.
     let is_routed = |zone: &Name| !zone.is_root() && question.name.is_within(zone);
@@ -128,19 +144,16 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
     if let Some(designated) = settings.designated.as_ref().filter(|_| !is_routed)
         && let Some(answer) = designated.answer(question, client, &settings.local)
     {
-        return Verdict::Answer(answer);
+        return Some(answer);
     }
     let is_ours = settings.designated.is_some() && designated::is_about_resolver(&question.name);
     if (settings.locally_served_zones || is_ours)
         && !is_routed
         && let Some(answer) = special::answer(question)
     {
-        return Verdict::Answer(beside_records(answer, question, settings));
+        return Some(beside_records(answer, question, settings));
     }
-    if question.qtype == RecordType::ANY && !settings.any {
-        return Verdict::Answer(minimal_any(question));
-    }
-    Verdict::Resolve
+    None
 }
 
 /// The denial of a name that the operator has taken out, or that lies below one.
@@ -309,6 +322,24 @@ mod tests {
         for name in names {
             let question = Question::new(name.parse().unwrap(), RecordType::A);
             assert_eq!(judge(&question, "127.0.0.1".parse().unwrap(), &own), Verdict::Resolve, "{name}");
+        }
+    }
+
+    /// The Internet is asked about special names no more because the operator has an alias that leads to one.
+    #[test]
+    fn where_an_alias_of_the_operator_leads_is_judged_as_well() {
+        let ends = ["nobody.test", "b.10.in-addr.arpa", "ads.example", "localhost"];
+        let alias = |end| crate::wire::text::parse_record(&format!("www.lan CNAME {end}")).unwrap();
+        for end in ends {
+            let own = PolicySettings { local: Arc::new(LocalData::new(&[alias(end)], &[])), ..settings() };
+            let judged = |name: &str| {
+                let question = Question::new(name.parse().unwrap(), RecordType::A);
+                let Verdict::Answer(answer) = judge(&question, "127.0.0.1".parse().unwrap(), &own) else { panic!() };
+                answer
+            };
+            let (mut told, asked) = (judged("www.lan"), judged(end));
+            assert_eq!(told.answer.remove(0).rtype, RecordType::CNAME, "{end}");
+            assert_eq!(told, asked, "{end}");
         }
     }
 

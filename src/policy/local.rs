@@ -73,12 +73,6 @@ impl LocalData {
         Some(LocalAnswer { rcode: ResponseCode::NoError, answer, edes, authoritative: true, ..LocalAnswer::default() })
     }
 
-    /// Whether the name has records here.
-    #[must_use]
-    pub fn has(&self, name: &Name) -> bool {
-        self.0.contains_key(name)
-    }
-
     /// Whether a name below this one has records here.
     #[must_use]
     pub fn has_below(&self, name: &Name) -> bool {
@@ -87,13 +81,17 @@ impl LocalData {
         self.0.range(behind).next().is_some_and(|(next, _)| next.is_within(name))
     }
 
+    /// The aliases of a name that lead out of here, and where they lead.
+    #[must_use]
+    pub fn way_out(&self, question: &Question) -> Option<(Vec<RrSet>, Name)> {
+        let (links, target) = self.follow(question);
+        Some((links, target?)).filter(|(links, _)| !links.is_empty())
+    }
+
     /// The names whose aliases lead out of here: the aliases, and where they lead.
     #[must_use]
     pub fn ways_out(&self) -> BTreeMap<Name, (Vec<RrSet>, Name)> {
-        let way = |name: &Name| {
-            let (links, target) = self.follow(&Question::new(name.clone(), RecordType::A));
-            Some((name.clone(), (links, target?)))
-        };
+        let way = |name: &Name| Some((name.clone(), self.way_out(&Question::new(name.clone(), RecordType::A))?));
         self.0.keys().filter_map(way).collect()
     }
 
