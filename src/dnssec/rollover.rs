@@ -8,6 +8,8 @@ mod file;
 #[cfg(test)]
 mod tests;
 
+use std::mem;
+
 use crate::trace::Bogus;
 use crate::wire::{Name, RrSet};
 
@@ -40,6 +42,13 @@ pub enum State {
     Revoked(u64),
     /// It was revoked long ago and is never trusted again.
     Removed(u64),
+}
+
+impl State {
+    /// Whether its owner has revoked it.
+    fn is_out(self) -> bool {
+        matches!(self, Self::Revoked(_) | Self::Removed(_))
+    }
 }
 
 /// A key that is followed.
@@ -97,10 +106,26 @@ impl Rollover {
     #[must_use]
     pub fn begin(configured: &Anchors, known: &[(Name, Tracked)]) -> Vec<Self> {
         let each = |(zone, configured): (Name, Vec<Anchor>)| {
-            let tracked = known.iter().filter(|(owner, _)| *owner == zone).map(|(_, tracked)| tracked.clone());
-            Self { tracked: tracked.take(MAX_KEYS).collect(), zone, configured }
+            let mut rollover = Self { zone, configured, tracked: Vec::new() };
+            rollover.recall(known);
+            rollover
         };
         configured.all().into_iter().map(each).collect()
+    }
+
+    /// Goes on with what was written down earlier. What was seen before that could be read counts for keys of which it
+    /// says nothing, and so does a revocation, which is for ever.
+    pub fn recall(&mut self, known: &[(Name, Tracked)]) {
+        let known = known.iter().filter(|(owner, _)| *owner == self.zone).map(|(_, tracked)| tracked.clone());
+        let seen = mem::replace(&mut self.tracked, known.take(MAX_KEYS).collect());
+        for seen in seen {
+            let at = self.tracked.iter().position(|tracked| tracked.key.is_same(&seen.key));
+            match at {
+                Some(at) if seen.state.is_out() => self.tracked[at] = seen,
+                None if self.tracked.len() < MAX_KEYS => self.tracked.push(seen),
+                _ => {}
+            }
+        }
     }
 
     /// The zone.
@@ -118,8 +143,8 @@ impl Rollover {
     /// What is trusted now.
     #[must_use]
     pub fn anchors(&self) -> Vec<Anchor> {
-        let revoked = |tracked: &&Tracked| matches!(tracked.state, State::Revoked(_) | State::Removed(_));
-        let is_out = |anchor: &Anchor| self.tracked.iter().filter(revoked).any(|out| self.names(anchor, &out.key));
+        let revoked = || self.tracked.iter().filter(|tracked| tracked.state.is_out());
+        let is_out = |anchor: &Anchor| revoked().any(|out| self.names(anchor, &out.key));
         let mut anchors: Vec<Anchor> = self.configured.iter().filter(|anchor| !is_out(anchor)).cloned().collect();
         for tracked in &self.tracked {
             let trusted = matches!(tracked.state, State::Valid(_) | State::Missing(_));
@@ -165,8 +190,12 @@ impl Rollover {
                     tracked.state = State::Removed(now_secs);
                     changes.push((tracked.key.tag, Change::Removed));
                 }
-                // The clock was ahead when this was written down: the time begins anew.
-                State::Pending(since) if since > now_secs => tracked.state = State::Pending(now_secs),
+                // The clock was ahead when this was written down, and the time begins anew; or it is behind, as that of
+                // a machine without a battery is at the start, and what begins then is over as soon as it is right. A
+                // set that is believed is signed for now.
+                State::Pending(since) if since > now_secs && failed.is_none() => {
+                    tracked.state = State::Pending(now_secs);
+                }
                 State::Revoked(since) if since > now_secs => tracked.state = State::Revoked(now_secs),
                 _ => {}
             }
@@ -182,7 +211,7 @@ impl Rollover {
         let at = self.tracked.iter().position(|tracked| tracked.key.is_same(key));
         let trusted = at.map(|at| self.tracked[at].state);
         match trusted {
-            Some(State::Revoked(_) | State::Removed(_)) => return None,
+            Some(state) if state.is_out() => return None,
             None if !configured => return None,
             _ => {}
         }

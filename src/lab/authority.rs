@@ -72,6 +72,12 @@ impl Authority {
         zones.find(|zone| zone.apex == *apex).map(|zone| &**zone)
     }
 
+    /// A zone as a master file, its SOA record first; `None` when no server has it.
+    #[must_use]
+    pub fn master_file(&self, apex: &Name) -> Option<String> {
+        self.zone(apex).map(ToString::to_string)
+    }
+
     pub(super) fn zones(&self) -> BTreeSet<&Name> {
         self.servers.values().flat_map(|server| &server.zones).map(|zone| &zone.apex).collect()
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::dnssec::Anchors;
-use crate::dnssec::rollover::{Change, Observed, RETRY_SECS, Rollover, State, Tracked, read, write};
+use crate::dnssec::rollover::{Change, Observed, RETRY_SECS, Rollover, State, StateError, Tracked, read, write};
 use crate::drive::{World, unix_secs, walk_unchecked};
 use crate::wire::{Name, Question, RecordType};
 
@@ -15,56 +15,75 @@ use super::file;
 /// What it means that the file cannot be written.
 const FORGETS: &str = "a new start would not know what became of the trust anchors (dnssec.anchor_file)";
 
+/// How the file stands to the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    /// Nobody has read it yet: it is not there, or cannot be read. When the trouble ends (a disk is mounted, somebody
+    /// has the right to read) it may know of keys that were revoked, and of new ones that have waited for most of their
+    /// 30 days: it is looked at again before anything is put in its place.
+    Unread,
+    /// It does not say what is.
+    Behind,
+    /// It says what is.
+    Current,
+}
+
 /// The trust anchors of a resolver and the file with their state.
 #[derive(Debug)]
 pub struct AnchorKeeper {
     path: PathBuf,
     anchors: Anchors,
     all: Vec<Rollover>,
-    /// Whether the file says what is.
-    written: bool,
+    kept: Kept,
 }
 
 impl AnchorKeeper {
-    /// Begins with the configured `anchors` and with what the file says. What cannot be read counts for nothing, and is
+    /// Begins with the configured `anchors` and with what the file says. What is damaged counts for nothing, and is
     /// kept beside for whoever wants to know.
     #[must_use]
     pub fn open(path: PathBuf, anchors: Anchors) -> Self {
-        let shown = path.display();
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => {
-                tracing::warn!("{shown}: {error}; the configured trust anchors count");
-                None
-            }
-        };
-        let known = text.and_then(|text| match read(&text) {
-            Ok(known) => Some(known),
-            Err(why) => {
-                let aside = path.with_extension("damaged");
-                let _ = fs::rename(&path, &aside);
-                tracing::warn!(
-                    "{shown} is of no use: {why}. The configured trust anchors count, and keys that were new begin their \
-                     30 days again; the file is kept as {}",
-                    aside.display()
-                );
-                None
-            }
-        });
-        if let Err(error) = file::try_beside(&path) {
-            tracing::warn!("{shown}: {error}; {FORGETS}");
+        let all = Rollover::begin(&anchors, &[]);
+        let mut keeper = Self { path, anchors, all, kept: Kept::Unread };
+        keeper.read();
+        if let Err(error) = file::try_beside(&keeper.path) {
+            tracing::warn!("{}: {error}; {FORGETS}", keeper.path.display());
         }
-        let all = Rollover::begin(&anchors, &known.unwrap_or_default());
-        let written = path.exists();
-        let keeper = Self { path, anchors, all, written };
         keeper.tell();
         keeper
     }
 
+    /// Goes on where the file ends. Whether it may be written: what cannot be read may be better.
+    fn read(&mut self) -> bool {
+        let shown = self.path.display();
+        match known(&self.path) {
+            Ok(Ok(known)) => {
+                self.all.iter_mut().for_each(|rollover| rollover.recall(&known));
+                self.kept = Kept::Current;
+            }
+            Ok(Err(why)) => {
+                let aside = self.path.with_extension("damaged");
+                let kept = match fs::rename(&self.path, &aside) {
+                    Ok(()) => format!("the file is kept as {}", aside.display()),
+                    Err(error) => format!("the file cannot be put aside: {error}"),
+                };
+                tracing::warn!(
+                    "{shown} is of no use: {why}. The configured trust anchors count, and keys that were new begin their \
+                     30 days again; {kept}"
+                );
+                self.kept = Kept::Behind;
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!("{shown}: {error}; it is left as it is, and the configured trust anchors count");
+                return false;
+            }
+        }
+        true
+    }
+
     /// Whether it keeps the state in this file, which does not say what is.
     pub(super) fn is_unwritten(&self, path: &Path) -> bool {
-        self.path == path && !self.written
+        self.path == path && self.kept != Kept::Current
     }
 
     /// As [`AnchorKeeper::open`], with what this one knows in the place of what the file says.
@@ -82,7 +101,12 @@ impl AnchorKeeper {
     /// Fetches the key set of each zone and takes it in; returns when to look again.
     pub async fn look(&mut self, world: &World) -> Duration {
         let mut next_secs = u64::MAX;
-        self.written &= self.path.exists();
+        let was_read = self.kept != Kept::Unread;
+        let may_write = was_read || self.read();
+        // What was seen before it could be read does not stand there.
+        if self.kept == Kept::Current && !(was_read && self.path.exists()) {
+            self.kept = Kept::Behind;
+        }
         for nth in 0..self.all.len() {
             let zone = self.all[nth].zone().clone();
             let asked = Question::new(zone.clone(), RecordType::DNSKEY);
@@ -98,21 +122,27 @@ impl AnchorKeeper {
             let (proofs, limits) = (&world.settings.proofs, &world.settings.limits.proofs);
             let observed = self.all[nth].observe(set, proofs.accepts, limits, unix_secs().into());
             report(&zone, &observed);
-            self.written &= observed.changes.is_empty();
+            if self.kept == Kept::Current && !observed.changes.is_empty() {
+                self.kept = Kept::Behind;
+            }
             next_secs = next_secs.min(observed.next_secs);
         }
-        if !self.written {
+        if self.kept != Kept::Current {
             self.tell();
-            match file::replace(&self.path, &write(&self.all)) {
-                Ok(()) => self.written = true,
-                Err(error) => {
-                    let path = self.path.display();
-                    tracing::warn!("{path}: {error}; {FORGETS}");
-                    next_secs = next_secs.min(RETRY_SECS);
-                }
+            if !may_write || !self.write() {
+                next_secs = next_secs.min(RETRY_SECS);
             }
         }
         Duration::from_secs(next_secs)
+    }
+
+    /// Writes down what is; whether that was possible.
+    fn write(&mut self) -> bool {
+        match file::replace(&self.path, &write(&self.all)) {
+            Ok(()) => self.kept = Kept::Current,
+            Err(error) => tracing::warn!("{}: {error}; {FORGETS}", self.path.display()),
+        }
+        self.kept == Kept::Current
     }
 
     /// What is trusted now is what walks trust.
@@ -121,12 +151,17 @@ impl AnchorKeeper {
     }
 }
 
+/// What the file says. What is no text is damaged as well.
+fn known(path: &Path) -> io::Result<Result<Vec<(Name, Tracked)>, StateError>> {
+    Ok(read(&String::from_utf8_lossy(&fs::read(path)?)))
+}
+
 /// What a file with the state of trust anchors says, a line for each key, as of `now_secs`, in seconds since 1970.
 ///
 /// # Errors
 /// When the file cannot be read, or is none.
 pub fn anchors_in(path: &Path, now_secs: u64) -> io::Result<Vec<String>> {
-    let known = read(&fs::read_to_string(path)?).map_err(|why| io::Error::new(ErrorKind::InvalidData, why))?;
+    let known = known(path)?.map_err(|why| io::Error::new(ErrorKind::InvalidData, why))?;
     let line = |(zone, Tracked { key, state }): (Name, Tracked)| {
         let (word, since_secs) = match state {
             State::Pending(since) => ("new, and not trusted yet,", since),

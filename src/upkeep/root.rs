@@ -12,7 +12,6 @@ use crate::drive::{Answers, TRANSPORT, World, unix_secs};
 use crate::lab::{Authority, Reaction, read_records};
 use crate::time::Time;
 use crate::trace::ServerAt;
-use crate::wire::text::record_text;
 use crate::wire::{Name, Record};
 
 use super::axfr::{self, News};
@@ -72,6 +71,8 @@ struct Held {
     expires: Time,
     /// When the file had the date that it has, if it came from one.
     modified: Option<SystemTime>,
+    /// Whether the file has it.
+    is_written: bool,
 }
 
 impl Held {
@@ -156,7 +157,7 @@ impl RootKeeper {
                 }
                 Ok(News::Zone(records)) => {
                     if self.take(&records, &server.to_string(), 0, world) {
-                        self.write(&records);
+                        self.keep_for_the_next_start();
                         return true;
                     }
                 }
@@ -172,11 +173,7 @@ impl RootKeeper {
         tracing::debug!("the root zone at {by} still has serial {}", held.proved.soa.serial);
         held.expires = held.signed_until.min(world.clock.now().plus_secs(held.proved.soa.expire_secs.into()));
         held.stand_in(world);
-        if let Some(path) = &self.source.file
-            && let Err(error) = touch(path)
-        {
-            tracing::warn!("{}: {error}; after the next start the copy of the root counts as older", path.display());
-        }
+        self.keep_for_the_next_start();
     }
 
     /// The version in the file, if that can be used now.
@@ -205,7 +202,7 @@ impl RootKeeper {
                 if self.take(&records, &shown, age_secs(modified), world)
                     && let Some(held) = &mut self.held
                 {
-                    held.modified = Some(modified);
+                    (held.modified, held.is_written) = (Some(modified), true);
                 }
             }
             Err(error) => tracing::warn!("{error}"),
@@ -233,7 +230,7 @@ impl RootKeeper {
         let signed_until = now.plus_secs(proved.left_secs.into());
         let expires = signed_until.min(now.plus_secs(left_secs));
         let authority = Arc::new(Authority::serving(&Name::root(), records, ServerAt::LOCAL_ROOT[0]));
-        let held = Held { authority, signed_until, expires, modified: None, proved };
+        let held = Held { authority, signed_until, expires, modified: None, is_written: false, proved };
         held.stand_in(world);
         let proved = &held.proved;
         let by = proved.key_tag.map_or_else(|| "nobody".to_owned(), |tag| format!("key {tag}"));
@@ -245,19 +242,21 @@ impl RootKeeper {
         true
     }
 
-    /// Keeps what was handed over for the next start.
-    fn write(&self, records: &[Record]) {
-        let Some(path) = &self.source.file else { return };
-        let mut text = String::from(
-            "; The root zone as a server handed it over. Written by rootwalk; its date is that of the last look.\n",
-        );
-        for record in records {
-            text += &record_text(record).to_string();
-            text.push('\n');
+    /// Gives the file the copy in use and the date of today. One with another version in it is not as good as new, and
+    /// one that was lost, or for which there was no room, is written when that is possible again.
+    fn keep_for_the_next_start(&mut self) {
+        let (Some(path), Some(held)) = (&self.source.file, &mut self.held) else { return };
+        if held.is_written && touch(path).is_ok() {
+            return;
         }
-        if let Err(error) = file::replace(path, &text) {
-            tracing::warn!("{}: {error}; the next start begins without a copy of the root", path.display());
+        let head =
+            "; The root zone as a server handed it over. Written by rootwalk; its date is that of the last look.";
+        let zone = held.authority.master_file(&Name::root()).unwrap_or_default();
+        let written = file::replace(path, &format!("{head}\n{zone}"));
+        if let Err(error) = &written {
+            tracing::warn!("{}: {error}; the next start begins with what is there", path.display());
         }
+        held.is_written = written.is_ok();
     }
 }
 

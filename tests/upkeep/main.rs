@@ -79,15 +79,46 @@ fn the_keys_of_the_root_are_followed_and_written_down() {
 fn a_damaged_file_is_put_aside_and_the_configured_anchors_count() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("anchors");
-    fs::write(&path, "nonsense").unwrap();
+    // The second is no text, as what a failing disk gives back.
+    for damage in [&b"nonsense"[..], b"\xff\xfe\x00"] {
+        fs::write(&path, damage).unwrap();
+        in_the_lab(async |world| {
+            let anchors = world.settings.proofs.anchors.clone();
+            let before = anchors.tags(&Name::root());
+            let mut keeper = AnchorKeeper::open(path.clone(), anchors.clone());
+            assert_eq!(anchors.tags(&Name::root()), before);
+            assert_eq!(fs::read(path.with_extension("damaged")).unwrap(), damage);
+            keeper.look(world).await;
+            assert!(matches!(states(&path)[..], [State::Valid(_)]));
+        });
+    }
+}
+
+/// A disk that is mounted late, or a right to read that is given late: what the file says counts from then on, and
+/// nothing is put in its place before.
+#[test]
+fn a_file_that_can_be_read_later_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
     in_the_lab(async |world| {
         let anchors = world.settings.proofs.anchors.clone();
-        let before = anchors.tags(&Name::root());
-        let mut keeper = AnchorKeeper::open(path.clone(), anchors.clone());
-        assert_eq!(anchors.tags(&Name::root()), before);
-        assert_eq!(fs::read_to_string(path.with_extension("damaged")).unwrap(), "nonsense");
-        keeper.look(world).await;
-        assert!(matches!(states(&path)[..], [State::Valid(_)]));
+        let first = folder.path().join("first");
+        AnchorKeeper::open(first.clone(), anchors.clone()).look(world).await;
+        let (owner, mut tracked) = rollover::read(&fs::read_to_string(&first).unwrap()).unwrap().remove(0);
+        tracked.state = State::Revoked(u64::from(unix_secs()));
+        let revoked = rollover::write(&rollover::Rollover::begin(&anchors, &[(owner, tracked)]));
+        // A folder that is not there yet, and a link that leads to itself, which not even root can read.
+        let (absent, unreadable) = (folder.path().join("disk/anchors"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&unreadable, &unreadable).unwrap();
+        for path in [absent, unreadable] {
+            let mut keeper = AnchorKeeper::open(path.clone(), anchors.clone());
+            assert_eq!(keeper.look(world).await.as_secs(), 3600, "tried again soon");
+            assert!(!path.exists(), "nothing was written");
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let _ = fs::remove_file(&path);
+            fs::write(&path, &revoked).unwrap();
+            keeper.look(world).await;
+            assert!(matches!(states(&path)[..], [State::Revoked(_)]), "{} {:?}", path.display(), states(&path));
+        }
     });
 }
 

@@ -167,6 +167,39 @@ fn what_was_handed_over_is_there_after_a_restart() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no half-written file is left");
 }
 
+/// A disk that is full, or not there, for a while: the copy is written when that is possible again, although the zone
+/// has not moved on, and a file with another version does not count as renewed meanwhile.
+#[test]
+fn what_could_not_be_written_is_written_later() {
+    let root = SignedRoot::new(50, unix_secs());
+    let next = SignedRoot::version(51, unix_secs(), [SERIAL + 1, 1800, 900, 604_800]);
+    let folder = tempfile::tempdir().unwrap();
+    let (path, away) = (folder.path().join("disk/root.zone"), folder.path().join("away"));
+    let serial = |world: &World| keeper(Some(&path), &[]).reading(world);
+    alone(&root, async |world| {
+        let (primary, address, _serving) = Primary::open(&root).await;
+        let mut keeper = keeper(Some(&path), &[address]);
+        keeper.look(world).await;
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        keeper.look(world).await;
+        assert_eq!(serial(world), Some(SERIAL));
+        // Nothing can be written, and there is an old file.
+        fs::rename(path.parent().unwrap(), &away).unwrap();
+        primary.publish(&next);
+        keeper.look(world).await;
+        fs::rename(&away, path.parent().unwrap()).unwrap();
+        age(&path, 1000);
+        assert_eq!(serial(world), Some(SERIAL));
+        keeper.look(world).await;
+        assert_eq!(serial(world), Some(SERIAL + 1));
+        // Somebody has cleaned up.
+        fs::remove_file(&path).unwrap();
+        keeper.look(world).await;
+        assert_eq!(serial(world), Some(SERIAL + 1));
+        assert_eq!(primary.asked(), [4, 2], "nothing is handed over twice");
+    });
+}
+
 /// RFC 8806 §3: over is over, also for a walk that comes before anybody has looked.
 #[test]
 fn a_copy_that_is_over_is_given_up() {

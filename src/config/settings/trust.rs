@@ -34,9 +34,11 @@ section! {
         aggressive: bool = true;
         /// A file in which the state of the trust anchors is kept, so that they follow their zones when keys are rolled
         /// over: a new key is trusted after 30 days in which the old ones have signed it, a revoked one is not any more
-        /// (RFC 5011). The folder must be there and be writable. Empty follows nothing: the anchors are those above,
-        /// and new ones come with new versions of this program or of this file. That is the default because no folder
-        /// is writable everywhere, and both keys of the root are known long before they are used.
+        /// (RFC 5011). The folder must be there and be writable. A file that cannot be read at the start is left as it
+        /// is and read as soon as that is possible; one that is damaged is put aside (`.damaged`). Empty follows
+        /// nothing: the anchors are those above, and new ones come with new versions of this program or of this file.
+        /// That is the default because no folder is writable everywhere, and both keys of the root are known long
+        /// before they are used.
         anchor_file: String = String::new();
         /// Answer questions for `root-key-sentinel-is-ta-NUMBER` and `root-key-sentinel-not-ta-NUMBER` with SERVFAIL
         /// where that key of the root is not, or is, trusted here, so that users can find out before a rollover

@@ -177,6 +177,14 @@ fn a_clock_that_jumps_makes_nothing_trusted_early() {
     story.days(29);
     story.hear(&[(&old, 257, true), (&new, 257, false)]);
     assert!(!story.trusts(&new));
+    // Far back for a while, as that of a machine without a battery: the signatures do not begin before long.
+    let (right_secs, since) = (story.now_secs, story.rollover.tracked()[1].state);
+    let heard = set(&[(&old, 257, true), (&new, 257, false)], right_secs);
+    story.now_secs = 1000;
+    assert!(story.hear_set(&heard).failed.is_some());
+    story.now_secs = right_secs;
+    assert!(story.hear_set(&heard).failed.is_none());
+    assert_eq!((story.rollover.tracked()[1].state, story.trusts(&new)), (since, false));
 }
 
 /// RFC 5011 §4.2: a key is revoked once, however long it stays in the set; one that was never trusted is not followed.
@@ -215,6 +223,27 @@ fn a_signature_that_ends_soon_is_asked_for_anew() {
     story.days(9);
     let observed = story.hear_set(&heard);
     assert_eq!((observed.failed, observed.next_secs), (None, DAY_SECS / 2));
+}
+
+/// What was written down and is read late counts, and what it does not know stays; a revocation does on either side.
+#[test]
+fn what_was_written_down_can_be_recalled_late() {
+    let (old, new, other) = (Owned::new(1), Owned::new(2), Owned::new(3));
+    let mut story = Story::new(&old);
+    story.hear(&[(&old, 257, true), (&new, 257, false), (&other, 257, false)]);
+    let (long_ago, waits) = (START - 29 * DAY_SECS, |secs| State::Pending(secs));
+    let known = |zone: &str, key: &Owned, state| (zone.parse::<Name>().unwrap(), Tracked { key: key.key(), state });
+    story.rollover.recall(&[known(".", &new, waits(long_ago)), known("example.", &other, waits(long_ago))]);
+    let state = |story: &Story, key: &Owned| {
+        story.rollover.tracked().iter().find(|tracked| tracked.key.is_same(&key.key())).unwrap().state
+    };
+    assert_eq!(state(&story, &new), waits(long_ago));
+    assert_eq!([&old, &other].map(|key| state(&story, key)), [State::Valid(START), waits(START)]);
+    for (seen, written) in [(State::Revoked(START), State::Valid(long_ago)), (waits(START), State::Removed(long_ago))] {
+        story.rollover.tracked = vec![Tracked { key: new.key(), state: seen }];
+        story.rollover.recall(&[known(".", &new, written)]);
+        assert!(state(&story, &new).is_out(), "{seen:?} {written:?}");
+    }
 }
 
 /// RFC 5011 §3, RFC 4034 §2.1.2: a key of another protocol is none, and the same octets under another algorithm are
