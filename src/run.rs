@@ -3,6 +3,7 @@
 mod clients;
 mod doors;
 mod fetch;
+mod memory;
 mod notify;
 mod reload;
 mod signals;

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::mem::take;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use rustls::pki_types::CertificateDer;
 use tokio::task::{spawn_blocking, spawn_local};
@@ -10,7 +11,7 @@ use tokio::time::sleep;
 
 use super::clients::{self, certificate, designated, listen_settings, serve_settings};
 use super::signals::{Signals, Wish};
-use super::{Listening, RunError, fetch, notify, reload, trust, unix_secs, web, world};
+use super::{Listening, RunError, fetch, memory, notify, reload, trust, unix_secs, web, world};
 use crate::config::{self, Settings};
 use crate::drive::Clock;
 use crate::http::{self, Exhibit, HttpSettings};
@@ -72,6 +73,9 @@ impl Front {
         let http = http_doors(&wanted, settings)?;
         warn(settings, certificate.as_ref());
         let mut serve = serve_settings(settings);
+        // Journeys have a quarter of what walks have.
+        let keep = settings.cache.size.0.saturating_add(serve.past_bytes).saturating_add(serve.past_bytes / 4);
+        memory::warning(keep as u64, Path::new("/")).iter().for_each(|warning| tracing::warn!("{warning}"));
         serve.policy.designated = designated(certificate.as_ref(), doors.tls_addresses(), http.tls_addresses());
         let resolver = Resolver::new(world(settings, Clock::new()), serve);
         let keepers = Keepers::new(trust::upkeep(settings), resolver.world());

@@ -7,7 +7,8 @@ use crate::config::value::Bytes;
 section! {
     /// What is remembered, and for how long.
     cache: Cache {
-        /// Memory for everything that is remembered, keys and bookkeeping included.
+        /// Memory for everything that is remembered, keys and bookkeeping included. The log warns at the start where
+        /// the system gives this program less than that, `http.past_size` and some 32 MiB for all else.
         size: Bytes = Bytes(64 << 20) => Bytes(1 << 20)..=Bytes(1 << 40);
         /// Records are kept at least this many seconds, also those with TTL 0, which by default serve only those who
         /// asked at the same time and are then forgotten. What is proved is kept no longer than it was signed for (RFC
