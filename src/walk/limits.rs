@@ -11,7 +11,7 @@ pub(super) const MAX_GOALS: usize = 128;
 
 /// For how long after the client's question servers that may be slow are listened to although nobody is left to be
 /// asked. Clients wait 5 s (dig, the stubs of glibc and systemd): they learn before that why there is no answer.
-const CLIENT_PATIENCE: Duration = Duration::from_millis(4500);
+pub(super) const CLIENT_PATIENCE: Duration = Duration::from_millis(4500);
 
 /// What one client query may cost at most.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -46,7 +46,7 @@ impl Walk {
     /// Asks servers that were silent over UDP once more, over TCP; false if there is none. Several at once: where all
     /// are dead nobody waits for one after the other, and where packets get lost the first connection that stands
     /// counts.
-    fn ask_all_silent(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+    pub(super) fn ask_all_silent(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let mut asked = 0;
         while asked < TCP_AT_ONCE
             && let Some(server) = self.silent(id, turn)
@@ -177,7 +177,7 @@ impl Walk {
     }
 
     /// Nobody is left to ask: says who was at fault.
-    fn no_server_left(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+    pub(super) fn no_server_left(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
         let is_heard_out = !self.pending.iter().any(|pending| pending.serves(id));
         if is_heard_out && self.requery(id, turn) || self.take_last_resort(id, turn) || self.listen_on(id, turn) {
             return;

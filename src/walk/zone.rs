@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::{Doubt, NameServer, ServerState, Support};
-use crate::time::as_ms;
+use crate::time::{Time, as_ms};
 use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, ServerAt, Transport};
 use crate::wire::{Name, Question, RecordType, edns};
 
 use super::ask::{Ask, AskId, NEAR};
 use super::goal::{Attempt, Chance, Found, Goal, How, Pending, State};
-use super::limits::MAX_GOALS;
+use super::limits::{CLIENT_PATIENCE, MAX_GOALS};
 use super::outcome::Failure;
 use super::sentinel::tell_key_tags;
 use super::servers::{Candidate, choose};
@@ -26,7 +26,17 @@ const LISTEN: Duration = Duration::from_secs(5);
 /// is lost the system sends another one after a second (RFC 6298 §2.1).
 const TCP_LEAST: Duration = Duration::from_millis(1200);
 /// The least patience with a forwarder: it may have to ask several servers itself, and then be as slow as all of them.
-const FORWARD_LEAST: Duration = Duration::from_millis(1500);
+/// It need not be more: who is asked once more, or beside it, takes nothing from it, as its reply is used until the
+/// client's patience is over. By then all of them have to have had their tries, and those who answer over TCP alone the
+/// time to look the name up.
+const FORWARD_LEAST: Duration = Duration::from_secs(1);
+/// The most patience over UDP with one that has several tries, where something has come from it over UDP and is known
+/// to take longer. It is also the least with one that gets a single try: nobody listens to it any more once the
+/// fallback is asked in its place, or once it was silent so often before.
+const FORWARD_LONG: Duration = Duration::from_millis(1500);
+/// Silent asks in a row from which on forwarders are asked over TCP as well, all at once: that is when each was asked,
+/// or the only one twice.
+const FORWARD_SILENCES: u32 = 2;
 /// Packets that are almost the reply, after which it is not waited for any more but asked for over TCP: in a flood of
 /// guesses the socket has no room for it.
 const MOST_GUESSES: usize = 16;
@@ -62,8 +72,13 @@ impl Walk {
             }
             return;
         }
+        if self.is_too_late(id, turn) {
+            return self.no_server_left(id, turn);
+        }
+        let forwarded = self.goal(id).is_forwarded();
         let silences = self.goal(id).at().map_or(0, |at| at.silences());
-        let silent = if late && silences >= SILENCES { self.silent(id, turn) } else { None };
+        let most_silences = if forwarded { FORWARD_SILENCES } else { SILENCES };
+        let silent = if late && silences >= most_silences { self.silent(id, turn) } else { None };
         if let Some((tries, doubt)) = self.ask_best(id, |_| true, turn) {
             // Those from whom nothing may come are asked side by side, and next to who is alive.
             let (mut doubts, most) = (doubt > Doubt::None, turn.around.settings.limits.servers_per_zone);
@@ -74,6 +89,7 @@ impl Walk {
             // everybody whose address is known was silent, the others are looked up. It may also be that nothing comes
             // over UDP here.
             match silent {
+                Some(_) if forwarded => drop(self.ask_all_silent(id, turn)),
                 Some(silent) => self.ask_silent(id, silent, turn),
                 None if late => drop(self.ask_best(id, |_| true, turn)),
                 None => {}
@@ -200,7 +216,7 @@ impl Walk {
         // Over TCP nobody off the path can forge, so the case need not carry entropy.
         let check_case = settings.case_randomisation && how.transport == Transport::Udp && at.keeps_case(&server);
         let sent = if check_case { turn.around.dice.mix_case(&question) } else { question.clone() };
-        let patience = patience(state, how, attempt).max(if forwarded { FORWARD_LEAST } else { Duration::ZERO });
+        let patience = self.patience(id, &server, state, how, attempt, turn.now);
         let event = Event::Asked {
             ask: ask.0,
             zone: zone.clone(),
@@ -248,6 +264,45 @@ impl Walk {
             late: false,
             source: OnceCell::new(),
         });
+    }
+
+    /// How long a server may take before another one is asked as well. The silence of forwarders ends when the client's
+    /// patience does, or, for those who are asked late, when a reply would have come as far as one knows.
+    fn patience(
+        &mut self,
+        id: GoalId,
+        server: &ServerAt,
+        state: &ServerState,
+        how: How,
+        attempt: Attempt,
+        now: Time,
+    ) -> Duration {
+        let usual = patience(state, how, attempt);
+        if !self.goal(id).is_forwarded() {
+            return usual;
+        }
+        let asked = self.pending.iter().filter(|pending| pending.serves(id)).map(|pending| pending.sent);
+        let first = asked.min().unwrap_or(now);
+        let once = self.goal(id).at().is_some_and(|at| at.has_fallback() || at.tried(server).rested);
+        let patience = match (how.transport, state.udp) {
+            _ if once => usual.max(FORWARD_LONG),
+            (Transport::Tcp, _) => usual.max(FORWARD_LEAST),
+            (Transport::Udp, Support::Yes) => usual.clamp(FORWARD_LEAST, FORWARD_LONG),
+            (Transport::Udp, _) => FORWARD_LEAST,
+        };
+        // Whoever is asked in another way because of what came is not silent.
+        if !matches!(how.why, AskWhy::Forwarded | AskWhy::TcpAfterSilence | AskWhy::TcpAsBefore) {
+            return patience;
+        }
+        let takes = state.srtt.map_or(FORWARD_LEAST, |srtt| srtt + 4 * state.rttvar);
+        let until = self.budget.patient_until().max(first + takes.clamp(FORWARD_LEAST, CLIENT_PATIENCE));
+        if until > now { patience.min(until - now) } else { patience }
+    }
+
+    /// Whether forwarders have been silent for as long as the client waits: what is asked from now on is nothing to it.
+    fn is_too_late(&self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
+        let is_asked = || self.pending.iter().any(|pending| pending.serves(id));
+        turn.now >= self.budget.patient_until() && self.goals[id.0 as usize].is_forwarded() && is_asked()
     }
 
     fn next_id(&mut self) -> AskId {

@@ -13,6 +13,7 @@ mod crossing;
 mod dead;
 mod doubt;
 mod forgery;
+mod forward;
 mod inferred;
 mod lives;
 mod oddity;
