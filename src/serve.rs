@@ -10,6 +10,7 @@ mod explain;
 mod flights;
 mod known;
 mod landed;
+mod outage;
 mod reply;
 mod ring;
 
@@ -31,6 +32,7 @@ use crate::wire::{DNSClass, Ede, Extras, Name, QueryView, Question, ResponseCode
 use counts::{Count, Counts};
 use flights::{Asked, Boarding, Flight, Flights, Passenger};
 use landed::{Form, Landed, keep_unless_failed};
+use outage::{News, Outage};
 use reply::{key, option, pads};
 
 pub use counts::{Figures, SPANS_US, Slow};
@@ -75,6 +77,7 @@ struct Inner {
     flights: Flights,
     past: Arc<Ring<Walked>>,
     counts: Arc<Counts>,
+    outage: Arc<Outage>,
     /// Whether another has taken its place, for which its answers may be wrong: they are sent, and not kept.
     retired: AtomicBool,
 }
@@ -249,6 +252,7 @@ impl Resolver {
         tracing::debug!(question = %trace.title(), rcode = %trace.rcode, queries = trace.cost.queries,
             time_us = trace.cost.time_us, why = reasons(&trace.edes), "walked");
         self.0.counts.walked(&trace.cost, landed.failed());
+        self.0.outage.walked(&trace.steps, flight.began, now).iter().for_each(News::log);
         // Before those who wait are told, so that they find it.
         if self.0.settings.past_bytes > 0 {
             let (unix_ms, occasion) = (world.clock.unix_ms_at(flight.began), why.occasion());
@@ -314,7 +318,7 @@ impl Resolver {
     #[must_use]
     pub fn new(world: World, settings: ServeSettings) -> Self {
         let (past, flights) = (Arc::new(Ring::new(settings.past_bytes)), Flights::new(settings.walks));
-        Self::made(world, settings, flights, past, Arc::new(Counts::new()))
+        Self::made(world, settings, flights, past, (Arc::new(Counts::new()), Arc::default()))
     }
 
     fn made(
@@ -322,18 +326,18 @@ impl Resolver {
         settings: ServeSettings,
         flights: Flights,
         past: Arc<Ring<Walked>>,
-        counts: Arc<Counts>,
+        (counts, outage): (Arc<Counts>, Arc<Outage>),
     ) -> Self {
-        Self(Arc::new(Inner { world, settings, flights, past, counts, retired: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { world, settings, flights, past, counts, outage, retired: AtomicBool::new(false) }))
     }
 
     /// The same resolver under other settings: what it remembers and has counted stays, and so do the records that it
     /// knows. This one goes on with what it has begun, also after [`Resolver::retire`].
     #[must_use]
     pub fn renewed(&self, world: World, settings: ServeSettings) -> Self {
-        let Inner { flights, past, counts, .. } = &*self.0;
+        let Inner { flights, past, counts, outage, .. } = &*self.0;
         let flights = flights.renewed(settings.walks);
-        Self::made(world, settings, flights, Arc::clone(past), Arc::clone(counts))
+        Self::made(world, settings, flights, Arc::clone(past), (Arc::clone(counts), Arc::clone(outage)))
     }
 
     /// Forgets what is known of `name`, with `tree` of all names below it as well (see [`Cache::flush`]). Who asks from

@@ -92,7 +92,7 @@ impl Choice for Level {
     const WORDS: Words<Self> = &[
         ("error", Self::ERROR, "What stops the service, or a part of it."),
         ("warn", Self::WARN, "What somebody should look at."),
-        ("info", Self::INFO, "Start, stop, and what was bound."),
+        ("info", Self::INFO, "Start, stop, what was bound, and what is well again."),
         ("debug", Self::DEBUG, "One line for each answer that had to be looked up, with the reason why there is none."),
         ("trace", Self::TRACE, "Everything."),
     ];

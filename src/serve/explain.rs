@@ -71,7 +71,7 @@ impl Resolver {
     pub fn forgotten(&self) -> Self {
         let (world, settings, past) = (self.0.world.forgotten(), self.0.settings.clone(), Arc::clone(&self.0.past));
         let flights = Flights::new(settings.walks);
-        Self::made(world, settings, flights, past, Arc::new(Counts::new()))
+        Self::made(world, settings, flights, past, (Arc::new(Counts::new()), Arc::default()))
     }
 
     /// Whether the answer to a question is known as a whole, so that no walk is needed: its age and the time left, in

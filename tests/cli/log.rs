@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::{Process, soon};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Octets that wait for a reader: here, and in the pipe.
 const ROOM: usize = (1 << 20) + (1 << 16);
@@ -50,4 +52,48 @@ fn who_does_not_read_the_log_keeps_nobody_waiting() {
     let log = reader.join().unwrap().unwrap();
     assert!(log.contains(" lines are missing here"), "{}", log.len());
     assert!(log.len() < 2 * ROOM, "{}", log.len());
+}
+
+/// The one forwarder is there and says nothing: clients are told, and so is whoever reads the log, once.
+#[test]
+fn that_nobody_answers_stands_in_the_log_and_that_it_is_over() {
+    let (forwarder, answers) = (UdpSocket::bind("127.0.0.1:0").unwrap(), Arc::new(AtomicBool::new(false)));
+    let at = forwarder.local_addr().unwrap();
+    let speaks = Arc::clone(&answers);
+    std::thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((octets, from)) = forwarder.recv_from(&mut query) {
+            // SERVFAIL, and all else as it was asked.
+            (query[2], query[3]) = (query[2] | 0x80, 0x82);
+            if speaks.load(Ordering::Relaxed) {
+                let _ = forwarder.send_to(&query[..octets], from);
+            }
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let config = super::file(folder.path(), &format!("[[forward]]\nzone = \".\"\nservers = [\"{at}\"]\n"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+    command.args(["serve", "--config", &config, "--listen", "127.0.0.1:0", "--set", "http.listen="]).env_clear();
+    let spawned = command.stdout(Stdio::null()).stderr(std::fs::File::create(&path).unwrap()).spawn();
+    let _serve = Process(spawned.unwrap());
+    let log = || std::fs::read_to_string(&path).unwrap();
+    assert!(soon(|| log().contains(" ready")), "{}", log());
+    let (_, address) =
+        log().split_once("listening on ").map(|(before, after)| (before.len(), after.to_owned())).unwrap();
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.connect(address.split_once(',').unwrap().0).unwrap();
+    let asked = std::cell::Cell::new(0);
+    // A new name each time, as failures are remembered.
+    let says = |what: &str| {
+        asked.set(asked.get() + 1);
+        let query = format!("\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x06n{:05}\x07example\x03net\0\0\x01\0\x01", asked.get());
+        client.send(query.as_bytes()).unwrap();
+        log().contains(what)
+    };
+    assert!(soon(|| says("WARN no forwarder has answered for 1")), "{}", log());
+    assert!(log().contains(&format!("the last to {at}")), "{}", log());
+    answers.store(true, Ordering::Relaxed);
+    assert!(soon(|| says("INFO servers answer again, after 1")), "{}", log());
+    assert_eq!(log().matches("no forwarder").count(), 1, "{}", log());
 }
