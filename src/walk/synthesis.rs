@@ -53,7 +53,7 @@ impl Synthesis {
             return Detour::Alias { links: links.clone(), asked: to(target) };
         }
         match self.dns64.as_ref().and_then(|dns64| dns64.reverse(question)) {
-            Some(target) => Detour::Reverse { asked: to(&target) },
+            Some((target, zone)) => Detour::Reverse { asked: to(&target), zone },
             None => Detour::None { asked: question.clone() },
         }
     }
@@ -104,6 +104,8 @@ pub enum Detour {
     Reverse {
         /// The question about that name.
         asked: Question,
+        /// The reverse name of the prefix: the zone in which all such names lie for whoever asks.
+        zone: Name,
     },
 }
 
@@ -112,7 +114,7 @@ impl Detour {
     #[must_use]
     pub fn asked(&self) -> &Question {
         match self {
-            Self::None { asked } | Self::Alias { asked, .. } | Self::Reverse { asked } => asked,
+            Self::None { asked } | Self::Alias { asked, .. } | Self::Reverse { asked, .. } => asked,
         }
     }
 
@@ -136,11 +138,16 @@ impl Detour {
             Self::Alias { links, .. } => {
                 outcome.answer.splice(0..0, links);
             }
-            Self::Reverse { .. } => {
+            Self::Reverse { zone, .. } => {
                 let found = outcome.answer.pop().filter(|set| set.rtype == RecordType::PTR);
+                // A denial without SOA record is not kept (RFC 2308 §5): that of the other name says for how long this
+                // one may be.
+                let is_soa = |set: &RrSet| set.rtype == RecordType::SOA && found.is_none();
+                let soa = outcome.authority.into_iter().find(is_soa);
                 // Whoever asks knows nothing of the other name, whose signatures and denials are of no use to him.
-                let made = |set: RrSet| RrSet { owner: question.name.clone(), sigs: Rdatas::default(), ..set };
-                (outcome.answer, outcome.authority) = (found.map(made).into_iter().collect(), Vec::new());
+                let made = |owner: Name| move |set: RrSet| RrSet { owner, sigs: Rdatas::default(), ..set };
+                outcome.authority = soa.map(made(zone)).into_iter().collect();
+                outcome.answer = found.map(made(question.name.clone())).into_iter().collect();
                 let why = "made of the name of the IPv4 address inside (DNS64)";
                 outcome.notes.push(Ede::new(ede::SYNTHESIZED, why));
             }
@@ -240,12 +247,16 @@ impl Dns64 {
         Some(Ipv4Addr::from(self.places().map(|place| octets.get(place).copied().unwrap_or_default())))
     }
 
-    /// The reverse name of the IPv4 address inside, when the question is about that of a made address.
-    fn reverse(&self, question: &Question) -> Option<Name> {
+    /// The reverse name of the IPv4 address inside, when the question is about that of a made address, and the one of
+    /// the prefix.
+    fn reverse(&self, question: &Question) -> Option<(Name, Name)> {
         if question.qtype != RecordType::PTR {
             return None;
         }
-        Name::reverse(self.extract(reversed(&question.name)?)?.into()).ok()
+        let target = Name::reverse(self.extract(reversed(&question.name)?)?.into()).ok()?;
+        // A nibble is a label, and two more are those of the tree.
+        let zone = question.name.suffix(usize::from(self.prefix_bits / 4) + 2);
+        Some((target, zone))
     }
 }
 
@@ -399,8 +410,23 @@ mod tests {
         assert_eq!(detour.asked().name.to_string(), "33.2.0.192.in-addr.arpa.");
         let ptr = RrSet::new(detour.asked().name.clone(), RecordType::PTR, 60, [&b"\x03www\0"[..]]);
         let found = Outcome { answer: vec![ptr], ..told(outcome("www.example", &[], Some(30))) };
-        let left = detour.leave(&inside, found);
+        let left = detour.clone().leave(&inside, found);
         assert_eq!((left.answer.len(), &left.answer[0].owner, left.authority.len()), (1, &inside.name, 0));
+        // RFC 2308 §5: what is not there may be kept, by a record in whose zone the question lies. An alias of the
+        // address (RFC 2317) that leads to nothing is nothing.
+        let alias = RrSet::new(detour.asked().name.clone(), RecordType::CNAME, 60, [&b"\x03www\0"[..]]);
+        for answer in [Vec::new(), vec![alias]] {
+            for rcode in [ResponseCode::NoError, ResponseCode::NXDomain] {
+                let denied = told(outcome("192.in-addr.arpa", &[], Some(30)));
+                let denied = Outcome { answer: answer.clone(), rcode, secure: true, ..denied };
+                let left = detour.clone().leave(&inside, denied);
+                let [soa] = &left.authority[..] else { panic!("{:?}", left.authority) };
+                assert_eq!((soa.rtype, soa.ttl_secs, left.answer.len()), (RecordType::SOA, 30, 0));
+                let prefix = "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.b.9.f.f.4.6.0.0.ip6.arpa.";
+                assert_eq!(soa.owner.to_string().to_lowercase(), prefix);
+                assert!(inside.name.is_below(&soa.owner) && left.rcode == rcode && !left.secure);
+            }
+        }
         let outside = question(&nibbles("2001:db8::1"), RecordType::PTR);
         assert_eq!(synthesis.enter(&outside), Detour::None { asked: outside });
         assert_eq!(reversed(&"1.0.ip6.arpa".parse().expect("a name")), None);
