@@ -63,8 +63,6 @@ impl Walk {
                 let doubt = match dead {
                     _ if is_forwarded => Doubt::None,
                     Some(_) => Doubt::Dead,
-                    // Once that is known, who sees whether it is back is not waited for alone.
-                    None if known.family_is_given_up(addr) => state.doubt().max(Doubt::Silent),
                     None => state.doubt(),
                 };
                 let (lame, silent_since) = (state.lame_for(zone), dead.map(|dead| dead.since));

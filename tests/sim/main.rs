@@ -242,28 +242,6 @@ fn a_dead_family_loses_no_answer() {
     }
 }
 
-/// Once it is known that an IP version leads nowhere, who is asked over it now and then, to see whether it does again,
-/// is asked beside somebody who can be reached.
-#[test]
-fn nobody_waits_for_an_ip_version_that_is_dead() {
-    let mut tried = 0;
-    for seed in worlds(20) {
-        let mut world = World::with_families(&LAB, seed, 0.0, 0.0, Families::SixDead).with_even_paths();
-        world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
-        for nth in 0..100 {
-            let name = format!("n{nth}.example.com.").parse().expect("a name");
-            let is_known = world.resolver.servers.family_is_given_up(IpAddr::from([0; 16]));
-            let ended = world.resolve(&Question::new(name, RecordType::A));
-            let over_six =
-                |entry: &&Entry| matches!(&entry.event, Event::Asked { server, .. } if server.addr.is_ipv6());
-            // One round trip.
-            assert!(!is_known || ended.took < Duration::from_millis(30), "{:?}: {}", ended.took, story(&ended));
-            tried += ended.log.iter().filter(over_six).filter(|_| is_known).count();
-        }
-    }
-    assert!(tried > 0, "nobody would learn that it works again");
-}
-
 /// At 30 % loss, over TCP as well, servers that are asked for the first time and those that are known. Most of the
 /// zones have two servers or one.
 #[test]
