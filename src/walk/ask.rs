@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use crate::trace::{Ignored, Transport, Unreachable};
 use crate::wire::{Edns, Question, Reply};
 
-/// A server that usually takes less is near: one on the same machine or in the next rack. Hardly any
-/// on the Internet is.
+/// A server that usually takes less is near: one on the same machine or in the next rack. Hardly any on
+/// the Internet is.
 pub const NEAR: Duration = Duration::from_micros(200);
 
 /// The number of an ask inside its walk.
