@@ -133,7 +133,7 @@ impl Lines {
     /// A new line, whose socket is opened when its first query leaves, which is that of `exchange`.
     pub(super) fn open(self: &Rc<Self>, upstream: &Upstream, exchange: &Exchange<'_>, now: Instant) -> Line {
         let mut table = self.table.borrow_mut();
-        let is_regular = table.idle.meet(&exchange.peer);
+        let is_regular = table.idle.admit(&exchange.peer);
         let slot = if is_regular { table.slot() } else { table.spare(upstream.drawn(exchange.ask)) };
         table.slots[slot].to_open = Some(Arc::clone(&upstream.settings));
         let kept = Kept { slot, born: now, uses: 0, last_id: None, is_regular };
@@ -143,7 +143,7 @@ impl Lines {
     /// Closes sockets that nobody waits for, that of an idle line among them; false if there is none.
     fn make_room(&self) -> bool {
         let mut table = self.table.borrow_mut();
-        let idle = table.idle.displace();
+        let idle = table.idle.oldest();
         idle.iter().for_each(|kept| table.release(kept));
         let mut closed = mem::take(&mut table.over);
         closed.extend(table.spare.empty());
@@ -245,6 +245,7 @@ impl Table {
 
     /// Gives up a line. Nobody reads from its socket any more, which is closed when there is time for that.
     fn release(&mut self, kept: &Kept) {
+        self.idle.leave(kept);
         self.quiet(kept.slot);
         let slot = &mut self.slots[kept.slot];
         (slot.to_open, slot.asked, slot.packet) = (None, None, None);
@@ -432,7 +433,7 @@ mod tests {
         for _ in 0..CLOSED_AT_ONCE * 3 + 1 {
             let slot = table.slot();
             table.slots[slot].socket = Some(Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket").into());
-            table.release(&Kept { slot, born: now, uses: 0, last_id: None, is_regular: true });
+            table.release(&Kept { slot, born: now, uses: 0, last_id: None, is_regular: false });
         }
         let all = table.slots.len();
         while table.is_busy() {
@@ -453,7 +454,7 @@ mod tests {
             let (table, woken) = (RefCell::default(), Cell::new(false));
             let lines = Rc::new(Lines { registry, table, work: Notify::new(), woken, room: Notify::new() });
             let slot = lines.table.borrow_mut().slot();
-            let kept = Kept { slot, born: now, uses: 0, last_id: None, is_regular: true };
+            let kept = Kept { slot, born: now, uses: 0, last_id: None, is_regular: false };
             let line = Line { lines: Rc::clone(&lines), kept: Some(kept) };
             let come = || line.poll_come(now + TICK, &Context::from_waker(Waker::noop()));
             {

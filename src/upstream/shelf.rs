@@ -1,4 +1,4 @@
-//! Lines between two queries, and which of them goes when there are too many.
+//! Lines between two queries, and which are worth keeping.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -13,9 +13,9 @@ use crate::keyed::Map;
 const LIFE: Duration = Duration::from_secs(5);
 /// Most queries from one port.
 const MOST_USES: u32 = 256;
-/// Most lines that wait for their next query, in each thread: each holds a descriptor. One more, and one that has not
-/// been used for long goes.
-const MOST_IDLE: usize = 2048;
+/// Most lines that are kept, in each thread: each holds a descriptor. One more has one query, as those to servers that
+/// are asked once. It gets a place when a line has come to its end, so who asks often has the best chance.
+const MOST: usize = 2048;
 /// Servers of which it is remembered that they were asked a moment ago; a power of two.
 const REGULARS: usize = 8192;
 
@@ -27,7 +27,7 @@ pub(super) struct Kept {
     pub(super) uses: u32,
     /// The id of the query before.
     pub(super) last_id: Option<u16>,
-    /// Whether its server was asked before it was opened. A line to a server that is asked once is not worth its place.
+    /// Whether it has a place here.
     pub(super) is_regular: bool,
 }
 
@@ -36,12 +36,10 @@ pub(super) struct Kept {
 pub(super) struct Shelf {
     lines: Map<Peer, Vec<Kept>>,
     count: usize,
+    /// How many lines have a place here, those in use among them.
+    places: usize,
     /// Until when each line may stay that was put here for the first time, whatever has become of it since.
     ends: VecDeque<(Instant, Peer, usize)>,
-    /// For each slot whose line waits here, and whether it was used again since the hand came by.
-    marks: Vec<Option<(Peer, bool)>>,
-    /// Goes round the marks where a line has to go.
-    hand: usize,
     /// Hashes of the servers that were asked, each in the place that it says.
     regulars: Vec<u64>,
 }
@@ -62,13 +60,11 @@ impl Shelf {
     /// The line to `peer` that was used last, of any age.
     pub(super) fn take(&mut self, peer: &Peer) -> Option<Kept> {
         let kept = self.lines.get_mut(peer)?.pop()?;
-        self.marks[kept.slot] = None;
         self.count -= 1;
         Some(kept)
     }
 
-    /// Puts a line here, `now`, for the next query to `peer`; what comes back has to be given up: that line if it is
-    /// not worth its place, or another one.
+    /// Puts a line here, `now`, for the next query to `peer`; it comes back if it is not worth its place.
     pub(super) fn put(&mut self, peer: Peer, kept: Kept, now: Instant) -> Option<Kept> {
         if !kept.is_regular || kept.uses >= MOST_USES || !kept.is_young(now) {
             return Some(kept);
@@ -76,30 +72,20 @@ impl Shelf {
         if kept.uses == 1 {
             self.ends.push_back((now + LIFE, peer, kept.slot));
         }
-        let displaced = if self.count < MOST_IDLE { None } else { self.displace() };
-        if self.marks.len() <= kept.slot {
-            self.marks.resize(kept.slot + 1, None);
-        }
-        self.marks[kept.slot] = Some((peer, kept.uses > 1));
         self.count += 1;
         self.lines.entry(peer).or_default().push(kept);
-        displaced
+        None
     }
 
-    /// Takes a line that was not used for long, as far as the hand has seen.
-    pub(super) fn displace(&mut self) -> Option<Kept> {
-        let most = if self.count == 0 { 0 } else { 2 * self.marks.len() };
-        // The second time round nothing is spared.
-        let peer = (0..most).find_map(|_| {
-            self.hand = (self.hand + 1) % self.marks.len();
-            let mark = &mut self.marks[self.hand];
-            let is_spared = mark.as_mut().is_some_and(|(_, is_spared)| mem::take(is_spared));
-            if is_spared { None } else { mark.take() }
-        });
-        let lines = self.lines.get_mut(&peer?.0)?;
-        let nth = lines.iter().position(|kept| kept.slot == self.hand)?;
+    /// Takes the line that will be too old first, of those that wait.
+    pub(super) fn oldest(&mut self) -> Option<Kept> {
+        let kept = self.ends.iter().find_map(|(_, peer, slot)| {
+            let lines = self.lines.get_mut(peer)?;
+            let nth = lines.iter().position(|kept| kept.slot == *slot)?;
+            Some(lines.remove(nth))
+        })?;
         self.count -= 1;
-        Some(lines.remove(nth))
+        Some(kept)
     }
 
     /// Takes those that are too old.
@@ -115,20 +101,28 @@ impl Shelf {
             }
         }
         self.count -= old.len();
-        old.iter().for_each(|kept| self.marks[kept.slot] = None);
         old
     }
 
-    /// Whether this server was asked before, as far as is remembered, as it is from now on.
-    pub(super) fn meet(&mut self, peer: &Peer) -> bool {
+    /// Whether a new line to this server has a place here: there is one, and the server was asked before, as far as is
+    /// remembered. A line to a server that is asked once is not worth it.
+    pub(super) fn admit(&mut self, peer: &Peer) -> bool {
         self.regulars.resize(REGULARS, 0);
-        let place = usize::try_from(peer.hash).map_or(0, |nth| nth % REGULARS);
-        mem::replace(&mut self.regulars[place], peer.hash) == peer.hash
+        let nth = usize::try_from(peer.hash).map_or(0, |nth| nth % REGULARS);
+        let is_regular = mem::replace(&mut self.regulars[nth], peer.hash) == peer.hash && self.places < MOST;
+        self.places += usize::from(is_regular);
+        is_regular
+    }
+
+    /// A line has come to its end, and so has its place.
+    pub(super) fn leave(&mut self, kept: &Kept) {
+        self.places -= usize::from(kept.is_regular);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
     use std::net::Ipv4Addr;
 
     use siphasher::sip128::SipHasher13;
@@ -142,35 +136,42 @@ mod tests {
         Peer::new((address, 53).into(), 0, &SipHasher13::new())
     }
 
-    /// Puts the line of each server, which had so many queries, in a slot of its own.
-    fn put(shelf: &mut Shelf, nth: usize, uses: u32) -> Option<Kept> {
-        let born = Instant::now();
-        shelf.put(peer(nth), Kept { slot: nth, born, uses, last_id: None, is_regular: true }, born)
-    }
-
     #[test]
-    fn lines_that_were_used_again_stay_when_there_are_too_many() {
-        let mut shelf = Shelf::default();
-        let is_used = |nth: &usize| nth.is_multiple_of(3);
-        assert!((0..MOST_IDLE).all(|nth| put(&mut shelf, nth, if is_used(&nth) { 2 } else { 1 }).is_none()));
-        let once = (0..MOST_IDLE).filter(|nth| !is_used(nth)).count();
-        let displaced: Vec<_> = (MOST_IDLE..).take(once).filter_map(|nth| put(&mut shelf, nth, 1)).collect();
-        assert_eq!(displaced.len(), once);
-        assert!(displaced.iter().all(|kept| !is_used(&kept.slot)), "none had to go for one that was used once");
-        // If those that are used are too many, some of them go.
-        let displaced = (2 * MOST_IDLE..).take(MOST_IDLE).filter_map(|nth| put(&mut shelf, nth, 2));
-        assert!(displaced.filter(|kept| kept.slot < MOST_IDLE).count() > 0);
-        assert_eq!((shelf.len(), shelf.lines.values().map(Vec::len).sum::<usize>()), (MOST_IDLE, MOST_IDLE));
-        assert_eq!(shelf.marks.iter().flatten().count(), MOST_IDLE);
-        assert!((0..MOST_IDLE).all(|_| shelf.displace().is_some()) && shelf.displace().is_none());
+    fn there_are_so_many_places_and_who_asks_again_has_one() {
+        let (mut shelf, born) = (Shelf::default(), Instant::now());
+        let open = |shelf: &mut Shelf, slot| Kept {
+            slot,
+            born,
+            uses: 1,
+            last_id: None,
+            is_regular: shelf.admit(&peer(slot % 100)),
+        };
+        let lines: Vec<_> = (0..100 + MOST + 100).map(|slot| open(&mut shelf, slot)).collect();
+        let admitted: Vec<_> = lines.iter().filter(|kept| kept.is_regular).map(|kept| kept.slot).collect();
+        assert_eq!(admitted, (100..100 + MOST).collect::<Vec<_>>(), "not who asks for the first time");
+        // Those in use have their places as well as those that wait.
+        for (nth, kept) in lines.into_iter().enumerate() {
+            if nth % 3 == 0 {
+                shelf.leave(&kept);
+            } else {
+                shelf.put(peer(kept.slot % 100), kept, born).iter().for_each(|kept| shelf.leave(kept));
+            }
+        }
+        let over = admitted.iter().filter(|slot| *slot % 3 == 0).count();
+        assert_eq!((shelf.len(), shelf.places), (MOST - over, MOST - over));
+        let again = (0..MOST).filter(|slot| open(&mut shelf, *slot).is_regular).count();
+        assert_eq!((again, shelf.places), (over, MOST));
+        // Where the system has no more room, those that wait go, the oldest first.
+        let waiting: Vec<_> = admitted.into_iter().filter(|slot| slot % 3 != 0).collect();
+        assert_eq!(iter::from_fn(|| shelf.oldest()).map(|kept| kept.slot).collect::<Vec<_>>(), waiting);
     }
 
     #[test]
     fn a_server_that_is_asked_once_a_line_that_is_worn_and_one_that_is_old_have_no_place() {
         let (mut shelf, born) = (Shelf::default(), Instant::now());
-        let once = Kept { slot: 0, born, uses: 1, last_id: None, is_regular: shelf.meet(&peer(1)) };
+        let once = Kept { slot: 0, born, uses: 1, last_id: None, is_regular: shelf.admit(&peer(1)) };
         assert!(shelf.put(peer(1), once, born).is_some());
-        let is_regular = shelf.meet(&peer(1));
+        let is_regular = shelf.admit(&peer(1));
         let kept = |slot, uses| Kept { slot, born, uses, last_id: None, is_regular };
         let mut put = |slot, uses, now| shelf.put(peer(1), kept(slot, uses), now).is_none();
         assert!(put(0, 1, born));
@@ -190,7 +191,7 @@ mod tests {
                 let server = peer((next * nth) % 50);
                 let line = shelf.take(&server).filter(|kept| kept.is_young(now));
                 let line = line.unwrap_or_else(|| {
-                    let is_regular = shelf.meet(&server);
+                    let is_regular = shelf.admit(&server);
                     Kept { slot: next, born: now, uses: 0, last_id: None, is_regular }
                 });
                 if line.uses == 0 {
