@@ -118,7 +118,7 @@ async fn run(
     }
     doors.iter().for_each(tokio::task::JoinHandle::abort);
     // Each connection holds the worker, and a door until its task is gone.
-    let left = drain(&worker, DRAIN).await;
+    let left = drain(&worker, 0, DRAIN).await;
     if left > 0 {
         tracing::warn!("{left} HTTP connections were cut off");
     }

@@ -11,7 +11,7 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 /// How often a closing thread looks whether all is done.
-const DRAIN_STEP: Duration = Duration::from_millis(5);
+pub(super) const DRAIN_STEP: Duration = Duration::from_millis(5);
 
 /// True when the threads are to stop, and in error when [`Threads`] was dropped: the same.
 pub(crate) type Stop = watch::Receiver<bool>;
@@ -53,11 +53,12 @@ impl Threads {
     }
 }
 
-/// Waits until nobody else holds `held`, for `time` at most, and says how many do so then.
-pub(crate) async fn drain<T>(held: &Rc<T>, time: Duration) -> usize {
-    let end = Instant::now() + time;
-    while Rc::strong_count(held) > 1 && Instant::now() < end {
+/// Waits until nobody holds `held` besides the caller and `doors` others, for `time` at most, and says how many do so
+/// then.
+pub(crate) async fn drain<T>(held: &Rc<T>, doors: usize, time: Duration) -> usize {
+    let (end, in_hand) = (Instant::now() + time, || (Rc::strong_count(held) - 1).saturating_sub(doors));
+    while in_hand() > 0 && Instant::now() < end {
         tokio::time::sleep(DRAIN_STEP).await;
     }
-    Rc::strong_count(held) - 1
+    in_hand()
 }

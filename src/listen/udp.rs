@@ -117,6 +117,8 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
             match worker.answer_now(packet.bytes, &peer, out) {
                 Now::Sent => return true,
                 Now::Drop => {}
+                // Who asks again finds another process, or is told by the system that there is none.
+                Now::Later if worker.is_closing.get() => {}
                 Now::Later if shed => queue.dropped += 1,
                 // Without a place to wait in it is dropped, which a client takes for the loss of a packet.
                 Now::Later => match waiting.place(peer.client.ip(), now) {

@@ -1,6 +1,6 @@
 //! The life of a worker: open, serve, drain, end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,11 +8,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::task::spawn_local;
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::sleep;
 
 use super::bind::{Doors, Sockets};
 use super::quota::Quota;
-use super::threads::{Stop, Threads, drain};
+use super::threads::{DRAIN_STEP, Stop, Threads, drain};
 use super::turns::Turns;
 use super::waiting::Waiting;
 use super::{ListenSettings, Now, Peer, Responder, tcp, udp};
@@ -39,7 +40,8 @@ impl Doors {
         let mut open = Open::new(addresses, tls_addresses, responder.clone());
         for (number, sockets) in self.workers.into_iter().enumerate() {
             let (settings, responder, quota) = (self.settings.clone(), responder.clone(), Arc::clone(&quota));
-            let worker = |stop| Worker { settings, responder: responder.into(), quota, turns: Turns::new(), stop };
+            let (turns, is_closing) = (Turns::new(), Cell::new(false));
+            let worker = |stop| Worker { settings, responder: responder.into(), quota, turns, stop, is_closing };
             open.spawn(format!("worker-{number}"), |renewed, stop| worker(stop).run(sockets, renewed))?;
         }
         Ok(open)
@@ -79,8 +81,8 @@ impl<R: Responder> Open<R> {
         self.responder.send_replace(responder);
     }
 
-    /// Receives no more, lets what is in hand finish within the time that is granted, and returns when all threads have
-    /// ended. Blocks the calling thread meanwhile.
+    /// Takes no more connections, lets what is in hand finish within the time that is granted, answers over UDP what is
+    /// known meanwhile, and returns when all threads have ended. Blocks the calling thread until then.
     pub fn close(self) {
         self.threads.close();
     }
@@ -94,6 +96,8 @@ pub(super) struct Worker<R> {
     /// For those who shake hands.
     pub(super) turns: Turns,
     pub(super) stop: Stop,
+    /// Whether nothing is looked up any more that is not in hand.
+    pub(super) is_closing: Cell<bool>,
 }
 
 impl<R: Responder> Worker<R> {
@@ -118,7 +122,7 @@ impl<R: Responder> Worker<R> {
         let mut stop = self.stop.clone();
         let (time, worker) = (self.settings.drain, Rc::new(self));
         let waiting = Rc::new(Waiting::new(&worker.settings));
-        let mut doors = Vec::new();
+        let (mut doors, mut listeners) = (Vec::new(), Vec::new());
         for socket in sockets.udp {
             let (worker, waiting) = (Rc::clone(&worker), Rc::clone(&waiting));
             doors.push(spawn_local(async move { udp::serve(socket, &worker, &waiting).await }));
@@ -127,7 +131,7 @@ impl<R: Responder> Worker<R> {
         let plain = sockets.tcp.into_iter().map(|listener| (listener, None));
         for (listener, tls) in plain.chain(sockets.tls.into_iter().map(|listener| (listener, tls.clone()))) {
             let (worker, waiting) = (Rc::clone(&worker), Rc::clone(&waiting));
-            doors.push(spawn_local(async move { tcp::serve(listener, tls, &worker, &waiting).await }));
+            listeners.push(spawn_local(async move { tcp::serve(listener, tls, &worker, &waiting).await }));
         }
         loop {
             tokio::select! {
@@ -137,10 +141,12 @@ impl<R: Responder> Worker<R> {
                 }
             }
         }
-        for door in doors {
-            door.abort();
-        }
-        // Each UDP query in hand and each TCP connection holds the waiting table; so do this and no one else.
-        drain(&waiting, time).await;
+        listeners.iter().for_each(JoinHandle::abort);
+        // The system may have received queries that are not taken yet.
+        sleep(DRAIN_STEP).await;
+        worker.is_closing.set(true);
+        // Each UDP query in hand and each TCP connection holds the waiting table; so do the doors for UDP, which answer
+        // what is known to the end, this, and no one else.
+        drain(&waiting, doors.len(), time).await;
     }
 }

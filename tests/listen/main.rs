@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 #![expect(clippy::disallowed_methods, reason = "what is measured here is real time")]
 
+#[path = "../common/namespace.rs"]
+mod namespace;
+mod outage;
 mod real;
 mod tls;
 
@@ -439,30 +442,6 @@ fn what_a_client_has_saved_up_does_not_come_in_one_pulse() {
     assert_eq!(come(1000), 5, "few may be late");
     assert!((10..=20).contains(&come(2000)), "many may not");
     doors.close();
-}
-
-#[test]
-fn closing_finishes_the_queries_in_hand_and_no_more() {
-    let (doors, at) = open(&settings("127.0.0.1:0"));
-    let (socket, mut stream) = (udp(at), tcp(at));
-    socket.send(&query(1, b"L\x1e")).unwrap();
-    socket.send(&query(2, b"L\xff")).unwrap();
-    stream.write_all(&framed(&query(3, b"L\x1e"))).unwrap();
-    std::thread::sleep(Duration::from_millis(50));
-    let start = Instant::now();
-    doors.close();
-    let took = start.elapsed();
-    // The query that takes 2.5 s is given up after the second that the settings grant.
-    assert!((900..2500).contains(&took.as_millis()), "{took:?}");
-    assert_eq!(udp_answer(&socket).0, 1);
-    assert_eq!(tcp_answer(&mut stream).unwrap().0, 3);
-    assert!(is_closed(&mut stream));
-    let drain = Duration::from_secs(60);
-    let (doors, at) = open(&ListenSettings { drain, ..settings("127.0.0.1:0") });
-    let _idle = tcp(at);
-    let start = Instant::now();
-    doors.close();
-    assert!(start.elapsed() < drain, "idle connections hold nothing up");
 }
 
 #[test]
