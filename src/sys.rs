@@ -311,6 +311,15 @@ pub(crate) fn force_receive_buffer(socket: BorrowedFd<'_>, octets: usize) -> io:
     set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, octets)
 }
 
+/// The same for its send buffer and net.core.wmem_max.
+///
+/// # Errors
+/// As above.
+pub(crate) fn force_send_buffer(socket: BorrowedFd<'_>, octets: usize) -> io::Result<()> {
+    let octets = libc::c_int::try_from(octets).unwrap_or(libc::c_int::MAX);
+    set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, octets)
+}
+
 /// Makes the system draw the port of a socket from these when it is connected without having one, as far as it would
 /// draw from them anyway (`net.ipv4.ip_local_port_range`).
 ///

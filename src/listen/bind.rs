@@ -13,6 +13,10 @@ use crate::sys;
 /// Datagrams that the kernel may hold for a busy worker, in octets. Without CAP_NET_ADMIN it grants what
 /// net.core.rmem_max allows: commonly 208 KiB, which are less than three hundred queries.
 const RECEIVE_BUFFER: usize = 4 << 20;
+/// Answers that the kernel may hold for a worker, likewise. Those to neighbours that are not there wait in it for three
+/// seconds, until ARP gives these up, and up to 208 KiB for each of them: with the usual buffer two hundred queries a
+/// second in the names of some machines that are switched off kept the answers to all others from leaving.
+const SEND_BUFFER: usize = 4 << 20;
 /// Connections that may wait to be accepted.
 pub(crate) const BACKLOG: i32 = 1024;
 /// How often to try another free port when TCP finds the one taken that UDP was given.
@@ -156,9 +160,12 @@ pub(crate) fn unbound(address: SocketAddr, transport: Transport) -> io::Result<S
         // Connections of a former run may linger in TIME_WAIT; the port is free all the same.
         Transport::Tcp | Transport::Tls | Transport::Http => socket.set_reuse_address(true)?,
         Transport::Udp => {
-            // A wish only: a smaller buffer than this loses packets sooner under load, and that is all.
+            // Wishes only: smaller buffers than these lose packets sooner under load, and that is all.
             if sys::force_receive_buffer(socket.as_fd(), RECEIVE_BUFFER).is_err() {
                 let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+            }
+            if sys::force_send_buffer(socket.as_fd(), SEND_BUFFER).is_err() {
+                let _ = socket.set_send_buffer_size(SEND_BUFFER);
             }
             let _ = sys::ignore_path_mtu(socket.as_fd(), v6);
             if address.ip().is_unspecified() {

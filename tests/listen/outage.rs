@@ -33,6 +33,41 @@ fn closing_finishes_the_queries_in_hand_and_no_more() {
     assert!(start.elapsed() < drain, "idle connections hold nothing up");
 }
 
+/// Answers to machines that were switched off, or whose addresses somebody else has used, wait for ARP in the buffer of
+/// the socket (arp(7), `unres_qlen_bytes`), which is for the answers to all.
+#[test]
+fn neighbours_that_are_gone_keep_no_answers_to_others() {
+    namespace::within("outage::neighbours_that_are_gone_keep_no_answers_to_others", || {
+        let ip = |words: &str| {
+            let status = Command::new("ip").args(words.split(' ')).status().unwrap();
+            assert!(status.success(), "ip {words}");
+        };
+        ip("link add one type veth peer name other");
+        ip("address add 192.0.2.1/24 dev one");
+        ["one", "other"].iter().for_each(|end| ip(&format!("link set {end} up")));
+        let (doors, wildcard) = open(&ListenSettings { workers: 1, ..settings("0.0.0.0:0") });
+        let at = |address: [u8; 4]| SocketAddr::from((address, wildcard.port()));
+        let gone = ["192.0.2.2", "192.0.2.3"];
+        for address in gone {
+            ip(&format!("address add {address}/32 dev lo"));
+            let socket = UdpSocket::bind((address, 0)).unwrap();
+            for id in 0..200 {
+                socket.send_to(&query(id, b"L\x64"), at([192, 0, 2, 1])).unwrap();
+            }
+        }
+        let answered = udp(at([127, 0, 0, 1]));
+        answered.send(&query(1, b"")).unwrap();
+        assert_eq!(udp_answer(&answered).0, 1, "all have been taken");
+        gone.iter().for_each(|address| ip(&format!("address del {address}/32 dev lo")));
+        // Once their answers are there.
+        std::thread::sleep(Duration::from_millis(1500));
+        answered.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        answered.send(&query(2, b"")).unwrap();
+        assert_eq!(udp_answer(&answered).0, 2);
+        doors.close();
+    });
+}
+
 /// Clients take the second in which a program ends for the loss of a packet, and wait for five of them.
 #[test]
 fn a_door_that_closes_answers_what_is_known_and_begins_nothing() {
