@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::{fs, io};
+use std::{fs, io, thread};
 
 use clap::Args;
 
@@ -93,10 +93,10 @@ impl Stage {
         let examples = Examples::of(&lab, self.zones.as_deref());
         // Scripts wait for the one line on standard output; people read the rest on standard error.
         let ready = |listening: &run::Listening<'_>| {
-            // Behind what is in the log by now. Nobody may be listening to what is said here; the lab goes on.
+            log.say(&welcome(listening, &examples, stage.ca_out.as_deref()));
             log.settle();
-            let _ = write!(io::stderr(), "{}", welcome(listening, &examples, stage.ca_out.as_deref()));
-            let _ = writeln!(io::stdout(), "ready");
+            // Nobody may be reading it; the lab, whose servers are on this thread, goes on.
+            let _ = thread::Builder::new().spawn(|| writeln!(io::stdout(), "ready"));
         };
         let served = run::lab(&lab, &stage, &settings, load, ready);
         log.settle();

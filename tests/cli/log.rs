@@ -1,7 +1,9 @@
 //! The log, and whoever reads it or does not.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -52,6 +54,40 @@ fn who_does_not_read_the_log_keeps_nobody_waiting() {
     let log = reader.join().unwrap().unwrap();
     assert!(log.contains(" lines are missing here"), "{}", log.len());
     assert!(log.len() < 2 * ROOM, "{}", log.len());
+}
+
+/// A stream that takes nothing more until its other end, which comes first, is read.
+fn stuck() -> (UnixStream, OwnedFd) {
+    let (reader, mut writer) = UnixStream::pair().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    while writer.write(&[b'.'; 1024]).is_ok() {}
+    writer.set_nonblocking(false).unwrap();
+    (reader, writer.into())
+}
+
+/// The servers of a lab are on the thread that greets its user.
+#[test]
+fn who_does_not_read_the_welcome_stops_no_lab() {
+    let lab = |out: OwnedFd, err: OwnedFd| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+        command.args(["lab", "--listen", "127.0.0.1:0", "--authority-port", "0", "--no-web"]).env_clear();
+        Process(command.stdout(out).stderr(err).spawn().unwrap())
+    };
+    let open = || {
+        let (reader, writer) = UnixStream::pair().unwrap();
+        reader.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        (BufReader::new(reader), OwnedFd::from(writer))
+    };
+    let ((_unread, err), (mut out, writer)) = (stuck(), open());
+    let _greets = lab(writer, err);
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    let ((_unread, out), (err, writer)) = (stuck(), open());
+    let _ready = lab(out, writer);
+    let welcome = err.lines().map_while(Result::ok).find(|line| line.contains("The resolver listens on "));
+    let resolver = welcome.unwrap().split_once("listens on ").unwrap().1.split_once(". Try:").unwrap().0.to_owned();
+    assert_eq!(super::dig(resolver.parse().unwrap(), "www.example.com").0, "NOERROR");
 }
 
 /// The one forwarder is there and says nothing: clients are told, and so is whoever reads the log, once.

@@ -2,7 +2,7 @@
 //! stuck; the thread that writes waits for him then, and nobody who serves.
 
 use std::fs::File;
-use std::io::{self, Write, stderr};
+use std::io::{self, BufRead as _, ErrorKind, Write, stderr};
 use std::mem::take;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use tracing_subscriber::fmt::MakeWriter;
 const ROOM: usize = 1 << 20;
 /// For how long the program waits at its end until what it has said is written.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// After which it is tried again to write where that is not waited for.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The lines; clones share them.
 #[derive(Clone, Default)]
@@ -50,16 +52,20 @@ impl Queue {
         // Not `Stderr`, whose lock would be held for as long as nobody reads.
         let out = File::from(stderr().as_fd().try_clone_to_owned()?);
         // At the level that all logs have: who reads one wants to know that it is not whole.
-        self.write_to(out, |lost| tracing::error!("{lost} lines are missing here: the log was not read for a while"))
+        self.write_to(out, |lost| {
+            tracing::error!("{lost} lines are missing here: the log was not read, or had no room, for a while");
+        })
     }
 
     /// Writes all there, and has `tell` say how many lines have been lost.
     fn write_to(self, mut out: impl Write + Send + 'static, tell: impl Fn(u64) + Send + 'static) -> io::Result<()> {
         let write = move || loop {
             let (lines, lost) = self.next();
-            // That there is nobody who would read it cannot be said to anybody.
-            let _ = out.write_all(&lines);
-            if lost > 0 {
+            let left = write_all(&mut out, &lines);
+            if !left.is_empty() {
+                // That cannot be said now, and not at all where nobody reads any more.
+                self.0.lines.lock().lost += lost + left.lines().count() as u64;
+            } else if lost > 0 {
                 self.0.lines.lock().is_telling = true;
                 tell(lost);
                 self.0.lines.lock().is_telling = false;
@@ -79,6 +85,11 @@ impl Queue {
         }
         lines.is_writing = true;
         (take(&mut lines.waiting), take(&mut lines.lost))
+    }
+
+    /// Has this written behind all that is in the log by now.
+    pub(in crate::cli) fn say(&self, text: &str) {
+        self.push(text.as_bytes());
     }
 
     fn push(&self, line: &[u8]) {
@@ -102,6 +113,20 @@ impl Lines {
     fn is_busy(&self) -> bool {
         self.is_writing || !self.waiting.is_empty()
     }
+}
+
+/// Writes it all, also where a writer is not to wait: whoever shares a terminal or a pipe with this program may have
+/// made it so for both (`O_NONBLOCK`, open(2)). What comes back cannot be written: the disk is full, or nobody reads.
+fn write_all<'a>(out: &mut impl Write, mut lines: &'a [u8]) -> &'a [u8] {
+    while !lines.is_empty() {
+        match out.write(lines) {
+            Ok(written) if written > 0 => lines = &lines[written..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(PAUSE),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Ok(_) | Err(_) => break,
+        }
+    }
+    lines
 }
 
 /// A line, which comes as a whole.
@@ -132,14 +157,23 @@ mod tests {
 
     use super::*;
 
-    /// A reader who lets each write wait until he is told to go on, and keeps what was written.
-    struct Reader(Receiver<()>, Sender<Vec<u8>>);
+    /// A reader who lets each write wait until he is told to go on, takes a part, and keeps that. Some writes are not
+    /// to wait, and for one there is no room.
+    struct Reader(Receiver<()>, Sender<Vec<u8>>, usize);
 
     impl Write for Reader {
         fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.2 += 1;
+            if self.2.is_multiple_of(3) {
+                return Err(ErrorKind::WouldBlock.into());
+            }
             let _ = self.0.recv();
-            let _ = self.1.send(octets.to_vec());
-            Ok(octets.len())
+            if self.2 == 5 {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            let taken = octets.len().div_ceil(2);
+            let _ = self.1.send(octets[..taken].to_vec());
+            Ok(taken)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -152,7 +186,7 @@ mod tests {
         let (queue, (go, gone), (read, written)) = (Queue::default(), channel(), channel());
         let told = queue.clone();
         let tell = move |lost| told.push(format!("lost {lost}\n").as_bytes());
-        queue.clone().write_to(Reader(gone, read), tell).expect("a thread");
+        queue.clone().write_to(Reader(gone, read, 0), tell).expect("a thread");
         let line = [&[b'x'; 998][..], b"y\n"].concat();
         let (mut logged, mut all) = (0, Vec::new());
         for round in 0..4 {
