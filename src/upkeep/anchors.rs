@@ -35,6 +35,8 @@ pub struct AnchorKeeper {
     anchors: Anchors,
     all: Vec<Rollover>,
     kept: Kept,
+    /// Why the file cannot be written, if that was said.
+    told: Option<ErrorKind>,
 }
 
 impl AnchorKeeper {
@@ -43,10 +45,10 @@ impl AnchorKeeper {
     #[must_use]
     pub fn open(path: PathBuf, anchors: Anchors) -> Self {
         let all = Rollover::begin(&anchors, &[]);
-        let mut keeper = Self { path, anchors, all, kept: Kept::Unread };
+        let mut keeper = Self { path, anchors, all, kept: Kept::Unread, told: None };
         keeper.read();
         if let Err(error) = file::try_beside(&keeper.path) {
-            tracing::warn!("{}: {error}; {FORGETS}", keeper.path.display());
+            keeper.complain(&error);
         }
         keeper.tell();
         keeper
@@ -139,10 +141,22 @@ impl AnchorKeeper {
     /// Writes down what is; whether that was possible.
     fn write(&mut self) -> bool {
         match file::replace(&self.path, &write(&self.all)) {
-            Ok(()) => self.kept = Kept::Current,
-            Err(error) => tracing::warn!("{}: {error}; {FORGETS}", self.path.display()),
+            Ok(()) => {
+                self.kept = Kept::Current;
+                if self.told.take().is_some() {
+                    tracing::info!("{}: what became of the trust anchors is written there now", self.path.display());
+                }
+            }
+            Err(error) => self.complain(&error),
         }
         self.kept == Kept::Current
+    }
+
+    /// Says that the file cannot be written: once, for as long as it is for the same reason.
+    fn complain(&mut self, error: &io::Error) {
+        if self.told.replace(error.kind()) != Some(error.kind()) {
+            tracing::warn!("{}: {error}; {FORGETS}", self.path.display());
+        }
     }
 
     /// What is trusted now is what walks trust.
