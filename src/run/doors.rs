@@ -58,16 +58,19 @@ pub(super) struct Front {
 impl Front {
     /// Binds and opens the front doors.
     pub(super) fn open(settings: &Settings, staged: Staged) -> Result<Self, RunError> {
-        match sys::open_files_to_the_limit() {
-            Ok(files) => warn_of_few(files, settings),
-            Err(error) => tracing::warn!("the limit of open files stays as it is: {error}"),
-        }
+        let files = sys::open_files_to_the_limit().unwrap_or_else(|error| {
+            tracing::warn!("the limit of open files stays as it is: {error}");
+            u64::MAX
+        });
+        let (tcp_connections, connections) = connections(files, settings);
         world::sources(settings)?;
         let certificate = certificate(settings)?.or(staged.certificate);
-        let wanted = ListenSettings { certificate: certificate.clone(), ..listen_settings(settings) };
+        let wanted = listen_settings(settings);
+        let wanted = ListenSettings { certificate: certificate.clone(), tcp_connections, ..wanted };
         let doors = dns_doors(wanted, staged.usual_tls, settings)?;
         let certified = certificate.clone();
-        let mut wanted = HttpSettings { zoo: staged.zoo, certificate: certified, ..web::settings(settings) };
+        let mut wanted =
+            HttpSettings { zoo: staged.zoo, certificate: certified, connections, ..web::settings(settings) };
         wanted.fetch.authorities = fetch::authorities(settings, &[])?;
         wanted.fetch.authorities.extend(staged.authorities);
         let http = http_doors(&wanted, settings)?;
@@ -210,15 +213,21 @@ fn warn(settings: &Settings, certificate: Option<&Certificate>) {
     }
 }
 
-/// Says when no query could leave while all connections are in use that may be.
-fn warn_of_few(files: u64, settings: &Settings) {
-    let connections = settings.server.tcp_connections + settings.http.connections;
-    if files <= connections as u64 {
-        tracing::warn!(
-            "this program may open {files} files (ulimit -n, LimitNOFILE), and server.tcp_connections and \
-             http.connections allow {connections}: queries will fail when so many are open"
-        );
+/// How many connections of clients there may be, for DNS and for HTTP: as the settings say, where so many `files` may
+/// be open that as many are left, for queries to servers above all; else a quarter of those at most, which is said.
+fn connections(files: u64, settings: &Settings) -> (usize, usize) {
+    let (tcp, http) = (settings.server.tcp_connections, settings.http.connections);
+    let most = usize::try_from(files / 4).unwrap_or(usize::MAX).max(1);
+    if tcp + http <= most.saturating_mul(2) {
+        return (tcp, http);
     }
+    let (fewer_tcp, fewer_http) = (tcp.min(most), http.min(most));
+    tracing::warn!(
+        "this program may open {files} files (ulimit -n, LimitNOFILE): of the {tcp} connections of \
+         server.tcp_connections and the {http} of http.connections it takes {fewer_tcp} and {fewer_http}, so that \
+         queries to servers can leave"
+    );
+    (fewer_tcp, fewer_http)
 }
 
 /// Binds the doors for DNS.
@@ -270,6 +279,21 @@ mod tests {
     use super::*;
     use crate::config::{NegativeTrustAnchor, Sources, load};
     use crate::wire::Name;
+
+    #[test]
+    fn connections_leave_half_of_the_files_to_all_else() {
+        let with = |files, tcp, http| {
+            let mut settings = Settings::default();
+            (settings.server.tcp_connections, settings.http.connections) = (tcp, http);
+            connections(files, &settings)
+        };
+        assert_eq!(with(u64::MAX, 512, 1024), (512, 1024));
+        assert_eq!(with(3072, 512, 1024), (512, 1024));
+        assert_eq!(with(3000, 512, 1024), (512, 750));
+        assert_eq!(with(1024, 512, 1024), (256, 256));
+        assert_eq!(with(64, 10, 100_000), (10, 16));
+        assert_eq!(with(0, 512, 1024), (1, 1));
+    }
 
     /// An address that somebody has named and this machine has not is an error, be it one of the defaults.
     #[test]

@@ -6,6 +6,10 @@ use std::path::Path;
 /// What it takes beside what its settings limit, in octets: its code, sockets, walks under way, what clients are owed.
 const ELSE: u64 = 32 << 20;
 
+/// Limits of this process, as the system names them and as their owner does.
+const OF_PROCESS: [(&str, &str); 2] =
+    [("Max address space", "ulimit -v, LimitAS"), ("Max data size", "ulimit -d, LimitDATA")];
+
 /// Says when there is less memory below `root`, the folder of all files, than the settings let this program `keep`, in
 /// octets. The system ends whoever takes more than he may have, without a word to him, and not at the start but days
 /// later, when the cache is full.
@@ -46,7 +50,14 @@ fn limit(root: &Path) -> Option<(u64, &'static str)> {
         let limit = |group: &Path| text(&format!("{folder}{}/{file}", group.display()))?.trim().parse().ok();
         Some((Path::new(path).ancestors().filter_map(limit).min()?, "MemoryMax, the limit of its control group"))
     };
-    groups.lines().filter_map(of_group).chain(machine).min()
+    // Max address space         unlimited            unlimited            bytes (proc_pid_limits(5))
+    let limits = text("proc/self/limits").unwrap_or_default();
+    let of_process = |line: &str| {
+        let named = OF_PROCESS.iter().find_map(|(limit, whose)| Some((line.strip_prefix(limit)?, *whose)));
+        let (amounts, whose) = named?;
+        Some((amounts.split_whitespace().next()?.parse().ok()?, whose))
+    };
+    groups.lines().filter_map(of_group).chain(limits.lines().filter_map(of_process)).chain(machine).min()
 }
 
 #[cfg(test)]
@@ -79,6 +90,12 @@ mod tests {
             "this program may have 64 MiB of memory (MemoryMax, the limit of its control group), and cache.size and \
              http.past_size let it take 116 MiB with all else: the system will end it when they are full"
         );
+        let limits =
+            ("proc/self/limits", "Max cpu time      9   9   seconds\nMax data size     67108864   max   bytes\n");
+        assert!(told(&[machine, limits]).unwrap().contains("64 MiB of memory (ulimit -d, LimitDATA)"));
+        let limits =
+            ("proc/self/limits", "Max address space  134217728   unlimited   bytes\nMax data size unlimited\n");
+        assert_eq!(told(&[machine, limits]), None);
         // A container that sees its path outside, and the first version.
         assert!(
             told(&[("proc/self/cgroup", "0::/docker/ab12\n"), ("sys/fs/cgroup/memory.max", "67108864\n")]).is_some()
