@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::peer::Peer;
 use super::{Exchange, Upstream, UpstreamSettings, matching, note, source, unreachable};
+use crate::sys::since_boot;
 use crate::trace::{Ignored, Unreachable};
 use crate::walk::ask::Answered;
 
@@ -26,7 +27,8 @@ struct Kept {
     runtime: Id,
     peer: Peer,
     stream: TcpStream,
-    since: Instant,
+    /// Since when, as [`since_boot`] has it: a server closes it while this machine is suspended as well.
+    since: Duration,
 }
 
 thread_local! {
@@ -94,9 +96,9 @@ async fn converse(
 
 /// A connection to `peer` that waits and is still open.
 fn take(peer: &Peer) -> Option<TcpStream> {
-    let (here, now) = (Handle::current().id(), Instant::now());
+    let (here, now) = (Handle::current().id(), since_boot());
     KEPT.with_borrow_mut(|kept| {
-        kept.retain(|waits| waits.runtime == here && now - waits.since < IDLE);
+        kept.retain(|waits| waits.runtime == here && now.saturating_sub(waits.since) < IDLE);
         loop {
             let Kept { stream, .. } = kept.remove(kept.iter().rposition(|waits| waits.peer == *peer)?);
             // The end of the stream can be read, and so can what nobody asked for.
@@ -113,7 +115,7 @@ fn keep(peer: Peer, stream: TcpStream) {
         if kept.len() >= MOST_IDLE {
             kept.remove(0);
         }
-        kept.push(Kept { runtime: Handle::current().id(), peer, stream, since: Instant::now() });
+        kept.push(Kept { runtime: Handle::current().id(), peer, stream, since: since_boot() });
     });
 }
 

@@ -313,7 +313,7 @@ fn what_is_known_grows_old_while_the_machine_sleeps() {
     let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&shim, &source]).status();
     assert!(compiled.unwrap().success());
     let lab = Running::start_in(
-        &["--authority-port", "0"],
+        &["--authority-port", "0", "--set", "server.threads=1"],
         &[("LD_PRELOAD", shim.to_str().unwrap()), ("SLEPT", slept.to_str().unwrap())],
     );
     let ttl_secs = || {
@@ -322,8 +322,19 @@ fn what_is_known_grows_old_while_the_machine_sleeps() {
     };
     assert_eq!(ttl_secs(), 300);
     assert!(soon(|| ttl_secs() < 300), "{}", lab.log());
+    // Whence the connection comes over which a server is asked that says nothing over UDP.
+    let connection = |name: &str| {
+        assert_eq!(dig(lab.resolver, name).0, "NXDOMAIN");
+        let all = Command::new("ss").args(["-tnpH", "state", "established", "dst", "127.53.3.13"]).output().unwrap();
+        let ours = format!("pid={},", lab.process.0.id());
+        let line = text(&all.stdout).lines().find(|line| line.contains(&ours)).unwrap();
+        line.split_whitespace().nth(2).unwrap().to_owned()
+    };
+    let kept = connection("one.truncated.lab");
     std::fs::write(&slept, "").unwrap();
     assert_eq!(ttl_secs(), 300, "it is asked for again");
+    // Servers close what is idle for some seconds, and whoever stands between forgets it (RFC 7766 §6.2.3).
+    assert_ne!(connection("two.truncated.lab"), kept);
 }
 
 /// What the program does although nobody asks is done by its main thread: trust anchors that follow their zones,
@@ -346,6 +357,10 @@ fn what_nobody_asks_for_is_done_by_the_program() {
     // What cannot be written is known at once, and not when the first key has changed.
     let nowhere = self::lab(&["--set=dnssec.anchor_file=/nowhere/anchors"]);
     assert!(nowhere.log().contains("/nowhere/anchors: No such file or directory"), "{}", nowhere.log());
+    // And it is said once, although it was tried again when the keys had come.
+    assert!(soon(|| nowhere.log().contains(" is a trust anchor (RFC 5011)")), "{}", nowhere.log());
+    assert_eq!(dig(nowhere.resolver, "www.example.com").0, "NOERROR");
+    assert_eq!(nowhere.log().matches("/nowhere/anchors").count(), 1, "{}", nowhere.log());
 }
 
 /// What runs in a terminal ends with it, as if it were told to.
