@@ -6,7 +6,7 @@
 //! used again as the kernel left it loses the room for an address or for a control message.
 #![expect(
     unsafe_code,
-    reason = "recvmmsg, sendmmsg, sendmsg with IP_PKTINFO, setrlimit and CLOCK_BOOTTIME exist in libc alone, mimalloc in C"
+    reason = "recvmmsg and sendmmsg with IP_PKTINFO, setrlimit and CLOCK_BOOTTIME exist in libc alone, mimalloc in C"
 )]
 
 mod memory;
@@ -138,6 +138,23 @@ impl Batch {
         }
     }
 
+    /// Queues answers that took time, as many as there is room for, in place of what was here: each with its client,
+    /// and the address that it leaves from where that is known.
+    pub(crate) fn put_each(&mut self, late: impl Iterator<Item = (Vec<u8>, SocketAddr, Option<SocketAddr>)>) {
+        self.ready.clear();
+        self.sent = 0;
+        let rooms = self.slots.iter_mut().zip(&mut self.answers);
+        for (at, ((slot, out), (answer, to, from))) in rooms.zip(late).enumerate() {
+            let to = SockAddr::from(to);
+            // SAFETY: a `SockAddr` holds a whole sockaddr_storage, to which this points.
+            slot.from = unsafe { *to.as_ptr().cast() };
+            slot.from_len = to.len();
+            slot.control_len = from.map_or(0, |from| leave_from(&mut slot.control, from));
+            *out = answer;
+            self.ready.push(at);
+        }
+    }
+
     /// Sends the queued answers. An answer that the kernel refuses is dropped, as the network may drop any.
     ///
     /// # Errors
@@ -256,31 +273,6 @@ pub(crate) fn disconnect(socket: &UdpSocket) -> io::Result<()> {
     // SAFETY: `nobody` is a whole address on this stack frame, which connect only reads.
     let done = unsafe { libc::connect(socket.as_raw_fd(), &raw const nobody, socklen(size_of_val(&nobody))) };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-/// Sends one datagram to `to`; from `from`, when that is given.
-pub(crate) fn send_one(
-    socket: BorrowedFd<'_>,
-    bytes: &[u8],
-    to: SocketAddr,
-    from: Option<SocketAddr>,
-) -> io::Result<()> {
-    let to = SockAddr::from(to);
-    let mut control = Control::EMPTY;
-    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    // SAFETY: msghdr is integers and pointers, for which all zeroes is a value.
-    let mut header: libc::msghdr = unsafe { mem::zeroed() };
-    header.msg_name = to.as_ptr().cast_mut().cast();
-    header.msg_namelen = to.len();
-    header.msg_iov = &raw mut part;
-    header.msg_iovlen = 1;
-    if let Some(from) = from {
-        header.msg_controllen = leave_from(&mut control, from) as _;
-        header.msg_control = control.0.as_mut_ptr().cast();
-    }
-    // SAFETY: all that `header` points at lives until the call returns, and sendmsg writes to none of it.
-    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_DONTWAIT) };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Asks the kernel to tell, with each datagram, which address it was sent to.

@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::collections::vec_deque::Drain;
-use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
+use std::{io, mem};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -210,11 +210,12 @@ impl Door {
 
     /// Sends the answers that took time.
     async fn post(self: Rc<Self>) {
+        let mut batch = Batch::new();
         loop {
             self.work.notified().await;
-            let late = self.outbox.take();
-            for Late { answer, to, from, _place } in late {
-                self.send_one(&answer, to, from).await;
+            for late in self.outbox.take().chunks_mut(BATCH) {
+                batch.put_each(late.iter_mut().map(|late| (mem::take(&mut late.answer), late.to, late.from)));
+                self.send(&mut batch).await;
             }
         }
     }
@@ -247,15 +248,6 @@ impl Door {
     async fn send(&self, batch: &mut Batch) {
         while let Err(full) = batch.send(self.socket.get_ref().as_fd()) {
             debug_assert_eq!(full.kind(), io::ErrorKind::WouldBlock, "batches keep other errors to themselves");
-            sleep(FULL).await;
-        }
-    }
-
-    async fn send_one(&self, answer: &[u8], to: SocketAddr, from: Option<SocketAddr>) {
-        while let Err(error) = sys::send_one(self.socket.get_ref().as_fd(), answer, to, from) {
-            if error.kind() != io::ErrorKind::WouldBlock {
-                return;
-            }
             sleep(FULL).await;
         }
     }
