@@ -123,6 +123,11 @@ impl Walk {
         candidates.retain(fits);
         let (chosen, choice) = choose(&candidates, turn.around.dice)?;
         let Candidate { name, addr, state, rests, tries, doubt, silent_since, .. } = candidates.swap_remove(chosen);
+        // Who sees whether an IP version leads somewhere again is not waited for: somebody better is asked beside it.
+        let doubt = match choice {
+            ChoiceWhy::Explored if turn.around.servers.family_is_given_up(addr) => doubt.max(Doubt::Silent),
+            _ => doubt,
+        };
         let at = self.goal(id).at()?;
         let server = ServerAt::new(name.cloned(), addr, at.port(addr));
         let tried = at.tried(&server);

@@ -10,8 +10,8 @@ use rootwalk::wire::{Question, RecordType, ede};
 
 use super::resolver::Ended;
 use super::trouble::Trouble;
-use super::world::{World, hosted};
-use super::{LAB, check, story};
+use super::world::{Families, World, hosted};
+use super::{LAB, check, story, worlds};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// What it may take to see whether somebody near is back: two tries, with 400 and 800 ms, and the way there.
@@ -429,4 +429,39 @@ fn who_comes_back_slow_is_noticed() {
             assert!(ended.outcome.failure.is_none(), "{rtt_ms} ms: {}", story(&ended));
         }
     }
+}
+
+/// Once an IP version is known to lead nowhere, who is asked over it now and then, to see whether it does again, is
+/// asked beside somebody who can be reached: that costs one query and no time. When it leads somewhere again, that is
+/// seen.
+#[test]
+fn nobody_waits_for_an_ip_version_that_leads_nowhere() {
+    const RTT: Duration = Duration::from_millis(10);
+    let (mut tried, mut asked) = (0, 0);
+    for seed in worlds(10) {
+        let mut world = World::with_families(&LAB, seed, 0.0, 0.0, Families::SixDead).with_even_paths();
+        world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
+        let is_known = |world: &World<'_>| world.resolver.servers.family_is_given_up(IpAddr::from([0; 16]));
+        let resolve = |world: &mut World<'_>, nth: usize| world.resolve(&ask(&format!("n{nth}.example.com.")));
+        let is_found = (0..1_000).any(|nth| {
+            resolve(&mut world, nth);
+            is_known(&world)
+        });
+        assert!(is_found, "world {seed}");
+        for nth in 1_000..1_100 {
+            let ended = resolve(&mut world, nth);
+            let over_six =
+                |entry: &&Entry| matches!(&entry.event, Event::Asked { server, .. } if server.addr.is_ipv6());
+            let over_six = u32::try_from(ended.log.iter().filter(over_six).count()).expect("few");
+            assert_eq!((ended.took, ended.budget.queries()), (RTT, 1 + over_six), "{}", story(&ended));
+            (tried, asked) = (tried + over_six, asked + 1);
+        }
+        world.end_silence();
+        let is_seen = (2_000..2_400).any(|nth| {
+            resolve(&mut world, nth);
+            !is_known(&world)
+        });
+        assert!(is_seen, "world {seed}: nobody learns that it leads somewhere again");
+    }
+    assert!(tried > 0 && tried < asked / 10, "{tried} looks, {asked} questions");
 }

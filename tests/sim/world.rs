@@ -117,6 +117,11 @@ impl<'l> World<'l> {
         self.weather.dead = |_| true;
     }
 
+    /// From now on everybody can be reached.
+    pub(crate) fn end_silence(&mut self) {
+        self.weather.dead = |_| false;
+    }
+
     /// From now on nobody answers questions for this type.
     pub(crate) fn set_unanswered(&mut self, qtype: RecordType) {
         self.weather.unanswered = Some(qtype);
