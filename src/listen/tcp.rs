@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::task::{JoinError, JoinSet, spawn_local};
+use tokio::task::{JoinError, JoinSet, spawn_local, yield_now};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
@@ -132,10 +132,21 @@ impl<R: Responder> Conversation<R> {
             while let Some(answer) = self.later.try_join_next() {
                 self.answered(answer);
             }
-            self.take_queries();
-            // As much as goes at once.
-            let written = poll_fn(|context| Poll::Ready(self.flow.poll_write(Pin::new(&mut *stream), context))).await;
-            if matches!(written, Poll::Ready(Err(_))) || self.flow.unread() > UNREAD_END || self.is_over() {
+            loop {
+                self.take_queries();
+                let was_full = !self.has_room();
+                // As much as goes at once.
+                let write = poll_fn(|context| Poll::Ready(self.flow.poll_write(Pin::new(&mut *stream), context)));
+                if matches!(write.await, Poll::Ready(Err(_))) || self.flow.unread() > UNREAD_END {
+                    return;
+                }
+                // Where that made room, the rest of the queries that have come is next; nothing else would say so.
+                if !(was_full && self.has_room()) {
+                    break;
+                }
+                yield_now().await;
+            }
+            if self.is_over() {
                 return;
             }
         }

@@ -226,6 +226,21 @@ fn more_queries_than_may_wait_are_answered_in_turn() {
     doors.close();
 }
 
+/// RFC 7766 §6.2.1.1: all of them, although the client has said all that it has to say.
+#[test]
+fn answers_that_come_to_more_than_may_lie_unread_all_leave() {
+    let (doors, at) = open(&settings("127.0.0.1:0"));
+    for kib in [1, 16, 63] {
+        let mut stream = tcp(at);
+        let queries: Vec<u8> = (0..300).flat_map(|id| framed(&query(id, &[b'B', kib]))).collect();
+        stream.write_all(&queries).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let answers = std::iter::from_fn(|| tcp_answer(&mut stream));
+        assert!(answers.map(|(id, _)| id).eq(0..300), "{kib} KiB each");
+    }
+    doors.close();
+}
+
 #[test]
 fn idle_and_half_told_connections_are_closed_in_time() {
     let (doors, at) = open(&ListenSettings { tcp_idle: Duration::from_millis(300), ..settings("127.0.0.1:0") });
