@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use crate::wire::text::type_name;
 
 use super::entry::Entry;
-use super::event::{Event, GoalId};
+use super::event::{Event, GoalId, Purpose};
 use super::report::Trace;
 use super::source::Known;
 use super::tone::Tone;
@@ -95,10 +95,10 @@ impl Trace {
     /// The steps as sentences, in the order in which they are read.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
-        let depths = depths(&self.steps);
+        let (depths, titles) = (depths(&self.steps), titles(&self.steps));
         let line = |told: Item<'_>| {
             let (entry, tone, text) = match told {
-                Item::Step(entry) => (entry, entry.event.tone(), entry.event.to_string()),
+                Item::Step(entry) => (entry, entry.event.tone(), sentence(entry, &titles)),
                 Item::Dropped(entry, _, text) => (entry, Tone::Odd, text),
             };
             Line { at_us: entry.at_us, depth: depths.get(&entry.goal).copied().unwrap_or(0), tone, text }
@@ -117,6 +117,28 @@ pub(super) fn depths(steps: &[Entry]) -> HashMap<GoalId, usize> {
         }
     }
     depths
+}
+
+/// What each goal is about.
+pub(super) fn titles(steps: &[Entry]) -> HashMap<GoalId, String> {
+    let title = |entry: &Entry| {
+        let Event::Goal { name, qtype, purpose, .. } = &entry.event else { return None };
+        let title = match purpose {
+            Purpose::Priming => "the list of root servers".to_owned(),
+            Purpose::StubPriming { zone } => format!("the list of servers of {zone}"),
+            _ => format!("{name} {}", type_name(*qtype)),
+        };
+        Some((entry.goal, title))
+    };
+    steps.iter().filter_map(title).collect()
+}
+
+/// What happened, in words; an end with what has ended, as it stands far below its beginning.
+pub(super) fn sentence(entry: &Entry, titles: &HashMap<GoalId, String>) -> String {
+    match (&entry.event, titles.get(&entry.goal)) {
+        (Event::Ended { .. }, Some(title)) => format!("{title}: {}", entry.event),
+        (event, _) => event.to_string(),
+    }
 }
 
 /// Names the first few, each once, and counts the rest.

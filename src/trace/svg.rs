@@ -6,10 +6,11 @@ use std::fmt::{self, Write as _};
 use crate::wire::text::type_name;
 
 use super::event::{Event, GoalId, Verdict};
-use super::fold::{Item, depths, fold};
+use super::fold::{Item, depths, fold, sentence, titles};
 use super::markup::Markup;
-use super::report::Trace;
+use super::report::{Cost, Trace};
 use super::tone::Tone;
+use super::words::{Ms, counted};
 
 const WIDTH: usize = 1200;
 const ROW: usize = 22;
@@ -41,7 +42,7 @@ impl Trace {
     }
 
     fn rows(&self) -> Vec<Row> {
-        let depths = depths(&self.steps);
+        let (depths, titles) = (depths(&self.steps), titles(&self.steps));
         let ends: HashMap<u32, u64> =
             self.steps.iter().filter_map(|entry| Some((end_of(&entry.event)?, entry.at_us))).collect();
         let mut rows = Vec::new();
@@ -64,7 +65,7 @@ impl Trace {
                 Event::Heard { server, verdict, .. } if !matches!(verdict, Verdict::Wrong(_)) => {
                     row(String::new(), format!("{server}: {verdict}"), None)
                 }
-                event => row(String::new(), text.unwrap_or_else(|| event.to_string()), None),
+                _ => row(String::new(), text.unwrap_or_else(|| sentence(entry, &titles)), None),
             });
         }
         rows
@@ -83,14 +84,15 @@ impl Trace {
     fn draw(&self, rows: &[Row], below: &[Line], height: usize, out: &mut String) -> fmt::Result {
         let title = format!("{}: {}", self.title(), self.rcode);
         let shown = shortened(&title, WIDTH - 2 * ZONE, TITLE, bold);
-        let (queries, bytes, ms) = (self.cost.queries, self.cost.bytes, self.cost.time_us / 1000);
+        let Cost { queries, bytes, time_us } = self.cost;
+        let (queries, time) = (counted(queries as usize, "query", "queries"), Ms(time_us));
         write!(
             out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
              font-family=\"system-ui, sans-serif\" font-size=\"{SIZE}\" role=\"img\">\n<title>{0}</title>\n\
              <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n\
              <text x=\"{ZONE}\" y=\"36\" font-size=\"{TITLE}\" font-weight=\"600\" fill=\"#16202e\">{1}</text>\n\
-             <text x=\"{ZONE}\" y=\"58\" fill=\"#566274\">{queries} queries, {bytes} octets received, {ms} ms</text>\n",
+             <text x=\"{ZONE}\" y=\"58\" fill=\"#566274\">{queries}, {bytes} octets received, {time}</text>\n",
             Markup(&title),
             Markup(&shown)
         )?;

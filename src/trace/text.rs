@@ -10,8 +10,8 @@ use std::fmt::{self, Write as _};
 use crate::wire::text::type_name;
 
 use super::entry::Entry;
-use super::event::{Event, GoalId, Purpose};
-use super::fold::{Item, depths, fold};
+use super::event::{Event, GoalId};
+use super::fold::{Item, depths, fold, sentence, titles};
 use super::report::{Cost, Trace};
 use super::tone::Tone;
 use super::words::{Ms, counted};
@@ -127,23 +127,12 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn new(steps: &[Entry], paint: Paint, out: &'a mut String) -> Self {
-        let (mut titles, mut zone_width) = (HashMap::new(), 0);
-        for entry in steps {
-            match &entry.event {
-                Event::Goal { name, qtype, purpose, .. } => {
-                    let title = match purpose {
-                        Purpose::Priming => "the list of root servers".to_owned(),
-                        Purpose::StubPriming { zone } => format!("the list of servers of {zone}"),
-                        _ => format!("{name} {}", type_name(*qtype)),
-                    };
-                    titles.insert(entry.goal, title);
-                }
-                Event::Asked { zone, .. } => zone_width = zone_width.max(zone.to_string().len()),
-                _ => {}
-            }
-        }
-        let zone_width = zone_width.min(MAX_ZONE_WIDTH);
-        Self { paint, out, depths: depths(steps), titles, zone_width, above: None }
+        let widths = steps.iter().map(|entry| match &entry.event {
+            Event::Asked { zone, .. } => zone.to_string().len(),
+            _ => 0,
+        });
+        let zone_width = widths.max().unwrap_or_default().min(MAX_ZONE_WIDTH);
+        Self { paint, out, depths: depths(steps), titles: titles(steps), zone_width, above: None }
     }
 
     fn steps(&mut self, steps: &[Entry]) -> fmt::Result {
@@ -193,14 +182,9 @@ impl<'a> Page<'a> {
                 self.begin(entry, Some((*ask, String::new())), tone)?;
                 writeln!(self.out, "{}", paint.tone(tone, &entry.event.to_string()))
             }
-            Event::Ended { .. } => {
-                let title = self.titles.get(&entry.goal).map_or_else(String::new, |title| format!("{title}: "));
+            _ => {
                 self.begin(entry, None, tone)?;
-                writeln!(self.out, "{}", paint.tone(tone, &format!("{title}{}", entry.event)))
-            }
-            event => {
-                self.begin(entry, None, tone)?;
-                writeln!(self.out, "{}", paint.tone(tone, &event.to_string()))
+                writeln!(self.out, "{}", paint.tone(tone, &sentence(entry, &self.titles)))
             }
         }
     }
@@ -318,6 +302,19 @@ mod tests {
         assert_eq!(depth(&lines[2]), depth(&lines[0]) + 4);
         assert!(lines[3].ends_with("< ns2.other. A: NOERROR"), "{lines:#?}");
         assert!(lines[4].is_empty(), "the end of the client's question is the answer");
+    }
+
+    #[test]
+    fn every_form_says_what_has_ended() {
+        let trace = trace(&[
+            (0, goal("www.example.", Purpose::Client, None)),
+            (1, goal("ns.example.", Purpose::Proof, Some(GoalId(0)))),
+            (1, Event::Ended { rcode: "NOERROR".into(), edes: Vec::new() }),
+        ]);
+        let end = "ns.example. A: NOERROR";
+        assert!(trace.lines().iter().any(|line| line.text == end), "{:#?}", trace.lines());
+        let picture = trace.to_svg();
+        assert!(picture.contains(end) && picture.contains("1 query, 60 octets received, 0.0 ms"), "{picture}");
     }
 
     #[test]
