@@ -188,9 +188,9 @@ impl fmt::Display for Known {
         f.write_str(match self {
             Self::Set => "the record set",
             Self::Alias => "the alias",
-            Self::NxDomain => "that the name does not exist",
+            Self::NxDomain => "that there is no such name:",
             Self::NoTree => "that nothing exists at or below",
-            Self::NoData => "that there is no such record",
+            Self::NoData => "that there is no such record:",
             Self::NoCut => "that the servers stay the same at",
             Self::Delegation => "the delegation",
             Self::Failure => "the recent failure",

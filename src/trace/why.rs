@@ -96,7 +96,7 @@ impl fmt::Display for AskWhy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ChoiceWhy {
-    /// It is the only one that is left.
+    /// It is the only one that can be asked: the zone has no other, or none whose address is known and who is left.
     Only,
     /// One of those whose round-trip time lies in the band of the best.
     InBand {
@@ -136,7 +136,7 @@ pub enum ChoiceWhy {
 impl fmt::Display for ChoiceWhy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Only => f.write_str("the only one left"),
+            Self::Only => f.write_str("the only one that can be asked"),
             Self::InBand { srtt_us, band: 1 } => write!(f, "the best left, RTT {}", Ms(*srtt_us)),
             Self::InBand { srtt_us, band } => write!(f, "one of {band} near the best, RTT {}", Ms(*srtt_us)),
             Self::Unknown { band: 1 } => f.write_str("not heard from yet"),
@@ -323,7 +323,7 @@ impl fmt::Display for DropWhy {
             Self::NotAsked => "not what was asked",
             Self::NotNeeded => "not needed for this kind of reply",
             Self::NotGlue => "no address of a server in this referral",
-            Self::BehindAlias => "behind an alias: asked for by its own name instead",
+            Self::BehindAlias => "behind an alias: it counts only when asked for by its own name",
             Self::ExtraCname => "a name has one CNAME, and the first counts",
             Self::OtherClass => "another class than IN",
             Self::NotDown => "a referral must lead down towards the question",
