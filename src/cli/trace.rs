@@ -12,6 +12,11 @@ use crate::trace::{Paint, Trace};
 use crate::wire::text::parse_type;
 use crate::wire::{Name, Question, RecordType};
 
+/// With what dig begins the address of a server and its options. A name that begins so can be had as `\064` and `\043`.
+const OF_DIG: [char; 2] = ['@', '+'];
+const NOT_DIG: &str = "@SERVER and +OPTION are for dig: a trace asks the servers of the zones itself, and its options \
+                       begin with --";
+
 /// What may be typed after `trace`.
 #[derive(Debug, Args)]
 pub(super) struct Tell {
@@ -36,11 +41,16 @@ fn name(text: &str) -> Result<Typed, String> {
     if text.contains("://") {
         return Err("this is a URL, to which `rootwalk fetch` shows the way".to_owned());
     }
+    if text.starts_with(OF_DIG) {
+        return Err(NOT_DIG.to_owned());
+    }
     meant(text).map(|(name, usual)| Typed(name, usual)).map_err(|why| why.to_string())
 }
 
 fn record_type(text: &str) -> Result<RecordType, &'static str> {
-    parse_type(text).ok_or("expected a type of record, such as A, AAAA, MX or TYPE65")
+    let why =
+        if text.starts_with(OF_DIG) { NOT_DIG } else { "expected a type of record, such as A, AAAA, MX or TYPE65" };
+    parse_type(text).ok_or(why)
 }
 
 impl Tell {

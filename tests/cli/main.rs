@@ -75,6 +75,16 @@ fn servers_are_asked_from_addresses_of_this_machine_alone() {
     assert_eq!(told.status.code(), Some(0), "{}", text(&told.stdout));
 }
 
+/// Else `@192.0.2.1` would be a name, and the question an honest NXDOMAIN.
+#[test]
+fn who_types_as_for_dig_is_told_what_a_trace_is() {
+    for arguments in [&["@192.0.2.1"][..], &["@192.0.2.1", "example.com"], &["example.com", "+dnssec"]] {
+        let output = rootwalk(&[&["trace", "--lab"], arguments].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains("a trace asks the servers of the zones itself"), "{output:?}");
+    }
+}
+
 /// A hosts file is read by `serve` alone, but what is wrong with it is nobody's secret.
 #[test]
 fn check_names_what_a_hosts_file_has_in_vain() {
