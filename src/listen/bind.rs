@@ -223,7 +223,11 @@ impl fmt::Display for BindError {
         };
         match self.source.kind() {
             io::ErrorKind::PermissionDenied if port < 1024 => {
-                write!(f, "ports below 1024 need a privilege; {elsewhere}, or give the program CAP_NET_BIND_SERVICE")
+                write!(
+                    f,
+                    "ports below 1024 need a privilege; {elsewhere}, or give it to the program: `sudo setcap \
+                     cap_net_bind_service=+ep /path/to/rootwalk`"
+                )
             }
             io::ErrorKind::PermissionDenied => write!(f, "the system forbids it ({})", self.source),
             io::ErrorKind::AddrInUse => {
@@ -254,7 +258,7 @@ mod tests {
         assert_eq!(
             line("[::1]:53", Transport::Udp, libc::EACCES),
             "cannot listen on [::1]:53 over UDP: ports below 1024 need a privilege; use --listen [::1]:5300, or give \
-             the program CAP_NET_BIND_SERVICE"
+             it to the program: `sudo setcap cap_net_bind_service=+ep /path/to/rootwalk`"
         );
         assert_eq!(
             line("127.0.0.1:53", Transport::Tcp, libc::EADDRINUSE),
