@@ -352,6 +352,22 @@ const tests = {
     return page;
   },
 
+  async "the local copy of the root is called so, and is no address that somebody could ask"() {
+    const page = await fresh();
+    await open(page);
+    // Steps as a resolver with such a copy tells them; the lab hands no zone over.
+    const told = await page.evaluate(async () => {
+      const { Walk } = await import("/page/walk.js");
+      const picture = new Walk();
+      const step = { at_us: 0, goal: 0, ask: 0, zone: ".", server: { name: null, addr: "127.88.6.0", port: null } };
+      picture.step({ ...step, event: "asked", name: "cOm.", type: "A", transport: "udp", tone: "asked", text: "ask the local copy of the root for .: cOm. A in memory (minimised; it is at hand)" });
+      picture.step({ ...step, event: "heard", rtt_us: 9, verdict: { kind: "referral" }, tone: "good", text: "the local copy of the root after 0.0 ms: a referral to com.: 2 servers, 2 addresses, signed" });
+      return picture.root.textContent;
+    });
+    assert.ok(told.includes("com. A to the local copy") && told.includes("✓a referral to com.") && !told.includes("127.88"), told);
+    return page;
+  },
+
   async "a picture to be saved cuts nothing off"() {
     const page = await fresh();
     for (const name of ["www.lame.lab", "www.dead.lab", `${"w".repeat(63)}.${"m".repeat(63)}.www.example.com`]) {

@@ -4,13 +4,16 @@ import { counted, el, mark, time } from "./dom.js";
 
 const SILENT = 120_000; // microseconds after which an ask without an end is shown as waiting
 
+/** Under which addresses the local copy of the root (RFC 8806) stands in a trace. */
+const COPY = ["127.88.6.0", "100::88:6:0"];
+
 /** What a server did, without who it is: that stands in the line above. */
-const did = (text) => text.replace(/^\S+(?: \([^ )]*\))? /, "");
+const did = (text) => text.replace(/^(?:the local copy of the root|\S+(?: \([^ )]*\))?) /, "");
 /** The verdict alone: "ns1.example. (192.0.2.1) after 1.2 ms: the answer" without its beginning. */
 const verdict = (text) => did(text).replace(/^after [^:]+: /, "");
 /** The reasons alone: what stands in parentheses at the end of an ask. */
 const reasons = (text) => /\(([^()]*)\)$/.exec(text)?.[1] ?? "";
-const at = (server) => `${server.name ?? server.addr}`;
+const at = (server) => (COPY.includes(server.addr) ? "the local copy" : server.name ?? server.addr);
 
 /** One walk on the page. */
 export class Walk {
@@ -295,7 +298,7 @@ class Stop {
   }
 
   chip(server, state, note = "", addrs = [server.addr]) {
-    const key = server.name ?? server.addr;
+    const key = at(server);
     let chip = this.chips.get(key);
     if (!chip) {
       chip = el("li", {}, el("span", { class: "mark", "aria-hidden": "true" }), el("span", { class: "mono", text: key }), el("span", { class: "said unseen" }), el("span", { class: "ms muted" }));
