@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::{Handle, Id};
-use tokio::time::{Instant, timeout_at};
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::peer::Peer;
 use super::{Exchange, Upstream, UpstreamSettings, matching, note, source, unreachable};
@@ -96,9 +97,8 @@ async fn converse(
 
 /// A connection to `peer` that waits and is still open.
 fn take(peer: &Peer) -> Option<TcpStream> {
-    let (here, now) = (Handle::current().id(), since_boot());
+    close_idle();
     KEPT.with_borrow_mut(|kept| {
-        kept.retain(|waits| waits.runtime == here && now.saturating_sub(waits.since) < IDLE);
         loop {
             let Kept { stream, .. } = kept.remove(kept.iter().rposition(|waits| waits.peer == *peer)?);
             // The end of the stream can be read, and so can what nobody asked for.
@@ -110,12 +110,25 @@ fn take(peer: &Peer) -> Option<TcpStream> {
     })
 }
 
+/// Closes the connections of this thread that have waited for too long.
+fn close_idle() {
+    let (here, now) = (Handle::current().id(), since_boot());
+    KEPT.with_borrow_mut(|kept| {
+        kept.retain(|waits| waits.runtime == here && now.saturating_sub(waits.since) < IDLE);
+    });
+}
+
 fn keep(peer: Peer, stream: TcpStream) {
     KEPT.with_borrow_mut(|kept| {
         if kept.len() >= MOST_IDLE {
             kept.remove(0);
         }
         kept.push(Kept { runtime: Handle::current().id(), peer, stream, since: since_boot() });
+    });
+    // It may be long before anything is asked over TCP again.
+    spawn_local(async {
+        sleep(IDLE).await;
+        close_idle();
     });
 }
 

@@ -13,7 +13,7 @@ use rootwalk::walk::ask::{Answered, Ask, AskId, Heard};
 use rootwalk::wire::{Edns, Question, RecordType, ResponseCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 mod ports;
 #[path = "../common/worker.rs"]
@@ -132,6 +132,24 @@ fn a_tcp_connection_is_used_again_and_replaced_when_it_was_closed() {
             assert!(heard.came.is_ok(), "{heard:?}");
         }
         assert_eq!(accepted.get(), 3);
+    });
+}
+
+/// RFC 7766 §6.2.3: also where nothing is asked over TCP any more, and the server would wait for hours.
+#[test]
+fn a_tcp_connection_that_waits_for_seconds_is_closed() {
+    on_a_worker(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let ended = tokio::task::spawn_local(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut query = vec![0; usize::from(stream.read_u16().await.unwrap())];
+            stream.read_exact(&mut query).await.unwrap();
+            stream.write_all(&framed(&reply(&query, &[]))).await.unwrap();
+            stream.read(&mut [0]).await.unwrap()
+        });
+        assert!(exchange(&upstream(), &ask(at, Transport::Tcp)).await.came.is_ok());
+        assert_eq!(timeout(Duration::from_secs(30), ended).await.unwrap().unwrap(), 0);
     });
 }
 
