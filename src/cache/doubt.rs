@@ -48,6 +48,8 @@ impl Cache {
         let Some(known) = self.look_at_set(&key, same) else { return };
         let until = now.after_ttl(set.ttl_secs);
         let expired = known.expires;
+        let seen = |known: &KnownSet| (known.security, known.stored, known.expires, known.proof.len());
+        let before = seen(&known);
         let mut judged = KnownSet { security, expires: expired.min(until), ..known };
         // Whoever finds it is not told more than that: it would seem to be fetched anew.
         judged.set.ttl_secs = judged.set.ttl_secs.min(judged.expires.secs_since(judged.stored));
@@ -61,7 +63,10 @@ impl Cache {
             (judged.set.ttl_secs, judged.stored) = (set.ttl_secs, since);
             judged.expires = since.after_ttl(set.ttl_secs);
         }
-        self.put_held(key, judged, |_| Ok(()));
+        // Judged again, as one link of another answer: what is noted of its use stays.
+        if seen(&judged) != before {
+            self.put_held(key, judged, |_| Ok(()));
+        }
     }
 
     /// Notes what DNSSEC has shown of the denial that is known for `question`, if it is the one that was `heard`: what

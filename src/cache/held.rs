@@ -384,7 +384,7 @@ mod tests {
             let proof = if proof { [set(b"")].into() } else { Box::default() };
             let _ = cache.put_set_with(set(b"sig"), proof, rank, Source::Local, Time::ZERO);
             cache.judged(&set(b"sig"), (security, &[set(b"")]), (Time::ZERO, Time::ZERO));
-            cache
+            (cache, security)
         };
         let name = set(b"").owner;
         let key = |checking_disabled| AnswerKey {
@@ -399,7 +399,7 @@ mod tests {
             cache.ready(&key(checking_disabled), at, None).and_then(Ready::plain)
         };
         let mark = |cache: &Cache, sig: &[u8], secure, at| cache.mark_plain(&key(false), &set(sig), secure, at);
-        for (cache, sig, is_secure, at_secs, fits) in [
+        for ((cache, security), sig, is_secure, at_secs, fits) in [
             (known(false, answer, secure), &b"sig"[..], true, 0, true),
             (known(false, answer, insecure), b"sig", false, 0, true),
             (known(false, answer, insecure), b"sig", true, 0, false),
@@ -413,10 +413,12 @@ mod tests {
             assert_eq!(mark(&cache, sig, is_secure, at), fits);
             assert_eq!(ready(&cache, false, at).map(|plain| plain.secure), fits.then_some(is_secure));
             assert!(ready(&cache, true, at).is_none(), "of those with CD nothing was said");
+            cache.judged(&set(b"sig"), (security, &[set(b"")]), (Time::ZERO, at));
+            assert_eq!(ready(&cache, false, at).is_some(), fits, "judged again as before");
             cache.unmark_plain(&key(false));
             assert!(ready(&cache, false, at).is_none());
         }
-        let by_name = |security| known(false, behind, security).set(&name, RecordType::A, Time::ZERO).is_some();
+        let by_name = |security| known(false, behind, security).0.set(&name, RecordType::A, Time::ZERO).is_some();
         assert!(by_name(secure) && !by_name(insecure), "what stood behind an alias is known by its name when proved");
     }
 }

@@ -10,8 +10,9 @@ use std::ops::Bound;
 use crate::wire::{Ede, Name, Octets, Question, Record, RecordType, ResponseCode, RrSet, ede};
 
 use super::LocalAnswer;
+use super::special::soa;
 
-/// The TTL of records that are made from a hosts file, in seconds.
+/// The TTL of records that are made from a hosts file, and of what the operator's names lack, in seconds.
 const HOSTS_TTL_SECS: u32 = 300;
 /// Most aliases that are followed (RFC 1034 §3.6.2 allows none that lead to another, and everybody has them).
 const MAX_ALIASES: usize = 8;
@@ -68,9 +69,18 @@ impl LocalData {
         if next.is_some() {
             return None;
         }
+        let is_answered = |set: &RrSet| set.rtype == question.qtype || question.qtype == RecordType::ANY;
+        let authority = if answer.last().is_some_and(is_answered) {
+            Vec::new()
+        } else {
+            // RFC 2308 §5: without it clients do not keep the answer, and ask for AAAA each time that they ask for A.
+            let end = answer.last().and_then(|alias| alias.targets().next());
+            let end = end.unwrap_or_else(|| question.name.clone());
+            vec![RrSet { ttl_secs: HOSTS_TTL_SECS, ..soa(&end) }]
+        };
         let why = Ede::new(ede::SYNTHESIZED, format!("{} has records in the configuration", question.name));
-        let edes = vec![why];
-        Some(LocalAnswer { rcode: ResponseCode::NoError, answer, edes, authoritative: true, ..LocalAnswer::default() })
+        let (rcode, edes) = (ResponseCode::NoError, vec![why]);
+        Some(LocalAnswer { rcode, answer, authority, edes, authoritative: true, ..LocalAnswer::default() })
     }
 
     /// Whether a name below this one has records here.
@@ -166,6 +176,15 @@ mod tests {
             assert_eq!(ask(name, RecordType::A), None, "{name}");
         }
         assert_eq!(ask("loop.lan", RecordType::A).map(|lines| lines.len()), Some(2));
+        let lacks = |name: &str, qtype| {
+            let told = data().answer(&Question::new(name.parse().unwrap(), qtype)).unwrap();
+            told.authority.iter().map(|soa| (soa.owner.to_string(), soa.ttl_secs)).collect::<Vec<_>>()
+        };
+        for (name, end) in [("nas.lan", "nas.lan."), ("files.lan", "nas.lan."), ("loop.lan", "loop.lan.")] {
+            assert_eq!(lacks(name, RecordType::AAAA), [(end.to_owned(), 300)], "who lacks it may be kept: {name}");
+            assert!(lacks(name, RecordType::ANY).is_empty());
+        }
+        assert!(lacks("nas.lan", RecordType::A).is_empty() && lacks("files.lan", RecordType::A).is_empty());
     }
 
     #[test]
