@@ -18,9 +18,9 @@ const BY_HAND: &[(&str, &str)] = &[
     ),
     (
         "Source",
-        "From whom something is known. `kind` is `hints` (the root hints), `local` (our own configuration) or `server` (a \
-         reply); a server has `zone` (string, the zone for which it was asked), `addr` (string, its address) and `name` \
-         (string or null).",
+        "From whom something is known. `kind` is `hints` (the root hints), `local` (our own configuration, or a \
+         failure of our own) or `server` (a reply); a server has `zone` (string, the zone for which it was asked), \
+         `addr` (string, its address) and `name` (string or null).",
     ),
     (
         "ServerAt",

@@ -25,7 +25,7 @@ use serde::Serialize;
 
 use super::problem::{Problem, liked};
 use super::stream::pretty;
-use crate::serve::{Kept, Ring};
+use crate::serve::{Id, Kept, NoId, Ring};
 use crate::trace::Markup;
 
 pub(super) use assets::asset;
@@ -118,7 +118,10 @@ impl Form {
 /// when it is gone.
 fn find<'a, T>(ring: &Ring<T>, name: &'a str, what: &str) -> Result<(Arc<Kept<T>>, Option<&'a str>), Problem> {
     let (id, suffix) = name.split_once('.').map_or((name, None), |(id, suffix)| (id, Some(suffix)));
-    let kept = id.parse().ok().and_then(|id| ring.get(id)).ok_or_else(|| {
+    let of_none =
+        |why: NoId| Problem::new(StatusCode::NOT_FOUND, format!("this is no link to a {what}: its name is {why}"));
+    let id = id.parse::<Id>().map_err(of_none)?;
+    let kept = ring.get(id).ok_or_else(|| {
         let why = "newer ones took its place (http.past_size), or the program was started anew";
         Problem::new(StatusCode::NOT_FOUND, format!("this {what} is not kept any more: {why}"))
     })?;

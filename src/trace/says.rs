@@ -7,7 +7,7 @@ use crate::wire::{Name, RecordType};
 
 use super::decided::decided;
 use super::event::{Event, Purpose};
-use super::source::ServerAt;
+use super::source::{Known, ServerAt};
 use super::words::{List, Ms};
 
 impl fmt::Display for Event {
@@ -15,8 +15,12 @@ impl fmt::Display for Event {
         match self {
             Self::Goal { name, qtype, purpose, .. } => goal(f, name, *qtype, purpose),
             Self::FromCache { known, name, rtype, age_secs, left_secs, source } => {
-                let rtype = type_name(*rtype);
-                write!(f, "the cache knows {known} {name} {rtype}, {age_secs} s old, {left_secs} s left, from {source}")
+                write!(f, "the cache knows {known} {name} {}, {age_secs} s old, ", type_name(*rtype))?;
+                match known {
+                    // It is our own, and told by nobody.
+                    Known::Failure => write!(f, "tried again after {left_secs} s more"),
+                    _ => write!(f, "{left_secs} s left, from {source}"),
+                }
             }
             Self::Refresh { left_secs } => {
                 write!(f, "the answer is known and in use, and {left_secs} s before its end a new one is fetched")

@@ -40,7 +40,9 @@ fn the_walk_that_brought_an_answer_can_be_read_later() {
         again["steps"].as_array().unwrap().iter().map(|step| step["event"].as_str().unwrap()).collect();
     assert_eq!(events[..3], ["ready", "goal", "from_cache"], "{again}");
     assert_eq!(curl(&[&format!("http://{here}/t/000000000000")]).status, 404);
-    assert_eq!(curl(&[&format!("http://{here}/t/none")]).status, 404);
+    let cut = curl(&[&format!("http://{here}/t/86d0dba09a8")]);
+    assert_eq!(cut.status, 404);
+    assert!(cut.text().contains("no link to a walk: its name is not twelve hexadecimal digits"), "{}", cut.text());
 }
 
 #[test]
