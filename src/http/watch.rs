@@ -8,7 +8,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use hyper::body::{Frame, SizeHint};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
@@ -16,6 +18,10 @@ use crate::time::as_ms;
 
 /// Octets in one write up to which it may be nothing but answers to the pings of HTTP/2.
 const CHATTER: usize = 1024;
+/// Octets of answers that clients have yet to read, all connections together. When they are so many, a connection that
+/// owes some gets no more of them: in HTTP/2 a client has 128 requests at once, and decides when their answers leave,
+/// each of 64 KiB and more. So all of them take no more than this, and the longest answer on each connection.
+const UNREAD: u64 = 16 << 20;
 
 /// What is known of one connection.
 #[derive(Debug)]
@@ -29,12 +35,15 @@ pub(super) struct Activity {
     /// Octets that have left, and that have come.
     sent: AtomicU64,
     received: AtomicU64,
+    /// Octets of answers that have yet to be read.
+    unread: AtomicU64,
 }
 
 impl Activity {
     pub(super) fn new() -> Arc<Self> {
-        let [moved_ms, rested_ms, sent, received] = Default::default();
-        Arc::new(Self { begun: Instant::now(), in_hand: AtomicUsize::new(0), moved_ms, rested_ms, sent, received })
+        let [moved_ms, rested_ms, sent, received, unread] = Default::default();
+        let in_hand = AtomicUsize::new(0);
+        Arc::new(Self { begun: Instant::now(), in_hand, moved_ms, rested_ms, sent, received, unread })
     }
 
     /// A request that is in hand until the last octet of its answer is handed on.
@@ -109,11 +118,55 @@ impl Drop for Ticket {
     }
 }
 
+/// An answer, until all of it has left.
+#[derive(Debug)]
+struct Owed {
+    octets: u64,
+    by: Arc<Activity>,
+    all: Arc<AtomicU64>,
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.by.unread.fetch_sub(self.octets, Ordering::Relaxed);
+        self.all.fetch_sub(self.octets, Ordering::Relaxed);
+    }
+}
+
+/// A piece of an answer: what is handed on waits in HTTP/2 until the client makes room for it.
+struct Piece(Bytes, #[expect(dead_code, reason = "dropped with the piece")] Arc<Owed>);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// A body that keeps its request in hand.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) body: Body,
-    pub(super) _ticket: Arc<Ticket>,
+    body: Body,
+    owed: Arc<Owed>,
+    _ticket: Arc<Ticket>,
+}
+
+impl Held {
+    /// The answer to the request of `ticket`, unless its client has to read others first; `all` counts what all have to
+    /// read.
+    pub(super) fn answer(response: Response, ticket: Arc<Ticket>, all: &Arc<AtomicU64>) -> hyper::Response<Self> {
+        let octets = |response: &Response| response.body().size_hint().lower();
+        let (by, all) = (Arc::clone(&ticket.0), Arc::clone(all));
+        let has_some = by.unread.load(Ordering::Relaxed) > 0;
+        let response = match has_some && all.load(Ordering::Relaxed) + octets(&response) > UNREAD {
+            true => (StatusCode::SERVICE_UNAVAILABLE, "too many answers wait to be read\n").into_response(),
+            false => response,
+        };
+        let octets = octets(&response);
+        by.unread.fetch_add(octets, Ordering::Relaxed);
+        all.fetch_add(octets, Ordering::Relaxed);
+        let owed = Arc::new(Owed { octets, by, all });
+        response.map(|body| Self { body, owed, _ticket: ticket })
+    }
 }
 
 impl hyper::body::Body for Held {
@@ -124,7 +177,9 @@ impl hyper::body::Body for Held {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let owed = |bytes| Bytes::from_owner(Piece(bytes, Arc::clone(&self.owed)));
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(owed))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -216,7 +271,33 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use super::*;
+
+    /// A client of HTTP/2 that makes no room leaves its answers here, whether they were handed on or not.
+    #[tokio::test]
+    async fn who_reads_nothing_gets_no_more_when_too_much_is_unread() {
+        let (all, connections) = (Arc::default(), [Activity::new(), Activity::new()]);
+        let ask = |nth: usize| {
+            let answer = Held::answer(vec![b'x'; 1 << 20].into_response(), connections[nth].take().into(), &all);
+            (answer.status().as_u16(), answer.into_body())
+        };
+        let mut unread: Vec<_> = (0..16).map(|_| ask(0)).collect();
+        assert!(unread.iter().all(|(status, _)| *status == 200));
+        assert_eq!(ask(0).0, 503);
+        assert_eq!(ask(1).0, 200, "another client has read what it got");
+        // What has been handed on is as unread as before.
+        let (_, mut body) = unread.pop().unwrap();
+        let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await.unwrap().unwrap();
+        let piece = frame.into_data().unwrap();
+        drop(body);
+        assert_eq!((piece.len(), ask(0).0), (1 << 20, 503));
+        drop(piece);
+        assert_eq!(ask(0).0, 200);
+        unread.clear();
+        assert_eq!(all.load(Ordering::Relaxed), 0);
+    }
 
     /// The rest of a long answer leaves after its request is out of our hands: the client is not idle meanwhile.
     /// Answers to pings are no such rest.

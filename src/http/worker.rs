@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -67,6 +68,8 @@ struct Worker {
     front: RefCell<Front>,
     settings: Arc<HttpSettings>,
     quota: Arc<Quota>,
+    /// Octets of answers that clients have yet to read.
+    unread: Arc<AtomicU64>,
     /// For those who shake hands.
     turns: Turns,
     /// Until when nothing is said of connections that are closed because there are too many.
@@ -100,9 +103,9 @@ async fn run(
     let settings = Arc::clone(&front.settings);
     let quota = Arc::new(Quota::new(settings.connections, settings.connections_per_client));
     let builder = builder(&settings);
-    let (turns, told_until) = (Turns::new(), Instant::now().into());
-    let worker =
-        Rc::new(Worker { front: front.into(), settings, quota, turns, told_until, builder, stop: stop.clone() });
+    let (unread, turns, told_until) = (Arc::default(), Turns::new(), Instant::now().into());
+    let (front, stopped) = (front.into(), stop.clone());
+    let worker = Rc::new(Worker { front, settings, quota, unread, turns, told_until, builder, stop: stopped });
     let mut doors = Vec::new();
     for (listener, tls) in listeners {
         doors.push(spawn_local(accept(listener, tls, Rc::clone(&worker))));
@@ -188,12 +191,13 @@ where
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
         // The worker is not held: who does is counted in the end, and that is the connection.
         let (front, here, ticket) = (worker.front.borrow().clone(), here.clone(), Arc::new(activity.take()));
+        let unread = Arc::clone(&worker.unread);
         async move {
             let mut request = request.map(Body::new);
             // A tunnel inside of HTTP/2 holds it for longer than its answer.
             request.extensions_mut().insert(Arc::clone(&ticket));
             let response = front.answer(request, peer, &here).await;
-            Ok::<_, Infallible>(response.map(|body| Held { body, _ticket: ticket }))
+            Ok::<_, Infallible>(Held::answer(response, ticket, &unread))
         }
     });
     let stream = TokioIo::new(Watched { stream: Strict::new(stream), activity: Arc::clone(&activity) });
