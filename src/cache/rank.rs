@@ -10,7 +10,7 @@ pub enum Rank {
     /// its time is over and there is nothing better (RFC 8767), but not as the answer to its own name.
     BehindAlias,
     /// From the answer section of a reply without AA; or a DS set that came with a referral, which has none either,
-    /// once it is proved.
+    /// once it has proved a zone.
     NonAuthAnswer,
     /// From the answer section of a reply with AA.
     AuthAnswer,

@@ -219,7 +219,6 @@ impl Judge<'_> {
             return Err(Halt::Bogus(Bogus::SignatureUnfit { owner, rtype, key_tag }));
         }
         self.note(verified.proof(ds, parent));
-        self.ds_sets.push(RrSet { ttl_secs: verified.ttl_secs, ..ds.clone() });
         let zone = ds.owner.clone();
         match (usable, set) {
             (Ok(anchors), Some(set)) => self.trust(&zone, &set, &anchors, verified.ttl_secs, false).map(Below::Zone),

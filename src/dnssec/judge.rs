@@ -22,7 +22,6 @@ pub struct Judge<'a> {
     now: Time,
     pub(super) bench: Bench<'a>,
     pub(super) learned: Vec<Arc<ZoneTrust>>,
-    pub(super) ds_sets: Vec<RrSet>,
     notes: Vec<Proof>,
     pub(super) spans: Vec<Span>,
     shown: Vec<RrSet>,
@@ -34,8 +33,6 @@ pub struct Judge<'a> {
 pub struct Learned {
     /// About zones.
     pub zones: Vec<Arc<ZoneTrust>>,
-    /// The DS sets that were proved on the way, with the TTL that their signatures allow.
-    pub ds_sets: Vec<RrSet>,
     /// What was proved, in order.
     pub notes: Vec<Proof>,
     /// What of that speaks of other questions.
@@ -91,8 +88,8 @@ impl<'a> Judge<'a> {
         spent: &'a mut Spent,
     ) -> Self {
         let bench = Bench { now_secs, accepts: settings.accepts, limits, spent };
-        let (learned, ds_sets, notes, spans, shown) = Default::default();
-        Self { settings, known, now, bench, learned, ds_sets, notes, spans, shown, fault: None }
+        let (learned, notes, spans, shown) = Default::default();
+        Self { settings, known, now, bench, learned, notes, spans, shown, fault: None }
     }
 
     /// What becomes of a statement. After [`Verdict::Needs`] the same is to be judged again when the answer to
@@ -112,8 +109,8 @@ impl<'a> Judge<'a> {
     /// What was found out besides the verdicts.
     #[must_use]
     pub fn into_learned(self) -> Learned {
-        let Self { learned, ds_sets, notes, spans, shown, fault, .. } = self;
-        Learned { zones: learned, ds_sets, notes, spans, shown, fault }
+        let Self { learned, notes, spans, shown, fault, .. } = self;
+        Learned { zones: learned, notes, spans, shown, fault }
     }
 
     pub(super) fn note(&mut self, proof: Proof) {

@@ -39,6 +39,9 @@ impl Walk {
         if let Purpose::StubPriming { zone } = self.goal(id).purpose.clone() {
             return self.begin_stub_priming(id, &zone, turn);
         }
+        if id == CLIENT {
+            self.learn_ds(&current, turn);
+        }
         let upward = turn.around.cache.upward(&current.name);
         let (mut look, mut seen) = look(&current, &upward, turn.around, turn.now);
         if let Some(event) = seen.take() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::cache::{Cookies, Delegation, Denial, DenialKind, NameServer, Rank, Security, TtlLimits};
+use crate::cache::{Cookies, Delegation, Denial, DenialKind, NameServer, Rank, TtlLimits};
 use crate::dnssec;
 use crate::time::Time;
 use crate::trace::{AskWhy, GoalId, Lack, Limit, Purpose, Source, Transport, Verdict};
@@ -65,17 +65,17 @@ impl Walk {
         denial.soa.clone()
     }
 
-    /// Keeps the DS sets that were proved: each is the answer to the question for it from now on, although it came with
-    /// a referral and nobody has asked.
-    pub(super) fn learn_ds(&self, sets: &[RrSet], turn: &Turn<'_, '_>) {
-        let (cache, since, now) = (turn.around.cache, self.started, turn.now);
-        for set in sets.iter().filter(|set| set.ttl_secs > 0) {
-            let cut = cache.delegation(&set.owner, now);
-            if let Some(cut) = cut.filter(|cut| cut.ds.as_ref().is_some_and(|ds| ds.is_as(set))) {
-                cache.put_set(set.clone(), Rank::NonAuthAnswer, cut.from.clone(), now);
-            }
-            // One that was asked for is known by its name already.
-            cache.judged(set, (Security::Secure, &[]), (since, now));
+    /// Keeps the DS set by which a zone was proved as what it is for the client, who asks for it: the answer, although
+    /// it came with a referral. The judge looks at it again; where it is bogus, the zone above is asked.
+    pub(super) fn learn_ds(&self, asked: &Question, turn: &Turn<'_, '_>) {
+        let (cache, now) = (turn.around.cache, turn.now);
+        if asked.qtype != RecordType::DS || self.recalls > 0 || cache.zone(&asked.name, now).is_none() {
+            return;
+        }
+        if let Some(cut) = cache.delegation(&asked.name, now)
+            && let Some(ds) = cut.ds.clone()
+        {
+            cache.put_set(ds, Rank::NonAuthAnswer, cut.from.clone(), cut.stored);
         }
     }
 

@@ -87,7 +87,6 @@ impl Walk {
         // As of the beginning: what it follows from was heard since.
         let since = self.started;
         learned.zones.iter().for_each(|trust| turn.around.cache.put_zone(Arc::clone(trust), since));
-        self.learn_ds(&learned.ds_sets, turn);
         for note in learned.notes.into_iter().map(|proof| Event::Proved { proof }) {
             if self.log.iter().all(|entry| entry.event != note) {
                 self.note(turn, CLIENT, note);

@@ -165,7 +165,7 @@ impl<'a> Facts<'a> {
         loop {
             let mut judge = Judge::new(settings, limits, self, (Time::ZERO, now_secs), spent);
             let verdict = judge.judge(statement);
-            let Learned { zones, notes, spans, shown, fault, .. } = judge.into_learned();
+            let Learned { zones, notes, spans, shown, fault } = judge.into_learned();
             self.fault = fault;
             self.spans.extend(spans);
             self.shown.extend(shown);
