@@ -43,7 +43,7 @@ impl Walk {
             self.learn_ds(&current, turn);
         }
         let upward = turn.around.cache.upward(&current.name);
-        let (mut look, mut seen) = look(&current, &upward, turn.around, turn.now);
+        let (mut look, mut seen) = look(&current, &upward, self.recalls == 0, turn.around, turn.now);
         if let Some(event) = seen.take() {
             self.note(turn, id, event.clone());
             if self.sets_aside(id, &event, turn) {
@@ -262,8 +262,15 @@ impl Walk {
     }
 }
 
-/// Asks the caches: the set itself, an alias, a denial, a failure.
-fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time) -> (Look, Option<Event>) {
+/// Asks the caches: the set itself, an alias, a denial, a failure; and unless some of that was bogus already, whether
+/// there is a name above: the proof of that need not show what it says of those below (RFC 9824 §3.1).
+fn look(
+    question: &Question,
+    upward: &Upward<'_>,
+    by_tree: bool,
+    around: &Around<'_>,
+    now: Time,
+) -> (Look, Option<Event>) {
     let (name, qtype) = (&question.name, question.qtype);
     let about = upward.about();
     // Most names for which a walk begins were never asked for.
@@ -292,7 +299,7 @@ fn look(question: &Question, upward: &Upward<'_>, around: &Around<'_>, now: Time
             return (Look::Alias(vec![set], target, proof), event);
         }
     }
-    if let Some((above, denial)) = no_tree(name, upward, around.settings, now) {
+    if by_tree && let Some((above, denial)) = no_tree(name, upward, around.settings, now) {
         let event = seen(Known::NoTree, (&above, qtype), (&denial.from, denial.stored, denial.expires));
         return (Look::Denial(DenialKind::NxDomain, denied(&denial, now)), event);
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use rootwalk::cache::{DenialKind, Security};
 use rootwalk::lab::Lab;
 use rootwalk::trace::{Event, Limit};
+use rootwalk::walk::minimise::Minimisation;
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::forgery::{servers, small_lab};
@@ -46,6 +47,23 @@ fn what_nobody_checked_is_asked_for_again_where_it_came_from() {
             }
         }
     }
+}
+
+/// That there is no name is known of those below it as well, and may have been said by somebody who lied, or by a proof
+/// that shows nothing of them: then they are asked for by themselves.
+#[test]
+fn what_was_said_of_a_name_above_does_not_make_those_below_bogus() {
+    let lab = small_lab("a.b 60 A 198.51.100.1\n", &["ns1.root."]);
+    let mut world = World::new(&lab, 1, 0.0, 0.0);
+    world.resolver.settings.minimisation = Minimisation::Strict;
+    assert!(world.resolve(&ask("example.", RecordType::NS)).outcome.secure);
+    world.set_forger([192, 0, 2, 1].into(), Forgery::NoSuchName);
+    let lied = world.resolve_unchecked(&ask("b.example.", RecordType::A));
+    assert_eq!(lied.outcome.rcode, ResponseCode::NXDomain, "{}", story(&lied));
+    world.end_forgeries();
+    let ended = world.resolve(&ask("a.b.example.", RecordType::A));
+    assert!(ended.outcome.secure && !ended.outcome.answer.is_empty(), "{}", story(&ended));
+    assert_eq!(doubted(&ended), 0, "{}", story(&ended));
 }
 
 /// Of several servers that say what is bogus the client is told of the first, and what was wrong there.
