@@ -187,6 +187,8 @@ pub struct Walk {
     recalls: usize,
     /// Whether replies are not read on behind aliases, as what stood there was bogus.
     by_name: bool,
+    /// The zone that is proved anew, by the keys that it may have by now.
+    proved_anew: Option<Name>,
     /// What was bogus first.
     bogus: Option<Bogus>,
     /// Whether all of the answer was proved.
@@ -234,6 +236,7 @@ impl Walk {
             doubted: Vec::new(),
             recalls: 0,
             by_name: false,
+            proved_anew: None,
             bogus: None,
             secure: false,
             insecure: None,

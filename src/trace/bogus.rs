@@ -185,6 +185,19 @@ impl Bogus {
         }
     }
 
+    /// The zone whose keys, as far as they are known, do not fit what was said.
+    #[must_use]
+    pub fn misfit(&self) -> Option<&Name> {
+        match self {
+            Self::SignatureMissing { zone, .. }
+            | Self::SignatureWrong { zone, .. }
+            | Self::KeyUnknown { zone, .. }
+            | Self::KeyMissing { zone, .. }
+            | Self::NoKeys { zone } => Some(zone),
+            _ => None,
+        }
+    }
+
     /// The extended error: the code and the sentence, with the server that was asked if it is known.
     #[must_use]
     pub fn ede(&self, from: Option<&ServerAt>) -> Ede {

@@ -4,12 +4,14 @@
 //! better data, and the signatures say so.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::cache::Delegation;
 use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::goal::{Found, Pending, State};
+use super::requery::AGE_SECS;
 use super::scrub::Clean;
 use super::servers::{Addresses, known_addresses};
 use super::{CLIENT, Turn, Walk};
@@ -85,6 +87,23 @@ impl Walk {
             goal.waiters.push(CLIENT);
         }
         turn.ready.push(id.unwrap_or(CLIENT));
+        true
+    }
+
+    /// Proves the zone anew whose keys do not fit what its servers say: it may have others by now, or none, as when it
+    /// has moved to other hands. What was proved of it holds for others until then. False when its parent was asked a
+    /// moment ago: a zone that is bogus costs it no more than one whose servers give no answer.
+    pub(super) fn prove_anew(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
+        let (cache, now) = (turn.around.cache, turn.now);
+        let zone = reason.misfit().filter(|_| self.proved_anew.is_none());
+        let cut = zone.and_then(|zone| cache.delegation(zone, now));
+        let is_old = |cut: &Arc<Delegation>| now.secs_since(cut.stored.max(cut.requeried)) >= AGE_SECS;
+        let Some(cut) = cut.filter(is_old) else { return false };
+        cache.requeried(&cut, now);
+        [RecordType::DNSKEY, RecordType::DS].iter().for_each(|rtype| cache.disbelieve(&cut.zone, *rtype, now));
+        self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
+        self.proved_anew = Some(cut.zone.clone());
+        self.begin_anew(turn);
         true
     }
 

@@ -112,7 +112,8 @@ impl Walk {
         let around = &*turn.around;
         let settings = &around.settings;
         let (cache, since, now, routes) = (around.cache, self.started, turn.now, &settings.routes);
-        let known = Knowledge { cache, since, now, goals: others, zones, proof, routes };
+        let anew = self.proved_anew.as_ref();
+        let known = Knowledge { cache, since, now, goals: others, zones, proof, routes, anew };
         let spent = &mut self.budget.proofs;
         let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, (now, around.unix_secs), spent);
         let statements = statements((chain, proof), current, found, &settings.proofs.anchors);
@@ -254,9 +255,12 @@ impl Walk {
         {
             return;
         }
+        let because = bad.fault.as_ref().map(|question| self.failure_of(question)).unwrap_or_default();
+        if because.is_empty() && self.prove_anew(&bad.reason, turn) {
+            return;
+        }
         let from = self.told_by(&bad, turn);
         let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
-        let because = bad.fault.map(|question| self.failure_of(&question)).unwrap_or_default();
         // What cannot be had just now says nothing against what it would prove.
         if because.is_empty() {
             self.forget_answer(&proving.found, turn);
@@ -378,6 +382,8 @@ struct Knowledge<'k> {
     proof: &'k [RrSet],
     /// Zones whose servers the operator names.
     routes: &'k Routes,
+    /// The zone that is proved anew.
+    anew: Option<&'k Name>,
 }
 
 impl Knowledge<'_> {
@@ -393,7 +399,7 @@ impl Knowledge<'_> {
 impl Known for Knowledge<'_> {
     fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
         let known = self.zones.iter().find(|known| known.zone == *zone).cloned();
-        known.or_else(|| self.cache.zone(zone, self.now))
+        known.or_else(|| self.cache.zone(zone, self.now).filter(|_| self.anew != Some(zone)))
     }
 
     fn cut(&self, name: &Name) -> (Option<Cut>, bool) {
@@ -405,6 +411,7 @@ impl Known for Knowledge<'_> {
                 Some(Cut { ds: None, alias: goal.chain.first().cloned(), proof })
             }
             Some(_) => None,
+            None if self.anew == Some(name) => None,
             None => self.cache.delegation(name, self.now).map(|referral| {
                 let (ds, proof) = referral.signed(self.now);
                 Cut { ds, alias: None, proof }

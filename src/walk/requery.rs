@@ -15,7 +15,7 @@ use super::{Turn, Walk};
 /// A delegation of so many seconds is asked for anew. The zone above is to be spared as the zone itself is (RFC 9520
 /// §3.3, RFC 4697 §2.1), and no failure is remembered for longer (RFC 9520 §3.2): so a zone without any servers costs
 /// the one above a question in five minutes at most, whether or not that one answers.
-const AGE_SECS: u32 = 300;
+pub(super) const AGE_SECS: u32 = 300;
 
 impl Walk {
     /// Goes to the zone above for the delegation of the zone that a goal is at; false if that is in vain.

@@ -10,7 +10,7 @@ use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::forgery::{servers, small_lab};
 use super::resolver::{Ended, NOW_UNIX_SECS};
-use super::stale::{SIGNED, lab};
+use super::stale::{SAME_KEYS, SIGNED, UNSIGNED, lab};
 use super::trouble::Forgery;
 use super::world::{World, one_server};
 use super::{LAB, bare, story, truth};
@@ -64,6 +64,51 @@ fn what_was_said_of_a_name_above_does_not_make_those_below_bogus() {
     let ended = world.resolve(&ask("a.b.example.", RecordType::A));
     assert!(ended.outcome.secure && !ended.outcome.answer.is_empty(), "{}", story(&ended));
     assert_eq!(doubted(&ended), 0, "{}", story(&ended));
+}
+
+/// A zone that has other keys than it had, or none, as one that has moved to other hands and did not wait until
+/// everybody had forgotten the old ones, is proved anew: be it that its keys are known, or by which keys it is.
+#[test]
+fn a_zone_with_other_keys_is_proved_anew() {
+    for zone in [SIGNED, UNSIGNED] {
+        let [before, after] = [SIGNED, zone].map(|zone| lab(SAME_KEYS, zone, true));
+        for proved in [true, false] {
+            let mut world = World::new(&before, 1, 0.0, 0.0);
+            let www = ask("www.zone.tld.", RecordType::A);
+            let brought = if proved { world.resolve(&www) } else { world.resolve_unchecked(&www) };
+            assert_eq!(brought.outcome.secure, proved, "{}", story(&brought));
+            world.change(&after);
+            if proved {
+                let ended = world.resolve(&ask("none.zone.tld.", RecordType::A));
+                assert!(ended.outcome.failure.is_some(), "a moment ago it was so: {}", story(&ended));
+            }
+            world.resolver.now = world.resolver.now.plus_secs(300);
+            let ended = world.resolve(&ask("alias.zone.tld.", RecordType::A));
+            let is_known = ended.outcome.failure.is_none() && ended.outcome.secure == (zone == SIGNED);
+            assert!(is_known, "{zone} {proved}\n{}", story(&ended));
+        }
+    }
+}
+
+/// RFC 9520 §3.3: a zone that is bogus for good, by its keys or by what they sign, costs the one above a question in
+/// five minutes.
+#[test]
+fn a_zone_that_stays_bogus_is_seldom_proved_anew() {
+    let lab = lab(SAME_KEYS, SIGNED, true);
+    for forgery in [Forgery::OtherKeys, Forgery::BrokenSignatures, Forgery::NoSignatures] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        world.resolver.settings.proofs.aggressive = false;
+        assert!(world.resolve_unchecked(&ask("www.zone.tld.", RecordType::A)).outcome.failure.is_none());
+        world.set_forger([192, 0, 2, 3].into(), forgery);
+        let mut asked = 0;
+        for nth in 0..100 {
+            world.resolver.now = world.resolver.now.plus_secs(10);
+            let ended = world.resolve(&ask(&format!("n{nth}.zone.tld."), RecordType::A));
+            assert!(ended.outcome.failure.is_some(), "{forgery:?} {}", story(&ended));
+            asked += count(&ended, |event| matches!(event, Event::Asked { qtype: RecordType::DS, .. }));
+        }
+        assert!((1..=3).contains(&asked), "{forgery:?}: {asked}");
+    }
 }
 
 /// Of several servers that say what is bogus the client is told of the first, and what was wrong there.

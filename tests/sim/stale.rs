@@ -13,10 +13,10 @@ use super::trouble::Forgery;
 use super::world::World;
 
 const DAY: Duration = Duration::from_secs(86_400);
-const UNSIGNED: &str = "";
+pub(crate) const UNSIGNED: &str = "";
 pub(crate) const SIGNED: &str = ", sign = {}";
 /// With keys that all labs share: what is changed is what the zone says.
-const SAME_KEYS: &str = ", sign = { algorithm = \"rsasha256\" }";
+pub(crate) const SAME_KEYS: &str = ", sign = { algorithm = \"rsasha256\" }";
 const OPT_OUT: &str = ", sign = { denial = \"nsec3\", opt_out = true }";
 const EXPIRED: &str = ", sign = { inception_secs = -3024000, expiration_secs = -432000 }";
 
