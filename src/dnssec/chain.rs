@@ -56,7 +56,9 @@ impl Judge<'_> {
     /// The same, from the trust anchors of the zone `anchored` down.
     fn descend(&mut self, anchored: &Name, anchors: &[Anchor], name: &Name) -> Result<Arc<ZoneTrust>, Halt> {
         let mut above = (anchored.label_count()..=name.label_count()).rev().map(|count| name.suffix(count));
-        let mut at = match above.find_map(|zone| self.known_zone(&zone)) {
+        // That a zone is unsigned was learned from above where it has an anchor: that is nothing to its own.
+        let from_here = |known: &Arc<ZoneTrust>| known.zone != *anchored || matches!(known.status, Status::Secure(_));
+        let mut at = match above.find_map(|zone| self.known_zone(&zone).filter(from_here)) {
             Some(zone) => zone,
             None => self.anchored(anchored, anchors)?,
         };
