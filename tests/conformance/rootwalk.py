@@ -54,6 +54,20 @@ def within(v, least, most):
     return None if v is None else min(max(v, least), most)
 
 
+def least(v, greatest, usual):
+    """A least TTL; where a scenario has one that is greater than the greatest, that one counts."""
+    return within(v, 0, usual if greatest is None else min(greatest, usual))
+
+
+def zones(entries, taken=()):
+    """One entry for each zone with servers, with each address once: scenarios may have several."""
+    by_zone = {}
+    for entry in (z for z in entries if z["addrs"] and z["name"].lower().rstrip(".") not in taken):
+        merged = by_zone.setdefault(entry["name"].lower().rstrip("."), {**entry, "addrs": []})
+        merged["addrs"] = list(dict.fromkeys(merged["addrs"] + entry["addrs"]))
+    return by_zone
+
+
 def stale(s):
     if s is None:
         return {"max_stale_secs": 0}
@@ -113,9 +127,9 @@ def config(f):
         negative_trust_anchors=f.domain_insecure or None)
     out += table(
         "[cache]",
-        min_ttl_secs=within(f.min_ttl, 0, 86400),
+        min_ttl_secs=least(f.min_ttl, f.max_ttl, 86400),
         max_ttl_secs=within(f.max_ttl, 0, 604800),
-        min_negative_ttl_secs=within(f.min_neg_ttl, 0, 86400),
+        min_negative_ttl_secs=least(f.min_neg_ttl, f.max_neg_ttl, 3600),
         max_negative_ttl_secs=within(f.max_neg_ttl, 0, 86400),
         prefetch=f.prefetch,
         # ... and on the first question in the last tenth
@@ -130,9 +144,10 @@ def config(f):
         out += table("[[root_hint]]", name=n, address=a)
     if f.dns64:
         out += table("[dns64]", prefix=f.dns64.get("prefix", "64:ff9b::/96"), ignore_aaaa=f.dns64.get("ignore_aaaa"))
-    for z in (z for z in f.forwards if z["addrs"]):
+    forwards = zones(f.forwards)
+    for z in forwards.values():
         out += table("[[forward]]", zone=z["name"], servers=z["addrs"], fallback=z["first"])
-    for z in (z for z in f.stubs if z["addrs"]):
+    for z in zones(f.stubs, forwards).values():
         out += table("[[stub]]", zone=z["name"], servers=z["addrs"], prime=z["prime"], fallback=z["first"])
     return "\n".join(out)
 
