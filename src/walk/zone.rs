@@ -63,7 +63,12 @@ impl Walk {
         }
         if let Some((server, how)) = at.redo.take() {
             let state = turn.around.servers.state(server.addr, turn.now);
-            return self.send(id, (server, &state), how, ChoiceWhy::Same, turn);
+            self.send(id, (server, &state), how, ChoiceWhy::Same, turn);
+            // Who was not to be had over TCP a while ago is not waited for alone.
+            if !how.over_udp() && state.tcp == Support::No {
+                self.ask_best(id, |candidate| candidate.tries == 0 && !candidate.rests, turn);
+            }
+            return;
         }
         if in_time {
             // Who has just been found does not wait for those that were silent before.
