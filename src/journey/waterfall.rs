@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::document::{Attempt, AttemptEnd, CacheLook, CacheName, End, Hop, Journey, Lookup, Response, Tls};
 use crate::time::iso_ms;
 use crate::trace::{Event, Trace, counted};
+use crate::wire::{RecordType, RrSet};
 
 /// Columns for the kind of a line, and for the time it took.
 const STAGE: usize = 6;
@@ -211,10 +212,11 @@ fn look_up(lookup: &Lookup, hop: &Hop, in_full: bool, rows: &mut Vec<Row>) {
     }
 }
 
-/// What a look-up brought, in a few words.
+/// What a look-up brought, in a few words. An alias to a name without HTTPS records is none.
 fn brought(lookup: &Lookup, trace: &Trace) -> String {
+    let is_https = |set: &RrSet| set.rtype == RecordType::HTTPS;
     match (lookup.addresses.as_slice(), &*trace.rcode) {
-        ([], "NOERROR") if lookup.qtype == "HTTPS" && !trace.answer.is_empty() => "found".to_owned(),
+        ([], "NOERROR") if lookup.qtype == "HTTPS" && trace.answer.iter().any(is_https) => "found".to_owned(),
         ([], "NOERROR") => "none".to_owned(),
         ([], rcode) => rcode.to_owned(),
         ([one], _) => one.to_string(),

@@ -230,6 +230,17 @@ fn https_records_say_where_to_go() {
 }
 
 #[test]
+fn an_alias_is_no_https_record() {
+    for (host, brought) in [("www.example.com", "found"), ("alias.example.com", "none")] {
+        let told = ask(*LAB, &format!("https://{host}/"), &["-H", "Accept: text/plain"]);
+        let line = format!("{host} HTTPS");
+        let text = told.text();
+        let line = text.lines().find(|row| row.contains(&line)).unwrap_or_default();
+        assert!(line.contains(&format!(" {brought}, ")), "{text}");
+    }
+}
+
+#[test]
 fn an_alias_that_never_ends_is_given_up() {
     let mut records: Vec<String> =
         (0..20).map(|nth| format!("a{nth}.example. 300 IN HTTPS 0 a{}.example.", nth + 1)).collect();

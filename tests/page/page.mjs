@@ -483,6 +483,20 @@ const tests = {
     return page;
   },
 
+  async "HTTPS records that were found are not said to be none, nor an alias to be one"() {
+    const page = await fresh();
+    await open(page);
+    for (const [host, brought] of [["www.example.com", "found"], ["alias.example.com", "none"]]) {
+      await walk(page, `https://${host}/`);
+      const told = () => page.$$eval(".fall", (all) => all.find((row) => row.querySelector(".type")?.textContent === "HTTPS").querySelector(".told-end").textContent);
+      assert.equal(await told(), `✓${brought}`, host);
+      await page.reload();
+      await page.waitForSelector("body[data-ready] .result");
+      assert.equal(await told(), `✓${brought}`, `${host}, again`);
+    }
+    return page;
+  },
+
   async "a journey in one waterfall"() {
     const page = await fresh();
     await open(page);

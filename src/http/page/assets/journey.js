@@ -8,6 +8,13 @@ const ENDS = { connected: "connected", refused: "refused", silent: "silent", unr
 const WHYS = { first: "", silence: "as the one before it was silent", failure: "as the one before it failed" };
 const PARTS = { balancer: "load balancer", application: "application", database: "database", cache: "cache", other: "server" };
 
+/** What a look-up without addresses brought: of HTTPS records that is not known before its trace is there. */
+const brought = ({ type, trace }) => {
+  if (type !== "HTTPS") return "none";
+  if (!trace) return "";
+  return trace.answer.some((record) => record.split(" ")[3] === "HTTPS") ? "found" : "none";
+};
+
 /** One journey on the page. */
 export class Journey {
   constructor() {
@@ -88,7 +95,7 @@ export class Journey {
     if (!row) return;
     // While it happens the trace comes later, and its last step has said the same.
     const { rcode, edes } = found.trace ?? row.end ?? { rcode: "NOERROR", edes: [] };
-    const none = rcode === "NOERROR" ? "none" : edes[0]?.text ?? rcode;
+    const none = rcode === "NOERROR" ? brought(found) : edes[0]?.text ?? rcode;
     const failed = !found.addresses.length && !["NOERROR", "NXDOMAIN"].includes(rcode);
     this.close(row, found.ended_us, failed ? "bad" : "good", found.addresses.join(", ") || none);
     if (found.id) row.row.querySelector(".inside").append(el("p", { class: "exports" }, el("a", { href: `/t/${found.id}`, text: "This look-up alone" })));
@@ -201,7 +208,10 @@ export class Journey {
       bar.fill.className = "left";
     }
     journey.hops.forEach((hop, nth) => hop.lookups.forEach((lookup, at) => {
-      if (lookup.trace) this.hops[nth]?.lookups[at]?.walk.end(lookup.trace);
+      const row = this.hops[nth]?.lookups[at];
+      if (!row || !lookup.trace) return;
+      row.walk.end(lookup.trace);
+      if (lookup.ended_us !== null && !row.told.textContent) this.close(row, lookup.ended_us, "good", brought(lookup));
     }));
     this.measure();
   }
