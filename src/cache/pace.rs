@@ -103,8 +103,13 @@ pub(super) fn rest_secs(nth: u16) -> u64 {
 
 pub(super) fn patience(srtt: Option<Duration>, rttvar: Duration, silences: u8, first: Duration) -> Duration {
     let (least, most) = PATIENCE;
-    let calm = srtt.map_or(first, |srtt| (srtt + MARGIN.max(4 * rttvar)).clamp(least, most));
+    let calm = srtt.map_or(first, |srtt| takes(srtt, rttvar).clamp(least, most));
     calm.saturating_mul(1 << u32::from(silences).min(6)).min(most)
+}
+
+/// How long a reply takes at the most, as far as one knows (RFC 6298 §2.3).
+pub(super) fn takes(srtt: Duration, rttvar: Duration) -> Duration {
+    srtt + MARGIN.max(4 * rttvar)
 }
 
 /// How long addresses take that are asked for the first time: most names live on servers that were never asked before,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::cookies::Cookies;
-use super::pace::{REST_AFTER, UNKNOWN, patience};
+use super::pace::{REST_AFTER, UNKNOWN, patience, takes};
 use super::seen::Support;
 use crate::time::Time;
 use crate::wire::Name;
@@ -84,7 +84,13 @@ impl ServerState {
     /// Whether it takes as long as this, as far as one knows.
     #[must_use]
     pub fn is_slow(&self, sent: Time, now: Time) -> bool {
-        self.srtt.is_some_and(|srtt| now - sent < srtt + 4 * self.rttvar)
+        self.takes().is_some_and(|takes| now - sent < takes)
+    }
+
+    /// By when a reply has come, as far as one knows.
+    #[must_use]
+    pub fn takes(&self) -> Option<Duration> {
+        self.srtt.map(|srtt| takes(srtt, self.rttvar))
     }
 
     /// How likely it is that nothing will come from it.

@@ -62,7 +62,8 @@ impl Walk {
             let is_heard_out = is_long
                 || pending.late
                     && (pending.doubt == Doubt::Dead || !servers.state(addr, now).may_be_slow(pending.sent, now));
-            if is_long {
+            let is_there = pending.forwarded && servers.state(addr, now).heard_at > pending.sent;
+            if is_long && !is_there {
                 servers.mute(addr, now);
             }
             if is_heard_out && !pending.forwarded {
@@ -109,6 +110,8 @@ pub(super) fn may_come(pending: &Pending, qtype: RecordType, servers: &Servers, 
     let (addr, sent) = (pending.server.addr, pending.sent);
     let state = servers.state(addr, now);
     match pending.doubt {
+        // It may know what others ask, and has to look this name up.
+        _ if pending.forwarded => !state.mute || state.is_slow(sent, now),
         Doubt::None | Doubt::Silent => state.may_be_slow(sent, now),
         Doubt::Dead if state.is_slow(sent, now) => true,
         Doubt::Dead => servers.dead(addr, &pending.zone, qtype, now).is_some_and(|dead| dead.may_be_slow),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::{Doubt, NameServer, ServerState, Support};
-use crate::time::{Time, as_ms};
+use crate::time::as_ms;
 use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, ServerAt, Transport};
 use crate::wire::{Name, Question, RecordType, edns};
 
@@ -226,7 +226,7 @@ impl Walk {
         // Over TCP nobody off the path can forge, so the case need not carry entropy.
         let check_case = settings.case_randomisation && how.transport == Transport::Udp && at.keeps_case(&server);
         let sent = if check_case { turn.around.dice.mix_case(&question) } else { question.clone() };
-        let patience = self.patience(id, &server, state, how, attempt, turn.now);
+        let patience = self.patience(id, &server, state, how, attempt, turn);
         let event = Event::Asked {
             ask: ask.0,
             zone: zone.clone(),
@@ -285,14 +285,12 @@ impl Walk {
         state: &ServerState,
         how: How,
         attempt: Attempt,
-        now: Time,
+        turn: &Turn<'_, '_>,
     ) -> Duration {
         let usual = patience(state, how, attempt);
         if !self.goal(id).is_forwarded() {
             return usual;
         }
-        let asked = self.pending.iter().filter(|pending| pending.serves(id)).map(|pending| pending.sent);
-        let first = asked.min().unwrap_or(now);
         let once = self.goal(id).at().is_some_and(|at| at.has_fallback() || at.tried(server).rested);
         let patience = match (how.transport, state.udp) {
             _ if once => usual.max(FORWARD_LONG),
@@ -300,13 +298,18 @@ impl Walk {
             (Transport::Udp, Support::Yes) => usual.clamp(FORWARD_LEAST, FORWARD_LONG),
             (Transport::Udp, _) => FORWARD_LEAST,
         };
+        let (now, until) = (turn.now, self.budget.patient_until());
         // Whoever is asked in another way because of what came is not silent.
-        if !matches!(how.why, AskWhy::Forwarded | AskWhy::TcpAfterSilence | AskWhy::TcpAsBefore) {
+        let is_silent = matches!(how.why, AskWhy::Forwarded | AskWhy::TcpAfterSilence | AskWhy::TcpAsBefore);
+        if !is_silent || now + patience < until {
             return patience;
         }
-        let takes = state.srtt.map_or(FORWARD_LEAST, |srtt| srtt + 4 * state.rttvar);
-        let until = self.budget.patient_until().max(first + takes.clamp(FORWARD_LEAST, CLIENT_PATIENCE));
-        if until > now { patience.min(until - now) } else { patience }
+        // Nobody is asked after this one, so it takes nothing from anybody to hear out who was asked first.
+        let asked = self.pending.iter().filter(|pending| pending.serves(id)).min_by_key(|pending| pending.sent);
+        let (addr, sent) = asked.map_or((server.addr, now), |asked| (asked.server.addr, asked.sent));
+        let takes = turn.around.servers.state(addr, now).takes().unwrap_or_default();
+        let until = until.max(sent + takes.clamp(FORWARD_LEAST, CLIENT_PATIENCE));
+        if until > now { until - now } else { patience }
     }
 
     /// Whether forwarders have been silent for as long as the client waits: what is asked from now on is nothing to it.

@@ -24,44 +24,65 @@ enum Kind {
     TcpAlone,
     /// The same, and it is slow.
     SlowOverTcp(u64),
+    /// Nothing comes over TCP, and over UDP it is slow.
+    SlowOverUdp(u64),
+    /// The same, and that is known.
+    SlowUdpOnly(u64),
 }
 
-use Kind::{Silent, Slow, SlowOverTcp, TcpAlone};
+use Kind::{Silent, Slow, SlowOverTcp, SlowOverUdp, SlowUdpOnly, TcpAlone};
 
 /// Before clients give up, which they do after 5 s.
 const IN_TIME: Duration = Duration::from_millis(4500);
 
-/// A world in which the questions for a zone go to these forwarders, which `then` are of another kind, and questions to
-/// it, one after the other: so many before that and after it.
-fn ask((kinds, then): (&[Kind], &[Kind]), fallback: bool, seed: u64, questions: usize) -> Vec<Ended> {
+/// A world in which the questions for a zone go to forwarders.
+fn world(count: usize, fallback: bool, seed: u64) -> World<'static> {
     static SERVERS: LazyLock<Lab> = LazyLock::new(eight_servers);
     let mut world = World::new(&SERVERS, seed, 0.0, 0.0);
     world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
     world.set_weather(20, 0.0);
-    let addr = |nth: usize| IpAddr::from([192, 0, 2, u8::try_from(nth + 1).expect("few")]);
-    let addrs: Vec<_> = (0..kinds.len()).map(|nth| (addr(nth), None)).collect();
+    let addrs: Vec<_> = (0..count).map(|nth| (addr(nth), None)).collect();
     let mut route = Route::new(RouteKind::Forward, "zone.".parse().expect("a name"), &addrs);
     route.fallback = fallback;
     world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
-    let question = |nth| Question::new(format!("n{nth}.w.zone.").parse().expect("a name"), RecordType::A);
+    world
+}
+
+fn addr(nth: usize) -> IpAddr {
+    [192, 0, 2, u8::try_from(nth + 1).expect("few")].into()
+}
+
+/// Asks forwarders of these kinds about a name.
+fn resolve(world: &mut World<'_>, kinds: &[Kind], name: &str) -> Ended {
+    for (nth, kind) in kinds.iter().enumerate() {
+        match kind {
+            Slow(rtt_ms) | SlowOverUdp(rtt_ms) | SlowUdpOnly(rtt_ms) => world.slow(&[addr(nth)], *rtt_ms),
+            // The handshake takes a round trip of its own.
+            SlowOverTcp(rtt_ms) => world.slow(&[addr(nth)], rtt_ms / 2),
+            Silent | TcpAlone => {}
+        }
+        if matches!(kind, SlowUdpOnly(_)) {
+            world.resolver.servers.tcp_broken(addr(nth), world.resolver.now);
+        }
+    }
+    world.resolve_through(&Question::new(name.parse().expect("a name"), RecordType::A), |ask| {
+        match (0..kinds.len()).find(|nth| addr(*nth) == ask.server.ip()).map(|nth| kinds[nth]) {
+            // What it is asked in a fallback is asked of it as a server of the zone.
+            Some(Silent) => !ask.rd,
+            Some(TcpAlone | SlowOverTcp(_)) => ask.transport == Transport::Tcp,
+            Some(SlowOverUdp(_) | SlowUdpOnly(_)) => ask.transport == Transport::Udp,
+            Some(Slow(_)) | None => true,
+        }
+    })
+}
+
+/// Questions to forwarders, which `then` are of another kind, one after the other: so many before that and after it.
+fn ask((kinds, then): (&[Kind], &[Kind]), fallback: bool, seed: u64, questions: usize) -> Vec<Ended> {
+    let mut world = world(kinds.len(), fallback, seed);
     let mut ended = Vec::new();
     for nth in 0..2 * questions {
         let kinds = if nth < questions { kinds } else { then };
-        for (nth, kind) in kinds.iter().enumerate() {
-            match kind {
-                Slow(rtt_ms) => world.slow(&[addr(nth)], *rtt_ms),
-                // The handshake takes a round trip of its own.
-                SlowOverTcp(rtt_ms) => world.slow(&[addr(nth)], rtt_ms / 2),
-                Silent | TcpAlone => {}
-            }
-        }
-        ended.push(world.resolve_through(&question(nth), |ask| {
-            match (0..kinds.len()).find(|nth| addr(*nth) == ask.server.ip()).map(|nth| kinds[nth]) {
-                Some(Silent) => fallback && !ask.rd,
-                Some(TcpAlone | SlowOverTcp(_)) => ask.transport == Transport::Tcp,
-                Some(Slow(_)) | None => true,
-            }
-        }));
+        ended.push(resolve(&mut world, kinds, &format!("n{nth}.w.zone.")));
         // Long enough that no failure is remembered, and nobody rests.
         world.resolver.now = world.resolver.now + Duration::from_secs(if nth % 2 == 0 { 1 } else { 20 });
     }
@@ -117,6 +138,49 @@ fn the_one_forwarder_that_works_is_used() {
                     assert_eq!(ended.took, Duration::from_millis(*rtt_ms), "{}", told());
                 }
             }
+        }
+    }
+}
+
+/// That it answers others meanwhile from what it knows says nothing of how long it takes to look this name up.
+#[test]
+fn a_forwarder_that_answers_others_meanwhile_is_waited_for() {
+    for (rtt_ms, talks) in [2_900, 3_100, 3_500, 4_200, 4_400].into_iter().flat_map(|ms| [(ms, true), (ms, false)]) {
+        for (kind, count) in [Slow, SlowOverUdp, SlowUdpOnly].into_iter().flat_map(|kind| [(kind, 1), (kind, 2)]) {
+            let (kinds, mut world) = (vec![kind(rtt_ms); count], world(count, false, rtt_ms));
+            world.resolver.talk.extend((0..count).filter(|_| talks).map(addr));
+            for nth in 0..8 {
+                let ended = resolve(&mut world, &kinds, &format!("n{nth}.w.zone."));
+                let told = || format!("{kinds:?}, question {nth} after {:?}\n{}", ended.took, story(&ended));
+                assert!(ended.outcome.failure.is_none(), "{}", told());
+                assert!(ended.took <= Duration::from_millis(rtt_ms), "{}", told());
+            }
+            // Nor does it that one name is never found.
+            let ended = resolve(&mut world, &vec![SlowUdpOnly(6_000); count], "never.w.zone.");
+            assert!(ended.outcome.failure.is_some() && ended.took <= IN_TIME, "{:?}\n{}", ended.took, story(&ended));
+            world.resolver.talk.retain(|_| false);
+            let ended = resolve(&mut world, &kinds, "last.w.zone.");
+            assert!(ended.outcome.failure.is_none() || !talks, "{kinds:?} after {:?}\n{}", ended.took, story(&ended));
+        }
+    }
+}
+
+/// Who takes long, as is known, has its time also for what is asked late: an alias leads to an alias.
+#[test]
+fn a_forwarder_known_to_be_slow_is_not_given_up_before_its_reply() {
+    for (rtt_ms, before) in [1_000, 1_200, 1_600, 2_000, 2_300].into_iter().flat_map(|ms| [(ms, 0), (ms, 2), (ms, 30)])
+    {
+        // Of two, both have to be known.
+        let two = (before > 2).then(|| vec![Slow(rtt_ms); 2]);
+        for kinds in [vec![Slow(rtt_ms)], vec![SlowUdpOnly(rtt_ms)]].into_iter().chain(two) {
+            let mut world = world(kinds.len(), false, rtt_ms + before);
+            for nth in 0..before {
+                resolve(&mut world, &kinds, &format!("n{nth}.w.zone."));
+            }
+            let ended = resolve(&mut world, &kinds, "a.zone.");
+            let told = || format!("{kinds:?}, {before} before, after {:?}\n{}", ended.took, story(&ended));
+            assert!(ended.outcome.failure.is_none(), "{}", told());
+            assert_eq!(ended.took, Duration::from_millis(3 * rtt_ms), "{}", told());
         }
     }
 }

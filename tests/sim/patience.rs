@@ -84,12 +84,13 @@ fn where_all_servers_are_slow_the_reply_to_the_first_try_counts() {
     }
 }
 
-/// A zone with eight servers, all with glue.
+/// A zone with eight servers, all with glue. Its aliases have names so short that each is asked about by itself.
 pub(crate) fn eight_servers() -> Lab {
     let ns: String =
         (1..=8).map(|nth| format!("zone. 3600 NS ns{nth}.zone.\nns{nth}.zone. 3600 A 192.0.2.{nth}\n")).collect();
     let root = format!("$ORIGIN .\n@ 30 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns9.\nns9. 3600 A 192.0.2.9\n{ns}");
-    let zone = format!("$ORIGIN zone.\n@ 30 SOA h. a. 1 1 1 1 60\n{ns}*.w 300 A 192.0.2.80\n");
+    let zone =
+        format!("$ORIGIN zone.\n@ 30 SOA h. a. 1 1 1 1 60\n{ns}*.w 300 A 192.0.2.80\na 300 CNAME b\nb 300 CNAME c.w\n");
     let server = |name: String, last: u8, zone| {
         format!("{{ name = \"{name}\", address = \"192.0.2.{last}\", zones = [\"{zone}\"], faults = [] }}")
     };
