@@ -26,6 +26,7 @@ mod lack;
 mod learn;
 mod local_root;
 mod partial;
+mod patience;
 mod private;
 mod prove;
 mod refresh;

@@ -101,7 +101,7 @@ pub(super) fn rest_secs(nth: u16) -> u64 {
     (first << u32::from(nth.saturating_sub(1)).min(8)).min(longest)
 }
 
-pub(super) fn patience(srtt: Option<Duration>, rttvar: Duration, silences: u8, first: Duration) -> Duration {
+pub(super) fn patience_after(srtt: Option<Duration>, rttvar: Duration, silences: u8, first: Duration) -> Duration {
     let (least, most) = PATIENCE;
     let calm = srtt.map_or(first, |srtt| takes(srtt, rttvar).clamp(least, most));
     calm.saturating_mul(1 << u32::from(silences).min(6)).min(most)

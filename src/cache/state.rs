@@ -5,7 +5,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::cookies::Cookies;
-use super::pace::{REST_AFTER, UNKNOWN, patience, takes};
+use super::pace::{REST_AFTER, UNKNOWN, patience_after, takes};
 use super::seen::Support;
 use crate::time::Time;
 use crate::wire::Name;
@@ -64,14 +64,14 @@ impl ServerState {
     pub fn patience(&self) -> Duration {
         // Silence to some questions says little of how long the others take.
         let silences = if self.moody { self.silences.min(MOODY_SILENCES) } else { self.silences };
-        patience(self.srtt, self.rttvar, silences, self.first.unwrap_or(UNKNOWN))
+        patience_after(self.srtt, self.rttvar, silences, self.first.unwrap_or(UNKNOWN))
     }
 
     /// How long to wait for one that is probably dead: those that are back answer as fast as they did before, or as
     /// others do. The second try gets twice as long as the first.
     #[must_use]
     pub fn short_patience(&self, nth: u32) -> Duration {
-        patience(self.srtt, self.rttvar, 0, UNKNOWN).max(UNKNOWN) * nth.clamp(1, 2)
+        patience_after(self.srtt, self.rttvar, 0, UNKNOWN).max(UNKNOWN) * nth.clamp(1, 2)
     }
 
     /// Whether a reply to what was `sent` may still come: it takes as long, as far as one knows, or nobody has listened

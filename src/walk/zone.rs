@@ -11,8 +11,8 @@ use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, 
 use crate::wire::{Name, Question, RecordType, edns};
 
 use super::ask::{Ask, AskId, NEAR};
-use super::goal::{Attempt, Chance, Found, Goal, How, Pending, State};
-use super::limits::{CLIENT_PATIENCE, MAX_GOALS};
+use super::goal::{Chance, Found, Goal, How, Pending, State};
+use super::limits::MAX_GOALS;
 use super::outcome::Failure;
 use super::sentinel::tell_key_tags;
 use super::servers::{Candidate, choose};
@@ -22,31 +22,9 @@ use super::{CLIENT, Reach, Turn, Walk};
 /// wait, which is 5 s. Where all servers of a zone are slow, the reply to the first try comes while others are under
 /// way.
 const LISTEN: Duration = Duration::from_secs(5);
-/// A TCP connection takes a round trip more, somebody on the way may be slow to refuse it, and when its first segment
-/// is lost the system sends another one after a second (RFC 6298 §2.1).
-const TCP_LEAST: Duration = Duration::from_millis(1200);
-/// The least patience with a forwarder: it may have to ask several servers itself, and then be as slow as all of them.
-/// It need not be more: who is asked once more, or beside it, takes nothing from it, as its reply is used until the
-/// client's patience is over. By then all of them have to have had their tries, and those who answer over TCP alone the
-/// time to look the name up.
-const FORWARD_LEAST: Duration = Duration::from_secs(1);
-/// The most patience over UDP with one that has several tries, where something has come from it over UDP and is known
-/// to take longer. It is also the least with one that gets a single try: nobody listens to it any more once the
-/// fallback is asked in its place, or once it was silent so often before.
-const FORWARD_LONG: Duration = Duration::from_millis(1500);
-/// Silent asks in a row from which on forwarders are asked over TCP as well, all at once: that is when each was asked,
-/// or the only one twice.
-const FORWARD_SILENCES: u32 = 2;
 /// Packets that are almost the reply, after which it is not waited for any more but asked for over TCP: in a flood of
 /// guesses the socket has no room for it.
 const MOST_GUESSES: usize = 16;
-/// Silent asks in a row, of any of a zone's servers, from which on one of them is asked over TCP beside those that go
-/// on over UDP: with thirteen servers the time is over before each had its three tries (RFC 9520 §3.1).
-const SILENCES: u32 = 3;
-/// The longest patience over TCP.
-const TCP_MOST: Duration = Duration::from_secs(3);
-/// The longest patience with a server that has never answered: its replies still count when they are late.
-const NEVER_HEARD_MOST: Duration = Duration::from_millis(400);
 
 impl Walk {
     /// Asks one more server of the zone that a goal is at, unless a reply may still come in time.
@@ -80,10 +58,7 @@ impl Walk {
         if self.is_too_late(id, turn) {
             return self.no_server_left(id, turn);
         }
-        let forwarded = self.goal(id).is_forwarded();
-        let silences = self.goal(id).at().map_or(0, |at| at.silences());
-        let most_silences = if forwarded { FORWARD_SILENCES } else { SILENCES };
-        let silent = if late && silences >= most_silences { self.silent(id, turn) } else { None };
+        let silent = if late && self.is_time_for_tcp(id) { self.silent(id, turn) } else { None };
         if let Some((tries, doubt)) = self.ask_best(id, |_| true, turn) {
             // Those from whom nothing may come are asked side by side, and next to who is alive.
             let (mut doubts, most) = (doubt > Doubt::None, turn.around.settings.limits.servers_per_zone);
@@ -94,7 +69,7 @@ impl Walk {
             // everybody whose address is known was silent, the others are looked up. It may also be that nothing comes
             // over UDP here.
             match silent {
-                Some(_) if forwarded => drop(self.ask_all_silent(id, turn)),
+                Some(_) if self.goal(id).is_forwarded() => drop(self.ask_all_silent(id, turn)),
                 Some(silent) => self.ask_silent(id, silent, turn),
                 None if late => drop(self.ask_best(id, |_| true, turn)),
                 None => {}
@@ -226,7 +201,7 @@ impl Walk {
         // Over TCP nobody off the path can forge, so the case need not carry entropy.
         let check_case = settings.case_randomisation && how.transport == Transport::Udp && at.keeps_case(&server);
         let sent = if check_case { turn.around.dice.mix_case(&question) } else { question.clone() };
-        let patience = self.patience(id, &server, state, how, attempt, turn);
+        let patience = self.patience_with(id, &server, state, how, attempt, turn);
         let event = Event::Asked {
             ask: ask.0,
             zone: zone.clone(),
@@ -274,48 +249,6 @@ impl Walk {
             late: false,
             source: OnceCell::new(),
         });
-    }
-
-    /// How long a server may take before another one is asked as well. The silence of forwarders ends when the client's
-    /// patience does, or, for those who are asked late, when a reply would have come as far as one knows.
-    fn patience(
-        &mut self,
-        id: GoalId,
-        server: &ServerAt,
-        state: &ServerState,
-        how: How,
-        attempt: Attempt,
-        turn: &Turn<'_, '_>,
-    ) -> Duration {
-        let usual = patience(state, how, attempt);
-        if !self.goal(id).is_forwarded() {
-            return usual;
-        }
-        let once = self.goal(id).at().is_some_and(|at| at.has_fallback() || at.tried(server).rested);
-        let patience = match (how.transport, state.udp) {
-            _ if once => usual.max(FORWARD_LONG),
-            (Transport::Tcp, _) => usual.max(FORWARD_LEAST),
-            (Transport::Udp, Support::Yes) => usual.clamp(FORWARD_LEAST, FORWARD_LONG),
-            (Transport::Udp, _) => FORWARD_LEAST,
-        };
-        let (now, until) = (turn.now, self.budget.patient_until());
-        // Whoever is asked in another way because of what came is not silent.
-        let is_silent = matches!(how.why, AskWhy::Forwarded | AskWhy::TcpAfterSilence | AskWhy::TcpAsBefore);
-        if !is_silent || now + patience < until {
-            return patience;
-        }
-        // Nobody is asked after this one, so it takes nothing from anybody to hear out who was asked first.
-        let asked = self.pending.iter().filter(|pending| pending.serves(id)).min_by_key(|pending| pending.sent);
-        let (addr, sent) = asked.map_or((server.addr, now), |asked| (asked.server.addr, asked.sent));
-        let takes = turn.around.servers.state(addr, now).takes().unwrap_or_default();
-        let until = until.max(sent + takes.clamp(FORWARD_LEAST, CLIENT_PATIENCE));
-        if until > now { until - now } else { patience }
-    }
-
-    /// Whether forwarders have been silent for as long as the client waits: what is asked from now on is nothing to it.
-    fn is_too_late(&self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
-        let is_asked = || self.pending.iter().any(|pending| pending.serves(id));
-        turn.now >= self.budget.patient_until() && self.goals[id.0 as usize].is_forwarded() && is_asked()
     }
 
     fn next_id(&mut self) -> AskId {
@@ -479,24 +412,4 @@ fn mixed(names: Vec<Name>) -> impl Iterator<Item = Name> {
 
 pub(super) fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event {
     Event::LimitReached { limit, value: limits.value(limit) }
-}
-
-/// How long a server may take before another one is asked as well.
-fn patience(state: &ServerState, how: How, Attempt { nth, doubt, has_more }: Attempt) -> Duration {
-    match (state.srtt, how.transport) {
-        (_, Transport::Udp) if doubt == Doubt::Dead => state.short_patience(nth),
-        (Some(_), Transport::Udp) => state.patience(),
-        // It was not to be had over TCP a while ago, so that little hope is left. A connection takes a round trip more.
-        (Some(srtt), Transport::Tcp) if state.tcp == Support::No => {
-            (state.patience() * 2).min((TCP_LEAST / 3).max(3 * srtt))
-        }
-        // Packets get lost: a new connection is sooner there than what the system repeats, unless it is the last.
-        (Some(_), Transport::Tcp) if has_more => (state.patience() * 2).clamp(TCP_LEAST / 3, TCP_MOST / 2),
-        (Some(_), Transport::Tcp) if how.why == AskWhy::TcpAfterSilence => TCP_LEAST,
-        (Some(_), Transport::Tcp) => (state.patience() * 3).clamp(TCP_LEAST, TCP_MOST),
-        // A server that never answered is probably dead: clients wait 5 s, so all of a zone's servers have to
-        // have had their turns by then.
-        (None, Transport::Udp) => state.patience().min(NEVER_HEARD_MOST),
-        (None, Transport::Tcp) => TCP_LEAST,
-    }
 }
