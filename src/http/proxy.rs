@@ -33,7 +33,7 @@ use super::origin::{
 };
 use super::places::Places;
 use super::problem::Problem;
-use super::watch::{Activity, Noted, Ticket, Watched};
+use super::watch::{Activity, Noted, PassedOn, Ticket, Watched};
 use crate::journey::{Attempt, AttemptEnd, Spoken};
 use crate::listen::Peer;
 use crate::wire::{Edns, Flags, Question, RecordType, Reply, ResponseCode, write_query};
@@ -299,6 +299,7 @@ fn inbound(
     hop::add_via(&mut head.headers, version);
     set_status(&mut head.headers, status);
     head.extensions.clear();
+    head.extensions.insert(PassedOn);
     if !switched {
         return Ok(Response::from_parts(head, Body::new(body)));
     }

@@ -142,6 +142,10 @@ impl AsRef<[u8]> for Piece {
     }
 }
 
+/// Marks an answer that is passed on while it comes, and of which hardly anything waits here, however long it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PassedOn;
+
 /// A body that keeps its request in hand.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -154,7 +158,10 @@ impl Held {
     /// The answer to the request of `ticket`, unless its client has to read others first; `all` counts what all have to
     /// read.
     pub(super) fn answer(response: Response, ticket: Arc<Ticket>, all: &Arc<AtomicU64>) -> hyper::Response<Self> {
-        let octets = |response: &Response| response.body().size_hint().lower();
+        let octets = |response: &Response| match response.extensions().get::<PassedOn>() {
+            Some(PassedOn) => 0,
+            None => response.body().size_hint().lower(),
+        };
         let (by, all) = (Arc::clone(&ticket.0), Arc::clone(all));
         let has_some = by.unread.load(Ordering::Relaxed) > 0;
         let response = match has_some && all.load(Ordering::Relaxed) + octets(&response) > UNREAD {
@@ -297,6 +304,10 @@ mod tests {
         assert_eq!(ask(0).0, 200);
         unread.clear();
         assert_eq!(all.load(Ordering::Relaxed), 0);
+        let mut download = vec![b'x'; 32 << 20].into_response();
+        download.extensions_mut().insert(PassedOn);
+        let _download = Held::answer(download, connections[0].take().into(), &all);
+        assert_eq!(ask(0).0, 200, "a download through the proxy is not in the way of anything else");
     }
 
     /// The rest of a long answer leaves after its request is out of our hands: the client is not idle meanwhile.
