@@ -114,7 +114,7 @@ pub fn reply(
     let (upward, above) = (above(RecordType::NS), above(RecordType::SOA));
     let authority = sets(zone, reply.authority, None, limits, &mut dropped);
     let (mut chain, end, chain_end) = follow(asked, &mut answer, &mut dropped, may_follow);
-    let own = end == asked.name || asked.qtype != RecordType::CNAME && may_follow(&end);
+    let own = end == asked.name || may_follow(&end);
     let found = match asked.qtype {
         _ if !own => None,
         RecordType::ANY => take_all(&mut answer, &end, &mut chain),
@@ -293,7 +293,7 @@ fn follow(
             return (chain, name, ChainEnd::Loop);
         }
         let found = answer.iter().any(|set| answers(set, &name, asked));
-        if found || asked.qtype == RecordType::CNAME || !may_follow(&name) {
+        if found || !may_follow(&name) {
             break;
         }
     }

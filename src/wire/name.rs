@@ -104,7 +104,7 @@ impl Name {
         for label in labels {
             push_label(&mut wire, label)?;
         }
-        finish(wire)
+        Ok(finish(wire))
     }
 
     /// The uncompressed wire form, root label included, case as given.
@@ -370,7 +370,7 @@ impl FromStr for Name {
         if !ended {
             push_label(&mut wire, &label)?;
         }
-        finish(wire)
+        Ok(finish(wire))
     }
 }
 
@@ -404,9 +404,10 @@ fn push_label(wire: &mut Building, label: &[u8]) -> Result<(), NameError> {
     if wire.len() < MAX_WIRE { Ok(()) } else { Err(NameError::LongName) }
 }
 
-fn finish(mut wire: Building) -> Result<Name, NameError> {
+/// Ends a name with the root, for which each label has left room.
+fn finish(mut wire: Building) -> Name {
     wire.push(0);
-    if wire.len() <= MAX_WIRE { Ok(Name { wire: Octets::from(&wire[..]) }) } else { Err(NameError::LongName) }
+    Name { wire: Octets::from(&wire[..]) }
 }
 
 #[cfg(test)]

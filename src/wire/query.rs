@@ -322,8 +322,6 @@ pub fn answer_bad(bytes: &[u8], code: ResponseCode, extras: &Extras<'_>, out: &m
         _ => &[],
     };
     let edns = spot_opt(bytes);
-    // A response code above 15 needs the OPT record to say so.
-    let code = if edns.is_none() && u16::from(code) > 15 { ResponseCode::FormErr } else { code };
     let start = out.len();
     out.extend_from_slice(&header[..2]);
     // Nothing was recognised that recursion could be offered for; a wrong EDNS version is a question all the same.
