@@ -102,17 +102,19 @@ impl Waiting {
 
     /// Says which task serves the query whose place was (or was not) `kept`, so that it can be displaced.
     pub(super) fn served_by(&self, kept: bool, task: AbortHandle) {
-        if !kept {
-            self.state.borrow_mut().displaceable.push_back((Instant::now(), task));
+        if kept {
+            return;
         }
+        let mut state = self.state.borrow_mut();
+        // Those that have finished add up, and hold the memory of their tasks: no more of them than places are kept.
+        if state.displaceable.len() > 2 * self.open_places {
+            state.displaceable.retain(|(_, task)| !task.is_finished());
+        }
+        state.displaceable.push_back((Instant::now(), task));
     }
 
     /// Ends the oldest query in an open place, if it has waited long enough.
     fn displace(&self, displaceable: &mut VecDeque<(Instant, AbortHandle)>) -> bool {
-        // Finished ones behind an unfinished head add up; more than one for each place are not kept.
-        if displaceable.len() > 2 * self.open_places {
-            displaceable.retain(|(_, task)| !task.is_finished());
-        }
         while displaceable.front().is_some_and(|(_, task)| task.is_finished()) {
             displaceable.pop_front();
         }
@@ -157,6 +159,122 @@ impl Drop for Place {
         self.mine.set(self.mine.get() - 1);
         if self.mine.get() == 0 {
             state.clients.remove(&self.client);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::future::pending;
+
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+    use tokio::runtime;
+    use tokio::task::{JoinHandle, LocalSet, spawn_local, yield_now};
+
+    use super::*;
+
+    fn client(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    fn waiting(change: impl FnOnce(&mut ListenSettings)) -> Rc<Waiting> {
+        let mut settings = ListenSettings::default();
+        change(&mut settings);
+        Rc::new(Waiting::new(&settings))
+    }
+
+    /// One that waits, until it is told that it need not, or somebody else has its place.
+    struct Query {
+        client: u8,
+        kept: bool,
+        task: JoinHandle<()>,
+    }
+
+    /// Queries come and go in any order: each has a place that is there, no client has more than its share, and of those
+    /// that wait the oldest makes room that has no place for good, once it has waited for long enough.
+    async fn come_and_go(seed: u64, displace_after: Duration) {
+        const SHARE: usize = 3;
+        let places = usize::try_from(seed).expect("small");
+        let waiting = waiting(|settings| {
+            (settings.waiting, settings.waiting_per_client) = (places, SHARE);
+            settings.displace_after = displace_after;
+        });
+        let (mut rng, mut all) = (StdRng::seed_from_u64(seed), Vec::<Query>::new());
+        for _ in 0..300 {
+            let mut gone = None;
+            if rng.random_bool(0.3) && !all.is_empty() {
+                let ended = all.remove(rng.random_range(0..all.len()));
+                ended.task.abort();
+                gone = Some(ended);
+            } else {
+                let new = rng.random_range(0..6);
+                let mine = all.iter().filter(|query| query.client == new).count();
+                let kept = all.iter().filter(|query| query.kept).count();
+                let is_full = all.len() == places.max(1);
+                let place = waiting.place(client(new), Instant::now());
+                let expected = mine < SHARE && (!is_full || displace_after.is_zero());
+                assert_eq!(place.is_some(), expected, "{mine} of {} in {places} places", all.len());
+                if let Some(place) = place {
+                    assert_eq!(place.kept, kept < places / 2, "{kept} of {} in {places} places", all.len());
+                    let oldest = all.iter().position(|query| !query.kept).filter(|_| is_full);
+                    gone = oldest.map(|oldest| all.remove(oldest));
+                    let kept = place.kept;
+                    let task = spawn_local(async move {
+                        let _place = place;
+                        pending::<()>().await;
+                    });
+                    waiting.served_by(kept, task.abort_handle());
+                    all.push(Query { client: new, kept, task });
+                }
+            }
+            for _ in 0..3 {
+                yield_now().await;
+            }
+            assert!(gone.is_none_or(|query| query.task.is_finished()));
+            assert!(all.iter().all(|query| !query.task.is_finished()), "nobody else has lost a place");
+            let (state, kept) = (waiting.state.borrow(), all.iter().filter(|query| query.kept).count());
+            let clients: BTreeSet<u8> = all.iter().map(|query| query.client).collect();
+            assert_eq!((state.kept, state.open, state.clients.len()), (kept, all.len() - kept, clients.len()));
+            assert!(state.displaceable.len() <= 2 * waiting.open_places + 1, "{}", state.displaceable.len());
+        }
+    }
+
+    #[test]
+    fn whoever_waits_has_a_place_and_the_oldest_makes_room() {
+        let runtime = runtime::Builder::new_current_thread().build().expect("a runtime");
+        for places in 0..12 {
+            for displace_after in [Duration::ZERO, Duration::from_hours(1)] {
+                LocalSet::new().block_on(&runtime, come_and_go(places, displace_after));
+            }
+        }
+    }
+
+    /// Late answers to a client with many questions are a pulse (DNSBomb); a few of them are none, nor are those to a
+    /// client with few questions, nor answers in time.
+    #[test]
+    fn of_late_answers_to_many_questions_a_few_are_sent() {
+        let (now, hour) = (Instant::now(), Duration::from_hours(1));
+        let sent = |discard_after, count, since| {
+            let waiting = waiting(|settings| {
+                (settings.waiting, settings.waiting_per_client) = (1000, 1000);
+                settings.discard_after = discard_after;
+            });
+            // Others have few questions each, and those do not count.
+            let others = (0..20).flat_map(|nth| [nth; CROWD]).filter_map(|nth| waiting.place(client(nth), since));
+            let others: Vec<_> = others.collect();
+            assert!(others.iter().all(|place| !place.is_void()));
+            let mine: Vec<_> = (0..count).filter_map(|_| waiting.place(client(200), since)).collect();
+            mine.iter().filter(|place| !place.is_void()).count()
+        };
+        assert_eq!(sent(Duration::from_nanos(1), 60, now), FEW);
+        assert_eq!(sent(hour, 60, now), 60, "in time");
+        assert_eq!(sent(Duration::ZERO, 60, now), 60, "nothing is too late");
+        let mut state = State::default();
+        for second in 0..3 {
+            let pardoned = (0..50).filter(|nth| state.pardons(now + second * SPREAD + Duration::from_millis(*nth)));
+            assert_eq!(pardoned.count(), FEW, "in second {second}");
         }
     }
 }
