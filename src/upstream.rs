@@ -240,3 +240,28 @@ fn note(ignored: &mut Vec<Ignored>, packet: Ignored) {
         ignored.push(packet);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Question, RecordType, name};
+
+    /// The system draws from fewer ports: only where the case of the name has to come back, which makes up for that.
+    #[test]
+    fn the_system_draws_the_port_of_no_query_that_would_be_easier_to_guess() {
+        let server = std::net::UdpSocket::bind("127.0.0.1:0").expect("a server");
+        let asked = |check_case, asked| {
+            let question = Question::new(name(asked), RecordType::A);
+            Ask { check_case, question, ..slot::tests::ask(&server) }
+        };
+        let upstream = |system_ports| Upstream { system_ports, ..Upstream::new(UpstreamSettings::default()) };
+        let (some, none) = (upstream(Some(32_768..=60_999)), upstream(None));
+        for (check_case, name, by_system) in
+            [(true, "www.example", true), (true, "a.1", false), (true, ".", false), (false, "www.example", false)]
+        {
+            let ask = asked(check_case, name);
+            assert_eq!(some.drawn(&ask) != Drawn::ByUs, by_system, "{ask:?}");
+            assert_eq!(none.drawn(&ask), Drawn::ByUs, "{ask:?}");
+        }
+    }
+}

@@ -178,7 +178,7 @@ pub(super) mod tests {
     use super::*;
     use crate::trace::Transport;
     use crate::walk::ask::AskId;
-    use crate::wire::{Question, RecordType, name};
+    use crate::wire::{Flags, Question, RecordType, ResponseCode, name, write_query};
 
     /// What a walk asks this server.
     pub(in crate::upstream) fn ask(server: &UdpSocket) -> Ask {
@@ -213,6 +213,32 @@ pub(super) mod tests {
         assert!(slot.sent.is_none() && slot.drawn == Drawn::ByUs, "{:?}", slot.sent);
         let ours = slot.socket.and_then(|socket| socket.local_addr().ok()).expect("a line");
         assert_ne!(ours.port(), port);
+    }
+
+    /// As it may be while a socket is connected to somebody else: whoever has the id has not the address.
+    #[test]
+    fn what_came_from_somebody_else_is_passed_over() {
+        let [server, forger] = ["127.0.0.1:0", "127.0.0.2:0"].map(|at| UdpSocket::bind(at).expect("a socket"));
+        let same_host = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a line");
+        socket.set_nonblocking(true).expect("it does not block");
+        let (ours, asked) = (socket.local_addr().expect("an address"), Rc::new(ask(&server)));
+        let slot = Slot { socket: Some(socket), asked: Some((Rc::clone(&asked), 7)), ..Slot::default() };
+        let reply = |code: ResponseCode| {
+            let mut bytes = Vec::new();
+            write_query(7, &asked.question, Flags::default().with_qr(true).with_rcode(code), None, &mut bytes);
+            bytes
+        };
+        for liar in [&forger, &same_host] {
+            liar.send_to(&reply(ResponseCode::NXDomain), ours).expect("it leaves");
+        }
+        assert!(slot.receive().is_err_and(|error| is_nothing(&error)));
+        for from in [&forger, &same_host, &server] {
+            let code = if std::ptr::eq(from, &server) { ResponseCode::NoError } else { ResponseCode::NXDomain };
+            from.send_to(&reply(code), ours).expect("it leaves");
+        }
+        let (_, read) = slot.receive().expect("a packet");
+        assert_eq!(read.expect("the reply").rcode, ResponseCode::NoError);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::time::{Instant, sleep, timeout};
 
+mod kept;
 mod ports;
 #[path = "../common/worker.rs"]
 mod worker;
