@@ -274,6 +274,26 @@ mod tests {
         assert!(matches!(ask("printer.local", RecordType::A, DNSClass::IN), Verdict::Answer(_)));
     }
 
+    /// Whoever wants no name to be special has none, but for those about this server where it tells of its doors.
+    #[test]
+    fn names_are_special_where_the_settings_say_so() {
+        let door = (Door::Tls, "192.0.2.53".parse().unwrap(), 853);
+        let designated = Designated::new("dns.example".parse().unwrap(), [door]);
+        for (locally_served_zones, designated) in [false, true].map(|on| [(on, None), (on, Some(&designated))]).concat()
+        {
+            let own = PolicySettings { locally_served_zones, designated: designated.cloned(), ..settings() };
+            for name in
+                ["localhost", "x.test", "1.10.in-addr.arpa", "ipv4only.arpa", "resolver.arpa", "a.resolver.arpa"]
+            {
+                let question = Question::new(name.parse().unwrap(), RecordType::A);
+                let verdict = judge(&question, "127.0.0.1".parse().unwrap(), &own);
+                let is_ours = designated.is_some() && name.ends_with("resolver.arpa");
+                let is_answered = matches!(verdict, Verdict::Answer(_));
+                assert_eq!(is_answered, locally_served_zones || is_ours, "{name}: {own:?}");
+            }
+        }
+    }
+
     /// RFC 8914 §4.16: "The server is unable to respond to the request because the domain is on a blocklist due to an
     /// internal security policy imposed by the operator of the server resolving or forwarding the query."
     #[test]

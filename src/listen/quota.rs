@@ -79,6 +79,11 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+
     use super::*;
 
     fn quota(most: usize, most_per_client: usize) -> Arc<Quota> {
@@ -106,6 +111,32 @@ mod tests {
         assert_eq!(greedy.len(), 4);
         let modest: Vec<_> = std::iter::from_fn(|| quota.seat(client(2))).collect();
         assert_eq!(modest.len(), 2, "the other half is shared");
+    }
+
+    /// In whatever order connections come and go: each has a seat as long as it is there and no longer, and nothing is
+    /// kept of a client that has none.
+    #[test]
+    fn whoever_comes_and_goes_is_counted_while_there() {
+        const CLIENTS: u8 = 5;
+        for (seed, (most, share)) in (0..).zip([(8, 2), (7, 3), (1, 1), (2, 1), (12, 12), (3, 9)]) {
+            let (quota, mut rng) = (quota(most, share), StdRng::seed_from_u64(seed));
+            let mut seats: Vec<(u8, Seat)> = Vec::new();
+            for _ in 0..400 {
+                let client = rng.random_range(0..CLIENTS);
+                if rng.random_bool(0.4) && !seats.is_empty() {
+                    seats.swap_remove(rng.random_range(0..seats.len()));
+                } else {
+                    let mine = seats.iter().filter(|(of, _)| *of == client).count();
+                    let is_free = seats.len() < most && (mine < share || seats.len() < most / 2);
+                    let seat = quota.seat([192, 0, 2, client].into());
+                    assert_eq!(seat.is_some(), is_free, "{mine} of {} of {most}, a share of {share}", seats.len());
+                    seats.extend(seat.map(|seat| (client, seat)));
+                }
+                assert!((1..=8).contains(&quota.share(Duration::from_secs(8)).as_secs()));
+                let here: BTreeSet<u8> = seats.iter().map(|(client, _)| *client).collect();
+                assert_eq!(quota.clients.lock().len(), here.len());
+            }
+        }
     }
 
     #[test]

@@ -187,6 +187,27 @@ mod tests {
         assert!(lacks("nas.lan", RecordType::A).is_empty() && lacks("files.lan", RecordType::A).is_empty());
     }
 
+    /// RFC 2181 §5, §5.2: a set has no member twice, and one TTL, the least, in whatever order its records stand.
+    #[test]
+    fn records_that_stand_twice_are_one() {
+        let lines = ["a.lan 60 A 192.0.2.1", "a.lan 300 A 192.0.2.1", "a.lan 600 A 192.0.2.2", "a.lan 300 A 192.0.2.2"];
+        let data = LocalData::new(&lines.map(|line| parse_record(line).unwrap()), &[]);
+        let told = data.answer(&Question::new("a.lan".parse().unwrap(), RecordType::A)).unwrap().answer;
+        let told: Vec<String> = told.iter().flat_map(set_lines).collect();
+        assert_eq!(told, ["a.lan. 60 IN A 192.0.2.1", "a.lan. 60 IN A 192.0.2.2"]);
+    }
+
+    #[test]
+    fn no_more_aliases_are_followed_than_may_be() {
+        let lines = (0..20).map(|nth| parse_record(&format!("n{nth}.lan CNAME n{}.lan", nth + 1)).unwrap());
+        let data = LocalData::new(&lines.collect::<Vec<_>>(), &[]);
+        for nth in 0..20 {
+            let asked = Question::new(format!("n{nth}.lan").parse().unwrap(), RecordType::A);
+            let (links, out) = data.follow(&asked);
+            assert_eq!((links.len(), out.is_some()), ((20 - nth).min(MAX_ALIASES), 20 - nth <= MAX_ALIASES), "{nth}");
+        }
+    }
+
     #[test]
     fn names_above_a_record_are_known() {
         let records = ["a.b.lan A 192.0.2.1", "xb.lan A 192.0.2.1"].map(|line| parse_record(line).unwrap());

@@ -110,3 +110,130 @@ fn wrong(what: &str) -> io::Error {
 fn is_soa(record: &Record, zone: &Name) -> bool {
     record.rtype == RecordType::SOA && record.owner == *zone
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use tokio::net::TcpListener;
+    use tokio::runtime::Builder;
+    use tokio::task::{LocalSet, spawn_local};
+
+    use super::*;
+    use crate::upstream::UpstreamSettings;
+    use crate::wire::name;
+
+    const SERIAL: u32 = 7;
+
+    fn record(owner: &Name, rtype: u16, rdata: &[u8]) -> Vec<u8> {
+        let len = u16::try_from(rdata.len()).expect("short enough").to_be_bytes();
+        [owner.wire(), &rtype.to_be_bytes(), b"\0\x01\0\0\0\x3c", &len, rdata].concat()
+    }
+
+    fn soa(owner: &Name) -> Vec<u8> {
+        record(owner, 6, &[&[0, 0][..], &SERIAL.to_be_bytes(), &[0; 16]].concat())
+    }
+
+    fn text(octets: u8) -> Vec<u8> {
+        record(&Name::root(), 16, &[&[octets][..], &vec![0; octets.into()]].concat())
+    }
+
+    /// What comes of a transfer of the root, of which the version `known` is at hand, when the `nth` message of the
+    /// server is an error or has these records; and how many it has sent.
+    fn fetched(
+        known: Option<u32>,
+        message: impl Fn(usize) -> Option<Vec<Vec<u8>>> + 'static,
+    ) -> (io::Result<News>, usize) {
+        let serve = |listener: TcpListener, sent: Rc<Cell<usize>>| async move {
+            let (mut stream, _) = listener.accept().await?;
+            let mut query = Vec::new();
+            for nth in 0.. {
+                // The first question, and the one after the SOA record.
+                if nth < 1 + usize::from(known.is_some()) {
+                    query = vec![0; stream.read_u16().await?.into()];
+                    stream.read_exact(&mut query).await?;
+                }
+                let records = message(nth);
+                let count = records.as_ref().map_or(0, |all| u16::try_from(all.len()).expect("few")).to_be_bytes();
+                let error = if records.is_some() { 0 } else { 5 };
+                let head = [&query[..2], &[0x84, error, 0, 0], &count, &[0; 4]].concat();
+                let message = [head, records.unwrap_or_default().concat()].concat();
+                let length = u16::try_from(message.len()).expect("one message").to_be_bytes();
+                stream.write_all(&[&length[..], &message].concat()).await?;
+                sent.set(nth + 1);
+            }
+            io::Result::Ok(())
+        };
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        LocalSet::new().block_on(&runtime, async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a server");
+            let (at, sent) = (listener.local_addr().expect("an address"), Rc::new(Cell::new(0)));
+            let server = spawn_local(serve(listener, Rc::clone(&sent)));
+            let upstream = Upstream::new(UpstreamSettings::default());
+            let news = fetch(&Name::root(), at, known, &upstream).await;
+            server.abort();
+            (news, sent.get())
+        })
+    }
+
+    fn told(known: Option<u32>, message: impl Fn(usize) -> Option<Vec<Vec<u8>>> + 'static) -> String {
+        match fetched(known, message).0 {
+            Ok(News::Same) => "the same".to_owned(),
+            Ok(News::Zone(records)) => format!("{} records", records.len()),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// RFC 5936 §2.2: a transfer begins and ends with the SOA record of the zone, and no other.
+    #[test]
+    fn a_transfer_is_what_stands_between_two_soa_records() {
+        let (root, other) = (Name::root(), name("other."));
+        let all = || vec![soa(&Name::root()), text(1), text(2), soa(&Name::root())];
+        assert_eq!(told(None, move |_| Some(all())), "3 records");
+        assert_eq!(
+            told(None, move |nth| all().get(nth).map(|one| vec![one.clone()])),
+            "3 records",
+            "a message for each"
+        );
+        let odd = [soa(&root), soa(&other), text(1), soa(&root)];
+        assert_eq!(told(None, move |_| Some(odd.to_vec())), "3 records", "another zone's SOA record is no end");
+        for first in [text(1), soa(&other)] {
+            let begins = [first, soa(&root), soa(&root)];
+            let wrong = "the transfer does not begin with the SOA record";
+            assert_eq!(told(None, move |_| Some(begins.to_vec())), wrong);
+        }
+        assert_eq!(told(None, |_| Some(Vec::new())), "the transfer is empty");
+        assert_eq!(told(None, |_| None), "the server refuses the transfer");
+        assert_eq!(told(None, move |nth| all().get(nth % 2).map(|one| vec![one.clone()])), "2 records");
+    }
+
+    /// RFC 1982 §3.2: serial numbers go round.
+    #[test]
+    fn a_version_is_fetched_when_it_is_newer_than_what_is_at_hand() {
+        let half = 1_u32 << 31;
+        for (behind, news) in
+            [(0, "the same"), (1, "2 records"), (half - 1, "2 records"), (half, "old"), (u32::MAX, "old")]
+        {
+            let known = SERIAL.wrapping_sub(behind);
+            let told = told(Some(known), |nth| {
+                let end = (nth > 0).then(|| [text(1), soa(&Name::root())]);
+                Some([soa(&Name::root())].into_iter().chain(end.into_iter().flatten()).collect())
+            });
+            let old = format!("its serial {SERIAL} is older than {known}, which is at hand");
+            assert_eq!(told, if news == "old" { &old } else { news });
+        }
+        assert_eq!(told(Some(1), |_| Some(vec![soa(&name("other."))])), "the server does not tell its SOA record");
+    }
+
+    #[test]
+    fn a_transfer_without_end_is_given_up() {
+        let message = |nth| Some(if nth == 0 { vec![soa(&Name::root())] } else { vec![text(255); 200] });
+        let (news, sent) = fetched(None, message);
+        assert_eq!(news.map(drop).expect_err("no zone").to_string(), "the transfer has no end");
+        let octets = 200 * text(255).len() + 12;
+        // What is on its way besides is in the buffers of the system.
+        let most = MOST_BYTES / octets..MOST_BYTES / octets + 200;
+        assert!(most.contains(&sent), "{sent} messages of {octets} octets");
+    }
+}

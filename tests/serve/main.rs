@@ -16,7 +16,7 @@ use rootwalk::listen::{Now, Peer, Responder, Transport};
 use rootwalk::serve::Resolver;
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::wire::{
-    DNSClass, Edns, EdnsOption, Flags, Octets, Question, RecordType, ResponseCode, edns, write_query,
+    DNSClass, Edns, EdnsOption, Flags, Octets, Question, RecordType, Reply, ResponseCode, edns, write_query,
 };
 use tokio::net::UdpSocket;
 use tokio::task::{spawn_local, yield_now};
@@ -63,6 +63,96 @@ fn a_stranger_gets_no_more_than_he_sent() {
                 assert_eq!((out.len() > query.len(), out[11]), (told, 1), "opcode octet {opcode:#x} of {client}");
             }
         }
+    });
+}
+
+/// Asks at the front door, as this client.
+async fn ask_as(resolver: &Resolver, client: [u8; 4], query: &[u8]) -> Option<Reply> {
+    let client = (client, 4242).into();
+    let peer = Peer { client, transport: Transport::Udp, local: client, keepalive: None };
+    let mut answer = Vec::new();
+    match resolver.answer_now(query, &peer, &mut answer) {
+        Now::Drop => return None,
+        Now::Later => answer = resolver.answer_later(query.to_vec(), peer).await?,
+        Now::Sent => {}
+    }
+    Some(Reply::read(&answer).unwrap())
+}
+
+fn with_cookie(cookie: Option<&[u8]>) -> Edns {
+    let mut edns = Edns::new(1232, false);
+    edns.options.extend(cookie.map(|data| EdnsOption { code: edns::COOKIE, data: data.into() }));
+    edns
+}
+
+/// Whoever may not ask is refused, and learns nothing of what others have asked: neither what is in the cache, in any
+/// form and of any class, nor what is answered here.
+#[test]
+fn who_may_not_ask_is_refused_whatever_is_known() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 300)).await;
+        let resolver = mock.resolver(|settings| settings.server.locally_served_zones = true);
+        let flags = [0, 1, 2, 3].map(|bits| Flags::default().with_rd(bits & 1 == 1).with_cd(bits & 2 == 2));
+        let names = ["www.example", "localhost", "id.server"];
+        let classes = [DNSClass::IN, DNSClass::ANY, DNSClass::CH];
+        let all =
+            names.iter().flat_map(|name| flags.iter().flat_map(move |flags| classes.map(|class| (name, flags, class))));
+        for ((name, flags, class), dnssec_ok) in all.flat_map(|some| [false, true].map(|dnssec_ok| (some, dnssec_ok))) {
+            let question = Question { class, ..Question::new(name.parse().unwrap(), RecordType::A) };
+            let mut query = Vec::new();
+            write_query(7, &question, *flags, Some(&Edns::new(1232, dnssec_ok)), &mut query);
+            let friend = ask_as(&resolver, [127, 0, 0, 1], &query).await.unwrap();
+            let stranger = ask_as(&resolver, [192, 0, 2, 1], &query).await.unwrap();
+            let told = (stranger.rcode, stranger.answer.len() + stranger.authority.len() + stranger.additional.len());
+            assert_eq!(told, (ResponseCode::Refused, 0), "{question} {flags}, where others get {}", friend.rcode);
+            assert!(!stranger.flags.ra() && !stranger.flags.aa());
+        }
+        let (question, mut query) = (Question::new("only.example".parse().unwrap(), RecordType::A), Vec::new());
+        write_query(7, &question, Flags::default().with_rd(true), None, &mut query);
+        assert_eq!(ask_as(&resolver, [192, 0, 2, 1], &query).await.unwrap().rcode, ResponseCode::Refused);
+        assert_eq!((mock.asked("www.example"), mock.asked("only.example")), (1, 0), "nor is anything asked for him");
+    });
+}
+
+/// RFC 7873 §5.2 and §5.4: a cookie of no possible length is an error in the query, also where the answer is known;
+/// whoever shows one gets his own back with ours, whatever he has asked; and who asks nothing, learns whether his is
+/// good.
+#[test]
+fn cookies_are_given_and_looked_at_whatever_is_asked() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 300)).await;
+        let resolver = mock.resolver(|settings| settings.server.locally_served_zones = true);
+        let answered = async |client: [u8; 4], name: Option<&str>, cookie: &[u8]| {
+            let question = Question::new(name.unwrap_or(".").parse().unwrap(), RecordType::A);
+            let mut query = Vec::new();
+            write_query(7, &question, Flags::default().with_rd(true), Some(&with_cookie(Some(cookie))), &mut query);
+            if name.is_none() {
+                query[5] = 0;
+                query.drain(12..17);
+            }
+            let reply = ask_as(&resolver, client, &query).await.unwrap();
+            (reply.rcode, reply.edns.and_then(|edns| Some(edns.option(edns::COOKIE)?.to_vec())))
+        };
+        let (friend, neighbour, stranger) = ([127, 0, 0, 1], [127, 0, 0, 2], [192, 0, 2, 1]);
+        for name in ["www.example", "www.example", "localhost"].map(Some).into_iter().chain([None]) {
+            for len in 0..=42 {
+                let (rcode, given) = answered(friend, name, &vec![7; len]).await;
+                let is_cookie = len == 8 || (16..=40).contains(&len);
+                let expected = match (is_cookie, name) {
+                    (false, _) => ResponseCode::FormErr,
+                    (true, None) if len > 8 => ResponseCode::BADCOOKIE,
+                    _ => ResponseCode::NoError,
+                };
+                assert_eq!((rcode, given.is_some()), (expected, is_cookie), "{len} octets, {name:?}");
+                assert!(given.is_none_or(|given| given.len() == 24 && given[..8] == [7; 8]));
+            }
+        }
+        let (_, given) = answered(friend, None, b"01234567").await;
+        let given = given.unwrap();
+        for (client, rcode) in [(friend, ResponseCode::NoError), (neighbour, ResponseCode::BADCOOKIE)] {
+            assert_eq!(answered(client, None, &given).await.0, rcode, "{client:?}");
+        }
+        assert_eq!(answered(stranger, Some("www.example"), &given).await.0, ResponseCode::Refused);
     });
 }
 

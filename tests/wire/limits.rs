@@ -1,8 +1,8 @@
 //! The borders of what is taken: names, pointers, OPT records, room.
 
 use rootwalk::wire::{
-    BadQuery, Damage, Ede, Edns, EdnsOption, Extras, Fault, Flags, Name, QueryFault, QueryView, Question, RecordType,
-    Reply, ResponseCode, RrSet, Sections, Template, answer_bad, write_query,
+    BadQuery, Damage, Ede, Edns, EdnsOption, Extras, Fault, Flags, Name, NameError, QueryFault, QueryView, Question,
+    RecordType, Reply, ResponseCode, RrSet, Sections, Template, answer_bad, write_query,
 };
 
 /// A response with the question `x. A` (names begin at 12) and these octets as its only record, or more by `counts`.
@@ -106,6 +106,43 @@ fn names_end_at_255_octets() {
     let owner = |octets| [&wire_of(octets)[..octets - 1], &[0xc0, 12], &NS_TO[..], &[0xc0, 12]].concat();
     assert_eq!(faults(&response([1, 0, 0], &owner(253))), []);
     assert_eq!(faults(&response([1, 0, 0], &owner(254))), [Fault::LongName]);
+}
+
+/// RFC 1035 §2.3.4: whichever way a name is made, a label has at most 63 octets, and a name 255.
+#[test]
+fn labels_and_names_end_where_they_have_to() {
+    let (label, of) = (|octets: usize| "x".repeat(octets), |text: &str| text.parse::<Name>().expect("a name"));
+    for octets in [1, 62, 63, 64, 65, 127, 128, 191, 192, 255, 256, 300] {
+        let text = label(octets);
+        let wire = [&[u8::try_from(octets).unwrap_or(u8::MAX)][..], text.as_bytes(), &[0]].concat();
+        let is_label = octets <= 63;
+        let made = [text.parse::<Name>(), Name::from_labels([text.as_bytes()]), of("a").prepend(text.as_bytes())];
+        for made in &made {
+            assert_eq!(made.is_ok(), is_label, "{octets}: {made:?}");
+            assert!(is_label || *made == Err(NameError::LongLabel), "{octets}: {made:?}");
+        }
+        assert_eq!(Name::from_wire(&wire).is_ok(), is_label, "{octets}");
+    }
+    for octets in 1..=63 {
+        // Four labels, a length octet before each, and the root.
+        let labels = [label(63), label(63), label(63), label(octets)];
+        let (len, is_name) = (3 * 64 + octets + 2, octets <= 61);
+        let wire = labels
+            .iter()
+            .flat_map(|label| [&[u8::try_from(label.len()).expect("a length")], label.as_bytes()].concat());
+        let wire: Vec<u8> = wire.chain([0]).collect();
+        let (above, tail) = (labels[1..].join("."), of("old"));
+        let made = [
+            labels.join(".").parse(),
+            Name::from_labels(labels.iter().map(String::as_bytes)),
+            Name::from_wire(&wire),
+            of(&above).prepend(labels[0].as_bytes()),
+            of(&format!("{}.old", labels[0])).replace_tail(&tail, &of(&above)),
+        ];
+        for made in made {
+            assert_eq!(made, if is_name { Ok(of(&labels.join("."))) } else { Err(NameError::LongName) }, "{len}");
+        }
+    }
 }
 
 #[test]
