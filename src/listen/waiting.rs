@@ -192,8 +192,8 @@ mod tests {
         task: JoinHandle<()>,
     }
 
-    /// Queries come and go in any order: each has a place that is there, no client has more than its share, and of those
-    /// that wait the oldest makes room that has no place for good, once it has waited for long enough.
+    /// Queries come and go in any order: each has a place that is there, no client has more than its share, and of
+    /// those that wait the oldest makes room that has no place for good, once it has waited for long enough.
     async fn come_and_go(seed: u64, displace_after: Duration) {
         const SHARE: usize = 3;
         let places = usize::try_from(seed).expect("small");

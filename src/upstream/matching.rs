@@ -76,6 +76,28 @@ mod tests {
     /// Ours, and what a server has given us for it.
     const BOTH: &[u8] = b"01234567abcdefgh";
 
+    /// Codes, and whether they complain of a query that was not understood.
+    const CODES: [(ResponseCode, bool); 7] = [
+        (ResponseCode::NoError, false),
+        (ResponseCode::NXDomain, false),
+        (ResponseCode::YXDomain, false),
+        (ResponseCode::FormErr, true),
+        (ResponseCode::ServFail, true),
+        (ResponseCode::NotImp, true),
+        (ResponseCode::Refused, true),
+    ];
+
+    /// Cookies, and whether they show ours.
+    const SHOWN: [(Option<&[u8]>, bool); 7] = [
+        (None, false),
+        (Some(OURS), true),
+        (Some(BOTH), true),
+        (Some(b"01234568abcdefgh"), false),
+        (Some(b"0123456"), false),
+        (Some(b"01234567a"), false),
+        (Some(b"01234567abcdefghijklmnopqrstuvwxyz0123456"), false),
+    ];
+
     fn ask(transport: Transport, check_case: bool, cookie: Option<&[u8]>) -> Ask {
         Ask {
             id: AskId(1),
@@ -123,26 +145,8 @@ mod tests {
             Some(Question { class: DNSClass::CH, ..asked.clone() }),
             None,
         ];
-        let codes = [
-            (ResponseCode::NoError, false),
-            (ResponseCode::NXDomain, false),
-            (ResponseCode::YXDomain, false),
-            (ResponseCode::FormErr, true),
-            (ResponseCode::ServFail, true),
-            (ResponseCode::NotImp, true),
-            (ResponseCode::Refused, true),
-        ];
         let qr = Flags::default().with_qr(true);
         let headers = [(ID, qr), (!ID, qr), (ID, Flags::default()), (ID, qr.with_opcode(OpCode::Notify))];
-        let shown: [(Option<&[u8]>, bool); 7] = [
-            (None, false),
-            (Some(OURS), true),
-            (Some(BOTH), true),
-            (Some(b"01234568abcdefgh"), false),
-            (Some(b"0123456"), false),
-            (Some(b"01234567a"), false),
-            (Some(b"01234567abcdefghijklmnopqrstuvwxyz0123456"), false),
-        ];
         for (transport, check_case, sent) in [Transport::Udp, Transport::Tcp]
             .into_iter()
             .flat_map(|transport| [true, false].map(|check_case| (transport, check_case)))
@@ -152,9 +156,9 @@ mod tests {
         {
             let ask = ask(transport, check_case, sent);
             let all = headers.iter().flat_map(|header| questions.iter().map(move |question| (header, question)));
-            let all = all.flat_map(|some| codes.iter().map(move |code| (some, code)));
+            let all = all.flat_map(|some| CODES.iter().map(move |code| (some, code)));
             for (((&(id, flags), question), &(rcode, complains)), (got, is_ours)) in
-                all.flat_map(|some| shown.iter().map(move |shown| (some, *shown)))
+                all.flat_map(|some| SHOWN.iter().map(move |shown| (some, *shown)))
             {
                 let wrong = question.as_ref().filter(|question| **question != asked);
                 let shows = is_ours && sent.is_some();

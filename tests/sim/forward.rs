@@ -12,7 +12,7 @@ use rootwalk::wire::{Question, RecordType};
 use super::patience::eight_servers;
 use super::resolver::Ended;
 use super::story;
-use super::world::World;
+use super::world::{World, hosted};
 
 /// What a forwarder is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,5 +182,30 @@ fn a_forwarder_known_to_be_slow_is_not_given_up_before_its_reply() {
             assert!(ended.outcome.failure.is_none(), "{}", told());
             assert_eq!(ended.took, Duration::from_millis(3 * rtt_ms), "{}", told());
         }
+    }
+}
+
+/// Where servers are is believed for all zones when referrals to two zones agree on it; but not on the word of servers
+/// that the operator has named for one zone.
+#[test]
+fn what_a_stub_zone_says_of_servers_is_for_that_zone() {
+    let zone = "sub1 3600 NS ns.hoster\nsub2 3600 NS ns.hoster\nns.hoster 3600 A 192.0.2.3\n";
+    let lab = hosted(
+        &[("zone.", "", 2, zone), ("sub1.zone.", "", 3, "@ A 192.0.2.9\n"), ("sub2.zone.", "", 3, "@ A 192.0.2.9\n")],
+        "zone. 3600 NS ns2.\n",
+    );
+    for is_stub in [false, true] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
+        let named = [(IpAddr::from([192, 0, 2, 2]), None)];
+        let route = Route::new(RouteKind::Stub, "zone.".parse().expect("a name"), &named);
+        world.resolver.settings.routes = Routes(is_stub.then(|| Arc::new(route)).into_iter().collect());
+        for name in ["sub1.zone.", "sub2.zone."] {
+            let ended = world.resolve(&Question::new(name.parse().expect("a name"), RecordType::A));
+            assert!(ended.outcome.failure.is_none(), "{}", story(&ended));
+        }
+        let server = "ns.hoster.zone.".parse().expect("a name");
+        let believed = world.resolver.cache.glue(&server, world.resolver.now);
+        assert_eq!(believed.is_empty(), is_stub, "{believed:?}");
     }
 }

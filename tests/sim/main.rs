@@ -15,6 +15,7 @@ mod doubt;
 mod forgery;
 mod forward;
 mod inferred;
+mod limits;
 mod lives;
 mod oddity;
 mod patience;

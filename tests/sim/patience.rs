@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use rootwalk::cache::Cookies;
 use rootwalk::lab::Lab;
-use rootwalk::trace::Transport;
+use rootwalk::trace::{Transport, Unreachable};
 use rootwalk::walk::Walk;
-use rootwalk::walk::ask::Ask;
+use rootwalk::walk::ask::{Ask, Heard};
 use rootwalk::walk::limits::Budget;
 use rootwalk::wire::{Question, RecordType, edns};
 
 use super::oddity::Oddity;
 use super::resolver::NOW_UNIX_SECS;
 use super::world::World;
-use super::{LAB, check, story};
+use super::{LAB, check, questions, story, worlds};
 
 fn ask(name: &str) -> Question {
     Question::new(name.parse().expect("a name"), RecordType::A)
@@ -248,6 +248,52 @@ fn where_cookies_are_lost_questions_do_without() {
         // It is believed of each of the two servers the second time.
         let slow = took[1..].iter().filter(|(took, _)| *took > Duration::from_millis(100));
         assert!(slow.count() <= 4, "{took:?}");
+    }
+}
+
+/// What this machine cannot send says nothing of those to whom it was to go: once it can, all is as it was before.
+#[test]
+fn what_this_machine_cannot_send_is_held_against_nobody() {
+    let (asked, later) = (ask("www.example.com."), ask("mail.example.com."));
+    let usual = near().resolve(&later);
+    for why in
+        [Unreachable::Local, Unreachable::OutOfFiles, Unreachable::NoPort, Unreachable::Forbidden, Unreachable::Crowded]
+    {
+        let mut world = near();
+        for _ in 0..8 {
+            let nothing = |ask: &Ask, _| (Duration::ZERO, Heard::nothing(ask.id, why));
+            let ended = world.resolver.resolve(&asked, nothing);
+            assert!(ended.outcome.failure.is_some(), "{}", story(&ended));
+            // The failure itself is remembered for minutes at most.
+            world.resolver.now = world.resolver.now.plus_secs(301);
+        }
+        for addr in LAB.authority().addresses() {
+            let state = world.resolver.servers.state(addr, world.resolver.now);
+            assert_eq!((state.silences, state.srtt), (0, None), "{why:?}: {addr}");
+        }
+        let ended = world.resolve(&later);
+        let told = (ended.took, ended.budget.queries());
+        assert_eq!(told, (usual.took, usual.budget.queries()), "{why:?}: {}", story(&ended));
+    }
+}
+
+/// Where the settings want none, nobody is shown a cookie, whatever happens; and what happens then says nothing of
+/// those that servers are shown when the settings are others.
+#[test]
+fn no_cookie_is_shown_where_none_is_wanted() {
+    for seed in worlds(4) {
+        let mut world = World::new(&LAB, seed, 0.3, 0.3);
+        world.resolver.settings.cookies = false;
+        for question in questions() {
+            world.resolve_through(&question, |ask| {
+                assert!(!has_cookie(ask), "{ask:?}");
+                true
+            });
+        }
+        for addr in LAB.authority().addresses() {
+            let known = world.resolver.servers.state(addr, world.resolver.now).cookies;
+            assert_eq!(known, Cookies::Unknown, "{addr}");
+        }
     }
 }
 
