@@ -196,7 +196,7 @@ pub async fn walk_watched(
         true => steps = walk.take_log(),
         false => steps.extend(walk.take_log()),
     }
-    if let Some(next) = synthesis.next(asked, &outcome, walk.is_checked()) {
+    if let Some(next) = synthesis.next(asked, &mut outcome, walk.is_checked()) {
         let before = Before::new(&steps, started, ended);
         let mut second = Box::new(manner.begin(next, ended, world).on_budget(walk.budget()));
         let mut shown = |entry: &Entry| watch(&entry.behind(&before));
@@ -300,8 +300,8 @@ pub fn known(
     let synthesis = &world.settings.synthesis;
     let detour = synthesis.enter(question);
     let all = || {
-        let outcome = known_of(detour.asked(), checking_disabled, (world, cache))?;
-        Ok(match synthesis.next(detour.asked(), &outcome, !checking_disabled) {
+        let mut outcome = known_of(detour.asked(), checking_disabled, (world, cache))?;
+        Ok(match synthesis.next(detour.asked(), &mut outcome, !checking_disabled) {
             Some(next) => {
                 synthesis.join(detour.asked(), outcome, known_of(&next, checking_disabled, (world, cache))?).0
             }

@@ -23,6 +23,7 @@ mod soa;
 pub mod svcb;
 mod template;
 pub mod text;
+pub mod translator;
 mod turn;
 mod writer;
 

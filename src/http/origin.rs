@@ -12,7 +12,7 @@ mod targets;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
 use crate::wire::Name;
 
@@ -31,6 +31,8 @@ pub struct ProxySettings {
     pub on: bool,
     /// Private, loopback and other special addresses that may be connected to all the same (SSRF).
     pub allow: Vec<IpNet>,
+    /// The prefix of the translator to IPv4 in this network: what is behind it is judged by its IPv4 address.
+    pub translator: Option<Ipv6Net>,
     /// Ports to which CONNECT makes tunnels.
     pub connect_ports: Vec<u16>,
     /// How long looking up and connecting may take together.

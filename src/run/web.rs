@@ -38,6 +38,7 @@ pub(super) fn proxy_settings(settings: &Settings) -> ProxySettings {
     ProxySettings {
         on: proxy.on,
         allow: proxy.allow.clone(),
+        translator: settings.dns64.prefix.0,
         connect_ports: proxy.connect_ports.clone(),
         connect: Duration::from_secs(proxy.connect_secs),
         answer: Duration::from_secs(proxy.answer_secs),

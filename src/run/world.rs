@@ -75,7 +75,11 @@ pub(super) fn walk_settings(settings: &Settings, now: Time) -> WalkSettings {
             private: !resolver.query_private,
             nets: resolver.do_not_query.clone(),
         },
-        private: Private { nets: resolver.private_addresses.clone(), domains: resolver.private_domains.clone() },
+        private: Private {
+            nets: resolver.private_addresses.clone(),
+            domains: resolver.private_domains.clone(),
+            translator: settings.dns64.prefix.0,
+        },
         routes: routes(settings),
         synthesis: synthesis(settings),
         port: resolver.upstream_port,
@@ -90,8 +94,7 @@ pub(super) fn walk_settings(settings: &Settings, now: Time) -> WalkSettings {
 fn synthesis(settings: &Settings) -> Synthesis {
     let given = &settings.dns64;
     let dns64 = given.prefix.0.map(|net| Dns64 {
-        prefix: net.network(),
-        prefix_bits: net.prefix_len(),
+        prefix: net,
         exclude: given.exclude.clone(),
         ignore_aaaa: given.ignore_aaaa.clone(),
     });

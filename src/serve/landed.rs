@@ -133,7 +133,17 @@ impl Inner {
         let validates = !world.settings.proofs.anchors.is_empty() && !form.checking_disabled;
         let admit = if validates { Admit::Judged(&world.settings) } else { Admit::All };
         let moment = (now, unix_secs());
-        let Recollection { links, answer: sets } = stale(question, cache, rules, limits, admit, moment);
+        let recall = |question: &Question| stale(question, cache, rules, limits, admit, moment);
+        let Recollection { links, answer } = recall(question);
+        // That there is no AAAA record is half of an answer when others may be made of A (RFC 6147 §5.1.6).
+        let synthesis = &world.settings.synthesis;
+        let sets =
+            answer.and_then(|mut first| match synthesis.next(question, &mut first.outcome, !form.checking_disabled) {
+                Some(next) => {
+                    Some(first.with(recall(&next).answer?, |first, second| synthesis.join(question, first, second).0))
+                }
+                None => Some(first),
+            });
         // An alias that leads elsewhere by now was refreshed, and what it led to before is not stale but wrong.
         let moved = |given: &Answer, (link, learned): &(RrSet, Time)| {
             *learned > given.stored && !given.template.has_alias(link)

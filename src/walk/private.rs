@@ -6,11 +6,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
 use crate::trace::Event;
 use crate::wire::text::type_name;
-use crate::wire::{Ede, Name, Rdatas, RecordType, RrSet, address, ede, svcb};
+use crate::wire::{Ede, Name, Rdatas, RecordType, RrSet, address, ede, svcb, translator};
 
 use super::outcome::Outcome;
 use super::{CLIENT, Turn, Walk};
@@ -22,6 +22,8 @@ pub struct Private {
     pub nets: Vec<IpNet>,
     /// The names that may lead there, with all below them.
     pub domains: Vec<Name>,
+    /// The prefix of the operator's translator: what is behind it may be such a network.
+    pub translator: Option<Ipv6Net>,
 }
 
 impl Private {
@@ -48,7 +50,10 @@ impl Private {
     fn lists(&self, addr: IpAddr) -> bool {
         let inner = match addr {
             IpAddr::V4(_) => None,
-            IpAddr::V6(v6) => carried(v6).map(IpAddr::V4),
+            IpAddr::V6(v6) => {
+                let behind = || translator::extract(self.translator?, v6);
+                carried(v6).or_else(behind).map(IpAddr::V4)
+            }
         };
         self.nets.iter().any(|net| net.contains(&addr) || inner.is_some_and(|inner| net.contains(&inner)))
     }
@@ -120,7 +125,8 @@ mod tests {
 
     fn private() -> Private {
         let nets = ["10.0.0.0/8", "127.0.0.0/8", "fe80::/10"].map(|net| net.parse().expect("a net"));
-        Private { nets: nets.into(), domains: vec!["lan.example".parse().expect("a name")] }
+        let translator = Some("2001:db8:64::/64".parse().expect("a prefix"));
+        Private { nets: nets.into(), domains: vec!["lan.example".parse().expect("a name")], translator }
     }
 
     fn set(name: &str, rtype: RecordType, rdatas: &[&[u8]]) -> RrSet {
@@ -147,6 +153,9 @@ mod tests {
             ("64:ff9b::127.0.0.1", true),
             ("64:ff9b::192.0.2.1", false),
             ("2001:db8::a00:1", false),
+            // RFC 6052 §2.2: the translator of this network.
+            ("2001:db8:64:0:a:0:100::", true),
+            ("2001:db8:64:0:c0:2:100::", false),
             ("fe80::1", true),
         ] {
             assert_eq!(private().lists(addr.parse().expect("an address")), listed, "{addr}");

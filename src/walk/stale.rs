@@ -44,6 +44,18 @@ pub struct StaleAnswer {
     pub learned: Time,
 }
 
+impl StaleAnswer {
+    /// What is made of this answer and another one.
+    #[must_use]
+    pub fn with(self, other: Self, join: impl FnOnce(Outcome, Outcome) -> Outcome) -> Self {
+        Self {
+            outcome: join(self.outcome, other.outcome),
+            expired: self.expired.max(other.expired),
+            learned: self.learned.max(other.learned),
+        }
+    }
+}
+
 /// What is still known of a question.
 #[derive(Debug)]
 pub struct Recollection {
@@ -327,7 +339,7 @@ mod tests {
 
     fn told(cache: &Cache, asked: &str, at: u64) -> Option<StaleAnswer> {
         let question = Question::new(name(asked), RecordType::A);
-        let private = Private { nets: vec!["10.0.0.0/8".parse().expect("a network")], domains: Vec::new() };
+        let private = Private { nets: vec!["10.0.0.0/8".parse().expect("a network")], ..Private::default() };
         stale(&question, cache, (&Limits::default(), &private), &OVER, Admit::All, (Time::from_secs(at), 0)).answer
     }
 

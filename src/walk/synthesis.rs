@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
 use crate::trace::{DetourWhy, Event};
-use crate::wire::{Ede, Name, Question, Rdatas, RecordType, ResponseCode, RrSet, ede};
+use crate::wire::{Ede, Name, Question, Rdatas, RecordType, ResponseCode, RrSet, address, ede, translator};
 
 use super::Partial;
 use super::outcome::Outcome;
@@ -32,10 +32,8 @@ pub struct Synthesis {
 /// How IPv6 addresses are made of IPv4 addresses.
 #[derive(Clone, Debug)]
 pub struct Dns64 {
-    /// The prefix of the translator.
-    pub prefix: Ipv6Addr,
-    /// How long the prefix is: 32, 40, 48, 56, 64 or 96 bits (RFC 6052 §2.2).
-    pub prefix_bits: u8,
+    /// The prefix of the translator, of one of the lengths of RFC 6052 §2.2.
+    pub prefix: Ipv6Net,
     /// Networks whose AAAA records count as if they were not there (RFC 6147 §5.1.4).
     pub exclude: Vec<IpNet>,
     /// Names, with all below them, whose AAAA records are not looked at.
@@ -58,12 +56,14 @@ impl Synthesis {
         }
     }
 
-    /// What to look up besides, because `outcome` has no address for `asked`.
+    /// What to look up besides, because `outcome` has no address for `asked`. Those that do not count are taken out of
+    /// it.
     #[must_use]
-    pub fn next(&self, asked: &Question, outcome: &Outcome, is_checked: bool) -> Option<Question> {
-        // RFC 6147 §5.5: who checks for himself (CD) gets nothing that is made.
-        let wanted = is_checked && self.dns64.as_ref().is_some_and(|dns64| dns64.is_wanted(asked, outcome));
-        wanted.then(|| Question { qtype: RecordType::A, ..asked.clone() })
+    pub fn next(&self, asked: &Question, outcome: &mut Outcome, is_checked: bool) -> Option<Question> {
+        // RFC 6147 §5.5: who checks for himself (CD) gets nothing that is made, and what was signed as it was signed.
+        let dns64 = self.dns64.as_ref().filter(|_| is_checked && asked.qtype == RecordType::AAAA)?;
+        dns64.exclude(outcome);
+        dns64.is_wanted(asked, outcome).then(|| Question { qtype: RecordType::A, ..asked.clone() })
     }
 
     /// Puts the addresses of the second walk into the answer; what the trace tells of it.
@@ -73,7 +73,8 @@ impl Synthesis {
         let (name, unfit) = (asked.name.clone(), dns64.unfit(&second));
         let Some(answer) = dns64.make(&first, &second) else {
             let told = !unfit.is_empty();
-            return (first, told.then(|| Event::Dns64 { name, addrs: Vec::new(), unfit }));
+            let event = told.then(|| Event::Dns64 { name, addrs: Vec::new(), unfit });
+            return (if is_empty(&first) { Self::neither(first, second) } else { first }, event);
         };
         let addrs: Vec<IpAddr> =
             answer.iter().filter(|set| set.rtype == RecordType::AAAA).flat_map(RrSet::addresses).collect();
@@ -82,6 +83,20 @@ impl Synthesis {
         // Nobody has signed what is made here.
         let outcome = Outcome { answer, notes, authority: Vec::new(), secure: false, ..second };
         (outcome, Some(Event::Dns64 { name, addrs, unfit }))
+    }
+
+    /// What the answer is when there is no AAAA record and nothing that one could be made of.
+    fn neither(first: Outcome, second: Outcome) -> Outcome {
+        // RFC 6147 §5.1.6: an error of the second look is the answer, as there may well be something.
+        if second.failure.is_some() {
+            return second;
+        }
+        // Where all AAAA records were excluded nobody has denied them: what denies A says for how long (RFC 2308 §5).
+        let is_soa = |set: &&RrSet| set.rtype == RecordType::SOA;
+        match first.authority.iter().any(|set| is_soa(&set)) {
+            true => first,
+            false => Outcome { authority: second.authority.iter().filter(is_soa).cloned().collect(), ..first },
+        }
     }
 }
 
@@ -139,13 +154,18 @@ impl Detour {
                 outcome.answer.splice(0..0, links);
             }
             Self::Reverse { zone, .. } => {
+                // An alias on the way (RFC 2317) is left out, and what was found by it lives no longer.
+                let most_secs = outcome.answer.iter().map(|set| set.ttl_secs).min().unwrap_or(u32::MAX);
                 let found = outcome.answer.pop().filter(|set| set.rtype == RecordType::PTR);
                 // A denial without SOA record is not kept (RFC 2308 §5): that of the other name says for how long this
                 // one may be.
                 let is_soa = |set: &RrSet| set.rtype == RecordType::SOA && found.is_none();
                 let soa = outcome.authority.into_iter().find(is_soa);
                 // Whoever asks knows nothing of the other name, whose signatures and denials are of no use to him.
-                let made = |owner: Name| move |set: RrSet| RrSet { owner, sigs: Rdatas::default(), ..set };
+                let least = move |set: &RrSet| set.ttl_secs.min(most_secs);
+                let made = |owner: Name| {
+                    move |set: RrSet| RrSet { owner, ttl_secs: least(&set), sigs: Rdatas::default(), ..set }
+                };
                 outcome.authority = soa.map(made(zone)).into_iter().collect();
                 outcome.answer = found.map(made(question.name.clone())).into_iter().collect();
                 let why = "made of the name of the IPv4 address inside (DNS64)";
@@ -168,28 +188,33 @@ impl Detour {
 }
 
 impl Dns64 {
-    /// The lengths that a prefix may have (RFC 6052 §2.2).
-    pub const LENGTHS: [u8; 6] = [32, 40, 48, 56, 64, 96];
-
     fn is_wanted(&self, asked: &Question, outcome: &Outcome) -> bool {
-        if asked.qtype != RecordType::AAAA {
-            return false;
-        }
         match (&outcome.failure, outcome.rcode) {
             // RFC 6147 §5.1.2, §5.1.3: whatever AAAA fails of, there may still be A, now and when that is remembered;
             // but not where something is bogus (§5.5).
             (Some(failure), _) => !failure.edes().iter().any(Ede::is_dnssec),
-            (None, ResponseCode::NoError) => !self.has_address(asked, outcome),
+            (None, ResponseCode::NoError) => {
+                is_empty(outcome) || self.ignore_aaaa.iter().any(|name| asked.name.is_within(name))
+            }
             _ => false,
         }
     }
 
-    /// Whether there is an AAAA record that counts.
-    fn has_address(&self, asked: &Question, outcome: &Outcome) -> bool {
-        let counts = |addr: IpAddr| !self.exclude.iter().any(|net| net.contains(&addr));
-        let ignored = self.ignore_aaaa.iter().any(|name| asked.name.is_within(name));
-        let sets = outcome.answer.iter().filter(|set| set.rtype == RecordType::AAAA);
-        !ignored && sets.flat_map(RrSet::addresses).any(counts)
+    /// Takes the AAAA records out that count as if they were not there: they must not be returned (RFC 6147 §5.1.4),
+    /// also when they are signed. The signatures are over the whole set, and prove nothing of what is left.
+    fn exclude(&self, outcome: &mut Outcome) {
+        let counts = |addr: &IpAddr| !self.exclude.iter().any(|net| net.contains(addr));
+        for set in outcome.answer.iter_mut().filter(|set| set.rtype == RecordType::AAAA) {
+            let Some(first) = set.addresses().find(|addr| !counts(addr)) else { continue };
+            let why =
+                format!("{} AAAA: {first} withheld, as it counts as if it were not there (dns64.exclude)", set.owner);
+            outcome.notes.push(Ede::new(ede::FILTERED, why));
+            outcome.secure = false;
+            let left =
+                set.rdatas.iter().filter(|rdata| address(RecordType::AAAA, rdata).is_none_or(|addr| counts(&addr)));
+            (set.rdatas, set.sigs) = (left.collect(), Rdatas::default());
+        }
+        outcome.answer.retain(|set| !set.rdatas.is_empty());
     }
 
     /// The answer with AAAA made of A; `None` when there is no A either.
@@ -217,34 +242,14 @@ impl Dns64 {
         a.filter(|addr| matches!(addr, IpAddr::V4(v4) if self.embed(*v4).is_none())).collect()
     }
 
-    /// The places of the four octets (RFC 6052 §2.2): after the prefix, the ninth octet left out.
-    fn places(&self) -> [usize; 4] {
-        let first = usize::from(self.prefix_bits / 8);
-        [0, 1, 2, 3].map(|nth| if first <= 8 && first + nth >= 8 { first + nth + 1 } else { first + nth })
-    }
-
     /// The IPv6 address for an IPv4 address.
     fn embed(&self, v4: Ipv4Addr) -> Option<Ipv6Addr> {
         // RFC 6052 §3.1: the well-known prefix stands for addresses of the whole Internet alone.
         let local = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.octets()[0] == 0;
-        if local && self.prefix == WELL_KNOWN {
+        if local && self.prefix.addr() == WELL_KNOWN {
             return None;
         }
-        let mut octets = self.prefix.octets();
-        for (place, octet) in self.places().into_iter().zip(v4.octets()) {
-            *octets.get_mut(place)? = octet;
-        }
-        Some(octets.into())
-    }
-
-    /// The IPv4 address inside an IPv6 address of the prefix.
-    fn extract(&self, v6: Ipv6Addr) -> Option<Ipv4Addr> {
-        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix_bits))?;
-        if (u128::from(v6) ^ u128::from(self.prefix)) & mask != 0 {
-            return None;
-        }
-        let octets = v6.octets();
-        Some(Ipv4Addr::from(self.places().map(|place| octets.get(place).copied().unwrap_or_default())))
+        translator::embed(self.prefix, v4)
     }
 
     /// The reverse name of the IPv4 address inside, when the question is about that of a made address, and the one of
@@ -253,11 +258,16 @@ impl Dns64 {
         if question.qtype != RecordType::PTR {
             return None;
         }
-        let target = Name::reverse(self.extract(reversed(&question.name)?)?.into()).ok()?;
+        let target = Name::reverse(translator::extract(self.prefix, reversed(&question.name)?)?.into()).ok()?;
         // A nibble is a label, and two more are those of the tree.
-        let zone = question.name.suffix(usize::from(self.prefix_bits / 4) + 2);
+        let zone = question.name.suffix(usize::from(self.prefix.prefix_len() / 4) + 2);
         Some((target, zone))
     }
+}
+
+/// Whether the answer is that there is no AAAA record.
+fn is_empty(outcome: &Outcome) -> bool {
+    outcome.failure.is_none() && outcome.answer.iter().all(|set| set.rtype != RecordType::AAAA)
 }
 
 /// The address whose reverse name this is (RFC 3596 §2.5).
@@ -281,9 +291,9 @@ mod tests {
     use crate::trace::{Bogus, Failure, Limit};
     use crate::wire::Octets;
 
-    fn dns64(prefix: &str, prefix_bits: u8) -> Dns64 {
+    fn dns64() -> Dns64 {
         let exclude = vec!["::ffff:0:0/96".parse().expect("a net")];
-        Dns64 { prefix: prefix.parse().expect("an address"), prefix_bits, exclude, ignore_aaaa: Vec::new() }
+        Dns64 { prefix: "64:ff9b::/96".parse().expect("a net"), exclude, ignore_aaaa: Vec::new() }
     }
 
     fn question(name: &str, qtype: RecordType) -> Question {
@@ -306,40 +316,20 @@ mod tests {
         Outcome { failure: None, ..outcome }
     }
 
-    /// The examples of RFC 6052 §2.4.
-    #[test]
-    fn addresses_are_put_where_the_rfc_puts_them() {
-        let rows = [
-            ("2001:db8::", 32, "2001:db8:c000:221::"),
-            ("2001:db8:100::", 40, "2001:db8:1c0:2:21::"),
-            ("2001:db8:122::", 48, "2001:db8:122:c000:2:2100::"),
-            ("2001:db8:122:300::", 56, "2001:db8:122:3c0:0:221::"),
-            ("2001:db8:122:344::", 64, "2001:db8:122:344:c0:2:2100::"),
-            ("2001:db8:122:344::", 96, "2001:db8:122:344::192.0.2.33"),
-            ("64:ff9b::", 96, "64:ff9b::192.0.2.33"),
-        ];
-        let inner = Ipv4Addr::new(192, 0, 2, 33);
-        for (prefix, bits, made) in rows {
-            let made: Ipv6Addr = made.parse().expect("an address");
-            assert_eq!(dns64(prefix, bits).embed(inner), Some(made), "{prefix}/{bits}");
-            assert_eq!(dns64(prefix, bits).extract(made), Some(inner), "{prefix}/{bits}");
-        }
-        assert_eq!(dns64("64:ff9b::", 96).extract("2001:db8::1".parse().expect("an address")), None);
-        // RFC 6052 §3.1: no address of a private network behind the prefix of all.
-        assert_eq!(dns64("64:ff9b::", 96).embed(Ipv4Addr::new(10, 0, 0, 1)), None);
-    }
-
     #[test]
     fn aaaa_is_made_when_there_is_none_that_counts() {
-        let synthesis = Synthesis { dns64: Some(dns64("64:ff9b::", 96)), ..Synthesis::default() };
+        let synthesis = Synthesis { dns64: Some(dns64()), ..Synthesis::default() };
         let asked = question("www.example", RecordType::AAAA);
         let wanted = |sets: &[(RecordType, u32, &[&str])]| {
-            synthesis.next(&asked, &told(outcome("www.example", sets, None)), true).is_some()
+            synthesis.next(&asked, &mut told(outcome("www.example", sets, None)), true).is_some()
         };
         assert!(wanted(&[]) && wanted(&[(RecordType::AAAA, 60, &["::ffff:192.0.2.1"])]));
         assert!(!wanted(&[(RecordType::AAAA, 60, &["2001:db8::1"])]));
-        let denied = Outcome { rcode: ResponseCode::NXDomain, ..told(outcome("www.example", &[], None)) };
-        assert!(synthesis.next(&asked, &denied, true).is_none(), "a name that does not exist has no A record either");
+        let mut denied = Outcome { rcode: ResponseCode::NXDomain, ..told(outcome("www.example", &[], None)) };
+        assert!(
+            synthesis.next(&asked, &mut denied, true).is_none(),
+            "a name that does not exist has no A record either"
+        );
         // RFC 6147 §5.1.2, §5.5: the same holds while a failure is remembered.
         let (zone, name) = (asked.name.clone(), asked.name.clone());
         let reason = Bogus::SignatureMissing { owner: name.clone(), rtype: RecordType::AAAA, zone: zone.clone() };
@@ -356,13 +346,13 @@ mod tests {
         for (failure, is_wanted) in failures {
             let remembered = Failure::Remembered { edes: failure.edes() };
             for failure in [failure, remembered] {
-                let next = synthesis.next(&asked, &Outcome::failed(failure.clone()), true);
+                let next = synthesis.next(&asked, &mut Outcome::failed(failure.clone()), true);
                 assert_eq!(next.is_some(), is_wanted, "{failure}");
             }
         }
-        let none = told(outcome("www.example", &[], None));
-        assert!(synthesis.next(&question("www.example", RecordType::MX), &none, true).is_none());
-        assert!(synthesis.next(&asked, &none, false).is_none(), "nothing is made for who checks for himself");
+        let mut none = told(outcome("www.example", &[], None));
+        assert!(synthesis.next(&question("www.example", RecordType::MX), &mut none, true).is_none());
+        assert!(synthesis.next(&asked, &mut none, false).is_none(), "nothing is made for who checks for himself");
         // RFC 6147 §5.1.7: no longer than the denial would have been kept.
         for (soa_ttl_secs, a_ttl_secs, expected) in [(Some(30), 300, 30), (Some(900), 300, 300), (None, 3600, 600)] {
             let first = told(outcome("www.example", &[], soa_ttl_secs));
@@ -389,9 +379,62 @@ mod tests {
         assert!(event.is_none() && joined.answer.is_empty() && joined.authority.len() == 1);
     }
 
+    /// RFC 6147 §5.1.6: an error of the A query is the answer.
+    #[test]
+    fn a_failure_to_look_for_a_is_no_denial() {
+        let mut synthesis = Synthesis { dns64: Some(dns64()), ..Synthesis::default() };
+        let asked = question("www.example", RecordType::AAAA);
+        let mut join = |addrs: &[&str], ignored: &str| {
+            let ignored = vec![ignored.parse().expect("a name")];
+            synthesis.dns64 = synthesis.dns64.take().map(|dns64| Dns64 { ignore_aaaa: ignored, ..dns64 });
+            let mut first = told(outcome("www.example", &[(RecordType::AAAA, 60, addrs)], Some(30)));
+            first.answer.retain(|set| !set.rdatas.is_empty());
+            assert!(synthesis.next(&asked, &mut first, true).is_some());
+            synthesis.join(&asked, first, Outcome::failed(Failure::AliasLoop { name: asked.name.clone() })).0
+        };
+        for empty in [&[][..], &["::ffff:192.0.2.1"]] {
+            let joined = join(empty, "other");
+            assert_eq!((joined.rcode, joined.failure.is_some()), (ResponseCode::ServFail, true));
+        }
+        // What was to be passed over is better than nothing.
+        let joined = join(&["2001:db8::1"], "example");
+        assert_eq!((joined.rcode, joined.answer.len()), (ResponseCode::NoError, 1));
+    }
+
+    /// RFC 6147 §5.1.4.
+    #[test]
+    fn excluded_addresses_are_never_returned() {
+        let synthesis = Synthesis { dns64: Some(dns64()), ..Synthesis::default() };
+        let asked = question("www.example", RecordType::AAAA);
+        let found = |addrs: &[&str]| {
+            let mut found = told(outcome("www.example", &[(RecordType::AAAA, 60, addrs)], None));
+            found.answer[0].sigs = [&b"signature"[..]].into_iter().collect();
+            Outcome { secure: true, ..found }
+        };
+        let mut mixed = found(&["::ffff:192.0.3.9", "2001:db8::1"]);
+        assert!(synthesis.next(&asked, &mut mixed, true).is_none());
+        let left: Vec<IpAddr> = mixed.answer[0].addresses().collect();
+        assert_eq!(left, ["2001:db8::1".parse::<IpAddr>().expect("one")]);
+        assert!(mixed.answer[0].sigs.is_empty() && !mixed.secure);
+        assert_eq!(mixed.edes()[0].code, ede::FILTERED);
+        // Nothing is left, and no A: that A is denied says for how long.
+        let mut first = found(&["::ffff:192.0.3.9"]);
+        assert!(synthesis.next(&asked, &mut first, true).is_some() && first.answer.is_empty());
+        let (joined, _) = synthesis.join(&asked, first, told(outcome("www.example", &[], Some(30))));
+        assert_eq!((joined.rcode, joined.answer.len(), joined.secure), (ResponseCode::NoError, 0, false));
+        assert_eq!((joined.authority.len(), joined.authority[0].ttl_secs), (1, 30));
+        // §5.5: who checks for himself gets what was signed.
+        let mut unchecked = found(&["::ffff:192.0.3.9", "2001:db8::1"]);
+        assert!(synthesis.next(&asked, &mut unchecked, false).is_none());
+        assert_eq!((unchecked.answer[0].rdatas.len(), unchecked.answer[0].sigs.len()), (2, 1));
+        // What counts stays as it was signed.
+        let mut fine = found(&["2001:db8::1"]);
+        assert!(synthesis.next(&asked, &mut fine, true).is_none() && fine.secure && fine.notes.is_empty());
+    }
+
     #[test]
     fn names_whose_aaaa_records_are_ignored() {
-        let mut dns64 = dns64("64:ff9b::", 96);
+        let mut dns64 = dns64();
         dns64.ignore_aaaa = vec!["example".parse().expect("a name")];
         let has = outcome("www.example", &[(RecordType::AAAA, 60, &["2001:db8::1"])], None);
         assert!(dns64.is_wanted(&question("www.example", RecordType::AAAA), &told(has.clone())));
@@ -400,7 +443,7 @@ mod tests {
 
     #[test]
     fn reverse_names_lead_to_the_address_inside() {
-        let synthesis = Synthesis { dns64: Some(dns64("64:ff9b::", 96)), ..Synthesis::default() };
+        let synthesis = Synthesis { dns64: Some(dns64()), ..Synthesis::default() };
         let nibbles = |addr: &str| {
             let name = Name::reverse(addr.parse().expect("an address")).expect("a name");
             name.to_string().replace("ip6", "IP6")
@@ -409,13 +452,13 @@ mod tests {
         let detour = synthesis.enter(&inside);
         assert_eq!(detour.asked().name.to_string(), "33.2.0.192.in-addr.arpa.");
         let ptr = RrSet::new(detour.asked().name.clone(), RecordType::PTR, 60, [&b"\x03www\0"[..]]);
-        let found = Outcome { answer: vec![ptr], ..told(outcome("www.example", &[], Some(30))) };
+        let found = Outcome { answer: vec![ptr.clone()], ..told(outcome("www.example", &[], Some(30))) };
         let left = detour.clone().leave(&inside, found);
         assert_eq!((left.answer.len(), &left.answer[0].owner, left.authority.len()), (1, &inside.name, 0));
         // RFC 2308 §5: what is not there may be kept, by a record in whose zone the question lies. An alias of the
         // address (RFC 2317) that leads to nothing is nothing.
         let alias = RrSet::new(detour.asked().name.clone(), RecordType::CNAME, 60, [&b"\x03www\0"[..]]);
-        for answer in [Vec::new(), vec![alias]] {
+        for answer in [Vec::new(), vec![alias.clone()]] {
             for rcode in [ResponseCode::NoError, ResponseCode::NXDomain] {
                 let denied = told(outcome("192.in-addr.arpa", &[], Some(30)));
                 let denied = Outcome { answer: answer.clone(), rcode, secure: true, ..denied };
@@ -426,6 +469,14 @@ mod tests {
                 assert_eq!(soa.owner.to_string().to_lowercase(), prefix);
                 assert!(inside.name.is_below(&soa.owner) && left.rcode == rcode && !left.secure);
             }
+        }
+        // What an alias has led to lives no longer than the alias.
+        let ptr = RrSet { ttl_secs: 3600, ..ptr };
+        for (answer, soa) in [(vec![alias.clone(), ptr], None), (vec![alias], Some(900))] {
+            let found = Outcome { answer, ..told(outcome("192.in-addr.arpa", &[], soa)) };
+            let left = detour.clone().leave(&inside, found);
+            let ttls: Vec<u32> = left.answer.iter().chain(&left.authority).map(|set| set.ttl_secs).collect();
+            assert_eq!(ttls, [60]);
         }
         let outside = question(&nibbles("2001:db8::1"), RecordType::PTR);
         assert_eq!(synthesis.enter(&outside), Detour::None { asked: outside });

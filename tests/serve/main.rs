@@ -2,6 +2,7 @@
 //! end. Against a server on loopback, with a clock that is put forward where time has to pass.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod dns64;
 mod flush;
 mod mock;
 mod stale;

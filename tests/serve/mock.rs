@@ -32,6 +32,8 @@ pub(crate) enum Mood {
     LeadsTo(&'static str),
     /// No such name, for this many seconds.
     Denies(u32),
+    /// No AAAA records, for this many seconds; this for all other types.
+    Ipv4Alone(u32, &'static Mood),
     Fails,
     Silent,
 }
@@ -83,7 +85,15 @@ impl Mock {
         *self.asked.borrow_mut().entry(name.clone()).or_default() += 1;
         let (mut rcode, mut answer, mut authority) = (ResponseCode::NoError, Vec::new(), Vec::new());
         let server: Name = "ns.root".parse().unwrap();
-        match self.mood.get() {
+        let soa = |ttl: u32| {
+            let soa = [&[0; 18][..], &ttl.to_be_bytes()].concat();
+            RrSet::new(Name::root(), RecordType::SOA, ttl, [&soa[..]])
+        };
+        let mood = match self.mood.get() {
+            Mood::Ipv4Alone(_, other) if question.qtype != RecordType::AAAA => *other,
+            mood => mood,
+        };
+        match mood {
             _ if name.is_root() => answer.push(RrSet::new(Name::root(), RecordType::NS, 86_400, [server.wire()])),
             Mood::Answers(octet, ttl) => {
                 answer.push(RrSet::new(name.clone(), RecordType::A, ttl, [&[192, 0, 2, octet][..]]));
@@ -102,9 +112,9 @@ impl Mock {
             }
             Mood::Denies(ttl) => {
                 rcode = ResponseCode::NXDomain;
-                let soa = [&[0; 18][..], &ttl.to_be_bytes()].concat();
-                authority.push(RrSet::new(Name::root(), RecordType::SOA, ttl, [&soa[..]]));
+                authority.push(soa(ttl));
             }
+            Mood::Ipv4Alone(ttl, _) => authority.push(soa(ttl)),
             Mood::Fails | Mood::LeadsTo(_) => rcode = ResponseCode::ServFail,
             Mood::Silent => return None,
         }
@@ -162,16 +172,17 @@ pub(crate) struct Query<'a> {
     pub(crate) rd: bool,
     pub(crate) dnssec_ok: bool,
     pub(crate) class: DNSClass,
+    pub(crate) qtype: RecordType,
 }
 
 impl<'a> Query<'a> {
     pub(crate) fn of(name: &'a str) -> Self {
-        Self { name, rd: true, dnssec_ok: false, class: DNSClass::IN }
+        Self { name, rd: true, dnssec_ok: false, class: DNSClass::IN, qtype: RecordType::A }
     }
 
     /// Asks as a front door does.
     pub(crate) async fn ask(self, resolver: &Resolver) -> Got {
-        let question = Question { class: self.class, ..Question::new(self.name.parse().unwrap(), RecordType::A) };
+        let question = Question { class: self.class, ..Question::new(self.name.parse().unwrap(), self.qtype) };
         let (mut query, mut answer) = (Vec::new(), Vec::new());
         let flags = Flags::default().with_rd(self.rd);
         write_query(7, &question, flags, Some(&Edns::new(1232, self.dnssec_ok)), &mut query);
@@ -192,7 +203,8 @@ impl<'a> Query<'a> {
 fn read(answer: &[u8], at_once: bool) -> Got {
     let reply = Reply::read(answer).unwrap();
     let (aa, class) = (reply.flags.aa(), reply.question.map_or(DNSClass::NONE, |question| question.class));
-    let addresses = reply.answer.iter().map(|record| (record.rdata[3], record.ttl_secs)).collect();
+    let addresses =
+        reply.answer.iter().map(|record| (record.rdata.last().copied().unwrap_or_default(), record.ttl_secs)).collect();
     let options = reply.edns.map(|edns| edns.options).unwrap_or_default();
     let edes = options.iter().filter_map(|option| rootwalk::wire::Ede::from_option(&option.data));
     let edes = edes.map(|ede| (ede.code, ede.text.to_string())).collect();

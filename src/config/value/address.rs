@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::{IpNet, Ipv6Net};
 
 use super::{Element, Setting};
-use crate::walk::synthesis::Dns64;
+use crate::wire::translator;
 
 impl Setting for IpNet {
     fn expected() -> String {
@@ -73,7 +73,7 @@ impl Setting for Dns64Prefix {
             return Some(Self(None));
         }
         let net: Ipv6Net = text.parse().ok()?;
-        Dns64::LENGTHS.contains(&net.prefix_len()).then(|| Self(Some(net.trunc())))
+        translator::LENGTHS.contains(&net.prefix_len()).then(|| Self(Some(net.trunc())))
     }
 
     fn show(&self) -> String {

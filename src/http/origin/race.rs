@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::Origins;
 use super::balance::HostPort;
 use super::connect::{Connected, Guide, Link, Way};
-use super::targets::judge;
+use super::targets::{Prohibited, judge};
 use crate::journey::{Attempt, AttemptEnd, AttemptWhy, Endpoint, FoundBy};
 use crate::time::as_us;
 use crate::wire::{Name, RecordType};
@@ -113,9 +113,13 @@ impl<'a, G: Guide> Race<'a, G> {
         }
     }
 
+    fn judge(&self, address: IpAddr) -> Result<(), Prohibited> {
+        judge(address, &self.origins.settings.allow, self.origins.settings.translator)
+    }
+
     /// Notes an address that is not connected to, once.
     fn refuse(&mut self, address: IpAddr, port: u16, host: Option<&Name>, found_by: FoundBy) {
-        let Err(why) = judge(address, &self.origins.settings.allow) else { return };
+        let Err(why) = self.judge(address) else { return };
         let (address, end) = (SocketAddr::new(address, port), AttemptEnd::Prohibited { why: why.to_string() });
         if self.attempts.iter().all(|attempt| attempt.address != address) {
             let now = self.way.since(Instant::now());
@@ -184,8 +188,7 @@ impl<'a, G: Guide> Race<'a, G> {
             }
         }
         let tried = |address: &SocketAddr| self.attempts.iter().any(|attempt| attempt.address == *address);
-        let allowed = |ip: IpAddr| judge(ip, &self.origins.settings.allow).is_ok();
-        all.retain(|candidate| !tried(&candidate.address) && allowed(candidate.address.ip()));
+        all.retain(|candidate| !tried(&candidate.address) && self.judge(candidate.address.ip()).is_ok());
         all
     }
 

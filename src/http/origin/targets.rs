@@ -6,7 +6,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
+
+use crate::wire::translator;
 
 /// Why an address is not connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,15 +20,20 @@ impl std::fmt::Display for Prohibited {
     }
 }
 
-/// Whether the proxy may connect to `address`; `listed` are the exceptions.
-pub(in crate::http) fn judge(address: IpAddr, listed: &[IpNet]) -> Result<(), Prohibited> {
+/// Whether the proxy may connect to `address`; `listed` are the exceptions, `behind` is the prefix of the translator to
+/// IPv4 in this network.
+pub(in crate::http) fn judge(address: IpAddr, listed: &[IpNet], behind: Option<Ipv6Net>) -> Result<(), Prohibited> {
     let address = address.to_canonical();
     if listed.iter().any(|net| net.contains(&address)) {
         return Ok(());
     }
     let what = match address {
         IpAddr::V4(v4) => special_v4(v4),
-        IpAddr::V6(v6) => special_v6(v6),
+        // Whatever the prefix is, the connection goes to the address behind it.
+        IpAddr::V6(v6) => match behind.and_then(|prefix| translator::extract(prefix, v6)) {
+            Some(v4) => special_v4(v4),
+            None => special_v6(v6),
+        },
     };
     what.map_or(Ok(()), |what| Err(Prohibited(what)))
 }
@@ -84,7 +91,7 @@ mod tests {
     use super::*;
 
     fn what(address: &str) -> Option<&'static str> {
-        judge(address.parse().unwrap(), &[]).err().map(|prohibited| prohibited.0)
+        judge(address.parse().unwrap(), &[], None).err().map(|prohibited| prohibited.0)
     }
 
     #[test]
@@ -151,11 +158,25 @@ mod tests {
         }
     }
 
+    /// RFC 6052 §3.3: a network may have a prefix of its own, of any kind.
+    #[test]
+    fn behind_a_translator_the_ipv4_address_counts() {
+        let net = |prefix: &str| Some(prefix.parse().unwrap());
+        for (prefix, near, far) in [
+            ("2606:4700:64::/96", "2606:4700:64::a9fe:a9fe", "2606:4700:64::101:101"),
+            ("fd00:64::/48", "fd00:64:0:7f00:0:100::", "fd00:64:0:101:1:100::"),
+        ] {
+            assert!(judge(near.parse().unwrap(), &[], net(prefix)).is_err(), "{near}");
+            assert_eq!(judge(far.parse().unwrap(), &[], net(prefix)), Ok(()), "{far}");
+            assert!(judge("::1".parse().unwrap(), &[], net(prefix)).is_err());
+        }
+    }
+
     #[test]
     fn the_list_makes_exceptions_for_what_is_really_connected_to() {
         let listed = ["127.53.0.0/16".parse().unwrap()];
-        assert_eq!(judge("127.53.80.10".parse().unwrap(), &listed), Ok(()));
-        assert_eq!(judge("::ffff:127.53.80.10".parse().unwrap(), &listed), Ok(()));
-        assert!(judge("127.54.0.1".parse().unwrap(), &listed).is_err());
+        assert_eq!(judge("127.53.80.10".parse().unwrap(), &listed, None), Ok(()));
+        assert_eq!(judge("::ffff:127.53.80.10".parse().unwrap(), &listed, None), Ok(()));
+        assert!(judge("127.54.0.1".parse().unwrap(), &listed, None).is_err());
     }
 }
