@@ -10,7 +10,7 @@ use crate::time::Time;
 use crate::trace::{Avoided, Event, GoalId, ServerAt, Wrong};
 use crate::wire::RecordType;
 
-use super::goal::{Pending, Tried};
+use super::goal::{Pending, State, Tried};
 use super::{Around, Turn, Walk};
 
 /// Who was listened to for so long in vain is not waited for once more until it speaks: that is as long as a client
@@ -57,13 +57,16 @@ impl Walk {
     pub(super) fn learn_dead(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
         let (servers, now) = (turn.around.servers, turn.now);
         let question = self.goal(id).current.clone();
+        let state = &self.goals[id.0 as usize].state;
+        let rests = |addr| matches!(state, State::At(at) if at.rests(addr) == Some(true));
         for pending in self.pending.iter().filter(|pending| pending.serves(id)) {
             let (addr, is_long) = (pending.server.addr, now - pending.sent >= LONG);
             let is_heard_out = is_long
                 || pending.late
                     && (pending.doubt == Doubt::Dead || !servers.state(addr, now).may_be_slow(pending.sent, now));
-            let is_there = pending.forwarded && servers.state(addr, now).heard_at > pending.sent;
-            if is_long && !is_there {
+            // One name may be hard to find: of a forwarder it says nothing, unless it was silent to others before.
+            let is_there = servers.state(addr, now).heard_at > pending.sent || !rests(addr);
+            if is_long && !(pending.forwarded && is_there) {
                 servers.mute(addr, now);
             }
             if is_heard_out && !pending.forwarded {

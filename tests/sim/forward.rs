@@ -165,6 +165,22 @@ fn a_forwarder_that_answers_others_meanwhile_is_waited_for() {
     }
 }
 
+/// Nor is who was silent to one name, and was asked nothing else since: that one may have been hard to find.
+#[test]
+fn after_a_name_that_is_not_found_the_next_one_is_waited_for() {
+    for (rtt_ms, count) in [1_600, 2_500, 3_500, 4_200].into_iter().flat_map(|ms| [(ms, 1), (ms, 2)]) {
+        for kind in [Slow, SlowOverUdp, SlowUdpOnly] {
+            let mut world = world(count, false, rtt_ms);
+            resolve(&mut world, &vec![Slow(20); count], "first.w.zone.");
+            assert!(resolve(&mut world, &vec![Silent; count], "never.w.zone.").outcome.failure.is_some());
+            let ended = resolve(&mut world, &vec![kind(rtt_ms); count], "next.w.zone.");
+            let took = ended.took;
+            assert!(ended.outcome.failure.is_none(), "{:?} after {took:?}\n{}", kind(rtt_ms), story(&ended));
+            assert!(took <= Duration::from_millis(rtt_ms), "{:?} after {took:?}\n{}", kind(rtt_ms), story(&ended));
+        }
+    }
+}
+
 /// Who takes long, as is known, has its time also for what is asked late: an alias leads to an alias.
 #[test]
 fn a_forwarder_known_to_be_slow_is_not_given_up_before_its_reply() {
