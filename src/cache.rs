@@ -191,6 +191,13 @@ impl Cache {
         known.map(|known| Arc::clone(&known.trust))
     }
 
+    /// When that was proved which is known of a zone.
+    #[must_use]
+    pub fn zone_proved_at(&self, zone: &Name, now: Time) -> Option<Time> {
+        let known = self.fresh::<KnownZone>(&self.hashed(zone).name_key(Store::Zones), now);
+        known.map(|known| known.stored)
+    }
+
     /// What was proved of a zone, whether or not it still holds.
     #[must_use]
     pub fn last_zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
@@ -203,7 +210,7 @@ impl Cache {
         let key = self.hashed(&trust.zone).name_key(Store::Zones);
         let ttl_secs = trust.ttl_secs.min(self.ttls.positive_max_secs);
         let expires = now.after_ttl(ttl_secs);
-        self.put(key, Arc::new(KnownZone { trust, expires }));
+        self.put(key, Arc::new(KnownZone { trust, stored: now, expires }));
     }
 
     /// The delegation of `zone` itself, if it may be used.

@@ -167,6 +167,8 @@ pub struct Delegation {
 pub struct KnownZone {
     /// The keys or the reason.
     pub trust: Arc<ZoneTrust>,
+    /// When it was proved.
+    pub stored: Time,
     /// From when on it has to be proved anew.
     pub expires: Time,
 }

@@ -91,13 +91,16 @@ impl Walk {
     }
 
     /// Proves the zone anew whose keys do not fit what its servers say: it may have others by now, or none, as when it
-    /// has moved to other hands. What was proved of it holds for others until then. False when its parent was asked a
-    /// moment ago: a zone that is bogus costs it no more than one whose servers give no answer.
+    /// has moved to other hands. What was proved of it holds for others until then. False when that was a moment ago,
+    /// or its parent was asked then: a zone that is bogus costs it no more than one whose servers give no answer.
     pub(super) fn prove_anew(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
         let (cache, now) = (turn.around.cache, turn.now);
         let zone = reason.misfit().filter(|_| self.proved_anew.is_none());
         let cut = zone.and_then(|zone| cache.delegation(zone, now));
-        let is_old = |cut: &Arc<Delegation>| now.secs_since(cut.stored.max(cut.requeried)) >= AGE_SECS;
+        let is_old = |cut: &Arc<Delegation>| {
+            let since = cache.zone_proved_at(&cut.zone, now).unwrap_or(cut.stored);
+            now.secs_since(since.max(cut.requeried)) >= AGE_SECS
+        };
         let Some(cut) = cut.filter(is_old) else { return false };
         cache.requeried(&cut, now);
         [RecordType::DNSKEY, RecordType::DS].iter().for_each(|rtype| cache.disbelieve(&cut.zone, *rtype, now));
