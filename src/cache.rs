@@ -260,6 +260,12 @@ impl Cache {
         self.amend(cut, |kept| kept.requeried = now);
     }
 
+    /// What a delegation says of the keys of its zone does not hold any more, and the zone above is asked for that
+    /// anew.
+    pub fn distrust_keys(&self, cut: &Delegation, now: Time) {
+        self.amend(cut, |kept| (kept.requeried, kept.ds, kept.proof) = (now, None, Box::default()));
+    }
+
     /// The zone above answers for a zone itself: its delegation is over, and takes with it what was learned below it.
     pub fn end_delegation(&self, cut: &Delegation, now: Time) {
         self.amend(cut, |kept| kept.expires = kept.expires.min(now));

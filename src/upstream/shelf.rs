@@ -79,11 +79,17 @@ impl Shelf {
 
     /// Takes the line that will be too old first, of those that wait.
     pub(super) fn oldest(&mut self) -> Option<Kept> {
-        let kept = self.ends.iter().find_map(|(_, peer, slot)| {
-            let lines = self.lines.get_mut(peer)?;
-            let nth = lines.iter().position(|kept| kept.slot == *slot)?;
-            Some(lines.remove(nth))
-        })?;
+        if self.count == 0 {
+            return None;
+        }
+        let place = |peer, slot| self.lines.get(peer)?.iter().position(|kept| kept.slot == slot);
+        let nth = self.ends.iter().position(|(_, peer, slot)| place(peer, *slot).is_some())?;
+        let (_, peer, slot) = self.ends.remove(nth)?;
+        let lines = self.lines.get_mut(&peer)?;
+        let kept = lines.remove(lines.iter().position(|kept| kept.slot == slot)?);
+        if lines.is_empty() {
+            self.lines.remove(&peer);
+        }
         self.count -= 1;
         Some(kept)
     }
@@ -164,6 +170,7 @@ mod tests {
         // Where the system has no more room, those that wait go, the oldest first.
         let waiting: Vec<_> = admitted.into_iter().filter(|slot| slot % 3 != 0).collect();
         assert_eq!(iter::from_fn(|| shelf.oldest()).map(|kept| kept.slot).collect::<Vec<_>>(), waiting);
+        assert!(shelf.lines.is_empty() && shelf.ends.is_empty(), "nothing is left of them");
     }
 
     #[test]

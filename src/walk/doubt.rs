@@ -102,7 +102,7 @@ impl Walk {
             now.secs_since(since.max(cut.requeried)) >= AGE_SECS
         };
         let Some(cut) = cut.filter(is_old) else { return false };
-        cache.requeried(&cut, now);
+        cache.distrust_keys(&cut, now);
         [RecordType::DNSKEY, RecordType::DS].iter().for_each(|rtype| cache.disbelieve(&cut.zone, *rtype, now));
         self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
         self.proved_anew = Some(cut.zone.clone());

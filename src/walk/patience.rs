@@ -48,9 +48,10 @@ impl Walk {
         if !self.goal(id).is_forwarded() {
             return usual;
         }
-        let once = self.goal(id).at().is_some_and(|at| at.has_fallback() || at.tried(server).rested);
+        let (has_fallback, rested) =
+            self.goal(id).at().map_or((false, false), |at| (at.has_fallback(), at.tried(server).rested));
         let patience = match (how.transport, state.udp) {
-            _ if once => usual.max(FORWARD_LONG),
+            _ if has_fallback || rested => usual.max(FORWARD_LONG),
             (Transport::Tcp, _) => usual.max(FORWARD_LEAST),
             (Transport::Udp, Support::Yes) => usual.clamp(FORWARD_LEAST, FORWARD_LONG),
             (Transport::Udp, _) => FORWARD_LEAST,
@@ -60,6 +61,9 @@ impl Walk {
         let is_silent = matches!(how.why, AskWhy::Forwarded | AskWhy::TcpAfterSilence | AskWhy::TcpAsBefore);
         if !is_silent || now + patience < until {
             return patience;
+        }
+        if has_fallback {
+            return if until > now { until - now } else { patience };
         }
         // Nobody is asked after this one, so it takes nothing from anybody to hear out who was asked first.
         let asked = self.pending.iter().filter(|pending| pending.serves(id)).min_by_key(|pending| pending.sent);
