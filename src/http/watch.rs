@@ -18,10 +18,12 @@ use crate::time::as_ms;
 
 /// Octets in one write up to which it may be nothing but answers to the pings of HTTP/2.
 const CHATTER: usize = 1024;
-/// Octets of answers that clients have yet to read, all connections together. When they are so many, a connection that
-/// owes some gets no more of them: in HTTP/2 a client has 128 requests at once, and decides when their answers leave,
-/// each of 64 KiB and more. So all of them take no more than this, and the longest answer on each connection.
+/// Octets of answers that clients have yet to read, all connections together. When they are so many, a connection gets
+/// no more than [`FEW`] of them, or one answer: in HTTP/2 a client has 128 requests at once, and decides when their
+/// answers leave, each of 64 KiB and more. So all of them take no more than this, and that on each connection.
 const UNREAD: u64 = 16 << 20;
+/// Octets of answers that any connection may leave unread: 128 of DNS, padded, which clients ask for in one flight.
+const FEW: u64 = 64 << 10;
 
 /// What is known of one connection.
 #[derive(Debug)]
@@ -163,8 +165,9 @@ impl Held {
             None => response.body().size_hint().lower(),
         };
         let (by, all) = (Arc::clone(&ticket.0), Arc::clone(all));
-        let has_some = by.unread.load(Ordering::Relaxed) > 0;
-        let response = match has_some && all.load(Ordering::Relaxed) + octets(&response) > UNREAD {
+        let (unread, more) = (by.unread.load(Ordering::Relaxed), octets(&response));
+        let is_many = unread > 0 && unread + more > FEW;
+        let response = match is_many && all.load(Ordering::Relaxed) + more > UNREAD {
             true => (StatusCode::SERVICE_UNAVAILABLE, "too many answers wait to be read\n").into_response(),
             false => response,
         };
@@ -286,14 +289,19 @@ mod tests {
     #[tokio::test]
     async fn who_reads_nothing_gets_no_more_when_too_much_is_unread() {
         let (all, connections) = (Arc::default(), [Activity::new(), Activity::new()]);
-        let ask = |nth: usize| {
-            let answer = Held::answer(vec![b'x'; 1 << 20].into_response(), connections[nth].take().into(), &all);
+        let ask_for = |octets: usize, nth: usize| {
+            let answer = Held::answer(vec![b'x'; octets].into_response(), connections[nth].take().into(), &all);
             (answer.status().as_u16(), answer.into_body())
         };
+        let ask = |nth: usize| ask_for(1 << 20, nth);
         let mut unread: Vec<_> = (0..16).map(|_| ask(0)).collect();
         assert!(unread.iter().all(|(status, _)| *status == 200));
         assert_eq!(ask(0).0, 503);
         assert_eq!(ask(1).0, 200, "another client has read what it got");
+        let flight: Vec<_> = (0..128).map(|_| ask_for(468, 1)).collect();
+        assert!(flight.iter().all(|(status, _)| *status == 200), "a browser asks for A, AAAA and HTTPS at once");
+        assert_eq!(ask(1).0, 503);
+        drop(flight);
         // What has been handed on is as unread as before.
         let (_, mut body) = unread.pop().unwrap();
         let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await.unwrap().unwrap();
