@@ -24,16 +24,17 @@ impl std::fmt::Display for Prohibited {
 /// IPv4 in this network.
 pub(in crate::http) fn judge(address: IpAddr, listed: &[IpNet], behind: Option<Ipv6Net>) -> Result<(), Prohibited> {
     let address = address.to_canonical();
-    if listed.iter().any(|net| net.contains(&address)) {
+    // Whatever the prefix is, the connection goes to the address behind it.
+    let reached = match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => behind.and_then(|prefix| translator::extract(prefix, v6)).map_or(address, IpAddr::V4),
+    };
+    if listed.iter().any(|net| net.contains(&address) || net.contains(&reached)) {
         return Ok(());
     }
-    let what = match address {
+    let what = match reached {
         IpAddr::V4(v4) => special_v4(v4),
-        // Whatever the prefix is, the connection goes to the address behind it.
-        IpAddr::V6(v6) => match behind.and_then(|prefix| translator::extract(prefix, v6)) {
-            Some(v4) => special_v4(v4),
-            None => special_v6(v6),
-        },
+        IpAddr::V6(v6) => special_v6(v6),
     };
     what.map_or(Ok(()), |what| Err(Prohibited(what)))
 }
@@ -162,13 +163,17 @@ mod tests {
     #[test]
     fn behind_a_translator_the_ipv4_address_counts() {
         let net = |prefix: &str| Some(prefix.parse().unwrap());
-        for (prefix, near, far) in [
-            ("2606:4700:64::/96", "2606:4700:64::a9fe:a9fe", "2606:4700:64::101:101"),
-            ("fd00:64::/48", "fd00:64:0:7f00:0:100::", "fd00:64:0:101:1:100::"),
+        for (prefix, near, listed, far) in [
+            ("2606:4700:64::/96", "2606:4700:64::a9fe:a9fe", "169.254.169.254/32", "2606:4700:64::101:101"),
+            ("fd00:64::/48", "fd00:64:0:7f00:0:100::", "127.0.0.0/8", "fd00:64:0:101:1:100::"),
         ] {
             assert!(judge(near.parse().unwrap(), &[], net(prefix)).is_err(), "{near}");
             assert_eq!(judge(far.parse().unwrap(), &[], net(prefix)), Ok(()), "{far}");
             assert!(judge("::1".parse().unwrap(), &[], net(prefix)).is_err());
+            for exception in [listed, prefix] {
+                let listed = [exception.parse().unwrap()];
+                assert_eq!(judge(near.parse().unwrap(), &listed, net(prefix)), Ok(()), "{near}, {exception} is listed");
+            }
         }
     }
 
