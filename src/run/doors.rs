@@ -213,19 +213,21 @@ fn warn(settings: &Settings, certificate: Option<&Certificate>) {
     }
 }
 
-/// How many connections of clients there may be, for DNS and for HTTP: as the settings say, where so many `files` may
-/// be open that as many are left, for queries to servers above all; else a quarter of those at most, which is said.
+/// How many connections of clients there may be, for DNS and for HTTP if it has a door: as the settings say, where so
+/// many `files` may be open that as many are left, for queries to servers above all; else a quarter of those at most,
+/// which is said.
 fn connections(files: u64, settings: &Settings) -> (usize, usize) {
-    let (tcp, http) = (settings.server.tcp_connections, settings.http.connections);
+    let has_http = !settings.http.listen.is_empty() || !settings.http.tls_listen.is_empty();
+    let (tcp, http) = (settings.server.tcp_connections, if has_http { settings.http.connections } else { 0 });
     let most = usize::try_from(files / 4).unwrap_or(usize::MAX).max(1);
     if tcp + http <= most.saturating_mul(2) {
         return (tcp, http);
     }
     let (fewer_tcp, fewer_http) = (tcp.min(most), http.min(most));
     tracing::warn!(
-        "this program may open {files} files (ulimit -n, LimitNOFILE): of the {tcp} connections of \
-         server.tcp_connections and the {http} of http.connections it takes {fewer_tcp} and {fewer_http}, so that \
-         queries to servers can leave"
+        "this program may open {files} files (ulimit -n, LimitNOFILE): of {tcp} connections for DNS \
+         (server.tcp_connections) and {http} for HTTP (http.connections) it takes {fewer_tcp} and {fewer_http}, so \
+         that queries to servers can leave"
     );
     (fewer_tcp, fewer_http)
 }
@@ -293,6 +295,11 @@ mod tests {
         assert_eq!(with(1024, 512, 1024), (256, 256));
         assert_eq!(with(64, 10, 100_000), (10, 16));
         assert_eq!(with(0, 512, 1024), (1, 1));
+        let mut settings = Settings::default();
+        settings.http.listen.clear();
+        assert_eq!(connections(1024, &settings), (512, 0), "without a door for HTTP nobody has connections there");
+        settings.http.tls_listen = settings.server.listen.clone();
+        assert_eq!(connections(1024, &settings), (256, 256));
     }
 
     /// An address that somebody has named and this machine has not is an error, be it one of the defaults.

@@ -25,7 +25,8 @@ section! {
         /// proxy in front of it, for example. Requests under other names are refused: a web page could have pointed
         /// its own name here (DNS rebinding).
         hosts: Vec<Name> = Vec::new();
-        /// Connections at once, which take some 40 KiB each with TLS; tunnels of the proxy are counted by themselves.
+        /// Connections at once, which take some 40 KiB each with TLS; fewer where few files may be open, as with
+        /// `server.tcp_connections`. Tunnels of the proxy are counted by themselves.
         connections: usize = 1024 => 1..=100_000;
         /// Connections at once of one client, an IPv4 address or an IPv6 /64, when half of `connections` are taken;
         /// before that nobody else needs them. Some clients open one for each question, and have many while servers

@@ -59,7 +59,8 @@ section! {
         /// Milliseconds after which an answer over UDP is dropped when its client, an address that may be forged, has
         /// more than ten questions waiting, but for ten a second in each thread (DNSBomb); 0 drops none.
         discard_after_ms: u64 = as_ms(ListenSettings::default().discard_after) => 0..=60_000;
-        /// TCP connections at once (RFC 7766 §6.2.2), which take some 14 KiB each with TLS.
+        /// TCP connections at once (RFC 7766 §6.2.2), which take some 14 KiB each with TLS; fewer where so few files
+        /// may be open (`ulimit -n`) that queries to servers would lack them, which the log says.
         tcp_connections: usize = ListenSettings::default().tcp_connections => 1..=100_000;
         /// TCP connections at once of one client, an IPv4 address or an IPv6 /64, when half of `tcp_connections` are
         /// taken; before that nobody else needs them.
