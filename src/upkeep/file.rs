@@ -30,7 +30,8 @@ fn sweep(path: &Path) -> io::Result<()> {
         let found = entry.file_name();
         let pid = found.as_bytes().strip_prefix(name).and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(b".new"));
         let is_old = |modified| now.duration_since(modified).is_ok_and(|age| age > LEFT_ALONE);
-        if pid.is_some_and(|pid| pid.iter().all(u8::is_ascii_digit)) && is_old(entry.metadata()?.modified()?) {
+        let is_pid = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+        if pid.is_some_and(is_pid) && is_old(entry.metadata()?.modified()?) {
             fs::remove_file(entry.path())?;
         }
     }
@@ -77,18 +78,18 @@ mod tests {
     fn what_a_process_has_left_that_was_ended_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        for name in ["root.zone.7.new", "root.zone.08.new", "root.zone.bak.new", "other.7.new", "root.zone..old"] {
+        for name in ["root.zone.7.new", "root.zone.08.new", "root.zone.bak.new", "other.7.new", "root.zone..new"] {
             fs::write(path(name), "half").unwrap();
         }
         let past = fs::metadata(path("other.7.new")).unwrap().modified().unwrap() - 2 * LEFT_ALONE;
-        for name in ["root.zone.7.new", "root.zone.bak.new", "other.7.new", "root.zone..old"] {
+        for name in ["root.zone.7.new", "root.zone.bak.new", "other.7.new", "root.zone..new"] {
             File::options().write(true).open(path(name)).unwrap().set_modified(past).unwrap();
         }
         replace(&path("root.zone"), "whole").unwrap();
         let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         // Another process may be writing, and other files are somebody else's.
-        assert_eq!(left, ["other.7.new", "root.zone", "root.zone..old", "root.zone.08.new", "root.zone.bak.new"]);
+        assert_eq!(left, ["other.7.new", "root.zone", "root.zone..new", "root.zone.08.new", "root.zone.bak.new"]);
         assert_eq!(fs::read_to_string(path("root.zone")).unwrap(), "whole");
     }
 }
