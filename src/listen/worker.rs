@@ -145,8 +145,56 @@ impl<R: Responder> Worker<R> {
         // The system may have received queries that are not taken yet.
         sleep(DRAIN_STEP).await;
         worker.is_closing.set(true);
-        // Each UDP query in hand and each TCP connection holds the waiting table; so do the doors for UDP, which answer
-        // what is known to the end, this, and no one else.
-        drain(&waiting, doors.len(), time).await;
+        // Each UDP query in hand and each TCP connection holds the waiting table; so do the doors for UDP that there
+        // are, which answer what is known to the end, this, and no one else.
+        let doors = doors.iter().filter(|door| !door.is_finished()).count();
+        drain(&waiting, doors, time).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::os::fd::OwnedFd;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Says when it has a query, and takes its time.
+    #[derive(Clone)]
+    struct Slow(mpsc::Sender<()>);
+
+    impl Responder for Slow {
+        fn answer_now(&self, _: &[u8], _: &Peer, _: &mut Vec<u8>) -> Now {
+            Now::Later
+        }
+
+        async fn answer_later(&self, query: Vec<u8>, _: Peer) -> Option<Vec<u8>> {
+            self.0.send(()).unwrap();
+            sleep(20 * DRAIN_STEP).await;
+            Some(query)
+        }
+
+        fn admits(&self, _: IpAddr) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_door_that_cannot_be_served_holds_nothing_and_takes_no_time_from_the_queries_in_hand() {
+        let addresses = vec!["127.0.0.1:0".parse().unwrap()];
+        let drain = Duration::from_secs(60);
+        let mut doors = Doors::bind(&ListenSettings { addresses, drain, ..ListenSettings::default() }).unwrap();
+        doors.workers[0].udp.push(UdpSocket::from(OwnedFd::from(tempfile::tempfile().unwrap())));
+        let (begun, begins) = mpsc::channel();
+        let open = doors.open(&Slow(begun)).unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(open.addresses()[0]).unwrap();
+        client.send(b"query").unwrap();
+        begins.recv().unwrap();
+        open.close();
+        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        assert_eq!(client.recv(&mut [0; 512]).unwrap(), 5);
     }
 }
