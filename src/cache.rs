@@ -261,9 +261,15 @@ impl Cache {
     }
 
     /// What a delegation says of the keys of its zone does not hold any more, and the zone above is asked for that
-    /// anew.
-    pub fn distrust_keys(&self, cut: &Delegation, now: Time) {
-        self.amend(cut, |kept| (kept.requeried, kept.ds, kept.proof) = (now, None, Box::default()));
+    /// anew. What was proved of the zone is for others, and as if it had been proved `now`.
+    pub fn distrust_keys(&self, zone: &Name, now: Time) {
+        if let Some(cut) = self.delegation(zone, now) {
+            self.amend(&cut, |kept| (kept.requeried, kept.ds, kept.proof) = (now, None, Box::default()));
+        }
+        let key = self.hashed(zone).name_key(Store::Zones);
+        if let Some(known) = self.fresh::<KnownZone>(&key, now) {
+            self.put(key, Arc::new(KnownZone { stored: now, ..(*known).clone() }));
+        }
     }
 
     /// The zone above answers for a zone itself: its delegation is over, and takes with it what was learned below it.

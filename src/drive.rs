@@ -17,7 +17,7 @@ use crate::cache::{Cache, Servers};
 use crate::dnssec::Moment;
 use crate::sys::since_boot;
 use crate::time::{Time, as_ms};
-use crate::trace::{Before, Cost, Entry, GoalId, Told, Trace};
+use crate::trace::{Before, Cost, Entry, Event, GoalId, Judged, Told, Trace};
 use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::ask::{Ask, AskId, Heard};
 use crate::walk::outcome::Outcome;
@@ -192,6 +192,7 @@ pub async fn walk_watched(
     }
     let mut walk = manner.begin(asked.clone(), started, world);
     let (mut outcome, mut ended) = to_its_end(&mut walk, (started, manner.wakes_at), (world, cache), watch).await;
+    let mut proved = outcome.secure;
     match steps.is_empty() {
         true => steps = walk.take_log(),
         false => steps.extend(walk.take_log()),
@@ -203,7 +204,7 @@ pub async fn walk_watched(
         // In a box, as few questions need it.
         let (other, now) =
             Box::pin(to_its_end(&mut second, (ended, manner.wakes_at), (world, cache), &mut shown)).await;
-        (walk, ended) = (*second, now);
+        (walk, ended, proved) = (*second, now, other.secure);
         steps.extend(walk.take_log().iter().map(|entry| entry.behind(&before)));
         let (joined, event) = synthesis.join(asked, *outcome, *other);
         *outcome = joined;
@@ -214,6 +215,12 @@ pub async fn walk_watched(
         }
     }
     let outcome = detour.leave(question, *outcome);
+    if proved && !outcome.secure {
+        // What is made here nobody has signed, however sure that is of which it was made.
+        let judged = Entry::new(ended, started, GoalId(0), Event::Judged { judged: Judged::Insecure });
+        watch(&judged);
+        steps.push(judged);
+    }
     let cost = Cost::new(walk.budget().queries(), walk.budget().bytes(), started, ended);
     let edes = outcome.edes();
     let told = Told { rcode: outcome.rcode, answer: &outcome.answer, authority: &outcome.authority, edes: &edes };

@@ -167,7 +167,7 @@ pub struct Delegation {
 pub struct KnownZone {
     /// The keys or the reason.
     pub trust: Arc<ZoneTrust>,
-    /// When it was proved.
+    /// When it was proved, or that was tried anew.
     pub stored: Time,
     /// From when on it has to be proved anew.
     pub expires: Time,

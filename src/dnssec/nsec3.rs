@@ -127,9 +127,6 @@ impl<'a> Chain<'a> {
     /// From the zone down: a name that matches above one that is covered is the closest encloser, as nothing can be
     /// below what does not exist. So a long name costs no more than what there is of it (CVE-2023-50868).
     fn around(&self, name: &Name) -> Result<Option<Around<'_, 'a>>, Bogus> {
-        if self.records.is_empty() {
-            return Ok(None);
-        }
         for count in self.zone.label_count()..name.label_count() {
             let encloser = name.suffix(count);
             let Some(record) = self.at(&encloser)? else { continue };

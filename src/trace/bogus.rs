@@ -185,7 +185,7 @@ impl Bogus {
         }
     }
 
-    /// The zone whose keys, as far as they are known, do not fit what was said.
+    /// The zone whose keys, as far as they are known, do not fit what was said, or left unproved.
     #[must_use]
     pub fn misfit(&self) -> Option<&Name> {
         match self {
@@ -193,6 +193,7 @@ impl Bogus {
             | Self::SignatureWrong { zone, .. }
             | Self::KeyUnknown { zone, .. }
             | Self::KeyMissing { zone, .. }
+            | Self::DenialMissing { zone, .. }
             | Self::NoKeys { zone } => Some(zone),
             _ => None,
         }

@@ -446,7 +446,8 @@ pub enum Event {
         /// What is wrong.
         reason: Bogus,
     },
-    /// What became of the answer under validation.
+    /// What became of the answer under validation. Of several the last counts: what is made here of secure
+    /// data, such as by DNS64, is insecure.
     Judged {
         /// Secure, insecure or bogus.
         judged: Judged,

@@ -4,7 +4,6 @@
 //! better data, and the signatures say so.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use crate::cache::Delegation;
 use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt};
@@ -95,17 +94,19 @@ impl Walk {
     /// or its parent was asked then: a zone that is bogus costs it no more than one whose servers give no answer.
     pub(super) fn prove_anew(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
         let (cache, now) = (turn.around.cache, turn.now);
-        let zone = reason.misfit().filter(|_| self.proved_anew.is_none());
-        let cut = zone.and_then(|zone| cache.delegation(zone, now));
-        let is_old = |cut: &Arc<Delegation>| {
-            let since = cache.zone_proved_at(&cut.zone, now).unwrap_or(cut.stored);
-            now.secs_since(since.max(cut.requeried)) >= AGE_SECS
+        let is_old = |zone: &&Name| {
+            // Where the zone above has the same servers, nothing is known of the delegation.
+            let cut = cache.delegation(zone, now);
+            let since = cache.zone_proved_at(zone, now).or(cut.as_ref().map(|cut| cut.stored));
+            let since = since.max(cut.map(|cut| cut.requeried));
+            since.is_some_and(|since| now.secs_since(since) >= AGE_SECS)
         };
-        let Some(cut) = cut.filter(is_old) else { return false };
-        cache.distrust_keys(&cut, now);
-        [RecordType::DNSKEY, RecordType::DS].iter().for_each(|rtype| cache.disbelieve(&cut.zone, *rtype, now));
+        let zone = reason.misfit().filter(|_| self.proved_anew.is_none());
+        let Some(zone) = zone.filter(is_old) else { return false };
+        cache.distrust_keys(zone, now);
+        [RecordType::DNSKEY, RecordType::DS].iter().for_each(|rtype| cache.disbelieve(zone, *rtype, now));
         self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
-        self.proved_anew = Some(cut.zone.clone());
+        self.proved_anew = Some(zone.clone());
         self.begin_anew(turn);
         true
     }

@@ -1,7 +1,9 @@
 //! What a trace must show of validation: for a secure answer every DS set, key set and signature from a trust anchor
 //! down, for an insecure one the proof that nothing need be proved.
 
+use rootwalk::config::{self, Sources};
 use rootwalk::lab::{Sample, ZooEntry};
+use rootwalk::run;
 use rootwalk::trace::{Event, Insecure, Judged, Proof, Trace};
 use rootwalk::wire::{Name, Question, RecordType, RrSet};
 
@@ -159,4 +161,24 @@ fn a_chain_that_lacks_a_link_is_none() {
         let gone = cut.steps.remove(nth);
         assert!(Shown::new(&cut).secure_answer().is_err(), "without: {}", gone.event);
     }
+}
+
+/// Nobody has signed what is made here: of the operator's alias, of addresses of DNS64, and of the name of one, the
+/// trace says no more than the AD bit does, although all that it was made of is proved.
+#[test]
+fn what_is_made_here_is_not_told_as_proved() {
+    let assignments =
+        ["local.records=web.lan CNAME www.example.com", "dns64.prefix=2001:db8:64::/96"].map(str::to_owned);
+    let base = run::lab_settings(&LAB);
+    let settings = config::load(&Sources { base, assignments: &assignments, ..Sources::default() }).unwrap();
+    let judged = |name: &str, qtype| {
+        let question = Question::new(name.parse().unwrap(), qtype);
+        let trace = run::trace_lab(&LAB, &settings, question).unwrap().trace;
+        assert!(!trace.answer.is_empty(), "{name}");
+        Shown::new(&trace).judged().cloned()
+    };
+    assert_eq!(judged("www.example.com.", RecordType::A), Some(Judged::Secure));
+    assert_eq!(judged("web.lan.", RecordType::A), Some(Judged::Insecure));
+    assert_eq!(judged("mail.example.com.", RecordType::A), Some(Judged::Secure));
+    assert_eq!(judged("mail.example.com.", RecordType::AAAA), Some(Judged::Insecure));
 }

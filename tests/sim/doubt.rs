@@ -67,11 +67,14 @@ fn what_was_said_of_a_name_above_does_not_make_those_below_bogus() {
 }
 
 /// A zone that has other keys than it had, or none, as one that has moved to other hands and did not wait until
-/// everybody had forgotten the old ones, is proved anew: be it that its keys are known, or by which keys it is.
+/// everybody had forgotten the old ones, is proved anew: be it that its keys are known, or by which keys it is, that
+/// its servers are its own or those of the zone above, and that it has the name, or denies it without the old proof.
 #[test]
 fn a_zone_with_other_keys_is_proved_anew() {
-    for zone in [SIGNED, UNSIGNED] {
-        let [before, after] = [SIGNED, zone].map(|zone| lab(SAME_KEYS, zone, true));
+    let zones = [(SIGNED, true), (SIGNED, false), (UNSIGNED, true), (UNSIGNED, false)];
+    let names = ["alias.zone.tld.", "x.none.zone.tld."];
+    for ((zone, apart), name) in zones.into_iter().flat_map(|zone| names.map(|name| (zone, name))) {
+        let [before, after] = [SIGNED, zone].map(|zone| lab(SAME_KEYS, zone, apart));
         for proved in [true, false] {
             let mut world = World::new(&before, 1, 0.0, 0.0);
             let www = ask("www.zone.tld.", RecordType::A);
@@ -83,44 +86,53 @@ fn a_zone_with_other_keys_is_proved_anew() {
                 assert!(ended.outcome.failure.is_some(), "a moment ago it was so: {}", story(&ended));
             }
             world.resolver.now = world.resolver.now.plus_secs(250);
-            if proved {
+            let (cache, now) = (&world.resolver.cache, world.resolver.now);
+            if let Some(cut) = cache.delegation(&"zone.tld.".parse().expect("a name"), now).filter(|_| proved) {
                 // What the zone above says of its servers may have a shorter TTL, and be heard again meanwhile.
-                let (cache, now) = (&world.resolver.cache, world.resolver.now);
-                let cut = cache.delegation(&"zone.tld.".parse().expect("a name"), now).expect("it is known");
                 cache.put_delegation((*cut).clone(), now);
             }
             world.resolver.now = world.resolver.now.plus_secs(50);
-            let ended = world.resolve(&ask("alias.zone.tld.", RecordType::A));
+            let ended = world.resolve(&ask(name, RecordType::A));
             let is_known = ended.outcome.failure.is_none() && ended.outcome.secure == (zone == SIGNED);
-            assert!(is_known, "{zone} {proved}\n{}", story(&ended));
+            assert!(is_known, "{zone} {apart} {proved}\n{}", story(&ended));
             // And so it stays: what the zone above said before is given to nobody, also when the new proof is over.
             let ds = world.resolve(&ask("zone.tld.", RecordType::DS));
             assert_eq!(ds.outcome.answer.is_empty(), zone == UNSIGNED, "{}", story(&ds));
             world.resolver.now = world.resolver.now.plus_secs(61);
             let ended = world.resolve(&ask("www.zone.tld.", RecordType::TXT));
-            assert!(ended.outcome.failure.is_none(), "{zone} {proved}\n{}", story(&ended));
+            assert!(ended.outcome.failure.is_none(), "{zone} {apart} {proved}\n{}", story(&ended));
         }
     }
 }
 
-/// RFC 9520 §3.3: a zone that is bogus for good, by its keys or by what they sign, costs the one above a question in
-/// five minutes.
+/// RFC 9520 §3.3: a zone that is bogus for good, by its keys, by what they sign, or by what it does not prove, costs
+/// the one above a question in five minutes, whether or not it was proved before and has servers of its own.
 #[test]
 fn a_zone_that_stays_bogus_is_seldom_proved_anew() {
-    let lab = lab(SAME_KEYS, SIGNED, true);
-    for forgery in [Forgery::OtherKeys, Forgery::BrokenSignatures, Forgery::NoSignatures] {
+    let forgeries = [Forgery::OtherKeys, Forgery::BrokenSignatures, Forgery::NoSignatures, Forgery::NoProofs];
+    let ways = [(true, true), (true, false), (false, true)];
+    for ((apart, proved), forgery) in ways.into_iter().flat_map(|way| forgeries.map(|forgery| (way, forgery))) {
+        if proved && forgery == Forgery::OtherKeys {
+            // Nobody asks for those: the old ones are known.
+            continue;
+        }
+        let lab = lab(SAME_KEYS, SIGNED, apart);
         let mut world = World::new(&lab, 1, 0.0, 0.0);
         world.resolver.settings.proofs.aggressive = false;
-        assert!(world.resolve_unchecked(&ask("www.zone.tld.", RecordType::A)).outcome.failure.is_none());
-        world.set_forger([192, 0, 2, 3].into(), forgery);
+        let (zone, www) = (ask("zone.tld.", RecordType::DS).name, ask("www.zone.tld.", RecordType::A));
+        let brought = if proved { world.resolve(&www) } else { world.resolve_unchecked(&www) };
+        assert!(brought.outcome.failure.is_none() && brought.outcome.secure == proved);
+        world.set_forger([192, 0, 2, if apart { 3 } else { 1 }].into(), forgery);
         let mut asked = 0;
         for nth in 0..100 {
             world.resolver.now = world.resolver.now.plus_secs(10);
             let ended = world.resolve(&ask(&format!("n{nth}.zone.tld."), RecordType::A));
             assert!(ended.outcome.failure.is_some(), "{forgery:?} {}", story(&ended));
-            asked += count(&ended, |event| matches!(event, Event::Asked { qtype: RecordType::DS, .. }));
+            let is_asked =
+                |event: &Event| matches!(event, Event::Asked { qtype: RecordType::DS, name, .. } if *name == zone);
+            asked += count(&ended, is_asked);
         }
-        assert!((1..=3).contains(&asked), "{forgery:?}: {asked}");
+        assert!((1..=3).contains(&asked), "{forgery:?} {apart} {proved}: {asked}");
     }
 }
 
