@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, ConfigError, Settings, Sources};
@@ -130,7 +131,7 @@ impl Surroundings {
 /// Runs the command that was typed and says how it went.
 #[must_use]
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
+    match Cli::try_parse().unwrap_or_else(|error| misused(error)).command {
         Command::Serve(serve) => serve.run(),
         Command::Lab(lab) => lab.run(),
         Command::Trace(trace) => trace.run(),
@@ -139,6 +140,21 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Keys => print(ExitCode::SUCCESS, |out| out.write_all(config::reference().as_bytes())),
     }
+}
+
+/// Ends with what is wrong with the command line. A file or a folder without its flag is what is typed most often where
+/// nothing can stand.
+fn misused(mut error: clap::Error) -> ! {
+    let tip = match std::env::args_os().nth(1).as_ref().and_then(|command| command.to_str()) {
+        Some("serve") => Some("a configuration is named with '--config FILE'"),
+        Some("lab") => Some("the folder of a lab is named with '--zones DIR', a configuration with '--config FILE'"),
+        _ => None,
+    };
+    let bare = |value: &ContextValue| matches!(value, ContextValue::String(text) if !text.starts_with('-'));
+    if let Some(tip) = tip.filter(|_| error.get(ContextKind::InvalidArg).is_some_and(bare)) {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error.exit()
 }
 
 /// An address to listen on.

@@ -45,7 +45,7 @@ use crate::wire::Name;
 
 pub use bind::Doors;
 pub use flush::{FlushError, ask_to_flush};
-pub use journey::{FetchSettings, Wanted, fetch, url};
+pub use journey::{FetchSettings, Wanted, fetch, is_url, url};
 pub use json::{meant, typed};
 pub use origin::{Policy, ProxySettings};
 pub use page::{Exhibit, Visit};

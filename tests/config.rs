@@ -226,6 +226,9 @@ fn what_is_not_toml_is_said_with_its_place() {
     assert_eq!(latin.complaints(), ["rootwalk.toml:3:15: this is not UTF-8: save the file in that encoding"]);
     let missing = config::load(&Sources { file: Some(Path::new("/nonexistent.toml")), ..Sources::default() });
     assert!(missing.unwrap_err().to_string().starts_with("/nonexistent.toml: cannot be read: "));
+    // Of a file of another kind each line is a mistake.
+    let prose = Given::file(&"not a word of this\n".repeat(300)).complaints();
+    assert!(prose.len() == 21 && prose[20] == "280 more mistakes are not shown", "{prose:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use clap::Args;
 use url::Url;
 
 use super::{failed, print};
-use crate::http::{typed, url};
+use crate::http::{is_url, typed, url};
 use crate::run;
 use crate::wire::Name;
 
@@ -26,6 +26,10 @@ pub(super) struct Flush {
 }
 
 fn name(text: &str) -> Result<Name, String> {
+    // Else it would be a name of which nothing is known, and said to be forgotten.
+    if is_url(text) {
+        return Err("this is a URL: expected the name in it".to_owned());
+    }
     typed(text).map_err(|why| why.to_string())
 }
 

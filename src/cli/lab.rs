@@ -153,29 +153,37 @@ impl Examples {
     }
 }
 
+/// An address as dig and kdig take it: one that is link-local with the number of its interface.
+fn host(address: &SocketAddr) -> String {
+    match address {
+        SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
+        _ => address.ip().to_string(),
+    }
+}
+
 fn welcome(listening: &run::Listening<'_>, examples: &Examples, ca_out: Option<&Path>) -> String {
     let mut text = String::from("An Internet in one process: root, top-level, healthy and broken servers.\n");
     let Examples { good, failing, ours, flag } = examples;
     for address in listening.dns {
-        let (ip, port) = (address.ip(), address.port());
+        let (host, port) = (host(address), address.port());
         let _ = writeln!(text, "\nThe resolver listens on {address}. Try:");
         for asked in good {
-            let _ = writeln!(text, "  dig @{ip} -p {port} {asked} +dnssec");
+            let _ = writeln!(text, "  dig @{host} -p {port} {asked} +dnssec");
         }
         if let Some(name) = failing {
-            let _ = writeln!(text, "  dig @{ip} -p {port} {name:<26}  an answer that cannot be had, and why");
+            let _ = writeln!(text, "  dig @{host} -p {port} {name:<26}  an answer that cannot be had, and why");
         }
     }
     let first = good.first().and_then(|asked| asked.split(' ').next()).unwrap_or(".");
     for address in listening.tls {
-        let (ip, port) = (address.ip(), address.port());
+        let (host, port) = (host(address), address.port());
         // The name in the lab's own certificate; who brings another one knows what is in that.
         let trusting = ca_out
             .filter(|_| !listening.tls_own)
             .map(|ca| format!(" +tls-ca={} +tls-hostname=resolver.lab", ca.display()));
         let trusting = trusting.unwrap_or_default();
         let _ = writeln!(text, "\nIt answers DNS over TLS on {address} as well. Try:");
-        let _ = writeln!(text, "  kdig @{ip} -p {port} +tls{trusting} {first}");
+        let _ = writeln!(text, "  kdig @{host} -p {port} +tls{trusting} {first}");
     }
     for address in listening.http {
         let name = failing.as_deref().unwrap_or(first);
@@ -238,4 +246,16 @@ fn bind_keys(ds: &str) -> String {
     };
     let digest = digest.concat();
     format!("trust-anchors {{\n    {owner} static-ds {tag} {algorithm} {digest_type} \"{digest}\";\n}};\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dig_hears_by_which_interface_a_link_local_address_is_reached() {
+        for (address, said) in [("[fe80::1%3]:53", "fe80::1%3"), ("[::1]:53", "::1"), ("127.0.0.1:53", "127.0.0.1")] {
+            assert_eq!(host(&address.parse().unwrap()), said);
+        }
+    }
 }

@@ -5,7 +5,11 @@ mod queue;
 use std::io::{IsTerminal, stderr};
 use std::os::unix::fs::MetadataExt as _;
 
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Log, LogFormat};
 pub(super) use queue::Queue;
@@ -35,11 +39,13 @@ fn write_to(log: &Log, writer: BoxMakeWriter) {
     // When nobody reads the log any more, saying so there would be the end of whoever says it.
     let subscriber = tracing_subscriber::fmt().log_internal_errors(false);
     let subscriber = subscriber.with_max_level(log.level).with_writer(writer).with_target(false);
+    // What libraries say below a warning is for those who work on them: a frame of HTTP/2, a socket that is watched.
+    let ours = Targets::new().with_default(log.level.min(Level::WARN)).with_target(env!("CARGO_CRATE_NAME"), log.level);
     // A second subscriber is only refused where a test has set one already.
     let _ = match log.format {
-        LogFormat::Text if is_journal() => subscriber.with_ansi(false).without_time().try_init(),
-        LogFormat::Text => subscriber.with_ansi(colours(&stderr())).try_init(),
-        LogFormat::Json => subscriber.json().try_init(),
+        LogFormat::Text if is_journal() => subscriber.with_ansi(false).without_time().finish().with(ours).try_init(),
+        LogFormat::Text => subscriber.with_ansi(colours(&stderr())).finish().with(ours).try_init(),
+        LogFormat::Json => subscriber.json().finish().with(ours).try_init(),
     };
 }
 

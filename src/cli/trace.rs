@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{FAILED, Surroundings, failed, log, print};
-use crate::http::meant;
+use crate::http::{is_url, meant};
 use crate::run;
 use crate::trace::{Paint, Trace};
 use crate::wire::text::parse_type;
@@ -38,7 +38,7 @@ pub(super) struct Tell {
 struct Typed(Name, RecordType);
 
 fn name(text: &str) -> Result<Typed, String> {
-    if text.contains("://") {
+    if is_url(text) {
         return Err("this is a URL, to which `rootwalk fetch` shows the way".to_owned());
     }
     if text.starts_with(OF_DIG) {

@@ -94,7 +94,7 @@ impl Choice for Level {
         ("warn", Self::WARN, "What somebody should look at."),
         ("info", Self::INFO, "Start, stop, what was bound, and what is well again."),
         ("debug", Self::DEBUG, "One line for each answer that had to be looked up, with the reason why there is none."),
-        ("trace", Self::TRACE, "Everything."),
+        ("trace", Self::TRACE, "Each step of it as well."),
     ];
 }
 

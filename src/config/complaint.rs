@@ -10,6 +10,9 @@ use strsim::osa_distance;
 use super::value::Culprit;
 use crate::wire::Name;
 
+/// Mistakes that are shown: who has more of them has mostly named a file of another kind, or left out a bracket.
+const SHOWN: usize = 20;
+
 /// Everything that was found wrong, in the order of the file; never empty.
 #[derive(Debug)]
 pub struct ConfigError(pub Vec<Complaint>);
@@ -260,11 +263,14 @@ impl fmt::Display for Complaint {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nth, complaint) in self.0.iter().enumerate() {
+        for (nth, complaint) in self.0.iter().take(SHOWN).enumerate() {
             let border = if nth == 0 { "" } else { "\n" };
             write!(f, "{border}{complaint}")?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n{more} more mistakes are not shown"),
+        }
     }
 }
 

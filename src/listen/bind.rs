@@ -215,7 +215,9 @@ impl fmt::Display for BindError {
         write!(f, "cannot listen on {address} over {}: ", self.transport)?;
         let elsewhere = match self.transport {
             Transport::Udp | Transport::Tcp => {
-                format!("use --listen {}", SocketAddr::new(self.address.ip(), if port == 5300 { 5301 } else { 5300 }))
+                let mut elsewhere = self.address;
+                elsewhere.set_port(if port == 5300 { 5301 } else { 5300 });
+                format!("use --listen {elsewhere}")
             }
             Transport::Tls | Transport::Http => {
                 format!("set {} to another address or, for none, to []", self.setting)
@@ -239,6 +241,15 @@ impl fmt::Display for BindError {
                 write!(f, "; `ss -l{filter}np sport = :{port}` shows which; stop it, or {elsewhere}")
             }
             _ if self.is_absent() => write!(f, "this machine has no such address; `ip address` lists those it has"),
+            // RFC 4007 §6: without its zone such an address says nothing.
+            _ if matches!(self.address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0) => {
+                write!(
+                    f,
+                    "a link-local address needs the number of its interface, as in [{}%2]:{port}; `ip address` has the \
+                     numbers",
+                    self.address.ip()
+                )
+            }
             _ => write!(f, "{}", self.source),
         }
     }
@@ -283,6 +294,8 @@ mod tests {
              has"
         );
         assert!(line("[::1]:53", Transport::Udp, libc::EAFNOSUPPORT).contains("no such address"));
+        assert!(line("[fe80::1]:53", Transport::Udp, libc::EINVAL).contains("as in [fe80::1%2]:53"));
+        assert!(line("[fe80::1%3]:53", Transport::Udp, libc::EACCES).contains("use --listen [fe80::1%3]:5300"));
         assert!(line("127.0.0.1:5300", Transport::Udp, libc::EACCES).contains("the system forbids it"));
     }
 }

@@ -56,6 +56,31 @@ fn who_does_not_read_the_log_keeps_nobody_waiting() {
     assert!(log.len() < 2 * ROOM, "{}", log.len());
 }
 
+/// A line for each frame of HTTP/2, or for each socket that is watched, would hide what was asked for.
+#[test]
+fn the_log_is_ours_at_every_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--set", "http.listen=127.0.0.1:0", "--set", "log.level=trace"]);
+    command.args(["--set", "log.format=json"]).env_clear();
+    let spawned = command.stdout(Stdio::null()).stderr(std::fs::File::create(&path).unwrap()).spawn();
+    let mut serve = Process(spawned.unwrap());
+    let log = || std::fs::read_to_string(&path).unwrap();
+    assert!(soon(|| log().contains("\"ready\"")), "{}", log());
+    let log_now = log();
+    let (_, http) = log_now.split_once("http://").unwrap();
+    let url = format!("http://{}/live", http.split_once('/').unwrap().0);
+    let asked = Command::new("curl").args(["-sS", "--http2-prior-knowledge", "-o", "/dev/null", &url]).status();
+    assert!(asked.unwrap().success());
+    serve.signal("TERM");
+    serve.0.wait().unwrap();
+    let log = log();
+    let foreign: Vec<&str> = log.lines().filter(|line| line.contains("frame") || line.contains("poll")).collect();
+    assert!(foreign.is_empty(), "{foreign:#?}");
+    assert!(log.contains("\"stopped\""), "{log}");
+}
+
 /// A stream that takes nothing more until its other end, which comes first, is read.
 fn stuck() -> (UnixStream, OwnedFd) {
     let (reader, mut writer) = UnixStream::pair().unwrap();

@@ -101,6 +101,8 @@ fn misuse_ends_with_2_and_help_with_0() {
     assert_eq!(rootwalk(&["chekc"]).status.code(), Some(2));
     assert_eq!(rootwalk(&["check"]).status.code(), Some(2));
     for command in ["serve", "lab"] {
+        let bare = rootwalk(&[command, "/etc/rootwalk.toml"]);
+        assert!(bare.status.code() == Some(2) && text(&bare.stderr).contains("with '--config FILE'"), "{bare:?}");
         let portless = rootwalk(&[command, "--listen", "127.0.0.1"]);
         assert!(
             portless.status.code() == Some(2) && text(&portless.stderr).contains("such as 127.0.0.1:53"),
@@ -108,6 +110,10 @@ fn misuse_ends_with_2_and_help_with_0() {
         );
     }
     assert_eq!(rootwalk(&["check", "/nonexistent.toml"]).status.code(), Some(2));
+    for command in ["trace", "flush"] {
+        let output = rootwalk(&[command, "https:/example.com/"]);
+        assert!(output.status.code() == Some(2) && text(&output.stderr).contains("this is a URL"), "{output:?}");
+    }
     let help = rootwalk(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     assert!(text(&help.stdout).contains("Exit codes:"));

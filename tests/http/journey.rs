@@ -98,6 +98,8 @@ fn what_is_wrong_with_a_certificate_is_told_and_ends_the_journey() {
         assert!(tls["certificates"][0]["sha256"].as_str().unwrap().len() == 64);
         assert!(last(&told)["request"].is_null() && last(&told)["response"].is_null(), "nothing is sent then");
     }
+    let cut = journey(WEB.proxy, &WEB.here("http://cut-off.web.lab:10080/"));
+    assert_eq!(failure(&cut), ("http_response_incomplete", "the answer broke off after 56 of 100000 octets"));
     let told = journey(WEB.proxy, &WEB.here("https://www.example.com:10443/"));
     let tls = &last(&told)["tls"];
     assert_eq!((&tls["version"], &tls["alpn"], &tls["trusted"]), (&"TLS 1.3".into(), &"h2".into(), &true.into()));
@@ -353,7 +355,9 @@ fn only_what_is_out_there_is_fetched() {
         assert_eq!(failure(&journey(server, &format!("{base}{to}"))).0, error, "{to}");
     }
     assert!(secret.heads().is_empty(), "{:?}", secret.heads());
-    for wrong in ["ftp://www.example.com/", "file:///etc/passwd", "http://user@www.example.com/", "http://", ""] {
+    for wrong in
+        ["ftp://www.example.com/", "file:///etc/passwd", "http://user@www.example.com/", "http://", "http:", ""]
+    {
         assert_eq!(ask(server, wrong, &[]).status, 400, "{wrong}");
     }
 }

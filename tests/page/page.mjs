@@ -122,6 +122,37 @@ const tests = {
     return page;
   },
 
+  async "each question has a bar that can be seen, that of the last moment too"() {
+    const page = await fresh();
+    await open(page);
+    // A silence, and behind it a reply that takes no time.
+    await walk(page, "www.lossy.lab");
+    const bars = await page.$$eval(".ladder .track", (all) => all.filter((track) => track.checkVisibility()).map((track) => {
+      const [room, bar] = [track, track.firstChild].map((each) => each.getBoundingClientRect());
+      return [bar.width >= 2.9, bar.left >= room.left - 0.5, bar.right <= room.right + 0.5];
+    }));
+    assert.ok(bars.length >= 2);
+    assert.deepEqual(bars.filter((bar) => bar.includes(false)), []);
+    return page;
+  },
+
+  async "who asks before the zoo is there has it beside the walk all the same"() {
+    const page = await fresh();
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    await page.route("**/zoo", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(base);
+    await page.waitForSelector(".js");
+    await walk(page, "www.example.com");
+    release();
+    await page.waitForSelector("body[data-ready]");
+    assert.equal(await text(page, "#side h2"), "Zoo");
+    return page;
+  },
+
   async "TTLs run down by the clock of the server, whatever the clock here says"() {
     const page = await fresh();
     await page.addInitScript(() => {

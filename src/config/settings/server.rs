@@ -18,7 +18,8 @@ const LOOPBACK: [SocketAddr; 2] =
 section! {
     /// The front door: where clients are met, who is let in, and what is said about this server.
     server: Server {
-        /// Where to listen, UDP and TCP alike.
+        /// Where to listen, UDP and TCP alike. `0.0.0.0` is every IPv4 address of this machine, `[::]` every IPv6
+        /// address and no other. A link-local address has the number of its interface: `[fe80::1%2]:53`.
         listen: Vec<SocketAddr> = LOOPBACK.to_vec();
         /// Where to listen for DNS over TLS (RFC 7858), usually at port 853, with the certificate of `[tls]`. What is
         /// said of TCP connections below holds for these too.

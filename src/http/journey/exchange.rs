@@ -1,6 +1,6 @@
 //! One request and its answer, over HTTP/1.1 or HTTP/2.
 
-use axum::body::Body as Payload;
+use axum::body::{Body as Payload, HttpBody as _};
 use axum::http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONNECTION, HOST, HeaderName, HeaderValue, TE, USER_AGENT,
 };
@@ -144,6 +144,7 @@ fn request(url: &Url, two: bool) -> Result<http::Request<Payload>, End> {
 /// Reads a body to its end, or as far as it is wanted. What was read counts even when the rest does not come.
 async fn read(mut body: Incoming, most: u64, trailers: &mut HeaderMap, scout: &Scout<'_>) -> Result<Body, (Body, End)> {
     let mut counted = Body::default();
+    let whole = body.size_hint().exact();
     loop {
         let frame = body.frame().await;
         counted.ended_us = scout.now();
@@ -160,7 +161,10 @@ async fn read(mut body: Incoming, most: u64, trailers: &mut HeaderMap, scout: &S
                 }
             }
             Some(Err(why)) => {
-                let why = format!("the answer ended before its end, after {} octets: {why}", counted.bytes);
+                let why = match whole {
+                    Some(whole) => format!("the answer broke off after {} of {whole} octets", counted.bytes),
+                    None => format!("the answer broke off after {} octets ({why}{})", counted.bytes, causes(&why)),
+                };
                 return Err((counted, End::Failed { error: "http_response_incomplete", why }));
             }
         }
@@ -168,14 +172,19 @@ async fn read(mut body: Incoming, most: u64, trailers: &mut HeaderMap, scout: &S
 }
 
 fn failed(why: &hyper::Error) -> End {
+    let (fault, what) = Fault::of_server(why);
+    End::Failed { error: fault.word(), why: format!("the server {what} ({why}{})", causes(why)) }
+}
+
+/// What lies behind an error, as it goes on after it.
+fn causes(why: &hyper::Error) -> String {
     let mut causes = String::new();
     let mut cause = std::error::Error::source(why);
     while let Some(deeper) = cause {
         causes += &format!(": {deeper}");
         cause = deeper.source();
     }
-    let (fault, what) = Fault::of_server(why);
-    End::Failed { error: fault.word(), why: format!("the server {what} ({why}{causes})") }
+    causes
 }
 
 fn fields(headers: &HeaderMap) -> Vec<(String, String)> {

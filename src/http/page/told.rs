@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{Fields, Form, about, answer, find};
 use crate::http::here::{Here, InUrl};
-use crate::http::journey::url;
+use crate::http::journey::{is_url, url};
 use crate::http::json::{flag, question};
 use crate::http::problem::Problem;
 use crate::http::stream::Told as _;
@@ -48,7 +48,7 @@ pub(in crate::http) async fn ask(asked: Result<Query<Typed>, QueryRejection>) ->
         return Err(Problem::bad_request("the parameter name is empty"));
     }
     // What is typed into the field of the page may be a URL.
-    let is_url = name.contains("://");
+    let is_url = is_url(name);
     // What cannot be had is refused under this address: a name such as `..` would lead elsewhere in that of another.
     if is_url {
         url(name).map_err(Problem::bad_request)?;

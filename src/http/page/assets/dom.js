@@ -33,6 +33,12 @@ export function mark(tone) {
   return el("span", { class: `mark ${tone}`, "aria-hidden": "true", text: MARKS[tone] ?? "·" });
 }
 
+/** Puts a bar on a scale from 0 to `whole`: what takes no time is a stroke, that of the last moment too. */
+export function place(bar, begin, end, whole) {
+  bar.style.left = `min(${(100 * begin) / whole}%, 100% - 3px)`;
+  bar.style.width = `max(${(100 * (end - begin)) / whole}%, 3px)`;
+}
+
 /** Microseconds as a person reads them. */
 export function time(us) {
   if (us < 10_000) return `${(us / 1000).toFixed(1)} ms`;

@@ -1,7 +1,7 @@
 // The way to a page as one waterfall: caches, DNS, the race of the addresses, TCP, TLS, HTTP, and the parts of Server-Timing.
 
 import { copyable } from "./result.js";
-import { counted, el, mark, octets, time } from "./dom.js";
+import { counted, el, mark, octets, place, time } from "./dom.js";
 import { Walk } from "./walk.js";
 
 const ENDS = { connected: "connected", refused: "refused", silent: "silent", unreachable: "unreachable", overtaken: "overtaken by another" };
@@ -193,10 +193,7 @@ export class Journey {
   measure() {
     const whole = Math.max(this.now, 1000);
     this.axis.lastChild.textContent = time(whole);
-    for (const { fill, begin, end } of this.bars) {
-      fill.style.left = `${(100 * begin) / whole}%`;
-      fill.style.width = `${Math.max(0.6, (100 * ((end ?? this.now) - begin)) / whole)}%`;
-    }
+    for (const { fill, begin, end } of this.bars) place(fill, begin, end ?? this.now, whole);
   }
 
   /** The journey has ended. */

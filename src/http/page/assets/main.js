@@ -238,7 +238,7 @@ function visit(exhibit) {
 
 /** A name is looked up, a URL is fetched. */
 function go(asked, exhibit = null) {
-  if (asked.name.includes("://")) return travel(asked, exhibit);
+  if (/^https?:|:\/\//i.test(asked.name)) return travel(asked, exhibit);
   return walk(asked, exhibit);
 }
 
@@ -307,7 +307,8 @@ const wide = () => room.matches;
 function show(name) {
   view = name;
   document.body.dataset.view = name;
-  const panel = panels[name] ?? (wide() && !side.firstChild ? panels[zoo.exhibits?.length ? "zoo" : "past"] : null);
+  // What is there to see is not known at once.
+  const panel = panels[name] ?? (wide() && !side.firstChild && zoo.exhibits ? panels[zoo.exhibits.length ? "zoo" : "past"] : null);
   if (panel && panel.root !== side.firstChild) side.replaceChildren(panel.root);
   side.hidden = !side.firstChild;
   for (const link of document.querySelectorAll("[data-view]")) {
@@ -402,7 +403,7 @@ function route() {
 }
 
 document.documentElement.classList.add("js");
-await zoo.load().catch(() => {});
+await zoo.load().catch(() => { zoo.exhibits = []; });
 show("walk");
 // What the server has made for this address has one of its own.
 const { content: id } = document.querySelector("meta[name=rootwalk]");

@@ -1,6 +1,6 @@
 // The walk as a ladder from the root to the leaf, drawn step by step. All sentences are those of the server (src/trace).
 
-import { counted, el, mark, time } from "./dom.js";
+import { counted, el, mark, place, time } from "./dom.js";
 
 const SILENT = 120_000; // microseconds after which an ask without an end is shown as waiting
 
@@ -179,11 +179,7 @@ export class Walk {
   measure() {
     const whole = Math.max(this.now, 1000);
     this.axis.lastChild.textContent = time(whole);
-    for (const { fill, begin, end } of this.bars) {
-      const until = end ?? this.now;
-      fill.style.left = `${(100 * begin) / whole}%`;
-      fill.style.width = `${Math.max(0.8, (100 * (until - begin)) / whole)}%`;
-    }
+    for (const { fill, begin, end } of this.bars) place(fill, begin, end ?? this.now, whole);
   }
 
   /** The walk has ended: what nobody answered stays so, and where it broke is shown. */
