@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 use siphasher::sip128::SipHasher13;
 use smallvec::SmallVec;
 
-use super::pace::{LIFE_SECS, rest_secs};
+use super::pace::LIFE_SECS;
+use super::ttl::back_off_secs;
 use crate::keyed::{BuildKeyed, Key};
 use crate::time::Time;
 use crate::wire::{Name, Octets, Question, RecordType};
@@ -157,7 +158,7 @@ impl DeadServers {
         // What was asked while it rested was silent together.
         if sent >= record.until {
             record.rests = record.rests.saturating_add(1);
-            record.until = now.plus_secs(rest_secs(if known.zones { 1 } else { record.rests }));
+            record.until = now.plus_secs(back_off_secs(if known.zones { 1 } else { record.rests }).into());
         }
         (record.seen, record.tried_until, record.outages) = (now, now, outages);
         self.count(addr).fetch_add(1, Ordering::Relaxed);

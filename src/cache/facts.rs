@@ -176,8 +176,6 @@ pub struct KnownZone {
 /// A question that could not be answered, and why (RFC 9520).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The code that clients get.
-    pub rcode: ResponseCode,
     /// The sentences that explain it.
     pub edes: Box<[Ede]>,
     /// How often in a row the question has failed.

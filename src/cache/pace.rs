@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::ttl::back_off_secs;
 use crate::time::{Time, as_us};
 
 /// How long a thing is remembered of a server, counted from when it was last seen.
@@ -24,9 +25,6 @@ pub(super) const REST_AFTER: u8 = 3;
 /// nothing to some questions (RFC 4074 §4.1), so that what it does answer must not hang on a single packet.
 const MOODY_REST_AFTER: u8 = 9;
 const MOODY_AFTER: u8 = 2;
-/// The first and the longest rest, in seconds (RFC 9520 §3.2: a failure is remembered for 1 s to 5 minutes).
-const REST_SECS: (u64, u64) = (5, 300);
-
 /// Failures in a row, whoever was asked, from which on an IP version is taken for dead.
 const FAMILY_DEAD_AFTER: u32 = 4;
 
@@ -79,7 +77,7 @@ impl Pace {
             return self;
         }
         let silences = self.silences.saturating_add(1);
-        let rest = |over: u8| now.plus_secs(rest_secs(u16::from(over) + 1));
+        let rest = |over: u8| now.plus_secs(back_off_secs(u16::from(over) + 1).into());
         let rest_after = if self.is_moody() { MOODY_REST_AFTER } else { REST_AFTER };
         let rests_until = silences.checked_sub(rest_after).map(rest);
         Self { silences, silent_at: now, excused: self.excused || is_cut_off, rests_until, seen: now, ..self }
@@ -93,12 +91,6 @@ impl Pace {
     pub(super) fn mute(self, now: Time) -> Self {
         Self { mute: true, seen: now, ..self }
     }
-}
-
-/// How long the `nth` rest in a row is, counted from 1.
-pub(super) fn rest_secs(nth: u16) -> u64 {
-    let (first, longest) = REST_SECS;
-    (first << u32::from(nth.saturating_sub(1)).min(8)).min(longest)
 }
 
 pub(super) fn patience_after(srtt: Option<Duration>, rttvar: Duration, silences: u8, first: Duration) -> Duration {

@@ -9,7 +9,8 @@ use crate::wire::{RecordType, RrSet, Soa};
 /// what is served has no SOA, so that nobody behind us keeps it.
 const NO_SOA_SECS: u32 = 5;
 
-/// The first and the longest time for which a failure is remembered (RFC 9520 §3.2: 1 s to 5 minutes).
+/// The first and the longest time for which a failure is remembered, and a server rests (RFC 9520 §3.2: 1 s to 5
+/// minutes).
 const FAILURE_SECS: (u32, u32) = (5, 300);
 
 /// Bounds on the time for which things are kept, in seconds.
@@ -66,10 +67,11 @@ impl TtlLimits {
     }
 }
 
-/// For how long the `times`th failure in a row is remembered (RFC 9520 §3.2: exponential back-off).
-pub(super) fn failure_secs(times: u16) -> u32 {
+/// For how long the `nth` failure in a row is remembered, and how long the `nth` rest in a row is, counted from 1 (RFC
+/// 9520 §3.2: exponential back-off).
+pub(super) fn back_off_secs(nth: u16) -> u32 {
     let (first, longest) = FAILURE_SECS;
-    first.checked_shl(u32::from(times.saturating_sub(1)).min(16)).unwrap_or(longest).min(longest)
+    (first << u32::from(nth.saturating_sub(1)).min(8)).min(longest)
 }
 
 /// The MINIMUM field of a SOA set.
@@ -108,9 +110,9 @@ mod tests {
 
     #[test]
     fn failures_back_off_from_5_to_300_seconds() {
-        let all: Vec<u32> = (1..=9).map(failure_secs).collect();
+        let all: Vec<u32> = (1..=9).map(back_off_secs).collect();
         assert_eq!(all, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
-        assert_eq!(failure_secs(u16::MAX), 300);
+        assert_eq!(back_off_secs(u16::MAX), 300);
     }
 
     #[test]

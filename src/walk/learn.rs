@@ -9,7 +9,7 @@ use crate::cache::{Cookies, Delegation, Denial, DenialKind, NameServer, Rank, Tt
 use crate::dnssec;
 use crate::time::Time;
 use crate::trace::{AskWhy, GoalId, Lack, Limit, Purpose, Source, Transport, Verdict};
-use crate::wire::{Name, Octets, Question, RecordType, ResponseCode, RrSet};
+use crate::wire::{Name, Octets, Question, RecordType, RrSet};
 
 use super::goal::{Denied, Found, Pending};
 use super::outcome::Failure;
@@ -216,7 +216,7 @@ impl Walk {
                 if turn.around.servers.is_cut_off() {
                     turn.around.cache.forget_failure(&goal.question);
                 }
-                turn.around.cache.put_failure(&goal.question, ResponseCode::ServFail, failure.edes(), turn.now);
+                turn.around.cache.put_failure(&goal.question, failure.edes(), turn.now);
             }
         }
     }
