@@ -187,12 +187,6 @@ impl Lab {
         &self.authority
     }
 
-    /// A zone as it is served, signatures included, as a master file that another server can load.
-    #[must_use]
-    pub fn zone_text(&self, apex: &Name) -> Option<String> {
-        self.authority.zone(apex).map(ToString::to_string)
-    }
-
     /// The apexes of all zones that are served, in canonical order.
     #[must_use]
     pub fn zones(&self) -> Vec<Name> {

@@ -56,7 +56,7 @@ fn a_master_file_may_say_it_in_any_way_that_the_standards_have() {
                 dup A 192.0.2.4\nDUP A 192.0.2.4\n";
     let more = "i MX 5 j\n$ORIGIN elsewhere.test.\n$TTL 99\nk PTR @\n";
     let lab = load(&[("lab.toml", toml), ("test.zone", zone), ("more.inc", more)]).unwrap();
-    let text = lab.zone_text(&name("test")).unwrap();
+    let text = lab.authority().master_file(&name("test")).unwrap();
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();
     let mut expected = vec![

@@ -212,7 +212,7 @@ fn every_web_origin_has_a_pointer_to_a_name_that_leads_back() {
 #[test]
 fn parent_and_child_agree_on_name_servers_and_glue() {
     for zone in lab().zones().iter().filter(|zone| !zone.is_root()) {
-        let text = lab().zone_text(zone).unwrap();
+        let text = lab().authority().master_file(zone).unwrap();
         let lines_of = |text: &str, owner: &Name, rtype: &str| -> BTreeSet<String> {
             let fields = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
             let found = fields.filter(|line| line[0] == owner.to_string() && line[3] == rtype);
@@ -220,7 +220,7 @@ fn parent_and_child_agree_on_name_servers_and_glue() {
         };
         let above =
             lab().zones().into_iter().filter(|other| zone.is_below(other)).max_by_key(Name::label_count).unwrap();
-        let parent = lab().zone_text(&above).unwrap();
+        let parent = lab().authority().master_file(&above).unwrap();
         let (theirs, ours) = (lines_of(&parent, zone, "NS"), lines_of(&text, zone, "NS"));
         assert_eq!(theirs, ours, "{zone}");
         for server in ours.iter().map(|server| name(server)).filter(|server| server.is_within(zone)) {
@@ -314,7 +314,7 @@ fn faults_do_what_they_say() {
     };
     let read = |packet: &Packet| Reply::read(&packet.bytes).unwrap();
     let of = |row: &str| {
-        let text = lab().zone_text(&name(&format!("{row}.lab"))).unwrap();
+        let text = lab().authority().master_file(&name(&format!("{row}.lab"))).unwrap();
         let ns1 = text.lines().find(|line| line.starts_with(&format!("ns1.{row}.lab. ")) && line.contains(" IN A "));
         ns1.unwrap().rsplit(' ').next().unwrap().to_owned()
     };
@@ -358,7 +358,7 @@ fn a_folder_is_as_good_as_the_program() {
         "ns IN A 127.53.9.1\nns2 IN A 127.53.9.1\nto IN DNAME a.longer.target.than.its.owner.test.\nodd IN TYPE65280 \\# 2 0102\n",
     );
     let lab = load().unwrap();
-    let text = lab.zone_text(&name("test")).unwrap();
+    let text = lab.authority().master_file(&name("test")).unwrap();
     assert!(
         text.contains("test. 30 IN NS NS2.test.") && text.contains("odd.test. 60 IN TYPE65280 \\# 2 0102"),
         "{text}"

@@ -72,7 +72,8 @@ impl Authority {
         zones.find(|zone| zone.apex == *apex).map(|zone| &**zone)
     }
 
-    /// A zone as a master file, its SOA record first; `None` when no server has it.
+    /// A zone as it is served, signatures included, as a master file that another server can load; `None` when nobody
+    /// has it.
     #[must_use]
     pub fn master_file(&self, apex: &Name) -> Option<String> {
         self.zone(apex).map(ToString::to_string)
@@ -85,7 +86,7 @@ impl Authority {
     /// Whether the server listens on TCP.
     #[must_use]
     pub fn listens_on_tcp(&self, server: IpAddr) -> bool {
-        self.servers.get(&server).is_some_and(|server| !fault::refuses_tcp(&server.faults))
+        self.servers.get(&server).is_some_and(|server| !server.faults.contains(&Fault::RefuseTcp))
     }
 
     /// The answer of a server that has all zones and no faults.
@@ -100,7 +101,7 @@ impl Authority {
     #[must_use]
     pub fn react(&self, server: IpAddr, transport: Transport, query: &[u8], nth: u64) -> Option<Reaction> {
         let server = self.servers.get(&server)?;
-        if transport == Transport::Tcp && fault::refuses_tcp(&server.faults) {
+        if transport == Transport::Tcp && server.faults.contains(&Fault::RefuseTcp) {
             return Some(Reaction::Refused);
         }
         if fault::is_silent(&server.faults, transport, nth) {
@@ -126,7 +127,7 @@ impl Server {
         let dnssec_ok = edns.is_some_and(|edns| edns.dnssec_ok());
         let mut draft = answer::answer(&self.zones, &query.question(), dnssec_ok);
         fault::spoil(&self.faults, &mut draft, &query, transport);
-        let shown = edns.and_then(|edns| edns.option(COOKIE)).filter(|_| fault::has_cookies(&self.faults));
+        let shown = edns.and_then(|edns| edns.option(COOKIE)).filter(|_| self.faults.contains(&Fault::Cookies));
         let cookie = shown.and_then(|shown| cookie::answer(shown, ANYBODY, &SECRET, 0));
         if transport == Transport::Udp && cookie.is_some_and(|cookie| shown != Some(&cookie)) {
             draft = Draft::bare(ResponseCode::BADCOOKIE);

@@ -78,11 +78,6 @@ pub struct Packet {
     pub bytes: Vec<u8>,
 }
 
-/// Whether nobody listens on TCP.
-pub(super) fn refuses_tcp(faults: &[Fault]) -> bool {
-    faults.iter().any(|fault| matches!(fault, Fault::RefuseTcp))
-}
-
 /// Whether the `nth` packet, counted from 0, stays without an answer.
 pub(super) fn is_silent(faults: &[Fault], transport: Transport, nth: u64) -> bool {
     faults.iter().any(|fault| match fault {
@@ -95,11 +90,6 @@ pub(super) fn is_silent(faults: &[Fault], transport: Transport, nth: u64) -> boo
 /// Whether the server behaves as if the query had no OPT record.
 pub(super) fn ignores_edns(faults: &[Fault]) -> bool {
     faults.iter().any(|fault| matches!(fault, Fault::IgnoreEdns | Fault::FormerrOnEdns))
-}
-
-/// Whether the server has cookies.
-pub(super) fn has_cookies(faults: &[Fault]) -> bool {
-    faults.iter().any(|fault| matches!(fault, Fault::Cookies))
 }
 
 /// Makes a right answer wrong.
@@ -156,7 +146,7 @@ pub(super) fn deliver(
         }
     }
     sent.extend(std::iter::repeat_n(encode(query.id(), &echoed, draft), copies));
-    if transport == Transport::Tcp && faults.iter().any(|fault| matches!(fault, Fault::CompressionBomb)) {
+    if transport == Transport::Tcp && faults.contains(&Fault::CompressionBomb) {
         sent.iter_mut().for_each(|bytes| swell(bytes, &question));
     }
     sent.into_iter().map(|bytes| Packet { delay, bytes }).collect()

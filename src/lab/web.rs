@@ -19,7 +19,6 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::origin::{self, Origin, Serves, Web};
-use crate::wire::Name;
 use ca::Ca;
 use serve::Answerer;
 
@@ -245,11 +244,7 @@ fn listener(wanted: SocketAddr, backlog: i32) -> io::Result<(TcpListener, Socket
 
 /// The names of an origin as certificates have them: without the dot at the end.
 fn host_names(origin: &Origin) -> Vec<String> {
-    origin.names.iter().map(host_name).collect()
-}
-
-fn host_name(name: &Name) -> String {
-    name.to_string().trim_end_matches('.').to_owned()
+    origin.names.iter().map(|name| name.to_string().trim_end_matches('.').to_owned()).collect()
 }
 
 impl std::fmt::Debug for Door {

@@ -63,8 +63,7 @@ pub(super) fn zoo(lab: &Lab, ports: Option<Ports>) -> Vec<Exhibit> {
             rcodes: rcodes.iter().map(|rcode| text::rcode_name(*rcode).into_owned()).collect(),
             edes: edes.to_vec(),
             ad,
-            trace: String::new(),
-            page: None,
+            ..Exhibit::default()
         };
     let healthy = lab.healthy().iter().map(|sample| {
         let Sample { ask, what, rcodes, ad } = sample;
@@ -103,13 +102,8 @@ fn visit(row: &lab::Visit, ports: Ports) -> Exhibit {
         broken: row.fails.is_some(),
         title: row.name.clone(),
         what: row.what.clone(),
-        name: String::new(),
-        qtype: String::new(),
-        rcodes: Vec::new(),
-        edes: Vec::new(),
-        ad: false,
-        trace: String::new(),
         page: Some(page),
+        ..Exhibit::default()
     }
 }
 

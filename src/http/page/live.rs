@@ -42,7 +42,7 @@ impl Display for Metrics<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let figures = self.0;
         type Rows<'a> = &'a [(&'a str, u64)];
-        let counters: [(&str, &str, Rows<'_>); 5] = [
+        let families: [(&str, &str, Rows<'_>); 11] = [
             (
                 "queries_total",
                 "Queries of clients, by how they were answered.",
@@ -61,22 +61,17 @@ impl Display for Metrics<'_> {
             ("asked_total", "Questions sent to servers.", &[("", figures.asked)]),
             ("received_bytes_total", "Octets received from servers.", &[("", figures.received_bytes)]),
             ("up_seconds", "Seconds since the start.", &[("", figures.up_us / 1_000_000)]),
+            ("cache_bytes", "Octets in the cache.", &[("", figures.cache_bytes as u64)]),
+            ("cache_limit_bytes", "Octets that the cache may take.", &[("", figures.cache_limit_bytes as u64)]),
+            ("cache_entries", "Entries in the cache.", &[("", figures.cache_entries as u64)]),
+            ("past_walks", "Past walks that are kept.", &[("", figures.past_kept as u64)]),
+            ("past_bytes", "Octets that they take.", &[("", figures.past_bytes as u64)]),
+            ("servers_known", "Servers of which something is remembered.", &[("", figures.servers_known as u64)]),
         ];
-        for (name, help, rows) in counters {
+        for (name, help, rows) in families {
             let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
             writeln!(f, "# HELP rootwalk_{name} {help}\n# TYPE rootwalk_{name} {kind}")?;
             rows.iter().try_for_each(|(labels, value)| writeln!(f, "rootwalk_{name}{labels} {value}"))?;
-        }
-        let gauges = [
-            ("cache_bytes", "Octets in the cache.", figures.cache_bytes),
-            ("cache_limit_bytes", "Octets that the cache may take.", figures.cache_limit_bytes),
-            ("cache_entries", "Entries in the cache.", figures.cache_entries),
-            ("past_walks", "Past walks that are kept.", figures.past_kept),
-            ("past_bytes", "Octets that they take.", figures.past_bytes),
-            ("servers_known", "Servers of which something is remembered.", figures.servers_known),
-        ];
-        for (name, help, value) in gauges {
-            writeln!(f, "# HELP rootwalk_{name} {help}\n# TYPE rootwalk_{name} gauge\nrootwalk_{name} {value}")?;
         }
         self.waits(f)
     }

@@ -13,7 +13,7 @@ use crate::http::here::InUrl;
 use crate::trace::Markup;
 
 /// A question to a lab, and what to expect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Exhibit {
     /// Whether something is wrong there.
     pub broken: bool,
