@@ -1,7 +1,22 @@
 //! The iteration engine: one walk answers one question. It knows no clock and no socket.
 //!
-//! [`Walk::step`] takes what was heard and says what to ask next. Judgements are pure functions in the
-//! modules beside this one; verdicts become state in `apply` and nowhere else.
+//! [`Walk::step`] takes what was heard and says what to ask next. What it needs for that stands in the folder, and is
+//! met on the way in this order:
+//!
+//! * `goal` is the table of what is looked for. `begin` looks into the caches, `infer` into what was proved before;
+//!   `refresh` sets aside what is about to end. Else it goes to the servers of the deepest zone that is known, or to
+//!   those that the operator names (`route`) or the local copy of the root (`local_root`).
+//! * `zone` asks servers, no more of the name than they have to see (`minimise`): `candidates` says who may be asked,
+//!   `servers` chooses with `dice`, `patience` says for how long, `cookies` and `sentinel` what else goes along, and
+//!   `ask` is the result.
+//! * `hear` takes what came of it. `scrub` leaves of a reply what may be believed, `judge` says what that means: pure
+//!   functions both. Verdicts become state in `apply` and nowhere else, and `learn` keeps what was learned.
+//! * When nobody is left, `resort` finds other ways to ask and `requery` asks the zone above; `lack` knows which
+//!   servers have no address, and `dead` which are silent.
+//! * `prove` has the answer validated, and `doubt` asks others for what is bogus.
+//! * `limits` bounds all of it. `private` and `sentinel` withhold what must not reach the client; `outcome` is what is
+//!   left. `synthesis`, `stale` and `partial` are for those around a walk: what it is sent to besides, what is known
+//!   when it fails, and what is known when it is not to be made.
 
 pub mod ask;
 pub mod judge;

@@ -145,7 +145,7 @@ impl Walk {
         self.learn_answer(pending, &clean, turn);
         match self.goal(id).purpose {
             Purpose::Priming => self.learn_root(pending, &answer, &clean, turn),
-            Purpose::StubPriming { .. } => self.learn_stub(pending, &answer, &clean, turn),
+            Purpose::StubPriming { .. } => Self::learn_stub(pending, &answer, &clean, turn),
             Purpose::Client | Purpose::Proof | Purpose::ServerAddress { .. } => {}
         }
         self.goal(id).current.name = clean.end;

@@ -54,7 +54,7 @@ impl Walk {
 
     /// A goal has failed: remembers from whom nothing has come although it was listened to for long enough. What a
     /// forwarder does not answer says nothing of what else it knows.
-    pub(super) fn learn_dead(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+    pub(super) fn learn_dead(&mut self, id: GoalId, turn: &Turn<'_, '_>) {
         let (servers, now) = (turn.around.servers, turn.now);
         let question = self.goal(id).current.clone();
         let state = &self.goals[id.0 as usize].state;

@@ -173,7 +173,7 @@ impl Walk {
     }
 
     /// An exchange came to nothing.
-    fn lost(&mut self, pending: &Pending, why: Unreachable, turn: &mut Turn<'_, '_>) {
+    fn lost(&mut self, pending: &Pending, why: Unreachable, turn: &Turn<'_, '_>) {
         let wrong = Wrong::Unreachable { how: why, transport: pending.how.transport };
         // That a server is silent was said when it became late.
         if !(pending.late && why == Unreachable::Timeout) {

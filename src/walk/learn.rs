@@ -31,7 +31,7 @@ impl Walk {
     }
 
     /// Keeps the aliases and the answer of a reply.
-    pub(super) fn learn_answer(&mut self, pending: &Pending, clean: &Clean, turn: &mut Turn<'_, '_>) {
+    pub(super) fn learn_answer(&mut self, pending: &Pending, clean: &Clean, turn: &Turn<'_, '_>) {
         // RFC 8482 §4.1: what is told about ANY may be a choice of what there is, and answers no other question.
         if pending.question.qtype == RecordType::ANY {
             return;
@@ -56,7 +56,7 @@ impl Walk {
         pending: &Pending,
         clean: &Clean,
         kind: DenialKind,
-        turn: &mut Turn<'_, '_>,
+        turn: &Turn<'_, '_>,
     ) -> Option<RrSet> {
         self.learn_answer(pending, clean, turn);
         let from = pending.source();
@@ -161,7 +161,7 @@ impl Walk {
 
     /// Keeps the root's own list of its servers (RFC 9609 §4.2); addresses that it lacks are taken from
     /// the hints.
-    pub(super) fn learn_root(&mut self, pending: &Pending, ns: &RrSet, clean: &Clean, turn: &mut Turn<'_, '_>) {
+    pub(super) fn learn_root(&mut self, pending: &Pending, ns: &RrSet, clean: &Clean, turn: &Turn<'_, '_>) {
         let from = pending.source();
         let mut root = delegation(ns, None, clean, from, turn);
         let servers = Arc::make_mut(&mut root.servers);
@@ -179,7 +179,7 @@ impl Walk {
     /// Remembers what a reply shows of the server. That it does without EDNS is believed when it answers the very
     /// question that it refused with EDNS, and never for a signed zone: a forger who could make us believe it would
     /// switch off DNSSEC (CVE-2026-52690).
-    pub(super) fn learn_server(&mut self, pending: &Pending, verdict: &Verdict, turn: &mut Turn<'_, '_>) {
+    pub(super) fn learn_server(&mut self, pending: &Pending, verdict: &Verdict, turn: &Turn<'_, '_>) {
         let servers = turn.around.servers;
         if pending.how.transport == Transport::Tcp {
             servers.tcp_works(pending.server.addr, turn.now);
@@ -197,7 +197,7 @@ impl Walk {
     }
 
     /// Remembers that a question failed (RFC 9520), unless it was only this walk's budget that ran out.
-    pub(super) fn learn_failure(&mut self, id: GoalId, failure: &Failure, turn: &mut Turn<'_, '_>) {
+    pub(super) fn learn_failure(&self, id: GoalId, failure: &Failure, turn: &Turn<'_, '_>) {
         let some_left_out = self.bogus.is_some();
         let goal = &self.goals[id.0 as usize];
         let client = goal.purpose == Purpose::Client;

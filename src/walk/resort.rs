@@ -131,7 +131,7 @@ impl Walk {
     ///
     /// What was asked for another question meanwhile may show that they are not slow but have nothing to say to this
     /// one. The addresses of a zone's servers are not waited for in this way, as there may be others.
-    fn listen_on(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+    fn listen_on(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
         let (until, servers, no_way_out) = (self.budget.patient_until(), turn.around.servers, self.no_way_out(turn));
         let goal = &self.goals[id.0 as usize];
         let State::At(at) = &goal.state else { return false };

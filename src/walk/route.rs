@@ -157,7 +157,7 @@ impl Walk {
     }
 
     /// Keeps a stub zone's own list of servers, if it says where at least one of them is.
-    pub(super) fn learn_stub(&mut self, pending: &Pending, ns: &RrSet, clean: &Clean, turn: &mut Turn<'_, '_>) {
+    pub(super) fn learn_stub(pending: &Pending, ns: &RrSet, clean: &Clean, turn: &Turn<'_, '_>) {
         let list = super::learn::delegation(ns, None, clean, pending.source(), turn);
         if list.servers.iter().any(|server| !server.addrs.is_empty()) {
             turn.around.cache.put_delegation(list, turn.now);

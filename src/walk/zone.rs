@@ -159,7 +159,7 @@ impl Walk {
 
     /// Waits for another goal's ask when that is the same minimised question to the same zone: look-ups of several
     /// name servers walk down the same path.
-    fn join(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+    fn join(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
         let limits = &turn.around.settings.limits;
         if self.pending.is_empty() || !self.goal(id).hides(limits) {
             return false;
