@@ -4,7 +4,7 @@
 //! address of a router or of this machine, the page talks to those. So such addresses are kept from clients. It is
 //! done at the very end of a walk: what the caches hold stays what was heard.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv6Net};
 
@@ -51,8 +51,10 @@ impl Private {
         let inner = match addr {
             IpAddr::V4(_) => None,
             IpAddr::V6(v6) => {
-                let behind = || translator::extract(self.translator?, v6);
-                carried(v6).or_else(behind).map(IpAddr::V4)
+                let mut prefixes = [Some(translator::WELL_KNOWN), self.translator].into_iter().flatten();
+                let behind = || prefixes.find_map(|prefix| translator::extract(prefix, v6));
+                // A mapped one is an IPv4 address as well (RFC 4291 §2.5.5.2).
+                v6.to_ipv4_mapped().or_else(behind).map(IpAddr::V4)
             }
         };
         self.nets.iter().any(|net| net.contains(&addr) || inner.is_some_and(|inner| net.contains(&inner)))
@@ -110,17 +112,10 @@ fn addresses(rtype: RecordType, rdata: &[u8]) -> Vec<IpAddr> {
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291 §2.5.5.2), or behind the well-known prefix of
-/// translators (RFC 6052 §2.1).
-fn carried(v6: Ipv6Addr) -> Option<Ipv4Addr> {
-    let octets = v6.octets();
-    let (prefix, last) = octets.split_last_chunk::<4>()?;
-    let translated = *prefix == [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];
-    v6.to_ipv4_mapped().or_else(|| translated.then(|| Ipv4Addr::from(*last)))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     fn private() -> Private {

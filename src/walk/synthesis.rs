@@ -17,8 +17,6 @@ use super::outcome::Outcome;
 
 /// RFC 6147 §5.1.7: the longest TTL of a made record when the denial of the AAAA records has no SOA.
 const NO_SOA_TTL_SECS: u32 = 600;
-/// The prefix of all translators (RFC 6052 §2.1).
-const WELL_KNOWN: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);
 
 /// What is made.
 #[derive(Clone, Debug, Default)]
@@ -246,7 +244,7 @@ impl Dns64 {
     fn embed(&self, v4: Ipv4Addr) -> Option<Ipv6Addr> {
         // RFC 6052 §3.1: the well-known prefix stands for addresses of the whole Internet alone.
         let local = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.octets()[0] == 0;
-        if local && self.prefix.addr() == WELL_KNOWN {
+        if local && self.prefix.addr() == translator::WELL_KNOWN.addr() {
             return None;
         }
         translator::embed(self.prefix, v4)

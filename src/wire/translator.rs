@@ -7,6 +7,9 @@ use ipnet::Ipv6Net;
 /// The lengths that the prefix of a translator may have (RFC 6052 §2.2).
 pub const LENGTHS: [u8; 6] = [32, 40, 48, 56, 64, 96];
 
+/// The prefix of all translators (RFC 6052 §2.1).
+pub const WELL_KNOWN: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
+
 /// The IPv6 address of `prefix` for an IPv4 address.
 #[must_use]
 pub fn embed(prefix: Ipv6Net, v4: Ipv4Addr) -> Option<Ipv6Addr> {
