@@ -294,22 +294,17 @@ pub(crate) fn ignore_path_mtu(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()
     }
 }
 
-/// Gives a socket a receive buffer of so many octets, whatever net.core.rmem_max says.
-///
-/// # Errors
-/// Without the privilege to (CAP_NET_ADMIN).
-pub(crate) fn force_receive_buffer(socket: BorrowedFd<'_>, octets: usize) -> io::Result<()> {
-    let octets = libc::c_int::try_from(octets).unwrap_or(libc::c_int::MAX);
-    set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, octets)
-}
-
-/// The same for its send buffer and net.core.wmem_max.
-///
-/// # Errors
-/// As above.
-pub(crate) fn force_send_buffer(socket: BorrowedFd<'_>, octets: usize) -> io::Result<()> {
-    let octets = libc::c_int::try_from(octets).unwrap_or(libc::c_int::MAX);
-    set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, octets)
+/// Asks for buffers of so many octets for what is received and what is sent: with the privilege to (CAP_NET_ADMIN)
+/// whatever net.core.rmem_max and wmem_max say, else as far as these allow. Smaller ones lose packets sooner under
+/// load, and that is all.
+pub(crate) fn wish_for_buffers(socket: BorrowedFd<'_>, receive: usize, send: usize) {
+    let receive = (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, receive);
+    let send = (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, send);
+    for (forced, granted, octets) in [receive, send] {
+        let octets = libc::c_int::try_from(octets).unwrap_or(libc::c_int::MAX);
+        let set = |name| set_option(socket, libc::SOL_SOCKET, name, octets);
+        let _ = set(forced).or_else(|_| set(granted));
+    }
 }
 
 /// Makes the system draw the port of a socket from these when it is connected without having one, as far as it would

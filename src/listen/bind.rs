@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::iter;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 
@@ -92,12 +93,8 @@ fn bind_all(wanted: SocketAddr, workers: &mut [Sockets]) -> Result<SocketAddr, B
             Err(error) => return Err(error),
         }
     };
-    let mut udp = Some(udp);
-    for worker in &mut *workers {
-        worker.udp.push(match udp.take() {
-            Some(first) => first.into(),
-            None => shared(address, Transport::Udp)?.into(),
-        });
+    for (worker, socket) in workers.iter_mut().zip(all(udp, address, Transport::Udp)) {
+        worker.udp.push(socket?.into());
     }
     listeners(tcp, address, Transport::Tcp, workers.iter_mut().map(|worker| &mut worker.tcp))?;
     Ok(address)
@@ -110,16 +107,17 @@ fn listeners<'a>(
     transport: Transport,
     workers: impl Iterator<Item = &'a mut Vec<TcpListener>>,
 ) -> Result<(), BindError> {
-    let mut first = Some(first);
-    for worker in workers {
-        let listener = match first.take() {
-            Some(first) => first,
-            None => shared(address, transport)?,
-        };
+    for (worker, listener) in workers.zip(all(first, address, transport)) {
+        let listener = listener?;
         listener.listen(BACKLOG).map_err(|source| BindError::new(address, transport, source))?;
         worker.push(listener.into());
     }
     Ok(())
+}
+
+/// The sockets of an address, the `first` of which is bound: as many as are taken.
+fn all(first: Socket, address: SocketAddr, transport: Transport) -> impl Iterator<Item = Result<Socket, BindError>> {
+    iter::once(Ok(first)).chain(iter::repeat_with(move || shared(address, transport)))
 }
 
 /// The first socket of an address is bound without `SO_REUSEPORT`, so that a port which another program (or another
@@ -160,13 +158,7 @@ pub(crate) fn unbound(address: SocketAddr, transport: Transport) -> io::Result<S
         // Connections of a former run may linger in TIME_WAIT; the port is free all the same.
         Transport::Tcp | Transport::Tls | Transport::Http => socket.set_reuse_address(true)?,
         Transport::Udp => {
-            // Wishes only: smaller buffers than these lose packets sooner under load, and that is all.
-            if sys::force_receive_buffer(socket.as_fd(), RECEIVE_BUFFER).is_err() {
-                let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-            }
-            if sys::force_send_buffer(socket.as_fd(), SEND_BUFFER).is_err() {
-                let _ = socket.set_send_buffer_size(SEND_BUFFER);
-            }
+            sys::wish_for_buffers(socket.as_fd(), RECEIVE_BUFFER, SEND_BUFFER);
             let _ = sys::ignore_path_mtu(socket.as_fd(), v6);
             if address.ip().is_unspecified() {
                 sys::want_local_address(socket.as_fd(), v6)?;
