@@ -69,7 +69,7 @@ use goal::{Denied, Found, Goal, Pending, State};
 use infer::Inferring;
 use limits::{Budget, Limits};
 use minimise::Minimisation;
-use outcome::{Failure, Outcome};
+use outcome::{Failure, Outcome, once};
 use synthesis::Synthesis;
 
 pub use begin::{dname_above, no_tree};
@@ -375,7 +375,7 @@ impl Walk {
             Found::Failed(failure) => return Outcome::failed(failure.clone()),
         };
         let answer = goal.chain.iter().chain(set).cloned().collect();
-        let authority = authority.into_iter().chain(goal.proof.iter().cloned()).collect();
+        let authority = once(authority.into_iter().chain(goal.proof.iter().cloned()));
         let notes = self.insecure.iter().filter_map(Insecure::ede).collect();
         Outcome { rcode, answer, authority, failure: None, notes, secure: self.secure }
     }

@@ -56,3 +56,15 @@ impl Outcome {
         edes
     }
 }
+
+/// Each of `sets` once, the first of those that are the same (RFC 2181 §5): several aliases, and what they lead to, may
+/// be proved by the same records.
+pub(super) fn once(sets: impl Iterator<Item = RrSet>) -> Vec<RrSet> {
+    let mut all: Vec<RrSet> = Vec::new();
+    for set in sets {
+        if !all.iter().any(|known| known.is_as(&set)) {
+            all.push(set);
+        }
+    }
+    all
+}

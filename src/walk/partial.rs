@@ -7,6 +7,7 @@ use crate::time::Time;
 use crate::wire::{RecordType, RrSet};
 
 use super::goal::State;
+use super::outcome::once;
 use super::{Around, Walk};
 
 /// The part of an answer that is known, and who would be asked for the rest.
@@ -44,7 +45,7 @@ impl Walk {
         if !goal.chain.iter().all(is_known) {
             return Partial::default();
         }
-        Partial { links: goal.chain.clone(), proof: goal.proof.clone(), closest }
+        Partial { links: goal.chain.clone(), proof: once(goal.proof.iter().cloned()), closest }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet, is_aliased};
 use super::WalkSettings;
 use super::begin::aged;
 use super::limits::Limits;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, once};
 use super::private::Private;
 
 /// How long things are served after their time, and how.
@@ -140,7 +140,7 @@ fn follow(
             What::Set(set) => (ResponseCode::NoError, vec![set], None),
             What::Denial(kind, soa) => (kind.rcode(), Vec::new(), soa),
         };
-        let authority = soa.into_iter().chain(proof).collect();
+        let authority = once(soa.into_iter().chain(proof));
         let outcome = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure };
         return Some(StaleAnswer { outcome, expired, learned });
     }

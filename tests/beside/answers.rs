@@ -148,6 +148,9 @@ fn unbound_says_the_same() {
         let (here, there) = (servers.ours(), servers.unbound());
         let questions = questions();
         let mut different = both(&questions, here.addr, there.addr);
+        for (question, ours, _) in &different {
+            assert!(ours.again.is_empty(), "{question} has twice: {}", ours.again.join("\n"));
+        }
         different.retain(|(_, ours, theirs)| !ours.is_same(theirs));
         let explained = |question: &Question, ours: &Said, theirs: &Said| {
             EXPLAINED.iter().find(|difference| {

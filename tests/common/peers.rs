@@ -1,5 +1,6 @@
 //! Resolvers beside each other, as programs of their own: this one and Unbound; and what they say.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
@@ -157,6 +158,8 @@ pub(crate) struct Said {
     pub(crate) secure: bool,
     pub(crate) answer: Vec<String>,
     pub(crate) edes: Vec<String>,
+    /// What stands in one section more than once (RFC 2181 section 5).
+    pub(crate) again: Vec<String>,
 }
 
 impl Said {
@@ -164,13 +167,19 @@ impl Said {
         let data = reply.answer.iter().filter(|record| record.rtype != RecordType::RRSIG);
         let lines = data.map(|record| Self::line(&record.owner, record.rtype, &record.rdata)).collect();
         let edes = reply.edns.iter().flat_map(Edns::edes).map(|ede| ede.to_string()).collect();
-        Self { edes, ..Self::new(reply.rcode, reply.flags.ad(), lines) }
+        let mut again = Vec::new();
+        for section in [&reply.answer, &reply.authority] {
+            let mut seen = HashSet::new();
+            let lines = section.iter().map(|record| Self::line(&record.owner, record.rtype, &record.rdata));
+            again.extend(lines.filter(|line| !seen.insert(line.clone())));
+        }
+        Self { edes, again, ..Self::new(reply.rcode, reply.flags.ad(), lines) }
     }
 
     pub(crate) fn new(rcode: ResponseCode, secure: bool, mut answer: Vec<String>) -> Self {
         answer.sort_unstable();
         answer.dedup();
-        Self { rcode, secure, answer, edes: Vec::new() }
+        Self { rcode, secure, answer, edes: Vec::new(), again: Vec::new() }
     }
 
     /// A record as text, whatever its case.

@@ -133,6 +133,8 @@ fn compare(seed: u64, wrong: &mut Vec<String>) {
             ours = ask(here.addr, &question).as_ref().map(Said::of).expect("an answer");
         }
         said.push((question.clone(), ours.clone()));
+        let again = |line: &String| format!("world {seed}: {question} has twice: {line}");
+        wrong.extend(ours.again.iter().map(again));
         let truth = world.truth(&question);
         known += usize::from(truth.is_some());
         let truth = truth.unwrap_or_else(|| ours.clone());
