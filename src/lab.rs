@@ -193,6 +193,11 @@ impl Lab {
         self.authority.zones().into_iter().cloned().collect()
     }
 
+    /// Zones to which nothing leads, each with the zone above, which says nothing of it.
+    pub fn undelegated(&self) -> impl Iterator<Item = (&Name, &Name)> {
+        self.source.undelegated()
+    }
+
     /// Questions to the healthy part, and what to expect.
     #[must_use]
     pub fn healthy(&self) -> &[Sample] {

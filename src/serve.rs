@@ -27,13 +27,13 @@ use crate::policy::{PolicySettings, Verdict, admits, judge};
 use crate::time::{Time, as_ms};
 use crate::trace::{Entry, Event, GoalId, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
-use crate::wire::{DNSClass, Ede, Extras, Name, QueryView, Question, ResponseCode, answer_bad, cookie, ede, edns};
+use crate::wire::{BadQuery, DNSClass, Ede, Name, QueryFault, QueryView, Question, ResponseCode, cookie, ede, edns};
 
 use counts::{Count, Counts};
 use flights::{Asked, Boarding, Flight, Flights, Passenger};
 use landed::{Form, Landed, keep_unless_failed};
 use outage::{News, Outage};
-use reply::{key, option, pads};
+use reply::{key, option};
 
 pub use counts::{Figures, SPANS_US, Slow};
 pub use explain::{Explained, Telling, told_here};
@@ -92,10 +92,8 @@ impl Responder for Resolver {
         let now = self.0.world.clock.now();
         // RFC 7873 §5.2.2.
         if option(&query, edns::COOKIE).is_some_and(|shown| !cookie::is_well_formed(shown)) {
-            let (udp_size, padded) = (self.0.settings.udp_size, pads(query.edns(), peer));
-            let extras = Extras { udp_size, padded, ..Extras::default() };
-            answer_bad(bytes, ResponseCode::FormErr, &extras, out);
-            return Now::Sent;
+            let bad = BadQuery::Answer { rcode: ResponseCode::FormErr, why: QueryFault::Cookie };
+            return self.answer_unreadable(bytes, bad, peer, out);
         }
         // Before the rest is judged: what is answered here by policy is never kept in the cache.
         if query.class_sought() == DNSClass::IN

@@ -20,7 +20,7 @@ use url::{Position, Url};
 use super::guard::admit;
 use super::json::{self, flag};
 use super::problem::Problem;
-use super::stream::not_stored;
+use super::stream::{line, not_stored};
 use crate::listen::Peer;
 use crate::serve::Resolver;
 use crate::wire::Name;
@@ -66,8 +66,7 @@ pub(super) async fn flush(
     let tree = flag("tree", asked.tree.as_deref())?;
     resolver.flush(&name, tree);
     tracing::info!(%name, tree, "flushed");
-    let done = serde_json::to_vec(&Done { flushed: name.to_string(), tree }).unwrap_or_default();
-    Ok(not_stored("application/json", done))
+    Ok(not_stored("application/json", line(&Done { flushed: name.to_string(), tree })))
 }
 
 /// Why a name could not be flushed by another process.

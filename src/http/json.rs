@@ -12,6 +12,7 @@ use url::Host;
 
 use super::doh::{Dns, keep_for};
 use super::problem::Problem;
+use super::stream::line;
 use crate::listen::Peer;
 use crate::wire::text::{parse_type, rdata_text};
 use crate::wire::{Edns, Flags, Name, NameError, Question, Record, RecordType, Reply, write_query};
@@ -94,7 +95,7 @@ pub(super) async fn resolve(
     let answer = dns.resolve(query, peer).await?;
     let unreadable = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be read");
     let reply = Reply::read(&answer).map_err(unreadable)?;
-    let body = serde_json::to_vec(&said(&question, &reply)).unwrap_or_default();
+    let body = line(&said(&question, &reply));
     let (json, nosniff) = (HeaderValue::from_static("application/json"), HeaderValue::from_static("nosniff"));
     let fixed = [(CONTENT_TYPE, json), (CACHE_CONTROL, keep_for(&answer)), (X_CONTENT_TYPE_OPTIONS, nosniff)];
     Ok((fixed, body).into_response())

@@ -59,6 +59,13 @@ pub(super) fn pretty(document: &impl Serialize) -> Vec<u8> {
     text
 }
 
+/// As [`pretty`], in one line, which is one on a terminal too.
+pub(super) fn line(document: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec(document).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
 /// One event of the stream. JSON has no line breaks of its own, so one `data` line holds it whatever a name says.
 pub(super) fn event(kind: &str, data: &impl Serialize) -> Bytes {
     let data = serde_json::to_string(data).unwrap_or_default();

@@ -158,6 +158,19 @@ impl Source {
         self.zones.iter().find(|zone| zone.settings.name == *name)
     }
 
+    /// Zones to which nothing leads, each with the zone above, which says nothing of it.
+    pub(super) fn undelegated(&self) -> impl Iterator<Item = (&Name, &Name)> {
+        self.zones.iter().filter_map(|zone| {
+            let name = &zone.settings.name;
+            let above = self.zones.iter().filter(|above| name.is_below(&above.settings.name));
+            let above = above.max_by_key(|above| above.settings.name.label_count())?;
+            let apex = &above.settings.name;
+            let leads = |owner: &Name| owner.is_below(apex) && name.is_within(owner);
+            let is_found = above.records.iter().any(|record| record.rtype == RecordType::NS && leads(&record.owner));
+            (!is_found).then_some((name, apex))
+        })
+    }
+
     fn trust_anchor(&self) -> Result<Option<TrustAnchor>, LabError> {
         let signer = self.zone(&Name::root()).and_then(|root| root.signer.as_ref());
         let anchor = |signer: &Arc<Signer>| {

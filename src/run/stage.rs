@@ -126,8 +126,12 @@ pub fn lab(
     })
 }
 
-/// The name servers of the lab, which know where its web origins are.
+/// The name servers of the lab, which know where its web origins are. A zone to which nothing leads may be meant so;
+/// mostly its records in the zone above were forgotten.
 pub(super) fn authority(lab: &Lab, ports: Option<Ports>) -> Result<Authority, RunError> {
+    for (zone, above) in lab.undelegated() {
+        tracing::warn!("nobody finds the zone {zone}: the zone {above} has no NS record for it");
+    }
     Ok(ports.map_or_else(|| Ok(lab.authority().clone()), |ports| lab.authority_with_tls_port(ports.https))?)
 }
 
@@ -173,7 +177,7 @@ pub fn trace_lab(lab: &Lab, settings: &Settings, question: Question) -> Result<S
         if let Some(story) = answered_here(settings, &question) {
             return Ok(story);
         }
-        let servers = Servers::bind(Arc::new(lab.authority().clone()), 0).await?;
+        let servers = Servers::bind(Arc::new(authority(lab, None)?), 0).await?;
         let mut settings = settings.clone();
         settings.resolver.upstream_port = servers.port();
         let world = world_of_one(&settings)?;

@@ -65,6 +65,9 @@ pub enum QueryFault {
     /// An EDNS version that nobody has defined (RFC 6891 §6.1.3).
     #[error("the EDNS version is {0} instead of 0")]
     Version(u8),
+    /// A cookie of a wrong length (RFC 7873 §5.2.2).
+    #[error("the cookie has neither 8 nor 16 to 40 octets")]
+    Cookie,
 }
 
 impl BadQuery {

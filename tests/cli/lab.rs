@@ -76,6 +76,27 @@ fn a_lab_of_ones_own_is_shown_by_its_own_names() {
     assert!(lab(&[]).log().contains("www.example.com +dnssec"));
 }
 
+/// A zone and a server for it are not enough, and what comes of that looks as if the name did not exist.
+#[test]
+fn a_zone_to_which_nothing_leads_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| std::fs::write(folder.path().join(file), text).unwrap();
+    write(
+        "lab.toml",
+        "port = 10053\nzone = [{ name = \".\", file = \"root.zone\" }, { name = \"home.\", file = \"home.zone\" }]\n\
+         server = [{ name = \"a.root.\", address = \"127.53.0.1\", zones = [\".\", \"home.\"] }]\n",
+    );
+    write("home.zone", "$TTL 60\n@ IN SOA a.root. a. 1 1 1 1 1\n@ IN NS a.root.\n");
+    let root = "$TTL 60\n@ IN SOA a.root. a. 1 1 1 1 1\n@ IN NS a.root.\na.root. IN A 127.53.0.1\n";
+    for (more, is_told) in [("", true), ("home. IN NS a.root.\n", false)] {
+        write("root.zone", &format!("{root}{more}"));
+        let traced = rootwalk(&["trace", "home", "SOA", "--zones", folder.path().to_str().unwrap()]);
+        let told = "nobody finds the zone home.: the zone . has no NS record for it";
+        assert_eq!(text(&traced.stderr).contains(told), is_told, "{traced:?}");
+    }
+    assert!(!text(&rootwalk(&["trace", ".", "--lab"]).stderr).contains("nobody finds"));
+}
+
 /// Whoever edits a zone of his lab sees the change without a new start, and the keys stay those that they were.
 #[test]
 fn a_lab_that_was_edited_is_read_again() {

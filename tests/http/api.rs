@@ -17,7 +17,7 @@ fn a_trace_comes_as_document_or_as_text() {
     );
     assert!(trace["cost"]["queries"].as_u64().unwrap() >= 3, "a cold walk begins at the root: {trace}");
     // What a cold walk learned is forgotten, what others asked is not.
-    curl(&[&url("/resolve?name=www.example.com&type=AAAA")]);
+    assert!(curl(&[&url("/resolve?name=www.example.com&type=AAAA")]).text().ends_with("}\n"));
     let warm = curl(&[&url("/api/trace?name=www.example.com&type=AAAA")]).json();
     assert_eq!(warm["cost"]["queries"], 0, "{warm}");
     let text = curl(&["-H", "Accept: text/plain", &url("/api/trace?name=www.refused.lab&cold=true")]);

@@ -154,6 +154,15 @@ fn cookies_are_given_and_looked_at_whatever_is_asked() {
             assert_eq!(answered(client, None, &given).await.0, rcode, "{client:?}");
         }
         assert_eq!(answered(stranger, Some("www.example"), &given).await.0, ResponseCode::Refused);
+        // What is wrong is said, and not to strangers.
+        let mut query = Vec::new();
+        let question = Question::new("www.example".parse().unwrap(), RecordType::A);
+        write_query(7, &question, Flags::default(), Some(&with_cookie(Some(&[7; 9]))), &mut query);
+        for (client, told) in [(friend, 1), (stranger, 0)] {
+            let reply = ask_as(&resolver, client, &query).await.unwrap();
+            let edes: Vec<String> = reply.edns.iter().flat_map(Edns::edes).map(|ede| ede.to_string()).collect();
+            assert!(edes.len() == told && edes.iter().all(|ede| ede.contains("cookie")), "{edes:?}");
+        }
     });
 }
 
