@@ -84,6 +84,28 @@ fn where_all_servers_are_slow_the_reply_to_the_first_try_counts() {
     }
 }
 
+/// Some names take a server longer than others, and some it never answers. What it says about others meanwhile shows
+/// nothing of how long these take.
+#[test]
+fn who_answers_most_names_at_once_has_a_second_for_the_others() {
+    let alone = server(3, 21);
+    for rtt_ms in [150, 300, 450, 700, 950] {
+        let mut world = near();
+        for nth in 0..200 {
+            world.slow(&[alone], if nth % 20 == 19 { rtt_ms } else { 1 });
+            world.resolver.servers.tcp_broken(alone, world.resolver.now);
+            let is_silent = nth % 20 % 8 == 5;
+            let ended = world.resolve_through(&ask(&format!("n{nth}.loop.lab.")), |ask| {
+                ask.server.ip() != alone || ask.transport == Transport::Udp && !is_silent
+            });
+            let told = || format!("{nth} at {rtt_ms} ms, after {:?}: {}", ended.took, story(&ended));
+            assert_eq!(ended.outcome.failure.is_some(), is_silent, "{}", told());
+            // Longer than failures are remembered at first.
+            world.resolver.now = world.resolver.now + Duration::from_secs(8);
+        }
+    }
+}
+
 /// A zone with eight servers, all with glue. Its aliases have names so short that each is asked about by itself.
 pub(crate) fn eight_servers() -> Lab {
     let ns: String =
