@@ -13,12 +13,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
 pub use designated::{Designated, Door};
 pub use local::LocalData;
 
-use crate::wire::{DNSClass, Ede, Name, Question, RecordType, ResponseCode, RrSet, ede};
+use crate::wire::{DNSClass, Ede, Name, Question, RecordType, ResponseCode, RrSet, ede, translator};
 
 /// What the operator decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct PolicySettings {
     pub blocked: BTreeSet<Name>,
     /// Zones for which the operator names servers: special or not, those are asked.
     pub routed_zones: Vec<Name>,
+    /// The prefix of the addresses that are made here (RFC 6147).
+    pub translator: Option<Ipv6Net>,
     /// The encrypted doors that clients are told of.
     pub designated: Option<Designated>,
     /// What `id.server` says; `None` refuses the question.
@@ -111,25 +113,37 @@ pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> 
     if let Some(verdict) = meta_type(question.qtype) {
         return verdict;
     }
-    if let Some(answer) = settings.local.answer(question) {
-        return Verdict::Answer(answer);
-    }
-    let answer = match settings.local.way_out(question) {
-        None => answered_here(question, client, settings),
-        // Nobody but the operator has a word on the name itself; where his alias leads may be a name of ours again.
-        Some((links, target)) => {
-            let sought = Question { name: target, ..question.clone() };
-            let end = answered_here(&sought, client, settings);
-            end.map(|end| LocalAnswer { answer: links.into_iter().chain(end.answer).collect(), ..end })
-        }
-    };
-    if let Some(answer) = answer {
+    if let Some(answer) = here(question, client, settings) {
         return Verdict::Answer(answer);
     }
     if question.qtype == RecordType::ANY && !settings.any {
         return Verdict::Answer(minimal_any(question));
     }
     Verdict::Resolve
+}
+
+/// The answer to a question with which nobody is bothered: from the operator's records, and about names of ours.
+fn here(question: &Question, client: IpAddr, settings: &PolicySettings) -> Option<LocalAnswer> {
+    if let Some(answer) = settings.local.answer(question) {
+        return Some(answer);
+    }
+    // Nobody but the operator has a word on the name itself; where his alias leads may be a name of ours again.
+    if let Some((links, target)) = settings.local.way_out(question) {
+        let end = answered_here(&Question { name: target, ..question.clone() }, client, settings)?;
+        return Some(LocalAnswer { answer: links.into_iter().chain(end.answer).collect(), ..end });
+    }
+    // RFC 6147 §5.3.1: that an address is made here says more than in which block it lies, and its name is that of the
+    // IPv4 address inside, which may be one of ours.
+    if let Some(prefix) = settings.translator
+        && let Some(inner) = translator::inner(prefix, question)
+        && blocked(&question.name, settings).is_none()
+    {
+        let mut answer = here(&inner, client, settings)?;
+        let why = translator::outer(prefix, &question.name, &mut answer.answer, &mut answer.authority);
+        answer.edes.push(why);
+        return Some(answer);
+    }
+    answered_here(question, client, settings)
 }
 
 /// The answer about a name of which the Internet is not asked: a blocked one, this server itself, a special one.
@@ -151,7 +165,10 @@ fn answered_here(question: &Question, client: IpAddr, settings: &PolicySettings)
         && !is_routed
         && let Some(answer) = special::answer(question)
     {
-        return Some(beside_records(answer, question, settings));
+        let answer = beside_records(answer, question, settings);
+        // The names of addresses that are made here exist, whatever is asked of them (RFC 8020 §2).
+        let is_made = settings.translator.is_some_and(|prefix| translator::is_about(prefix, &question.name));
+        return Some(if is_made { existing(answer) } else { answer });
     }
     None
 }
@@ -171,10 +188,13 @@ fn blocked(name: &Name, settings: &PolicySettings) -> Option<LocalAnswer> {
 
 /// A name above one that has records exists, or whoever is told that it does not denies those as well (RFC 8020 §2).
 fn beside_records(answer: LocalAnswer, question: &Question, settings: &PolicySettings) -> LocalAnswer {
+    if settings.local.has_below(&question.name) { existing(answer) } else { answer }
+}
+
+/// The same about a name that exists.
+fn existing(answer: LocalAnswer) -> LocalAnswer {
     match answer.rcode {
-        ResponseCode::NXDomain if settings.local.has_below(&question.name) => {
-            LocalAnswer { rcode: ResponseCode::NoError, ..answer }
-        }
+        ResponseCode::NXDomain => LocalAnswer { rcode: ResponseCode::NoError, ..answer },
         _ => answer,
     }
 }
@@ -216,6 +236,7 @@ mod tests {
             local: Arc::default(),
             blocked: ["ads.example", "tracker.example.net"].map(|name| name.parse().unwrap()).into(),
             routed_zones: vec![Name::root(), "home.arpa".parse().unwrap()],
+            translator: None,
             designated: None,
             identity: Some("lab".into()),
             version: None,
@@ -360,6 +381,66 @@ mod tests {
             let (mut told, asked) = (judged("www.lan"), judged(end));
             assert_eq!(told.answer.remove(0).rtype, RecordType::CNAME, "{end}");
             assert_eq!(told, asked, "{end}");
+        }
+    }
+
+    /// RFC 6147 §5.3.1: whatever block the prefix lies in, and as the IPv4 address inside is answered by itself.
+    #[test]
+    fn the_name_of_a_made_address_is_that_of_the_address_inside() {
+        let lines = [
+            "9.1.168.192.in-addr.arpa 60 PTR nas.lan",
+            "1.2.0.192.in-addr.arpa CNAME 1.lan",
+            "1.lan 50 PTR one.lan",
+            "7.2.0.192.in-addr.arpa CNAME www.example.com",
+        ];
+        let records = lines.map(|line| crate::wire::text::parse_record(line).unwrap());
+        let local = Arc::new(LocalData::new(&records, &[]));
+        for (prefix, zone) in [
+            ("fd64::/96", format!("{}4.6.d.f.ip6.arpa.", "0.".repeat(20))),
+            ("fd64:0:0:100::/56", "1.0.0.0.0.0.0.0.0.0.4.6.d.f.ip6.arpa.".to_owned()),
+            ("2001:4444::/96", format!("{}4.4.4.4.1.0.0.2.ip6.arpa.", "0.".repeat(16))),
+        ] {
+            let net: Ipv6Net = prefix.parse().unwrap();
+            let own = PolicySettings { translator: Some(net), local: Arc::clone(&local), ..settings() };
+            let judged = |question: &Question| judge(question, "127.0.0.1".parse().unwrap(), &own);
+            let name = |v4: &str| {
+                let made = translator::embed(net, v4.parse().unwrap()).unwrap();
+                Name::reverse(made.into()).unwrap()
+            };
+            let told = |v4: &str| match judged(&Question::new(name(v4), RecordType::PTR)) {
+                Verdict::Answer(answer) => answer,
+                verdict => panic!("{prefix} {v4}: {verdict:?}"),
+            };
+            for (v4, target, ttl_secs) in
+                [("192.168.1.9", "nas.lan.", 60), ("127.0.0.1", "localhost.", 10_800), ("192.0.2.1", "one.lan.", 50)]
+            {
+                let answer = told(v4);
+                let [ptr] = &answer.answer[..] else { panic!("{prefix} {v4}: {answer:?}") };
+                let points_to = ptr.targets().next().unwrap().to_string();
+                assert_eq!((&ptr.owner, &*points_to, ptr.ttl_secs), (&name(v4), target, ttl_secs), "{prefix}");
+                assert!(answer.authority.is_empty() && answer.edes.iter().any(|ede| ede.text.contains("DNS64")));
+            }
+            for v4 in ["10.0.0.1", "192.168.1.8"] {
+                let answer = told(v4);
+                let [soa] = &answer.authority[..] else { panic!("{prefix} {v4}: {answer:?}") };
+                assert_eq!((answer.rcode, soa.owner.to_string()), (ResponseCode::NXDomain, zone.clone()), "{v4}");
+            }
+            for v4 in ["198.18.0.1", "192.0.2.7"] {
+                assert_eq!(judged(&Question::new(name(v4), RecordType::PTR)), Verdict::Resolve, "{prefix} {v4}");
+            }
+            // Nobody says here that the names, or those above, do not exist, whatever else is asked of them.
+            for count in 4..=34 {
+                let asked = Question::new(name("198.18.0.1").suffix(count), RecordType::TXT);
+                match judged(&asked) {
+                    Verdict::Answer(answer) => assert_eq!(answer.rcode, ResponseCode::NoError, "{asked}"),
+                    verdict => assert!(verdict == Verdict::Resolve && !prefix.starts_with("fd"), "{asked}"),
+                }
+            }
+            let blocked = [zone.parse().unwrap()].into();
+            let own = PolicySettings { blocked, ..own.clone() };
+            let question = Question::new(name("192.168.1.9"), RecordType::PTR);
+            let verdict = judge(&question, "127.0.0.1".parse().unwrap(), &own);
+            assert!(matches!(verdict, Verdict::Answer(denied) if denied.edes[0].code == ede::BLOCKED), "{prefix}");
         }
     }
 

@@ -26,6 +26,7 @@ pub(super) fn serve_settings(settings: &Settings) -> ServeSettings {
         local: Arc::new(local_data(settings)),
         blocked: settings.local.blocked.iter().cloned().collect(),
         routed_zones: routed_zones(settings),
+        translator: settings.dns64.prefix.0,
         designated: None,
         identity: said(&server.identity),
         version: said(&server.version),

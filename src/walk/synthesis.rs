@@ -42,14 +42,19 @@ impl Synthesis {
     /// Where the walk for `question` has to go.
     #[must_use]
     pub fn enter(&self, question: &Question) -> Detour {
-        let to = |name: &Name| Question { name: name.clone(), ..question.clone() };
-        if let Some((links, target)) = self.aliases.get(&question.name)
-            && question.qtype != RecordType::CNAME
-        {
-            return Detour::Alias { links: links.clone(), asked: to(target) };
+        let along = |question: &Question| {
+            let alias = self.aliases.get(&question.name).filter(|_| question.qtype != RecordType::CNAME);
+            alias.map(|(links, name)| (links.clone(), Question { name: name.clone(), ..question.clone() }))
+        };
+        if let Some((links, asked)) = along(question) {
+            return Detour::Alias { links, asked };
         }
-        match self.dns64.as_ref().and_then(|dns64| dns64.reverse(question)) {
-            Some((target, zone)) => Detour::Reverse { asked: to(&target), zone },
+        let prefix = self.dns64.as_ref().map(|dns64| dns64.prefix);
+        match prefix.and_then(|prefix| Some((prefix, translator::inner(prefix, question)?))) {
+            Some((prefix, inner)) => {
+                let (links, asked) = along(&inner).unwrap_or((Vec::new(), inner));
+                Detour::Reverse { links, asked, prefix }
+            }
             None => Detour::None { asked: question.clone() },
         }
     }
@@ -115,10 +120,12 @@ pub enum Detour {
     },
     /// To the reverse name of the IPv4 address inside a made address (RFC 6147 §5.3.1).
     Reverse {
-        /// The question about that name.
+        /// The aliases by which the operator leads from there.
+        links: Vec<RrSet>,
+        /// The question about that name, or about the one to which they lead.
         asked: Question,
-        /// The reverse name of the prefix: the zone in which all such names lie for whoever asks.
-        zone: Name,
+        /// The prefix.
+        prefix: Ipv6Net,
     },
 }
 
@@ -151,23 +158,10 @@ impl Detour {
             Self::Alias { links, .. } => {
                 outcome.answer.splice(0..0, links);
             }
-            Self::Reverse { zone, .. } => {
-                // An alias on the way (RFC 2317) is left out, and what was found by it lives no longer.
-                let most_secs = outcome.answer.iter().map(|set| set.ttl_secs).min().unwrap_or(u32::MAX);
-                let found = outcome.answer.pop().filter(|set| set.rtype == RecordType::PTR);
-                // A denial without SOA record is not kept (RFC 2308 §5): that of the other name says for how long this
-                // one may be.
-                let is_soa = |set: &RrSet| set.rtype == RecordType::SOA && found.is_none();
-                let soa = outcome.authority.into_iter().find(is_soa);
-                // Whoever asks knows nothing of the other name, whose signatures and denials are of no use to him.
-                let least = move |set: &RrSet| set.ttl_secs.min(most_secs);
-                let made = |owner: Name| {
-                    move |set: RrSet| RrSet { owner, ttl_secs: least(&set), sigs: Rdatas::default(), ..set }
-                };
-                outcome.authority = soa.map(made(zone)).into_iter().collect();
-                outcome.answer = found.map(made(question.name.clone())).into_iter().collect();
-                let why = "made of the name of the IPv4 address inside (DNS64)";
-                outcome.notes.push(Ede::new(ede::SYNTHESIZED, why));
+            Self::Reverse { links, prefix, .. } => {
+                let Outcome { answer, authority, notes, .. } = &mut outcome;
+                answer.splice(0..0, links);
+                notes.push(translator::outer(prefix, &question.name, answer, authority));
             }
         }
         outcome
@@ -249,38 +243,11 @@ impl Dns64 {
         }
         translator::embed(self.prefix, v4)
     }
-
-    /// The reverse name of the IPv4 address inside, when the question is about that of a made address, and the one of
-    /// the prefix.
-    fn reverse(&self, question: &Question) -> Option<(Name, Name)> {
-        if question.qtype != RecordType::PTR {
-            return None;
-        }
-        let target = Name::reverse(translator::extract(self.prefix, reversed(&question.name)?)?.into()).ok()?;
-        // A nibble is a label, and two more are those of the tree.
-        let zone = question.name.suffix(usize::from(self.prefix.prefix_len() / 4) + 2);
-        Some((target, zone))
-    }
 }
 
 /// Whether the answer is that there is no AAAA record.
 fn is_empty(outcome: &Outcome) -> bool {
     outcome.failure.is_none() && outcome.answer.iter().all(|set| set.rtype != RecordType::AAAA)
-}
-
-/// The address whose reverse name this is (RFC 3596 §2.5).
-fn reversed(name: &Name) -> Option<Ipv6Addr> {
-    let labels: Vec<&[u8]> = name.labels().collect();
-    let (nibbles, tail) = labels.split_at_checked(32)?;
-    if tail.len() != 2 || !tail[0].eq_ignore_ascii_case(b"ip6") || !tail[1].eq_ignore_ascii_case(b"arpa") {
-        return None;
-    }
-    let mut bits = 0_u128;
-    for label in nibbles.iter().rev() {
-        let [digit] = label else { return None };
-        bits = bits << 4 | u128::from(char::from(*digit).to_digit(16)?);
-    }
-    Some(bits.into())
 }
 
 #[cfg(test)]
@@ -470,14 +437,22 @@ mod tests {
         }
         // What an alias has led to lives no longer than the alias.
         let ptr = RrSet { ttl_secs: 3600, ..ptr };
-        for (answer, soa) in [(vec![alias.clone(), ptr], None), (vec![alias], Some(900))] {
+        for (answer, soa) in [(vec![alias.clone(), ptr], None), (vec![alias.clone()], Some(900))] {
             let found = Outcome { answer, ..told(outcome("192.in-addr.arpa", &[], soa)) };
             let left = detour.clone().leave(&inside, found);
             let ttls: Vec<u32> = left.answer.iter().chain(&left.authority).map(|set| set.ttl_secs).collect();
             assert_eq!(ttls, [60]);
         }
+        // RFC 2317 at home: the operator's alias leads from there.
+        let link = RrSet { ttl_secs: 40, ..alias };
+        let way = (vec![link.clone()], "www.example".parse().expect("a name"));
+        let own = Synthesis { aliases: [(link.owner, way)].into(), ..synthesis.clone() };
+        let detour = own.enter(&inside);
+        assert_eq!(detour.asked(), &question("www.example", RecordType::PTR));
+        let ptr = RrSet::new(detour.asked().name.clone(), RecordType::PTR, 60, [&b"\x03www\0"[..]]);
+        let left = detour.leave(&inside, Outcome { answer: vec![ptr], ..told(outcome("www.example", &[], None)) });
+        assert_eq!((left.answer.len(), &left.answer[0].owner, left.answer[0].ttl_secs), (1, &inside.name, 40));
         let outside = question(&nibbles("2001:db8::1"), RecordType::PTR);
         assert_eq!(synthesis.enter(&outside), Detour::None { asked: outside });
-        assert_eq!(reversed(&"1.0.ip6.arpa".parse().expect("a name")), None);
     }
 }

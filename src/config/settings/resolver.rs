@@ -127,8 +127,10 @@ section! {
     /// IPv6 addresses made for servers that have IPv4 alone, in networks with a translator (DNS64, RFC 6147).
     dns64: Dns64 {
         /// The prefix of the translator, such as `64:ff9b::/96`, of 32, 40, 48, 56, 64 or 96 bits; empty is off.
-        /// A client that sets CD, to check for itself, gets nothing that is made. `resolver.private_addresses` and the
-        /// proxy judge an address behind the prefix by the IPv4 address inside.
+        /// A client that sets CD, to check for itself, gets nothing that is made. Wherever the prefix
+        /// lies, the name of a made address (PTR) is that of the IPv4 address inside, from `local` and from zones that
+        /// are answered here too. `resolver.private_addresses` and the proxy judge an address behind the prefix by the
+        /// IPv4 address inside.
         prefix: Dns64Prefix = Dns64Prefix(None);
         /// Networks whose AAAA records count as if they were not there (RFC 6147 §5.1.4). Clients do not get them, not
         /// even out of a signed set, of which the rest is without proof then; one that sets CD gets all of it.
