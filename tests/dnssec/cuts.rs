@@ -1,6 +1,6 @@
 //! Which side of a zone cut has the say, and what a denial needs: each record alone, by NSEC and by NSEC3.
 
-use rootwalk::dnssec::{Limits, Settings, Spent, Statement, Verdict};
+use rootwalk::dnssec::Verdict;
 use rootwalk::trace::Insecure;
 use rootwalk::wire::{Question, RecordType, RrSet};
 
@@ -9,7 +9,7 @@ use crate::evidence::{Facts, Heard};
 use crate::limits::{Zone, is_secure};
 use crate::signer::Signer;
 use crate::types::{A, CNAME, DNAME, DS, NS, SOA};
-use crate::world::NOW_UNIX_SECS;
+use crate::world::{NOW_UNIX_SECS, verdict_on};
 
 /// The record at `owner` with these types, by NSEC up to `next` and by NSEC3.
 fn both(signer: &Signer, owner: &str, next: &str, types: &[u16]) -> [RrSet; 2] {
@@ -19,15 +19,13 @@ fn both(signer: &Signer, owner: &str, next: &str, types: &[u16]) -> [RrSet; 2] {
 
 /// What becomes of an unsigned set below `cut.z.` when this is all that is said of its DS set.
 fn below_cut(zone: &Zone, proof: &RrSet) -> Verdict {
-    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
     let ask = |question: &Question| match question.qtype {
         RecordType::DNSKEY => Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() }),
         _ if question.name == name("cut.z.") => Some(Heard { proof: vec![proof.clone()], ..Heard::default() }),
         _ => None,
     };
     let set = RrSet::new(name("www.cut.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
-    let statement = Statement::Set { set: &set, proof: &[] };
-    Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
+    verdict_on(&zone.anchors, &mut Facts::new(ask), &set)
 }
 
 /// RFC 4035 §5.2, RFC 5155 §8.9, RFC 6840 §4.4: a cut is unsigned when its parent has an NS set there and no DS set; a
@@ -151,15 +149,13 @@ fn records_out_of_place_show_nothing() {
         assert!(!is_secure(&tried(&[moved])), "{above}");
     }
     let ds = signer.one("*.z.", RecordType::DS, &[0, 1, 15, 99, 0]);
-    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
     let judged = |ds: RrSet| {
         let ask = |question: &Question| match question.qtype {
             RecordType::DNSKEY => Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() }),
             _ => Some(Heard { answer: Some(ds.clone()), ..Heard::default() }),
         };
         let set = RrSet::new(name("cut.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
-        let statement = Statement::Set { set: &set, proof: &[] };
-        Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
+        verdict_on(&zone.anchors, &mut Facts::new(ask), &set)
     };
     let own = RrSet { owner: name("cut.z."), ..ds.clone() };
     assert!(matches!(judged(own), Verdict::Bogus(_)));
@@ -176,7 +172,6 @@ fn records_out_of_place_show_nothing() {
 /// What becomes of an unsigned set below `own`, whose servers the operator names, when this is said of the DS set of
 /// `own.z.`, and of others nothing.
 fn below_own(zone: &Zone, own: &str, heard: &Heard) -> Verdict {
-    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
     let ask = |question: &Question| match question.qtype {
         RecordType::DNSKEY => Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() }),
         _ if question.name == name("own.z.") => Some(heard.clone()),
@@ -185,8 +180,7 @@ fn below_own(zone: &Zone, own: &str, heard: &Heard) -> Verdict {
     let mut facts = Facts::new(ask);
     facts.own(name(own));
     let set = RrSet::new(name("www.a.own.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
-    let statement = Statement::Set { set: &set, proof: &[] };
-    facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
+    verdict_on(&zone.anchors, &mut facts, &set)
 }
 
 /// A zone with servers of the operator's own is unsigned when the world shows that it does not know it: that there is
@@ -240,7 +234,6 @@ fn a_zone_that_the_world_does_not_know() {
 #[test]
 fn a_zone_that_the_world_knows_says_what_is_in_it() {
     let ((signer, zone), child) = (zone("z."), Signer::new("own.z.", NOW_UNIX_SECS));
-    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
     let ds = signer.one("own.z.", RecordType::DS, &crate::trust::ds(&child, 15, 2));
     let keys = child.one("own.z.", RecordType::DNSKEY, &child.dnskey);
     let ask = |question: &Question| {
@@ -255,16 +248,14 @@ fn a_zone_that_the_world_knows_says_what_is_in_it() {
     let mut facts = Facts::new(ask);
     facts.own(name("own.z."));
     let set = RrSet::new(name("www.a.own.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
-    let statement = Statement::Set { set: &set, proof: &[] };
-    let judged = facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
-    assert!(matches!(judged.0, Verdict::Bogus(_)), "{judged:?}");
+    let verdict = verdict_on(&zone.anchors, &mut facts, &set);
+    assert!(matches!(verdict, Verdict::Bogus(_)), "{verdict:?}");
 }
 
 /// RFC 8020 §2: below a name that is not there nothing is, and nobody is asked for it.
 #[test]
 fn nothing_is_asked_of_what_lies_below_nothing() {
     let (signer, zone) = zone("z.");
-    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
     let ask = |question: &Question| match question.qtype {
         RecordType::DNSKEY => Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() }),
         _ => {
@@ -273,8 +264,6 @@ fn nothing_is_asked_of_what_lies_below_nothing() {
         }
     };
     let set = RrSet::new(name("a.b.c.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
-    let statement = Statement::Set { set: &set, proof: &[] };
-    let judged =
-        Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
-    assert!(matches!(judged.0, Verdict::Bogus(_)), "{judged:?}");
+    let verdict = verdict_on(&zone.anchors, &mut Facts::new(ask), &set);
+    assert!(matches!(verdict, Verdict::Bogus(_)), "{verdict:?}");
 }

@@ -1,6 +1,6 @@
 //! Denials: who has the say, how long they hold, and what is said of those that are none.
 
-use rootwalk::dnssec::{Cut, Limits, Settings, Spent, Statement, Verdict};
+use rootwalk::dnssec::{Cut, Limits, Spent, Statement, Verdict};
 use rootwalk::trace::{Bogus, Insecure, Limit, Proof};
 use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 
@@ -9,7 +9,7 @@ use crate::evidence::{Facts, Heard};
 use crate::limits::is_secure;
 use crate::signer::{Form, Signer, bitmap};
 use crate::types::{A, DS, NS, NSEC, RRSIG, SOA};
-use crate::world::{self, NOW_UNIX_SECS};
+use crate::world::{self, NOW_UNIX_SECS, verdict_by};
 
 /// RFC 4035 §5.2, RFC 6840 §4.4: an apex has no say over its DS set, but for that of the root, above which nothing is.
 #[test]
@@ -93,7 +93,6 @@ fn soa_and_proof_bound_what_they_stand_beside() {
 #[test]
 fn opt_out_does_not_stand_for_the_wildcard() {
     let (signer, zone) = zone("z.");
-    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
     let names: [(&str, &[u16]); 3] = [("z.", &[NS, SOA]), ("*.z.", &[A]), ("ns.z.", &[A])];
     let with = chain(&signer, &names, Kind { flags: 1, ..PLAIN });
     let without = chain(&signer, &[names[0], names[2]], Kind { flags: 1, ..PLAIN });
@@ -108,7 +107,7 @@ fn opt_out_does_not_stand_for_the_wildcard() {
             }
             let question = Question::new(name("c.z."), RecordType::MX);
             let statement = Statement::Denial { question: &question, no_name: true, soa: None, proof };
-            facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
+            verdict_by(&zone.anchors, &mut facts, &statement)
         };
         let verdict = denied(&with);
         assert!(matches!(verdict, Verdict::Bogus(Bogus::DenialMissing { .. })), "{referred}: {verdict:?}");

@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use num_bigint::BigUint;
-use rootwalk::dnssec::{Anchor, Anchors, Cut, Ds, Known as _, Limits, Settings, Spent, Statement, Verdict, key_tag};
+use rootwalk::dnssec::{Anchor, Anchors, Cut, Ds, Known as _, Limits, Spent, Statement, Verdict, key_tag};
 use rootwalk::trace::{Bogus, Insecure};
 use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 
@@ -16,7 +16,7 @@ use crate::evidence::{Facts, Heard};
 use crate::limits::{Zone, is_secure};
 use crate::signer::{Form, Pair, Signer};
 use crate::types::{A, DS, NS, SOA};
-use crate::world::NOW_UNIX_SECS;
+use crate::world::{NOW_UNIX_SECS, verdict_on};
 
 /// Somebody with a key of P-256.
 fn p256(zone: &str) -> Signer {
@@ -164,7 +164,6 @@ fn keys_that_are_too_short_are_known_for_as_long_as_they_last() {
     let ((signer, zone), short) = (zone("z."), rsa_of_one("cut.z.", 64, &[3]));
     let digest = digest(&SHA256, &[short.zone.wire(), &short.dnskey].concat());
     let data = [&key_tag(&short.dnskey).to_be_bytes()[..], &[8, 2], digest.as_ref()].concat();
-    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
     for (keys_secs, ds_secs) in [(60, 300), (300, 60)] {
         let set = |rtype, ttl_secs, rdata: &[u8]| RrSet::new(name("cut.z."), rtype, ttl_secs, [rdata]);
         let keys = set(RecordType::DNSKEY, keys_secs, &short.dnskey);
@@ -178,9 +177,8 @@ fn keys_that_are_too_short_are_known_for_as_long_as_they_last() {
             Some(Heard { answer: Some(answer), ..Heard::default() })
         });
         let set = RrSet { owner: name("cut.z."), ..www() };
-        let statement = Statement::Set { set: &set, proof: &[] };
-        let judged = facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
-        assert!(matches!(judged.0, Verdict::Insecure(Insecure::WeakKeys { .. })), "{judged:?}");
+        let verdict = verdict_on(&zone.anchors, &mut facts, &set);
+        assert!(matches!(verdict, Verdict::Insecure(Insecure::WeakKeys { .. })), "{verdict:?}");
         assert_eq!(facts.zone(&name("cut.z.")).unwrap().ttl_secs, 60);
     }
 }
@@ -229,7 +227,6 @@ fn rsa_keys_of_more_than_4096_bits_prove_nothing() {
 fn an_unsigned_cut_below_an_empty_name_without_record() {
     const OPT_OUT: Kind = Kind { flags: 1, ..PLAIN };
     let (signer, zone) = zone("z.");
-    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
     let apex: &[(&str, &[u16])] = &[("z.", &[NS, SOA])];
     let (mut out, not) = (chain(&signer, apex, OPT_OUT), chain(&signer, apex, PLAIN));
     let asked = Cell::new(false);
@@ -245,8 +242,7 @@ fn an_unsigned_cut_below_an_empty_name_without_record() {
             facts.refer(name("cut.empty.z."), Cut { proof: proof.to_vec(), ..Cut::default() });
         }
         let set = RrSet { owner: name("www.cut.empty.z."), ..www() };
-        let statement = Statement::Set { set: &set, proof: &[] };
-        facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default()).0
+        verdict_on(&zone.anchors, &mut facts, &set)
     };
     let opted_out = judged(Some(&out));
     assert!(matches!(&opted_out, Verdict::Insecure(Insecure::OptOut { .. })), "{opted_out:?}");

@@ -13,7 +13,7 @@ use crate::limits::{Zone, is_secure};
 use crate::signer::{Form, Signer, bitmap};
 use crate::trust;
 use crate::types::{A, DS, NS, SOA};
-use crate::world::NOW_UNIX_SECS;
+use crate::world::{NOW_UNIX_SECS, verdict_by};
 
 /// What is known beforehand.
 #[derive(Clone, Default)]
@@ -185,11 +185,10 @@ fn what_is_wrong_with_a_referral_is_asked_for() {
 #[test]
 fn what_is_kept_for_others_lives_no_longer() {
     let (signer, zone) = zone("z.");
-    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
     let spans = |statement: &Statement<'_>| {
         let keys = |_: &Question| Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() });
         let mut facts = Facts::new(keys);
-        let verdict = facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, statement, &mut Spent::default()).0;
+        let verdict = verdict_by(&zone.anchors, &mut facts, statement);
         assert!(is_secure(&verdict), "{verdict:?}");
         let ttls = facts.spans.iter().map(|span| span.set.ttl_secs);
         (facts.spans.len(), ttls.max())

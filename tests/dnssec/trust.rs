@@ -1,7 +1,7 @@
 //! Whom is believed for how long: zones below zones, each with its own keys, and anchors for some of them.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
-use rootwalk::dnssec::{Anchors, Known as _, Limits, Settings, Spent, Statement, Verdict, key_tag};
+use rootwalk::dnssec::{Anchors, Known as _, Statement, Verdict, key_tag};
 use rootwalk::trace::{Bogus, Insecure};
 use rootwalk::wire::{Question, RecordType, RrSet};
 
@@ -10,7 +10,7 @@ use crate::evidence::{Facts, Heard};
 use crate::limits::{Zone, is_secure};
 use crate::signer::Signer;
 use crate::types::{NS, SOA};
-use crate::world::NOW_UNIX_SECS;
+use crate::world::{NOW_UNIX_SECS, verdict_by, verdict_on};
 
 /// The root, and `z.` below it.
 struct World {
@@ -59,8 +59,7 @@ impl World {
     }
 
     fn judge(&self, statement: &Statement<'_>) -> Verdict {
-        let settings = Settings { anchors: self.anchors.clone(), ..Settings::default() };
-        self.facts().judge((&settings, &Limits::default()), NOW_UNIX_SECS, statement, &mut Spent::default()).0
+        verdict_by(&self.anchors, &mut self.facts(), statement)
     }
 
     fn judged(&self, set: &RrSet) -> Verdict {
@@ -80,11 +79,8 @@ fn a_zone_is_known_as_long_as_its_keys_and_their_ds() {
         let set = RrSet::new(name("z."), RecordType::DS, ds_secs, [&ds(&world.z, 15, 2)[..]]);
         world.ds.answer = Some(world.root.sign(set));
         world.keys = keys(&world.z, keys_secs);
-        let settings = Settings { anchors: world.anchors.clone(), ..Settings::default() };
         let (mut facts, set) = (world.facts(), world.z.sign(www()));
-        let statement = Statement::Set { set: &set, proof: &[] };
-        let judged = facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
-        assert!(is_secure(&judged.0));
+        assert!(is_secure(&verdict_on(&world.anchors, &mut facts, &set)));
         assert_eq!(facts.zone(&name("z.")).unwrap().ttl_secs, ds_secs.min(keys_secs));
     }
 }
@@ -103,12 +99,9 @@ fn an_island_is_not_made_unsigned_from_above() {
     assert!(is_secure(&world.judged(&world.z.sign(www()))) && matches!(world.judged(&www()), Verdict::Bogus(_)));
     // Its keys are of somebody else. What was learned from above meanwhile is nothing to those who ask next.
     world.keys = keys(&Signer::new("z.", NOW_UNIX_SECS), 300);
-    let settings = Settings { anchors: world.anchors.clone(), ..Settings::default() };
     let (mut facts, set) = (world.facts(), www());
     for _ in 0..3 {
-        let statement = Statement::Set { set: &set, proof: &[] };
-        let judged = facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
-        assert!(matches!(judged.0, Verdict::Bogus(_)));
+        assert!(matches!(verdict_on(&world.anchors, &mut facts, &set), Verdict::Bogus(_)));
     }
     // The anchor is out of date, and the one above leads there.
     let mut world = World::new();
@@ -151,10 +144,7 @@ fn who_signs_without_being_a_zone_is_named() {
         false => Some(Heard { answer: Some(world.keys.clone()), ..Heard::default() }),
     };
     let anchors = Zone::new(&world.z, std::slice::from_ref(&world.z.dnskey), 0).anchors;
-    let settings = Settings { anchors, ..Settings::default() };
-    let judged = |statement: &Statement<'_>| {
-        Facts::new(ask).judge((&settings, &Limits::default()), NOW_UNIX_SECS, statement, &mut Spent::default()).0
-    };
+    let judged = |statement: &Statement<'_>| verdict_by(&anchors, &mut Facts::new(ask), statement);
     let set = other.sign(www());
     let verdict = judged(&Statement::Set { set: &set, proof: &[] });
     assert!(matches!(verdict, Verdict::Bogus(Bogus::NotAZone { .. })), "{verdict:?}");
@@ -186,7 +176,6 @@ fn claims_below_one_zone_are_looked_into_once() {
         }
     };
     let anchors = Zone::new(&world.z, std::slice::from_ref(&world.z.dnskey), 0).anchors;
-    let settings = Settings { anchors, ..Settings::default() };
     let looks = |claims: usize| {
         let plain = RrSet { owner: name(&deep(9)), ..www() };
         let liars: Vec<_> = (0..claims).map(|nth| Signer::new(&deep(9 - nth), NOW_UNIX_SECS)).collect();
@@ -194,9 +183,7 @@ fn claims_below_one_zone_are_looked_into_once() {
         let sigs: Vec<_> = sigs.collect();
         let set = RrSet { sigs: sigs.iter().map(|sig| &sig[..]).collect(), ..plain };
         let mut facts = Facts::new(ask);
-        let statement = Statement::Set { set: &set, proof: &[] };
-        let (verdict, ..) =
-            facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut Spent::default());
+        let verdict = verdict_on(&anchors, &mut facts, &set);
         assert!(is_secure(&verdict), "{claims}: {verdict:?}");
         facts.looks.get()
     };

@@ -83,6 +83,17 @@ pub(crate) fn judge(facts: &mut Facts<'_>, statement: &Statement<'_>, spent: &mu
     facts.judge((&settings(), &Limits::default()), NOW_UNIX_SECS, statement, spent)
 }
 
+/// The verdict on a statement with these trust anchors, within the usual limits.
+pub(crate) fn verdict_by(anchors: &Anchors, facts: &mut Facts<'_>, statement: &Statement<'_>) -> Verdict {
+    let settings = Settings { anchors: anchors.clone(), ..Settings::default() };
+    facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, statement, &mut Spent::default()).0
+}
+
+/// The same, on a set that comes without a proof.
+pub(crate) fn verdict_on(anchors: &Anchors, facts: &mut Facts<'_>, set: &RrSet) -> Verdict {
+    verdict_by(anchors, facts, &Statement::Set { set, proof: &[] })
+}
+
 /// What an answer is made of, as its servers give it.
 #[derive(Debug)]
 pub(crate) struct Evidence {
