@@ -243,36 +243,50 @@ mod tests {
         }
     }
 
+    /// As above, with these records of the operator.
+    fn with_records(lines: &[&str]) -> PolicySettings {
+        let records: Vec<_> = lines.iter().map(|line| crate::wire::text::parse_record(line).unwrap()).collect();
+        PolicySettings { local: Arc::new(LocalData::new(&records, &[])), ..settings() }
+    }
+
+    fn designated() -> Designated {
+        Designated::new("dns.example".parse().unwrap(), [(Door::Tls, "192.0.2.53".parse().unwrap(), 853)])
+    }
+
     pub(super) fn ask(name: &str, qtype: RecordType, class: DNSClass) -> Verdict {
         let question = Question { name: name.parse().unwrap(), qtype, class };
         judge(&question, "127.0.0.1".parse().unwrap(), &settings())
     }
 
+    fn ask_by(own: &PolicySettings, name: &str, qtype: RecordType) -> Verdict {
+        judge(&Question::new(name.parse().unwrap(), qtype), "127.0.0.1".parse().unwrap(), own)
+    }
+
+    #[track_caller]
+    fn answer_by(own: &PolicySettings, name: &str, qtype: RecordType) -> LocalAnswer {
+        match ask_by(own, name, qtype) {
+            Verdict::Answer(answer) => answer,
+            verdict => panic!("{name}: {verdict:?}"),
+        }
+    }
+
     /// Also where no name is special; but whoever names servers for the zone means those.
     #[test]
     fn clients_are_told_of_encrypted_doors() {
-        let door = (Door::Tls, "192.0.2.53".parse().unwrap(), 853);
-        let designated = Some(Designated::new("dns.example".parse().unwrap(), [door]));
-        let told = |own: PolicySettings| {
-            let question = Question::new("_dns.resolver.arpa".parse().unwrap(), RecordType::SVCB);
-            match judge(&question, "127.0.0.1".parse().unwrap(), &own) {
-                Verdict::Answer(answer) => Some((answer.rcode, answer.answer.len())),
-                _ => None,
-            }
+        let told = |own: PolicySettings| match ask_by(&own, "_dns.resolver.arpa", RecordType::SVCB) {
+            Verdict::Answer(answer) => Some((answer.rcode, answer.answer.len())),
+            _ => None,
         };
         let (yes, no) = (Some((ResponseCode::NoError, 1)), Some((ResponseCode::NoError, 0)));
-        let open = PolicySettings { designated, ..settings() };
+        let open = PolicySettings { designated: Some(designated()), ..settings() };
         assert_eq!(told(open.clone()), yes);
         let none_special = PolicySettings { locally_served_zones: false, ..open.clone() };
         assert_eq!(told(none_special.clone()), yes);
         // RFC 9462 §6.4: what else is asked of the zone, or by whom no door is open to, is asked nowhere else either.
         for (name, qtype) in [("_dns.resolver.arpa", RecordType::A), ("resolver.arpa", RecordType::NS)] {
-            let question = Question::new(name.parse().unwrap(), qtype);
-            let verdict = judge(&question, "127.0.0.1".parse().unwrap(), &none_special);
-            assert!(matches!(verdict, Verdict::Answer(_)), "{name}");
+            answer_by(&none_special, name, qtype);
         }
-        let other = Question::new("xresolver.arpa".parse().unwrap(), RecordType::A);
-        assert!(matches!(judge(&other, "127.0.0.1".parse().unwrap(), &none_special), Verdict::Resolve));
+        assert_eq!(ask_by(&none_special, "xresolver.arpa", RecordType::A), Verdict::Resolve);
         assert_eq!(told(PolicySettings { routed_zones: vec!["resolver.arpa".parse().unwrap()], ..open }), None);
         assert_eq!(told(settings()), no);
     }
@@ -298,18 +312,12 @@ mod tests {
     /// Whoever wants no name to be special has none, but for those about this server where it tells of its doors.
     #[test]
     fn names_are_special_where_the_settings_say_so() {
-        let door = (Door::Tls, "192.0.2.53".parse().unwrap(), 853);
-        let designated = Designated::new("dns.example".parse().unwrap(), [door]);
-        for (locally_served_zones, designated) in [false, true].map(|on| [(on, None), (on, Some(&designated))]).concat()
-        {
-            let own = PolicySettings { locally_served_zones, designated: designated.cloned(), ..settings() };
-            for name in
-                ["localhost", "x.test", "1.10.in-addr.arpa", "ipv4only.arpa", "resolver.arpa", "a.resolver.arpa"]
-            {
-                let question = Question::new(name.parse().unwrap(), RecordType::A);
-                let verdict = judge(&question, "127.0.0.1".parse().unwrap(), &own);
-                let is_ours = designated.is_some() && name.ends_with("resolver.arpa");
-                let is_answered = matches!(verdict, Verdict::Answer(_));
+        let names = ["localhost", "x.test", "1.10.in-addr.arpa", "ipv4only.arpa", "resolver.arpa", "a.resolver.arpa"];
+        for (locally_served_zones, tells) in [(false, false), (false, true), (true, false), (true, true)] {
+            let own = PolicySettings { locally_served_zones, designated: tells.then(designated), ..settings() };
+            for name in names {
+                let is_answered = matches!(ask_by(&own, name, RecordType::A), Verdict::Answer(_));
+                let is_ours = tells && name.ends_with("resolver.arpa");
                 assert_eq!(is_answered, locally_served_zones || is_ours, "{name}: {own:?}");
             }
         }
@@ -320,31 +328,24 @@ mod tests {
     #[test]
     fn what_is_blocked_does_not_exist_nor_does_anything_below_it() {
         for name in ["ads.example", "Www.ADS.example", "a.b.tracker.example.net"] {
-            let Verdict::Answer(answer) = ask(name, RecordType::A, DNSClass::IN) else { panic!("{name}") };
+            let answer = answer_by(&settings(), name, RecordType::A);
             assert_eq!((answer.rcode, answer.edes[0].code), (ResponseCode::NXDomain, ede::BLOCKED), "{name}");
             assert!(name.parse::<Name>().unwrap().is_within(&answer.authority[0].owner));
         }
         for name in ["example", "example.net", "bads.example", "ads.example.net"] {
             assert_eq!(ask(name, RecordType::A, DNSClass::IN), Verdict::Resolve, "{name}");
         }
-        let records = [crate::wire::text::parse_record("good.ads.example A 192.0.2.1").unwrap()];
-        let own = PolicySettings { local: Arc::new(LocalData::new(&records, &[])), ..settings() };
-        let question = Question::new("good.ads.example".parse().unwrap(), RecordType::A);
-        let Verdict::Answer(answer) = judge(&question, "127.0.0.1".parse().unwrap(), &own) else { panic!() };
-        assert_eq!(answer.answer.len(), 1);
+        let own = with_records(&["good.ads.example A 192.0.2.1"]);
+        assert_eq!(answer_by(&own, "good.ads.example", RecordType::A).answer.len(), 1);
     }
 
     #[test]
     fn what_is_denied_here_is_not_above_a_record_of_the_operator() {
         let lines = ["good.ads.example A 192.0.2.1", "a.b.test A 192.0.2.1", "4.3.2.10.in-addr.arpa PTR four.lan"];
-        let records = lines.map(|line| crate::wire::text::parse_record(line).unwrap());
-        let own = PolicySettings { local: Arc::new(LocalData::new(&records, &[])), ..settings() };
-        let rcode = |name: &str| {
-            let question = Question::new(name.parse().unwrap(), RecordType::TXT);
-            match judge(&question, "127.0.0.1".parse().unwrap(), &own) {
-                Verdict::Answer(answer) => (answer.rcode, answer.authority.len()),
-                verdict => panic!("{name}: {verdict:?}"),
-            }
+        let own = with_records(&lines);
+        let rcode = |name| {
+            let answer = answer_by(&own, name, RecordType::TXT);
+            (answer.rcode, answer.authority.len())
         };
         for name in ["ads.example", "b.test", "test", "3.2.10.in-addr.arpa", "2.10.in-addr.arpa"] {
             assert_eq!(rcode(name), (ResponseCode::NoError, 1), "{name}");
@@ -358,27 +359,18 @@ mod tests {
     #[test]
     fn an_alias_of_the_operator_that_leads_out_is_not_denied() {
         let names = ["www.lan", "good.ads.example", "printer.local", "a.b.test", "5.0.0.127.in-addr.arpa"];
-        let alias = |name| crate::wire::text::parse_record(&format!("{name} CNAME www.example.com")).unwrap();
-        let own = PolicySettings { local: Arc::new(LocalData::new(&names.map(alias), &[])), ..settings() };
         for name in names {
-            let question = Question::new(name.parse().unwrap(), RecordType::A);
-            assert_eq!(judge(&question, "127.0.0.1".parse().unwrap(), &own), Verdict::Resolve, "{name}");
+            let own = with_records(&[&format!("{name} CNAME www.example.com")]);
+            assert_eq!(ask_by(&own, name, RecordType::A), Verdict::Resolve, "{name}");
         }
     }
 
     /// The Internet is asked about special names no more because the operator has an alias that leads to one.
     #[test]
     fn where_an_alias_of_the_operator_leads_is_judged_as_well() {
-        let ends = ["nobody.test", "b.10.in-addr.arpa", "ads.example", "localhost"];
-        let alias = |end| crate::wire::text::parse_record(&format!("www.lan CNAME {end}")).unwrap();
-        for end in ends {
-            let own = PolicySettings { local: Arc::new(LocalData::new(&[alias(end)], &[])), ..settings() };
-            let judged = |name: &str| {
-                let question = Question::new(name.parse().unwrap(), RecordType::A);
-                let Verdict::Answer(answer) = judge(&question, "127.0.0.1".parse().unwrap(), &own) else { panic!() };
-                answer
-            };
-            let (mut told, asked) = (judged("www.lan"), judged(end));
+        for end in ["nobody.test", "b.10.in-addr.arpa", "ads.example", "localhost"] {
+            let own = with_records(&[&format!("www.lan CNAME {end}")]);
+            let [mut told, asked] = ["www.lan", end].map(|name| answer_by(&own, name, RecordType::A));
             assert_eq!(told.answer.remove(0).rtype, RecordType::CNAME, "{end}");
             assert_eq!(told, asked, "{end}");
         }
@@ -446,13 +438,12 @@ mod tests {
 
     #[test]
     fn any_gets_one_hinfo() {
-        let Verdict::Answer(answer) = ask("www.Example.com", RecordType::ANY, DNSClass::IN) else { panic!() };
+        let answer = answer_by(&settings(), "www.Example.com", RecordType::ANY);
         assert_eq!(answer.rcode, ResponseCode::NoError);
         assert_eq!(answer.answer[0].owner.to_string(), "www.Example.com.");
         assert_eq!(answer.answer[0].rdatas.iter().next(), Some(&b"\x07RFC8482\0"[..]));
         let full = PolicySettings { any: true, ..settings() };
-        let question = Question::new("www.example.com".parse().unwrap(), RecordType::ANY);
-        assert_eq!(judge(&question, "127.0.0.1".parse().unwrap(), &full), Verdict::Resolve);
+        assert_eq!(ask_by(&full, "www.example.com", RecordType::ANY), Verdict::Resolve);
     }
 
     #[test]

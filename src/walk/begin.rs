@@ -19,10 +19,8 @@ enum Look {
     Set(RrSet, Vec<RrSet>),
     /// The CNAME, behind the DNAME that it is made from if it is; its target; and such a proof.
     Alias(Vec<RrSet>, Name, Vec<RrSet>),
-    /// A DNAME, and the CNAME that is made from it, which was asked for by itself.
-    Made(RrSet, RrSet),
-    /// A DNAME that makes a name that is too long.
-    TooLong(RrSet),
+    /// A DNAME that ends it: by the CNAME that is made from it, which was asked for by itself, or by a name too long.
+    Ended(RrSet, Found),
     Denial(DenialKind, Denied),
     Failed(Failure),
     Nothing,
@@ -67,14 +65,9 @@ impl Walk {
                     self.follow(id, target, turn);
                 }
             }
-            Look::Made(dname, cname) => {
+            Look::Ended(dname, found) => {
                 if self.extend_chain(id, vec![dname], Vec::new(), turn) {
-                    self.finish(id, Found::Answer(cname), turn);
-                }
-            }
-            Look::TooLong(dname) => {
-                if self.extend_chain(id, vec![dname], Vec::new(), turn) {
-                    self.finish(id, Found::TooLong, turn);
+                    self.finish(id, found, turn);
                 }
             }
             Look::Denial(kind, denied) => self.finish(id, Found::Denied(kind, denied), turn),
@@ -328,11 +321,11 @@ pub fn dname_above(name: &Name, (cache, settings): (&Cache, &WalkSettings), now:
 
 /// What a DNAME above makes of a question.
 fn redirect(question: &Question, dname: RrSet) -> Look {
-    let Some(made) = synthesise(&question.name, &dname) else { return Look::TooLong(dname) };
+    let Some(made) = synthesise(&question.name, &dname) else { return Look::Ended(dname, Found::TooLong) };
     let target = made.targets().next();
     match target {
         Some(target) if question.qtype != RecordType::CNAME => Look::Alias(vec![dname, made], target, Vec::new()),
-        _ => Look::Made(dname, made),
+        _ => Look::Ended(dname, Found::Answer(made)),
     }
 }
 
