@@ -6,14 +6,14 @@ use rootwalk::cache::{DenialKind, Security};
 use rootwalk::lab::Lab;
 use rootwalk::trace::{Event, Limit};
 use rootwalk::walk::minimise::Minimisation;
-use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, ede};
+use rootwalk::wire::{Name, Question, RecordType, ResponseCode, ede};
 
 use super::forgery::{servers, small_lab};
 use super::resolver::{Ended, NOW_UNIX_SECS};
 use super::stale::{SAME_KEYS, SIGNED, UNSIGNED, lab};
 use super::trouble::Forgery;
 use super::world::{World, one_server};
-use super::{LAB, bare, story, truth};
+use super::{LAB, story, told, truth};
 
 fn ask(name: &str, qtype: RecordType) -> Question {
     Question::new(name.parse().expect("a name"), qtype)
@@ -213,8 +213,7 @@ fn what_is_said_of_a_part_of_a_name_is_not_believed_unchecked() {
     let mut world = World::new(&LAB, 1, 0.0, 0.0);
     LAB.authority().addresses().for_each(|addr| world.set_forger(addr, Forgery::NoSuchName));
     let ended = world.resolve_unchecked(&asked);
-    let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
-    assert_eq!((ended.outcome.rcode, told), truth(&asked), "{}", story(&ended));
+    assert_eq!(told(&ended.outcome), truth(&asked), "{}", story(&ended));
 }
 
 /// The names of servers are not proved, so that of a part of one nothing is believed either.
@@ -258,8 +257,7 @@ fn who_hides_that_a_zone_is_unsigned_is_the_liar() {
         let mut world = World::new(&LAB, seed, 0.0, 0.0);
         world.set_forger(liar, Forgery::NoProofs);
         let ended = world.resolve(&asked);
-        let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
-        assert_eq!((ended.outcome.rcode, told), truth(&asked), "{}", story(&ended));
+        assert_eq!(told(&ended.outcome), truth(&asked), "{}", story(&ended));
         let is_liar = |event: &Event| matches!(event, Event::Doubted { server, .. } if server.addr == liar);
         let times_here = count(&ended, is_liar);
         assert!(!ended.outcome.secure && doubted(&ended) == times_here, "{}", story(&ended));
@@ -287,8 +285,7 @@ fn what_is_kept_of_a_denial_is_what_was_proved() {
     }
     let asked = ask(below, RecordType::A);
     let ended = world.resolve(&asked);
-    let told: Vec<RrSet> = ended.outcome.answer.iter().map(bare).collect();
-    assert_eq!((ended.outcome.rcode, told), truth(&asked), "{}", story(&ended));
+    assert_eq!(told(&ended.outcome), truth(&asked), "{}", story(&ended));
 }
 
 /// A signed zone whose servers have these addresses, told by the root as glue, or by the zone of their names alone.

@@ -9,13 +9,12 @@ use rand::{RngExt, SeedableRng};
 use rootwalk::cache::Security;
 use rootwalk::lab::Lab;
 use rootwalk::trace::Event;
-use rootwalk::walk::outcome::Outcome;
 use rootwalk::walk::stale::{Admit, StaleLimits, stale};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
 use super::trouble::{FORGERIES, Forgery, name};
 use super::world::World;
-use super::{LAB, NOW_UNIX_SECS, bare, may_be_secure, questions, story, truth, worlds};
+use super::{LAB, NOW_UNIX_SECS, may_be_secure, questions, story, told, truth, truth_in, worlds};
 
 fn secure_questions() -> Vec<Question> {
     questions().into_iter().filter(may_be_secure).collect()
@@ -53,8 +52,7 @@ fn nothing_bogus_is_served() {
             if ended.outcome.failure.is_none() {
                 answered += 1;
                 assert!(ended.outcome.secure, "world {seed}: {question} is not proved\n{}", story(&ended));
-                let told = (ended.outcome.rcode, ended.outcome.answer.iter().map(bare).collect());
-                assert_eq!(told, truth(question), "world {seed}: {question}\n{}", story(&ended));
+                assert_eq!(told(&ended.outcome), truth(question), "world {seed}: {question}\n{}", story(&ended));
                 // RFC 4035 §5.3.3: nothing lives longer than what was signed.
                 let signed_secs = |sig: &[u8]| u32::from_be_bytes([sig[4], sig[5], sig[6], sig[7]]);
                 let is_long = |set: &RrSet| set.sigs.iter().any(|sig| set.ttl_secs > signed_secs(sig));
@@ -103,7 +101,6 @@ fn nothing_bogus_comes_back_later() {
             }
             let ended = world.resolve(question);
             let here = || format!("world {seed}, {nth}: {question}\n{}", story(&ended));
-            let told = |outcome: &Outcome| (outcome.rcode, outcome.answer.iter().map(bare).collect::<Vec<_>>());
             if ended.outcome.failure.is_none() {
                 answered += 1;
                 assert_eq!((told(&ended.outcome), ended.outcome.secure), (truth(question), true), "{}", here());
@@ -141,9 +138,8 @@ fn nothing_secure_is_refused() {
             for _ in 0..4 {
                 let question = &questions[rng.random_range(0..questions.len())];
                 let ended = world.resolve(question);
-                let told = (ended.outcome.rcode, ended.outcome.answer.iter().map(bare).collect());
                 let here = format!("world {seed}, {forger} {forgery:?}: {question}");
-                assert_eq!(told, truth(question), "{here}\n{}", story(&ended));
+                assert_eq!(told(&ended.outcome), truth(question), "{here}\n{}", story(&ended));
                 assert!(ended.outcome.secure, "{here}\n{}", story(&ended));
                 doubted += ended.log.iter().filter(|entry| matches!(entry.event, Event::Doubted { .. })).count();
             }
@@ -190,10 +186,7 @@ fn what_comes_with_an_alias_and_is_bogus_is_asked_for() {
             world.set_forger([192, 0, 2, 1].into(), forgery);
             let ended = world.resolve(&asked);
             assert!(ended.outcome.answer.iter().all(|set| !set.sigs.is_empty()), "{forgery:?}\n{}", story(&ended));
-            let (rcode, answer) = lab.truth(&asked);
-            let told: Vec<_> = ended.outcome.answer.iter().map(bare).collect();
-            let expected: Vec<_> = answer.iter().map(bare).collect();
-            assert_eq!((ended.outcome.rcode, told), (rcode, expected), "{forgery:?}\n{}", story(&ended));
+            assert_eq!(told(&ended.outcome), truth_in(&lab, &asked), "{forgery:?}\n{}", story(&ended));
             assert!(ended.outcome.secure && ended.budget.queries() < 16, "{forgery:?}\n{}", story(&ended));
         }
     }
@@ -314,7 +307,7 @@ fn what_nobody_checked_keeps_nobody_from_the_truth() {
             world.end_forgeries();
             let ended = world.resolve(&asked);
             assert!(ended.outcome.secure, "{brought:?} {forgery:?}\n{}", story(&ended));
-            assert_eq!(ended.outcome.answer.iter().map(bare).collect::<Vec<_>>(), truth(&asked).1);
+            assert_eq!(told(&ended.outcome), truth(&asked));
         }
     }
 }
@@ -340,6 +333,6 @@ fn what_is_proved_outlives_lies_and_keeps_ad_with_its_signatures() {
             .answer
             .expect("it is known");
         assert!(stale.expired.is_some() && stale.outcome.secure == holds, "{unix_secs}");
-        assert_eq!(stale.outcome.answer.iter().map(bare).collect::<Vec<_>>(), truth(&asked).1);
+        assert_eq!(told(&stale.outcome), truth(&asked));
     }
 }

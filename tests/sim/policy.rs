@@ -12,7 +12,7 @@ use rootwalk::wire::{Name, Question, RecordType, ResponseCode, ede};
 use super::resolver::Ended;
 use super::trust::keys_asked;
 use super::world::{World, hosted};
-use super::{LAB, bare, story, truth};
+use super::{LAB, story, told, truth};
 
 fn question(name: &str, qtype: RecordType) -> Question {
     Question::new(name.parse().expect("a name"), qtype)
@@ -111,8 +111,7 @@ fn asked(ended: &Ended) -> Vec<(IpAddr, AskWhy)> {
 }
 
 fn is_true(question: &Question, ended: &Ended) {
-    let told = (ended.outcome.rcode, ended.outcome.answer.iter().map(bare).collect());
-    assert_eq!(told, truth(question), "{:?}", ended.outcome.failure);
+    assert_eq!(told(&ended.outcome), truth(question), "{:?}", ended.outcome.failure);
 }
 
 #[test]
