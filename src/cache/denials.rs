@@ -17,12 +17,21 @@ impl Cache {
         self.about(name).denial(rtype, now)
     }
 
-    /// As [`Cache::denial`], also within `over` after the end of its time (RFC 8767); of two the later one.
+    /// As [`Cache::denial`], also within `over` after the end of its time (RFC 8767); of all that are known no less
+    /// surely than `least` the latest.
     #[must_use]
-    pub fn stale_denial(&self, name: &Name, rtype: RecordType, now: Time, over: Duration) -> Option<Arc<Denial>> {
-        let keys = denial_keys(self.hashed(name), rtype);
-        let found = keys.iter().filter_map(|key| self.get::<Denial>(key));
-        found.filter(|denial| denial.expires + over > now).max_by_key(|denial| denial.stored)
+    pub fn stale_denial(
+        &self,
+        name: &Name,
+        rtype: RecordType,
+        now: Time,
+        (over, least): (Duration, Security),
+    ) -> Option<Arc<Denial>> {
+        let keys = denial_keys(self.hashed(name), rtype).into_iter().flat_map(|key| [key, key.behind()]);
+        let found = keys.filter_map(|key| self.get::<Denial>(&key));
+        found
+            .filter(|denial| denial.security >= least && denial.expires + over > now)
+            .max_by_key(|denial| denial.stored)
     }
 
     /// Keeps an authoritative denial of `name` or of `rtype` at it (RFC 2308 §5): for the least of the SOA's TTL
@@ -53,9 +62,13 @@ impl Cache {
         }
         self.outdate(&set, |old| old.is_needed(now));
         let key = denial_key(hashed, rtype, denial.kind);
-        match denial.kind {
-            DenialKind::NxDomain => self.put_for_all_below(&key, || self.put(key, Arc::clone(denial))),
-            DenialKind::NoData => self.put(key, Arc::clone(denial)),
-        }
+        let put = || {
+            // What was judged stays behind what is not judged yet, and may never be.
+            if let Some(old) = self.get::<Denial>(&key).filter(|old| old.security > denial.security) {
+                self.put(key.behind(), old);
+            }
+            self.put(key, Arc::clone(denial))
+        };
+        if denial.kind == DenialKind::NxDomain { self.put_for_all_below(&key, put) } else { put() }
     }
 }

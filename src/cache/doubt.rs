@@ -286,7 +286,7 @@ mod tests {
                     let denial = Denial { security, ..Denial::heard(kind, Some(soa), [], Source::Local) };
                     cache.put_denial(&name, RecordType::A, denial, Time::ZERO);
                     disbelieve(&cache, &name, RecordType::A, at);
-                    let left = cache.stale_denial(&name, RecordType::A, at, OVER).is_some();
+                    let left = cache.stale_denial(&name, RecordType::A, at, (OVER, security)).is_some();
                     assert_eq!(left, stays, "{security:?} {kind:?} {at:?}");
                 }
             }
@@ -372,6 +372,33 @@ mod tests {
         cache.put_denial(&www(), RecordType::A, denial, at(70));
         cache.disbelieve_denial(&www(), RecordType::A, at(70));
         assert_eq!((cache.denial(&www(), RecordType::A, at(70)), stale(&cache, 70)), (None, Some(1)));
+    }
+
+    /// A denial that was judged is what is left when another one came that was not, be it found bad or never judged.
+    #[test]
+    fn a_denial_that_was_good_stays_behind_what_nobody_has_judged() {
+        let at = Time::from_secs;
+        let deny = |cache: &Cache, kind, security, now| {
+            let soa = RrSet::new(www(), RecordType::SOA, 60, [&[0, 0, 0, 60].repeat(6)[2..]]);
+            let denial = Denial { security, ..Denial::heard(kind, Some(soa), [], Source::Local) };
+            assert_eq!(cache.put_denial(&www(), RecordType::A, denial, at(now)).1, Put::Stored);
+        };
+        let left = |cache: &Cache, now, least| {
+            cache.stale_denial(&www(), RecordType::A, at(now), (OVER, least)).map(|known| known.stored.secs())
+        };
+        for kind in [DenialKind::NoData, DenialKind::NxDomain] {
+            let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+            deny(&cache, kind, Security::Secure, 0);
+            deny(&cache, kind, Security::Unchecked, 70);
+            deny(&cache, kind, Security::Unchecked, 80);
+            let both = |now| [Security::Unchecked, Security::Insecure].map(|least| left(&cache, now, least));
+            assert_eq!(both(90), [Some(80), Some(0)], "{kind:?}");
+            cache.disbelieve_denial(&www(), RecordType::A, at(90));
+            assert_eq!(both(90), [Some(0), Some(0)], "{kind:?}");
+            assert_eq!(both(1060), [None, None], "RFC 8767 §5: the maximum stale timer");
+            deny(&cache, kind, Security::Insecure, 100);
+            assert_eq!(both(170), [Some(100), Some(100)], "{kind:?}");
+        }
     }
 
     /// RFC 4035 §5.3.3: what was shown of a denial holds for that denial and no other that came meanwhile, for no

@@ -42,6 +42,11 @@ impl Key {
     pub(super) fn shard(self, shards: usize) -> usize {
         usize::try_from(self.shard & (shards as u64 - 1)).unwrap_or_default()
     }
+
+    /// Where that stays which was filed here before: as if filed in the next form.
+    pub(super) fn behind(self) -> Self {
+        Self { slot: self.slot.wrapping_add(APART), ..self }
+    }
 }
 
 impl Hash for Key {

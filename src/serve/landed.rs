@@ -255,8 +255,9 @@ fn keep(question: &Question, form: Form, outcome: &Outcome, (cache, at): (&Cache
     {
         return Ready::Plain(Plain::new(set, outcome.secure, at));
     }
-    // In the other forms what was known before must not be served stale from now on.
-    for other in Form::ALL {
+    // In the other forms what was known before must not be served stale from now on; but whoever wants it checked keeps
+    // what was, as this may turn out to be bogus.
+    for other in Form::ALL.into_iter().filter(|other| other.checking_disabled || !form.checking_disabled) {
         cache.forget_stale(&other.key(question), at);
     }
     cache.unmark_plain(&key);

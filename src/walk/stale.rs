@@ -298,8 +298,7 @@ fn look(
         Found { what, proof, security, from: known.from.clone(), stored, expires }
     };
     let direct = set(qtype).map(|known| of_set(&known, What::Set(ttl(&known.set, known.stored, known.expires))));
-    let denied = cache.stale_denial(name, qtype, now, over.max).filter(|known| known.security >= least);
-    let denial = denied.map(|denial| {
+    let denial = cache.stale_denial(name, qtype, now, (over.max, least)).map(|denial| {
         let Denial { stored, expires, security, .. } = *denial;
         let soa = denial.soa.as_ref().map(|set| ttl(set, stored, expires));
         let proof = denial.proof.iter().map(|set| ttl(set, stored, expires)).collect();

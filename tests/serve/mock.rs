@@ -171,20 +171,21 @@ pub(crate) struct Query<'a> {
     pub(crate) name: &'a str,
     pub(crate) rd: bool,
     pub(crate) dnssec_ok: bool,
+    pub(crate) cd: bool,
     pub(crate) class: DNSClass,
     pub(crate) qtype: RecordType,
 }
 
 impl<'a> Query<'a> {
     pub(crate) fn of(name: &'a str) -> Self {
-        Self { name, rd: true, dnssec_ok: false, class: DNSClass::IN, qtype: RecordType::A }
+        Self { name, rd: true, dnssec_ok: false, cd: false, class: DNSClass::IN, qtype: RecordType::A }
     }
 
     /// Asks as a front door does.
     pub(crate) async fn ask(self, resolver: &Resolver) -> Got {
         let question = Question { class: self.class, ..Question::new(self.name.parse().unwrap(), self.qtype) };
         let (mut query, mut answer) = (Vec::new(), Vec::new());
-        let flags = Flags::default().with_rd(self.rd);
+        let flags = Flags::default().with_rd(self.rd).with_cd(self.cd);
         write_query(7, &question, flags, Some(&Edns::new(1232, self.dnssec_ok)), &mut query);
         let client: SocketAddr = "127.0.0.1:4242".parse().unwrap();
         let peer = Peer { client, transport: Transport::Udp, local: client, keepalive: None };

@@ -230,6 +230,24 @@ fn an_answer_whose_parts_are_not_kept_by_themselves_is_served_as_it_was_given() 
     });
 }
 
+/// Whoever checks for himself (CD) brings what was not checked; what is checked is good for him as well.
+#[test]
+fn what_was_not_checked_ends_nothing_for_those_who_want_it_checked() {
+    on_a_worker(async {
+        for (cd, left) in [(true, 3), (false, 0)] {
+            let (mock, resolver) = with_stale(Mood::Aliases(1, 900), |_| {}).await;
+            let [new, old] = [cd, !cd].map(|cd| Query { cd, ..Query::of(WWW) });
+            assert_eq!(Query { cd: true, ..new }.ask(&resolver).await.addresses.len(), 3);
+            let resolver = over(&resolver);
+            mock.mood.set(Mood::Answers(2, 0));
+            assert_eq!(new.ask(&resolver).await.addresses, [(2, 0)]);
+            mock.mood.set(Mood::Fails);
+            let got = old.ask(&resolver).await;
+            assert_eq!((got.rcode == ResponseCode::NoError, got.addresses.len()), (left > 0, left), "{got:?}");
+        }
+    });
+}
+
 /// RFC 8767 §5: an alias that the authority gives anew is refreshed. Where it leads to another name by now, what it led
 /// to before is wrong, and not stale, although nothing is known of the other name; where it leads to the same one, what
 /// was known of that is as good as ever.
