@@ -203,8 +203,8 @@ pub struct Walk {
     recalls: usize,
     /// Whether replies are not read on behind aliases, as what stood there was bogus.
     by_name: bool,
-    /// The zone that is proved anew, by the keys that it may have by now.
-    proved_anew: Option<Name>,
+    /// The zones that are proved anew, by the keys that they may have by now.
+    proved_anew: Vec<Name>,
     /// What was bogus first.
     bogus: Option<Bogus>,
     /// Whether all of the answer was proved.
@@ -252,7 +252,7 @@ impl Walk {
             doubted: Vec::new(),
             recalls: 0,
             by_name: false,
-            proved_anew: None,
+            proved_anew: Vec::new(),
             bogus: None,
             secure: false,
             insecure: None,

@@ -95,18 +95,28 @@ impl Walk {
     pub(super) fn prove_anew(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
         let (cache, now) = (turn.around.cache, turn.now);
         let is_old = |zone: &&Name| {
-            // Where the zone above has the same servers, nothing is known of the delegation.
+            // Where the zone above has the same servers, nothing is known of the delegation. Where it has other keys as
+            // well, a new delegation stands beside an old DS set.
             let cut = cache.delegation(zone, now);
-            let since = cache.zone_proved_at(zone, now).or(cut.as_ref().map(|cut| cut.stored));
-            let since = since.max(cut.map(|cut| cut.requeried));
+            let ds_stored = cache.set(zone, RecordType::DS, now).map(|known| known.stored);
+            let heard = cut.as_ref().map(|cut| cut.stored).into_iter().chain(ds_stored).min();
+            let since = cache.zone_proved_at(zone, now).or(heard).max(cut.map(|cut| cut.requeried));
             since.is_some_and(|since| now.secs_since(since) >= AGE_SECS)
         };
-        let zone = reason.misfit().filter(|_| self.proved_anew.is_none());
-        let Some(zone) = zone.filter(is_old) else { return false };
+        let is_new = |zone: &&Name| !self.proved_anew.contains(zone);
+        let Some(zone) = reason.misfit().filter(is_new).filter(is_old) else { return false };
         cache.distrust_keys(zone, now);
-        [RecordType::DNSKEY, RecordType::DS].iter().for_each(|rtype| cache.disbelieve(zone, *rtype, now));
         self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
-        self.proved_anew = Some(zone.clone());
+        self.proved_anew.push(zone.clone());
+        for rtype in [RecordType::DNSKEY, RecordType::DS] {
+            cache.disbelieve(zone, rtype, now);
+            let known = self.proof_goal(&Question::new(zone.clone(), rtype));
+            if let Some(id) = known.filter(|id| self.goal(*id).recalled) {
+                self.goal(id).restart(turn.around.settings.minimisation);
+                self.goal(id).waiters.push(CLIENT);
+                turn.ready.push(id);
+            }
+        }
         self.begin_anew(turn);
         true
     }

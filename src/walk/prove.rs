@@ -112,7 +112,7 @@ impl Walk {
         let around = &*turn.around;
         let settings = &around.settings;
         let (cache, since, now, routes) = (around.cache, self.started, turn.now, &settings.routes);
-        let anew = self.proved_anew.as_ref();
+        let anew = &self.proved_anew[..];
         let known = Knowledge { cache, since, now, goals: others, zones, proof, routes, anew };
         let spent = &mut self.budget.proofs;
         let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, (now, around.unix_secs), spent);
@@ -382,8 +382,8 @@ struct Knowledge<'k> {
     proof: &'k [RrSet],
     /// Zones whose servers the operator names.
     routes: &'k Routes,
-    /// The zone that is proved anew.
-    anew: Option<&'k Name>,
+    /// The zones that are proved anew.
+    anew: &'k [Name],
 }
 
 impl Knowledge<'_> {
@@ -399,7 +399,7 @@ impl Knowledge<'_> {
 impl Known for Knowledge<'_> {
     fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
         let known = self.zones.iter().find(|known| known.zone == *zone).cloned();
-        known.or_else(|| self.cache.zone(zone, self.now).filter(|_| self.anew != Some(zone)))
+        known.or_else(|| self.cache.zone(zone, self.now).filter(|_| !self.anew.contains(zone)))
     }
 
     fn cut(&self, name: &Name) -> (Option<Cut>, bool) {
@@ -411,7 +411,7 @@ impl Known for Knowledge<'_> {
                 Some(Cut { ds: None, alias: goal.chain.first().cloned(), proof })
             }
             Some(_) => None,
-            None if self.anew == Some(name) => None,
+            None if self.anew.contains(name) => None,
             None => self.cache.delegation(name, self.now).map(|referral| {
                 let (ds, proof) = referral.signed(self.now);
                 Cut { ds, alias: None, proof }
