@@ -329,8 +329,15 @@ fn assignments_say_what_is_wrong_with_them() {
     assert!(wrong("server.treads=1").contains("did you mean `threads`?"));
     assert!(wrong("threads=1").contains("did you mean `server.threads`?"));
     assert!(wrong("treads=1").contains("expected SECTION.KEY=VALUE"));
-    assert!(wrong("forward.zone=x").contains("[[forward]] is a list of tables"));
+    for list in ["forward.zone=x", "forward=.=192.0.2.1"] {
+        assert!(wrong(list).contains("[[forward]] is a list of tables"));
+    }
     assert!(wrong("log.level=loud").starts_with("--set log.level=loud: `log.level` cannot be \"loud\""));
+    assert!(wrong("log.level=loud").ends_with("one of \"error\", \"warn\", \"info\", \"debug\" or \"trace\""));
+    assert!(
+        wrong("server.listen=[::1]")
+            .ends_with(": expected a list of addresses with ports, such as 127.0.0.1:53,[::1]:53")
+    );
     assert_eq!(assigned(&["server.identity=a=b"]).unwrap().server.identity, "a=b");
 }
 

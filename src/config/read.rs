@@ -111,7 +111,10 @@ pub(super) fn assignment(text: &str, settings: &mut Settings) -> Result<(), Prob
     if path.trim() == ROOT_HINT {
         return hint_list(value, settings);
     }
-    let alone = || elsewhere(path.trim()).map_or(Problem::NotAnAssignment, |_| unknown_section(path.trim()));
+    let alone = || match unknown_section(path.trim()) {
+        told if matches!(told, Problem::OnlyInFile(_)) || elsewhere(path.trim()).is_some() => told,
+        _ => Problem::NotAnAssignment,
+    };
     let (section, name) = path.trim().split_once('.').ok_or_else(alone)?;
     let section = self::section(section).ok_or_else(|| unknown_section(section))?;
     assign(section, name, value.trim(), settings)
@@ -119,7 +122,7 @@ pub(super) fn assignment(text: &str, settings: &mut Settings) -> Result<(), Prob
 
 fn assign(section: &'static Section, name: &str, text: &str, settings: &mut Settings) -> Result<(), Problem> {
     let key = key(section, name)?;
-    if (key.set)(settings, Given::Text(text)) { Ok(()) } else { Err(wrong(section, key, &format!("\"{text}\""))) }
+    if (key.set)(settings, Given::Text(text)) { Ok(()) } else { Err(wrong(section, key, text)) }
 }
 
 fn section(name: &str) -> Option<&'static Section> {
@@ -152,9 +155,13 @@ fn section_names() -> impl Iterator<Item = &'static str> {
     SECTIONS.iter().map(|section| section.name).chain(LISTS.iter().map(|list| list.name))
 }
 
-fn wrong(section: &Section, key: &Key, found: &str) -> Problem {
-    let key_name = format!("{}.{}", section.name, key.name);
-    Problem::WrongValue { key: key_name, found: found.to_owned(), expected: (key.expected)() }
+/// What is wrong with text from elsewhere than the file. A list is shown with commas: a shell takes the quotes away.
+fn wrong(section: &Section, key: &Key, text: &str) -> Problem {
+    let in_file = (key.expected)();
+    let list = in_file.split_once("[\"").and_then(|(head, rest)| Some((head, rest.split_once("\"]")?)));
+    let with_commas = list.map(|(head, (list, tail))| format!("{head}{}{tail}", list.replace("\", \"", ",")));
+    let (key, found) = (format!("{}.{}", section.name, key.name), format!("\"{text}\""));
+    Problem::WrongValue { key, found, expected: with_commas.unwrap_or(in_file) }
 }
 
 /// The hints as one line of text: `name=address,name=address`.
