@@ -14,6 +14,8 @@ mod judge;
 mod key;
 mod limits;
 mod memo;
+#[cfg(test)]
+mod model;
 mod negative;
 mod nsec;
 mod nsec3;

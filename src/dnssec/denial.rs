@@ -231,3 +231,106 @@ impl<'a> Checked<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::model::{Kind, Model, Truth, models, names, types};
+    use super::*;
+    use crate::dnssec::Accepts;
+
+    /// What records whose signatures hold show, at the cost of a question of their own.
+    struct Told<'a> {
+        checked: Checked<'a>,
+        limits: Limits,
+    }
+
+    impl<'a> Told<'a> {
+        fn new(zone: &'a Name, records: &'a [RrSet]) -> Self {
+            let (nsecs, nsec3s, sets, failed, notes, spans) = Default::default();
+            let mut checked = Checked { zone, nsecs, nsec3s, sets, failed, notes, spans };
+            records.iter().for_each(|set| checked.take(set));
+            Self { checked, limits: Limits::default() }
+        }
+
+        fn told<T>(&self, ask: impl Fn(&Checked<'a>, &mut Bench<'_>) -> Result<T, Bogus>) -> T {
+            let (limits, mut spent) = (&self.limits, Spent::default());
+            ask(&self.checked, &mut Bench { now_secs: 0, accepts: Accepts::default(), limits, spent: &mut spent })
+                .unwrap()
+        }
+    }
+
+    /// What is claimed of a name and a type, each with whether it is true: of a denial and of the name's, and of each
+    /// wildcard that may stand for it.
+    fn claims(told: &Told<'_>, model: &Model, (name, qtype): (&Name, RecordType)) -> Vec<(Shows, bool)> {
+        let truth = model.truth(name, qtype);
+        let denied = [(false, Truth::NoData), (true, Truth::NoName)].map(|(no_name, claimed)| {
+            (told.told(|checked, bench| checked.denies(bench, name, qtype, no_name)), truth == claimed)
+        });
+        let enclosers = (1..name.label_count()).map(|count| name.suffix(count));
+        let left = enclosers.filter_map(|encloser| {
+            let leaves = model.leaves(name, &encloser)?;
+            Some((told.told(|checked, bench| checked.leaves_to_wildcard(bench, name, &encloser)), leaves))
+        });
+        denied.into_iter().chain(left).collect()
+    }
+
+    /// Whether what is told of a cut is what there is.
+    fn is_true(told: &AtCut, model: &Model, name: &Name) -> bool {
+        match (told, model.unsigned_cut(name)) {
+            (AtCut::Insecure(_), unsigned) => unsigned == Some(true),
+            (AtCut::NoCut, unsigned) => unsigned == Some(false) && model.exists(name),
+            (AtCut::NoName, unsigned) => unsigned == Some(false) && !model.exists(name),
+            (AtCut::Unproved, _) => false,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// RFC 4035 §5.4, RFC 5155 §8: all records of a zone show what is true of any name, and no three of them,
+        /// whichever an attacker takes, of NSEC and of two chains of NSEC3, show anything else. What opt-out leaves
+        /// open is open for names that have no record of their own, and for no others.
+        #[test]
+        fn what_is_shown_is_true(
+            model in models(),
+            opt_out in any::<bool>(),
+            asked in proptest::collection::vec((names(), types(), any::<[prop::sample::Index; 3]>()), 24),
+        ) {
+            let apex = Model::apex();
+            let kinds = [(&b""[..], 0), (&b"s"[..], 1)].map(|(salt, iterations)| Kind { salt, iterations, opt_out });
+            let chains = [model.nsecs(), model.nsec3s(kinds[0]), model.nsec3s(kinds[1])];
+            let every = chains.concat();
+            let whole = chains.each_ref().map(|chain| Told::new(&apex, chain));
+            for (name, qtype, some) in asked {
+                let three = some.map(|nth| nth.get(&every).clone());
+                let has_record = model.exists(&name) && !model.is_left_out(&name, kinds[0]);
+                let is_open = |why: &Insecure| matches!(why, Insecure::OptOut { .. }) && !has_record;
+                // Of an empty name without record, and below it, nothing may be shown (RFC 5155 erratum 3441).
+                let is_lost = |least: usize| {
+                    let mut above = (least..name.label_count()).map(|less| name.suffix(name.label_count() - less));
+                    above.any(|above| model.is_left_out(&above, kinds[0]))
+                };
+                let all = whole.iter().map(|told| (told, true));
+                for (told, is_whole) in all.chain([(&Told::new(&apex, &three), false)]) {
+                    for (shows, truth) in claims(told, &model, (&name, qtype)) {
+                        let fits = match &shows {
+                            Shows::Proved(_) => truth,
+                            Shows::Nothing => !(truth && is_whole) || is_lost(0),
+                            Shows::Insecure(why) => is_open(why),
+                        };
+                        prop_assert!(fits, "{name} {qtype}: {shows:?} {truth}");
+                    }
+                    let cut = told.told(|checked, bench| checked.at_cut(bench, &name));
+                    let fits = match &cut {
+                        AtCut::Unproved => !is_whole || model.unsigned_cut(&name).is_none() || is_lost(1),
+                        AtCut::Insecure(why) if is_open(why) => true,
+                        cut => is_true(cut, &model, &name),
+                    };
+                    prop_assert!(fits || name == apex, "{name}: {cut:?}");
+                }
+            }
+        }
+    }
+}

@@ -159,6 +159,9 @@ fn expanded(question: &Question, zone: &Name, source: &Name, spans: &dyn Spans) 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::model::{Kind, Model, Truth, models, names, types};
     use super::*;
     use crate::dnssec::{Nsec3Params, Span};
 
@@ -385,6 +388,70 @@ mod tests {
                 let asked = name(&format!("{asked}{owner}"));
                 let between = u32::try_from(asked.label_count() - owner.label_count() + depth).unwrap();
                 assert_eq!(told(&asked, RecordType::MX), (Some(Shows::NoName), between + 2), "{asked}");
+            }
+        }
+    }
+
+    /// Whether the proof that goes with what was inferred shows it by itself.
+    fn holds(told: &Inferred, (name, qtype): (&Name, RecordType), truth: &Truth) -> bool {
+        let nsecs: Vec<Nsec<'_>> = told.proof.iter().filter_map(|set| Nsec::read(set, &told.zone)).collect();
+        let records = told.proof.iter().filter_map(|set| Nsec3::read(set, &told.zone)).collect();
+        let (limits, mut spent) = (Limits::default(), Spent::default());
+        let chain = Chain::new(records, &told.zone, &limits, &mut spent);
+        let (by_name, by_hash) = match truth {
+            Truth::NoData => (nsec::no_data(&nsecs, name, qtype), chain.no_data(name, qtype)),
+            Truth::NoName => (nsec::no_name(&nsecs, name), chain.no_name(name)),
+            Truth::Made(encloser) => (nsec::no_closer(&nsecs, name, encloser), chain.no_closer(name, encloser)),
+            Truth::Data | Truth::NotHere => return false,
+        };
+        by_name || by_hash == Ok(nsec3::Shown::Proved)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// RFC 8198 §4, §5: of what was proved, whichever part of it, nothing is concluded but what the zone would have
+        /// said, with all that shows it; and from all of it everything but what has to be asked for in any case.
+        #[test]
+        fn what_is_inferred_is_what_the_zone_would_have_said(
+            model in models(),
+            hashed in any::<bool>(),
+            missing in proptest::collection::vec(any::<prop::sample::Index>(), 0..4),
+            asked in proptest::collection::vec((names(), types()), 24),
+        ) {
+            let (apex, kind) = (Model::apex(), Kind { salt: b"s", iterations: 1, opt_out: false });
+            let denials = if hashed { model.nsec3s(kind) } else { model.nsecs() };
+            let soa = RrSet::new(apex.clone(), RecordType::SOA, 60, [&[0; 22][..]]);
+            let made = model.made(&apex);
+            let made = made.iter().filter_map(|(set, encloser)| Span::wildcard(set, &apex, encloser, 60));
+            let denials = denials.iter().filter_map(|set| Span::denial(set, &apex));
+            let mut shelf = Shelf(denials.chain(made).chain([Span::soa(&soa, &apex, 60)]).collect());
+            for nth in &missing {
+                let at = nth.index(shelf.0.len() + 1);
+                shelf.0.splice(at..shelf.0.len().min(at + 1), []);
+            }
+            for (name, qtype) in asked.into_iter().filter(|(_, qtype)| *qtype != RecordType::ANY) {
+                let (truth, question) = (model.truth(&name, qtype), Question::new(name.clone(), qtype));
+                match infer(&question, &Name::root(), &shelf, &Limits::default(), &mut Spent::default()) {
+                    Some(told) => {
+                        let made = told.answer.as_ref().is_some_and(|set| set.owner == name);
+                        let fits = match (&truth, told.shows) {
+                            (Truth::NoData, Shows::NoData) | (Truth::NoName, Shows::NoName) => {
+                                told.soa.is_some() && !made
+                            }
+                            (Truth::Made(_), Shows::Wildcard) => made,
+                            _ => false,
+                        };
+                        prop_assert!(fits && holds(&told, (&name, qtype), &truth), "{question}: {truth:?} {told:?}");
+                    }
+                    None if !missing.is_empty() => {}
+                    None => {
+                        // Some types stand beside an alias, which is no answer to them then.
+                        let is_beside = matches!(&truth, Truth::Made(_)) && !is_aliased(qtype);
+                        let is_asked = matches!(truth, Truth::Data | Truth::NotHere);
+                        prop_assert!(is_beside || is_asked, "{question}: {truth:?}");
+                    }
+                }
             }
         }
     }
