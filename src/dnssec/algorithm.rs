@@ -113,6 +113,8 @@ mod tests {
         assert!(usual.is_weak(8, &short) && !usual.is_weak(13, &short));
         assert!(!lax.is_weak(8, &short) && lax.is_weak(10, &short));
         let long = |octets| [&[3, 1, 0, 1][..], &vec![0xff; octets]].concat();
+        let none = Accepts { rsa_min_bits: 0, ..Accepts::default() };
+        assert!(none.is_weak(8, &long(63)) && !none.is_weak(8, &long(64)) && none.is_weak(10, &long(64)));
         assert!(!usual.is_weak(8, &long(128)) && usual.is_weak(8, &long(127)) && !usual.is_weak(8, &[]));
     }
 

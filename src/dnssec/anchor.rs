@@ -235,6 +235,9 @@ mod tests {
         let mut apart = first.clone();
         apart.add("example.".parse().unwrap(), Anchor::Ds(Ds::new(1, 8, 2, b"")));
         assert!(apart.names(&"example.".parse().unwrap()) && !first.names(&"example.".parse().unwrap()));
+        assert!(apart != first && !first.is_empty() && Anchors::default().is_empty());
+        apart.extend([first]);
+        assert_eq!(apart.tags(&Name::root()), [20326, 38696], "each once");
     }
 
     #[test]

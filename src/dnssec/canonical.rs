@@ -85,6 +85,29 @@ mod tests {
             let form = canonical(RecordType::from(rtype), &data);
             prop_assert!(form.eq_ignore_ascii_case(&data));
         }
+
+        /// RFC 4034 §6.2: the names of these types are in lower case, and nothing before, between and behind them is
+        /// touched, be it a serial that looks like letters.
+        #[test]
+        fn nothing_but_names_is_lowered(
+            labels in proptest::collection::vec(proptest::collection::vec(b'A'..=b'Z', 1..4), 0..4),
+            fill in b'A'..=b'Z',
+        ) {
+            let upper = Name::from_labels(labels.iter().map(Vec::as_slice)).unwrap();
+            for rtype in (0..300_u16).map(RecordType::from) {
+                let form = |name: &Name| {
+                    let part = |part: &Part| match part {
+                        Part::Name => name.wire().to_vec(),
+                        Part::Octets(count) => vec![fill; *count],
+                        Part::Text => vec![2, fill, fill],
+                        Part::Rest => vec![fill; 5],
+                    };
+                    layout(rtype).iter().map(part).collect::<Vec<_>>().concat()
+                };
+                let lower = if has_lower_names(rtype) { upper.to_lower() } else { upper.clone() };
+                prop_assert_eq!(canonical(rtype, &form(&upper)), form(&lower), "{}", rtype);
+            }
+        }
     }
 
     /// RFC 2181 §5: names are the same in any case where the canonical form says so (RFC 4034 §6.2), other octets and

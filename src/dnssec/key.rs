@@ -165,6 +165,15 @@ mod tests {
         Key::read(&rdata).unwrap()
     }
 
+    /// RFC 4034 §5.1.4, RFC 4509 §2.2, RFC 6605 §2: digests have one length; of unknown types it is not known.
+    #[test]
+    fn digests_that_were_cut_short_are_not_whole() {
+        for (digest_type, octets) in [(1, 20), (2, 32), (4, 48), (3, 1), (99, 1)] {
+            let is_whole = |octets| Ds::new(1, 15, digest_type, &vec![7; octets]).is_whole();
+            assert_eq!([octets - 1, octets, octets + 1].map(is_whole), [false, true, true], "{digest_type}");
+        }
+    }
+
     /// RFC 4034 §5.4, RFC 4509 §2.3.
     #[test]
     fn ds_of_rfc_4034() {

@@ -59,11 +59,26 @@ mod tests {
 
     #[test]
     fn what_holds_is_known_and_nothing_else_is() {
-        let claim = |data: &[u8], signature: &[u8]| Claim::new(13, b"a key of this test", data, signature);
-        assert!(!claim(b"data", b"signature").is_known());
-        claim(b"data", b"signature").holds();
-        assert!(claim(b"data", b"signature").is_known());
-        assert!(!claim(b"data", b"signaturf").is_known());
-        assert!(!claim(b"dat", b"asignature").is_known() && !claim(b"datas", b"ignature").is_known());
+        let claim = |algorithm, parts: [&str; 3]| {
+            let [public, signature, data] = parts.map(str::as_bytes);
+            Claim::new(algorithm, public, data, signature)
+        };
+        let all = ["key of this test", "signature", "data"];
+        assert!(!claim(13, all).is_known());
+        claim(13, all).holds();
+        assert!(claim(13, all).is_known() && !claim(14, all).is_known());
+        // The same octets, parted elsewhere, and others.
+        let whole = all.concat();
+        for (first, second) in
+            (0..=whole.len()).flat_map(|first| (first..=whole.len()).map(move |second| (first, second)))
+        {
+            let parts = [&whole[..first], &whole[first..second], &whole[second..]];
+            assert_eq!(claim(13, parts).is_known(), parts == all, "{parts:?}");
+        }
+        for nth in 0..3 {
+            let mut other = all;
+            other[nth] = "other";
+            assert!(!claim(13, other).is_known());
+        }
     }
 }

@@ -40,3 +40,28 @@ pub(super) fn holds(
         holds
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _};
+
+    use super::*;
+
+    /// A key that was used well is read once, for its algorithm; one that was not has no place.
+    #[test]
+    fn a_key_is_read_once() {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[21; 32]).unwrap();
+        let (public, signature) = (pair.public_key().as_ref(), pair.sign(b"data"));
+        let mut reads = 0;
+        let mut tried = |algorithm, data: &[u8]| {
+            let read = || {
+                reads += 1;
+                ParsedPublicKey::new(&ED25519, public).ok()
+            };
+            (holds((algorithm, public), (data, signature.as_ref()), read), reads)
+        };
+        assert_eq!([tried(15, b"other"), tried(15, b"data")], [(false, 1), (true, 2)]);
+        assert_eq!([tried(15, b"data"), tried(15, b"other")], [(true, 2), (false, 2)]);
+        assert_eq!(tried(16, b"data"), (true, 3));
+    }
+}

@@ -10,6 +10,8 @@ use aws_lc_rs::signature::{
 use num_bigint::BigUint;
 
 use super::parsed;
+#[cfg(test)]
+pub(super) use tests::{pair, sign};
 
 /// Shortest modulus (RFC 5702 §2.1).
 pub(super) const MIN_BITS: u16 = 512;
@@ -73,7 +75,7 @@ impl RsaKey {
     /// (Bleichenbacher's forgery, CVE-2006-4339).
     fn holds_here(&self, algorithm: u8, data: &[u8], signature: &[u8]) -> bool {
         let (modulus, exponent) = (BigUint::from_bytes_be(&self.modulus), BigUint::from_bytes_be(&self.exponent));
-        let sound = modulus.bit(0) && exponent.bit(0) && exponent.bits() > 1 && exponent < modulus;
+        let sound = modulus.bit(0) && exponent.bit(0) && exponent.bits() > 1;
         let number = BigUint::from_bytes_be(signature);
         if !sound || self.bits() < u64::from(MIN_BITS) || signature.len() != self.modulus.len() || number >= modulus {
             return false;
@@ -89,7 +91,7 @@ fn bits(octets: &[u8]) -> u64 {
 }
 
 /// The message as it is signed (RFC 8017 §9.2): `00 01`, octets `ff`, `00`, and the digest behind the name of its
-/// algorithm.
+/// algorithm. Keys that count are long enough for the eight octets `ff` that there must be.
 fn encoded(algorithm: u8, data: &[u8], octets: usize) -> Option<Vec<u8>> {
     /// An object identifier in DER, and the way to the digest.
     const SHA1: &[u8] = b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14";
@@ -101,7 +103,7 @@ fn encoded(algorithm: u8, data: &[u8], octets: usize) -> Option<Vec<u8>> {
         _ => (SHA1, &SHA1_FOR_LEGACY_USE_ONLY),
     };
     let digest = digest::digest(hash, data);
-    let fill = octets.checked_sub(name.len() + digest.as_ref().len() + 3).filter(|fill| *fill >= 8)?;
+    let fill = octets.checked_sub(name.len() + digest.as_ref().len() + 3)?;
     Some([&[0, 1][..], &vec![0xff; fill], &[0], name, digest.as_ref()].concat())
 }
 
@@ -136,7 +138,7 @@ mod tests {
     }
 
     /// A key of `bits` and its private exponent, both from `seed`.
-    fn pair(seed: &[u8], bits: u64, exponent: &BigUint) -> (RsaKey, BigUint, BigUint) {
+    pub(in super::super) fn pair(seed: &[u8], bits: u64, exponent: &BigUint) -> (RsaKey, BigUint, BigUint) {
         let one = BigUint::from(1_u8);
         let half = |salt: u8| {
             let digests = (0..8).map(|nth| digest::digest(&SHA512, &[seed, &[salt, nth]].concat()));
@@ -152,7 +154,7 @@ mod tests {
         (key(&modulus, exponent), modulus, private)
     }
 
-    fn sign(algorithm: u8, data: &[u8], modulus: &BigUint, private: &BigUint) -> Vec<u8> {
+    pub(in super::super) fn sign(algorithm: u8, data: &[u8], modulus: &BigUint, private: &BigUint) -> Vec<u8> {
         let octets = usize::try_from(modulus.bits().div_ceil(8)).expect("small");
         let message = BigUint::from_bytes_be(&encoded(algorithm, data, octets).expect("room"));
         let signature = message.modpow(private, modulus).to_bytes_be();
@@ -203,6 +205,28 @@ mod tests {
         for damaged in [&[][..], &[0], &[0, 0], &[0, 1, 0, 7], &[200, 1, 2], &[0, 0, 0], &[1, 3]] {
             let holds = RsaKey::read(damaged).is_some_and(|key| key.holds(8, b"data", &[1; 64]));
             assert!(!holds, "{damaged:?}");
+        }
+    }
+
+    /// A modulus is odd, and so is an exponent: for this one every number is a signature, be it known how to divide it
+    /// or not, and of others none holds. RFC 3110 §2: leading zeros change nothing; and 4096 bits are the most.
+    #[test]
+    fn numbers_that_make_no_key_prove_nothing() {
+        for (exponent, odd) in [(2_u8, true), (3, true), (3, false), (4, true)] {
+            let wanted = BigUint::from_bytes_be(&encoded(8, b"data", 64).expect("room"));
+            // What is left of a power when the message is taken off is a modulus for which the root is a signature.
+            let least = ((BigUint::from(1_u8) << 512_u32) - 1_u8).nth_root(exponent.into()) - 1_u8;
+            let root = if least.bit(0) == (wanted.bit(0) != odd) { least } else { least - 1_u8 };
+            let modulus: BigUint = root.pow(exponent.into()) - &wanted;
+            assert_eq!((modulus.bits(), modulus.bit(0)), (512, odd));
+            let signature = root.to_bytes_be();
+            let signature = [vec![0; 64 - signature.len()], signature].concat();
+            let plain = [&[1, exponent][..], &modulus.to_bytes_be()].concat();
+            let padded = [&[3, 0, 0, exponent, 0, 0][..], &modulus.to_bytes_be()].concat();
+            for public in [plain, padded] {
+                let holds = RsaKey::read(&public).expect("a key").holds(8, b"data", &signature);
+                assert_eq!(holds, odd && exponent % 2 == 1, "{exponent} {odd}");
+            }
         }
     }
 

@@ -272,8 +272,11 @@ pub(super) fn signers(set: &RrSet, limits: &Limits) -> Vec<Name> {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
     use data_encoding::BASE64;
+    use num_bigint::BigUint;
 
+    use super::super::rsa;
     use super::*;
 
     fn key(flags: u16, algorithm: u8, public: &str) -> Key {
@@ -362,5 +365,127 @@ mod tests {
         let public = "xKYaNhWdGOfJ+nPrL8/arkwf2EY3MDJ+SErKivBVSum1w/egsXvSADtNJhyem5RCOpgQ6K8X1DRSEkrbYQ+OB+v8/uX45NBw\
                       Y8rp65F6Glur8I/mlVNgF6W/qTI37m40";
         assert!(verify(&p384, &zone, key(257, 14, public), 1_284_000_000).is_ok());
+    }
+
+    type Sign = dyn Fn(&[u8]) -> Vec<u8>;
+
+    /// A key with its private half.
+    struct Pen {
+        key: Key,
+        sign: Box<Sign>,
+    }
+
+    fn ed25519() -> Pen {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[9; 32]).unwrap();
+        let key = Key::read(&[&[1, 1, 3, 15][..], pair.public_key().as_ref()].concat()).unwrap();
+        Pen { key, sign: Box::new(move |data| pair.sign(data).as_ref().to_vec()) }
+    }
+
+    /// RSA with 512 bits, for this algorithm.
+    fn rsa(algorithm: u8) -> Pen {
+        let (_, modulus, private) = rsa::pair(b"pen", 512, &BigUint::from(3_u8));
+        let key = Key::read(&[&[1, 1, 3, algorithm, 1, 3][..], &modulus.to_bytes_be()].concat()).unwrap();
+        Pen { key, sign: Box::new(move |data| rsa::sign(algorithm, data, &modulus, &private)) }
+    }
+
+    /// The set with a right signature that says these things of itself.
+    fn penned(pen: &Pen, set: &RrSet, signer: &Name, labels: u8, tag: u16) -> RrSet {
+        let head = (pen.key.algorithm, labels, 2000, 1000, tag);
+        let blank = signed(set, signer, head, "");
+        let data = Rrsig::read(blank.sigs.iter().next().unwrap()).unwrap().signed_data(set);
+        signed(set, signer, head, &BASE64.encode(&(pen.sign)(&data)))
+    }
+
+    /// What becomes of a set now, for a question of its own, and how many signatures that takes.
+    fn tried(accepts: Accepts, pen: &Pen, set: &RrSet) -> (Result<Verified, Bogus>, u32) {
+        let (limits, mut spent) = (Limits::default(), Spent::default());
+        let mut bench = Bench { now_secs: 1500, accepts, limits: &limits, spent: &mut spent };
+        let verified = bench.verify(set, &"z.".parse().unwrap(), std::slice::from_ref(&pen.key));
+        (verified, spent.validations)
+    }
+
+    /// RFC 4035 §5.3.1: a signature counts when its signer is the zone and its tag that of the key, and no signature by
+    /// SHA-1 or by a short key does for those who do not want them, however right it is.
+    #[test]
+    fn a_right_signature_counts_where_all_of_it_fits() {
+        let owner: Name = "a.w.z.".parse().unwrap();
+        let set = RrSet::new(owner, RecordType::A, 300, [&[192, 0, 2, 1][..]]);
+        for pen in [ed25519(), rsa(5), rsa(7), rsa(8)] {
+            for (sha1, rsa_min_bits) in [(false, 1024), (false, 512), (true, 1024), (true, 512)] {
+                let counts = match pen.key.algorithm {
+                    15 => true,
+                    8 => rsa_min_bits == 512,
+                    _ => sha1 && rsa_min_bits == 512,
+                };
+                for (signer, off) in ["z.", ".", "w.z.", "y."].into_iter().flat_map(|signer| [(signer, 0), (signer, 1)])
+                {
+                    let signed = penned(&pen, &set, &signer.parse().unwrap(), 3, pen.key.tag ^ off);
+                    let holds = tried(Accepts { sha1, rsa_min_bits }, &pen, &signed).0.is_ok();
+                    assert_eq!(holds, counts && signer == "z." && off == 0, "{:?} {sha1} {signer} {off}", pen.key);
+                }
+            }
+        }
+    }
+
+    /// What comes along with many answers, or is made from a wildcard, is verified once, everything else each time; a
+    /// signature that does not hold never does; and who wants longer keys does not profit from what was verified for
+    /// others.
+    #[test]
+    fn what_is_shared_is_verified_once_and_what_is_wrong_never_holds() {
+        let (zone, lax): (Name, Accepts) = ("z.".parse().unwrap(), Accepts { sha1: false, rsa_min_bits: 512 });
+        let (denials, all) = ([RecordType::NSEC, RecordType::NSEC3, RecordType::SOA], [1, 2]);
+        for (rtype, labels) in
+            denials.into_iter().chain([RecordType::A]).flat_map(|rtype| all.map(|labels| (rtype, labels)))
+        {
+            let set = RrSet::new("memo.z.".parse().unwrap(), rtype, 300, [&b"data of this test"[..]]);
+            let is_shared = denials.contains(&rtype) || labels == 1;
+            for (pen, wrong) in [(ed25519(), 0), (ed25519(), 1), (rsa(8), 0), (rsa(8), 1)] {
+                let mut signed = penned(&pen, &set, &zone, labels, pen.key.tag);
+                let mut sig = signed.sigs.iter().next().unwrap().to_vec();
+                *sig.last_mut().unwrap() ^= wrong;
+                signed.sigs = [&sig[..]].into_iter().collect();
+                let read = Rrsig::read(&sig).unwrap();
+                let claim = Claim::new(read.algorithm, pen.key.public(), &read.signed_data(&set), read.signature);
+                for before in 0..3 {
+                    let (verified, cost) = tried(lax, &pen, &signed);
+                    let is_known = is_shared && wrong == 0;
+                    assert_eq!(
+                        (verified.is_ok(), claim.is_known()),
+                        (wrong == 0, is_known),
+                        "{rtype} {labels} {before}"
+                    );
+                    assert_eq!(cost, u32::from(before == 0 || !is_known), "{rtype} {labels} {before}");
+                }
+                let strict = tried(Accepts::default(), &pen, &signed).0;
+                assert_eq!(strict.is_ok(), wrong == 0 && pen.key.algorithm == 15, "{rtype} {labels}");
+            }
+        }
+    }
+
+    /// RFC 4035 §5.3.1: a zone that does not hold the owner signs nothing there, and of many claims a few are looked
+    /// into.
+    #[test]
+    fn who_may_have_signed() {
+        let set = |rtype| RrSet::new("a.w.z.".parse().unwrap(), rtype, 300, [&[192, 0, 2, 1][..]]);
+        for (signer, holds, holds_ds) in [
+            ("a.w.z.", true, false),
+            ("w.z.", true, true),
+            (".", true, true),
+            ("b.z.", false, false),
+            ("x.a.w.z.", false, false),
+        ] {
+            let signer: Name = signer.parse().unwrap();
+            for (rtype, holds) in [(RecordType::A, holds), (RecordType::DS, holds_ds)] {
+                let mut set = signed(&set(rtype), &signer, (15, 3, 2000, 1000, 1), "");
+                let sig = set.sigs.iter().next().unwrap().to_vec();
+                assert_eq!(
+                    Rrsig::read(&sig).unwrap().accept(&set, 1500).is_ok(),
+                    holds || rtype == RecordType::DS && signer == set.owner,
+                    "{signer}"
+                );
+                set.sigs = std::iter::repeat_n(&sig[..], 100).collect();
+                assert_eq!(signers(&set, &Limits::default()), vec![signer.clone(); if holds { 16 } else { 0 }]);
+            }
+        }
     }
 }
