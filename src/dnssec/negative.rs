@@ -320,4 +320,38 @@ mod tests {
         assert!(without.at(&name("b.a.example."), &Name::root(), START).is_some());
         assert!(all.at(&name("x.a.example."), &Name::root(), START).is_some(), "the others keep theirs");
     }
+
+    /// Each anchor has its own reason and its own end, and of names without one nothing is known. What has ended is
+    /// told, each time that it does, and is no reason to look once it cannot hold again.
+    #[test]
+    fn each_anchor_stands_for_itself() {
+        let why = |zone: &str| Some(Bogus::NoKeys { zone: name(zone) });
+        let all = anchors(&[("a.", 600), ("b.", 900)], 300);
+        assert!(
+            all.is_needed(&name("b."), a("www.b."), why("b.")) && all.is_needed(&name("a."), a("www.a."), why("a."))
+        );
+        assert!(!all.is_needed(&name("c."), a("www.c."), why("c.")));
+        for zone in ["a.", "b."] {
+            let Insecure::NegativeAnchor { because, .. } = all.at(&name(zone), &Name::root(), START).unwrap().1 else {
+                panic!("{zone}")
+            };
+            assert_eq!(because.as_deref(), why(zone).as_ref());
+        }
+        assert!(all != anchors(&[("a.", 600), ("b.", 900)], 300) && all == all.clone());
+        assert_eq!((all.lift(&name("c."), START), all.lift(&name("b."), START)), (None, Some(900)));
+        assert_eq!(told(&all, "a.", 0).map(|(left_secs, _)| left_secs), Some(600));
+        // By the calendar, which is set to and fro, and by the clock.
+        let at = |secs: u32, off_secs: u32| (after(secs).0, after(secs).1.wrapping_add(off_secs));
+        for off_secs in [600, 0, 600, 0] {
+            assert_eq!(all.look(at(0, off_secs)).ended.len(), usize::from(off_secs > 0), "{off_secs}");
+            assert!(all.look(at(0, off_secs)).ended.is_empty() && all.next_look_secs(START.0).is_some());
+        }
+        assert!(all.look(after(599)).ended.is_empty() && all.next_look_secs(START.0).is_some());
+        assert_eq!((all.look(after(600)).ended, all.next_look_secs(START.0)), (vec![name("a.")], None));
+        assert_eq!(
+            (left_secs(1 << 31, 0), left_secs((1 << 31) - 1, 0)),
+            (None, Some((1 << 31) - 1)),
+            "half of the circle"
+        );
+    }
 }

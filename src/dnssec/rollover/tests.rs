@@ -256,7 +256,8 @@ fn what_is_no_key_is_not_followed() {
         rdata[octet] = value;
         Key::read(&rdata).unwrap()
     };
-    assert!(old.key().is_entry_point() && !key(2, 4).is_entry_point() && !key(1, 0).is_entry_point());
+    assert!(old.key().is_entry_point() && !key(2, 4).is_entry_point());
+    assert!(!key(1, 0).is_entry_point() && !key(0, 0).is_entry_point(), "both flags");
     assert!(old.key().is_same(&key(1, 0x81)) && !old.key().is_same(&key(3, 13)));
 }
 
@@ -268,6 +269,54 @@ fn when_all_are_revoked_nothing_can_be_proved() {
     assert_eq!(changes(&observed), [Change::Revoked]);
     assert!(!story.rollover.anchors().is_empty(), "a zone without anchors would be insecure");
     assert!(story.hear(&[(&old, 257 | 0x80, true)]).failed.is_some());
+}
+
+/// RFC 5011 §2.1: a key that the operator configures, by itself or by its digest, is revoked although it was never seen
+/// before, and stays so. §5, §2.3: what its zone does not sign makes nobody forget anything.
+#[test]
+fn what_was_revoked_before_it_was_seen_is_out() {
+    let (old, next) = (Owned::new(1), Owned::new(2));
+    let digest = digest(&SHA256, &[Name::root().wire(), &old.rdata(257)].concat());
+    for anchor in [Anchor::Key(old.key()), Anchor::Ds(Ds::new(old.key().tag, 15, 2, digest.as_ref()))] {
+        let mut story = Story::of(&[anchor, Anchor::Key(next.key())], &[]);
+        let heard = story.hear(&[(&old, 257 | 0x80, true), (&next, 257, true)]);
+        assert_eq!(heard.changes, [(old.key().tag, Change::Revoked), (next.key().tag, Change::Trusted)]);
+        assert_eq!(story.rollover.tracked()[0], Tracked { key: old.key(), state: State::Revoked(START) });
+        for days in [0, 29, 1] {
+            story.days(days);
+            assert!(!story.trusts(&old) && story.trusts(&next));
+            assert!(story.hear(&[(&old, 257, true)]).failed.is_some());
+        }
+    }
+}
+
+/// What is missing is forgotten after a year, which is told, in a set that is believed and in no other.
+#[test]
+fn who_is_not_believed_makes_nothing_forgotten() {
+    let (old, new, strange) = (Owned::new(1), Owned::new(2), Owned::new(3));
+    let mut story = Story::new(&old);
+    story.rollover.tracked = vec![Tracked { key: new.key(), state: State::Missing(START) }];
+    for (days, forgotten) in [(365, false), (1, true), (1, false)] {
+        story.days(days);
+        let failed = story.hear(&[(&old, 257, false), (&strange, 257, true)]);
+        assert!(failed.failed.is_some() && failed.changes.is_empty(), "{failed:?}");
+        let heard = changes(&story.hear(&[(&old, 257, true)]));
+        assert_eq!(heard.contains(&Change::Forgotten), forgotten, "{heard:?}");
+    }
+    assert!(!story.trusts(&new));
+}
+
+/// RFC 5011 §2.3: an hour at the least; 15 days at the most, or one where the set was not believed.
+#[test]
+fn the_next_look_is_neither_soon_nor_late() {
+    for days in 0..400 {
+        for ttl_secs in [days * 7200, days * 7200 + 1, days * 86_400] {
+            let set = set_with_ttl(ttl_secs, &[], START);
+            let ttl_secs = u64::from(ttl_secs);
+            assert_eq!(interval_secs(&set, 0, false), (ttl_secs / 2).clamp(3600, 15 * DAY_SECS));
+            assert_eq!(interval_secs(&set, 0, true), (ttl_secs / 10).clamp(3600, DAY_SECS));
+        }
+    }
 }
 
 #[test]
@@ -283,6 +332,15 @@ fn a_flood_of_keys_is_bounded() {
     let written = others.iter().map(|key| (Name::root(), Tracked { key: key.key(), state: State::Valid(START) }));
     let story = Story::of(&[Anchor::Key(old.key())], &written.collect::<Vec<_>>());
     assert_eq!(story.rollover.tracked().len(), MAX_KEYS, "whatever is in the file");
+    // What was seen goes behind what was written down.
+    for written in 0..=MAX_KEYS {
+        let mut story = Story::new(&old);
+        story.hear(&keys);
+        let known =
+            others.iter().rev().map(|key| (Name::root(), Tracked { key: key.key(), state: State::Valid(START) }));
+        story.rollover.recall(&known.take(written).collect::<Vec<_>>());
+        assert_eq!(story.rollover.tracked().len(), MAX_KEYS, "{written}");
+    }
 }
 
 /// A digest names one key, and its tag is no name (RFC 4034 §5.3, appendix B): what the operator configures is trusted
@@ -294,6 +352,14 @@ fn an_anchor_by_digest_is_as_good_as_its_key() {
         let data = [Name::root().wire(), &of.rdata(257)].concat();
         Anchor::Ds(Ds::new(tag.key().tag, 15, 2, digest(&SHA256, &data).as_ref()))
     };
+    for (tag, of, key) in (0..8)
+        .map(|bits: u8| [bits & 1, bits & 2, bits & 4])
+        .map(|bits| bits.map(|bit| [&old, &next][usize::from(bit != 0)]))
+        .map(|[tag, of, key]| (tag, of, key))
+    {
+        let right = tag.key() == key.key() && of.key() == key.key();
+        assert_eq!(names(&Name::root(), &ds(tag, of), &key.key()), right);
+    }
     let all = [ds(&old, &old), ds(&next, &next), ds(&old, &next)];
     let mut story = Story::of(&all, &[]);
     assert_eq!(changes(&story.hear(&[(&old, 257, true)])), [Change::Trusted]);
