@@ -262,7 +262,6 @@ impl<'a> Judge<'a> {
     /// signed as another, such as a zone that has become a part of the one above, does no harm (RFC 6840 §5.4).
     fn signer_of(&mut self, mut claimed: Vec<Name>, place: &Name) -> Result<Signer, Halt> {
         claimed.sort_by_key(|signer| std::cmp::Reverse(signer.label_count()));
-        claimed.dedup();
         let (mut no_zone, mut deepest) = (None, None);
         for signer in claimed {
             // Who is told to be no zone lies in this one, and so do all between them: the way down is gone once for

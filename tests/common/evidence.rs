@@ -54,6 +54,8 @@ pub(crate) struct Facts<'a> {
     zones: RefCell<HashMap<Name, Arc<ZoneTrust>>>,
     /// What came with the answer and may show more than what it says.
     told: Vec<RrSet>,
+    /// What was proved before, and for how long it still is.
+    pub(crate) proved: Vec<(RrSet, u32)>,
     /// The zone whose servers the operator names.
     own: Option<Name>,
     /// What was proved and speaks of other questions.
@@ -99,8 +101,8 @@ impl Known for Facts<'_> {
         }
     }
 
-    fn proved_secs(&self, _: &RrSet) -> Option<u32> {
-        None
+    fn proved_secs(&self, set: &RrSet) -> Option<u32> {
+        self.proved.iter().find(|(known, _)| known == set).map(|(_, secs)| *secs)
     }
 }
 
@@ -113,6 +115,7 @@ impl<'a> Facts<'a> {
             keys: HashMap::new(),
             zones: RefCell::default(),
             told: Vec::new(),
+            proved: Vec::new(),
             own: None,
             spans: Vec::new(),
             shown: Vec::new(),
@@ -154,7 +157,7 @@ impl<'a> Facts<'a> {
         assert!(!again, "asked twice for {question}");
     }
 
-    /// The verdict at a moment, whatever has to be asked for it, and what was proved.
+    /// The verdict at a moment, whatever has to be asked for it, and what was proved on the way, each once.
     pub(crate) fn judge(
         &mut self,
         (settings, limits): (&Settings, &Limits),
@@ -162,6 +165,7 @@ impl<'a> Facts<'a> {
         statement: &Statement<'_>,
         spent: &mut Spent,
     ) -> (Verdict, Vec<Proof>) {
+        let mut all: Vec<Proof> = Vec::new();
         loop {
             let mut judge = Judge::new(settings, limits, self, (Time::ZERO, now_secs), spent);
             let verdict = judge.judge(statement);
@@ -170,9 +174,14 @@ impl<'a> Facts<'a> {
             self.spans.extend(spans);
             self.shown.extend(shown);
             self.zones.borrow_mut().extend(zones.into_iter().map(|trust| (trust.zone.clone(), trust)));
+            for note in notes {
+                if !all.contains(&note) {
+                    all.push(note);
+                }
+            }
             match verdict {
                 Verdict::Needs(question) => self.fetch(&question),
-                verdict => return (verdict, notes),
+                verdict => return (verdict, all),
             }
         }
     }

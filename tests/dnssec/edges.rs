@@ -218,7 +218,7 @@ proptest! {
     #[test]
     fn times_are_on_a_circle(
         inception in prop_oneof![any::<u32>(), u32::MAX - 5000..=u32::MAX, 0..5000_u32],
-        life in prop_oneof![Just(0), 0..20_u32, 0..40_000_u32, 0..1_u32 << 31, (1 << 31) - 8000..1_u32 << 31],
+        life in prop_oneof![Just(0), 0..20_u32, 0..40_000_u32, 0..1_u32 << 31, (1 << 31) - 8000..=1_u32 << 31],
         early in any::<bool>(),
         beyond in -3600..7200_i64,
         off in -2..3_i64,
@@ -239,7 +239,8 @@ proptest! {
         let set = signer.sign_as(set, &Form { inception, expiration, ..signer.form() });
         let zone = Zone::new(&signer, std::slice::from_ref(&signer.dnskey), 0);
         let verdict = zone.at(now_secs, &Statement::Set { set: &set, proof: &[] });
-        let inside = (-skew..=i64::from(life) + skew).contains(&after);
+        // What ends half of the circle after it begins may as well end before.
+        let inside = life < 1 << 31 && (-skew..=i64::from(life) + skew).contains(&after);
         prop_assert_eq!(is_secure(&verdict), inside, "{:?}", verdict);
         if let Verdict::Secure { ttl_secs } = verdict {
             // As half of the circle before it cannot be told from half of it after.

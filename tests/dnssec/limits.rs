@@ -114,6 +114,44 @@ fn keys_with_one_tag_beyond_the_limit_are_not_tried() {
     }
 }
 
+/// What ended the search is named where a limit did, and nowhere else: among keys of one tag, where no signature holds
+/// or the digest is that of the last one; and among digests that fit no key.
+#[test]
+fn a_limit_is_named_where_it_ended_the_search() {
+    let signer = Signer::new("z.", NOW_UNIX_SECS);
+    let mut set = signer.sign(www());
+    let (right, mut sig) = (set.clone(), set.sigs.iter().next().unwrap().to_vec());
+    *sig.last_mut().unwrap() ^= 1;
+    set.sigs = [&sig[..]].into_iter().collect();
+    let is_limit = |verdict: &Verdict| matches!(verdict, Verdict::Bogus(Bogus::NotFound { .. }));
+    let limits = Limits::default();
+    for before in 0..4 {
+        let any = (0..=u8::MAX).map(|salt| [&signer.dnskey[..4], &[salt; 32]].concat());
+        let same = any.filter_map(|key| with_tag(&key, signer.tag()));
+        let mut keys: Vec<Vec<u8>> = vec![signer.dnskey.clone()];
+        keys.extend(same.take(before));
+        let first = Zone::new(&signer, &keys, 0).set(&set, &limits).0;
+        assert_eq!(is_limit(&first), before >= limits.keys_per_tag, "{before}: {first:?}");
+        // Its digest is that of the last.
+        keys.reverse();
+        let zone = Zone::new(&signer, &keys, 0);
+        let last = zone.set(&right, &limits).0;
+        let is_found = before < limits.keys_per_tag;
+        assert_eq!((is_secure(&last), is_limit(&last)), (is_found, !is_found), "{before}: {last:?}");
+    }
+    // As many digests as are looked at, and one more; and keys of other tags are not what ended it.
+    let others = (0..4).map(|_| Signer::new("z.", NOW_UNIX_SECS).dnskey);
+    let keys: Vec<Vec<u8>> = others.chain([signer.dnskey.clone()]).collect();
+    for wrong in [1, limits.ds_per_zone, limits.ds_per_zone + 1] {
+        let zone = Zone::new(&signer, &keys, wrong);
+        let mut anchors = zone.anchors.all();
+        anchors[0].1.pop();
+        zone.anchors.replace(anchors);
+        let verdict = zone.set(&right, &limits).0;
+        assert_eq!(is_limit(&verdict), wrong > limits.ds_per_zone, "{wrong}: {verdict:?}");
+    }
+}
+
 #[test]
 fn ds_records_beyond_the_limit_are_not_looked_at() {
     let signer = Signer::new("z.", NOW_UNIX_SECS);

@@ -19,8 +19,9 @@ mod vectors;
 mod world;
 
 use proptest::prelude::*;
-use rootwalk::dnssec::{Spent, Statement, Verdict};
+use rootwalk::dnssec::{Spent, Statement, Verdict, is_expanded};
 use rootwalk::lab::Needs;
+use rootwalk::trace::{Insecure, Proof};
 use rootwalk::wire::{Name, Question, Rdatas, RecordType, ResponseCode, RrSet};
 
 use world::{Denial, Evidence, facts, gather, judge, judge_all, lab};
@@ -58,6 +59,65 @@ fn the_zoo() {
         assert!(rcode_fits, "{}: {verdict:?} {notes:#?}", row.name);
         let code = ede.map(|ede| ede.code);
         assert!(row.ede.iter().all(|wanted| code == Some(*wanted)), "{}: {verdict:?}", row.name);
+    }
+}
+
+/// What leads to a verdict is told from the trust anchor down, with nothing left out: the keys of each zone that signs
+/// something, the DS set of each whose keys no anchor names, what the verdict is about and what shows it, or why
+/// nothing more can be shown.
+#[test]
+fn a_proof_is_told_from_the_anchor_down() {
+    let rows = lab().zoo().iter().filter(|row| row.needs == Needs::Validation).map(|row| &row.ask);
+    for ask in lab().healthy().iter().map(|sample| &sample.ask).chain(rows) {
+        let evidence = gather(ask);
+        let (verdict, notes) = judge_all(&evidence);
+        let is_told = |of: &dyn Fn(&Proof) -> bool| assert!(notes.iter().any(of), "{ask}: {verdict:?} {notes:#?}");
+        let signed = |name: &Name, types: &[RecordType]| {
+            is_told(
+                &|note| matches!(note, Proof::Signature { owner, rtype, .. } if owner == name && types.contains(rtype)),
+            );
+        };
+        for note in &notes {
+            match note {
+                Proof::Signature { zone, .. } => {
+                    is_told(&|keys| matches!(keys, Proof::Keys { zone: of, .. } if of == zone));
+                }
+                Proof::Keys { zone, anchor, .. } if !anchor => signed(zone, &[RecordType::DS]),
+                _ => {}
+            }
+        }
+        match &verdict {
+            Verdict::Insecure(why) => {
+                is_told(&|note| matches!(note, Proof::Insecure { insecure } if insecure == why));
+                if let Insecure::Unsigned { parent, .. } | Insecure::OptOut { zone: parent, .. } = why {
+                    let denials = [RecordType::NSEC, RecordType::NSEC3];
+                    is_told(&|note| match note {
+                        Proof::Signature { zone, rtype, .. } => zone == parent && denials.contains(rtype),
+                        _ => false,
+                    });
+                }
+            }
+            Verdict::Secure { .. } => {
+                for (set, proof) in &evidence.sets {
+                    signed(&set.owner, &[set.rtype]);
+                    if is_expanded(set) {
+                        is_told(&|note| matches!(note, Proof::Wildcard { name, .. } if *name == set.owner));
+                        proof.iter().for_each(|by| signed(&by.owner, &[by.rtype]));
+                    }
+                }
+                if let Some(Denial { question, no_name, soa, proof }) = &evidence.denial {
+                    is_told(&|note| match note {
+                        Proof::NoName { name, .. } => *no_name && *name == question.name,
+                        Proof::NoData { name, rtype, .. } => {
+                            !no_name && (name, *rtype) == (&question.name, question.qtype)
+                        }
+                        _ => false,
+                    });
+                    soa.iter().chain(proof).for_each(|set| signed(&set.owner, &[set.rtype]));
+                }
+            }
+            _ => {}
+        }
     }
 }
 

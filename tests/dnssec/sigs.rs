@@ -1,7 +1,7 @@
 //! Signatures: which of those over a set are looked at, and what they may say.
 
-use rootwalk::dnssec::{Accepts, Anchor, Anchors, Ds, Limits, Settings, Spent, Statement, Verdict};
-use rootwalk::trace::Bogus;
+use rootwalk::dnssec::{Accepts, Anchor, Anchors, Ds, Limits, Settings, Spent, Statement, Verdict, is_expanded};
+use rootwalk::trace::{Bogus, Proof};
 use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 
 use crate::edges::{PLAIN, chain, name, zone};
@@ -87,6 +87,41 @@ fn a_signature_of_the_name_itself_needs_no_proof() {
             let verdict = judged(&zone, &set, proof);
             assert_eq!(is_secure(&verdict), *secure, "case {nth}: {verdict:?}");
         }
+    }
+}
+
+/// What was proved before need not be proved again, for as long as it still is, but for what a wildcard made: that is
+/// worth what comes with it (RFC 4035 §5.3.4). Whether one made it is told from its signatures, or from those that were
+/// asked for, and from nothing that looks like them.
+#[test]
+fn what_was_proved_before_is_proved() {
+    let (signer, zone) = zone("z.");
+    let nothing = chain(&signer, &[("b.z.", &[1])], PLAIN);
+    let settings = Settings { anchors: zone.anchors.clone(), ..Settings::default() };
+    for labels in [1, 2] {
+        let set = signer.sign_as(www(), &Form { labels: Some(labels), ..signer.form() });
+        for (is_known, proof) in [(false, &[][..]), (true, &[]), (true, &nothing), (false, &nothing)] {
+            let mut facts = Facts::new(|_| Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() }));
+            facts.proved.extend(is_known.then(|| (set.clone(), 77)));
+            let (statement, mut spent) = (Statement::Set { set: &set, proof }, Spent::default());
+            let (verdict, notes) = facts.judge((&settings, &Limits::default()), NOW_UNIX_SECS, &statement, &mut spent);
+            let wanted = match labels {
+                1 if proof.is_empty() => None,
+                2 if is_known => Some(77),
+                _ => Some(300),
+            };
+            assert_eq!(
+                (is_secure(&verdict), spent.validations > 0),
+                (wanted.is_some(), wanted != Some(77)),
+                "{verdict:?}"
+            );
+            assert!(wanted.is_none_or(|ttl_secs| verdict == Verdict::Secure { ttl_secs }), "{verdict:?}");
+            let told = notes.iter().any(|note| matches!(note, Proof::Known { owner, .. } if *owner == set.owner));
+            assert_eq!(told, wanted == Some(77));
+        }
+        let as_data = |rtype| RrSet { rtype, rdatas: set.sigs.clone(), sigs: Rdatas::default(), ..set.clone() };
+        assert_eq!([is_expanded(&set), is_expanded(&as_data(RecordType::RRSIG))], [labels == 1; 2]);
+        assert!(!is_expanded(&as_data(RecordType::TXT)) && !is_expanded(&www()));
     }
 }
 
