@@ -71,7 +71,7 @@ fn curl_speaks_both_versions_of_http_and_finds_servers() {
         let url = format!("https://localhost:{port}/resolve?name=www.example.com");
         let got = curl(&["--cacert", trusted, version, "-w", "%{http_version}", &url]);
         assert!(got.status == 200 && got.text().contains("127.53.80.10"), "{got:?}");
-        assert!(got.text().ends_with(&format!("}}{name}")), "{got:?}");
+        assert!(got.text().ends_with(&format!("}}\n{name}")), "{got:?}");
     }
     // A name in the certificate is a name of this server; others are not.
     let resolve = format!("www.example.com:{port}:127.0.0.1");
