@@ -216,7 +216,7 @@ pub async fn walk_watched(
     }
     let outcome = detour.leave(question, *outcome);
     if proved && !outcome.secure {
-        // What is made here nobody has signed, however sure that is of which it was made.
+        // What the operator says, or was denied without proof, nobody has signed, however sure the rest is.
         let judged = Entry::new(ended, started, GoalId(0), Event::Judged { judged: Judged::Insecure });
         watch(&judged);
         steps.push(judged);

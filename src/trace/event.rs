@@ -447,7 +447,7 @@ pub enum Event {
         reason: Bogus,
     },
     /// What became of the answer under validation. Of several the last counts: what is made here of secure
-    /// data, such as by DNS64, is insecure.
+    /// data, such as an alias of the operator, may be insecure.
     Judged {
         /// Secure, insecure or bogus.
         judged: Judged,

@@ -83,8 +83,9 @@ impl Synthesis {
             answer.iter().filter(|set| set.rtype == RecordType::AAAA).flat_map(RrSet::addresses).collect();
         let why = format!("{} has no AAAA record; these are made of its A records (DNS64)", asked.name);
         let notes = second.notes.into_iter().chain([Ede::new(ede::SYNTHESIZED, why)]).collect();
-        // Nobody has signed what is made here.
-        let outcome = Outcome { answer, notes, authority: Vec::new(), secure: false, ..second };
+        // RFC 6147 §5.5: AD is for what is made of proved A records, where it is proved that there is no AAAA record.
+        let secure = first.secure && is_empty(&first) && second.secure;
+        let outcome = Outcome { answer, notes, authority: Vec::new(), secure, ..second };
         (outcome, Some(Event::Dns64 { name, addrs, unfit }))
     }
 
@@ -342,6 +343,20 @@ mod tests {
         let first = told(outcome("www.example", &[], Some(30)));
         let (joined, event) = synthesis.join(&asked, first, told(outcome("www.example", &[], Some(30))));
         assert!(event.is_none() && joined.answer.is_empty() && joined.authority.len() == 1);
+    }
+
+    #[test]
+    fn what_is_made_of_proved_records_for_a_proved_denial_is_secure() {
+        let synthesis = Synthesis { dns64: Some(dns64()), ..Synthesis::default() };
+        let excluded = [(RecordType::AAAA, 60, &["::ffff:192.0.2.1"][..])];
+        for (aaaa, denied, proved) in [(0, true, true), (0, true, false), (0, false, true), (1, true, true)] {
+            let asked = question("www.example", RecordType::AAAA);
+            let mut first = Outcome { secure: denied, ..told(outcome("www.example", &excluded[..aaaa], Some(30))) };
+            assert!(synthesis.next(&asked, &mut first, true).is_some());
+            let second = told(outcome("www.example", &[(RecordType::A, 60, &["192.0.2.1"])], None));
+            let (joined, _) = synthesis.join(&asked, first, Outcome { secure: proved, ..second });
+            assert_eq!(joined.secure, aaaa == 0 && denied && proved, "what does not count nobody denied");
+        }
     }
 
     /// RFC 6147 §5.1.6: an error of the A query is the answer.
