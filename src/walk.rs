@@ -383,7 +383,11 @@ impl Walk {
     /// A goal is reached or given up; those who wait for it go on.
     fn finish(&mut self, id: GoalId, found: Found, turn: &mut Turn<'_, '_>) {
         self.leave(id, turn);
-        if id == CLIENT && self.validates(turn) && !matches!(found, Found::Failed(_)) {
+        let is_told = match &found {
+            Found::Failed(failure) => failure.is_told(),
+            Found::Answer(_) | Found::Denied(..) | Found::TooLong => true,
+        };
+        if id == CLIENT && self.validates(turn) && is_told {
             return self.prove(found, turn);
         }
         // Nobody else could be asked for what was bogus.

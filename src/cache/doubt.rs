@@ -13,7 +13,7 @@ use super::key::{Hashed, Key, Store};
 use super::rank::Security;
 use super::shard::{Entry, Shard};
 use crate::time::Time;
-use crate::wire::{Name, Question, RecordType, RrSet};
+use crate::wire::{Name, Question, RecordType, RrSet, is_aliased};
 
 impl Cache {
     /// As [`Cache::set`], also within `over` after the end of its time (RFC 8767); what is known less surely than
@@ -98,10 +98,13 @@ impl Cache {
         self.put(denial_key(hashed, question.qtype, kind), Arc::new(judged));
     }
 
-    /// Drops whatever is known of a name and type, and what was said against it, because it turned out not to be true.
-    /// What was good and is over stays, as nobody has used it.
+    /// Drops whatever is known of a name and type, an alias in its place, and what was said against it, because it
+    /// turned out not to be true. What was good and is over stays, as nobody has used it.
     pub fn disbelieve(&self, name: &Name, rtype: RecordType, now: Time) {
-        self.outdate(&self.hashed(name).key(rtype, Store::Sets), |held| held.is_over(now));
+        let alias = is_aliased(rtype).then_some(RecordType::CNAME);
+        for rtype in std::iter::once(rtype).chain(alias) {
+            self.outdate(&self.hashed(name).key(rtype, Store::Sets), |held| held.is_over(now));
+        }
         self.disbelieve_denial(name, rtype, now);
     }
 

@@ -109,6 +109,12 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether it is what the servers say, which may be bogus: aliases that lead nowhere.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::AliasLoop { .. } | Self::OutOfBudget { limit: Limit::CnameLinks, .. })
+    }
+
     /// The extended errors: one `match`, so that every failure has its code.
     #[must_use]
     pub fn edes(&self) -> Vec<Ede> {

@@ -65,7 +65,13 @@ impl Walk {
                 goal.told.push((pending.question.name.clone(), pending.source()));
                 self.finish(id, Found::TooLong, turn);
             }
-            Verdict::AliasLoop { name } => self.loops(id, name, turn),
+            // As any other aliases: who sends them may have made them up.
+            Verdict::AliasLoop { name } => {
+                self.goal(id).told.push((pending.question.name.clone(), pending.source()));
+                if self.extend_chain(id, clean.chain, clean.proof, turn) {
+                    self.follow(id, name, turn);
+                }
+            }
             Verdict::Deeper => {}
         }
     }

@@ -134,6 +134,8 @@ impl Walk {
         let Some(whole) = goal.whole.take() else { return false };
         turn.around.cache.disbelieve(&goal.current.name, goal.current.qtype, turn.now);
         goal.current.name = whole;
+        // Who denied the part is not who told what the name is known by: it may be an alias on the way.
+        goal.told.pop();
         goal.minimised.doubt_denial();
         goal.state = State::Begin;
         turn.ready.push(CLIENT);

@@ -205,6 +205,8 @@ impl Walk {
             Failure::Remembered { .. } => {}
             // Some of the zone's servers were left out.
             _ if some_left_out && !client => {}
+            // For a client that checks for itself nobody has judged it (RFC 4035 §4.7).
+            _ if failure.is_told() && !self.checking => {}
             // The zone's own servers, once one is found, may know what those above it do not.
             _ if goal.above.is_some() => {}
             // That little was left for this question says nothing of what comes of it by itself.

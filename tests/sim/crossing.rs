@@ -122,8 +122,9 @@ fn questions() -> Vec<Question> {
     names.iter().flat_map(|name| types.map(|qtype| Question::new(name.clone(), qtype))).collect()
 }
 
-/// One of the servers of one zone lies, whoever asks: everybody gets an answer, and the truth where it can be proved,
-/// also when somebody who checks for himself has brought in the lies before.
+/// One of the servers of one zone lies, whoever asks: everybody gets an answer, unless aliases that nobody has signed
+/// lead nowhere, and the truth where it can be proved, also when somebody who checks for himself has brought in the
+/// lies before.
 #[test]
 fn a_liar_among_servers_of_several_zones_does_no_harm() {
     let lab = lab();
@@ -151,7 +152,8 @@ fn a_liar_among_servers_of_several_zones_does_no_harm() {
                 let ended = world.resolve(question);
                 let here = || format!("world {seed}, {liar} {forgery:?}: {question}\n{}", story(&ended));
                 assert_eq!(ended.outcome.secure, *secure, "{}", here());
-                assert!(ended.outcome.failure.is_none(), "{}", here());
+                let is_astray = [Forgery::AliasLoop, Forgery::EndlessAliases].contains(&forgery);
+                assert!(ended.outcome.failure.is_none() || !secure && is_astray, "{}", here());
                 // RFC 4035 §5.3.3: nothing that is proved lives longer than it was signed to.
                 let signed_secs = |sig: &[u8]| u32::from_be_bytes([sig[4], sig[5], sig[6], sig[7]]);
                 let is_long = |set: &RrSet| set.sigs.iter().any(|sig| set.ttl_secs > signed_secs(sig));

@@ -228,9 +228,13 @@ pub(crate) enum Forgery {
     NoSuchType,
     /// Referrals do not show that there is no DS set.
     BareReferrals,
+    /// Everything is an alias of itself.
+    AliasLoop,
+    /// Everything is an alias of a name below it.
+    EndlessAliases,
 }
 
-pub(crate) const FORGERIES: [Forgery; 15] = [
+pub(crate) const FORGERIES: [Forgery; 17] = [
     Forgery::NoSignatures,
     Forgery::BrokenSignatures,
     Forgery::NoProofs,
@@ -246,12 +250,19 @@ pub(crate) const FORGERIES: [Forgery; 15] = [
     Forgery::NoSuchName,
     Forgery::NoSuchType,
     Forgery::BareReferrals,
+    Forgery::AliasLoop,
+    Forgery::EndlessAliases,
 ];
 
 /// Makes a false reply of a right one.
 pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
     let all = |reply: &mut Reply, change: &mut dyn FnMut(&mut Record)| {
         reply.answer.iter_mut().chain(&mut reply.authority).chain(&mut reply.additional).for_each(change);
+    };
+    let alias = |to: Name, reply: &mut Reply| {
+        reply.answer = vec![points(asked.clone(), RecordType::CNAME, &to)];
+        reply.authority.clear();
+        (reply.flags, reply.rcode) = (reply.flags.with_aa(true), ResponseCode::NoError);
     };
     let without = |reply: &mut Reply, types: &[RecordType]| {
         let gone = |record: &Record| types.contains(&record.covers().unwrap_or(record.rtype));
@@ -269,6 +280,8 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
         Forgery::BareReferrals if reply.flags.aa() => {}
         Forgery::NoProofs | Forgery::BareReferrals => without(reply, &[RecordType::NSEC, RecordType::NSEC3]),
         Forgery::NoDs => without(reply, &[RecordType::DS]),
+        Forgery::AliasLoop => alias(asked.clone(), reply),
+        Forgery::EndlessAliases => alias(asked.prepend(b"x").unwrap_or_default(), reply),
         Forgery::Invents => {
             reply.answer = vec![Record {
                 owner: asked.clone(),
