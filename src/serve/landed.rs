@@ -134,13 +134,16 @@ impl Inner {
         let admit = if validates { Admit::Judged(&world.settings) } else { Admit::All };
         let moment = (now, unix_secs());
         let recall = |question: &Question| stale(question, cache, rules, limits, admit, moment);
-        let Recollection { links, answer } = recall(question);
-        // That there is no AAAA record is half of an answer when others may be made of A (RFC 6147 §5.1.6).
         let synthesis = &world.settings.synthesis;
+        // What is known is known of the name to which a walk goes.
+        let detour = synthesis.enter(question);
+        let asked = detour.asked();
+        let Recollection { links, answer } = recall(asked);
+        // That there is no AAAA record is half of an answer when others may be made of A (RFC 6147 §5.1.6).
         let sets =
-            answer.and_then(|mut first| match synthesis.next(question, &mut first.outcome, !form.checking_disabled) {
+            answer.and_then(|mut first| match synthesis.next(asked, &mut first.outcome, !form.checking_disabled) {
                 Some(next) => {
-                    Some(first.with(recall(&next).answer?, |first, second| synthesis.join(question, first, second).0))
+                    Some(first.with(recall(&next).answer?, |first, second| synthesis.join(asked, first, second).0))
                 }
                 None => Some(first),
             });
@@ -149,11 +152,12 @@ impl Inner {
             *learned > given.stored && !given.template.has_alias(link)
         };
         let given = given.filter(|given| !links.iter().any(|link| moved(given, link)));
-        let unsigned = || may_be_unsigned(&question.name, cache, admit, moment);
+        let unsigned = || may_be_unsigned(&asked.name, cache, admit, moment);
         match (given, sets) {
             (given, Some(sets)) if given.as_ref().is_none_or(|given| given.stored < sets.learned) => {
-                let (template, edes) = (template(question, &sets.outcome, form), sets.outcome.edes());
-                Some(StandIn { template, edes, expired: sets.expired, given, secure: sets.outcome.secure })
+                let outcome = detour.leave(question, sets.outcome);
+                let (template, edes) = (template(question, &outcome, form), outcome.edes());
+                Some(StandIn { template, edes, expired: sets.expired, given, secure: outcome.secure })
             }
             (Some(given), sets) if given.secure || sets.is_some() || unsigned() => {
                 let template = given.template.aged(given.age_secs(now), limits.reply_ttl_secs);

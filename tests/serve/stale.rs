@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use rootwalk::config::Settings;
+use rootwalk::config::{LocalRecord, NegativeTrustAnchor, Settings};
 use rootwalk::serve::Resolver;
 use rootwalk::walk::minimise::Minimisation;
-use rootwalk::wire::{ResponseCode, ede};
+use rootwalk::wire::{Name, RecordType, ResponseCode, ede, text::parse_record};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
@@ -244,6 +244,38 @@ fn what_was_not_checked_ends_nothing_for_those_who_want_it_checked() {
             mock.mood.set(Mood::Fails);
             let got = old.ask(&resolver).await;
             assert_eq!((got.rcode == ResponseCode::NoError, got.addresses.len()), (left > 0, left), "{got:?}");
+        }
+    });
+}
+
+/// The operator's aliases and the names of addresses that are made (RFC 6147 §5.3.1) stand in no zone that was asked:
+/// what they lead to is what is known, and what may be unsigned.
+#[test]
+fn what_is_known_of_another_name_is_served_in_its_place() {
+    on_a_worker(async {
+        let made = Name::reverse("2001:db8:64::192.0.2.1".parse().unwrap()).unwrap().to_string();
+        let ptr = Query { qtype: RecordType::PTR, ..Query::of(&made) };
+        for (mood, asked, code) in [
+            (Mood::Denies(900), ptr, ede::STALE_NXDOMAIN_ANSWER),
+            (Mood::Answers(1, 900), Query::of("alias.lan"), ede::STALE_ANSWER),
+        ] {
+            let (mock, resolver) = with_stale(mood, |settings| {
+                settings.dnssec.validate = true;
+                let unsigned = |zone: &str| NegativeTrustAnchor { zone: zone.parse().unwrap(), until_secs: None };
+                settings.dnssec.negative_trust_anchors = ["example.", "in-addr.arpa."].map(unsigned).into();
+                settings.dns64.prefix.0 = Some("2001:db8:64::/96".parse().unwrap());
+                settings.local.records =
+                    vec![LocalRecord(parse_record("alias.lan. 300 IN CNAME www.example.").unwrap())];
+            })
+            .await;
+            let first = asked.ask(&resolver).await;
+            let resolver = over(&resolver);
+            mock.mood.set(Mood::Fails);
+            for dnssec_ok in [false, true] {
+                let got = Query { dnssec_ok, ..asked }.ask(&resolver).await;
+                assert_eq!((got.rcode, got.addresses.len()), (first.rcode, first.addresses.len()), "{got:?}");
+                assert!(got.codes()[0] == code && !first.codes().contains(&code), "{got:?} {first:?}");
+            }
         }
     });
 }
