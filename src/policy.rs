@@ -17,6 +17,7 @@ use ipnet::{IpNet, Ipv6Net};
 
 pub use designated::{Designated, Door};
 pub use local::LocalData;
+pub use special::special_zones;
 
 use crate::wire::{DNSClass, Ede, Name, Question, RecordType, ResponseCode, RrSet, ede, translator};
 

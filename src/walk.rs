@@ -37,6 +37,7 @@ mod doubt;
 mod goal;
 mod hear;
 mod infer;
+mod kept;
 mod lack;
 mod learn;
 mod local_root;
@@ -74,6 +75,7 @@ use synthesis::Synthesis;
 
 pub use begin::{dname_above, no_tree};
 pub use dice::Dice;
+pub use kept::{Kept, KeptZone};
 pub use local_root::LocalRoot;
 pub use partial::Partial;
 pub use private::Private;
@@ -108,6 +110,8 @@ pub struct WalkSettings {
     pub private: Private,
     /// Zones whose servers the operator names.
     pub routes: Routes,
+    /// Zones of which the Internet is never asked.
+    pub kept: Kept,
     /// What answers have beyond what servers say.
     pub synthesis: Synthesis,
     /// The port of all servers: 53, or that of a lab.
@@ -371,12 +375,14 @@ impl Walk {
         let (rcode, set, authority): (_, Option<&RrSet>, Vec<RrSet>) = match found {
             Found::Answer(set) => (ResponseCode::NoError, Some(set), Vec::new()),
             Found::Denied(kind, denied) => (kind.rcode(), None, denied.records()),
+            Found::Kept(zone) => (ResponseCode::NXDomain, None, vec![zone.soa.clone()]),
             Found::TooLong => (ResponseCode::YXDomain, None, Vec::new()),
             Found::Failed(failure) => return Outcome::failed(failure.clone()),
         };
         let answer = goal.chain.iter().chain(set).cloned().collect();
         let authority = once(authority.into_iter().chain(goal.proof.iter().cloned()));
-        let notes = self.insecure.iter().filter_map(Insecure::ede).collect();
+        let kept = if let Found::Kept(zone) = found { Some(zone.why.clone()) } else { None };
+        let notes = kept.into_iter().chain(self.insecure.iter().filter_map(Insecure::ede)).collect();
         Outcome { rcode, answer, authority, failure: None, notes, secure: self.secure }
     }
 
@@ -385,7 +391,7 @@ impl Walk {
         self.leave(id, turn);
         let is_told = match &found {
             Found::Failed(failure) => failure.is_told(),
-            Found::Answer(_) | Found::Denied(..) | Found::TooLong => true,
+            Found::Answer(_) | Found::Denied(..) | Found::Kept(_) | Found::TooLong => true,
         };
         if id == CLIENT && self.validates(turn) && is_told {
             return self.prove(found, turn);
@@ -404,6 +410,7 @@ impl Walk {
         let (rcode, edes) = match &found {
             Found::Failed(failure) => (ResponseCode::ServFail, failure.edes()),
             Found::Denied(kind, _) => (kind.rcode(), Vec::new()),
+            Found::Kept(zone) => (ResponseCode::NXDomain, vec![zone.why.clone()]),
             Found::TooLong => (ResponseCode::YXDomain, Vec::new()),
             Found::Answer(_) => (ResponseCode::NoError, Vec::new()),
         };

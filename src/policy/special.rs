@@ -116,9 +116,17 @@ pub(super) fn answer(question: &Question) -> Option<LocalAnswer> {
     };
     let rcode = if exists { ResponseCode::NoError } else { ResponseCode::NXDomain };
     let authority = if answer.is_empty() { vec![soa(zone)] } else { Vec::new() };
-    let why = format!("{zone} is answered here and asked nowhere else ({})", local.rule);
-    let edes = vec![Ede::new(ede::SYNTHESIZED, why)];
+    let edes = vec![why(zone, local)];
     Some(LocalAnswer { rcode, answer, authority, edes, authoritative: true, ..LocalAnswer::default() })
+}
+
+/// All zones that are special, each with its SOA set and the rule by which it is.
+pub fn special_zones() -> impl Iterator<Item = (Name, RrSet, Ede)> {
+    LOCALS.zones.iter().map(|(zone, local)| (zone.clone(), soa(zone), why(zone, local)))
+}
+
+fn why(zone: &Name, local: &Local) -> Ede {
+    Ede::new(ede::SYNTHESIZED, format!("{zone} is answered here and asked nowhere else ({})", local.rule))
 }
 
 fn find(name: &Name) -> Option<(&'static Name, &'static Local)> {

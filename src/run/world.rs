@@ -9,13 +9,13 @@ use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
 use crate::config::{self, RootHint, ServerAddress, Settings};
 use crate::dnssec;
 use crate::drive::{self, Clock, World};
-use crate::policy::LocalData;
+use crate::policy::{LocalData, special_zones};
 use crate::time::Time;
 use crate::trace::{RouteKind, Source};
 use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::limits::{Limits, SetLimits};
 use crate::walk::synthesis::{Dns64, Synthesis};
-use crate::walk::{Avoid, LocalRoot, Private, Route, Routes, WalkSettings};
+use crate::walk::{Avoid, Kept, KeptZone, LocalRoot, Private, Route, Routes, WalkSettings};
 use crate::wire::Name;
 
 /// A resolver's world, in which nothing is known yet, by this clock.
@@ -81,6 +81,7 @@ pub(super) fn walk_settings(settings: &Settings, now: Time) -> WalkSettings {
             translator: settings.dns64.prefix.0,
         },
         routes: routes(settings),
+        kept: kept(settings),
         synthesis: synthesis(settings),
         port: resolver.upstream_port,
         udp_size: resolver.udp_size,
@@ -117,6 +118,14 @@ fn local_records(settings: &Settings, hosts: &[(IpAddr, Vec<Name>)]) -> LocalDat
 pub(super) fn routed_zones(settings: &Settings) -> Vec<Name> {
     let translator = settings.dns64.prefix.0.and_then(|_| "ipv4only.arpa".parse().ok());
     routes(settings).0.iter().map(|route| route.cut.zone.clone()).chain(translator).collect()
+}
+
+/// The special zones, but for those that are looked up all the same.
+fn kept(settings: &Settings) -> Kept {
+    let routed = routed_zones(settings);
+    let is_kept = |zone: &Name| settings.server.locally_served_zones && !routed.contains(zone);
+    let zones = special_zones().filter(|(zone, ..)| is_kept(zone));
+    zones.map(|(zone, soa, why)| (zone, Arc::new(KeptZone { soa, why }))).collect()
 }
 
 /// The zones whose servers the operator names.

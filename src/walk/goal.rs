@@ -82,6 +82,8 @@ pub(super) enum Found {
     Answer(RrSet),
     /// The name at the end of the aliases does not exist, or has no such records.
     Denied(DenialKind, Denied),
+    /// The aliases lead to a name of which nobody is asked.
+    Kept(Arc<super::KeptZone>),
     /// A DNAME made a name that is too long: the aliases are the answer (RFC 6672 §2.2).
     TooLong,
     /// Nothing.

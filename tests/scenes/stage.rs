@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rootwalk::lab::{Lab, Packet, Reaction};
+use rootwalk::policy::special_zones;
 use rootwalk::time::Time;
 use rootwalk::trace::{RouteKind, Transport};
 use rootwalk::walk::ask::{Ask, Heard};
 use rootwalk::walk::minimise::Minimisation;
-use rootwalk::walk::{Route, WalkSettings};
+use rootwalk::walk::{KeptZone, Route, WalkSettings};
 use rootwalk::wire::edns::EXTENDED_ERROR;
 use rootwalk::wire::{Edns, EdnsOption, Name, Writer};
 
@@ -115,6 +116,10 @@ impl Stage {
                 "ipv4" => settings.ipv4 = value == "on",
                 "ipv6" => settings.ipv6 = value == "on",
                 "avoid" => settings.avoid.nets.push(value.parse().expect("a network")),
+                "special" => {
+                    let one = |(zone, soa, why)| (zone, Arc::new(KeptZone { soa, why }));
+                    settings.kept = special_zones().filter(|_| value == "on").map(one).collect();
+                }
                 "private" => settings.private.nets.push(value.parse().expect("a network")),
                 "minimisation" => {
                     settings.minimisation = match value.as_str() {

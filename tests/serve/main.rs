@@ -4,6 +4,7 @@
 
 mod dns64;
 mod flush;
+mod kept;
 mod mock;
 mod stale;
 #[path = "../common/worker.rs"]

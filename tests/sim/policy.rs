@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rootwalk::dnssec::{Anchor, Key};
 use rootwalk::trace::{AskWhy, Avoided, Event, GoalId, RouteKind};
-use rootwalk::walk::{Around, Avoid, Dice, Private, Route, Routes, Step, Walk};
-use rootwalk::wire::{Name, Question, RecordType, ResponseCode, ede};
+use rootwalk::walk::{Around, Avoid, Dice, KeptZone, Private, Route, Routes, Step, Walk};
+use rootwalk::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::resolver::Ended;
 use super::trust::keys_asked;
@@ -54,6 +54,38 @@ fn a_name_cannot_be_rebound_to_this_network() {
     world.resolver.settings.private.domains = vec!["rebind.lab.".parse().expect("a name")];
     let allowed = world.resolve(&rebind);
     assert_eq!((allowed.outcome.answer[0].rdatas.len(), codes(&allowed).len()), (2, 0));
+}
+
+/// The alias is proved, and what is said here of its target nobody has signed; the servers of the target are not asked,
+/// also when the alias is known.
+#[test]
+fn who_is_led_to_a_name_that_is_kept_here_is_told_that_it_does_not_exist() {
+    let (alias, zone) =
+        (question("alias.example.com.", RecordType::A), "example.net.".parse::<Name>().expect("a name"));
+    let soa = RrSet::new(zone.clone(), RecordType::SOA, 60, [&[0; 22][..]]);
+    let kept = KeptZone { soa: soa.clone(), why: Ede::new(ede::SYNTHESIZED, "kept") };
+    let mut world = calm();
+    world.resolver.settings.kept = [(zone.clone(), Arc::new(kept))].into();
+    for _ in 0..2 {
+        let ended = world.resolve(&alias);
+        let outcome = &ended.outcome;
+        assert_eq!(
+            (outcome.rcode, outcome.secure, &outcome.authority[..]),
+            (ResponseCode::NXDomain, false, &[soa.clone()][..])
+        );
+        assert_eq!(
+            (outcome.answer.len(), outcome.answer[0].rtype, codes(&ended)),
+            (1, RecordType::CNAME, vec![ede::SYNTHESIZED])
+        );
+        assert!(!outcome.answer[0].sigs.is_empty());
+        let of_zone = |event: &Event| matches!(event, Event::Asked { name, .. } if name.is_within(&zone));
+        assert!(!ended.log.iter().any(|entry| of_zone(&entry.event)), "{}", story(&ended));
+    }
+    // Who is to look it up, after all, has decided so before; and servers that the operator names are asked.
+    assert_eq!(world.resolve(&question("www.example.net.", RecordType::A)).outcome.rcode, ResponseCode::NoError);
+    let route = Route::new(RouteKind::Stub, zone, &[([127, 53, 2, 5].into(), None)]);
+    world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
+    assert_eq!(world.resolve(&alias).outcome.rcode, ResponseCode::NoError);
 }
 
 #[test]

@@ -142,7 +142,8 @@ section! {
 
 section! {
     /// Records of your own. A name that has any is answered from them alone (NODATA for the types that it lacks);
-    /// all other names are looked up, those above and below it included.
+    /// all other names are looked up, those above and below it included. An alias from the Internet that leads to a
+    /// name of yours does not lead to these records: what the name is there is asked there.
     local: Local {
         /// Records as they stand in a zone file, such as `"nas.lan. 300 IN A 192.168.1.2"`; TTL (3600) and class may
         /// be left out. An alias (CNAME) may lead to a name on the Internet.
