@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::doubt::{denial_key, denial_keys};
+use super::doubt::{denial_key, denial_keys, keys_with_alias};
 use super::held::HeldSet;
-use super::key::Store;
+use super::key::{Hashed, Store};
 use super::{Cache, Denial, DenialKind, Put, Security};
 use crate::time::Time;
 use crate::wire::{Name, RecordType};
@@ -45,7 +45,7 @@ impl Cache {
         }
         (denial.stored, denial.expires) = (now, now.after_ttl(ttl_secs));
         let denial = Arc::new(denial);
-        let put = if ttl_secs == 0 { Put::ZeroTtl } else { self.keep_denial(name, rtype, &denial) };
+        let put = self.keep_denial(name, rtype, &denial);
         (denial, put)
     }
 
@@ -61,6 +61,11 @@ impl Cache {
             return Put::KeptBetter(better);
         }
         self.outdate(&set, |old| old.is_needed(now));
+        if denial.expires <= now {
+            // What was known before is not what is told now: it must not be served stale either.
+            self.outdate_denials(hashed, rtype, now);
+            return Put::ZeroTtl;
+        }
         let key = denial_key(hashed, rtype, denial.kind);
         let put = || {
             // What was judged stays behind what is not judged yet, and may never be.
@@ -70,5 +75,67 @@ impl Cache {
             self.put(key, Arc::clone(denial))
         };
         if denial.kind == DenialKind::NxDomain { self.put_for_all_below(&key, put) } else { put() }
+    }
+
+    /// What was told with TTL 0 was found good: it is not kept, and whatever was known before it of a name and type, an
+    /// alias in its place, or against it is over for good.
+    pub(super) fn end_for_good(&self, hashed: Hashed, rtype: RecordType, now: Time) {
+        let is_over = |old: &HeldSet| (old.expires <= now).then_some(());
+        let sets = keys_with_alias(hashed, rtype).into_iter().filter(|key| self.look_at_set(key, is_over).is_some());
+        let denials = denial_keys(hashed, rtype).into_iter().flat_map(|key| [key, key.behind()]);
+        let denials = denials.filter(|key| self.get::<Denial>(key).is_some_and(|old| old.expires <= now));
+        sets.chain(denials).for_each(|key| self.remove(&key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rank::Rank;
+    use super::super::ttl::TtlLimits;
+    use super::*;
+    use crate::trace::Source;
+    use crate::wire::{Question, RrSet};
+
+    /// RFC 8767 §5: what was told last is what may be served when nothing else is to be had, and what has a TTL of 0 is
+    /// gone at once (RFC 1035 §3.2.1). It ends whatever was known before it, once it is believed.
+    #[test]
+    fn what_is_told_with_ttl_0_leaves_nothing_to_serve() {
+        use DenialKind::{NoData, NxDomain};
+        let (www, now): (Name, _) = ("www.example".parse().expect("a name"), Time::from_secs(70));
+        let over = Duration::from_secs(1000);
+        let set = |ttl_secs| RrSet::new(www.clone(), RecordType::A, ttl_secs, [&[192, 0, 2, 1][..]]);
+        let question = Question::new(www.clone(), RecordType::A);
+        let tell = |cache: &Cache, what: Option<DenialKind>, ttl_secs: u32, is_judged: bool, now: Time| {
+            let Some(kind) = what else {
+                cache.put_set(set(ttl_secs), Rank::AuthAnswer, Source::Local, now);
+                if is_judged {
+                    cache.judged(&set(ttl_secs), (Security::Insecure, &[]), (now, now));
+                }
+                return;
+            };
+            let soa = RrSet::new(www.clone(), RecordType::SOA, ttl_secs, [&[0, 0, 0, 60].repeat(6)[2..]]);
+            let denial = Denial::heard(kind, Some(soa), [], Source::Local);
+            let (denial, _) = cache.put_denial(&www, RecordType::A, denial, now);
+            if is_judged {
+                let heard: Vec<_> = denial.soa.iter().cloned().collect();
+                let security = (Security::Insecure, 60);
+                cache.judged_denial(&question, (kind, &heard), (kind, &[]), security, now);
+            }
+        };
+        let all = [None, Some(NoData), Some(NxDomain)];
+        // What came between was never judged, such as what is bogus.
+        let cases = all.into_iter().flat_map(|before| all.map(|between| (before, between)));
+        let cases = cases.flat_map(|(before, between)| all.map(|after| (before, between, after)));
+        for ((before, between, after), is_judged) in cases.flat_map(|case| [(case, false), (case, true)]) {
+            let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+            tell(&cache, before, 60, is_judged, Time::ZERO);
+            tell(&cache, between, 1, false, Time::from_secs(62));
+            tell(&cache, after, 0, is_judged, now);
+            let limits = (over, Security::Unchecked);
+            let left = cache.stale_set(&www, RecordType::A, now, limits).map(|known| known.set);
+            let denied = cache.stale_denial(&www, RecordType::A, now, limits);
+            let told = (before, between, after, is_judged);
+            assert!(left.is_none() && denied.is_none(), "{told:?}: {left:?} {denied:?}");
+        }
     }
 }

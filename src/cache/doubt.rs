@@ -40,9 +40,7 @@ impl Cache {
         let hashed = self.hashed(&set.owner);
         let key = hashed.key(set.rtype, Store::Sets);
         if set.ttl_secs == 0 {
-            // It is not kept, and what was known before it is outdated for good.
-            let keys = keys_with_alias(hashed, set.rtype);
-            return keys.iter().for_each(|key| self.outdate(key, |old| old.expires > now));
+            return self.end_for_good(hashed, set.rtype, now);
         }
         let same = |held: &HeldSet| (held.expires > now && held.is(set)).then(|| held.known(&set.owner, set.rtype));
         let Some(known) = self.look_at_set(&key, same) else { return };
@@ -82,6 +80,9 @@ impl Cache {
         now: Time,
     ) {
         let hashed = self.hashed(&question.name);
+        if heard.first().is_some_and(|set| set.ttl_secs == 0) {
+            return self.end_for_good(hashed, question.qtype, now);
+        }
         let key = denial_key(hashed, question.qtype, said);
         let Some(known) = self.fresh::<Denial>(&key, now) else { return };
         let records = || known.soa.iter().chain(&known.proof);
