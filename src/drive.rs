@@ -192,7 +192,6 @@ pub async fn walk_watched(
     }
     let mut walk = manner.begin(asked.clone(), started, world);
     let (mut outcome, mut ended) = to_its_end(&mut walk, (started, manner.wakes_at), (world, cache), watch).await;
-    let mut proved = outcome.secure;
     match steps.is_empty() {
         true => steps = walk.take_log(),
         false => steps.extend(walk.take_log()),
@@ -204,7 +203,7 @@ pub async fn walk_watched(
         // In a box, as few questions need it.
         let (other, now) =
             Box::pin(to_its_end(&mut second, (ended, manner.wakes_at), (world, cache), &mut shown)).await;
-        (walk, ended, proved) = (*second, now, other.secure);
+        (walk, ended) = (*second, now);
         steps.extend(walk.take_log().iter().map(|entry| entry.behind(&before)));
         let (joined, event) = synthesis.join(asked, *outcome, *other);
         *outcome = joined;
@@ -215,8 +214,12 @@ pub async fn walk_watched(
         }
     }
     let outcome = detour.leave(question, *outcome);
-    if proved && !outcome.secure {
-        // What the operator says, or was denied without proof, nobody has signed, however sure the rest is.
+    let judged = steps.iter().rev().find_map(|entry| match &entry.event {
+        Event::Judged { judged } => Some(judged),
+        _ => None,
+    });
+    if judged == Some(&Judged::Secure) && !outcome.secure && outcome.failure.is_none() {
+        // What the operator says or withholds, or was denied without proof, nobody has signed, however sure the rest is.
         let judged = Entry::new(ended, started, GoalId(0), Event::Judged { judged: Judged::Insecure });
         watch(&judged);
         steps.push(judged);

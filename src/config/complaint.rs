@@ -269,6 +269,7 @@ impl fmt::Display for ConfigError {
         }
         match self.0.len().saturating_sub(SHOWN) {
             0 => Ok(()),
+            1 => write!(f, "\n1 more mistake is not shown"),
             more => write!(f, "\n{more} more mistakes are not shown"),
         }
     }

@@ -130,7 +130,7 @@ pub fn lab(
 /// mostly its records in the zone above were forgotten.
 pub(super) fn authority(lab: &Lab, ports: Option<Ports>) -> Result<Authority, RunError> {
     for (zone, above) in lab.undelegated() {
-        tracing::warn!("nobody finds the zone {zone}: the zone {above} has no NS record for it");
+        tracing::warn!("nothing leads to the zone {zone}: the zone {above} has no NS record for it");
     }
     Ok(ports.map_or_else(|| Ok(lab.authority().clone()), |ports| lab.authority_with_tls_port(ports.https))?)
 }

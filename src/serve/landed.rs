@@ -111,7 +111,8 @@ impl StandIn {
         let denied = self.template.rcode() == ResponseCode::NXDomain;
         let code = if denied { ede::STALE_NXDOMAIN_ANSWER } else { ede::STALE_ANSWER };
         self.edes.insert(0, Ede::new(code, stale.to_string()));
-        self.edes.extend_from_slice(wrong);
+        let new = wrong.iter().filter(|ede| !self.edes.contains(ede));
+        self.edes.extend(new.cloned().collect::<Vec<_>>());
         Some(stale)
     }
 

@@ -17,8 +17,8 @@ use super::{Around, Turn, Walk};
 /// waits, but for a second on the way to the zone and to the second or third of its servers.
 const LONG: Duration = Duration::from_millis(3500);
 
-/// Who was heard from lately is listened to for so long at least: an address that is silent to a name may be making it,
-/// whatever it says to others meanwhile (BIND waits 0.8 s for a reply before it turns elsewhere).
+/// Who is not thought silent is listened to for so long at least: it may have an answer to make, whatever it says to
+/// others meanwhile (BIND waits 0.8 s for a reply before it turns elsewhere).
 const HEARD_LEAST: Duration = Duration::from_secs(1);
 
 /// Servers that are not asked, each with its reason.
@@ -119,7 +119,7 @@ pub(super) fn may_come(pending: &Pending, qtype: RecordType, servers: &Servers, 
     match pending.doubt {
         // It may know what others ask, and has to look this name up.
         _ if pending.forwarded => !state.mute || state.is_slow(sent, now),
-        // Who answers others may have this name to look up, or to make, and refuse TCP.
+        // It may refuse TCP, over which it would have more time.
         Doubt::None if !state.mute && now - sent < HEARD_LEAST => true,
         Doubt::None | Doubt::Silent => state.may_be_slow(sent, now),
         Doubt::Dead if state.is_slow(sent, now) => true,

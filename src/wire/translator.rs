@@ -34,7 +34,7 @@ pub fn extract(prefix: Ipv6Net, v6: Ipv6Addr) -> Option<Ipv4Addr> {
 /// §5.3.1).
 #[must_use]
 pub fn inner(prefix: Ipv6Net, question: &Question) -> Option<Question> {
-    let made = reversed(&question.name).filter(|_| question.qtype == RecordType::PTR)?;
+    let made = (question.qtype == RecordType::PTR).then(|| reversed(&question.name))??;
     let name = Name::reverse(extract(prefix, made)?.into()).ok()?;
     Some(Question { name, ..question.clone() })
 }

@@ -99,7 +99,9 @@ fn what_is_wrong_with_a_certificate_is_told_and_ends_the_journey() {
         assert!(last(&told)["request"].is_null() && last(&told)["response"].is_null(), "nothing is sent then");
     }
     let cut = journey(WEB.proxy, &WEB.here("http://cut-off.web.lab:10080/"));
-    assert_eq!(failure(&cut), ("http_response_incomplete", "the answer broke off after 56 of 100000 octets"));
+    let (error, why) = failure(&cut);
+    let told = "the answer broke off after 56 of 100000 octets (";
+    assert!(error == "http_response_incomplete" && why.starts_with(told), "{why}");
     let told = journey(WEB.proxy, &WEB.here("https://www.example.com:10443/"));
     let tls = &last(&told)["tls"];
     assert_eq!((&tls["version"], &tls["alpn"], &tls["trusted"]), (&"TLS 1.3".into(), &"h2".into(), &true.into()));

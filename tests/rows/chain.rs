@@ -164,21 +164,23 @@ fn a_chain_that_lacks_a_link_is_none() {
 }
 
 /// Nobody has signed what the operator says: of an alias of his the trace says no more than the AD bit does, although
-/// all that it leads to is proved. What DNS64 makes of what is proved counts as proved (RFC 6147 §5.5).
+/// all that it leads to is proved, and so it is with what is left of an answer when he wants a part of it kept. What DNS64 makes of what is proved counts as proved (RFC 6147 §5.5).
 #[test]
 fn what_is_made_here_is_told_as_proved_where_it_has_ad() {
-    let assignments =
-        ["local.records=web.lan CNAME www.example.com", "dns64.prefix=2001:db8:64::/96"].map(str::to_owned);
-    let base = run::lab_settings(&LAB);
-    let settings = config::load(&Sources { base, assignments: &assignments, ..Sources::default() }).unwrap();
-    let judged = |name: &str, qtype| {
+    let judged = |more: &[&str], name: &str, qtype| {
+        let usual = ["local.records=web.lan CNAME www.example.com", "dns64.prefix=2001:db8:64::/96"];
+        let assignments: Vec<String> = usual.iter().chain(more).map(|text| (*text).to_owned()).collect();
+        let base = run::lab_settings(&LAB);
+        let settings = config::load(&Sources { base, assignments: &assignments, ..Sources::default() }).unwrap();
         let question = Question::new(name.parse().unwrap(), qtype);
         let trace = run::trace_lab(&LAB, &settings, question).unwrap().trace;
-        assert!(!trace.answer.is_empty(), "{name}");
+        assert!(more.is_empty() != trace.answer.is_empty(), "{name}");
         Shown::new(&trace).judged().cloned()
     };
-    assert_eq!(judged("www.example.com.", RecordType::A), Some(Judged::Secure));
-    assert_eq!(judged("web.lan.", RecordType::A), Some(Judged::Insecure));
-    assert_eq!(judged("mail.example.com.", RecordType::A), Some(Judged::Secure));
-    assert_eq!(judged("mail.example.com.", RecordType::AAAA), Some(Judged::Secure));
+    assert_eq!(judged(&[], "www.example.com.", RecordType::A), Some(Judged::Secure));
+    assert_eq!(judged(&[], "web.lan.", RecordType::A), Some(Judged::Insecure));
+    assert_eq!(judged(&[], "mail.example.com.", RecordType::A), Some(Judged::Secure));
+    assert_eq!(judged(&[], "mail.example.com.", RecordType::AAAA), Some(Judged::Secure));
+    let private = &["resolver.private_addresses=127.0.0.0/8"];
+    assert_eq!(judged(private, "www.example.com.", RecordType::A), Some(Judged::Insecure));
 }

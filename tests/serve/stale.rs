@@ -275,6 +275,8 @@ fn what_is_known_of_another_name_is_served_in_its_place() {
                 let got = Query { dnssec_ok, ..asked }.ask(&resolver).await;
                 assert_eq!((got.rcode, got.addresses.len()), (first.rcode, first.addresses.len()), "{got:?}");
                 assert!(got.codes()[0] == code && !first.codes().contains(&code), "{got:?} {first:?}");
+                let again = (1..got.edes.len()).find(|nth| got.edes[..*nth].contains(&got.edes[*nth]));
+                assert_eq!(again, None, "{got:?}");
             }
         }
     });

@@ -161,10 +161,8 @@ async fn read(mut body: Incoming, most: u64, trailers: &mut HeaderMap, scout: &S
                 }
             }
             Some(Err(why)) => {
-                let why = match whole {
-                    Some(whole) => format!("the answer broke off after {} of {whole} octets", counted.bytes),
-                    None => format!("the answer broke off after {} octets ({why}{})", counted.bytes, causes(&why)),
-                };
+                let whole = whole.map(|whole| format!(" of {whole}")).unwrap_or_default();
+                let why = format!("the answer broke off after {}{whole} octets ({why}{})", counted.bytes, causes(&why));
                 return Err((counted, End::Failed { error: "http_response_incomplete", why }));
             }
         }
