@@ -219,7 +219,8 @@ pub async fn walk_watched(
         _ => None,
     });
     if judged == Some(&Judged::Secure) && !outcome.secure && outcome.failure.is_none() {
-        // What the operator says or withholds, or was denied without proof, nobody has signed, however sure the rest is.
+        // What the operator says or withholds, or was denied without proof, nobody has signed, however sure the rest
+        // is.
         let judged = Entry::new(ended, started, GoalId(0), Event::Judged { judged: Judged::Insecure });
         watch(&judged);
         steps.push(judged);

@@ -164,7 +164,8 @@ fn a_chain_that_lacks_a_link_is_none() {
 }
 
 /// Nobody has signed what the operator says: of an alias of his the trace says no more than the AD bit does, although
-/// all that it leads to is proved, and so it is with what is left of an answer when he wants a part of it kept. What DNS64 makes of what is proved counts as proved (RFC 6147 §5.5).
+/// all that it leads to is proved, and so it is with what is left of an answer when he wants a part of it kept. What
+/// DNS64 makes of what is proved counts as proved (RFC 6147 §5.5).
 #[test]
 fn what_is_made_here_is_told_as_proved_where_it_has_ad() {
     let judged = |more: &[&str], name: &str, qtype| {
