@@ -42,7 +42,7 @@ impl Walk {
             Purpose::ServerAddress { .. } => true,
             Purpose::Priming | Purpose::StubPriming { .. } | Purpose::Proof => false,
         };
-        let zone = turn.around.settings.kept_here(&current.name).filter(|_| is_led)?;
+        let zone = is_led.then(|| turn.around.settings.kept_here(&current.name)).flatten()?;
         // The DS set of such a zone is its parent's (RFC 4035 §3.1.4.1), as for who asks by its name.
         let of_parent = current.qtype == RecordType::DS && zone.soa.owner == current.name;
         (!of_parent || current.name.label_count() == 1).then(|| Arc::clone(zone))
