@@ -4,8 +4,9 @@
 //! met on the way in this order:
 //!
 //! * `goal` is the table of what is looked for. `begin` looks into the caches, `infer` into what was proved before;
-//!   `refresh` sets aside what is about to end. Else it goes to the servers of the deepest zone that is known, or to
-//!   those that the operator names (`route`) or the local copy of the root (`local_root`).
+//!   `refresh` sets aside what is about to end, and `kept` ends what leads to a special name. Else it goes to the
+//!   servers of the deepest zone that is known, or to those that the operator names (`route`) or the local copy of the
+//!   root (`local_root`).
 //! * `zone` asks servers, no more of the name than they have to see (`minimise`): `candidates` says who may be asked,
 //!   `servers` chooses with `dice`, `patience` says for how long, `cookies` and `sentinel` what else goes along, and
 //!   `ask` is the result.
@@ -375,7 +376,7 @@ impl Walk {
         let (rcode, set, authority): (_, Option<&RrSet>, Vec<RrSet>) = match found {
             Found::Answer(set) => (ResponseCode::NoError, Some(set), Vec::new()),
             Found::Denied(kind, denied) => (kind.rcode(), None, denied.records()),
-            Found::Kept(zone) => (ResponseCode::NXDomain, None, vec![zone.soa.clone()]),
+            Found::Kept(zone) => (zone.rcode(&goal.current.name), None, vec![zone.soa.clone()]),
             Found::TooLong => (ResponseCode::YXDomain, None, Vec::new()),
             Found::Failed(failure) => return Outcome::failed(failure.clone()),
         };
@@ -410,7 +411,7 @@ impl Walk {
         let (rcode, edes) = match &found {
             Found::Failed(failure) => (ResponseCode::ServFail, failure.edes()),
             Found::Denied(kind, _) => (kind.rcode(), Vec::new()),
-            Found::Kept(zone) => (ResponseCode::NXDomain, vec![zone.why.clone()]),
+            Found::Kept(zone) => (zone.rcode(&self.goal(id).current.name), vec![zone.why.clone()]),
             Found::TooLong => (ResponseCode::YXDomain, Vec::new()),
             Found::Answer(_) => (ResponseCode::NoError, Vec::new()),
         };

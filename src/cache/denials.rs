@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::doubt::{denial_key, denial_keys, keys_with_alias};
 use super::held::HeldSet;
-use super::key::{Hashed, Store};
+use super::key::{Hashed, Key, Store};
 use super::{Cache, Denial, DenialKind, Put, Security};
 use crate::time::Time;
 use crate::wire::{Name, RecordType};
@@ -62,8 +62,10 @@ impl Cache {
         }
         self.outdate(&set, |old| old.is_needed(now));
         if denial.expires <= now {
-            // What was known before is not what is told now: it must not be served stale either.
-            self.outdate_denials(hashed, rtype, now);
+            // What was known before is not what is told now: it must not be served stale either. What was judged waits
+            // until this is.
+            let unchecked = |key: &Key| self.get::<Denial>(key).is_some_and(|old| old.security == Security::Unchecked);
+            denial_keys(hashed, rtype).iter().filter(|key| unchecked(key)).for_each(|key| self.remove(key));
             return Put::ZeroTtl;
         }
         let key = denial_key(hashed, rtype, denial.kind);
@@ -136,6 +138,35 @@ mod tests {
             let denied = cache.stale_denial(&www, RecordType::A, now, limits);
             let told = (before, between, after, is_judged);
             assert!(left.is_none() && denied.is_none(), "{told:?}: {left:?} {denied:?}");
+        }
+    }
+
+    /// What nobody has judged, whatever its TTL, takes no denial away that was proved and is fresh.
+    #[test]
+    fn a_denial_that_is_proved_and_fresh_stays_until_another_is_found_good() {
+        let (www, at): (Name, _) = ("www.example".parse().expect("a name"), Time::from_secs);
+        for kind in [DenialKind::NoData, DenialKind::NxDomain] {
+            let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+            for (security, ttl_secs, now) in [(Security::Secure, 60, 0), (Security::Unchecked, 0, 30)] {
+                let soa = RrSet::new(www.clone(), RecordType::SOA, ttl_secs, [&[0, 0, 0, 60].repeat(6)[2..]]);
+                let denial = Denial { security, ..Denial::heard(kind, Some(soa), [], Source::Local) };
+                cache.put_denial(&www, RecordType::A, denial, at(now));
+            }
+            assert!(cache.denial(&www, RecordType::A, at(59)).is_some(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_alias_that_is_proved_is_no_lie_about_what_stands_there() {
+        let www: Name = "www.example".parse().expect("a name");
+        let target = [&www.wire()[1..4], &[0]].concat();
+        let alias = RrSet::new(www.clone(), RecordType::CNAME, 60, [&target[..]]);
+        for (security, stays) in [(Security::Unchecked, false), (Security::Secure, true)] {
+            let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+            cache.put_set(alias.clone(), Rank::AuthAnswer, Source::Local, Time::ZERO);
+            cache.judged(&alias, (security, &[]), (Time::ZERO, Time::ZERO));
+            cache.disbelieve(&www, RecordType::DNSKEY, Time::ZERO);
+            assert_eq!(cache.set(&www, RecordType::CNAME, Time::ZERO).is_some(), stays, "{security:?}");
         }
     }
 }

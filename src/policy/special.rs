@@ -120,9 +120,18 @@ pub(super) fn answer(question: &Question) -> Option<LocalAnswer> {
     Some(LocalAnswer { rcode, answer, authority, edes, authoritative: true, ..LocalAnswer::default() })
 }
 
-/// All zones that are special, each with its SOA set and the rule by which it is.
-pub fn special_zones() -> impl Iterator<Item = (Name, RrSet, Ede)> {
-    LOCALS.zones.iter().map(|(zone, local)| (zone.clone(), soa(zone), why(zone, local)))
+/// All zones that are special, but for those that are the same for everybody: each with its SOA set, the rule by which
+/// it is, and whether its apex exists, and what is below that.
+pub fn special_zones() -> impl Iterator<Item = (RrSet, Ede, [bool; 2])> {
+    let kept = LOCALS.zones.iter().filter(|(_, local)| local.kind != Kind::Translator);
+    kept.map(|(zone, local)| {
+        let exists = match local.kind {
+            Kind::Localhost | Kind::Silent => [true, true],
+            Kind::Nothing => [false, false],
+            Kind::Empty | Kind::Loopback | Kind::Translator | Kind::OfTranslator => [true, false],
+        };
+        (soa(zone), why(zone, local), exists)
+    })
 }
 
 fn why(zone: &Name, local: &Local) -> Ede {

@@ -124,8 +124,8 @@ pub(super) fn routed_zones(settings: &Settings) -> Vec<Name> {
 fn kept(settings: &Settings) -> Kept {
     let routed = routed_zones(settings);
     let is_kept = |zone: &Name| settings.server.locally_served_zones && !routed.contains(zone);
-    let zones = special_zones().filter(|(zone, ..)| is_kept(zone));
-    zones.map(|(zone, soa, why)| (zone, Arc::new(KeptZone { soa, why }))).collect()
+    let zones = special_zones().filter(|(soa, ..)| is_kept(&soa.owner));
+    zones.map(|(soa, why, exists)| (soa.owner.clone(), Arc::new(KeptZone { soa, why, exists }))).collect()
 }
 
 /// The zones whose servers the operator names.

@@ -12,6 +12,10 @@ use crate::walk::outcome::{Failure, Outcome};
 use crate::walk::stale::{Admit, Recollection, StaleLimits, may_be_unsigned, stale};
 use crate::wire::{Ede, PlainAnswer, QueryView, Question, ResponseCode, RrSet, Sections, Template, ede};
 
+/// How long a failure that nobody has judged is remembered for clients who check for themselves: as long as others are
+/// at first.
+const UNJUDGED_SECS: u32 = 5;
+
 /// Answers whose time is over (RFC 8767).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StaleSettings {
@@ -220,7 +224,10 @@ impl Resolver {
             return Ready::Written(if tried { cache.put_answer(&key, answer).0 } else { Arc::new(answer) });
         }
         let template = template(question, &landed.outcome, form);
-        let expires = cache.failure(question, at).map_or(at, |known| known.expires);
+        // RFC 9520 §3.2: what nobody has judged is remembered for those who want it so.
+        let is_told = form.checking_disabled() && landed.outcome.failure.as_ref().is_some_and(Failure::is_told);
+        let unknown = if is_told { at.after_ttl(UNJUDGED_SECS) } else { at };
+        let expires = cache.failure(question, at).map_or(unknown, |known| known.expires);
         // RFC 8914 §4.14: what those get who come later.
         let edes = match landed.edes.iter().any(|ede| ede.code == ede::CACHED_ERROR) {
             true => landed.edes.clone(),

@@ -132,7 +132,7 @@ impl Walk {
     pub(super) fn ask_whole(&mut self, turn: &mut Turn<'_, '_>) -> bool {
         let goal = self.goal(CLIENT);
         let Some(whole) = goal.whole.take() else { return false };
-        turn.around.cache.disbelieve(&goal.current.name, goal.current.qtype, turn.now);
+        turn.around.cache.disbelieve_denial(&goal.current.name, goal.current.qtype, turn.now);
         goal.current.name = whole;
         // Who denied the part is not who told what the name is known by: it may be an alias on the way.
         goal.told.pop();

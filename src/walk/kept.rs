@@ -2,13 +2,13 @@
 //! it says that a name server is.
 //!
 //! A client that asks for such a name is answered before a walk begins. Who is led to one by somebody out there gets
-//! nothing of what it has here, as nobody out there may lead into this network (`private.rs`): it does not exist.
+//! nothing of what it has here, as nobody out there may lead into this network (`private.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::trace::{GoalId, Purpose};
-use crate::wire::{Ede, Name, Question, RecordType, RrSet};
+use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
 
 use super::{Turn, Walk, WalkSettings};
 
@@ -22,6 +22,16 @@ pub struct KeptZone {
     pub soa: RrSet,
     /// By which rule.
     pub why: Ede,
+    /// Whether its apex exists, and what is below that: there are no records in any case.
+    pub exists: [bool; 2],
+}
+
+impl KeptZone {
+    /// What is said of `name`, which lies in it.
+    pub(super) fn rcode(&self, name: &Name) -> ResponseCode {
+        let exists = self.exists[usize::from(*name != self.soa.owner)];
+        if exists { ResponseCode::NoError } else { ResponseCode::NXDomain }
+    }
 }
 
 impl WalkSettings {

@@ -42,9 +42,13 @@ impl Outcome {
         }
     }
 
-    /// Seconds until the first of the signatures over it ends; 0 when one is over or there is none.
+    /// Seconds until the first of the signatures over it ends; 0 when one is over or there is none, or when what it
+    /// ends with was made of records that do not stand in it (DNS64).
     #[must_use]
     pub fn signed_secs(&self, unix_secs: u32) -> u32 {
+        if self.authority.is_empty() && self.answer.last().is_some_and(|made| made.sigs.is_empty()) {
+            return 0;
+        }
         dnssec::signed_secs(self.answer.iter().chain(&self.authority), unix_secs)
     }
 
@@ -67,4 +71,26 @@ pub(super) fn once(sets: impl Iterator<Item = RrSet>) -> Vec<RrSet> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{RecordType, name};
+
+    /// What DNS64 makes of signed A records has no signature that would say for how long it is proved.
+    #[test]
+    fn the_signature_over_an_alias_says_nothing_of_what_was_made() {
+        let (now, until) = (1000_u32, 5000_u32);
+        let times = [3600_u32, until, 0].map(u32::to_be_bytes).concat();
+        let sig = [&[0, 5, 13, 2][..], &times, &[0, 7, 0], &[1; 64]].concat();
+        let set = |owner, rtype, sigs: &[&[u8]]| {
+            let set = RrSet::new(name(owner), rtype, 60, [&[0][..]]);
+            RrSet { sigs: sigs.iter().copied().collect(), ..set }
+        };
+        let alias = set("www.example", RecordType::CNAME, &[&sig]);
+        let told = |last| Outcome { answer: vec![alias.clone(), last], ..Outcome::failed(Failure::Abandoned) };
+        assert_eq!(told(set("host.example", RecordType::A, &[&sig])).signed_secs(now), until - now);
+        assert_eq!(told(set("host.example", RecordType::AAAA, &[])).signed_secs(now), 0);
+    }
 }

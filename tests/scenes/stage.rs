@@ -14,7 +14,7 @@ use rootwalk::walk::ask::{Ask, Heard};
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::{KeptZone, Route, WalkSettings};
 use rootwalk::wire::edns::EXTENDED_ERROR;
-use rootwalk::wire::{Edns, EdnsOption, Name, Writer};
+use rootwalk::wire::{Edns, EdnsOption, Name, RrSet, Writer};
 
 use super::resolver::{self, listen, query_bytes, refused};
 use super::script::{Line, Said, Server, Zone};
@@ -117,7 +117,9 @@ impl Stage {
                 "ipv6" => settings.ipv6 = value == "on",
                 "avoid" => settings.avoid.nets.push(value.parse().expect("a network")),
                 "special" => {
-                    let one = |(zone, soa, why)| (zone, Arc::new(KeptZone { soa, why }));
+                    let one = |(soa, why, exists): (RrSet, _, _)| {
+                        (soa.owner.clone(), Arc::new(KeptZone { soa, why, exists }))
+                    };
                     settings.kept = special_zones().filter(|_| value == "on").map(one).collect();
                 }
                 "private" => settings.private.nets.push(value.parse().expect("a network")),

@@ -410,3 +410,19 @@ fn what_fails_without_a_network_is_tried_again_soon() {
         }
     });
 }
+
+/// RFC 9520 §3.2: what comes to nothing is remembered for a while, also for those who want nothing judged (CD), for
+/// whom aliases that go round are no more than what somebody said.
+#[test]
+fn aliases_that_go_round_are_remembered_for_everybody() {
+    on_a_worker(async {
+        for (validate, cd) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mock = Mock::begin(Mood::LeadsTo("www.example")).await;
+            let resolver = mock.resolver(|settings| settings.dnssec.validate = validate);
+            for at_once in [false, true, true] {
+                let got = Query { cd, ..Query::of("www.example") }.ask(&resolver).await;
+                assert_eq!((got.rcode, got.at_once), (ResponseCode::ServFail, at_once), "{validate} {cd} {got:?}");
+            }
+        }
+    });
+}

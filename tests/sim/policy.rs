@@ -63,7 +63,7 @@ fn who_is_led_to_a_name_that_is_kept_here_is_told_that_it_does_not_exist() {
     let (alias, zone) =
         (question("alias.example.com.", RecordType::A), "example.net.".parse::<Name>().expect("a name"));
     let soa = RrSet::new(zone.clone(), RecordType::SOA, 60, [&[0; 22][..]]);
-    let kept = KeptZone { soa: soa.clone(), why: Ede::new(ede::SYNTHESIZED, "kept") };
+    let kept = KeptZone { soa: soa.clone(), why: Ede::new(ede::SYNTHESIZED, "kept"), exists: [false; 2] };
     let mut world = calm();
     world.resolver.settings.kept = [(zone.clone(), Arc::new(kept))].into();
     for _ in 0..2 {

@@ -89,7 +89,7 @@ list! {
     /// beside another one where there is one, and over TCP after the next second; all are listened to until 4.5 s after
     /// the client's question, as a forwarder may have to look the name up itself. With `fallback` each is asked once,
     /// and given at least 1.5 s. Addresses of private networks in their answers are withheld unless the zone is among
-    /// `resolver.private_domains`. A forward zone is asked although its name is special
+    /// `resolver.private_domains`. A forward zone other than `.` is asked although its name is special
     /// (`server.locally_served_zones`). Answers are validated as all are, so the forwarders have to pass signatures
     /// on; a zone that the rest of the world does not know is not, unless it has a trust anchor of its own
     /// (`dnssec.trust_anchors`). Where the root cannot be asked, name the zone in `dnssec.negative_trust_anchors`.

@@ -43,8 +43,9 @@ section! {
         /// Answer special-use names here and never ask the Internet about them: localhost, invalid, test, onion,
         /// local, alt, home.arpa, resolver.arpa (RFC 6761, 7686, 6762, 9476, 8375, 9462), ipv4only.arpa unless there is
         /// DNS64, which is found by it (RFC 8880), and the reverse zones of private, shared, loopback, link-local and
-        /// documentation addresses (RFC 6303, 7793). To an alias from the Internet that leads to one there is no such
-        /// name. Laboratories that delegate such names switch it off.
+        /// documentation addresses (RFC 6303, 7793). An alias that leads to one finds no records there, and a name
+        /// server there is not looked up, but where the operator has named servers for the name. Laboratories that
+        /// delegate such names switch it off.
         locally_served_zones: bool = true;
         /// What is told about ANY. Full answers come from the servers of the zone and are validated; they are large,
         /// and some servers give one of their sets.
