@@ -30,6 +30,8 @@ pub(crate) enum Mood {
     Aliases(u8, u32),
     /// An alias to this name, of which nothing can be had.
     LeadsTo(&'static str),
+    /// An alias to the name itself.
+    GoesRound,
     /// No such name, for this many seconds.
     Denies(u32),
     /// No AAAA records, for this many seconds; this for all other types.
@@ -110,6 +112,7 @@ impl Mock {
                 let to: Name = to.parse().unwrap();
                 answer.push(RrSet::new(name.clone(), RecordType::CNAME, 900, [to.wire()]));
             }
+            Mood::GoesRound => answer.push(RrSet::new(name.clone(), RecordType::CNAME, 900, [name.wire()])),
             Mood::Denies(ttl) => {
                 rcode = ResponseCode::NXDomain;
                 authority.push(soa(ttl));
