@@ -14,6 +14,7 @@ mod origin;
 mod past;
 mod proxy;
 mod real;
+mod services;
 mod tls;
 mod trailer;
 mod web;
