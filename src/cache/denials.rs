@@ -155,18 +155,4 @@ mod tests {
             assert!(cache.denial(&www, RecordType::A, at(59)).is_some(), "{kind:?}");
         }
     }
-
-    #[test]
-    fn an_alias_that_is_proved_is_no_lie_about_what_stands_there() {
-        let www: Name = "www.example".parse().expect("a name");
-        let target = [&www.wire()[1..4], &[0]].concat();
-        let alias = RrSet::new(www.clone(), RecordType::CNAME, 60, [&target[..]]);
-        for (security, stays) in [(Security::Unchecked, false), (Security::Secure, true)] {
-            let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
-            cache.put_set(alias.clone(), Rank::AuthAnswer, Source::Local, Time::ZERO);
-            cache.judged(&alias, (security, &[]), (Time::ZERO, Time::ZERO));
-            cache.disbelieve(&www, RecordType::DNSKEY, Time::ZERO);
-            assert_eq!(cache.set(&www, RecordType::CNAME, Time::ZERO).is_some(), stays, "{security:?}");
-        }
-    }
 }

@@ -99,13 +99,13 @@ impl Cache {
         self.put(denial_key(hashed, question.qtype, kind), Arc::new(judged));
     }
 
-    /// Drops whatever is known of a name and type, an alias in its place unless that is proved, and what was said
-    /// against it, because it turned out not to be true. What was good and is over stays, as nobody has used it.
+    /// Drops whatever is known of a name and type, an alias in its place, and what was said against it, because it
+    /// turned out not to be true: be it proved, as a zone may begin by now at what was an alias. What was good and is
+    /// over stays, as nobody has used it.
     pub fn disbelieve(&self, name: &Name, rtype: RecordType, now: Time) {
-        let key = |rtype| self.hashed(name).key(rtype, Store::Sets);
-        self.outdate(&key(rtype), |held| held.is_over(now));
-        if is_aliased(rtype) {
-            self.outdate(&key(RecordType::CNAME), |held| held.is_needed(now));
+        let alias = is_aliased(rtype).then_some(RecordType::CNAME);
+        for rtype in std::iter::once(rtype).chain(alias) {
+            self.outdate(&self.hashed(name).key(rtype, Store::Sets), |held| held.is_over(now));
         }
         self.disbelieve_denial(name, rtype, now);
     }

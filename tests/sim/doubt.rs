@@ -12,7 +12,7 @@ use super::forgery::{servers, small_lab};
 use super::resolver::{Ended, NOW_UNIX_SECS};
 use super::stale::{SAME_KEYS, SIGNED, UNSIGNED, lab};
 use super::trouble::Forgery;
-use super::world::{World, one_server};
+use super::world::{World, hosted, one_server};
 use super::{LAB, story, told, truth};
 
 fn ask(name: &str, qtype: RecordType) -> Question {
@@ -107,6 +107,26 @@ fn a_zone_with_other_keys_is_proved_anew() {
             let ended = world.resolve(&ask("www.zone.tld.", RecordType::TXT));
             assert!(ended.outcome.failure.is_none(), "{zone} {tld} {apart} {known} {proved}\n{}", story(&ended));
         }
+    }
+}
+
+/// Where a zone begins by now at a name that was known as an alias, its keys are asked for all the same, although it is
+/// proved that the name was one: be it delegated to servers of its own or to those of the zone above.
+#[test]
+fn a_zone_that_takes_the_place_of_an_alias_is_found() {
+    let alias = "zone 3600 CNAME host\nhost 60 A 198.51.100.2\n";
+    let before = hosted(&[("tld.", SAME_KEYS, 2, alias)], "tld. 3600 NS ns2.\n");
+    for host in [2, 3] {
+        let cut = format!("zone 3600 NS ns{host}.\n");
+        let zones = [("tld.", SAME_KEYS, 2, &cut[..]), ("zone.tld.", SIGNED, host, "www 60 A 198.51.100.1\n")];
+        let after = hosted(&zones, "tld. 3600 NS ns2.\n");
+        let mut world = World::new(&before, 1, 0.0, 0.0);
+        let known = world.resolve(&ask("zone.tld.", RecordType::A));
+        assert!(known.outcome.secure, "{}", story(&known));
+        world.change(&after);
+        world.resolver.now = world.resolver.now.plus_secs(70);
+        let ended = world.resolve(&ask("www.zone.tld.", RecordType::A));
+        assert!(ended.outcome.secure, "{host}\n{}", story(&ended));
     }
 }
 
