@@ -24,6 +24,7 @@ mod flushed;
 mod glue;
 mod held;
 mod key;
+mod near;
 mod pace;
 mod rank;
 mod seen;

@@ -41,6 +41,10 @@ pub(crate) async fn pause_after(error: &io::Error) {
 
 /// What a front door needs from the resolver behind it.
 pub trait Responder: Clone + Send + Sync + 'static {
+    /// These queries came together and are answered one after the other: what is known of all of them can be brought
+    /// from memory at once. It may be left out.
+    fn foresee<'a>(&self, queries: impl Iterator<Item = &'a [u8]>);
+
     /// Answers without waiting, if that is possible. `out` is empty and its room is used again: an answer
     /// that fits needs no allocation. It must not be longer than the transport carries.
     fn answer_now(&self, query: &[u8], peer: &Peer, out: &mut Vec<u8>) -> Now;

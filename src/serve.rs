@@ -83,6 +83,11 @@ struct Inner {
 }
 
 impl Responder for Resolver {
+    fn foresee<'a>(&self, queries: impl Iterator<Item = &'a [u8]>) {
+        let queries = queries.filter_map(|bytes| QueryView::read(bytes).ok());
+        self.0.world.cache.draw_near(queries.map(|query| key(&query)));
+    }
+
     fn answer_now(&self, bytes: &[u8], peer: &Peer, out: &mut Vec<u8>) -> Now {
         let query = match QueryView::read(bytes) {
             Ok(query) => query,

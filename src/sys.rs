@@ -122,6 +122,12 @@ impl Batch {
         Ok(count)
     }
 
+    /// The first `count` datagrams.
+    pub(crate) fn received(&self, count: usize) -> impl Iterator<Item = &[u8]> {
+        let rooms = self.slots.iter().zip(self.room.chunks_exact(ROOM)).take(count);
+        rooms.map(|(slot, room)| &room[..slot.len.min(ROOM)])
+    }
+
     /// Shows each of the first `count` datagrams to `answer`; where that returns true, what it left in the
     /// buffer is queued for [`Batch::send`].
     pub(crate) fn answer_each(&mut self, count: usize, mut answer: impl FnMut(&Packet<'_>, &mut Vec<u8>) -> bool) {

@@ -125,6 +125,9 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     answer.respond(&query, &extras, query.udp_limit(), &mut out);
     assert_eq!(COUNT.get() - before_plain, 0);
     assert_eq!(plain.ttl_secs, 290);
+    let before_batch = COUNT.get();
+    cache.draw_near([key, plain_key].into_iter().cycle().take(32));
+    assert_eq!(COUNT.get() - before_batch, 0, "nor before all that came together are answered");
     // Nor where names were flushed, whatever their length.
     let reverse = |address: &str| {
         rootwalk::wire::Name::reverse(address.parse().expect("an address")).expect("a name that is short enough")

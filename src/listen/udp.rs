@@ -108,6 +108,10 @@ pub(super) async fn serve<R: Responder>(socket: UdpSocket, worker: &Rc<Worker<R>
         };
         let now = Instant::now();
         let shed = waiting.is_crowded() && queue.is_late(now);
+        // Alone, a look into memory has no other to overlap with.
+        if count > 1 {
+            worker.foresee(batch.received(count));
+        }
         batch.answer_each(count, |packet, out| {
             let local = packet.local.map_or(door.bound, |mut local| {
                 local.set_port(door.bound.port());

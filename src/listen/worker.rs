@@ -107,6 +107,13 @@ impl<R: Responder> Worker<R> {
         catch_unwind(AssertUnwindSafe(|| responder.answer_now(query, peer, out))).unwrap_or(Now::Drop)
     }
 
+    /// Shows the responder the queries that come next.
+    pub(super) fn foresee<'a>(&self, queries: impl Iterator<Item = &'a [u8]>) {
+        let responder = self.responder.borrow();
+        // The one on which it panics is told of when it is to be answered.
+        let _ = catch_unwind(AssertUnwindSafe(|| responder.foresee(queries)));
+    }
+
     /// Whether a client may ask at all.
     pub(super) fn admits(&self, client: IpAddr) -> bool {
         self.responder.borrow().admits(client)
@@ -166,6 +173,8 @@ mod tests {
     struct Slow(mpsc::Sender<()>);
 
     impl Responder for Slow {
+        fn foresee<'a>(&self, _: impl Iterator<Item = &'a [u8]>) {}
+
         fn answer_now(&self, _: &[u8], _: &Peer, _: &mut Vec<u8>) -> Now {
             Now::Later
         }

@@ -42,6 +42,8 @@ impl Echo {
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 66, 66, 66));
 
 impl Responder for Echo {
+    fn foresee<'a>(&self, _: impl Iterator<Item = &'a [u8]>) {}
+
     fn answer_now(&self, query: &[u8], peer: &Peer, out: &mut Vec<u8>) -> Now {
         assert!(out.is_empty(), "the buffer must come empty");
         match query {
