@@ -227,7 +227,9 @@ impl Resolver {
         // RFC 9520 §3.2: what nobody has judged is remembered for those who want it so.
         let is_told = form.checking_disabled() && landed.outcome.failure.as_ref().is_some_and(Failure::is_told);
         let unknown = if is_told { at.after_ttl(UNJUDGED_SECS) } else { at };
-        let expires = cache.failure(question, at).map_or(unknown, |known| known.expires);
+        // It is remembered of the name to which the walk went.
+        let detour = self.0.world.settings.synthesis.enter(question);
+        let expires = cache.failure(detour.asked(), at).map_or(unknown, |known| known.expires);
         // RFC 8914 §4.14: what those get who come later.
         let edes = match landed.edes.iter().any(|ede| ede.code == ede::CACHED_ERROR) {
             true => landed.edes.clone(),

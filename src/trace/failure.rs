@@ -115,6 +115,16 @@ impl Failure {
         matches!(self, Self::AliasLoop { .. } | Self::OutOfBudget { limit: Limit::CnameLinks, .. })
     }
 
+    /// Whether all servers that were asked were heard, and none has an answer: that is so whoever asks, and when.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        let is_silent = |(_, wrong): &(ServerAt, Wrong)| match wrong {
+            Wrong::Unreachable { how, .. } => *how == Unreachable::Timeout || how.is_ours(),
+            _ => wrong.is_left_alone(),
+        };
+        matches!(self, Self::Servers { problems, .. } if !problems.is_empty() && !problems.iter().any(is_silent))
+    }
+
     /// The extended errors: one `match`, so that every failure has its code.
     #[must_use]
     pub fn edes(&self) -> Vec<Ede> {

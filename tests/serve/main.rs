@@ -13,10 +13,12 @@ mod worker;
 use std::time::Duration;
 
 use mock::{Mock, Mood, Query, later, until};
+use rootwalk::config::LocalRecord;
 use rootwalk::drive::World;
 use rootwalk::listen::{Now, Peer, Responder, Transport};
 use rootwalk::serve::Resolver;
 use rootwalk::walk::minimise::Minimisation;
+use rootwalk::wire::text::parse_record;
 use rootwalk::wire::{
     DNSClass, Edns, EdnsOption, Flags, Octets, Question, RecordType, Reply, ResponseCode, edns, write_query,
 };
@@ -423,6 +425,30 @@ fn aliases_that_go_round_are_remembered_for_everybody() {
                 let got = Query { cd, ..Query::of("www.example") }.ask(&resolver).await;
                 assert_eq!((got.rcode, got.at_once), (ResponseCode::ServFail, at_once), "{validate} {cd} {got:?}");
             }
+        }
+    });
+}
+
+/// RFC 9520 §3.2: what cannot be had is not asked for again at once, whichever alias leads there, the operator's own
+/// as well, and in whatever form it is wanted; nor is a walk made again for the same question.
+#[test]
+fn what_cannot_be_had_behind_aliases_is_not_asked_for_again() {
+    on_a_worker(async {
+        let own = parse_record("own.lan. 300 IN CNAME www.example.").unwrap();
+        let names = ["www.example", "own.lan", "other.example", "lost.example"];
+        for first in names {
+            let mock = Mock::begin(Mood::LeadsTo("lost.example")).await;
+            let resolver = mock.resolver(|settings| settings.local.records = vec![LocalRecord(own.clone())]);
+            let mut asked = 0;
+            for name in [first].into_iter().chain(names) {
+                for (cd, dnssec_ok) in [(false, false), (false, true), (true, false)] {
+                    let got = Query { cd, dnssec_ok, ..Query::of(name) }.ask(&resolver).await;
+                    assert_eq!(got.rcode, ResponseCode::ServFail, "{first} {name} {got:?}");
+                    asked = if asked == 0 { mock.asked("lost.example") } else { asked };
+                    assert_eq!(mock.asked("lost.example"), asked, "{first} {name} {got:?}");
+                }
+            }
+            assert!(Query::of(first).ask(&resolver).await.at_once, "{first}");
         }
     });
 }
