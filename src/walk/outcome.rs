@@ -1,7 +1,7 @@
 //! What a walk comes to: records, or a failure that has a name.
 
 use crate::dnssec;
-use crate::wire::{Ede, ResponseCode, RrSet};
+use crate::wire::{Ede, RecordType, ResponseCode, RrSet};
 
 pub use crate::trace::Failure;
 
@@ -46,7 +46,8 @@ impl Outcome {
     /// ends with was made of records that do not stand in it (DNS64).
     #[must_use]
     pub fn signed_secs(&self, unix_secs: u32) -> u32 {
-        if self.authority.is_empty() && self.answer.last().is_some_and(|made| made.sigs.is_empty()) {
+        let is_made = |last: &RrSet| last.rtype == RecordType::AAAA && last.sigs.is_empty();
+        if self.authority.is_empty() && self.answer.last().is_some_and(is_made) {
             return 0;
         }
         dnssec::signed_secs(self.answer.iter().chain(&self.authority), unix_secs)
@@ -76,7 +77,7 @@ pub(super) fn once(sets: impl Iterator<Item = RrSet>) -> Vec<RrSet> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{RecordType, name};
+    use crate::wire::name;
 
     /// What DNS64 makes of signed A records has no signature that would say for how long it is proved.
     #[test]
@@ -92,5 +93,7 @@ mod tests {
         let told = |last| Outcome { answer: vec![alias.clone(), last], ..Outcome::failed(Failure::Abandoned) };
         assert_eq!(told(set("host.example", RecordType::A, &[&sig])).signed_secs(now), until - now);
         assert_eq!(told(set("host.example", RecordType::AAAA, &[])).signed_secs(now), 0);
+        // RFC 6672 §5.3.1: what a DNAME has made is as sure as the DNAME, which stands before it.
+        assert_eq!(told(set("host.example", RecordType::CNAME, &[])).signed_secs(now), until - now);
     }
 }
