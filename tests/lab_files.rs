@@ -88,10 +88,15 @@ fn a_master_file_may_say_it_in_any_way_that_the_standards_have() {
 fn a_mistake_in_a_finished_zone_is_named_with_its_place() {
     let good = "$TTL 60\n@ IN SOA ns h (1 2\n 3 4 5)\n@ IN NS ns\n";
     assert_eq!(read_records("z", good, &name("test")).unwrap().len(), 2);
+    let quotes = "t IN TXT ( \"a ; \\\" b\" ) ; it is not \"closed\nu IN TXT a\\\"\\( ; nor ( this\n";
+    assert_eq!(read_records("z", &format!("{good}{quotes}"), &name("test")).unwrap().len(), 4);
     for (line, said) in [
         ("ns IN A 1.2.3.400", "z:6:9: expected IPv4 address"),
         ("ns IN NS a..b", "z:6:1: a name or the data of this record is out of bounds"),
         ("ns IN TXT ( a", "z:6:11: expected a `)`"),
+        ("ns IN TXT \"a", "z:6:11: expected another `\"`"),
+        ("ns IN TXT \"a\\\" ; b", "z:6:11: expected another `\"`"),
+        ("ns IN TXT \"a\"b", "z:6:14: expected a blank behind the `\"`"),
         ("$INCLUDE more", "z:6:1: no file can be included here"),
         ("$INCLUDE\"more", "z:6:9: expected a blank between"),
     ] {

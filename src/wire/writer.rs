@@ -337,3 +337,19 @@ fn write_opt(edns: &Edns, rcode_high: u8, out: &mut Vec<u8>) {
         write_option(option.code, [&option.data, &[]], out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_hash_alike_are_told_apart() {
+        let [one, other] = ["a.umb8oxc2", "a.kdqaegav"].map(|name| name.parse::<Name>().unwrap());
+        assert_eq!(tails(one.wire()), tails(other.wire()));
+        let mut out = Vec::new();
+        let mut writer = Writer::new(7, Flags::default(), &mut out);
+        writer.name(&one);
+        writer.name(&other);
+        assert_eq!(out[HEADER..], [one.wire(), other.wire()].concat());
+    }
+}

@@ -145,6 +145,19 @@ fn labels_and_names_end_where_they_have_to() {
     }
 }
 
+/// RFC 1035 §3.2.1: the length of data has two octets, also of data whose names were pointers.
+#[test]
+fn data_that_is_too_long_without_its_pointers_is_damaged() {
+    // NSEC: a pointer to the question, `x` and the root, which is one octet longer.
+    let data = |octets: u16| {
+        let fixed = [&[0, 0, 47, 0, 1, 0, 0, 0, 9][..], &octets.to_be_bytes(), &[0xc0, 12]].concat();
+        let reply = response([1, 0, 0], &[&fixed, &vec![0; usize::from(octets) - 2][..]].concat());
+        (reply.answer.first().map(|record| record.rdata.len()), faults(&reply))
+    };
+    assert_eq!(data(65_534), (Some(65_535), vec![]));
+    assert_eq!(data(65_535), (None, vec![Fault::LongData]));
+}
+
 #[test]
 fn all_names_of_px_are_decompressed() {
     let reply = response([1, 0, 0], &[0, 0, 26, 0, 1, 0, 0, 0, 9, 0, 6, 0, 5, 0xc0, 12, 0xc0, 12]);

@@ -9,3 +9,4 @@ mod random;
 mod strategies;
 mod templates;
 mod texts;
+mod writer;

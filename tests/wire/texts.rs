@@ -60,3 +60,61 @@ fn the_examples_of_the_rfcs() {
     assert_eq!(show(47, b"\0\0\x01\x40\0\x01\x40"), "\\# 7 00000140000140");
     assert_eq!(show(108, &[0, 0, 0x5e, 0, 0x53, 0x2a]), "00-00-5E-00-53-2A");
 }
+
+/// RFC 3597 §5: data that another parser would not read back by the rules of its type has the generic form.
+#[test]
+fn data_that_is_not_of_its_types_shape_has_the_generic_form() {
+    let long = [&b"\x01x\0\0\x21"[..], &[0xff; 33]].concat();
+    let bad: [(u16, &[u8]); 11] = [
+        (1, &[192, 0, 2, 1, 0]),
+        (15, b"\0\x0a\x01x\0more"),
+        (43, &[0, 1, 8, 2]),
+        (48, &[1, 0, 3, 8]),
+        (50, b"\x01\0\0\0\0\0\0\x01\x40"),
+        (257, b"\0\0x"),
+        (257, b"\0\x03a bx"),
+        (257, b"\0\x02\xc3\xa9x"),
+        (47, b"\x01x\0\0\0"),
+        (47, &long),
+        (47, b"\x01x\0\0\x02\x40"),
+    ];
+    for (rtype, rdata) in bad {
+        let text = text::rdata_text(RecordType::from(rtype), rdata).to_string();
+        assert!(text.starts_with(&format!("\\# {} ", rdata.len())), "type {rtype}: {text}");
+    }
+    // A window has at most 32 octets (RFC 4034 §4.1.2).
+    let whole = [&b"\x01x\0\0\x20"[..], &[0; 31], &[1]].concat();
+    assert_eq!(text::rdata_text(RecordType::NSEC, &whole).to_string(), "x. ANY");
+}
+
+/// RFC 9460 §2.1: a value that is not what its key asks for has the number of the key.
+#[test]
+fn parameters_have_the_names_of_their_keys_where_their_values_are_theirs() {
+    for (key, value, shown) in [
+        (0, &[0, 1, 0, 99][..], "mandatory=alpn,key99"),
+        (0, b"", "key0"),
+        (0, &[0], "key0=\"\\000\""),
+        (1, b"\x02h2\x02h3", "alpn=h2,h3"),
+        (1, b"\x03h 2", "key1=\"\\003h 2\""),
+        (1, b"\x02\xc3\xa9", "key1=\"\\002\\195\\169\""),
+        (2, b"", "no-default-alpn"),
+        (2, b"x", "key2=\"x\""),
+        (3, &[1, 187], "port=443"),
+        (3, &[1], "key3=\"\\001\""),
+        (4, &[192, 0, 2, 1, 192, 0, 2, 2], "ipv4hint=192.0.2.1,192.0.2.2"),
+        (4, &[192, 0, 2, 1, 192], "key4=\"\\192\\000\\002\\001\\192\""),
+        (4, b"", "key4"),
+        (5, b"ech", "ech=ZWNo"),
+        (5, b"", "key5"),
+        (6, b"", "key6"),
+        (7, b"/dns-query{?dns}", "dohpath=\"/dns-query{?dns}\""),
+        (7, b"", "key7"),
+        (8, b"", "ohttp"),
+        (8, b"x", "key8=\"x\""),
+        (9, b"x", "key9=\"x\""),
+    ] {
+        let len = u8::try_from(value.len()).expect("short");
+        let rdata = [&[0, 1, 0, 0, key, 0, len], value].concat();
+        assert_eq!(text::rdata_text(RecordType::HTTPS, &rdata).to_string(), format!("1 . {shown}"));
+    }
+}

@@ -27,7 +27,7 @@ pub fn parse_record(line: &str) -> Result<Record, String> {
     if let Some((_, what)) = odd_quote(line) {
         return Err(what.to_owned());
     }
-    if line.starts_with([' ', '\t', '$', ';']) || line.is_empty() {
+    if line.starts_with([' ', '\t', '$', ';']) {
         return Err("a record begins with its name".to_owned());
     }
     let mut zonefile = Zonefile::from(format!("$TTL {TTL_SECS}\n{line}\n").as_str());
@@ -139,9 +139,13 @@ mod tests {
     fn what_is_no_record_is_refused_without_panic() {
         let lines = "|host.lan|host.lan A|host.lan A 192.0.2|host.lan CH A 192.0.2.1|a..lan A 192.0.2.1|\
             a.lan CNAME b..c|a.lan TXT (x|a.lan TXT x)|$ORIGIN x.|$INCLUDE x|; a.lan A 192.0.2.1| a.lan A 192.0.2.1|\
-            a.lan TXT \"x|a.lan SOA \"x\"y. z. 1 2 3 4 5|a.lan WHAT x|a.lan A 192.0.2.1 x|a.lan A 192.0.2.1\nb.lan A 192.0.2.1";
+            a.lan TXT \"x|a.lan SOA \"x\"y. z. 1 2 3 4 5|a.lan WHAT x|a.lan A 192.0.2.1 x|a.lan A 192.0.2.1\nb.lan A 192.0.2.1|\
+            a.lan A \\# 3 C00002|a.lan CNAME \\# 1 05|a.lan NS \\# 3 017800FF";
         for line in lines.split('|') {
             assert!(parse_record(line).is_err(), "{line:?}: {:?}", parse_record(line));
+        }
+        for line in ["", "; a.lan A 192.0.2.1", " a.lan A 192.0.2.1", "\ta.lan A 192.0.2.1", "$TTL 5", "$ORIGIN x."] {
+            assert_eq!(parse_record(line).unwrap_err(), "a record begins with its name", "{line:?}");
         }
     }
 

@@ -110,5 +110,7 @@ mod tests {
         assert_eq!(parse_type("TYPE65536"), None);
         assert_eq!(parse_type("TYPE+1"), None);
         assert_eq!(parse_type("TYPE"), None);
+        assert_eq!(parse_type("TOPE1"), None);
+        assert_eq!(parse_type("*"), Some(RecordType::ANY));
     }
 }
