@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::document::{Attempt, AttemptEnd, CacheLook, CacheName, End, Hop, Journey, Lookup, Response, Tls};
 use crate::time::iso_ms;
-use crate::trace::{Event, Trace, counted};
+use crate::trace::{Entry, Event, Trace, counted};
 use crate::wire::{RecordType, RrSet};
 
 /// Columns for the kind of a line, and for the time it took.
@@ -240,8 +240,11 @@ fn asks(trace: &Trace, begun_us: u64, rows: &mut Vec<Row>) {
             }
             _ => None,
         });
-        let unheard = (begun_us + trace.cost.time_us, Tone::Lost, "not waited for".to_owned());
-        let (end, tone, note) = ended.unwrap_or(unheard);
+        // Who was waited for in vain is not who was left because all was known without it.
+        let silent = |step: &Entry| matches!(&step.event, Event::Late { ask: late, .. } if late == ask);
+        let unheard = if trace.steps.iter().any(silent) { "no reply in time" } else { "not waited for" };
+        let (end, tone, note) =
+            ended.unwrap_or_else(|| (begun_us + trace.cost.time_us, Tone::Lost, unheard.to_owned()));
         rows.push(Row::new(
             "",
             format!("{zone}: {}", safe(server.trim_end_matches('.'))),

@@ -373,6 +373,15 @@ fn nothing_that_others_say_reaches_a_terminal_as_it_is() {
 }
 
 #[test]
+fn a_waterfall_says_of_the_silent_that_no_reply_came() {
+    let told =
+        curl(&["-H", "Accept: text/plain", &format!("http://{}/api/journey?url=http://www.dead.lab/&cold=1", *LAB)]);
+    let text = told.text();
+    let asked: Vec<_> = text.lines().filter(|line| line.contains("dead.lab: ns")).collect();
+    assert!(!asked.is_empty() && asked.iter().all(|line| line.ends_with("no reply in time")), "{text}");
+}
+
+#[test]
 fn the_command_line_says_in_its_exit_code_whether_there_was_an_answer() {
     let origin = Origin::serve("127.0.0.1", hello);
     let run = |arguments: &[&str]| {
