@@ -153,6 +153,23 @@ const tests = {
     return page;
   },
 
+  async "the zoo marks what is shown, and nothing when that is no exhibit"() {
+    const page = await fresh();
+    await open(page);
+    const marked = () => texts(page, ".panel [aria-current] .title");
+    await walk(page, "www.refused.lab");
+    assert.deepEqual(await marked(), ["refused"]);
+    await walk(page, "no-exhibit.example.com");
+    assert.deepEqual(await marked(), []);
+    await page.goBack();
+    await page.waitForFunction(() => document.querySelector(".panel [aria-current]"));
+    assert.deepEqual(await marked(), ["refused"]);
+    await page.goBack();
+    await page.waitForSelector(".welcome");
+    assert.deepEqual(await marked(), []);
+    return page;
+  },
+
   async "TTLs run down by the clock of the server, whatever the clock here says"() {
     const page = await fresh();
     await page.addInitScript(() => {

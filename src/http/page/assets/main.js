@@ -64,6 +64,7 @@ function settle(address, title) {
 function begin(address, label, ...content) {
   coming.abort();
   coming = new AbortController();
+  zoo.show(null);
   show("walk");
   put(el("h1", { class: "mono", text: label }), el("div", { class: "busy", "aria-hidden": "true" }), ...content);
   enter(address, `${label} …`);
@@ -322,6 +323,7 @@ function show(name) {
 
 function welcome() {
   coming.abort();
+  zoo.show(null);
   enter(location.pathname in TITLES ? location.pathname : "/", TITLES[location.pathname] ?? TITLES["/"]);
   const names = (zoo.exhibits ?? []).filter((each) => !each.page);
   const page = zoo.exhibits?.find((each) => each.page && !each.broken && each.page.url.includes("shop"));

@@ -60,7 +60,7 @@ export class Zoo {
     return el("li", {}, button);
   }
 
-  /** The walk to an exhibit has begun, or it has ended with `trace`. */
+  /** The walk to an exhibit has begun, or it has ended with `trace`; null is what is none. */
   show(exhibit, trace) {
     for (const [each, { button }] of this.rows) {
       if (each === exhibit) button.setAttribute("aria-current", "true");
