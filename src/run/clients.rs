@@ -1,6 +1,6 @@
 //! How clients are met and served, as the front doors take it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,13 +51,12 @@ pub(super) fn serve_settings(settings: &Settings) -> ServeSettings {
     }
 }
 
-/// Doors that are open to other machines, of which none is let in, a line for each key: a mistake that everybody
-/// notices and nobody understands.
+/// What is odd about the doors and those who are let in, a line for each key. Doors that are open to other machines, of
+/// which none is let in: a mistake that everybody notices and nobody understands. And doors where the whole Internet is
+/// let in: one that nobody notices but those who use it against others (RFC 5358).
 pub(super) fn warnings(settings: &Settings) -> Vec<String> {
     let Settings { server, http, .. } = settings;
-    if !server.allow.iter().all(|net| net.addr().is_loopback()) {
-        return Vec::new();
-    }
+    let none = server.allow.iter().all(|net| net.addr().is_loopback());
     let places = [
         ("server.listen", &server.listen),
         ("server.tls_listen", &server.tls_listen),
@@ -65,13 +64,31 @@ pub(super) fn warnings(settings: &Settings) -> Vec<String> {
         ("http.tls_listen", &http.tls_listen),
     ];
     let warning = |(key, addresses): (&str, &Vec<SocketAddr>)| {
-        let address = addresses.iter().find(|address| !address.ip().is_loopback())?;
+        if none {
+            let address = addresses.iter().find(|address| !address.ip().is_loopback())?;
+            return Some(format!(
+                "{key} has {address}, where other machines ask, and server.allow lets none of them in: all that come \
+                 there are refused unless it lists their network"
+            ));
+        }
+        let all =
+            |ip: IpAddr| server.allow.iter().find(|net| net.prefix_len() == 0 && net.addr().is_ipv4() == ip.is_ipv4());
+        let (address, all) =
+            addresses.iter().find_map(|at| Some((at, all(at.ip()).filter(|_| !is_local(at.ip()))?)))?;
         Some(format!(
-            "{key} has {address}, where other machines ask, and server.allow lets none of them in: all that come there \
-             are refused unless it lists their network"
+            "{key} has {address}, and server.allow has {all}: where no firewall keeps the Internet out, anybody uses this \
+             server to attack others (RFC 5358); list the networks of its clients"
         ))
     };
     places.into_iter().filter_map(warning).collect()
+}
+
+/// Whether nobody comes to this address from the Internet.
+fn is_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
 }
 
 fn stale_settings(cache: &config::Cache) -> Option<StaleSettings> {
@@ -130,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_door_that_nobody_may_come_through_is_told() {
+    fn a_door_that_nobody_or_everybody_may_come_through_is_told() {
         let told = |listen: &str, allow: &[&str]| {
             let mut settings = Settings::default();
             settings.server.listen = vec![listen.parse().unwrap()];
@@ -138,16 +155,25 @@ mod tests {
             warnings(&settings)
         };
         let here = ["127.0.0.0/8", "::1/128"];
-        for (listen, allow, is_told) in [
-            ("127.0.0.1:53", &here[..], false),
-            ("[::1]:53", &here, false),
-            ("192.0.2.53:53", &here, true),
-            ("0.0.0.0:53", &here[..1], true),
-            ("192.0.2.53:53", &[], true),
-            ("192.0.2.53:53", &["127.0.0.0/8", "192.0.2.0/24"], false),
-            ("[::]:53", &["::/0"], false),
+        for (listen, allow, says) in [
+            ("127.0.0.1:53", &here[..], None),
+            ("[::1]:53", &here, None),
+            ("192.0.2.53:53", &here, Some("lets none of them in")),
+            ("0.0.0.0:53", &here[..1], Some("lets none of them in")),
+            ("192.0.2.53:53", &[], Some("lets none of them in")),
+            ("192.0.2.53:53", &["127.0.0.0/8", "192.0.2.0/24"], None),
+            ("[::]:53", &["::/0"], Some("server.allow has ::/0")),
+            ("0.0.0.0:53", &["127.0.0.0/8", "0.0.0.0/0"], Some("server.allow has 0.0.0.0/0")),
+            ("192.0.2.53:53", &["0.0.0.0/0"], Some("anybody uses this server to attack others")),
+            // IPv6 alone, and addresses to which no way leads from the Internet.
+            ("0.0.0.0:53", &["127.0.0.0/8", "::/0"], None),
+            ("192.168.1.1:53", &["0.0.0.0/0"], None),
+            ("[fd00::1]:53", &["::/0"], None),
+            ("127.0.0.1:53", &["0.0.0.0/0"], None),
         ] {
-            assert_eq!(told(listen, allow).len(), usize::from(is_told), "{listen} {allow:?}");
+            let told = told(listen, allow);
+            let fits = says.is_none_or(|says| told[0].contains(says));
+            assert!(told.len() == usize::from(says.is_some()) && fits, "{listen} {allow:?}: {told:?}");
         }
         let [warning] = &told("192.0.2.53:53", &here)[..] else { panic!() };
         assert!(warning.starts_with("server.listen has 192.0.2.53:53,") && warning.contains("server.allow"));
