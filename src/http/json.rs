@@ -85,7 +85,7 @@ pub(super) async fn resolve(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) =
-        asked.map_err(|_| Problem::bad_request("the query must have a parameter name, each but once"))?;
+        asked.map_err(|_| Problem::bad_request("the query must have the parameter name, and none twice"))?;
     let question = Question::new(name(&asked.name)?, asked.qtype.as_deref().map_or(Ok(RecordType::A), record_type)?);
     let dnssec_ok = flag("do", asked.dnssec_ok.as_deref())?;
     // RFC 6840 §5.7: AD in a query asks for AD in the answer, without signatures.

@@ -42,7 +42,7 @@ pub(super) async fn trace(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) =
-        asked.map_err(|_| Problem::bad_request("the query must have a parameter name, each but once"))?;
+        asked.map_err(|_| Problem::bad_request("the query must have the parameter name, and none twice"))?;
     let question = question(&asked.name, asked.qtype.as_deref())?;
     let (cold, checking_disabled) = (flag("cold", asked.cold.as_deref())?, flag("cd", asked.cd.as_deref())?);
     let how = Telling { cold, checking_disabled };

@@ -204,7 +204,7 @@ pub enum Insecure {
         zone: Name,
         /// Seconds for which it still holds.
         left_secs: u32,
-        /// Seconds until it is tried whether it is still needed; `None` when nobody tries.
+        /// Seconds until it is tried whether it is still needed; null when nobody tries.
         look_secs: Option<u32>,
         /// Why it was needed when that was last tried.
         because: Option<Box<Bogus>>,

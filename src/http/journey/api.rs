@@ -61,7 +61,7 @@ impl Journeys {
         if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site") {
             return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other sites may not have pages fetched here"));
         }
-        let missing = |_| Problem::bad_request("the query must have a parameter url, each but once");
+        let missing = |_| Problem::bad_request("the query must have the parameter url, and none twice");
         let Query(asked) = asked.map_err(missing)?;
         let (url, cold) = (url(&asked.url).map_err(Problem::bad_request)?, flag("cold", asked.cold.as_deref())?);
         let (place, journeys) = (self.places.wait(peer.client.ip()).await?, Arc::clone(self));
