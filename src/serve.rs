@@ -180,7 +180,7 @@ impl Resolver {
 
     /// The answer for a client who asks `now`: what the walk brings, or what is still known when that takes too long.
     async fn found(&self, question: &Question, form: Form, now: Time) -> Ready {
-        let Some(mut passenger) = self.board(question, form, Why::Asked, now) else {
+        let Some(mut passenger) = self.board(question, form, None, now) else {
             let busy = Outcome::failed(Failure::Busy { walks: self.0.settings.walks });
             return self.ready(question, form, &Landed::new(busy, now, self.0.world.cache.clone()));
         };
@@ -215,26 +215,27 @@ impl Resolver {
     fn fetch_anew(&self, query: &QueryView<'_>, left: Duration, now: Time) {
         let (question, form) = (query.question_sought(), Form::of(query));
         // Nobody waits for it, so it gets a task of its own. Too many walks: those for which somebody waits come first.
-        drop(self.board(&question, form, Why::Refresh(left), now));
+        drop(self.board(&question, form, Some(left), now));
     }
 
-    /// The walk for `question`: the one under way, or a new one; `None` when there are too many.
-    fn board(&self, question: &Question, form: Form, why: Why, now: Time) -> Option<Passenger> {
+    /// The walk for `question`: the one under way, or a new one, for an answer that is known and has only `left` to
+    /// live if it has; `None` when there are too many.
+    fn board(&self, question: &Question, form: Form, left: Option<Duration>, now: Time) -> Option<Passenger> {
         let asked = Asked { question: question.clone(), checking_disabled: form.checking_disabled() };
         match self.0.flights.board(&asked, now) {
             Boarding::Joined(flight) => Some(Passenger::new(flight, None)),
             Boarding::Full => None,
             Boarding::First(flight) => {
-                let pilot = Box::pin(self.clone().fly(asked, form, why, Arc::clone(&flight)));
+                let pilot = Box::pin(self.clone().fly(asked, form, left, Arc::clone(&flight)));
                 Some(Passenger::new(flight, Some(pilot)))
             }
         }
     }
 
-    async fn fly(self, asked: Asked, form: Form, why: Why, flight: Arc<Flight>) {
+    async fn fly(self, asked: Asked, form: Form, left: Option<Duration>, flight: Arc<Flight>) {
         let ticket = Ticket { resolver: &self, flight: &flight };
         let (question, world, checking_disabled) = (&asked.question, &self.0.world, asked.checking_disabled);
-        let manner = Manner { checking_disabled, refreshing: why.left(), wakes_at: self.patient_until(&flight) };
+        let manner = Manner { checking_disabled, refreshing: left, wakes_at: self.patient_until(&flight) };
         let cache = world.cache.as_it_is();
         let (outcome, mut trace) = walk_watched(question, &manner, (world, &cache), &mut |_| {}).await;
         let now = world.clock.now();
@@ -245,7 +246,7 @@ impl Resolver {
             trace.steps.push(Entry::new(now, flight.began, GoalId(0), Event::Stale { stale }));
         }
         let limit = self.0.settings.discard_after;
-        if !limit.is_zero() && now - flight.began >= limit && matches!(why, Why::Asked) {
+        if !limit.is_zero() && now - flight.began >= limit && left.is_none() {
             let event = Event::Overdue { after_ms: as_ms(now - flight.began), most_ms: as_ms(limit) };
             trace.steps.push(Entry::new(now, flight.began, GoalId(0), event));
         }
@@ -258,7 +259,8 @@ impl Resolver {
         self.0.outage.walked(&trace.steps, flight.began, now).iter().for_each(News::log);
         // Before those who wait are told, so that they find it.
         if self.0.settings.past_bytes > 0 {
-            let (unix_ms, occasion) = (world.clock.unix_ms_at(flight.began), why.occasion());
+            let occasion = if left.is_some() { Occasion::Refresh } else { Occasion::Query };
+            let unix_ms = world.clock.unix_ms_at(flight.began);
             self.remember(Walked { unix_ms, occasion, checking_disabled, trace });
         }
         ticket.land(landed);
@@ -268,31 +270,6 @@ impl Resolver {
 /// What clients are told of an answer, for the log.
 fn reasons(edes: &[Ede]) -> Option<String> {
     (!edes.is_empty()).then(|| edes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-}
-
-/// Why a walk begins.
-#[derive(Clone, Copy)]
-enum Why {
-    /// A client waits.
-    Asked,
-    /// The answer is known and in use, and has this long to live.
-    Refresh(Duration),
-}
-
-impl Why {
-    fn left(self) -> Option<Duration> {
-        match self {
-            Self::Asked => None,
-            Self::Refresh(left) => Some(left),
-        }
-    }
-
-    fn occasion(self) -> Occasion {
-        match self {
-            Self::Asked => Occasion::Query,
-            Self::Refresh(_) => Occasion::Refresh,
-        }
-    }
 }
 
 /// However a flight ends, those who wait are told and the next question begins anew.
