@@ -8,8 +8,9 @@ use crate::cache::{Answer, AnswerKey, Cache, Plain, Ready, Usage};
 use crate::drive::unix_secs;
 use crate::time::Time;
 use crate::trace::{Stale, StaleWhy};
+use crate::walk::WalkSettings;
 use crate::walk::outcome::{Failure, Outcome};
-use crate::walk::stale::{Admit, Recollection, StaleLimits, may_be_unsigned, stale};
+use crate::walk::stale::{Recollection, StaleLimits, StaleView};
 use crate::wire::{Ede, PlainAnswer, QueryView, Question, ResponseCode, RrSet, Sections, Template, ede};
 
 /// How long a failure that nobody has judged is remembered for clients who check for themselves: as long as others are
@@ -131,24 +132,22 @@ impl Inner {
     /// The last answer that is known: as it was given in this form, or from its record sets where those were learned
     /// later. Not every set of an answer is kept by itself, and not every form of an answer was asked for.
     fn stand_in(&self, question: &Question, form: Form, cache: &Cache) -> Option<StandIn> {
-        let limits = &self.settings.stale.as_ref()?.limits;
-        let (world, now) = (&self.world, self.world.clock.now());
-        let given = cache.stale_answer(&form.key(question), now, limits.max);
-        let rules = (&world.settings.limits, &world.settings.private);
-        let validates = !world.settings.proofs.anchors.is_empty() && !form.checking_disabled;
-        let admit = if validates { Admit::Judged(&world.settings) } else { Admit::All };
-        let moment = (now, unix_secs());
-        let recall = |question: &Question| stale(question, cache, rules, limits, admit, moment);
-        let synthesis = &world.settings.synthesis;
+        let (over, moment) = (self.settings.stale.as_ref()?.limits, self.world.moment());
+        let (settings, now) = (&self.world.settings, moment.0);
+        let given = cache.stale_answer(&form.key(question), now, over.max);
+        let validates = !settings.proofs.anchors.is_empty() && !form.checking_disabled;
+        let judged_by = validates.then_some(settings);
+        let WalkSettings { limits, private, synthesis, .. } = settings;
+        let view = StaleView { cache, limits, private, over, judged_by, moment };
         // What is known is known of the name to which a walk goes.
         let detour = synthesis.enter(question);
         let asked = detour.asked();
-        let Recollection { links, answer } = recall(asked);
+        let Recollection { links, answer } = view.answer(asked);
         // That there is no AAAA record is half of an answer when others may be made of A (RFC 6147 §5.1.6).
         let sets =
             answer.and_then(|mut first| match synthesis.next(asked, &mut first.outcome, !form.checking_disabled) {
                 Some(next) => {
-                    Some(first.with(recall(&next).answer?, |first, second| synthesis.join(asked, first, second).0))
+                    Some(first.with(view.answer(&next).answer?, |first, second| synthesis.join(asked, first, second).0))
                 }
                 None => Some(first),
             });
@@ -157,7 +156,7 @@ impl Inner {
             *learned > given.stored && !given.template.has_alias(link)
         };
         let given = given.filter(|given| !links.iter().any(|link| moved(given, link)));
-        let unsigned = || may_be_unsigned(&asked.name, cache, admit, moment);
+        let unsigned = || view.may_be_unsigned(&asked.name);
         match (given, sets) {
             (given, Some(sets)) if given.as_ref().is_none_or(|given| given.stored < sets.learned) => {
                 let outcome = detour.leave(question, sets.outcome);
@@ -165,7 +164,7 @@ impl Inner {
                 Some(StandIn { template, edes, expired: sets.expired, given, secure: outcome.secure })
             }
             (Some(given), sets) if given.secure || sets.is_some() || unsigned() => {
-                let template = given.template.aged(given.age_secs(now), limits.reply_ttl_secs);
+                let template = given.template.aged(given.age_secs(now), over.reply_ttl_secs);
                 let expired = (given.expires <= now).then(|| now - given.expires);
                 let secure = given.secure && now < given.signed_until;
                 Some(StandIn { template, edes: given.edes.to_vec(), expired, given: Some(given), secure })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::{Cache, Denial, DenialKind, KnownSet, Rank, Security};
-use crate::dnssec::{Cut, Fact, Judge, Known, Spent, Statement, Verdict, ZoneTrust};
+use crate::dnssec::{Cut, Fact, Judge, Known, Moment, Spent, Statement, Verdict, ZoneTrust};
 use crate::time::Time;
 use crate::trace::Source;
 use crate::wire::{Name, Question, RecordType, ResponseCode, RrSet, is_aliased};
@@ -24,13 +24,22 @@ pub struct StaleLimits {
     pub reply_ttl_secs: u32,
 }
 
-/// What may be served.
+/// What is known, and what of it may be served at a moment although its time is over.
 #[derive(Clone, Copy, Debug)]
-pub enum Admit<'s> {
-    /// Everything: nothing is validated, or the client does that itself.
-    All,
-    /// What was found secure, and what was found insecure and would still be found so by these settings.
-    Judged(&'s WalkSettings),
+pub struct StaleView<'s> {
+    /// What is known of names.
+    pub cache: &'s Cache,
+    /// How many aliases are followed.
+    pub limits: &'s Limits,
+    /// The addresses that are withheld.
+    pub private: &'s Private,
+    /// For how long after its time, and how it is served.
+    pub over: StaleLimits,
+    /// By which settings it is judged: then what was found secure is served, and what was found insecure and would
+    /// still be found so. All is where nothing is validated, or the client does that itself.
+    pub judged_by: Option<&'s WalkSettings>,
+    /// When.
+    pub moment: Moment,
 }
 
 /// An answer whose time is over.
@@ -84,118 +93,147 @@ enum What {
     Alias(RrSet, Name),
 }
 
-/// The answer to `question` as it was last known: from the record sets, so that it does not matter how it was asked
-/// for then.
-#[must_use]
-pub fn stale(
-    question: &Question,
-    cache: &Cache,
-    (limits, private): (&Limits, &Private),
-    over: &StaleLimits,
-    admit: Admit<'_>,
-    moment: (Time, u32),
-) -> Recollection {
-    let mut links = Vec::new();
-    let mut answer = follow(question, &mut links, cache, limits, (over, admit), moment);
-    if let Some(answer) = &mut answer {
-        answer.outcome.answer.splice(0..0, links.iter().map(|(link, _)| link.clone()));
-        answer.outcome.secure &= answer.outcome.signed_secs(moment.1) > 0;
-        private.withhold(&mut answer.outcome);
+impl StaleView<'_> {
+    /// The answer to `question` as it was last known: from the record sets, so that it does not matter how it was asked
+    /// for then.
+    #[must_use]
+    pub fn answer(&self, question: &Question) -> Recollection {
+        let mut links = Vec::new();
+        let mut answer = self.follow(question, &mut links);
+        if let Some(answer) = &mut answer {
+            answer.outcome.answer.splice(0..0, links.iter().map(|(link, _)| link.clone()));
+            answer.outcome.secure &= answer.outcome.signed_secs(self.moment.1) > 0;
+            self.private.withhold(&mut answer.outcome);
+        }
+        Recollection { links, answer }
     }
-    Recollection { links, answer }
-}
 
-/// Goes along what is known, and puts the aliases on the way into `links`; what they lead to, `None` when that is not
-/// known any more.
-fn follow(
-    question: &Question,
-    links: &mut Vec<(RrSet, Time)>,
-    cache: &Cache,
-    limits: &Limits,
-    (over, admit): (&StaleLimits, Admit<'_>),
-    (now, unix_secs): (Time, u32),
-) -> Option<StaleAnswer> {
-    let mut proof: Vec<RrSet> = Vec::new();
-    let (mut expired, mut learned, mut secure) = (None, Time::ZERO, true);
-    let mut current = question.clone();
-    for _ in 0..=limits.cname_links {
-        let found = look(&current, cache, over, admit, (now, unix_secs))?;
-        if found.security < Security::Secure
-            && !may_be_unproved(&found.statement(&current), &found.from, cache, admit, (now, unix_secs))
-        {
+    /// Goes along what is known, and puts the aliases on the way into `links`; what they lead to, `None` when that is
+    /// not known any more.
+    fn follow(&self, question: &Question, links: &mut Vec<(RrSet, Time)>) -> Option<StaleAnswer> {
+        let mut proof: Vec<RrSet> = Vec::new();
+        let (mut expired, mut learned, mut secure) = (None, Time::ZERO, true);
+        let (mut current, now) = (question.clone(), self.moment.0);
+        for _ in 0..=self.limits.cname_links {
+            let found = self.look(&current)?;
+            if found.security < Security::Secure && !self.may_be_unproved(&found.statement(&current), &found.from) {
+                return None;
+            }
+            learned = learned.max(found.stored);
+            if found.expires <= now {
+                expired = expired.max(Some(now - found.expires));
+            }
+            secure &= found.security == Security::Secure;
+            proof.extend(found.proof);
+            let (rcode, answer, soa) = match found.what {
+                What::Alias(link, target) => {
+                    links.push((link, found.stored));
+                    current.name = target;
+                    continue;
+                }
+                What::Set(set) => (ResponseCode::NoError, vec![set], None),
+                What::Denial(kind, soa) => (kind.rcode(), Vec::new(), soa),
+            };
+            let authority = once(soa.into_iter().chain(proof));
+            let outcome = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure };
+            return Some(StaleAnswer { outcome, expired, learned });
+        }
+        None
+    }
+
+    /// Whether an answer of which no record is known by itself, and that was not proved, may be served for `name`:
+    /// nothing there would have to be signed.
+    #[must_use]
+    pub fn may_be_unsigned(&self, name: &Name) -> bool {
+        let set = RrSet::new(name.clone(), RecordType::A, 0, std::iter::empty());
+        self.may_be_unproved(&Statement::Set { set: &set, proof: &[] }, &Source::Local)
+    }
+
+    /// Whether what was not proved still need not be, by all that is known now. What was kept while a zone was
+    /// unsigned, by whomever it was told, is worth nothing once it is signed (RFC 4035 §4.3: what should be provable is
+    /// bogus).
+    fn may_be_unproved(&self, statement: &Statement<'_>, from: &Source) -> bool {
+        !matches!(self.judge(statement, from), Some((Verdict::Bogus(_), _)))
+    }
+
+    /// What DNSSEC shows of a statement by all that is known now, and what it shows of what came along; `None` where it
+    /// has no say.
+    fn judge(&self, statement: &Statement<'_>, from: &Source) -> Option<(Verdict, Vec<RrSet>)> {
+        let settings = self.judged_by?;
+        let (name, proof) = match statement {
+            // Signatures are not signed.
+            Statement::Set { set, .. } if set.rtype == RecordType::RRSIG => return None,
+            Statement::Set { set, proof } => (&set.owner, *proof),
+            Statement::Denial { question, proof, .. } => (&question.name, *proof),
+        };
+        // What the rest of the world says of a zone with servers that the operator names was not kept.
+        if settings.routes.own(name).is_some() {
             return None;
         }
-        learned = learned.max(found.stored);
-        if found.expires <= now {
-            expired = expired.max(Some(now - found.expires));
-        }
-        secure &= found.security == Security::Secure;
-        proof.extend(found.proof);
-        let (rcode, answer, soa) = match found.what {
-            What::Alias(link, target) => {
-                links.push((link, found.stored));
-                current.name = target;
-                continue;
+        let (known, mut spent) = (LastKnown { cache: self.cache, now: self.moment.0, proof, from }, Spent::default());
+        let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, self.moment, &mut spent);
+        let verdict = judge.judge(statement);
+        Some((verdict, judge.into_learned().shown))
+    }
+
+    /// A set that no walk has judged, if it counts. A walk judges when it has all of an answer, and one that has failed
+    /// may have had a part of it: what was refreshed is not stale (RFC 8767 §5). It counts where nothing could be
+    /// proved, or by the keys that were known last; else anybody may have sent it.
+    fn judged(&self, known: KnownSet) -> Option<KnownSet> {
+        let statement = Statement::Set { set: &known.set, proof: &known.proof };
+        match self.judge(&statement, &known.from)? {
+            (Verdict::Insecure(_), _) => Some(known),
+            // The time of those keys may be over, and what they prove is as stale as they are.
+            (Verdict::Secure { .. }, shown) => {
+                let is_shown = |set: &&RrSet| shown.iter().any(|shown| shown.is_as(set));
+                let proof = known.proof.iter().filter(is_shown).cloned().collect();
+                let expires = known.expires.min(self.moment.0);
+                Some(KnownSet { proof, security: Security::Secure, expires, ..known })
             }
-            What::Set(set) => (ResponseCode::NoError, vec![set], None),
-            What::Denial(kind, soa) => (kind.rcode(), Vec::new(), soa),
+            _ => None,
+        }
+    }
+
+    /// The newest of what is known of a name: an alias that was learned after a set has taken its place, although the
+    /// set is still in the cache.
+    fn look(&self, question: &Question) -> Option<Found> {
+        let Self { cache, over, moment: (now, _), .. } = *self;
+        let (name, qtype) = (&question.name, question.qtype);
+        let ttl = |set: &RrSet, stored, expires| RrSet {
+            ttl_secs: if expires > now { aged(set, stored, now).ttl_secs } else { over.reply_ttl_secs },
+            ..set.clone()
         };
-        let authority = once(soa.into_iter().chain(proof));
-        let outcome = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure };
-        return Some(StaleAnswer { outcome, expired, learned });
+        let least = if self.judged_by.is_none() { Security::Unchecked } else { Security::Insecure };
+        let set = |rtype| {
+            let unjudged = cache.stale_set(name, rtype, now, (over.max, Security::Unchecked));
+            let is_told = |known: &KnownSet| known.security == Security::Unchecked && known.rank > Rank::BehindAlias;
+            unjudged
+                .filter(is_told)
+                .and_then(|known| self.judged(known))
+                .or_else(|| cache.stale_set(name, rtype, now, (over.max, least)))
+        };
+        let of_set = |known: &KnownSet, what| {
+            let KnownSet { stored, expires, security, .. } = *known;
+            let proof = known.proof.iter().map(|set| ttl(set, stored, expires)).collect();
+            Found { what, proof, security, from: known.from.clone(), stored, expires }
+        };
+        let direct = set(qtype).map(|known| of_set(&known, What::Set(ttl(&known.set, known.stored, known.expires))));
+        let denial = cache.stale_denial(name, qtype, now, (over.max, least)).map(|denial| {
+            let Denial { stored, expires, security, .. } = *denial;
+            let soa = denial.soa.as_ref().map(|set| ttl(set, stored, expires));
+            let proof = denial.proof.iter().map(|set| ttl(set, stored, expires)).collect();
+            Found { what: What::Denial(denial.kind, soa), proof, security, from: denial.from.clone(), stored, expires }
+        });
+        let alias = Some(RecordType::CNAME).filter(|_| is_aliased(qtype)).and_then(set).and_then(|known| {
+            let target = known.set.targets().next()?;
+            Some(of_set(&known, What::Alias(ttl(&known.set, known.stored, known.expires), target)))
+        });
+        [direct, denial, alias].into_iter().flatten().max_by_key(|found| found.stored)
     }
-    None
 }
-
-/// Whether an answer of which no record is known by itself, and that was not proved, may be served for `name`: nothing
-/// there would have to be signed.
-#[must_use]
-pub fn may_be_unsigned(name: &Name, cache: &Cache, admit: Admit<'_>, now: (Time, u32)) -> bool {
-    let set = RrSet::new(name.clone(), RecordType::A, 0, std::iter::empty());
-    may_be_unproved(&Statement::Set { set: &set, proof: &[] }, &Source::Local, cache, admit, now)
-}
-
-/// Whether what was not proved still need not be, by all that is known now. What was kept while a zone was unsigned,
-/// by whomever it was told, is worth nothing once it is signed (RFC 4035 §4.3: what should be provable is bogus).
-fn may_be_unproved(
-    statement: &Statement<'_>,
-    from: &Source,
-    cache: &Cache,
-    admit: Admit<'_>,
-    moment: (Time, u32),
-) -> bool {
-    !matches!(judge(statement, from, cache, admit, moment), Some((Verdict::Bogus(_), _)))
-}
-
-/// What DNSSEC shows of a statement by all that is known now, and what it shows of what came along; `None` where it has
-/// no say.
-fn judge(
-    statement: &Statement<'_>,
-    from: &Source,
-    cache: &Cache,
-    admit: Admit<'_>,
-    (now, unix_secs): (Time, u32),
-) -> Option<(Verdict, Vec<RrSet>)> {
-    let Admit::Judged(settings) = admit else { return None };
-    let (name, proof) = match statement {
-        // Signatures are not signed.
-        Statement::Set { set, .. } if set.rtype == RecordType::RRSIG => return None,
-        Statement::Set { set, proof } => (&set.owner, *proof),
-        Statement::Denial { question, proof, .. } => (&question.name, *proof),
-    };
-    // What the rest of the world says of a zone with servers that the operator names was not kept.
-    if settings.routes.own(name).is_some() {
-        return None;
-    }
-    let (known, mut spent) = (Recalled { cache, now, proof, from }, Spent::default());
-    let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, (now, unix_secs), &mut spent);
-    let verdict = judge.judge(statement);
-    Some((verdict, judge.into_learned().shown))
-}
-
 /// What is known of zones, however long ago it was found out: nobody is asked.
 #[derive(Debug)]
-struct Recalled<'k> {
+struct LastKnown<'k> {
     cache: &'k Cache,
     now: Time,
     proof: &'k [RrSet],
@@ -203,7 +241,7 @@ struct Recalled<'k> {
     from: &'k Source,
 }
 
-impl Known for Recalled<'_> {
+impl Known for LastKnown<'_> {
     fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
         // Its parent may have a DS set for it by now.
         let is_signed = || self.cache.delegation(zone, self.now).is_some_and(|cut| cut.ds.is_some());
@@ -251,66 +289,6 @@ impl Found {
     }
 }
 
-/// A set that no walk has judged, if it counts. A walk judges when it has all of an answer, and one that has failed may
-/// have had a part of it: what was refreshed is not stale (RFC 8767 §5). It counts where nothing could be proved, or by
-/// the keys that were known last; else anybody may have sent it.
-fn judged(known: KnownSet, cache: &Cache, admit: Admit<'_>, moment: (Time, u32)) -> Option<KnownSet> {
-    let statement = Statement::Set { set: &known.set, proof: &known.proof };
-    match judge(&statement, &known.from, cache, admit, moment)? {
-        (Verdict::Insecure(_), _) => Some(known),
-        // The time of those keys may be over, and what they prove is as stale as they are.
-        (Verdict::Secure { .. }, shown) => {
-            let is_shown = |set: &&RrSet| shown.iter().any(|shown| shown.is_as(set));
-            let proof = known.proof.iter().filter(is_shown).cloned().collect();
-            let expires = known.expires.min(moment.0);
-            Some(KnownSet { proof, security: Security::Secure, expires, ..known })
-        }
-        _ => None,
-    }
-}
-
-/// The newest of what is known of a name: an alias that was learned after a set has taken its place, although the set
-/// is still in the cache.
-fn look(
-    question: &Question,
-    cache: &Cache,
-    over: &StaleLimits,
-    admit: Admit<'_>,
-    moment: (Time, u32),
-) -> Option<Found> {
-    let (name, qtype, now) = (&question.name, question.qtype, moment.0);
-    let ttl = |set: &RrSet, stored, expires| RrSet {
-        ttl_secs: if expires > now { aged(set, stored, now).ttl_secs } else { over.reply_ttl_secs },
-        ..set.clone()
-    };
-    let least = if matches!(admit, Admit::All) { Security::Unchecked } else { Security::Insecure };
-    let set = |rtype| {
-        let unjudged = cache.stale_set(name, rtype, now, (over.max, Security::Unchecked));
-        let is_told = |known: &KnownSet| known.security == Security::Unchecked && known.rank > Rank::BehindAlias;
-        unjudged
-            .filter(is_told)
-            .and_then(|known| judged(known, cache, admit, moment))
-            .or_else(|| cache.stale_set(name, rtype, now, (over.max, least)))
-    };
-    let of_set = |known: &KnownSet, what| {
-        let KnownSet { stored, expires, security, .. } = *known;
-        let proof = known.proof.iter().map(|set| ttl(set, stored, expires)).collect();
-        Found { what, proof, security, from: known.from.clone(), stored, expires }
-    };
-    let direct = set(qtype).map(|known| of_set(&known, What::Set(ttl(&known.set, known.stored, known.expires))));
-    let denial = cache.stale_denial(name, qtype, now, (over.max, least)).map(|denial| {
-        let Denial { stored, expires, security, .. } = *denial;
-        let soa = denial.soa.as_ref().map(|set| ttl(set, stored, expires));
-        let proof = denial.proof.iter().map(|set| ttl(set, stored, expires)).collect();
-        Found { what: What::Denial(denial.kind, soa), proof, security, from: denial.from.clone(), stored, expires }
-    });
-    let alias = Some(RecordType::CNAME).filter(|_| is_aliased(qtype)).and_then(set).and_then(|known| {
-        let target = known.set.targets().next()?;
-        Some(of_set(&known, What::Alias(ttl(&known.set, known.stored, known.expires), target)))
-    });
-    [direct, denial, alias].into_iter().flatten().max_by_key(|found| found.stored)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,7 +317,9 @@ mod tests {
     fn told(cache: &Cache, asked: &str, at: u64) -> Option<StaleAnswer> {
         let question = Question::new(name(asked), RecordType::A);
         let private = Private { nets: vec!["10.0.0.0/8".parse().expect("a network")], ..Private::default() };
-        stale(&question, cache, (&Limits::default(), &private), &OVER, Admit::All, (Time::from_secs(at), 0)).answer
+        let (limits, moment) = (&Limits::default(), (Time::from_secs(at), 0));
+        let view = StaleView { cache, limits, private: &private, over: OVER, judged_by: None, moment };
+        view.answer(&question).answer
     }
 
     fn ttls(told: &StaleAnswer) -> Vec<u32> {

@@ -9,9 +9,10 @@ use rand::{RngExt, SeedableRng};
 use rootwalk::cache::Security;
 use rootwalk::lab::Lab;
 use rootwalk::trace::Event;
-use rootwalk::walk::stale::{Admit, StaleLimits, stale};
+use rootwalk::walk::stale::StaleView;
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
+use super::stale::{known, view};
 use super::trouble::{FORGERIES, Forgery, name};
 use super::world::World;
 use super::{LAB, NOW_UNIX_SECS, may_be_secure, questions, story, told, truth, truth_in, worlds};
@@ -75,7 +76,6 @@ fn nothing_bogus_is_served() {
 fn nothing_bogus_comes_back_later() {
     let (questions, servers) = (secure_questions(), servers());
     let addresses: Vec<IpAddr> = LAB.authority().addresses().collect();
-    let over = StaleLimits { max: std::time::Duration::from_secs(86_400), reply_ttl_secs: 30 };
     let counts = super::each(&worlds(40), |seed| {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut world = World::new(&LAB, seed, 0.0, 0.0);
@@ -106,12 +106,9 @@ fn nothing_bogus_comes_back_later() {
                 assert_eq!((told(&ended.outcome), ended.outcome.secure), (truth(question), true), "{}", here());
                 continue;
             }
-            let settings = &world.resolver.settings;
-            let (cache, both) = (&world.resolver.cache, (&settings.limits, &settings.private));
-            let moment = (world.resolver.now, NOW_UNIX_SECS);
-            if let Some(old) = stale(question, cache, both, &over, Admit::Judged(settings), moment).answer {
+            if let Some(old) = known(&world, question) {
                 stale_ones += 1;
-                assert_eq!((told(&old.outcome), old.outcome.secure), (truth(question), true), "{}", here());
+                assert_eq!((told(&old), old.secure), (truth(question), true), "{}", here());
             }
         }
         (answered, stale_ones)
@@ -324,14 +321,10 @@ fn what_is_proved_outlives_lies_and_keeps_ad_with_its_signatures() {
     world.resolve_unchecked(&asked);
     let again = world.resolve(&asked);
     assert!(again.outcome.secure && again.budget.queries() == 0, "{}", story(&again));
-    let limits = StaleLimits { max: std::time::Duration::from_secs(86_400), reply_ttl_secs: 30 };
     let later = world.resolver.now + std::time::Duration::from_secs(40_000);
-    let settings = &world.resolver.settings;
-    let (cache, both) = (&world.resolver.cache, (&settings.limits, &settings.private));
     for (unix_secs, holds) in [(NOW_UNIX_SECS + 40_000, true), (NOW_UNIX_SECS + 10_000_000, false)] {
-        let stale = stale(&asked, cache, both, &limits, Admit::Judged(settings), (later, unix_secs))
-            .answer
-            .expect("it is known");
+        let view = StaleView { moment: (later, unix_secs), ..view(&world, true) };
+        let stale = view.answer(&asked).answer.expect("it is known");
         assert!(stale.expired.is_some() && stale.outcome.secure == holds, "{unix_secs}");
         assert_eq!(told(&stale.outcome), truth(&asked));
     }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use rootwalk::lab::Lab;
+use rootwalk::walk::WalkSettings;
 use rootwalk::walk::outcome::Outcome;
-use rootwalk::walk::stale::{Admit, StaleLimits, may_be_unsigned, stale};
+use rootwalk::walk::stale::{StaleLimits, StaleView};
 use rootwalk::wire::{Name, Question, RecordType};
 
 use super::resolver::NOW_UNIX_SECS;
@@ -59,25 +60,28 @@ fn questions() -> Vec<Question> {
     all.into_iter().map(ask).collect()
 }
 
+/// What is known, and what of it is served.
+pub(crate) fn view<'w>(world: &'w World<'_>, judges: bool) -> StaleView<'w> {
+    let (settings, cache) = (&world.resolver.settings, &world.resolver.cache);
+    let WalkSettings { limits, private, .. } = settings;
+    let over = StaleLimits { max: DAY, reply_ttl_secs: 30 };
+    let moment = (world.resolver.now, NOW_UNIX_SECS);
+    StaleView { cache, limits, private, over, judged_by: judges.then_some(settings), moment }
+}
+
 /// What is served when the servers give no answer any more; `None` when they do.
 fn served(world: &mut World<'_>, question: &Question, admit_all: bool) -> Option<Option<Outcome>> {
     let failed = world.resolve(question).outcome.failure.is_some();
-    let (settings, over) = (&world.resolver.settings, StaleLimits { max: DAY, reply_ttl_secs: 30 });
-    let admit = if admit_all { Admit::All } else { Admit::Judged(settings) };
-    let (cache, moment) = (&world.resolver.cache, (world.resolver.now, NOW_UNIX_SECS));
-    let told = stale(question, cache, (&settings.limits, &settings.private), &over, admit, moment).answer;
-    let unsigned = may_be_unsigned(&question.name, cache, admit, moment);
-    let unsigned = unsigned || question.qtype == RecordType::RRSIG;
+    let view = view(world, !admit_all);
+    let told = view.answer(question).answer;
+    let unsigned = view.may_be_unsigned(&question.name) || question.qtype == RecordType::RRSIG;
     assert!(told.is_none() || unsigned || told.as_ref().is_some_and(|told| told.outcome.secure), "{question}");
     failed.then(|| told.map(|told| told.outcome))
 }
 
 /// What is known of a question by now, stale or not.
-fn known(world: &World<'_>, question: &Question) -> Option<Outcome> {
-    let (settings, over) = (&world.resolver.settings, StaleLimits { max: DAY, reply_ttl_secs: 30 });
-    let (rules, moment) = ((&settings.limits, &settings.private), (world.resolver.now, NOW_UNIX_SECS));
-    let told = stale(question, &world.resolver.cache, rules, &over, Admit::Judged(settings), moment).answer;
-    told.map(|told| told.outcome)
+pub(crate) fn known(world: &World<'_>, question: &Question) -> Option<Outcome> {
+    view(world, true).answer(question).answer.map(|told| told.outcome)
 }
 
 /// A world in which everything was asked for, which is over by now.
