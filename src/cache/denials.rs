@@ -69,24 +69,18 @@ impl Cache {
             return Put::ZeroTtl;
         }
         let key = denial_key(hashed, rtype, denial.kind);
-        let put = || {
-            // What was judged stays behind what is not judged yet, and may never be.
-            if let Some(old) = self.get::<Denial>(&key).filter(|old| old.security > denial.security) {
-                self.put(key.behind(), old);
-            }
-            self.put(key, Arc::clone(denial))
-        };
+        let put = || self.put(key, Arc::clone(denial));
         if denial.kind == DenialKind::NxDomain { self.put_for_all_below(&key, put) } else { put() }
     }
 
     /// What was told with TTL 0 was found good: it is not kept, and whatever was known before it of a name and type, an
     /// alias in its place, or against it is over for good.
     pub(super) fn end_for_good(&self, hashed: Hashed, rtype: RecordType, now: Time) {
-        let is_over = |old: &HeldSet| (old.expires <= now).then_some(());
-        let sets = keys_with_alias(hashed, rtype).into_iter().filter(|key| self.look_at_set(key, is_over).is_some());
-        let denials = denial_keys(hashed, rtype).into_iter().flat_map(|key| [key, key.behind()]);
-        let denials = denials.filter(|key| self.get::<Denial>(key).is_some_and(|old| old.expires <= now));
-        sets.chain(denials).for_each(|key| self.remove(&key));
+        let keys = || keys_with_alias(hashed, rtype).into_iter().chain(denial_keys(hashed, rtype));
+        let set = |key: &Key| self.look_at_set(key, |old| Some(old.expires));
+        let ends = |key: &Key| set(key).or_else(|| self.get::<Denial>(key).map(|old| old.expires));
+        let over = keys().filter(|key| ends(key).is_some_and(|expires| expires <= now));
+        over.chain(keys().map(Key::behind)).for_each(|key| self.remove(&key));
     }
 }
 

@@ -11,7 +11,7 @@ use super::facts::{Denial, DenialKind, KnownSet, Put};
 use super::held::HeldSet;
 use super::key::{Hashed, Key, Store};
 use super::rank::Security;
-use super::shard::{Entry, Shard};
+use super::shard::Entry;
 use crate::time::Time;
 use crate::wire::{Name, Question, RecordType, RrSet, is_aliased};
 
@@ -26,11 +26,10 @@ impl Cache {
         now: Time,
         (over, least): (Duration, Security),
     ) -> Option<KnownSet> {
-        let fits = |held: &&HeldSet| held.security >= least && held.expires + over > now;
+        let fits = |held: &HeldSet| held.security >= least && held.expires + over > now;
         let key = self.hashed(owner).key(rtype, Store::Sets);
-        self.with_set(&key, |held| {
-            Some(held).into_iter().chain(held.behind()).find(fits).map(|held| held.known(owner, rtype))
-        })
+        let known = |held: &HeldSet| fits(held).then(|| held.known(owner, rtype));
+        [key, key.behind()].iter().find_map(|key| self.with_set(key, known))
     }
 
     /// Notes what DNSSEC has shown of `set`, if it is the one that is known under its name, and that it may be used for
@@ -127,9 +126,8 @@ impl Cache {
         if shard.peek_set(key).is_none_or(stays) {
             return;
         }
-        let mut gone = shard.remove(key);
-        let behind = gone.as_mut().and_then(Entry::as_set).and_then(HeldSet::take_behind);
-        let more = behind.map(|behind| shard.put(*key, Entry::Set(behind)));
+        let gone = shard.remove(key);
+        let more = shard.remove(&key.behind()).map(|behind| shard.put(*key, behind));
         drop(shard);
         drop((gone, more));
     }
@@ -148,20 +146,15 @@ impl Cache {
         drop(gone);
     }
 
-    /// Puts a set under `key`, unless it is too large or `allow` forbids to replace what is there. What is there and
-    /// was judged stays behind what is not judged yet.
+    /// Puts a set under `key`, unless it is too large or `allow` forbids to replace what is there.
     pub(super) fn put_held(&self, key: Key, known: KnownSet, allow: impl FnOnce(&HeldSet) -> Result<(), Put>) -> Put {
-        let mut held = HeldSet::new(known);
+        let held = HeldSet::new(known);
         if held.cost() > self.stores.entry_limit_bytes {
             return Put::TooLarge(held.cost());
         }
         let mut shard = self.shard(&key).lock();
         if let Some(Err(kept_old)) = shard.peek_set(&key).map(allow) {
             return kept_old;
-        }
-        let before = (held.security == Security::Unchecked).then(|| take_judged(&mut shard, &key)).flatten();
-        if let Some(before) = before {
-            held.put_before(before);
         }
         let gone = shard.put(key, Entry::Set(held));
         drop(shard);
@@ -188,16 +181,6 @@ pub(super) fn denial_key(name: Hashed, rtype: RecordType, kind: DenialKind) -> K
         DenialKind::NxDomain if rtype != RecordType::DS => name.name_key(Store::NoName),
         DenialKind::NxDomain | DenialKind::NoData => name.key(rtype, Store::NoData),
     }
-}
-
-/// Takes what was judged out of what is under `key`.
-fn take_judged(shard: &mut Shard, key: &Key) -> Option<HeldSet> {
-    let held = shard.peek_set(key)?;
-    if held.security == Security::Unchecked && held.behind().is_none() {
-        return None;
-    }
-    let Entry::Set(mut held) = shard.remove(key)? else { return None };
-    if held.security == Security::Unchecked { held.take_behind() } else { Some(held) }
 }
 
 #[cfg(test)]

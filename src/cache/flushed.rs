@@ -192,8 +192,10 @@ impl Cache {
         let hashed = Hashed::new(name.wire(), &self.stores.hasher);
         self.stores.flushed.flush(hashed, name.label_count(), tree);
         for above in self.hashes(name).iter().skip(1) {
-            self.remove(&above.name_key(Store::NoName));
-            self.remove(&above.key(RecordType::DNAME, Store::Sets));
+            for key in [above.name_key(Store::NoName), above.key(RecordType::DNAME, Store::Sets)] {
+                self.remove(&key);
+                self.remove(&key.behind());
+            }
         }
         self.stores.spans.flush(name);
     }

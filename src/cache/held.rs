@@ -55,8 +55,6 @@ enum Data {
 struct More {
     sigs: Rdatas,
     proof: Box<[RrSet]>,
-    /// What was judged and is over; this one is not judged yet.
-    behind: Option<Box<HeldSet>>,
 }
 
 /// A set that is the whole answer to the question for it.
@@ -155,8 +153,7 @@ impl Data {
 impl HeldSet {
     pub(super) fn new(known: KnownSet) -> Self {
         let KnownSet { set, proof, rank, security, from, stored, expires } = known;
-        let more =
-            (!set.sigs.is_empty() || !proof.is_empty()).then(|| Box::new(More { sigs: set.sigs, proof, behind: None }));
+        let more = (!set.sigs.is_empty() || !proof.is_empty()).then(|| Box::new(More { sigs: set.sigs, proof }));
         let (plain_for, uses, due_secs) = (AtomicU8::new(0), AtomicU8::new(0), AtomicU32::new(0));
         let (ttl_secs, data) = (set.ttl_secs, Data::new(&set.rdatas));
         let cost = 0;
@@ -188,23 +185,6 @@ impl HeldSet {
     /// Whether it is known by its own name.
     pub(super) fn has_a_name(&self) -> bool {
         self.rank > Rank::BehindAlias || self.security == Security::Secure
-    }
-
-    /// What was judged and came before this one.
-    pub(super) fn behind(&self) -> Option<&Self> {
-        self.more.as_ref()?.behind.as_deref()
-    }
-
-    /// Takes what came before this one away from it.
-    pub(super) fn take_behind(&mut self) -> Option<Self> {
-        self.more.as_mut()?.behind.take().map(|behind| *behind)
-    }
-
-    /// Keeps what came before this one, which has nothing behind it.
-    pub(super) fn put_before(&mut self, before: Self) {
-        self.cost = self.cost.saturating_add(before.cost);
-        let nothing = || Box::new(More { sigs: Rdatas::default(), proof: Box::default(), behind: None });
-        self.more.get_or_insert_with(nothing).behind = Some(Box::new(before));
     }
 
     /// Whether it was good and is over.
@@ -247,12 +227,10 @@ impl HeldSet {
         })
     }
 
-    /// It counts as proved no longer, nor does what came before it.
+    /// It counts as proved no longer.
     pub(super) fn distrust(&mut self) {
         self.security = self.security.min(Security::Insecure);
         self.plain_for.store(0, Relaxed);
-        let behind = self.more.as_mut().and_then(|more| more.behind.as_deref_mut());
-        behind.into_iter().for_each(Self::distrust);
     }
 
     /// Octets that it takes, all in all.

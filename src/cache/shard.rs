@@ -77,9 +77,13 @@ kept!(Glue, Glue);
 kept!(NoCut, NoCut);
 
 impl Entry {
-    /// The set that it is, if it is one.
-    pub(super) fn as_set(&mut self) -> Option<&mut HeldSet> {
-        if let Self::Set(held) = self { Some(held) } else { None }
+    /// What DNSSEC has shown of it, if it is a set or a denial.
+    fn security(&self) -> Option<Security> {
+        match self {
+            Self::Set(held) => Some(held.security),
+            Self::Denial(_, denial) => Some(denial.security),
+            _ => None,
+        }
     }
 
     /// Wraps a thing and counts what it takes, all in all.
@@ -159,9 +163,19 @@ impl Shard {
         }
     }
 
-    /// Puts `entry` in, and takes out what was not used for longest until the budget holds.
+    /// Puts `entry` in, and takes out what was not used for longest until the budget holds. What is there and was
+    /// judged stays behind what is not judged yet, and may never be, until something is.
     pub(super) fn put(&mut self, key: Key, entry: Entry) -> Gone {
         let mut gone = Gone::new();
+        let is_judged = |entry: &Entry| entry.security() > Some(Security::Unchecked);
+        if is_judged(&entry) {
+            gone.extend(self.remove(&key.behind()));
+        } else if self.entries.peek(&key).is_some_and(is_judged)
+            && let Some(judged) = self.entries.pop(&key)
+        {
+            let replaced = self.entries.put(key.behind(), judged);
+            self.leave(replaced, &mut gone);
+        }
         self.bytes += entry.cost();
         let replaced = self.entries.put(key, entry);
         self.leave(replaced, &mut gone);
