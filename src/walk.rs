@@ -4,7 +4,7 @@
 //! met on the way in this order:
 //!
 //! * `goal` is the table of what is looked for. `begin` looks into the caches, `infer` into what was proved before;
-//!   `refresh` sets aside what is about to end, and `kept` ends what leads to a special name. Else it goes to the
+//!   `refresh` sets aside what is about to end, and `special` ends what leads to a special name. Else it goes to the
 //!   servers of the deepest zone that is known, or to those that the operator names (`route`) or the local copy of the
 //!   root (`local_root`).
 //! * `zone` asks servers, no more of the name than they have to see (`minimise`): `candidates` says who may be asked,
@@ -38,7 +38,6 @@ mod doubt;
 mod goal;
 mod hear;
 mod infer;
-mod kept;
 mod lack;
 mod learn;
 mod local_root;
@@ -52,6 +51,7 @@ mod resort;
 mod route;
 mod sentinel;
 mod servers;
+mod special;
 mod zone;
 
 use std::net::IpAddr;
@@ -76,12 +76,12 @@ use synthesis::Synthesis;
 
 pub use begin::{dname_above, no_tree};
 pub use dice::Dice;
-pub use kept::{Kept, KeptZone};
 pub use local_root::LocalRoot;
 pub use partial::Partial;
 pub use private::Private;
 pub use route::{Route, Routes};
 pub use servers::Avoid;
+pub use special::{SpecialZone, SpecialZones};
 
 /// Steps in the story of most walks, which ask two servers; room for them is made at once.
 const MOST_ENTRIES: usize = 12;
@@ -112,7 +112,7 @@ pub struct WalkSettings {
     /// Zones whose servers the operator names.
     pub routes: Routes,
     /// Zones of which the Internet is never asked.
-    pub kept: Kept,
+    pub special: SpecialZones,
     /// What answers have beyond what servers say.
     pub synthesis: Synthesis,
     /// The port of all servers: 53, or that of a lab.
@@ -376,24 +376,21 @@ impl Walk {
         let (rcode, set, authority): (_, Option<&RrSet>, Vec<RrSet>) = match found {
             Found::Answer(set) => (ResponseCode::NoError, Some(set), Vec::new()),
             Found::Denied(kind, denied) => (kind.rcode(), None, denied.records()),
-            Found::Kept(zone) => (zone.rcode(&goal.current.name), None, vec![zone.soa.clone()]),
+            Found::Special(zone) => (zone.rcode(&goal.current.name), None, vec![zone.soa.clone()]),
             Found::TooLong => (ResponseCode::YXDomain, None, Vec::new()),
             Found::Failed(failure) => return Outcome::failed(failure.clone()),
         };
         let answer = goal.chain.iter().chain(set).cloned().collect();
         let authority = once(authority.into_iter().chain(goal.proof.iter().cloned()));
-        let kept = if let Found::Kept(zone) = found { Some(zone.why.clone()) } else { None };
-        let notes = kept.into_iter().chain(self.insecure.iter().filter_map(Insecure::ede)).collect();
+        let special = if let Found::Special(zone) = found { Some(zone.why.clone()) } else { None };
+        let notes = special.into_iter().chain(self.insecure.iter().filter_map(Insecure::ede)).collect();
         Outcome { rcode, answer, authority, failure: None, notes, secure: self.secure }
     }
 
     /// A goal is reached or given up; those who wait for it go on.
     fn finish(&mut self, id: GoalId, found: Found, turn: &mut Turn<'_, '_>) {
         self.leave(id, turn);
-        let is_told = match &found {
-            Found::Failed(failure) => failure.is_told(),
-            Found::Answer(_) | Found::Denied(..) | Found::Kept(_) | Found::TooLong => true,
-        };
+        let is_told = !matches!(&found, Found::Failed(failure) if !failure.is_told());
         if id == CLIENT && self.validates(turn) && is_told {
             return self.prove(found, turn);
         }
@@ -411,7 +408,7 @@ impl Walk {
         let (rcode, edes) = match &found {
             Found::Failed(failure) => (ResponseCode::ServFail, failure.edes()),
             Found::Denied(kind, _) => (kind.rcode(), Vec::new()),
-            Found::Kept(zone) => (zone.rcode(&self.goal(id).current.name), vec![zone.why.clone()]),
+            Found::Special(zone) => (zone.rcode(&self.goal(id).current.name), vec![zone.why.clone()]),
             Found::TooLong => (ResponseCode::YXDomain, Vec::new()),
             Found::Answer(_) => (ResponseCode::NoError, Vec::new()),
         };

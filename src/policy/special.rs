@@ -29,6 +29,17 @@ enum Kind {
     OfTranslator,
 }
 
+impl Kind {
+    /// Whether the apex exists, and what is below that.
+    fn exists(self) -> [bool; 2] {
+        match self {
+            Self::Localhost | Self::Silent => [true, true],
+            Self::Nothing => [false, false],
+            Self::Empty | Self::Loopback | Self::Translator | Self::OfTranslator => [true, false],
+        }
+    }
+}
+
 /// The addresses of ipv4only.arpa (RFC 7050 §2.2).
 const TRANSLATOR: [[u8; 4]; 2] = [[192, 0, 0, 170], [192, 0, 0, 171]];
 
@@ -107,13 +118,9 @@ pub(super) fn answer(question: &Question) -> Option<LocalAnswer> {
         return None;
     }
     let answer = records(question, zone, local.kind);
-    let exists = match local.kind {
-        Kind::Localhost | Kind::Silent => true,
-        Kind::Nothing => false,
-        Kind::Empty | Kind::Translator | Kind::OfTranslator => at_apex,
-        // Names between the apex and the loopback address exist without records (RFC 8020 §2).
-        Kind::Loopback => loopback(zone).is_within(&question.name),
-    };
+    // Names between the apex and the loopback address exist without records (RFC 8020 §2).
+    let is_between = || local.kind == Kind::Loopback && loopback(zone).is_within(&question.name);
+    let exists = local.kind.exists()[usize::from(!at_apex)] || is_between();
     let rcode = if exists { ResponseCode::NoError } else { ResponseCode::NXDomain };
     let authority = if answer.is_empty() { vec![soa(zone)] } else { Vec::new() };
     let edes = vec![why(zone, local)];
@@ -123,15 +130,8 @@ pub(super) fn answer(question: &Question) -> Option<LocalAnswer> {
 /// All zones that are special, but for those that are the same for everybody: each with its SOA set, the rule by which
 /// it is, and whether its apex exists, and what is below that.
 pub fn special_zones() -> impl Iterator<Item = (RrSet, Ede, [bool; 2])> {
-    let kept = LOCALS.zones.iter().filter(|(_, local)| local.kind != Kind::Translator);
-    kept.map(|(zone, local)| {
-        let exists = match local.kind {
-            Kind::Localhost | Kind::Silent => [true, true],
-            Kind::Nothing => [false, false],
-            Kind::Empty | Kind::Loopback | Kind::Translator | Kind::OfTranslator => [true, false],
-        };
-        (soa(zone), why(zone, local), exists)
-    })
+    let own = LOCALS.zones.iter().filter(|(_, local)| local.kind != Kind::Translator);
+    own.map(|(zone, local)| (soa(zone), why(zone, local), local.kind.exists()))
 }
 
 fn why(zone: &Name, local: &Local) -> Ede {

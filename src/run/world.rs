@@ -15,7 +15,7 @@ use crate::trace::{RouteKind, Source};
 use crate::upstream::{Upstream, UpstreamSettings};
 use crate::walk::limits::{Limits, SetLimits};
 use crate::walk::synthesis::{Dns64, Synthesis};
-use crate::walk::{Avoid, Kept, KeptZone, LocalRoot, Private, Route, Routes, WalkSettings};
+use crate::walk::{Avoid, LocalRoot, Private, Route, Routes, SpecialZone, SpecialZones, WalkSettings};
 use crate::wire::Name;
 
 /// A resolver's world, in which nothing is known yet, by this clock.
@@ -81,7 +81,7 @@ pub(super) fn walk_settings(settings: &Settings, now: Time) -> WalkSettings {
             translator: settings.dns64.prefix.0,
         },
         routes: routes(settings),
-        kept: kept(settings),
+        special: special(settings),
         synthesis: synthesis(settings),
         port: resolver.upstream_port,
         udp_size: resolver.udp_size,
@@ -121,11 +121,11 @@ pub(super) fn routed_zones(settings: &Settings) -> Vec<Name> {
 }
 
 /// The special zones, but for those that are looked up all the same.
-fn kept(settings: &Settings) -> Kept {
+fn special(settings: &Settings) -> SpecialZones {
     let routed = routed_zones(settings);
-    let is_kept = |zone: &Name| settings.server.locally_served_zones && !routed.contains(zone);
-    let zones = special_zones().filter(|(soa, ..)| is_kept(&soa.owner));
-    zones.map(|(soa, why, exists)| (soa.owner.clone(), Arc::new(KeptZone { soa, why, exists }))).collect()
+    let is_special = |zone: &Name| settings.server.locally_served_zones && !routed.contains(zone);
+    let zones = special_zones().filter(|(soa, ..)| is_special(&soa.owner));
+    zones.map(|(soa, why, exists)| (soa.owner.clone(), Arc::new(SpecialZone { soa, why, exists }))).collect()
 }
 
 /// The zones whose servers the operator names.

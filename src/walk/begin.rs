@@ -41,7 +41,7 @@ impl Walk {
             self.learn_ds(&current, turn);
         }
         if let Some(zone) = self.led_here(id, &current, turn) {
-            return self.finish(id, Found::Kept(zone), turn);
+            return self.finish(id, Found::Special(zone), turn);
         }
         let upward = turn.around.cache.upward(&current.name);
         let (mut look, mut seen) = look(&current, &upward, self.recalls == 0, turn.around, turn.now);

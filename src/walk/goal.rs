@@ -18,6 +18,7 @@ use super::outcome::Failure;
 use super::prove::Proving;
 use super::route::Route;
 use super::scrub::Clean;
+use super::special::SpecialZone;
 
 /// One question on its way to an answer.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ pub(super) enum Found {
     /// The name at the end of the aliases does not exist, or has no such records.
     Denied(DenialKind, Denied),
     /// The aliases lead to a name of which nobody is asked.
-    Kept(Arc<super::KeptZone>),
+    Special(Arc<SpecialZone>),
     /// A DNAME made a name that is too long: the aliases are the answer (RFC 6672 §2.2).
     TooLong,
     /// Nothing.

@@ -116,7 +116,8 @@ impl Walk {
         let trusted = !self.by_name && (cookie || self.is_trusted(pending, turn));
         let own = |name: &Name| settings.routes.own(name) == settings.routes.own(&pending.question.name);
         // A minimised question asks where the zone cuts are, and not what aliases lead to.
-        let may_follow = |name: &Name| !pending.minimised && trusted && own(name) && settings.kept_here(name).is_none();
+        let may_follow =
+            |name: &Name| !pending.minimised && trusted && own(name) && settings.special_zone(name).is_none();
         let sets = &settings.limits.sets;
         let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, reply, sets, &may_follow);
         Self::bound_ttls(&mut clean, &turn.around.cache.ttl_limits());

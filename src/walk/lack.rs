@@ -34,8 +34,8 @@ impl Walk {
         for goal in self.goals.iter().filter(looks_for) {
             let State::Done(found) = &goal.state else { continue };
             lack = match found {
-                Found::Denied(..) | Found::Kept(_) | Found::TooLong if !goal.chain.is_empty() => Lack::Alias,
-                Found::Denied(DenialKind::NxDomain, _) | Found::Kept(_) => Lack::NoName,
+                Found::Denied(..) | Found::Special(_) | Found::TooLong if !goal.chain.is_empty() => Lack::Alias,
+                Found::Denied(DenialKind::NxDomain, _) | Found::Special(_) => Lack::NoName,
                 // It may have failed for the other IP version.
                 Found::Denied(DenialKind::NoData, _) if lack == Lack::Untried => {
                     Lack::NoAddress(match (settings.ipv4, settings.ipv6) {

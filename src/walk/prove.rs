@@ -118,7 +118,7 @@ impl Walk {
         let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, (now, around.unix_secs), spent);
         let statements = statements((chain, proof), current, found, &settings.proofs.anchors);
         let mut next = Next::Judged;
-        *unsigned |= matches!(found, Found::Kept(_));
+        *unsigned |= matches!(found, Found::Special(_));
         for statement in statements.iter().skip(ttls_secs.len()) {
             let verdict = match statement {
                 Some(statement) => judge.judge(statement),
@@ -209,7 +209,7 @@ impl Walk {
                 let sets = denied.soa.iter_mut().chain(&mut denied.proof);
                 sets.for_each(|set| set.ttl_secs = set.ttl_secs.min(left_secs));
             }
-            Found::Kept(_) | Found::TooLong | Found::Failed(_) => {}
+            Found::Special(_) | Found::TooLong | Found::Failed(_) => {}
         }
         self.keep_dnames(&secure_secs, turn);
         let judged = if self.secure { Judged::Secure } else { Judged::Insecure };
@@ -288,7 +288,7 @@ impl Walk {
             Found::Denied(..) => {
                 cache.disbelieve_denial(&goal.current.name, goal.current.qtype, now);
             }
-            Found::Kept(_) | Found::TooLong | Found::Failed(_) => {}
+            Found::Special(_) | Found::TooLong | Found::Failed(_) => {}
         }
     }
 
@@ -351,7 +351,7 @@ fn statements<'s>(
             let (soa, proof) = (denied.soa.as_ref(), denied.proof.as_slice());
             all.push(Some(Statement::Denial { question, no_name, soa, proof }));
         }
-        Found::Kept(_) | Found::TooLong | Found::Failed(_) => {}
+        Found::Special(_) | Found::TooLong | Found::Failed(_) => {}
     }
     all
 }

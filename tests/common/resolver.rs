@@ -17,7 +17,7 @@ use rootwalk::walk::limits::{Budget, Limits};
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::outcome::Outcome;
 use rootwalk::walk::synthesis::Synthesis;
-use rootwalk::walk::{Around, Avoid, Dice, Kept, LocalRoot, Private, Routes, Step, Walk, WalkSettings};
+use rootwalk::walk::{Around, Avoid, Dice, LocalRoot, Private, Routes, SpecialZones, Step, Walk, WalkSettings};
 use rootwalk::wire::{Flags, Name, Question, write_query};
 
 /// Any moment: walks take place then.
@@ -153,7 +153,7 @@ pub(crate) fn settings(root: impl IntoIterator<Item = (Name, Vec<IpAddr>)>, port
         // Nothing is validated unless whoever includes this gives trust anchors.
         proofs: dnssec::Settings::default(),
         local_root: LocalRoot::default(),
-        kept: Kept::default(),
+        special: SpecialZones::default(),
         hints: Arc::new(hints),
     }
 }

@@ -12,7 +12,7 @@ use rootwalk::time::Time;
 use rootwalk::trace::{RouteKind, Transport};
 use rootwalk::walk::ask::{Ask, Heard};
 use rootwalk::walk::minimise::Minimisation;
-use rootwalk::walk::{KeptZone, Route, WalkSettings};
+use rootwalk::walk::{Route, SpecialZone, WalkSettings};
 use rootwalk::wire::edns::EXTENDED_ERROR;
 use rootwalk::wire::{Edns, EdnsOption, Name, RrSet, Writer};
 
@@ -118,9 +118,9 @@ impl Stage {
                 "avoid" => settings.avoid.nets.push(value.parse().expect("a network")),
                 "special" => {
                     let one = |(soa, why, exists): (RrSet, _, _)| {
-                        (soa.owner.clone(), Arc::new(KeptZone { soa, why, exists }))
+                        (soa.owner.clone(), Arc::new(SpecialZone { soa, why, exists }))
                     };
-                    settings.kept = special_zones().filter(|_| value == "on").map(one).collect();
+                    settings.special = special_zones().filter(|_| value == "on").map(one).collect();
                 }
                 "private" => settings.private.nets.push(value.parse().expect("a network")),
                 "minimisation" => {

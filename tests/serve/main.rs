@@ -4,8 +4,8 @@
 
 mod dns64;
 mod flush;
-mod kept;
 mod mock;
+mod special;
 mod stale;
 #[path = "../common/worker.rs"]
 mod worker;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rootwalk::dnssec::{Anchor, Key};
 use rootwalk::trace::{AskWhy, Avoided, Event, GoalId, RouteKind};
-use rootwalk::walk::{Around, Avoid, Dice, KeptZone, Private, Route, Routes, Step, Walk};
+use rootwalk::walk::{Around, Avoid, Dice, Private, Route, Routes, SpecialZone, Step, Walk};
 use rootwalk::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::resolver::Ended;
@@ -59,13 +59,13 @@ fn a_name_cannot_be_rebound_to_this_network() {
 /// The alias is proved, and what is said here of its target nobody has signed; the servers of the target are not asked,
 /// also when the alias is known.
 #[test]
-fn who_is_led_to_a_name_that_is_kept_here_is_told_that_it_does_not_exist() {
+fn who_is_led_to_a_special_name_is_told_that_it_does_not_exist() {
     let (alias, zone) =
         (question("alias.example.com.", RecordType::A), "example.net.".parse::<Name>().expect("a name"));
     let soa = RrSet::new(zone.clone(), RecordType::SOA, 60, [&[0; 22][..]]);
-    let kept = KeptZone { soa: soa.clone(), why: Ede::new(ede::SYNTHESIZED, "kept"), exists: [false; 2] };
+    let special = SpecialZone { soa: soa.clone(), why: Ede::new(ede::SYNTHESIZED, "special"), exists: [false; 2] };
     let mut world = calm();
-    world.resolver.settings.kept = [(zone.clone(), Arc::new(kept))].into();
+    world.resolver.settings.special = [(zone.clone(), Arc::new(special))].into();
     for _ in 0..2 {
         let ended = world.resolve(&alias);
         let outcome = &ended.outcome;

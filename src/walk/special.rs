@@ -1,4 +1,4 @@
-//! Names that are kept from the Internet, special ones (RFC 6761, RFC 6303): what an alias out there leads to, or where
+//! Special names (RFC 6761, RFC 6303), of which the Internet is never asked: what an alias out there leads to, or where
 //! it says that a name server is.
 //!
 //! A client that asks for such a name is answered before a walk begins. Who is led to one by somebody out there gets
@@ -13,11 +13,11 @@ use crate::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet};
 use super::{Turn, Walk, WalkSettings};
 
 /// The zones in which all such names are, each with what is said of it.
-pub type Kept = BTreeMap<Name, Arc<KeptZone>>;
+pub type SpecialZones = BTreeMap<Name, Arc<SpecialZone>>;
 
-/// What is said of a zone that is kept from the Internet.
+/// What is said of such a zone.
 #[derive(Debug)]
-pub struct KeptZone {
+pub struct SpecialZone {
     /// The SOA set, so that the denial may be kept (RFC 6303 §3).
     pub soa: RrSet,
     /// By which rule.
@@ -26,7 +26,7 @@ pub struct KeptZone {
     pub exists: [bool; 2],
 }
 
-impl KeptZone {
+impl SpecialZone {
     /// What is said of `name`, which lies in it.
     pub(super) fn rcode(&self, name: &Name) -> ResponseCode {
         let exists = self.exists[usize::from(*name != self.soa.owner)];
@@ -36,23 +36,23 @@ impl KeptZone {
 
 impl WalkSettings {
     /// What is said of `name` if nobody is to be asked about it.
-    pub(super) fn kept_here(&self, name: &Name) -> Option<&Arc<KeptZone>> {
+    pub(super) fn special_zone(&self, name: &Name) -> Option<&Arc<SpecialZone>> {
         // The operator may name servers for special names as well.
-        let kept = || (1..=name.label_count()).find_map(|count| self.kept.get(&name.suffix(count)));
-        if self.kept.is_empty() || self.routes.own(name).is_some() { None } else { kept() }
+        let special = || (1..=name.label_count()).find_map(|count| self.special.get(&name.suffix(count)));
+        if self.special.is_empty() || self.routes.own(name).is_some() { None } else { special() }
     }
 }
 
 impl Walk {
     /// What is said of the name that a goal has been led to, if nobody is to be asked about that.
-    pub(super) fn led_here(&self, id: GoalId, current: &Question, turn: &Turn<'_, '_>) -> Option<Arc<KeptZone>> {
+    pub(super) fn led_here(&self, id: GoalId, current: &Question, turn: &Turn<'_, '_>) -> Option<Arc<SpecialZone>> {
         let goal = &self.goals[id.0 as usize];
         let is_led = match goal.purpose {
             Purpose::Client => !goal.chain.is_empty(),
             Purpose::ServerAddress { .. } => true,
             Purpose::Priming | Purpose::StubPriming { .. } | Purpose::Proof => false,
         };
-        let zone = is_led.then(|| turn.around.settings.kept_here(&current.name)).flatten()?;
+        let zone = is_led.then(|| turn.around.settings.special_zone(&current.name)).flatten()?;
         // The DS set of such a zone is its parent's (RFC 4035 §3.1.4.1), as for who asks by its name.
         let of_parent = current.qtype == RecordType::DS && zone.soa.owner == current.name;
         (!of_parent || current.name.label_count() == 1).then(|| Arc::clone(zone))
