@@ -214,21 +214,17 @@ pub async fn walk_watched(
         }
     }
     let outcome = detour.leave(question, *outcome);
-    let judged = steps.iter().rev().find_map(|entry| match &entry.event {
-        Event::Judged { judged } => Some(judged),
-        _ => None,
-    });
-    if judged == Some(&Judged::Secure) && !outcome.secure && outcome.failure.is_none() {
+    let cost = Cost::new(walk.budget().queries(), walk.budget().bytes(), started, ended);
+    let edes = outcome.edes();
+    let told = Told { rcode: outcome.rcode, answer: &outcome.answer, authority: &outcome.authority, edes: &edes };
+    let mut trace = Trace::new(question, &told, cost, steps);
+    if trace.judged() == Some(&Judged::Secure) && !outcome.secure && outcome.failure.is_none() {
         // What the operator says or withholds, or was denied without proof, nobody has signed, however sure the rest
         // is.
         let judged = Entry::new(ended, started, GoalId(0), Event::Judged { judged: Judged::Insecure });
         watch(&judged);
-        steps.push(judged);
+        trace.steps.push(judged);
     }
-    let cost = Cost::new(walk.budget().queries(), walk.budget().bytes(), started, ended);
-    let edes = outcome.edes();
-    let told = Told { rcode: outcome.rcode, answer: &outcome.answer, authority: &outcome.authority, edes: &edes };
-    let trace = Trace::new(question, &told, cost, steps);
     (outcome, trace)
 }
 
