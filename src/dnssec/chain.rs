@@ -104,7 +104,7 @@ impl Judge<'_> {
             }
         };
         let set = self.key_set(zone)?;
-        self.trust(zone, &set, &usable, u32::MAX, true)
+        self.trust(zone, &set, &usable, None)
     }
 
     fn key_set(&mut self, zone: &Name) -> Result<RrSet, Halt> {
@@ -119,14 +119,14 @@ impl Judge<'_> {
         }
     }
 
-    /// Verifies the key set of a zone and keeps what follows.
+    /// Verifies the key set of a zone and keeps what follows; for as long as its DS set may be used, where that names
+    /// the keys and no trust anchor does.
     fn trust(
         &mut self,
         zone: &Name,
         set: &RrSet,
         anchors: &[Anchor],
-        ttl_secs: u32,
-        anchor: bool,
+        ds_secs: Option<u32>,
     ) -> Result<Arc<ZoneTrust>, Halt> {
         let (status, keys_secs) = if self.bench.only_weak(zone, set, anchors) {
             (Status::Insecure(Insecure::WeakKeys { zone: zone.clone() }), set.ttl_secs)
@@ -134,10 +134,12 @@ impl Judge<'_> {
             let keys = self.bench.keys(zone, set, anchors);
             let at_fault = |_: &Bogus| self.fault = Some(Question::new(zone.clone(), RecordType::DNSKEY));
             let (keys, Verified { key_tag, algorithm, ttl_secs, .. }) = keys.inspect_err(at_fault)?;
+            let anchor = ds_secs.is_none();
             self.note(Proof::Keys { zone: zone.clone(), key_tag, algorithm, anchor, keys: keys.len() });
             (Status::Secure(keys.into()), ttl_secs)
         };
-        Ok(self.learn(ZoneTrust { zone: zone.clone(), status, ttl_secs: ttl_secs.min(keys_secs) }))
+        let ttl_secs = ds_secs.map_or(keys_secs, |ds_secs| ds_secs.min(keys_secs));
+        Ok(self.learn(ZoneTrust { zone: zone.clone(), status, ttl_secs }))
     }
 
     fn learn(&mut self, trust: ZoneTrust) -> Arc<ZoneTrust> {
@@ -223,7 +225,7 @@ impl Judge<'_> {
         self.note(verified.proof(ds, parent));
         let zone = ds.owner.clone();
         match (usable, set) {
-            (Ok(anchors), Some(set)) => self.trust(&zone, &set, &anchors, verified.ttl_secs, false).map(Below::Zone),
+            (Ok(anchors), Some(set)) => self.trust(&zone, &set, &anchors, Some(verified.ttl_secs)).map(Below::Zone),
             (usable, _) => {
                 let status = Status::Insecure(usable.err().unwrap_or_default().insecure(&zone));
                 Ok(Below::Zone(self.learn(ZoneTrust { zone, status, ttl_secs: verified.ttl_secs })))
