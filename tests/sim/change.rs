@@ -16,7 +16,8 @@ use rootwalk::time::Time;
 use rootwalk::wire::{Question, RecordType, ResponseCode};
 
 use super::resolver::{Resolver, listen, query_bytes, refused, settings};
-use super::{NOW_UNIX_SECS, story, told, truth_in, worlds};
+use super::world::internet;
+use super::{story, told, truth_in, worlds};
 
 const ROOT: u8 = 1;
 const PARENT: u8 = 2;
@@ -41,33 +42,22 @@ fn addr(host: u8) -> IpAddr {
 /// The zone `moved.test.` on these servers; nowhere when there is none.
 fn lab(hosts: &[u8], lives: &Lives) -> Lab {
     let Lives { cut, data, own } = lives;
-    let mut root = "$ORIGIN .\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns.root.\n".to_owned();
+    let mut root = "@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns.root.\n".to_owned();
     let _ = writeln!(root, "ns.root. 3600 A {}\ntest. 3600 NS ns.test.\nns.test. 3600 A {}", addr(ROOT), addr(PARENT));
-    let mut parent = "$ORIGIN test.\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns.test.\n".to_owned();
+    let mut parent = "@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns.test.\n".to_owned();
     let _ = writeln!(parent, "ns.test. 3600 A {}", addr(PARENT));
-    let mut child = format!("$ORIGIN moved.test.\n@ {data} SOA h. a. 1 1 1 1 60\n");
-    let mut servers = String::new();
+    let mut child = format!("@ {data} SOA h. a. 1 1 1 1 60\n");
+    let mut servers = vec![("ns.root.".to_owned(), ROOT, vec!["."]), ("ns.test.".to_owned(), PARENT, vec!["test."])];
     for host in hosts {
         let _ = writeln!(parent, "moved {cut} NS ns{host}.moved\nns{host}.moved {cut} A {}", addr(*host));
         let _ =
             writeln!(child, "@ {own} NS ns{host}\nns{host} {own} A {}\nwww {data} A 198.51.100.{host}", addr(*host));
         let _ = writeln!(child, "deep.er {data} TXT \"{host}\"");
-        let _ = writeln!(servers, "{},", server(&format!("ns{host}.moved.test."), *host, "moved.test."));
+        servers.push((format!("ns{host}.moved.test."), *host, vec!["moved.test."]));
     }
     let _ = writeln!(child, "alias {data} CNAME www");
-    let zones = [(".", root), ("test.", parent), ("moved.test.", child)];
-    let zones = zones.into_iter().filter(|(name, _)| *name != "moved.test." || !hosts.is_empty());
-    let mut files: Vec<(String, String)> = zones.map(|(name, text)| (name.to_owned(), text)).collect();
-    let names = files.iter().map(|(name, _)| format!("{{ name = \"{name}\", file = \"{name}\" }}"));
-    let names = names.collect::<Vec<_>>().join(", ");
-    let (root, parent) = (server("ns.root.", ROOT, "."), server("ns.test.", PARENT, "test."));
-    let settings = format!("port = 53\nzone = [{names}]\nserver = [\n{root},\n{parent},\n{servers}]\n");
-    files.push(("lab.toml".to_owned(), settings));
-    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn server(name: &str, host: u8, zone: &str) -> String {
-    format!("{{ name = \"{name}\", address = \"{}\", zones = [\"{zone}\"], faults = [] }}", addr(host))
+    let zones = [(".", "", root), ("test.", "", parent), ("moved.test.", "", child)];
+    internet(&zones[..if hosts.is_empty() { 2 } else { 3 }], &servers)
 }
 
 fn questions() -> Vec<Question> {

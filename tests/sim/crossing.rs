@@ -9,9 +9,8 @@ use rootwalk::lab::Lab;
 use rootwalk::trace::{Entry, Event};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
-use super::resolver::NOW_UNIX_SECS;
 use super::trouble::{FORGERIES, Forgery};
-use super::world::World;
+use super::world::{World, internet};
 use super::{story, told, truth_in, worlds};
 
 /// Each zone: its name, how it is signed, the hosts that serve it, and its records.
@@ -60,21 +59,16 @@ fn lab() -> Lab {
     let server = |host: &u8| format!("ns{host}.");
     let hosts: BTreeSet<u8> = ZONES.iter().flat_map(|(_, _, hosts, _)| *hosts).collect();
     let glue: String = hosts.iter().map(|host| format!("{} 3600 A 192.0.2.{host}\n", server(host))).collect();
-    let files = ZONES.iter().map(|(zone, _, hosts, records)| {
+    let zones = ZONES.map(|(zone, sign, hosts, records)| {
         let ns: String = hosts.iter().map(|host| format!("@ 3600 NS {}\n", server(host))).collect();
-        let glue = if *zone == "." { &glue[..] } else { "" };
-        ((*zone).to_owned(), format!("$ORIGIN {zone}\n@ 30 SOA h. a. 1 1 1 1 60\n{ns}{records}{glue}"))
+        let glue = if zone == "." { &glue[..] } else { "" };
+        (zone, sign, format!("@ 30 SOA h. a. 1 1 1 1 60\n{ns}{records}{glue}"))
     });
-    let zones = ZONES.iter().map(|(zone, sign, ..)| format!("{{ name = \"{zone}\", file = \"{zone}\"{sign} }}"));
     let servers = hosts.iter().map(|host| {
-        let ours = ZONES.iter().filter(|(_, _, hosts, _)| hosts.contains(host)).map(|(zone, ..)| format!("\"{zone}\""));
-        let (name, zones) = (server(host), ours.collect::<Vec<_>>().join(", "));
-        format!("{{ name = \"{name}\", address = \"192.0.2.{host}\", zones = [{zones}], faults = [] }}")
+        let ours = ZONES.iter().filter(|(_, _, hosts, _)| hosts.contains(host)).map(|(zone, ..)| *zone);
+        (server(host), *host, ours.collect())
     });
-    let list = |all: Vec<String>| all.join(", ");
-    let settings = format!("port = 53\nzone = [{}]\nserver = [{}]\n", list(zones.collect()), list(servers.collect()));
-    let files = files.chain([("lab.toml".to_owned(), settings)]).collect();
-    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+    internet(&zones, &servers.collect::<Vec<_>>())
 }
 
 fn questions() -> Vec<Question> {

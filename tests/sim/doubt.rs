@@ -9,10 +9,10 @@ use rootwalk::walk::minimise::Minimisation;
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, ede};
 
 use super::forgery::{servers, small_lab};
-use super::resolver::{Ended, NOW_UNIX_SECS};
+use super::resolver::Ended;
 use super::stale::{SAME_KEYS, SIGNED, UNSIGNED, lab};
 use super::trouble::Forgery;
-use super::world::{World, hosted, one_server};
+use super::world::{World, hosted, internet, one_server};
 use super::{LAB, story, told, truth};
 
 fn ask(name: &str, qtype: RecordType) -> Question {
@@ -346,23 +346,15 @@ fn served_by(servers: &[(&str, &[u8])], glue: bool) -> Lab {
     let own: String = lines(&|name, _| format!("@ 3600 NS {name}\n"));
     let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
     let (in_root, in_prov) = if glue { (&addrs[..], "") } else { ("prov. 3600 NS ns9.\n", &addrs[..]) };
-    let files = [
-        (".", format!("$ORIGIN .\n{soa}@ 3600 NS ns1.\nns1. 3600 A 192.0.2.1\nns9. 3600 A 192.0.2.9\n{cuts}{in_root}")),
-        ("prov.", format!("$ORIGIN prov.\n{soa}@ 3600 NS ns9.\n{in_prov}")),
-        ("example.", format!("$ORIGIN example.\n{soa}{own}www 60 A 198.51.100.1\n")),
+    let signed = |zone, text| (zone, ", sign = {}", text);
+    let zones = [
+        signed(".", format!("{soa}@ 3600 NS ns1.\nns1. 3600 A 192.0.2.1\nns9. 3600 A 192.0.2.9\n{cuts}{in_root}")),
+        signed("prov.", format!("{soa}@ 3600 NS ns9.\n{in_prov}")),
+        signed("example.", format!("{soa}{own}www 60 A 198.51.100.1\n")),
     ];
-    let zones = files.each_ref().map(|(zone, _)| format!("{{ name = \"{zone}\", file = \"{zone}\", sign = {{}} }}"));
-    let hosts = [(1, "."), (9, "prov.")]
-        .into_iter()
-        .chain(servers.iter().flat_map(|(_, addrs)| *addrs).map(|addr| (*addr, "example.")));
-    let listed = hosts.map(|(addr, zone)| {
-        format!("{{ name = \"host{addr}.\", address = \"192.0.2.{addr}\", zones = [\"{zone}\"], faults = [] }}")
-    });
-    let settings =
-        format!("port = 53\nzone = [{}]\nserver = [{}]", zones.join(", "), listed.collect::<Vec<_>>().join(", "));
-    let files =
-        files.map(|(path, text)| (path.to_owned(), text)).into_iter().chain([("lab.toml".to_owned(), settings)]);
-    Lab::of_texts(files.collect(), NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+    let own = servers.iter().flat_map(|(_, addrs)| *addrs).map(|addr| (*addr, "example."));
+    let hosts = [(1, "."), (9, "prov.")].into_iter().chain(own);
+    internet(&zones, &hosts.map(|(addr, zone)| (format!("host{addr}."), addr, vec![zone])).collect::<Vec<_>>())
 }
 
 /// As long as one address of a zone's servers tells the truth, it is found, whether the addresses are known from the

@@ -14,7 +14,7 @@ use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
 use super::stale::{known, view};
 use super::trouble::{FORGERIES, Forgery, name};
-use super::world::World;
+use super::world::{World, internet};
 use super::{LAB, NOW_UNIX_SECS, may_be_secure, questions, story, told, truth, truth_in, worlds};
 
 fn secure_questions() -> Vec<Question> {
@@ -151,19 +151,11 @@ pub(crate) fn small_lab(records: &str, servers: &[&str]) -> Lab {
     let head = servers
         .iter()
         .fold("@ 3600 SOA h. a. 1 1 1 1 60\n".to_owned(), |head, server| format!("{head}@ 3600 NS {server}\n"));
-    let mut root = format!("$ORIGIN .\n{head}");
-    let mut listed = Vec::new();
-    for (nth, server) in (1..).zip(servers) {
-        root = format!("{root}{server} 3600 A 192.0.2.{nth}\nexample. 3600 NS {server}\n");
-        let zones = "zones = [\".\", \"example.\"], faults = []";
-        listed.push(format!("{{ name = \"{server}\", address = \"192.0.2.{nth}\", {zones} }}"));
-    }
-    let zones = [".", "example."].map(|zone| format!("{{ name = \"{zone}\", file = \"{zone}\", sign = {{}} }}"));
-    let settings = format!("port = 53\nzone = [{}]\nserver = [{}]", zones.join(", "), listed.join(", "));
-    let zone = format!("$ORIGIN example.\n{head}{records}");
-    let files = [(".", root), ("example.", zone), ("lab.toml", settings)];
-    let files = files.map(|(path, text)| (path.to_owned(), text)).into();
-    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+    let named = || (1..).zip(servers);
+    let cut = |(nth, server): (u8, _)| format!("{server} 3600 A 192.0.2.{nth}\nexample. 3600 NS {server}\n");
+    let root = head.clone() + &named().map(cut).collect::<String>();
+    let zones = [(".", ", sign = {}", root), ("example.", ", sign = {}", head + records)];
+    internet(&zones, &named().map(|(nth, server)| (server, nth, vec![".", "example."])).collect::<Vec<_>>())
 }
 
 /// What comes along behind an alias and is bogus counts for nothing: it is asked for by its own name.

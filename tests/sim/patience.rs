@@ -13,8 +13,7 @@ use rootwalk::walk::limits::Budget;
 use rootwalk::wire::{Question, RecordType, edns};
 
 use super::oddity::Oddity;
-use super::resolver::NOW_UNIX_SECS;
-use super::world::World;
+use super::world::{World, internet};
 use super::{LAB, check, questions, story, worlds};
 
 fn ask(name: &str) -> Question {
@@ -110,19 +109,12 @@ fn who_answers_most_names_at_once_has_a_second_for_the_others() {
 pub(crate) fn eight_servers() -> Lab {
     let ns: String =
         (1..=8).map(|nth| format!("zone. 3600 NS ns{nth}.zone.\nns{nth}.zone. 3600 A 192.0.2.{nth}\n")).collect();
-    let root = format!("$ORIGIN .\n@ 30 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns9.\nns9. 3600 A 192.0.2.9\n{ns}");
-    let zone =
-        format!("$ORIGIN zone.\n@ 30 SOA h. a. 1 1 1 1 60\n{ns}*.w 300 A 192.0.2.80\na 300 CNAME b\nb 300 CNAME c.w\n");
-    let server = |name: String, last: u8, zone| {
-        format!("{{ name = \"{name}\", address = \"192.0.2.{last}\", zones = [\"{zone}\"], faults = [] }}")
-    };
-    let servers = (1..=8).map(|nth| server(format!("ns{nth}.zone."), nth, "zone."));
-    let servers: Vec<String> = servers.chain([server("ns9.".to_owned(), 9, ".")]).collect();
-    let zones =
-        [".", "zone."].map(|zone| format!("{{ name = \"{zone}\", file = \"{zone}\", sign = {{}} }}")).join(", ");
-    let settings = format!("port = 53\nzone = [{zones}]\nserver = [{}]\n", servers.join(", "));
-    let files = [(".", root), ("zone.", zone), ("lab.toml", settings)].map(|(name, text)| (name.to_owned(), text));
-    Lab::of_texts(files.into(), NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+    let soa = "@ 30 SOA h. a. 1 1 1 1 60\n";
+    let root = format!("{soa}@ 3600 NS ns9.\nns9. 3600 A 192.0.2.9\n{ns}");
+    let zone = format!("{soa}{ns}*.w 300 A 192.0.2.80\na 300 CNAME b\nb 300 CNAME c.w\n");
+    let servers = (1..=8).map(|nth| (format!("ns{nth}.zone."), nth, vec!["zone."]));
+    let servers: Vec<_> = servers.chain([("ns9.".to_owned(), 9, vec!["."])]).collect();
+    internet(&[(".", ", sign = {}", root), ("zone.", ", sign = {}", zone)], &servers)
 }
 
 /// The one server that is alive takes 3.4 s, and may have its turn so late that a question is over before it answers.

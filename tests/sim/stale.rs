@@ -11,7 +11,7 @@ use rootwalk::wire::{Name, Question, RecordType};
 use super::resolver::NOW_UNIX_SECS;
 use super::story;
 use super::trouble::Forgery;
-use super::world::World;
+use super::world::{World, internet};
 
 const DAY: Duration = Duration::from_secs(86_400);
 pub(crate) const UNSIGNED: &str = "";
@@ -28,30 +28,21 @@ pub(crate) fn lab(tld: &str, zone: &str, apart: bool) -> Lab {
 
 /// The same, where `alias.zone.tld.` leads to this name. The server of `dead.zone.tld.` is none.
 fn lab_with_alias(tld: &str, zone: &str, apart: bool, to: &str) -> Lab {
-    let head = |apex: &str, ns: &str| format!("$ORIGIN {apex}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS {ns}\n");
+    let head = |ns: &str| format!("@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS {ns}\n");
     let names = if apart { ["ns.", "ns.tld.", "ns.zone.tld."] } else { ["ns."; 3] };
     let addresses = ["ns. 3600 A 192.0.2.1\n", "ns.tld. 3600 A 192.0.2.2\n", "ns.zone.tld. 3600 A 192.0.2.3\n"];
     let glue = |nth: usize| if apart { addresses[nth] } else { "" };
     let alias = format!("alias 60 CNAME {to}\ndead 3600 NS ns.dead\nns.dead 3600 A 192.0.2.99\n");
     let host = "host 60 A 198.51.100.2\n";
-    let texts = [
-        (".", head(".", names[0]) + addresses[0] + &format!("tld. 3600 NS {}\n", names[1]) + glue(1), SAME_KEYS),
-        ("tld.", head("tld.", names[1]) + &format!("zone 3600 NS {}\n", names[2]) + glue(1) + glue(2) + host, tld),
-        ("zone.tld.", head("zone.tld.", names[2]) + glue(2) + "www 60 A 198.51.100.1\n" + &alias, zone),
+    let zones = [
+        (".", SAME_KEYS, head(names[0]) + addresses[0] + &format!("tld. 3600 NS {}\n", names[1]) + glue(1)),
+        ("tld.", tld, head(names[1]) + &format!("zone 3600 NS {}\n", names[2]) + glue(1) + glue(2) + host),
+        ("zone.tld.", zone, head(names[2]) + glue(2) + "www 60 A 198.51.100.1\n" + &alias),
     ];
-    let zones = texts.iter().map(|(name, _, sign)| format!("{{ name = \"{name}\", file = \"{name}\"{sign} }}"));
-    let zones = zones.collect::<Vec<_>>().join(", ");
-    let server = |nth: usize, zones: &str| {
-        format!("{{ name = \"{}\", address = \"192.0.2.{}\", zones = [{zones}], faults = [] }}", names[nth], nth + 1)
-    };
-    let servers = match apart {
-        true => [server(0, "\".\""), server(1, "\"tld.\""), server(2, "\"zone.tld.\"")].join(", "),
-        false => server(0, "\".\", \"tld.\", \"zone.tld.\""),
-    };
-    let settings = format!("port = 53\nzone = [{zones}]\nserver = [{servers}]");
-    let files = texts.into_iter().map(|(name, text, _)| (name.to_owned(), text));
-    let files = files.chain([("lab.toml".to_owned(), settings)]).collect();
-    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+    match apart {
+        true => internet(&zones, &[0, 1, 2].map(|nth| (names[nth], [1, 2, 3][nth], vec![zones[nth].0]))),
+        false => internet(&zones, &[("ns.", 1, zones.iter().map(|(zone, ..)| *zone).collect())]),
+    }
 }
 
 fn questions() -> Vec<Question> {

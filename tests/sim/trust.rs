@@ -13,7 +13,7 @@ use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::resolver::{Ended, NOW_UNIX_SECS};
 use super::trouble::Forgery;
-use super::world::{World, one_server};
+use super::world::{World, hosted, one_server};
 use super::{LAB, story, told, truth};
 
 /// The zones whose keys were asked for.
@@ -196,24 +196,9 @@ fn the_sentinel_tells_which_key_is_trusted() {
 
 /// A zone, signed or not, with a DNAME into a signed one, which leads back with an alias.
 fn there_and_back(signed: bool) -> Lab {
-    let zones = [
-        (".", "a. 3600 NS na\nb. 3600 NS ns\nns. 3600 A 192.0.2.1\nna. 3600 A 192.0.2.2"),
-        ("a.", "@ 3600 DNAME b."),
-        ("b.", "x 60 CNAME y.a.\ny 60 A 192.0.2.80"),
-    ];
-    let files = zones.map(|(zone, text)| {
-        let head = format!("$ORIGIN {zone}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns.");
-        (zone.to_owned(), format!("{head}\n{text}\n"))
-    });
-    let signs = |zone: &str| if zone == "a." && !signed { "" } else { ", sign = {}" };
-    let zones = zones.map(|(zone, _)| format!("{{ name = \"{zone}\", file = \"{zone}\"{} }}", signs(zone))).join(", ");
-    let server = |name: &str, nth: u8, zones: &str| {
-        format!("{{ name = \"{name}\", address = \"192.0.2.{nth}\", zones = [{zones}], faults = [] }}")
-    };
-    let servers = [server("ns.", 1, "\".\", \"b.\""), server("na.", 2, "\"a.\"")].join(", ");
-    let settings = format!("port = 53\nzone = [{zones}]\nserver = [{servers}]\n");
-    let files = files.into_iter().chain([("lab.toml".to_owned(), settings)]).collect();
-    Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
+    let sign = if signed { ", sign = {}" } else { "" };
+    let back = ("b.", ", sign = {}", 1, "x 60 CNAME y.a.\ny 60 A 192.0.2.80\n");
+    hosted(&[("a.", sign, 2, "@ 3600 DNAME b.\n"), back], "a. 3600 NS ns2.\nb. 3600 NS ns1.\n")
 }
 
 /// A CNAME that a DNAME has made is as sure as that DNAME, whatever signed alias stands between them.

@@ -1,6 +1,7 @@
 //! A world: the pure walk beside the pure lab over virtual time, with loss, delay and lies by seed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -311,17 +312,25 @@ pub(crate) fn hosted(zones: &[(&str, &str, u8, &str)], root: &str) -> Lab {
     let glue: String = hosts.iter().map(|host| format!("ns{host}. 3600 A 192.0.2.{host}\n")).collect();
     let root = root.to_owned() + &glue;
     let all: Vec<_> = zones.iter().copied().chain([(".", ", sign = {}", 1, &root[..])]).collect();
-    let file = |(zone, _, host, text): &(&str, &str, u8, &str)| {
-        ((*zone).to_owned(), format!("$ORIGIN {zone}\n@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns{host}.\n{text}"))
-    };
-    let listed = all.iter().map(|(zone, sign, ..)| format!("{{ name = \"{zone}\", file = \"{zone}\"{sign} }}"));
-    let listed = listed.collect::<Vec<_>>().join(", ");
+    let text = |host: u8, records: &str| format!("@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns{host}.\n{records}");
+    let texts: Vec<_> = all.iter().map(|(zone, sign, host, records)| (*zone, *sign, text(*host, records))).collect();
     let servers = hosts.iter().map(|host| {
-        let ours = all.iter().filter(|(_, _, by, _)| by == host).map(|(zone, ..)| format!("\"{zone}\""));
-        let zones = ours.collect::<Vec<_>>().join(", ");
-        format!("{{ name = \"ns{host}.\", address = \"192.0.2.{host}\", zones = [{zones}], faults = [] }}")
+        let ours = all.iter().filter(|(_, _, by, _)| by == host).map(|(zone, ..)| *zone);
+        (format!("ns{host}."), *host, ours.collect())
     });
-    let settings = format!("port = 53\nzone = [{listed}]\nserver = [{}]\n", servers.collect::<Vec<_>>().join(", "));
-    let files = all.iter().map(file).chain([("lab.toml".to_owned(), settings)]).collect();
+    internet(&texts, &servers.collect::<Vec<_>>())
+}
+
+/// An Internet of these zones, each with how it is signed and its records, on these servers, each with its name, its
+/// place in 192.0.2.0/24, and its zones.
+pub(crate) fn internet<N: Display>(zones: &[(&str, &str, String)], servers: &[(N, u8, Vec<&str>)]) -> Lab {
+    let zone = |(zone, sign, _): &(&str, &str, _)| format!("{{ name = \"{zone}\", file = \"{zone}\"{sign} }}");
+    let server = |(name, host, zones): &(N, u8, Vec<&str>)| {
+        format!("{{ name = \"{name}\", address = \"192.0.2.{host}\", zones = {zones:?}, faults = [] }}")
+    };
+    let (listed, hosts): (Vec<_>, Vec<_>) = (zones.iter().map(zone).collect(), servers.iter().map(server).collect());
+    let settings = format!("port = 53\nzone = [{}]\nserver = [{}]\n", listed.join(", "), hosts.join(", "));
+    let files = zones.iter().map(|(zone, _, text)| ((*zone).to_owned(), format!("$ORIGIN {zone}\n{text}")));
+    let files = files.chain([("lab.toml".to_owned(), settings)]).collect();
     Lab::of_texts(files, NOW_UNIX_SECS).unwrap_or_else(|error| panic!("{error}"))
 }
