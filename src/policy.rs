@@ -46,17 +46,6 @@ pub struct PolicySettings {
     pub version: Option<Box<str>>,
 }
 
-/// What becomes of a question.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is looked up.
-    Resolve,
-    /// It is answered here.
-    Answer(LocalAnswer),
-    /// The client gets REFUSED and this reason.
-    Refuse(Ede),
-}
-
 /// An answer made here. The sets have the class of the question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocalAnswer {
@@ -84,6 +73,11 @@ impl LocalAnswer {
     fn error(rcode: ResponseCode, why: Ede) -> Self {
         Self { rcode, edes: vec![why], ..Self::default() }
     }
+
+    /// What a client gets who is turned away.
+    fn refused(why: Ede) -> Self {
+        Self { no_recursion: true, ..Self::error(ResponseCode::Refused, why) }
+    }
 }
 
 /// Whether the client may ask at all; [`judge`] looks again, this alone is for those that need no more.
@@ -94,33 +88,23 @@ pub fn admits(client: IpAddr, settings: &PolicySettings) -> bool {
     settings.allow.iter().any(|net| net.contains(&client))
 }
 
-/// What becomes of this question of this client.
+/// What this client gets to this question; `None` when it is looked up.
 #[must_use]
-pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> Verdict {
+pub fn judge(question: &Question, client: IpAddr, settings: &PolicySettings) -> Option<LocalAnswer> {
     if !admits(client, settings) {
-        return Verdict::Refuse(Ede::new(
-            ede::PROHIBITED,
-            "clients of this network are not served here (server.allow)",
-        ));
+        let why = "clients of this network are not served here (server.allow)";
+        return Some(LocalAnswer::refused(Ede::new(ede::PROHIBITED, why)));
     }
     match question.class {
         DNSClass::IN => {}
-        DNSClass::CH => return chaos::judge(question, settings),
+        DNSClass::CH => return Some(chaos::answer(question, settings)),
         other => {
-            let class = u16::from(other);
-            return Verdict::Refuse(Ede::new(ede::NOT_SUPPORTED, format!("class {class} is not served here")));
+            let why = format!("class {} is not served here", u16::from(other));
+            return Some(LocalAnswer::refused(Ede::new(ede::NOT_SUPPORTED, why)));
         }
     }
-    if let Some(verdict) = meta_type(question.qtype) {
-        return verdict;
-    }
-    if let Some(answer) = here(question, client, settings) {
-        return Verdict::Answer(answer);
-    }
-    if question.qtype == RecordType::ANY && !settings.any {
-        return Verdict::Answer(minimal_any(question));
-    }
-    Verdict::Resolve
+    let minimal = || (question.qtype == RecordType::ANY && !settings.any).then(|| minimal_any(question));
+    meta_type(question.qtype).or_else(|| here(question, client, settings)).or_else(minimal)
 }
 
 /// The answer to a question with which nobody is bothered: from the operator's records, and about names of ours.
@@ -201,16 +185,17 @@ fn existing(answer: LocalAnswer) -> LocalAnswer {
 }
 
 /// Types that no record in a zone can have (RFC 6895 §3.1), ANY excepted.
-fn meta_type(qtype: RecordType) -> Option<Verdict> {
+fn meta_type(qtype: RecordType) -> Option<LocalAnswer> {
     let code = u16::from(qtype);
-    let answer = |rcode, code, why: String| Some(Verdict::Answer(LocalAnswer::error(rcode, Ede::new(code, why))));
+    let answer = |rcode, code, why: String| Some(LocalAnswer::error(rcode, Ede::new(code, why)));
     match code {
         // RFC 9824 §3.5: NXNAME (128) stands in denials and is never asked for. The others are pseudo records.
         0 | 41 | 128..=250 => {
             answer(ResponseCode::FormErr, ede::INVALID_QUERY_TYPE, format!("type {code} cannot be asked for"))
         }
         251 | 252 => {
-            Some(Verdict::Refuse(Ede::new(ede::NOT_SUPPORTED, "a resolver has no zones that could be transferred")))
+            let why = "a resolver has no zones that could be transferred";
+            Some(LocalAnswer::refused(Ede::new(ede::NOT_SUPPORTED, why)))
         }
         // RFC 1035 §3.2.3: mailbox records are gone, and with them the types that ask for all of them.
         253 | 254 => answer(ResponseCode::NotImp, ede::NOT_SUPPORTED, format!("type {code} is obsolete")),
@@ -254,29 +239,25 @@ mod tests {
         Designated::new("dns.example".parse().unwrap(), [(Door::Tls, "192.0.2.53".parse().unwrap(), 853)])
     }
 
-    pub(super) fn ask(name: &str, qtype: RecordType, class: DNSClass) -> Verdict {
+    pub(super) fn ask(name: &str, qtype: RecordType, class: DNSClass) -> Option<LocalAnswer> {
         let question = Question { name: name.parse().unwrap(), qtype, class };
         judge(&question, "127.0.0.1".parse().unwrap(), &settings())
     }
 
-    fn ask_by(own: &PolicySettings, name: &str, qtype: RecordType) -> Verdict {
+    fn ask_by(own: &PolicySettings, name: &str, qtype: RecordType) -> Option<LocalAnswer> {
         judge(&Question::new(name.parse().unwrap(), qtype), "127.0.0.1".parse().unwrap(), own)
     }
 
     #[track_caller]
     fn answer_by(own: &PolicySettings, name: &str, qtype: RecordType) -> LocalAnswer {
-        match ask_by(own, name, qtype) {
-            Verdict::Answer(answer) => answer,
-            verdict => panic!("{name}: {verdict:?}"),
-        }
+        ask_by(own, name, qtype).unwrap()
     }
 
     /// Also where no name is special; but whoever names servers for the zone means those.
     #[test]
     fn clients_are_told_of_encrypted_doors() {
-        let told = |own: PolicySettings| match ask_by(&own, "_dns.resolver.arpa", RecordType::SVCB) {
-            Verdict::Answer(answer) => Some((answer.rcode, answer.answer.len())),
-            _ => None,
+        let told = |own: PolicySettings| {
+            ask_by(&own, "_dns.resolver.arpa", RecordType::SVCB).map(|answer| (answer.rcode, answer.answer.len()))
         };
         let (yes, no) = (Some((ResponseCode::NoError, 1)), Some((ResponseCode::NoError, 0)));
         let open = PolicySettings { designated: Some(designated()), ..settings() };
@@ -287,7 +268,7 @@ mod tests {
         for (name, qtype) in [("_dns.resolver.arpa", RecordType::A), ("resolver.arpa", RecordType::NS)] {
             answer_by(&none_special, name, qtype);
         }
-        assert_eq!(ask_by(&none_special, "xresolver.arpa", RecordType::A), Verdict::Resolve);
+        assert_eq!(ask_by(&none_special, "xresolver.arpa", RecordType::A), None);
         assert_eq!(told(PolicySettings { routed_zones: vec!["resolver.arpa".parse().unwrap()], ..open }), None);
         assert_eq!(told(settings()), no);
     }
@@ -296,8 +277,8 @@ mod tests {
     fn strangers_are_refused_before_anything_else() {
         for stranger in ["192.0.2.1", "::1", "::ffff:192.0.2.1", "2001:db9::1"] {
             let question = Question::new("localhost".parse().unwrap(), RecordType::A);
-            let verdict = judge(&question, stranger.parse().unwrap(), &settings());
-            assert!(matches!(&verdict, Verdict::Refuse(why) if why.code == ede::PROHIBITED), "{stranger}: {verdict:?}");
+            let LocalAnswer { rcode, edes, .. } = judge(&question, stranger.parse().unwrap(), &settings()).unwrap();
+            assert_eq!((rcode, edes[0].code), (ResponseCode::Refused, ede::PROHIBITED), "{stranger}");
         }
         for friend in ["127.255.0.1", "::ffff:127.0.0.1", "2001:db8:ffff::1"] {
             assert!(admits(friend.parse().unwrap(), &settings()), "{friend}");
@@ -306,8 +287,8 @@ mod tests {
 
     #[test]
     fn a_special_zone_with_servers_of_its_own_is_looked_up() {
-        assert_eq!(ask("nas.home.arpa", RecordType::A, DNSClass::IN), Verdict::Resolve);
-        assert!(matches!(ask("printer.local", RecordType::A, DNSClass::IN), Verdict::Answer(_)));
+        assert_eq!(ask("nas.home.arpa", RecordType::A, DNSClass::IN), None);
+        assert!(ask("printer.local", RecordType::A, DNSClass::IN).is_some());
     }
 
     /// Whoever wants no name to be special has none, but for those about this server where it tells of its doors.
@@ -317,7 +298,7 @@ mod tests {
         for (locally_served_zones, tells) in [(false, false), (false, true), (true, false), (true, true)] {
             let own = PolicySettings { locally_served_zones, designated: tells.then(designated), ..settings() };
             for name in names {
-                let is_answered = matches!(ask_by(&own, name, RecordType::A), Verdict::Answer(_));
+                let is_answered = ask_by(&own, name, RecordType::A).is_some();
                 let is_ours = tells && name.ends_with("resolver.arpa");
                 assert_eq!(is_answered, locally_served_zones || is_ours, "{name}: {own:?}");
             }
@@ -334,7 +315,7 @@ mod tests {
             assert!(name.parse::<Name>().unwrap().is_within(&answer.authority[0].owner));
         }
         for name in ["example", "example.net", "bads.example", "ads.example.net"] {
-            assert_eq!(ask(name, RecordType::A, DNSClass::IN), Verdict::Resolve, "{name}");
+            assert_eq!(ask(name, RecordType::A, DNSClass::IN), None, "{name}");
         }
         let own = with_records(&["good.ads.example A 192.0.2.1"]);
         assert_eq!(answer_by(&own, "good.ads.example", RecordType::A).answer.len(), 1);
@@ -362,7 +343,7 @@ mod tests {
         let names = ["www.lan", "good.ads.example", "printer.local", "a.b.test", "5.0.0.127.in-addr.arpa"];
         for name in names {
             let own = with_records(&[&format!("{name} CNAME www.example.com")]);
-            assert_eq!(ask_by(&own, name, RecordType::A), Verdict::Resolve, "{name}");
+            assert_eq!(ask_by(&own, name, RecordType::A), None, "{name}");
         }
     }
 
@@ -400,10 +381,7 @@ mod tests {
                 let made = translator::embed(net, v4.parse().unwrap()).unwrap();
                 Name::reverse(made.into()).unwrap()
             };
-            let told = |v4: &str| match judged(&Question::new(name(v4), RecordType::PTR)) {
-                Verdict::Answer(answer) => answer,
-                verdict => panic!("{prefix} {v4}: {verdict:?}"),
-            };
+            let told = |v4: &str| judged(&Question::new(name(v4), RecordType::PTR)).unwrap();
             for (v4, target, ttl_secs) in
                 [("192.168.1.9", "nas.lan.", 60), ("127.0.0.1", "localhost.", 10_800), ("192.0.2.1", "one.lan.", 50)]
             {
@@ -419,21 +397,21 @@ mod tests {
                 assert_eq!((answer.rcode, soa.owner.to_string()), (ResponseCode::NXDomain, zone.clone()), "{v4}");
             }
             for v4 in ["198.18.0.1", "192.0.2.7"] {
-                assert_eq!(judged(&Question::new(name(v4), RecordType::PTR)), Verdict::Resolve, "{prefix} {v4}");
+                assert_eq!(judged(&Question::new(name(v4), RecordType::PTR)), None, "{prefix} {v4}");
             }
             // Nobody says here that the names, or those above, do not exist, whatever else is asked of them.
             for count in 4..=34 {
                 let asked = Question::new(name("198.18.0.1").suffix(count), RecordType::TXT);
                 match judged(&asked) {
-                    Verdict::Answer(answer) => assert_eq!(answer.rcode, ResponseCode::NoError, "{asked}"),
-                    verdict => assert!(verdict == Verdict::Resolve && !prefix.starts_with("fd"), "{asked}"),
+                    Some(answer) => assert_eq!(answer.rcode, ResponseCode::NoError, "{asked}"),
+                    None => assert!(!prefix.starts_with("fd"), "{asked}"),
                 }
             }
             let blocked = [zone.parse().unwrap()].into();
             let own = PolicySettings { blocked, ..own.clone() };
             let question = Question::new(name("192.168.1.9"), RecordType::PTR);
-            let verdict = judge(&question, "127.0.0.1".parse().unwrap(), &own);
-            assert!(matches!(verdict, Verdict::Answer(denied) if denied.edes[0].code == ede::BLOCKED), "{prefix}");
+            let denied = judge(&question, "127.0.0.1".parse().unwrap(), &own).unwrap();
+            assert_eq!(denied.edes[0].code, ede::BLOCKED, "{prefix}");
         }
     }
 
@@ -444,21 +422,24 @@ mod tests {
         assert_eq!(answer.answer[0].owner.to_string(), "www.Example.com.");
         assert_eq!(answer.answer[0].rdatas.iter().next(), Some(&b"\x07RFC8482\0"[..]));
         let full = PolicySettings { any: true, ..settings() };
-        assert_eq!(ask_by(&full, "www.example.com", RecordType::ANY), Verdict::Resolve);
+        assert_eq!(ask_by(&full, "www.example.com", RecordType::ANY), None);
     }
 
     #[test]
     fn each_type_is_looked_up_or_turned_down_for_a_reason() {
         let mut looked_up = 0;
         for code in (0..=300).chain([65_280, u16::MAX]) {
-            match (ask("www.example.com", RecordType::from(code), DNSClass::IN), code) {
-                (Verdict::Resolve, _) => looked_up += 1,
-                (Verdict::Refuse(why), 251 | 252) => assert_eq!(why.code, ede::NOT_SUPPORTED),
-                (Verdict::Answer(answer), 253 | 254) => assert_eq!(answer.rcode, ResponseCode::NotImp),
-                (Verdict::Answer(answer), 255) => assert_eq!(answer.rcode, ResponseCode::NoError),
-                (Verdict::Answer(answer), 0 | 41 | 128..=250) => assert_eq!(answer.rcode, ResponseCode::FormErr),
-                (verdict, _) => panic!("type {code}: {verdict:?}"),
-            }
+            let Some(answer) = ask("www.example.com", RecordType::from(code), DNSClass::IN) else {
+                looked_up += 1;
+                continue;
+            };
+            let (rcode, why) = match code {
+                251 | 252 => (ResponseCode::Refused, ede::NOT_SUPPORTED),
+                253 | 254 => (ResponseCode::NotImp, ede::NOT_SUPPORTED),
+                255 => (ResponseCode::NoError, ede::SYNTHESIZED),
+                _ => (ResponseCode::FormErr, ede::INVALID_QUERY_TYPE),
+            };
+            assert_eq!((answer.rcode, answer.edes[0].code), (rcode, why), "type {code}");
         }
         assert_eq!(looked_up, 303 - 2 - 128);
     }
@@ -466,7 +447,7 @@ mod tests {
     #[test]
     fn other_classes_are_refused_with_their_number() {
         for class in [DNSClass::HS, DNSClass::NONE, DNSClass::ANY, DNSClass::from(77)] {
-            let Verdict::Refuse(why) = ask("example.com", RecordType::A, class) else { panic!("{class:?}") };
+            let why = &ask("example.com", RecordType::A, class).unwrap().edes[0];
             assert!(why.text.contains(&u16::from(class).to_string()), "{why:?}");
         }
     }

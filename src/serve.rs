@@ -23,11 +23,11 @@ use std::time::Duration;
 use crate::cache::{Due, Ready};
 use crate::drive::{Manner, World, known, walk_watched};
 use crate::listen::{Now, Peer, Responder};
-use crate::policy::{PolicySettings, Verdict, admits, judge};
+use crate::policy::{PolicySettings, admits, judge};
 use crate::time::{Time, as_ms};
 use crate::trace::{Entry, Event, GoalId, StaleWhy};
 use crate::walk::outcome::{Failure, Outcome};
-use crate::wire::{BadQuery, DNSClass, Ede, Name, QueryFault, QueryView, Question, ResponseCode, cookie, ede, edns};
+use crate::wire::{BadQuery, DNSClass, Ede, Name, QueryFault, QueryView, Question, ResponseCode, cookie, edns};
 
 use counts::{Count, Counts};
 use flights::{Asked, Boarding, Flight, Flights, Passenger};
@@ -109,10 +109,9 @@ impl Responder for Resolver {
             return Now::Sent;
         }
         match judge(&query.question_sought(), peer.client.ip(), policy) {
-            Verdict::Answer(local) => self.answer_locally(&query, &local, peer, out),
-            Verdict::Refuse(why) => self.refuse(&query, why, true, peer, out),
-            Verdict::Resolve if !query.flags().rd() => self.answer_from_cache(&query, now, peer, out),
-            Verdict::Resolve => {
+            Some(local) => self.answer_locally(&query, &local, peer, out),
+            None if !query.flags().rd() => self.answer_from_cache(&query, now, peer, out),
+            None => {
                 self.0.counts.one(Count::Miss);
                 return Now::Later;
             }
@@ -168,11 +167,7 @@ impl Resolver {
         let cache = self.0.world.cache.as_it_is();
         let outcome = match known(&question, query.flags().cd(), (&self.0.world, &cache)) {
             Ok(outcome) => outcome,
-            Err(partial) if !partial.is_empty() => return self.refer(query, partial, now, peer, out),
-            Err(_) => {
-                let why = "recursion was not desired, and the answer is not in the cache";
-                return self.refuse(query, Ede::new(ede::NOT_AUTHORITATIVE, why), false, peer, out);
-            }
+            Err(partial) => return self.refer(query, partial, now, peer, out),
         };
         let ready = keep_unless_failed(&question, Form::of(query), &outcome, (&cache, now));
         self.send(query, &ready, now, peer, out);

@@ -8,7 +8,7 @@ use super::flights::Flights;
 use super::{Kept, Occasion, Resolver, Walked};
 use crate::cache::AnswerKey;
 use crate::drive::{Manner, walk_watched};
-use crate::policy::{LocalAnswer, PolicySettings, Verdict, judge};
+use crate::policy::{LocalAnswer, PolicySettings, judge};
 use crate::time::Time;
 use crate::trace::{Cost, Entry, Event, GoalId, Told, Trace};
 use crate::wire::{Ede, Question, ResponseCode, RrSet};
@@ -89,11 +89,7 @@ impl Resolver {
 /// What policy answers without a walk, and that as a trace without steps.
 #[must_use]
 pub fn told_here(question: &Question, client: IpAddr, policy: &PolicySettings) -> Option<(LocalAnswer, Trace)> {
-    let answer = match judge(question, client, policy) {
-        Verdict::Resolve => return None,
-        Verdict::Answer(answer) => answer,
-        Verdict::Refuse(why) => LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], ..LocalAnswer::default() },
-    };
+    let answer = judge(question, client, policy)?;
     let told = Told { rcode: answer.rcode, answer: &answer.answer, authority: &answer.authority, edes: &answer.edes };
     let trace = Trace::new(question, &told, Cost::new(0, 0, Time::ZERO, Time::ZERO), Vec::new());
     Some((answer, trace))

@@ -94,8 +94,9 @@ impl Resolver {
     }
 
     /// Gives the part of an answer that is known, and says whose servers have to be asked for the rest (RFC 1034
-    /// §4.3.1).
+    /// §4.3.1); or refuses, where nothing is.
     pub(super) fn refer(&self, query: &QueryView<'_>, known: Partial, now: Time, peer: &Peer, out: &mut Vec<u8>) {
+        let rcode = if known.is_empty() { ResponseCode::Refused } else { ResponseCode::NoError };
         let Partial { links: answer, proof: mut authority, closest } = known;
         let mut why = String::from("recursion was not desired, and the answer is not in the cache");
         why += if answer.is_empty() { "" } else { ", but for aliases on the way" };
@@ -104,14 +105,8 @@ impl Resolver {
             why += &format!(": the servers of {} may know it", closest.zone);
             referral(closest, query.dnssec_ok(), now, (&mut authority, &mut additional));
         }
-        let (rcode, edes) = (ResponseCode::NoError, vec![Ede::new(ede::NOT_AUTHORITATIVE, why)]);
+        let edes = vec![Ede::new(ede::NOT_AUTHORITATIVE, why)];
         let local = LocalAnswer { rcode, answer, authority, additional, edes, ..LocalAnswer::default() };
-        self.answer_locally(query, &local, peer, out);
-    }
-
-    pub(super) fn refuse(&self, query: &QueryView<'_>, why: Ede, no_recursion: bool, peer: &Peer, out: &mut Vec<u8>) {
-        let local =
-            LocalAnswer { rcode: ResponseCode::Refused, edes: vec![why], no_recursion, ..LocalAnswer::default() };
         self.answer_locally(query, &local, peer, out);
     }
 
