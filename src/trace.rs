@@ -46,4 +46,4 @@ pub use stale::{Stale, StaleWhy};
 pub use text::Paint;
 pub use tone::Tone;
 pub use why::{AskWhy, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Unreachable, Wrong};
-pub(crate) use words::{Ms, counted};
+pub(crate) use words::{Few, Ms, counted};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::time::Time;
-use crate::trace::{Entry, Event, Offline, RouteKind, ServerAt, Transport};
+use crate::trace::{Entry, Event, Few, Offline, RouteKind, ServerAt, Transport};
 use crate::wire::Name;
 
 /// Queries that came to nothing before it is said: more than the tries of two dead servers.
@@ -186,13 +186,8 @@ impl fmt::Display for News {
                     [false, true] => "TCP",
                     [_, false] => "UDP",
                 };
-                write!(f, "no {who} has answered for {secs} s: {queries} queries over {over}, the last to ")?;
-                for (nth, server) in servers.iter().take(NAMED).enumerate() {
-                    write!(f, "{}{server}", if nth == 0 { "" } else { ", " })?;
-                }
-                if let more @ 1.. = servers.len().saturating_sub(NAMED) {
-                    write!(f, " and {more} more")?;
-                }
+                let last = Few(servers, NAMED);
+                write!(f, "no {who} has answered for {secs} s: {queries} queries over {over}, the last to {last}")?;
                 if *forwarders { Ok(()) } else { write!(f, "; {}", Offline::Silence) }
             }
         }

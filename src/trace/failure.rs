@@ -9,6 +9,7 @@ use super::lack::Lack;
 use super::limit::Limit;
 use super::source::ServerAt;
 use super::why::{RouteKind, Unreachable, Wrong};
+use super::words::Few;
 
 /// Most servers that a sentence names; the trace names all.
 const NAMED: usize = 3;
@@ -212,11 +213,8 @@ impl fmt::Display for Failure {
             Self::Cycle { name, zone } => write!(f, "the address of {name}, a server of {zone}, depends on itself"),
             Self::OutOfBudget { limit, value, silent, offline } => {
                 write!(f, "given up at the limit of {value} {limit}")?;
-                for (nth, server) in silent.iter().take(NAMED).enumerate() {
-                    write!(f, "{}{server}", if nth == 0 { "; nothing came from " } else { ", " })?;
-                }
-                if let more @ 1.. = silent.len().saturating_sub(NAMED) {
-                    write!(f, " and {more} more")?;
+                if !silent.is_empty() {
+                    write!(f, "; nothing came from {}", Few(silent, NAMED))?;
                 }
                 offline.iter().try_for_each(|offline| write!(f, "; {offline}"))
             }

@@ -11,7 +11,7 @@ use super::report::Trace;
 use super::source::Known;
 use super::tone::Tone;
 use super::why::DropWhy;
-use super::words::counted;
+use super::words::{Few, counted};
 
 /// Records that are named in one line; the others are counted.
 const MAX_LISTED: usize = 4;
@@ -149,8 +149,5 @@ fn listed(records: &[String]) -> String {
             each.push(record);
         }
     }
-    let rest = each.len().saturating_sub(MAX_LISTED);
-    each.truncate(MAX_LISTED);
-    let listed = each.join(", ");
-    if rest > 0 { format!("{listed} and {rest} more") } else { listed }
+    Few(&each, MAX_LISTED).to_string()
 }

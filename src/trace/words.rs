@@ -49,6 +49,20 @@ impl<T: fmt::Display> fmt::Display for List<'_, T> {
     }
 }
 
+/// The first so many of the members, and how many more there are.
+pub(crate) struct Few<'a, T>(pub(crate) &'a [T], pub(crate) usize);
+
+impl<T: fmt::Display> fmt::Display for Few<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(members, most) = *self;
+        write!(f, "{}", List(&members[..most.min(members.len())]))?;
+        match members.len().saturating_sub(most) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
 /// For serde: a type as its mnemonic.
 pub(super) fn type_text<S: Serializer>(rtype: &RecordType, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&type_name(*rtype))

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv6Net};
 
-use crate::trace::Event;
+use crate::trace::{Event, Few};
 use crate::wire::text::type_name;
 use crate::wire::{Ede, Name, Rdatas, RecordType, RrSet, address, ede, svcb, translator};
 
@@ -74,14 +74,12 @@ impl Private {
         let mut withheld = Vec::new();
         for set in outcome.answer.iter_mut().filter(|set| !self.ignores(set)) {
             let (left, addrs) = self.split(set);
-            let Some(first) = addrs.first() else { continue };
-            let more = match addrs.len() - 1 {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let (owner, rtype) = (set.owner.clone(), set.rtype);
+            if addrs.is_empty() {
+                continue;
+            }
+            let (owner, rtype, some) = (set.owner.clone(), set.rtype, Few(&addrs, 1));
             let why = format!(
-                "{owner} {}: {first}{more} withheld, a private address (resolver.private_addresses)",
+                "{owner} {}: {some} withheld, a private address (resolver.private_addresses)",
                 type_name(rtype)
             );
             outcome.notes.push(Ede::new(ede::FILTERED, why));
