@@ -104,8 +104,9 @@ impl Walk {
         let (chosen, choice) = choose(&candidates, turn.around.dice)?;
         let Candidate { name, addr, state, rests, tries, doubt, silent_since, .. } = candidates.swap_remove(chosen);
         // Who sees whether an IP version leads somewhere again is not waited for: somebody better is asked beside it.
+        let is_lost = || self.out_of_reach[usize::from(addr.is_ipv6())] || turn.around.servers.family_is_given_up(addr);
         let doubt = match choice {
-            ChoiceWhy::Explored if turn.around.servers.family_is_given_up(addr) => doubt.max(Doubt::Silent),
+            ChoiceWhy::Explored if is_lost() => doubt.max(Doubt::Silent),
             _ => doubt,
         };
         let at = self.goal(id).at()?;

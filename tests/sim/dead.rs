@@ -431,6 +431,34 @@ fn who_comes_back_slow_is_noticed() {
     }
 }
 
+/// Nobody knows yet that an IP version leads nowhere: a walk that has waited for it in vain does not wait for it again,
+/// not even where it looks whether somebody is better than was thought.
+#[test]
+fn an_ip_version_that_leads_nowhere_costs_a_walk_one_patience() {
+    let healthy: Vec<Question> = LAB.healthy().iter().map(|sample| sample.ask.clone()).collect();
+    let mut again = 0;
+    for seed in worlds(10) {
+        for question in &healthy {
+            let mut world = World::with_families(&LAB, seed, 0.0, 0.0, Families::SixDead).with_even_paths();
+            let ended = world.resolve(question);
+            let over = |entry: &Entry, six: bool| match &entry.event {
+                Event::Asked { server, .. } => server.addr.is_ipv6() == six,
+                _ => false,
+            };
+            let is_silence =
+                |entry: &&Entry| matches!(&entry.event, Event::Late { server, .. } if server.addr.is_ipv6());
+            let Some(first) = ended.log.iter().find(is_silence) else { continue };
+            for later in ended.log.iter().filter(|entry| entry.at_us >= first.at_us && over(entry, true)) {
+                let beside =
+                    |other: &&Entry| over(other, false) && (other.at_us, other.goal) == (later.at_us, later.goal);
+                assert!(ended.log.iter().any(|other| beside(&other)), "world {seed}: {}", story(&ended));
+                again += 1;
+            }
+        }
+    }
+    assert!(again > 0, "nobody has looked a second time");
+}
+
 /// Once an IP version is known to lead nowhere, who is asked over it now and then, to see whether it does again, is
 /// asked beside somebody who can be reached: that costs one query and no time. When it leads somewhere again, that is
 /// seen.
