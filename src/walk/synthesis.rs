@@ -90,11 +90,13 @@ impl Synthesis {
     }
 
     /// What the answer is when there is no AAAA record and nothing that one could be made of.
-    fn neither(first: Outcome, second: Outcome) -> Outcome {
+    fn neither(mut first: Outcome, second: Outcome) -> Outcome {
         // RFC 6147 §5.1.6: an error of the second look is the answer, as there may well be something.
         if second.failure.is_some() {
             return second;
         }
+        // Of A records that are withheld nothing is made: a client that asks for AAAA alone is told why.
+        first.notes.extend(second.notes.into_iter().filter(|note| note.code == ede::FILTERED));
         // Where all AAAA records were excluded nobody has denied them: what denies A says for how long (RFC 2308 §5).
         let is_soa = |set: &&RrSet| set.rtype == RecordType::SOA;
         match first.authority.iter().any(|set| is_soa(&set)) {
@@ -379,6 +381,17 @@ mod tests {
         // What was to be passed over is better than nothing.
         let joined = join(&["2001:db8::1"], "example");
         assert_eq!((joined.rcode, joined.answer.len()), (ResponseCode::NoError, 1));
+    }
+
+    #[test]
+    fn that_a_records_are_withheld_is_told_where_aaaa_is_asked_for() {
+        let synthesis = Synthesis { dns64: Some(dns64()), ..Synthesis::default() };
+        let notes = [ede::FILTERED, ede::STALE_ANSWER].map(|code| Ede::new(code, "10.0.0.1 withheld")).to_vec();
+        let second = Outcome { notes, ..told(outcome("www.example", &[], None)) };
+        let first = told(outcome("www.example", &[], Some(30)));
+        let (joined, _) = synthesis.join(&question("www.example", RecordType::AAAA), first, second);
+        assert_eq!(joined.edes().iter().map(|ede| ede.code).collect::<Vec<_>>(), [ede::FILTERED]);
+        assert_eq!(joined.authority.len(), 1);
     }
 
     /// RFC 6147 §5.1.4.
