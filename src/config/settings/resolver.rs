@@ -61,9 +61,10 @@ section! {
         do_not_query: Vec<IpNet> = Vec::new();
         /// Networks to which no name on the Internet may lead: addresses in them are taken out of answers, with EDE
         /// 17 (Filtered; 18 is for clients that may not ask at all), so that a web page cannot be rebound to a
-        /// machine of this network (DNS rebinding). A network with bits of IPv4 counts for the forms in which IPv6
-        /// carries such an address too, and the address hints of HTTPS and SVCB records count as well. Empty switches
-        /// it off. Lists of mail senders that answer from 127.0.0.0/8 have to be private domains.
+        /// machine of this network (DNS rebinding). A network of IPv4 counts inside of IPv6 too, where the address is
+        /// mapped (::ffff:0:0/96) or behind a translator (64:ff9b::/96, `dns64.prefix`), and so do the address hints of
+        /// HTTPS and SVCB records. Empty switches it off. Lists of mail senders that answer from 127.0.0.0/8 have to be
+        /// private domains.
         private_addresses: Vec<IpNet> = private_nets();
         /// Names that may have such addresses, with all names below them.
         private_domains: Vec<Name> = Vec::new();
