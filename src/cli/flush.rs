@@ -20,7 +20,8 @@ pub(super) struct Flush {
     /// Forget all names below it as well; a dot for the name empties the cache.
     #[arg(long)]
     tree: bool,
-    /// Where the resolver listens for HTTP. Only those on the same machine are let in.
+    /// Where the resolver listens for HTTP. Only those on its own machine are let in, unless its
+    /// `http.flush_allow` lists others.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8053", value_parser = server)]
     server: Url,
 }

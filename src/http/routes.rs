@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{ACCEPT, CONNECTION, HeaderValue, UPGRADE};
+use axum::http::header::{ACCEPT, ALLOW, CONNECTION, HeaderValue, UPGRADE};
 use axum::http::uri::Scheme;
 use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
@@ -93,8 +93,12 @@ impl Front {
         let connects = request.method() == Method::CONNECT;
         let wants_change = connects || request.headers().contains_key(UPGRADE);
         let mut response = self.find(request, peer, here).await.unwrap_or_else(IntoResponse::into_response);
-        let problem = response.extensions_mut().remove::<Problem>();
-        if let Some(problem) = &problem {
+        let mut problem = response.extensions_mut().remove::<Problem>();
+        if let Some(problem) = &mut problem {
+            // Which methods there are is known to the router alone, and curl shows no Allow.
+            if let Some(methods) = response.headers().get(ALLOW).and_then(|methods| methods.to_str().ok()) {
+                problem.sentence = format!("this resource takes {} alone", methods.replace(',', ", ")).into();
+            }
             response = problem.fill(response, &wishes);
         }
         // Where a change of protocol was asked for and not granted, nobody watches what comes next.
@@ -177,6 +181,5 @@ fn routes(dns: Dns, lasting: &Lasting, settings: &HttpSettings) -> Router {
 
 /// A resource that has these methods and no others.
 fn only<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
-    let sentence = "this method is not for this resource; see Allow";
-    methods.fallback(move || async move { Problem::new(StatusCode::METHOD_NOT_ALLOWED, sentence) })
+    methods.fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this resource") })
 }

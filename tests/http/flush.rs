@@ -56,6 +56,7 @@ fn names_are_flushed_for_clients_on_this_machine_alone_and_for_no_page_of_others
     queries(here, "www.example.com");
     let got = curl(&[&url]);
     assert_eq!((got.status, got.header("allow")), (405, Some("POST")));
+    assert!(got.text().ends_with("this resource takes POST alone\n"), "{got:?}");
     let post = |header: &str| curl(&["-X", "POST", "-H", header, &url]).status;
     assert_eq!(post("Host: evil.example"), 421);
     for foreign in
