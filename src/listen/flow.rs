@@ -164,6 +164,7 @@ mod tests {
         let (mut flow, mut stream) = (Flow::new(), Slow { takes: false });
         let mut context = Context::from_waker(std::task::Waker::noop());
         flow.push(&[0; 3000]);
+        assert!(flow.is_owing());
         for _ in 0..2000 {
             flow.push(&[0; 998]);
             assert!(flow.poll_write(Pin::new(&mut stream), &mut context).is_pending());
@@ -173,5 +174,30 @@ mod tests {
             assert!(flow.poll_write(Pin::new(&mut stream), &mut context).is_pending());
         }
         assert!(flow.is_owing(), "until it is flushed");
+    }
+
+    #[test]
+    fn what_is_owed_leaves_whether_or_not_something_is_read() {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        for reads in [false, true] {
+            let (mut near, _far) = tokio::io::duplex(4096);
+            let mut flow = Flow::new();
+            flow.push(&[0; 998]);
+            let moved = flow.poll_move(Pin::new(&mut near), reads, &mut context);
+            assert!(matches!(moved, Poll::Ready(Ok(Moved::Octets))) && !flow.is_owing());
+            assert!(flow.poll_move(Pin::new(&mut near), reads, &mut context).is_pending());
+        }
+    }
+
+    #[test]
+    fn the_room_of_one_long_message_is_given_back() {
+        let mut flow = Flow::new();
+        flow.inbox.reserve_exact(LONGEST);
+        flow.make_room();
+        assert!((READ_ROOM / 4..=READ_ROOM).contains(&flow.inbox.capacity()), "{}", flow.inbox.capacity());
+        // As long as some of it is there the rest may come.
+        flow.inbox = vec![0; LONGEST];
+        flow.make_room();
+        assert!(flow.inbox.len() == LONGEST && flow.inbox.capacity() >= LONGEST + READ_ROOM / 4);
     }
 }

@@ -196,11 +196,11 @@ impl<R: Responder> Conversation<R> {
             // What is no DNS message shows that the lengths cannot be trusted either.
             if len < HEADER || !self.take_query(query) {
                 self.open = false;
-                inbox.clear();
+                taken = inbox.len();
                 break;
             }
         }
-        inbox.drain(..taken.min(inbox.len()));
+        inbox.drain(..taken);
         self.flow.inbox = inbox;
     }
 

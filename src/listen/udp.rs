@@ -344,15 +344,38 @@ mod tests {
         }
         (0..4000).for_each(|_| ask(&mut queue, &waiting, 0, now));
         assert!(!queue.is_late(now), "who comes now does not wait long");
+        take_turn(&mut queue, &mut now);
+        assert!(!queue.is_late(now), "nor does who came a moment ago");
         (0..70).for_each(|_| take_turn(&mut queue, &mut now));
         assert!(queue.is_late(now), "but the flood is not over");
         while !queue.is_empty() {
             take_turn(&mut queue, &mut now);
         }
+        ask(&mut queue, &waiting, 0, now);
         now += 2 * BEHIND;
+        assert!(!queue.is_late(now), "a worker that was away has no flood");
+        take_turn(&mut queue, &mut now);
         (0..4000).for_each(|_| ask(&mut queue, &waiting, 0, now));
         (0..70).for_each(|_| take_turn(&mut queue, &mut now));
-        assert!(!queue.is_late(now), "now it is");
+        assert!(!queue.is_late(now), "now it is over");
+    }
+
+    #[test]
+    fn what_was_dropped_is_told_now_and_then_and_none_of_it_twice() {
+        let (mut queue, start) = (Queue::new(), Instant::now());
+        let moment = Duration::from_millis(1);
+        for (after, more, left, told) in [
+            (moment, 0, 0, None),
+            (2 * moment, 5, 0, Some(2 * moment)),
+            (3 * moment, 3, 3, Some(2 * moment)),
+            (2 * moment + TELL, 1, 4, Some(2 * moment)),
+            (3 * moment + TELL, 0, 0, Some(3 * moment + TELL)),
+            (3 * TELL, 0, 0, Some(3 * moment + TELL)),
+        ] {
+            queue.dropped += more;
+            drop(queue.turn(start + after));
+            assert_eq!((queue.dropped, queue.told), (left, told.map(|told| start + told)), "{after:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 #[path = "../common/namespace.rs"]
 mod namespace;
 mod outage;
+mod pipeline;
 mod real;
 mod tls;
 
