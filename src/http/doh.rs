@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Extension, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -67,6 +67,10 @@ pub(super) async fn post(
     if !media_type.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(MESSAGE)) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/dns-message"));
     }
+    // Who says beforehand that it is too long need not send it (RFC 9110 §10.1.1).
+    if body.size_hint().lower() > LONGEST as u64 {
+        return Err(too_long());
+    }
     // Half a message takes memory: every request of every connection could bring one and leave it at that.
     let place = dns.arriving.take(peer.client.ip())?;
     let query = timeout(dns.idle, to_bytes(body, LONGEST)).await;
@@ -78,9 +82,13 @@ pub(super) async fn post(
 /// Why a body could not be read to its end.
 fn unread(why: &axum::Error) -> Problem {
     if why.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
-        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "a DNS message has at most 65535 octets");
+        return too_long();
     }
     Problem::bad_request("the body of the request is malformed, or ended before its end")
+}
+
+fn too_long() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "a DNS message has at most 65535 octets")
 }
 
 async fn respond(dns: &Dns, query: Vec<u8>, peer: Peer) -> Result<Response, Problem> {

@@ -131,6 +131,12 @@ fn each_mistake_has_its_status() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    // Nobody is told to send what is too long.
+    let mut stream = TcpStream::connect(*LAB).unwrap();
+    stream.write_all(format!("{head}Content-Length: 65536\r\nExpect: 100-continue\r\n\r\n").as_bytes()).unwrap();
+    let mut status = [0; 13];
+    stream.read_exact(&mut status).unwrap();
+    assert_eq!(status, *b"HTTP/1.1 413 ");
     let put = curl(&["-X", "PUT", &url("/dns-query")]);
     assert_eq!((put.status, put.header("allow")), (405, Some("GET,HEAD,POST")));
 }
