@@ -208,10 +208,10 @@ pub(super) struct Attempt {
     pub(super) has_more: bool,
 }
 
-/// A second chance for a server that answered SERVFAIL.
+/// A second chance for a server that answered SERVFAIL or REFUSED, or ended the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chance {
-    /// It did not answer so.
+    /// It did nothing of that.
     Undue,
     /// It may have one when nobody else has an answer.
     Due,

@@ -10,7 +10,7 @@ use crate::wire::text::{Ascii, rcode_name};
 use crate::wire::{Ede, Edns, Name, Reply, edns};
 
 use super::ask::{Answered, Heard};
-use super::goal::Pending;
+use super::goal::{Chance, Pending};
 use super::scrub::{Clean, Dropped};
 use super::{Reach, Turn, Walk, cookies, judge, scrub};
 
@@ -215,7 +215,12 @@ impl Walk {
             Transport::Tcp => !matches!(pending.how.why, AskWhy::TcpAfterNearMiss | AskWhy::TcpAsBefore),
         };
         if let Some(at) = self.goal(pending.goal).at() {
-            at.tried(&pending.server).closed |= why == Unreachable::Refused && transport == Transport::Udp;
+            let tried = at.tried(&pending.server);
+            tried.closed |= why == Unreachable::Refused && transport == Transport::Udp;
+            // A server may end a connection at any time; one that has answered over UDP is asked again (RFC 7766 §6.2.4).
+            if why == Unreachable::Closed && is_truncated && tried.chance == Chance::Undue {
+                tried.chance = Chance::Due;
+            }
             at.problem(&pending.server, wrong, out);
         }
     }

@@ -16,8 +16,9 @@ use super::goal::{AtZone, Goal, How, LastResort, Pending, State};
 use super::outcome::Failure;
 use super::{Turn, Walk};
 
-/// Servers of a zone that get a second chance after SERVFAIL (after REFUSED one does): enough for a moment's trouble;
-/// where a zone is broken for good, every question of a client costs its servers so many more packets.
+/// Servers of a zone that get a second chance after SERVFAIL or the end of a connection (after REFUSED one does): enough
+/// for a moment's trouble; where a zone is broken for good, every question of a client costs its servers so many more
+/// packets.
 const SECOND_CHANCES: usize = 3;
 /// How often those who listen to servers that may be slow look whether these have answered something else.
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
@@ -32,9 +33,9 @@ impl Walk {
         }
     }
 
-    /// Asks a server that answered SERVFAIL or REFUSED once more; false if there is none. That may be a moment's
-    /// trouble (RFC 9520 §3.1 leaves up to three tries); of forwarders, which have tried much by then, one is asked,
-    /// and none where there is a fallback.
+    /// Asks a server that answered SERVFAIL or REFUSED, or ended the connection, once more; false if there is none.
+    /// That may be a moment's trouble (RFC 9520 §3.1 leaves up to three tries); of forwarders, which have tried much by
+    /// then, one is asked, and none where there is a fallback.
     fn ask_failed(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let most = if self.goal(id).is_forwarded() { 1 } else { SECOND_CHANCES };
         let tries = turn.around.settings.limits.tries_per_address;

@@ -6,7 +6,7 @@ use domain::base::iana::Class;
 use domain::base::rdata::ComposeRecordData;
 use domain::base::{Name as Owner, ToName};
 use domain::zonefile::inplace::{Entry, Zonefile};
-use rootwalk::trace::Transport;
+use rootwalk::trace::{Transport, Unreachable};
 use rootwalk::wire::text::parse_type;
 use rootwalk::wire::{DNSClass, Flags, Name, Question, Record, RecordType, ResponseCode, Section};
 
@@ -75,7 +75,8 @@ pub(crate) struct Line {
     pub(crate) edns: Option<bool>,
     /// For the first time only.
     pub(crate) once: bool,
-    pub(crate) closed: bool,
+    /// Why nothing comes.
+    pub(crate) lost: Option<Unreachable>,
     pub(crate) packets: Vec<Said>,
 }
 
@@ -221,7 +222,8 @@ impl Server {
         let line = self.lines.last_mut().unwrap_or_else(|| panic!("line {at}: `{word}` before any `on`"));
         match word {
             "silent" => return line.packets.clear(),
-            "closed" => return line.closed = true,
+            "closed" => return line.lost = Some(Unreachable::Refused),
+            "hung-up" => return line.lost = Some(Unreachable::Closed),
             "then" => return line.packets.push(Said::nothing()),
             _ => {}
         }
@@ -274,7 +276,7 @@ impl Line {
             transport: transport.map(|(_, transport)| transport),
             edns: edns.map(|(_, edns)| edns),
             once: has("once"),
-            closed: false,
+            lost: None,
             packets: vec![Said::nothing()],
         }
     }

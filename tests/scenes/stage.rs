@@ -157,8 +157,8 @@ impl Stage {
         };
         if let Some(nth) = server.lines.iter().position(fits) {
             let line = if server.lines[nth].once { server.lines.remove(nth) } else { server.lines[nth].clone() };
-            if line.closed {
-                return refused(ask, path);
+            if let Some(why) = line.lost {
+                return (path, Heard::nothing(ask.id, why));
             }
             let packets = line.packets.iter().map(|said| said.packet(ask)).collect();
             return listen(ask, ID, packets, path);
