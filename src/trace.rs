@@ -27,6 +27,7 @@ mod text;
 mod tone;
 mod why;
 mod words;
+mod wrong;
 
 pub use avoided::Avoided;
 pub use before::Before;
@@ -45,5 +46,6 @@ pub use source::{Informant, Known, NameServer, ServerAt, Source, Whereabouts};
 pub use stale::{Stale, StaleWhy};
 pub use text::Paint;
 pub use tone::Tone;
-pub use why::{AskWhy, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Unreachable, Wrong};
+pub use why::{AskWhy, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Unreachable};
 pub(crate) use words::{Few, Ms, counted};
+pub use wrong::Wrong;

@@ -18,8 +18,9 @@ use super::limit::Limit;
 use super::proof::{Judged, Proof};
 use super::source::{Known, NameServer, ServerAt, Source};
 use super::stale::Stale;
-use super::why::{AskWhy, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Wrong};
+use super::why::{AskWhy, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport};
 use super::words::{behind, counted, type_text};
+use super::wrong::Wrong;
 
 /// The number of a goal inside its walk; 0 is the client's question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

@@ -8,8 +8,9 @@ use super::bogus::Bogus;
 use super::lack::Lack;
 use super::limit::Limit;
 use super::source::ServerAt;
-use super::why::{RouteKind, Unreachable, Wrong};
+use super::why::{RouteKind, Unreachable};
 use super::words::Few;
+use super::wrong::Wrong;
 
 /// Most servers that a sentence names; the trace names all.
 const NAMED: usize = 3;

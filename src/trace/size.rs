@@ -10,7 +10,7 @@ use super::event::{Event, Purpose, Verdict};
 use super::proof::{Insecure, Judged, Proof};
 use super::report::Trace;
 use super::source::{NameServer, ServerAt};
-use super::why::Wrong;
+use super::wrong::Wrong;
 
 /// What the allocator adds to a block, with its rounding.
 const PER_BLOCK: usize = 16;
@@ -113,7 +113,9 @@ fn found(verdict: &Verdict) -> usize {
 fn fault(wrong: &Wrong) -> usize {
     match wrong {
         Wrong::Rcode { rcode, said } => text(rcode) + edes(said.as_slice()),
-        Wrong::UpwardReferral { to } | Wrong::OtherZone { serves: to } => to.heap_bytes(),
+        Wrong::UpwardReferral { to } | Wrong::OtherZone { serves: to } | Wrong::Unproved { zone: to } => {
+            to.heap_bytes()
+        }
         _ => 0,
     }
 }

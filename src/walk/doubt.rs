@@ -77,16 +77,24 @@ impl Walk {
             return false;
         }
         let Some(Question { name, qtype, .. }) = &bad.fault else {
+            // Keys that a client asks for are to prove themselves, and were taken from the same answer.
+            let same = self.proof_goal(&self.goals[0].current);
             self.begin_anew(turn);
+            same.into_iter().for_each(|id| self.prove_by(id, turn));
             return true;
         };
+        turn.ready.extend(id.is_none().then_some(CLIENT));
         turn.around.cache.disbelieve(name, *qtype, turn.now);
-        if let Some(goal) = id.map(|id| self.goal(id)) {
-            goal.restart(turn.around.settings.minimisation);
-            goal.waiters.push(CLIENT);
-        }
-        turn.ready.push(id.unwrap_or(CLIENT));
+        id.into_iter().for_each(|id| self.prove_by(id, turn));
         true
+    }
+
+    /// Asks once more for what is to prove something.
+    fn prove_by(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        let goal = self.goal(id);
+        goal.restart(turn.around.settings.minimisation);
+        goal.waiters.push(CLIENT);
+        turn.ready.push(id);
     }
 
     /// Proves the zone anew whose keys do not fit what its servers say: it may have others by now, or none, as when it
@@ -112,9 +120,7 @@ impl Walk {
             cache.disbelieve(zone, rtype, now);
             let known = self.proof_goal(&Question::new(zone.clone(), rtype));
             if let Some(id) = known.filter(|id| self.goal(*id).recalled) {
-                self.goal(id).restart(turn.around.settings.minimisation);
-                self.goal(id).waiters.push(CLIENT);
-                turn.ready.push(id);
+                self.prove_by(id, turn);
             }
         }
         self.begin_anew(turn);

@@ -132,6 +132,16 @@ impl Walk {
             Verdict::Wrong(Wrong::NoEdns) if !pending.how.edns => {
                 Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(clean.rcode).into_owned(), said: None })
             }
+            // RFC 4035 §3.1.4: with its referrals a signed zone sends the DS set, or the proof that there is none. Who
+            // does not may be out of date, or forged, and know of cuts that there are not: others are heard first.
+            Verdict::Referral { zone, signed: false, .. }
+                if clean.proof.is_empty()
+                    && pending.how.edns
+                    && !settings.proofs.anchors.is_empty()
+                    && self.is_signed(pending.goal, turn) =>
+            {
+                Verdict::Wrong(Wrong::Unproved { zone })
+            }
             verdict => verdict,
         };
         (clean, verdict, dropped)
@@ -217,7 +227,7 @@ impl Walk {
         if let Some(at) = self.goal(pending.goal).at() {
             let tried = at.tried(&pending.server);
             tried.closed |= why == Unreachable::Refused && transport == Transport::Udp;
-            // A server may end a connection at any time; one that has answered over UDP is asked again (RFC 7766 §6.2.4).
+            // A server may end a connection at any time: one that spoke over UDP is asked again (RFC 7766 §6.2.4).
             if why == Unreachable::Closed && is_truncated && tried.chance == Chance::Undue {
                 tried.chance = Chance::Due;
             }

@@ -4,7 +4,7 @@ use crate::trace::{Verdict, Wrong};
 use crate::wire::text::rcode_name;
 use crate::wire::{Question, RecordType, ResponseCode};
 
-use super::scrub::{ChainEnd, Clean};
+use super::scrub::{ChainEnd, Clean, Referral};
 
 /// Judges a reply to `asked`.
 #[must_use]
@@ -69,12 +69,7 @@ fn no_error(asked: &Question, clean: &Clean) -> Verdict {
             // that says by its referral that it has none.
             () if asked.qtype == RecordType::DS && referral.ns.owner == asked.name => Verdict::Wrong(Wrong::Bare),
             () if clean.soa.is_some() => denial(clean, Verdict::NoData),
-            () => Verdict::Referral {
-                zone: referral.ns.owner.clone(),
-                servers: referral.ns.rdatas.len(),
-                glue: clean.glue.len(),
-                signed: referral.ds.is_some(),
-            },
+            () => refers(referral, clean),
         };
     }
     match &clean.sideways {
@@ -84,6 +79,15 @@ fn no_error(asked: &Question, clean: &Clean) -> Verdict {
             Verdict::Wrong(Wrong::UpwardReferral { to: to.clone() })
         }
         _ => denial(clean, Verdict::NoData),
+    }
+}
+
+fn refers(referral: &Referral, clean: &Clean) -> Verdict {
+    Verdict::Referral {
+        zone: referral.ns.owner.clone(),
+        servers: referral.ns.rdatas.len(),
+        glue: clean.glue.len(),
+        signed: referral.ds.is_some(),
     }
 }
 
@@ -121,6 +125,7 @@ pub fn last_resort(wrong: &Wrong, clean: &Clean) -> Option<Verdict> {
     let denied = if clean.rcode == ResponseCode::NXDomain { Verdict::NxDomain } else { Verdict::NoData };
     match wrong {
         Wrong::Bare | Wrong::Empty | Wrong::OtherZone { .. } => Some(denied),
+        Wrong::Unproved { .. } => clean.referral.as_ref().map(|referral| refers(referral, clean)),
         Wrong::Recursive if clean.answer.is_some() => {
             clean.answer.as_ref().map(|answer| Verdict::Answer { records: answer.rdatas.len() })
         }

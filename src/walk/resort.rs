@@ -16,9 +16,9 @@ use super::goal::{AtZone, Goal, How, LastResort, Pending, State};
 use super::outcome::Failure;
 use super::{Turn, Walk};
 
-/// Servers of a zone that get a second chance after SERVFAIL or the end of a connection (after REFUSED one does): enough
-/// for a moment's trouble; where a zone is broken for good, every question of a client costs its servers so many more
-/// packets.
+/// Servers of a zone that get a second chance after SERVFAIL or the end of a connection (after REFUSED one does):
+/// enough for a moment's trouble; where a zone is broken for good, every question of a client costs its servers so many
+/// more packets.
 const SECOND_CHANCES: usize = 3;
 /// How often those who listen to servers that may be slow look whether these have answered something else.
 const LOOK_AGAIN: Duration = Duration::from_millis(400);

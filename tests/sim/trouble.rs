@@ -228,13 +228,15 @@ pub(crate) enum Forgery {
     NoSuchType,
     /// Referrals do not show that there is no DS set.
     BareReferrals,
+    /// Everything is a zone of its own, of a server that says nothing.
+    Delegates,
     /// Everything is an alias of itself.
     AliasLoop,
     /// Everything is an alias of a name below it.
     EndlessAliases,
 }
 
-pub(crate) const FORGERIES: [Forgery; 17] = [
+pub(crate) const FORGERIES: [Forgery; 18] = [
     Forgery::NoSignatures,
     Forgery::BrokenSignatures,
     Forgery::NoProofs,
@@ -250,6 +252,7 @@ pub(crate) const FORGERIES: [Forgery; 17] = [
     Forgery::NoSuchName,
     Forgery::NoSuchType,
     Forgery::BareReferrals,
+    Forgery::Delegates,
     Forgery::AliasLoop,
     Forgery::EndlessAliases,
 ];
@@ -283,15 +286,15 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
         Forgery::AliasLoop => alias(asked.clone(), reply),
         Forgery::EndlessAliases => alias(asked.prepend(b"x").unwrap_or_default(), reply),
         Forgery::Invents => {
-            reply.answer = vec![Record {
-                owner: asked.clone(),
-                rtype: RecordType::A,
-                class: DNSClass::IN,
-                ttl_secs: 86_400,
-                rdata: TRAP.to_vec().into(),
-            }];
+            reply.answer = vec![trap(asked.clone())];
             reply.authority.clear();
             (reply.flags, reply.rcode) = (reply.flags.with_aa(true), ResponseCode::NoError);
+        }
+        Forgery::Delegates => {
+            reply.answer.clear();
+            reply.authority = vec![points(asked.clone(), RecordType::NS, asked)];
+            reply.additional = vec![trap(asked.clone())];
+            (reply.flags, reply.rcode) = (reply.flags.with_aa(false), ResponseCode::NoError);
         }
         Forgery::UnsignedTargets => {
             reply.answer.retain(|record| record.owner == *asked || record.rtype != RecordType::RRSIG);
