@@ -215,6 +215,9 @@ impl Avoid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::{Delegation, Rank, TtlLimits};
+    use crate::trace::Source;
+    use crate::wire::{RrSet, name};
 
     fn candidate(last: u8, srtt_ms: Option<u64>, silences: u8, tries: u32) -> Candidate<'static> {
         let state = ServerState { srtt: srtt_ms.map(Duration::from_millis), ..ServerState::default() };
@@ -296,8 +299,53 @@ mod tests {
                 assert_eq!(Avoid::default().why(addr(member), false), None, "{member} with all switches lifted");
             }
         }
-        for good in ["198.41.0.4", "172.32.0.1", "100.128.0.1", "192.0.2.1", "2001:503:ba3e::2:30"] {
+        for good in ["198.41.0.4", "172.32.0.1", "100.128.0.1", "101.64.0.1", "192.0.2.1", "2001:503:ba3e::2:30"] {
             assert_eq!(strict.why(addr(good), false), None, "{good}");
         }
+    }
+
+    const NOW: Time = Time::from_secs(10);
+
+    fn referral(zone: &str, server: &str, last: &[u8]) -> Delegation {
+        let addrs = last.iter().map(|last| [192, 0, 2, *last].into()).collect();
+        Delegation {
+            zone: name(zone),
+            servers: vec![NameServer { name: name(server), addrs }].into(),
+            ds: None,
+            proof: Box::default(),
+            from: Source::Local,
+            stored: NOW,
+            requeried: Time::ZERO,
+            expires: Time::from_secs(100),
+        }
+    }
+
+    /// RFC 2181 §5.4.1: glue ranks below an answer.
+    #[test]
+    fn what_a_server_says_of_its_name_counts_for_more_than_referrals() {
+        let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+        let server = name("ns.hoster.example");
+        let known = || known_addresses(&server, &cache, NOW).to_vec();
+        for zone in ["one.example", "two.example"] {
+            assert!(known().is_empty());
+            cache.put_glue(&referral(zone, "ns.hoster.example", &[1]), NOW);
+        }
+        assert_eq!(known(), [IpAddr::from([192, 0, 2, 1])]);
+        let own = RrSet::new(server.clone(), RecordType::A, 60, [&[192, 0, 2, 2][..]]);
+        cache.put_set(own, Rank::AuthAnswer, Source::Local, NOW);
+        assert_eq!(known(), [IpAddr::from([192, 0, 2, 2])]);
+    }
+
+    #[test]
+    fn a_server_is_where_the_zones_above_its_name_were_delegated_to() {
+        let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+        let at = || glue_of_its_own_zone(&cache, &name("ns.sub.hoster.example"), NOW).to_vec();
+        cache.put_delegation(referral("hoster.example", "ns.sub.hoster.example", &[1]), NOW);
+        assert_eq!(at(), [IpAddr::from([192, 0, 2, 1])]);
+        // One that names the server alone says nothing of where it is.
+        cache.put_delegation(referral("sub.hoster.example", "ns.sub.hoster.example", &[]), NOW);
+        assert_eq!(at(), [IpAddr::from([192, 0, 2, 1])]);
+        cache.put_delegation(referral("sub.hoster.example", "ns.sub.hoster.example", &[2]), NOW);
+        assert_eq!(at(), [IpAddr::from([192, 0, 2, 2])], "the nearest has the say");
     }
 }
