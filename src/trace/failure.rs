@@ -117,22 +117,14 @@ impl Failure {
         matches!(self, Self::AliasLoop { .. } | Self::OutOfBudget { limit: Limit::CnameLinks, .. })
     }
 
-    /// Whether it is so of the name to which `asked` has led, `end`, whoever asks for that and when: all servers that
-    /// were asked were heard and none has an answer, or what is bogus is said there alone.
+    /// Whether all servers that were asked were heard, and none has an answer: that is so whoever asks, and when.
     #[must_use]
-    pub fn is_of_end(&self, asked: &Name, end: &Name) -> bool {
+    pub fn is_heard(&self) -> bool {
         let is_silent = |(_, wrong): &(ServerAt, Wrong)| match wrong {
             Wrong::Unreachable { how, .. } => *how == Unreachable::Timeout || how.is_ours(),
             _ => wrong.is_left_alone(),
         };
-        match self {
-            Self::Servers { problems, .. } => !problems.is_empty() && !problems.iter().any(is_silent),
-            Self::Bogus { reason, because, .. } => {
-                let place = reason.set().map(|(owner, _)| owner).or(reason.misfit());
-                because.is_empty() && place.is_some_and(|place| end.is_within(place) && !asked.is_within(place))
-            }
-            _ => false,
-        }
+        matches!(self, Self::Servers { problems, .. } if !problems.is_empty() && !problems.iter().any(is_silent))
     }
 
     /// The extended errors: one `match`, so that every failure has its code.

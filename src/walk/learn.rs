@@ -221,7 +221,7 @@ impl Walk {
                 turn.around.cache.put_failure(&goal.question, failure.edes(), turn.now);
                 // Whoever is led to the same name by another alias need not ask for it again. One that was silent may
                 // have had little time left.
-                if goal.current != goal.question && failure.is_of_end(&goal.question.name, &goal.current.name) {
+                if goal.current != goal.question && failure.is_heard() {
                     turn.around.cache.put_failure(&goal.current, failure.edes(), turn.now);
                 }
             }

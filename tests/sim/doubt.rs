@@ -161,30 +161,6 @@ fn a_zone_that_stays_bogus_is_seldom_proved_anew() {
     }
 }
 
-/// RFC 9520 §3.2, RFC 4035 §4.7: what is bogus is not asked for again at once, whichever alias leads there, but for
-/// those who check for themselves; and what is said of another name is not held against it.
-#[test]
-fn what_is_bogus_behind_an_alias_is_remembered() {
-    let aliases: String = (0..5).map(|nth| format!("n{nth} 60 CNAME www.zone.\n")).collect();
-    let zones = [("tld.", SIGNED, 2, &aliases[..]), ("zone.", SIGNED, 3, "www 60 A 198.51.100.1\n")];
-    let lab = hosted(&zones, "tld. 3600 NS ns2.\nzone. 3600 NS ns3.\n");
-    let own = ask("www.zone.", RecordType::A);
-    for (liar, is_theirs) in [(3, true), (2, false)] {
-        let mut world = World::new(&lab, 1, 0.0, 0.0);
-        world.set_forger([192, 0, 2, liar].into(), Forgery::BrokenSignatures);
-        for nth in 0..5 {
-            let ended = world.resolve(&ask(&format!("n{nth}.tld."), RecordType::A));
-            assert!(ended.outcome.failure.is_some(), "{}", story(&ended));
-            let is_asked = |event: &Event| matches!(event, Event::Asked { name, .. } if *name == own.name);
-            assert!(nth == 0 || !is_theirs || count(&ended, is_asked) == 0, "{}", story(&ended));
-        }
-        let unchecked = world.resolve_unchecked(&own);
-        assert!(unchecked.outcome.failure.is_none(), "{}", story(&unchecked));
-        let ended = world.resolve(&own);
-        assert_eq!(ended.outcome.failure.is_some(), is_theirs, "{}", story(&ended));
-    }
-}
-
 /// Of several servers that say what is bogus the client is told of the first, and what was wrong there.
 #[test]
 fn the_first_that_was_wrong_is_told() {
