@@ -228,7 +228,8 @@ impl Table {
         nth
     }
 
-    /// Sends what waits to be sent. While the servers think about it there is time to close sockets.
+    /// Sends what waits to be sent. While the servers think about it there is time to close sockets, and at no other: a
+    /// reply that has come may be all that a client waits for.
     fn flush(&mut self, registry: &Registry) {
         for nth in &self.outbox {
             self.slots[*nth].open(*nth, registry);
@@ -240,7 +241,9 @@ impl Table {
                 self.linger.sent(now);
             }
         }
-        self.close(count + CLOSED_AT_ONCE);
+        if count > 0 {
+            self.close(count + CLOSED_AT_ONCE);
+        }
     }
 
     /// Gives up a line. Nobody reads from its socket any more, which is closed when there is time for that.
@@ -443,6 +446,21 @@ mod tests {
         }
         assert_eq!(table.free.len(), all);
         assert!(table.slots.iter().all(|slot| slot.socket.is_none()));
+    }
+
+    #[test]
+    fn what_is_over_is_closed_while_a_server_thinks_and_not_in_front_of_an_answer() {
+        let (queue, now) = (mio::Poll::new().expect("a queue"), Instant::now());
+        let server = std::net::UdpSocket::bind("127.0.0.1:0").expect("a server");
+        let mut table = Table::default();
+        let slots = [table.slot(), table.slot()];
+        table.release(&Kept { slot: slots[0], born: now, uses: 0, last_id: None, is_regular: false });
+        table.flush(queue.registry());
+        assert!(table.free.is_empty(), "nobody was asked anything");
+        table.slots[slots[1]].asked = Some((Rc::new(ask(&server)), 7));
+        table.outbox.push(slots[1]);
+        table.flush(queue.registry());
+        assert_eq!(table.free, [slots[0]]);
     }
 
     #[test]
