@@ -195,6 +195,7 @@ impl Resolver {
         // that one of the two finds it.
         if self.is_retired() {
             landed.cache.forget_answer(&form.key(question), question);
+            landed.cache.forget_failure(self.0.world.settings.synthesis.enter(question).asked());
         }
         ready.clone()
     }

@@ -121,7 +121,9 @@ impl Failure {
     #[must_use]
     pub fn is_heard(&self) -> bool {
         let is_silent = |(_, wrong): &(ServerAt, Wrong)| match wrong {
-            Wrong::Unreachable { how, .. } => *how == Unreachable::Timeout || how.is_ours(),
+            Wrong::Unreachable { how, .. } => {
+                matches!(how, Unreachable::Timeout | Unreachable::NoRoute) || how.is_ours()
+            }
             _ => wrong.is_left_alone(),
         };
         matches!(self, Self::Servers { problems, .. } if !problems.is_empty() && !problems.iter().any(is_silent))
@@ -282,6 +284,26 @@ mod tests {
         let text = Failure::Servers { zone: "example.".parse().unwrap(), named: None, problems, lacking: Vec::new() }
             .to_string();
         text.strip_prefix("no server of example. gave an answer: ").unwrap().to_owned()
+    }
+
+    /// Only what servers have said is held against a name to which others lead.
+    #[test]
+    fn who_could_not_be_reached_was_not_heard() {
+        use Unreachable::{NoRoute, Refused, Timeout};
+        let said = || (server(1), Wrong::Rcode { rcode: "REFUSED".to_owned(), said: None });
+        for (problems, is_heard) in [
+            (vec![said()], true),
+            (vec![said(), failed(2, Udp, Refused)], true),
+            (vec![said(), failed(2, Udp, Timeout)], false),
+            (vec![said(), failed(2, Udp, NoRoute)], false),
+            (vec![failed(1, Udp, NoRoute)], false),
+            (vec![], false),
+        ] {
+            let told = format!("{problems:?}");
+            let failed =
+                Failure::Servers { zone: "example.".parse().unwrap(), named: None, problems, lacking: Vec::new() };
+            assert_eq!(failed.is_heard(), is_heard, "{told}");
+        }
     }
 
     #[test]

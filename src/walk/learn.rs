@@ -12,6 +12,7 @@ use crate::trace::{AskWhy, GoalId, Lack, Limit, Purpose, Source, Transport, Verd
 use crate::wire::{Name, Octets, Question, RecordType, RrSet};
 
 use super::goal::{Denied, Found, Pending};
+use super::limits::MAX_GOALS;
 use super::outcome::Failure;
 use super::scrub::Clean;
 use super::servers::Candidate;
@@ -215,13 +216,15 @@ impl Walk {
             Failure::Servers { problems, .. } if problems.iter().all(|(_, wrong)| wrong.is_left_alone()) => {}
             _ => {
                 // Who comes back to the network does not want to wait for minutes; no server is spared anything.
-                if turn.around.servers.is_cut_off() {
+                let is_cut_off = turn.around.servers.is_cut_off();
+                if is_cut_off {
                     turn.around.cache.forget_failure(&goal.question);
                 }
                 turn.around.cache.put_failure(&goal.question, failure.edes(), turn.now);
                 // Whoever is led to the same name by another alias need not ask for it again. One that was silent may
-                // have had little time left.
-                if goal.current != goal.question && failure.is_heard() {
+                // have had little time left, and a walk at its limits may not have looked for all that could be asked.
+                let is_whole = !is_cut_off && self.goals.len() < MAX_GOALS && failure.is_heard();
+                if goal.current != goal.question && is_whole {
                     turn.around.cache.put_failure(&goal.current, failure.edes(), turn.now);
                 }
             }
