@@ -104,7 +104,9 @@ impl Walk {
     /// A server was of no use; before it is given up, the whole question is tried (RFC 9156 §3, step 6e).
     fn wrong(&mut self, pending: &Pending, wrong: Wrong, clean: Clean, turn: &mut Turn<'_, '_>) {
         let now = turn.now;
-        if pending.minimised {
+        // Who proves nothing of a cut would not do so if it were shown all of the name.
+        let is_unproved = matches!(wrong, Wrong::Unproved { .. });
+        if pending.minimised && !is_unproved {
             self.goal(pending.goal).minimised.give_up();
             return self.again(pending, pending.how.transport, AskWhy::FullAfterTrouble);
         }
@@ -128,10 +130,13 @@ impl Walk {
             tried.chance = Chance::Due;
         }
         let verdict = judge::last_resort(&wrong, &clean);
-        // Two servers that agree are believed (RFC 2308 §2.2).
-        let said_before = at.last_resort.as_ref().is_some_and(|last| Some(&last.verdict) == verdict.as_ref());
-        let other = |(known, what): &(ServerAt, Wrong)| known.addr != pending.server.addr && *what == Wrong::Bare;
-        let agreed = wrong == Wrong::Bare && said_before && at.problems.iter().any(other);
+        // Two servers that agree are believed (RFC 2308 §2.2): a zone may be like that.
+        let said_before = at.last_resort.as_ref().is_some_and(|last| match is_unproved {
+            true => last.wrong == wrong,
+            false => Some(&last.verdict) == verdict.as_ref(),
+        });
+        let other = |(known, what): &(ServerAt, Wrong)| known.addr != pending.server.addr && *what == wrong;
+        let agreed = (is_unproved || wrong == Wrong::Bare) && said_before && at.problems.iter().any(other);
         let is_best = at.last_resort.as_ref().is_none_or(|last| last.wrong == Wrong::Empty);
         if let Some(verdict) = verdict.filter(|_| is_best) {
             let (pending, wrong) = (pending.clone(), wrong.clone());

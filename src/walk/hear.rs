@@ -133,12 +133,14 @@ impl Walk {
                 Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(clean.rcode).into_owned(), said: None })
             }
             // RFC 4035 §3.1.4: with its referrals a signed zone sends the DS set, or the proof that there is none. Who
-            // does not may be out of date, or forged, and know of cuts that there are not: others are heard first.
+            // does not may be out of date, or forged, and know of cuts that there are not: another is heard first.
+            // Where nothing is to be proved (RFC 7646) it is a referral like any other.
             Verdict::Referral { zone, signed: false, .. }
                 if clean.proof.is_empty()
                     && pending.how.edns
                     && !settings.proofs.anchors.is_empty()
-                    && self.is_signed(pending.goal, turn) =>
+                    && self.is_signed(pending.goal, turn)
+                    && !self.is_exempt(&pending.zone, turn) =>
             {
                 Verdict::Wrong(Wrong::Unproved { zone })
             }

@@ -300,6 +300,12 @@ impl Walk {
         }
     }
 
+    /// Whether nothing of a zone is to be proved, as the operator wants it (RFC 7646).
+    pub(super) fn is_exempt(&self, zone: &Name, turn: &Turn<'_, '_>) -> bool {
+        let now = (turn.now, turn.around.unix_secs);
+        turn.around.settings.proofs.negative.at(zone, &Name::root(), now).is_some()
+    }
+
     /// The keys of a zone that the client's question goes through will be needed: they are asked for while the
     /// question itself is under way, so that validation costs no round trip of its own.
     pub(super) fn foresee(&mut self, zone: &Name, signed: bool, turn: &mut Turn<'_, '_>) {
@@ -310,8 +316,7 @@ impl Walk {
         let (settings, cache) = (around.settings, around.cache);
         let question = Question::new(zone.clone(), RecordType::DNSKEY);
         let anchored = settings.proofs.anchors.names(zone);
-        let off = settings.proofs.negative.at(zone, &Name::root(), (turn.now, around.unix_secs)).is_some()
-            || settings.routes.own(zone).is_some() && !anchored;
+        let off = self.is_exempt(zone, turn) || settings.routes.own(zone).is_some() && !anchored;
         if !(signed || anchored)
             || off
             || cache.zone(zone, turn.now).is_some()
