@@ -106,6 +106,17 @@ fn two_chains_are_not_one() {
     assert!(matches!(tried(&mixed.into_iter().rev().collect::<Vec<_>>()), Verdict::Bogus(_)));
 }
 
+/// RFC 4035 §5.3.1: records from outside of the zone prove nothing of it, however many they are. An alias brings those
+/// of its own zone along, in front of what proves its end.
+#[test]
+fn what_stands_outside_of_the_zone_takes_no_place() {
+    let (signer, zone) = zone("z.");
+    let strange = |nth| RrSet::new(name(&format!("n{nth}.evil.")), RecordType::NSEC, 60, [&[0, 0, 1, 0x40][..]]);
+    let strange: Vec<RrSet> = (0..100).map(strange).collect();
+    let proof = [strange, vec![signer.nsec("z.", "z.", &[NS, SOA])]].concat();
+    assert!(is_secure(&denied(&zone, name("nope.z."), RecordType::A, true, &proof)));
+}
+
 /// RFC 4034 §4.1.1: the last record leads back to the apex, also where it is the first.
 #[test]
 fn a_zone_of_one_name() {
