@@ -129,8 +129,8 @@ fn openssl_finds_a_proper_server() {
     assert!(again.contains("RENEGOTIATING") && again.contains("no renegotiation"), "{again}");
 }
 
-#[test]
-fn unbound_forwards_to_it() {
+/// What a client is told by an Unbound that forwards to the lab.
+fn by_unbound() -> String {
     let folder = tempfile::tempdir().unwrap();
     let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let text = format!(
@@ -150,14 +150,24 @@ fn unbound_forwards_to_it() {
     let mut unbound = spawned.expect("unbound is needed: ./test installs it");
     let port = free.port().to_string();
     let mut told = String::new();
-    let found = (0..50).any(|_| {
+    for _ in 0..20 {
         std::thread::sleep(Duration::from_millis(100));
-        told = said(Command::new("kdig").args(["@127.0.0.1", "-p", &port, "+time=2", "www.example.com", "A"]));
-        told.contains("127.53.80.10")
-    });
+        let client = ["@127.0.0.1", "-p", &port, "+time=2", "+retry=0", "www.example.com", "A"];
+        told = said(Command::new("kdig").args(client));
+        if told.contains("127.53.80.10") {
+            break;
+        }
+    }
     unbound.kill().unwrap();
     unbound.wait().unwrap();
-    assert!(found, "{told}");
+    told
+}
+
+#[test]
+fn unbound_forwards_to_it() {
+    // Somebody else may take the port that was free before Unbound does.
+    let told: Vec<String> = (0..3).map(|_| by_unbound()).take_while(|told| !told.contains("127.53.80.10")).collect();
+    assert!(told.len() < 3, "{told:?}");
 }
 
 #[test]
