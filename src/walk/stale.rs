@@ -231,6 +231,7 @@ impl StaleView<'_> {
         [direct, denial, alias].into_iter().flatten().max_by_key(|found| found.stored)
     }
 }
+
 /// What is known of zones, however long ago it was found out: nobody is asked.
 #[derive(Debug)]
 struct LastKnown<'k> {
