@@ -15,7 +15,7 @@ use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::ops::RangeInclusive;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ pub(crate) const BATCH: usize = 32;
 const ROOM: usize = 4096;
 /// Room for one `in_pktinfo` or `in6_pktinfo` with its header (`CMSG_SPACE` of the larger is 40).
 const CONTROL_ROOM: usize = 64;
+
+/// Files for which there is room at once: two busy workers' sockets and all connections of clients, in 128 KiB.
+const FILES: u64 = 16_384;
 
 /// A control message buffer, aligned as `cmsghdr` wants it.
 #[derive(Clone, Copy)]
@@ -233,7 +236,21 @@ pub(crate) fn open_files_to_the_limit() -> io::Result<u64> {
     if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } < 0 {
         return Err(io::Error::last_os_error());
     }
+    make_room_for_files(limit.rlim_cur);
     Ok(limit.rlim_cur)
+}
+
+/// Has the kernel make its table of this process's files as large as it will hardly ever have to be, of `limit` at
+/// most. It doubles by itself; but where several threads share it, whoever opens a file waits until each processor has
+/// let go of the smaller one, for several milliseconds (`synchronize_rcu` in fs/file.c). So before there are threads.
+fn make_room_for_files(limit: u64) {
+    let last = libc::c_int::try_from(limit.min(FILES)).unwrap_or(0) - 1;
+    // SAFETY: only numbers are handed over. std sees to it that there are the first three files.
+    let file = unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_DUPFD_CLOEXEC, last) };
+    if file >= 0 {
+        // SAFETY: the file was made here, and nobody else knows of it.
+        drop(unsafe { OwnedFd::from_raw_fd(file) });
+    }
 }
 
 /// How long ago the machine was started. Time for which it was suspended counts, which the monotonic clock of `std` and

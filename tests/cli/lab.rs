@@ -163,3 +163,16 @@ fn the_line_of_a_walk_that_fails_says_why() {
     };
     assert!(soon(told), "{}", lab.log());
 }
+
+/// Their table would have to grow while clients wait, and all threads for each processor.
+#[test]
+fn there_is_room_for_the_files_of_a_busy_resolver_from_the_start() {
+    let lab = lab(&[]);
+    let of_process = |what: &str| std::fs::read_to_string(format!("/proc/{}/{what}", lab.process.0.id())).unwrap();
+    let number = |text: &str, what: &str| -> u64 {
+        let rest = text.lines().find_map(|line| line.strip_prefix(what)).unwrap();
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let limit = number(&of_process("limits"), "Max open files");
+    assert!(number(&of_process("status"), "FDSize:") >= limit.min(16_384));
+}
