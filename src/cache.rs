@@ -40,7 +40,7 @@ mod usage;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -86,6 +86,8 @@ pub struct Cache {
     guesses: Arc<AtomicU32>,
     /// The era from which it is seen, if that does not end; see [`Cache::as_it_is`].
     era: Option<u32>,
+    /// Whether what this clone and those of it make of the records counts no more; see [`Cache::retire`].
+    retired: Arc<AtomicBool>,
 }
 
 /// What all clones of a cache share.
@@ -127,7 +129,7 @@ impl Cache {
         let informants = Informants::new((limit_bytes / BYTES_PER_INFORMANT).clamp(16, 4096).next_power_of_two());
         let (flushed, forgotten_before, entry_limit_bytes) = (Flushed::new(), AtomicU64::new(0), shard_bytes / 2);
         let stores = Stores { shards, hasher, informants, spans, flushed, forgotten_before, entry_limit_bytes };
-        Self { stores: Arc::new(stores), ttls, guesses: Arc::default(), era: None }
+        Self { stores: Arc::new(stores), ttls, guesses: Arc::default(), era: None, retired: Arc::default() }
     }
 
     /// The bounds on TTLs, which hold for what is served as well as for what is kept.
@@ -308,6 +310,10 @@ impl Cache {
         let failure = Arc::new(Failure { edes: edes.into(), times, stored: now, expires });
         // Too many sentences to keep them: then the question is simply tried again.
         self.put(key, Arc::clone(&failure));
+        // Looked at after it was kept: who retires says so before all is forgotten, so that one of the two finds it.
+        if self.is_retired() {
+            self.remove(&key);
+        }
         failure
     }
 
@@ -348,11 +354,29 @@ impl Cache {
         }
     }
 
-    /// Forgets an answer to `question`, or that it failed, and none of the records that it was made of.
-    pub fn forget_answer(&self, key: &AnswerKey<'_>, question: &Question) {
+    /// Forgets an answer, and none of the records that it was made of.
+    pub fn forget_answer(&self, key: &AnswerKey<'_>) {
         self.unmark_plain(key);
         self.remove(&self.answer_key(key));
-        self.forget_failure(question);
+    }
+
+    /// The same cache for whoever looks up under other settings from now on, once the others [retire](Self::retire).
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        Self { retired: Arc::default(), ..self.clone() }
+    }
+
+    /// Other settings hold from now on: all answers and failures are forgotten (see [`Cache::forget_answers`]), and of
+    /// walks that are still under way by the former ones no failure is kept, of whatever they had to look up.
+    pub fn retire(&self, now: Time) {
+        self.retired.store(true, Relaxed);
+        self.forget_answers(now);
+    }
+
+    /// Whether other settings hold than those of whoever has this cache.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Relaxed)
     }
 
     /// Forgets all answers and failures that were made up to `now`, and none of the records that they were made of:

@@ -122,7 +122,7 @@ impl World {
     #[must_use]
     pub fn renewed(&self, settings: WalkSettings, upstream: UpstreamSettings) -> Self {
         Self {
-            cache: self.cache.clone(),
+            cache: self.cache.renewed(),
             servers: Arc::clone(&self.servers),
             settings,
             upstream: self.upstream.under(upstream),

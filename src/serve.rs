@@ -17,7 +17,6 @@ mod ring;
 use std::mem::ManuallyDrop;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::cache::{Due, Ready};
@@ -78,8 +77,6 @@ struct Inner {
     past: Arc<Ring<Walked>>,
     counts: Arc<Counts>,
     outage: Arc<Outage>,
-    /// Whether another has taken its place, for which its answers may be wrong: they are sent, and not kept.
-    retired: AtomicBool,
 }
 
 impl Responder for Resolver {
@@ -303,7 +300,7 @@ impl Resolver {
         past: Arc<Ring<Walked>>,
         (counts, outage): (Arc<Counts>, Arc<Outage>),
     ) -> Self {
-        Self(Arc::new(Inner { world, settings, flights, past, counts, outage, retired: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { world, settings, flights, past, counts, outage }))
     }
 
     /// The same resolver under other settings: what it remembers and has counted stays, and so do the records that it
@@ -328,13 +325,9 @@ impl Resolver {
     }
 
     /// Another resolver has taken the place of this one: none of the answers that this one has made is given again.
+    /// They are sent, and not kept.
     pub fn retire(&self) {
-        self.0.retired.store(true, Ordering::Relaxed);
-        self.0.world.cache.forget_answers(self.0.world.clock.now());
-    }
-
-    fn is_retired(&self) -> bool {
-        self.0.retired.load(Ordering::Relaxed)
+        self.0.world.cache.retire(self.0.world.clock.now());
     }
 
     /// How it answers.

@@ -193,9 +193,8 @@ impl Resolver {
         });
         // Looked at after it was kept: whoever retires this resolver says so before he has all answers forgotten, so
         // that one of the two finds it.
-        if self.is_retired() {
-            landed.cache.forget_answer(&form.key(question), question);
-            landed.cache.forget_failure(self.0.world.settings.synthesis.enter(question).asked());
+        if landed.cache.is_retired() {
+            landed.cache.forget_answer(&form.key(question));
         }
         ready.clone()
     }

@@ -5,6 +5,7 @@
 mod dns64;
 mod flush;
 mod mock;
+mod reload;
 mod special;
 mod stale;
 #[path = "../common/worker.rs"]
@@ -366,28 +367,6 @@ fn prefetch_can_be_switched_off() {
         // It would have been fetched by a task of its own.
         sleep(Duration::from_millis(50)).await;
         assert_eq!(resolver.figures().walks, 1);
-    });
-}
-
-/// What a resolver with other settings has made must not be found by the one that took its place.
-#[test]
-fn who_is_retired_answers_and_keeps_nothing() {
-    on_a_worker(async {
-        for (mood, rcode) in [(Mood::Answers(1, 300), ResponseCode::NoError), (Mood::Fails, ResponseCode::ServFail)] {
-            let mock = Mock::begin(mood).await;
-            mock.speaks(false);
-            let resolver = mock.resolver(|settings| settings.resolver.qname_minimisation = Minimisation::Off);
-            let in_hand = spawn_local({
-                let resolver = resolver.clone();
-                async move { Query::of("www.example").ask(&resolver).await }
-            });
-            until(async || mock.asked("www.example") > 0).await;
-            resolver.retire();
-            mock.speaks(true);
-            let got = in_hand.await.unwrap();
-            assert_eq!((got.rcode, got.at_once), (rcode, false));
-            assert!(!Query::of("www.example").ask(&resolver).await.at_once, "{rcode}");
-        }
     });
 }
 
