@@ -289,6 +289,7 @@ impl Walk {
         }
         let reached = [(depth >= limits.depth, Limit::Depth), (self.goals.len() >= MAX_GOALS, Limit::Goals)];
         if let Some((_, limit)) = reached.into_iter().find(|(is_reached, _)| *is_reached) {
+            self.is_curbed = true;
             self.note(turn, id, limit_event(limit, &limits));
             return false;
         }

@@ -20,6 +20,7 @@ mod lives;
 mod oddity;
 mod patience;
 mod policy;
+mod remembered;
 #[path = "../common/resolver.rs"]
 mod resolver;
 mod stale;

@@ -1,0 +1,84 @@
+//! What is remembered of a walk that failed (RFC 9520): that the names did that were looked for to the end, and no
+//! others. Whoever has names of his own chooses where a walk comes from when it meets those of somebody else.
+
+use std::fmt::Write as _;
+
+use rootwalk::dnssec;
+use rootwalk::trace::{Event, Failure, Limit};
+use rootwalk::walk::limits::Limits;
+use rootwalk::wire::{Question, RecordType};
+
+use super::resolver::Ended;
+use super::story;
+use super::world::{World, hosted};
+
+fn ask(name: &str) -> Question {
+    Question::new(name.parse().expect("a name"), RecordType::A)
+}
+
+fn meets(ended: &Ended, limit: Limit) -> bool {
+    ended.log.iter().any(|entry| matches!(&entry.event, Event::LimitReached { limit: met, .. } if *met == limit))
+}
+
+/// Zones whose servers have names in the next one, `count` of them, each with so many servers; those of the last have
+/// names in `end`.
+fn row(count: usize, servers: usize, end: &str) -> String {
+    (0..count).fold(String::new(), |mut cuts, nth| {
+        let next = if nth + 1 == count { end.to_owned() } else { format!("e{}.", nth + 1) };
+        for server in 0..servers {
+            let _ = writeln!(cuts, "e{nth}. 3600 NS s{server}.{next}");
+        }
+        cuts
+    })
+}
+
+/// Whose servers have names in another zone, and that one's in a third, as is usual, is not to be had for a walk that
+/// comes from far down. Others find them.
+#[test]
+fn who_was_met_too_far_down_has_not_failed() {
+    let mut met = 0;
+    for count in 1..20 {
+        let cuts = "victim. 3600 NS s0.hoster.\nhoster. 3600 NS ns4.other.\nother. 3600 NS ns3.\n".to_owned();
+        let zones = [
+            ("other.", "", 3, "ns4 60 A 192.0.2.4\n"),
+            ("hoster.", "", 4, "s0 60 A 192.0.2.5\n"),
+            ("victim.", "", 5, "www 60 A 198.51.100.1\n"),
+        ];
+        let lab = hosted(&zones, &(cuts + &row(count, 1, "hoster.")));
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        let far = world.resolve(&ask("www.e0."));
+        met += usize::from(meets(&far, Limit::Depth));
+        let ended = world.resolve(&ask("www.victim."));
+        assert!(ended.outcome.failure.is_none(), "{count}\n{}\n{}", story(&far), story(&ended));
+    }
+    assert!(met > 0, "the limit is reached");
+}
+
+/// A walk that has met all that it may, as a slow server's neighbours have led to that before it sent the alias, does
+/// not look for the other server of the zone at the end, where nothing listens on the first. Others do.
+#[test]
+fn an_alias_that_wears_a_walk_out_is_not_held_against_its_end() {
+    let evil = (0..12).fold("evil. 3600 NS ns2.\n".to_owned(), |mut evil, nth| {
+        let _ = writeln!(evil, "evil. 3600 NS s{nth}.e0.");
+        evil
+    });
+    let victim = "victim. 3600 NS ns3.\nns3. 3600 A 192.0.2.3\nvictim. 3600 NS ns4.other.\nother. 3600 NS ns5.\n";
+    let zones = [
+        ("evil.", "", 2, "x 60 CNAME www.victim.\n"),
+        ("victim.", "", 4, "www 60 A 198.51.100.1\n"),
+        ("other.", "", 5, "ns4 60 A 192.0.2.4\n"),
+    ];
+    let lab = hosted(&zones, &(evil + victim + &row(12, 13, "e12.")));
+    let mut world = World::new(&lab, 1, 0.0, 0.0).with_even_paths();
+    world.resolver.settings.proofs = dnssec::Settings::default();
+    let (queries, depth, bytes) = (u32::MAX, u32::MAX, usize::MAX);
+    world.resolver.settings.limits =
+        Limits { queries, failed_server_lookups: u32::MAX, depth, bytes, ..Limits::default() };
+    world.slow(&[[192, 0, 2, 2].into()], 2_500);
+    let worn = world.resolve(&ask("x.evil."));
+    let victim = ask("victim.").name;
+    let is_theirs = |failure: &Failure| matches!(failure, Failure::Servers { zone, .. } if *zone == victim);
+    assert!(meets(&worn, Limit::Goals) && worn.outcome.failure.as_ref().is_some_and(is_theirs), "{}", story(&worn));
+    let ended = world.resolve(&ask("www.victim."));
+    assert!(ended.outcome.failure.is_none(), "{}\n{}", story(&worn), story(&ended));
+}
