@@ -298,7 +298,7 @@ pub enum Event {
         /// Why.
         wrong: Wrong,
     },
-    /// A reply with a fault is taken after all: nobody has a better one.
+    /// A reply with a fault is taken after all: nobody has a better one, or two servers agree.
     LastResort {
         /// The ask.
         ask: u32,

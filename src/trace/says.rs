@@ -53,7 +53,7 @@ impl fmt::Display for Event {
             Self::Lost { server, wrong, .. } => write!(f, "{server} {wrong}"),
             Self::Requeried { zone, age_secs } => requeried(f, zone, *age_secs),
             Self::LastResort { server, verdict, .. } => {
-                write!(f, "nobody has a better reply, so that of {server} counts: {verdict}")
+                write!(f, "no better reply has come, so that of {server} counts: {verdict}")
             }
             Self::Ignored { server, what, .. } => write!(f, "ignored from {server}: {what}"),
             Self::Dropped { owner, rtype, why, .. } => write!(f, "dropped {owner} {}: {why}", type_name(*rtype)),

@@ -129,7 +129,7 @@ pub(super) struct AtZone {
     pub(super) redo: Option<(ServerAt, How)>,
     /// How the operator came into it, when these are the servers that he names.
     pub(super) route: Option<Arc<Route>>,
-    /// A reply with a fault that is used when nobody has a better one.
+    /// A reply with a fault that is used when nobody has a better one, or two servers agree.
     pub(super) last_resort: Option<Box<LastResort>>,
 }
 

@@ -406,6 +406,19 @@ fn one_address_that_tells_the_truth_is_enough() {
     }
 }
 
+/// Two addresses of one server are no two that agree: what this one alone says of cuts is not believed as long as
+/// another has better.
+#[test]
+fn a_server_with_two_addresses_does_not_agree_with_itself() {
+    let lab = served_by(&[("ns.prov.", &[11, 12]), ("nt.prov.", &[13])], true);
+    for seed in 0..16 {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        (11..13).for_each(|liar| world.set_forger([192, 0, 2, liar].into(), Forgery::Delegates));
+        let ended = world.resolve(&ask("www.example.", RecordType::A));
+        assert!(ended.outcome.secure && !ended.outcome.answer.is_empty(), "{}", story(&ended));
+    }
+}
+
 /// Keys that somebody asks for prove themselves: where one server denies them, or has false ones, they are taken from
 /// another, for the answer and for its proof.
 #[test]
