@@ -26,6 +26,7 @@ pub struct Judge<'a> {
     pub(super) spans: Vec<Span>,
     shown: Vec<RrSet>,
     pub(super) fault: Option<Question>,
+    unproved: Option<Bogus>,
 }
 
 /// What was found out besides the verdicts.
@@ -43,6 +44,9 @@ pub struct Learned {
     /// When the last verdict is that something is bogus, and it was not the statement itself: the question for a proof
     /// that had the bad answer.
     pub fault: Option<Question>,
+    /// What is wrong with a denial that a signed zone has to prove and does not (RFC 4035 §5.4), although nothing need
+    /// be proved of the name, which lies in an unsigned one below.
+    pub unproved: Option<Bogus>,
 }
 
 /// Why there is no verdict that follows from data.
@@ -89,7 +93,7 @@ impl<'a> Judge<'a> {
     ) -> Self {
         let bench = Bench { now_secs, accepts: settings.accepts, limits, spent };
         let (learned, notes, spans, shown) = Default::default();
-        Self { settings, known, now, bench, learned, notes, spans, shown, fault: None }
+        Self { settings, known, now, bench, learned, notes, spans, shown, fault: None, unproved: None }
     }
 
     /// What becomes of a statement. After [`Verdict::Needs`] the same is to be judged again when the answer to
@@ -109,8 +113,8 @@ impl<'a> Judge<'a> {
     /// What was found out besides the verdicts.
     #[must_use]
     pub fn into_learned(self) -> Learned {
-        let Self { learned, notes, spans, shown, fault, .. } = self;
-        Learned { zones: learned, notes, spans, shown, fault }
+        let Self { learned, notes, spans, shown, fault, unproved, .. } = self;
+        Learned { zones: learned, notes, spans, shown, fault, unproved }
     }
 
     pub(super) fn note(&mut self, proof: Proof) {
@@ -173,7 +177,10 @@ impl<'a> Judge<'a> {
         let signers = soa.into_iter().chain(proof).flat_map(|set| signers(set, limits));
         let above = signers.filter(|signer| place.is_within(signer)).collect();
         let zone = match self.signer_of(above, &place)? {
-            Signer::Insecure(why) => return Ok(Verdict::Insecure(why)),
+            Signer::Insecure(why) => {
+                self.unproved = self.owed(soa, question);
+                return Ok(Verdict::Insecure(why));
+            }
             Signer::Secure(zone) => zone,
         };
         let mut ttl_secs = u32::MAX;
@@ -212,6 +219,7 @@ impl<'a> Judge<'a> {
             Shows::Insecure(why) if denied == no_name => Ok(self.insecure(why)),
             Shows::Insecure(_) | Shows::Nothing => {
                 if let Some(why) = self.below_unsigned(&place)? {
+                    self.unproved = self.owed(soa, question);
                     return Ok(Verdict::Insecure(why));
                 }
                 let why = checked.blame(&mut self.bench, (name, qtype), |checked, bench| {
@@ -251,6 +259,14 @@ impl<'a> Judge<'a> {
                 Ok(None)
             }
         }
+    }
+
+    /// What is missing where a signed zone is the one that denies, by its SOA record (RFC 4035 §5.4). Who has that zone
+    /// and an unsigned one below denies what lies there in the name of the latter.
+    fn owed(&mut self, soa: Option<&RrSet>, question: &Question) -> Option<Bogus> {
+        let Ok(Signer::Secure(zone)) = self.signer(None, &soa?.owner) else { return None };
+        let Question { name, qtype, .. } = question;
+        Some(Bogus::DenialMissing { name: name.clone(), rtype: *qtype, zone: zone.zone.clone() })
     }
 
     fn insecure(&mut self, why: Insecure) -> Verdict {

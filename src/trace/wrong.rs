@@ -47,7 +47,8 @@ pub enum Wrong {
     NotRecursive,
     /// Neither an answer nor a referral nor a denial.
     Empty,
-    /// A denial of the type, or without authority of the name, that lacks its SOA record (RFC 2308 §2).
+    /// A denial of the type, or of the name without authority or in a signed zone, that lacks its SOA record (RFC 2308
+    /// §2).
     Bare,
     /// The answer was there, but damaged or beyond the limits.
     Unusable,

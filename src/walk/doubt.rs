@@ -89,6 +89,15 @@ impl Walk {
         true
     }
 
+    /// Asks another server for what a signed zone denies without the proof that it owes; false when there is no other,
+    /// or one has said the same: what lies in an unsigned zone below may be denied so, as a zone may be like that.
+    pub(super) fn is_asked_elsewhere(&mut self, unproved: Option<Bogus>, turn: &mut Turn<'_, '_>) -> bool {
+        let client = &self.goals[0];
+        let is_owed = client.whole.is_none() && !self.is_exempt(&client.current.name, turn);
+        let is_first = |reason: &Bogus| is_owed && self.bogus.as_ref() != Some(reason);
+        unproved.filter(is_first).is_some_and(|reason| self.ask_elsewhere(&self.bad(reason, None), turn))
+    }
+
     /// Asks once more for what is to prove something.
     fn prove_by(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
         let goal = self.goal(id);

@@ -127,6 +127,11 @@ impl Walk {
         } else {
             judge::reply(&pending.question, &clean)
         };
+        let is_signed = pending.how.edns
+            && !pending.forwarded
+            && !settings.proofs.anchors.is_empty()
+            && self.is_signed(pending.goal, turn)
+            && !self.is_exempt(&pending.zone, turn);
         // It was asked without.
         let verdict = match verdict {
             Verdict::Wrong(Wrong::NoEdns) if !pending.how.edns => {
@@ -135,14 +140,12 @@ impl Walk {
             // RFC 4035 §3.1.4: with its referrals a signed zone sends the DS set, or the proof that there is none. Who
             // does not may be out of date, or forged, and know of cuts that there are not: another is heard first.
             // Where nothing is to be proved (RFC 7646) it is a referral like any other.
-            Verdict::Referral { zone, signed: false, .. }
-                if clean.proof.is_empty()
-                    && pending.how.edns
-                    && !settings.proofs.anchors.is_empty()
-                    && self.is_signed(pending.goal, turn)
-                    && !self.is_exempt(&pending.zone, turn) =>
-            {
+            Verdict::Referral { zone, signed: false, .. } if clean.proof.is_empty() && is_signed => {
                 Verdict::Wrong(Wrong::Unproved { zone })
+            }
+            // Nobody knows for which zone it speaks, which may be a signed one that has to prove it (RFC 4035 §5.4).
+            Verdict::NxDomain if clean.soa.is_none() && clean.proof.is_empty() && is_signed => {
+                Verdict::Wrong(Wrong::Bare)
             }
             verdict => verdict,
         };

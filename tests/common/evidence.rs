@@ -9,7 +9,7 @@ use rootwalk::dnssec::{
     Cut, Fact, Judge, Known, Learned, Limits, Settings, Span, Spent, Statement, Verdict, ZoneTrust,
 };
 use rootwalk::time::Time;
-use rootwalk::trace::Proof;
+use rootwalk::trace::{Bogus, Proof};
 use rootwalk::wire::{Name, Question, Rdatas, Record, RecordType, RrSet};
 
 /// Records as sets with their signatures.
@@ -64,6 +64,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) shown: Vec<RrSet>,
     /// The question for a proof that had the bad answer.
     pub(crate) fault: Option<Question>,
+    /// What the last denial owes.
+    pub(crate) unproved: Option<Bogus>,
     /// How often it was asked whether a zone begins at a name.
     pub(crate) looks: Cell<usize>,
 }
@@ -120,6 +122,7 @@ impl<'a> Facts<'a> {
             spans: Vec::new(),
             shown: Vec::new(),
             fault: None,
+            unproved: None,
             looks: Cell::new(0),
         }
     }
@@ -169,8 +172,8 @@ impl<'a> Facts<'a> {
         loop {
             let mut judge = Judge::new(settings, limits, self, (Time::ZERO, now_secs), spent);
             let verdict = judge.judge(statement);
-            let Learned { zones, notes, spans, shown, fault } = judge.into_learned();
-            self.fault = fault;
+            let Learned { zones, notes, spans, shown, fault, unproved } = judge.into_learned();
+            (self.fault, self.unproved) = (fault, unproved);
             self.spans.extend(spans);
             self.shown.extend(shown);
             self.zones.borrow_mut().extend(zones.into_iter().map(|trust| (trust.zone.clone(), trust)));

@@ -237,6 +237,16 @@ fn a_server_of_two_zones_speaks_for_both() {
     let statement = Statement::Denial { question: &question, no_name: true, soa: None, proof: &proof };
     let verdict = world.judge(&statement);
     assert!(matches!(verdict, Verdict::Insecure(Insecure::Unsigned { .. })), "{verdict:?}");
+    // Whoever denies it in the name of the parent owes the proof, signed or not.
+    let soa = |zone: &str| RrSet::new(name(zone), RecordType::SOA, 300, [&[0; 22][..]]);
+    let cases = [(None, false), (Some(soa("z.")), false), (Some(soa(".")), true)];
+    for (soa, owes) in cases.into_iter().chain([(Some(world.root.sign(soa("."))), true)]) {
+        let statement = Statement::Denial { question: &question, no_name: true, soa: soa.as_ref(), proof: &[] };
+        let mut facts = world.facts();
+        let verdict = verdict_by(&world.anchors, &mut facts, &statement);
+        assert!(matches!(verdict, Verdict::Insecure(Insecure::Unsigned { .. })), "{verdict:?}");
+        assert_eq!(facts.unproved.is_some(), owes, "{soa:?}");
+    }
 }
 
 /// RFC 4034 appendix B.1: for algorithm 1 the tag is taken from the end of the modulus.

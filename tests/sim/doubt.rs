@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use rootwalk::cache::{DenialKind, Security};
-use rootwalk::dnssec::{NegativeAnchor, NegativeAnchors};
 use rootwalk::lab::Lab;
 use rootwalk::trace::{Event, Limit, Verdict, Wrong};
 use rootwalk::walk::minimise::Minimisation;
@@ -16,15 +15,15 @@ use super::trouble::{FORGERIES, Forgery};
 use super::world::{World, hosted, internet, one_server};
 use super::{LAB, story, told, truth};
 
-fn ask(name: &str, qtype: RecordType) -> Question {
+pub(crate) fn ask(name: &str, qtype: RecordType) -> Question {
     Question::new(name.parse().expect("a name"), qtype)
 }
 
-fn count(ended: &Ended, is_it: impl Fn(&Event) -> bool) -> usize {
+pub(crate) fn count(ended: &Ended, is_it: impl Fn(&Event) -> bool) -> usize {
     ended.log.iter().filter(|entry| is_it(&entry.event)).count()
 }
 
-fn doubted(ended: &Ended) -> usize {
+pub(crate) fn doubted(ended: &Ended) -> usize {
     count(ended, |event| matches!(event, Event::Doubted { .. }))
 }
 
@@ -290,46 +289,6 @@ fn who_hides_that_a_zone_is_unsigned_is_the_liar() {
         times += count(&ended, is_liar) + count(&ended, is_passed_over);
     }
     assert!(times > 0, "it was asked");
-}
-
-/// A zone may have no server that proves its unsigned cuts. The second that says the same is believed, none is shown
-/// more of the name for it, and where nothing is to be proved (RFC 7646) the first is.
-#[test]
-fn cuts_that_no_server_proves_cost_a_zone_one_question_more() {
-    let host = |host: u8| format!("ns{host}.");
-    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
-    let named = |hosts: &[u8]| hosts.iter().map(|nth| format!("@ 3600 NS {}\n", host(*nth))).collect::<String>();
-    let glue: String = [1, 11, 12, 13, 20].map(|nth| format!("{} 3600 A 192.0.2.{nth}\n", host(nth))).concat();
-    let cuts = [11, 12, 13].map(|nth| format!("example. 3600 NS {}\n", host(nth))).concat();
-    let signed = ", sign = {}";
-    let zones = [
-        (".", signed, format!("{soa}{}{glue}{cuts}", named(&[1]))),
-        ("example.", signed, format!("{soa}{}uns 3600 NS ns20.\n", named(&[11, 12, 13]))),
-        ("uns.example.", "", format!("{soa}{}www 60 A 198.51.100.1\n", named(&[20]))),
-    ];
-    let served = [(1, "."), (11, "example."), (12, "example."), (13, "example."), (20, "uns.example.")];
-    let lab = internet(&zones, &served.map(|(nth, zone)| (host(nth), nth, vec![zone])));
-    let asked = ask("www.uns.example.", RecordType::A);
-    for (seed, exempt) in (0..8).flat_map(|seed| [(seed, false), (seed, true)]) {
-        let mut world = World::new(&lab, seed, 0.0, 0.0);
-        let expires = world.resolver.now.plus_secs(60);
-        let anchor = NegativeAnchor { zone: "example.".parse().expect("a name"), expires, until_secs: None };
-        let anchors = exempt.then_some(anchor);
-        world.resolver.settings.proofs.negative = NegativeAnchors::new(anchors, 0, world.resolver.now);
-        for nth in [11, 12, 13] {
-            world.set_forger([192, 0, 2, nth].into(), Forgery::BareReferrals);
-        }
-        let ended = if exempt { world.resolve(&asked) } else { world.resolve_unchecked(&asked) };
-        assert_eq!((ended.outcome.rcode, ended.outcome.answer.len()), (ResponseCode::NoError, 1), "{}", story(&ended));
-        let is_unproved =
-            |event: &Event| matches!(event, Event::Heard { verdict: Verdict::Wrong(Wrong::Unproved { .. }), .. });
-        assert_eq!(count(&ended, is_unproved), if exempt { 0 } else { 2 }, "{}", story(&ended));
-        let shows = |event: &Event| match event {
-            Event::Asked { name, zone, .. } => *name == asked.name && zone.label_count() < 2,
-            _ => false,
-        };
-        assert_eq!(count(&ended, shows), 0, "{}", story(&ended));
-    }
 }
 
 /// The response code is not signed: where it says that a name does not exist that has others below it, the proof

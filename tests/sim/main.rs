@@ -26,6 +26,7 @@ mod resolver;
 mod stale;
 mod trouble;
 mod trust;
+mod unproved;
 mod world;
 
 use std::net::IpAddr;

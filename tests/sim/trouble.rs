@@ -228,12 +228,23 @@ pub(crate) enum Forgery {
     NoSuchType,
     /// Referrals do not show that there is no DS set.
     BareReferrals,
+    /// Where it would refer, it denies this in the name of its own zone, without signatures.
+    DeniesCuts(Denies),
     /// Everything is a zone of its own, of a server that says nothing.
     Delegates,
     /// Everything is an alias of itself.
     AliasLoop,
     /// Everything is an alias of a name below it.
     EndlessAliases,
+}
+
+/// What is denied, and whether a SOA record shows who does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denies {
+    NameBare,
+    Name,
+    TypeBare,
+    Type,
 }
 
 pub(crate) const FORGERIES: [Forgery; 18] = [
@@ -280,7 +291,8 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
         Forgery::BrokenSignatures => all(reply, &mut |record| flip(record, RecordType::RRSIG)),
         Forgery::OtherKeys => all(reply, &mut |record| flip(record, RecordType::DNSKEY)),
         Forgery::OtherAddresses => reply.answer.iter_mut().for_each(|record| flip(record, RecordType::A)),
-        Forgery::BareReferrals if reply.flags.aa() => {}
+        Forgery::BareReferrals | Forgery::DeniesCuts(_) if reply.flags.aa() => {}
+        Forgery::DeniesCuts(denies) => deny_cut(denies, reply),
         Forgery::NoProofs | Forgery::BareReferrals => without(reply, &[RecordType::NSEC, RecordType::NSEC3]),
         Forgery::NoDs => without(reply, &[RecordType::DS]),
         Forgery::AliasLoop => alias(asked.clone(), reply),
@@ -321,6 +333,21 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
             (reply.flags, reply.rcode) = (reply.flags.with_aa(true), ResponseCode::NXDomain);
         }
     }
+}
+
+/// Makes a denial of a referral, by the zone right above the cut.
+fn deny_cut(denies: Denies, reply: &mut Reply) {
+    let ns = reply.authority.iter().find(|record| record.rtype == RecordType::NS).cloned();
+    let rdata = [&[0; 2][..], &60_u32.to_be_bytes().repeat(5)].concat();
+    let soa = |ns: Record| {
+        let owner = ns.owner.parent().unwrap_or_default();
+        Record { owner, rtype: RecordType::SOA, rdata: rdata.into(), ..ns }
+    };
+    let has_soa = matches!(denies, Denies::Name | Denies::Type);
+    (reply.authority, reply.additional) = (ns.filter(|_| has_soa).map(soa).into_iter().collect(), Vec::new());
+    let no_name = matches!(denies, Denies::Name | Denies::NameBare);
+    let rcode = if no_name { ResponseCode::NXDomain } else { ResponseCode::NoError };
+    (reply.flags, reply.rcode) = (reply.flags.with_aa(true), rcode);
 }
 
 /// Adds NSEC sets for the name that was asked and for all names, unsigned and with another signature.

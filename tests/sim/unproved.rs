@@ -1,0 +1,108 @@
+//! What a signed zone says of the unsigned ones below it without the proof that it owes.
+
+use rootwalk::dnssec::{NegativeAnchor, NegativeAnchors};
+use rootwalk::lab::Lab;
+use rootwalk::trace::{Event, Verdict, Wrong};
+use rootwalk::walk::minimise::Minimisation;
+use rootwalk::wire::{RecordType, ResponseCode};
+
+use super::doubt::{ask, count, doubted};
+use super::story;
+use super::trouble::{Denies, Forgery};
+use super::world::{World, internet};
+
+/// A signed zone with three servers, and an unsigned one below it that these serve.
+fn with_unsigned_cut(servers: &[u8]) -> Lab {
+    let host = |host: u8| format!("ns{host}.");
+    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+    let ns =
+        |at: &str, hosts: &[u8]| hosts.iter().map(|nth| format!("{at} 3600 NS {}\n", host(*nth))).collect::<String>();
+    let glue: String = [1, 11, 12, 13, 20].map(|nth| format!("{} 3600 A 192.0.2.{nth}\n", host(nth))).concat();
+    let (own, signed) = ([11, 12, 13], ", sign = {}");
+    let zones = [
+        (".", signed, format!("{soa}{}{glue}{}", ns("@", &[1]), ns("example.", &own))),
+        ("example.", signed, format!("{soa}{}{}", ns("@", &own), ns("uns", servers))),
+        ("uns.example.", "", format!("{soa}{}www 60 A 198.51.100.1\n", ns("@", servers))),
+    ];
+    let zones_of = |nth: u8| {
+        let has = [(".", nth == 1), ("example.", own.contains(&nth)), ("uns.example.", servers.contains(&nth))];
+        has.into_iter().filter(|(_, has)| *has).map(|(zone, _)| zone).collect()
+    };
+    let hosts = [1, 11, 12, 13, 20].map(|nth| (host(nth), nth, zones_of(nth)));
+    internet(&zones, &hosts)
+}
+
+/// From now on nothing is validated at and below `zone` (RFC 7646).
+fn set_exempt(world: &mut World<'_>, zone: &str) {
+    let now = world.resolver.now;
+    let anchor = NegativeAnchor { zone: zone.parse().expect("a name"), expires: now.plus_secs(60), until_secs: None };
+    world.resolver.settings.proofs.negative = NegativeAnchors::new([anchor], 0, now);
+}
+
+/// RFC 4035 §5.4: who denies in the name of a signed zone has to prove it, also where the name turns out to lie in an
+/// unsigned one below. Of servers that do not, another is heard first, and the second that says the same is believed;
+/// whoever has both zones speaks for the lower one by its SOA record, and is believed at once.
+#[test]
+fn who_denies_an_unsigned_cut_in_the_name_of_a_signed_zone_is_not_believed_alone() {
+    let asked = ask("www.uns.example.", RecordType::A);
+    let lab = with_unsigned_cut(&[20]);
+    let ways = [Denies::NameBare, Denies::Name, Denies::TypeBare, Denies::Type].into_iter();
+    let ways = ways.flat_map(|denies| [Minimisation::Off, Minimisation::Relaxed].map(|shown| (denies, shown)));
+    for (denies, minimisation) in ways {
+        for (seed, liars) in (0..8).flat_map(|seed| [(seed, 1), (seed, 3)]) {
+            let mut world = World::new(&lab, seed, 0.0, 0.0);
+            world.resolver.settings.minimisation = minimisation;
+            (11..11 + liars).for_each(|nth| world.set_forger([192, 0, 2, nth].into(), Forgery::DeniesCuts(denies)));
+            // What was told to somebody who checks for himself keeps nobody from the truth.
+            if seed % 2 == 0 {
+                world.resolve_unchecked(&asked);
+            }
+            let ended = world.resolve(&asked);
+            let told = format!("{denies:?} {minimisation:?} {liars} {seed}\n{}", story(&ended));
+            assert!(ended.outcome.failure.is_none() && !ended.outcome.secure, "{told}");
+            assert_eq!(ended.outcome.answer.len(), usize::from(liars == 1), "{told}");
+            let is_bare = |event: &Event| matches!(event, Event::Heard { verdict: Verdict::Wrong(Wrong::Bare), .. });
+            assert!(doubted(&ended) <= 1 && count(&ended, is_bare) <= 3, "{told}");
+        }
+    }
+    // Where nothing is to be proved, the first is believed.
+    let mut world = World::new(&lab, 1, 0.0, 0.0);
+    assert!(world.resolve(&ask("example.", RecordType::NS)).outcome.secure);
+    set_exempt(&mut world, "uns.example.");
+    (11..14).for_each(|nth| world.set_forger([192, 0, 2, nth].into(), Forgery::DeniesCuts(Denies::Name)));
+    let ended = world.resolve(&asked);
+    assert_eq!((ended.outcome.rcode, doubted(&ended)), (ResponseCode::NXDomain, 0), "{}", story(&ended));
+    let lab = with_unsigned_cut(&[11, 12, 13]);
+    let mut world = World::new(&lab, 1, 0.0, 0.0);
+    world.resolver.settings.minimisation = Minimisation::Off;
+    let ended = world.resolve(&ask("none.uns.example.", RecordType::A));
+    assert_eq!((ended.outcome.rcode, doubted(&ended)), (ResponseCode::NXDomain, 0), "{}", story(&ended));
+    assert!(ended.outcome.failure.is_none() && !ended.outcome.secure, "{}", story(&ended));
+}
+
+/// A zone may have no server that proves its unsigned cuts. The second that says the same is believed, none is shown
+/// more of the name for it, and where nothing is to be proved (RFC 7646) the first is.
+#[test]
+fn cuts_that_no_server_proves_cost_a_zone_one_question_more() {
+    let lab = with_unsigned_cut(&[20]);
+    let asked = ask("www.uns.example.", RecordType::A);
+    for (seed, exempt) in (0..8).flat_map(|seed| [(seed, false), (seed, true)]) {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        if exempt {
+            set_exempt(&mut world, "example.");
+        }
+        for nth in [11, 12, 13] {
+            world.set_forger([192, 0, 2, nth].into(), Forgery::BareReferrals);
+        }
+        let ended = if exempt { world.resolve(&asked) } else { world.resolve_unchecked(&asked) };
+        assert_eq!((ended.outcome.rcode, ended.outcome.answer.len()), (ResponseCode::NoError, 1), "{}", story(&ended));
+        let is_unproved =
+            |event: &Event| matches!(event, Event::Heard { verdict: Verdict::Wrong(Wrong::Unproved { .. }), .. });
+        assert_eq!(count(&ended, is_unproved), if exempt { 0 } else { 2 }, "{}", story(&ended));
+        let shows = |event: &Event| match event {
+            Event::Asked { name, zone, .. } => *name == asked.name && zone.label_count() < 2,
+            _ => false,
+        };
+        assert_eq!(count(&ended, shows), 0, "{}", story(&ended));
+    }
+}
