@@ -163,6 +163,7 @@ impl Cache {
             return (answer, Put::ZeroTtl);
         }
         let put = self.put(key, Arc::clone(&answer));
+        self.keep_if_it_counts(&key);
         (answer, put)
     }
 
@@ -310,10 +311,7 @@ impl Cache {
         let failure = Arc::new(Failure { edes: edes.into(), times, stored: now, expires });
         // Too many sentences to keep them: then the question is simply tried again.
         self.put(key, Arc::clone(&failure));
-        // Looked at after it was kept: who retires says so before all is forgotten, so that one of the two finds it.
-        if self.is_retired() {
-            self.remove(&key);
-        }
+        self.keep_if_it_counts(&key);
         failure
     }
 
@@ -354,29 +352,30 @@ impl Cache {
         }
     }
 
-    /// Forgets an answer, and none of the records that it was made of.
-    pub fn forget_answer(&self, key: &AnswerKey<'_>) {
-        self.unmark_plain(key);
-        self.remove(&self.answer_key(key));
-    }
-
     /// The same cache for whoever looks up under other settings from now on, once the others [retire](Self::retire).
     #[must_use]
     pub fn renewed(&self) -> Self {
         Self { retired: Arc::default(), ..self.clone() }
     }
 
-    /// Other settings hold from now on: all answers and failures are forgotten (see [`Cache::forget_answers`]), and of
-    /// walks that are still under way by the former ones no failure is kept, of whatever they had to look up.
+    /// Other settings hold from now on: all answers and failures are forgotten (see [`Cache::forget_answers`]), and
+    /// none is kept that is made by the former ones, as walks do that are under way, of whatever they have to look up.
     pub fn retire(&self, now: Time) {
         self.retired.store(true, Relaxed);
         self.forget_answers(now);
     }
 
     /// Whether other settings hold than those of whoever has this cache.
-    #[must_use]
-    pub fn is_retired(&self) -> bool {
+    fn is_retired(&self) -> bool {
         self.retired.load(Relaxed)
+    }
+
+    /// Takes an answer or a failure out again that is made by settings that hold no more. Looked at after it was kept:
+    /// who retires says so before all is forgotten, so that one of the two finds it.
+    fn keep_if_it_counts(&self, key: &Key) {
+        if self.is_retired() {
+            self.remove(key);
+        }
     }
 
     /// Forgets all answers and failures that were made up to `now`, and none of the records that they were made of:

@@ -280,9 +280,10 @@ impl Cache {
 
     /// Notes that `set` is the whole answer to the question for it, under `key`, so that no answer need be kept beside
     /// it: one in the same form is forgotten, and with another DO what is older and would be served stale. False when
-    /// it is not the one that is known, or was known before all answers were forgotten; then the answer has to be kept.
+    /// it is not the one that is known, or was known before all answers were forgotten; then the answer has to be kept,
+    /// unless this cache is retired.
     pub fn mark_plain(&self, key: &AnswerKey<'_>, set: &RrSet, secure: bool, now: Time) -> bool {
-        if !self.is_current() {
+        if !self.is_current() || self.is_retired() {
             return false;
         }
         let hashed = self.hashed_wire(key.qname_wire);

@@ -191,11 +191,6 @@ impl Resolver {
             None => keep(question, form, &landed.outcome, (&landed.cache, landed.at)),
             Some(_) => self.failed(question, form, landed),
         });
-        // Looked at after it was kept: whoever retires this resolver says so before he has all answers forgotten, so
-        // that one of the two finds it.
-        if landed.cache.is_retired() {
-            landed.cache.forget_answer(&form.key(question));
-        }
         ready.clone()
     }
 

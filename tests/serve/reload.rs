@@ -31,6 +31,21 @@ fn who_is_retired_answers_and_keeps_nothing() {
     });
 }
 
+/// Nor does it keep what it makes of records that are known, for a client that wants no more (RD=0).
+#[test]
+fn what_the_former_settings_make_of_known_records_is_not_kept() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, 300)).await;
+        let resolver = mock.resolver(|_| {});
+        assert!(Query::of("www.example").ask(&resolver).await.is(1, 300));
+        let renewed = later(&resolver, 0);
+        resolver.retire();
+        let got = Query { rd: false, ..Query::of("www.example") }.ask(&resolver).await;
+        assert!(got.at_once && got.is(1, 300), "{got:?}");
+        assert!(!Query::of("www.example").ask(&renewed).await.at_once);
+    });
+}
+
 /// What a walk by the former settings could not have is asked for by the new ones, be it what the client asked for,
 /// where the walk went instead (to the end of an operator's alias, to the address inside of one of DNS64), what else it
 /// was sent to (A in the place of AAAA), or the name to which aliases have led.
