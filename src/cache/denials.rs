@@ -66,11 +66,15 @@ impl Cache {
             // until this is.
             let unchecked = |key: &Key| self.get::<Denial>(key).is_some_and(|old| old.security == Security::Unchecked);
             denial_keys(hashed, rtype).iter().filter(|key| unchecked(key)).for_each(|key| self.remove(key));
-            return Put::ZeroTtl;
         }
         let key = denial_key(hashed, rtype, denial.kind);
+        // That there is no such name ends what was known of all its types: that much is kept with TTL 0, too.
+        if denial.is_gone() && (key != hashed.name_key(Store::NoName) || self.fresh::<Denial>(&key, now).is_some()) {
+            return Put::ZeroTtl;
+        }
         let put = || self.put(key, Arc::clone(denial));
-        if denial.kind == DenialKind::NxDomain { self.put_for_all_below(&key, put) } else { put() }
+        let put = if denial.kind == DenialKind::NxDomain { self.put_for_all_below(&key, put) } else { put() };
+        if denial.is_gone() && put == Put::Stored { Put::ZeroTtl } else { put }
     }
 
     /// What was told with TTL 0 was found good: it is not kept, and whatever was known before it of a name and type, an
@@ -129,7 +133,7 @@ mod tests {
             tell(&cache, after, 0, is_judged, now);
             let limits = (over, Security::Unchecked);
             let left = cache.stale_set(&www, RecordType::A, now, limits).map(|known| known.set);
-            let denied = cache.stale_denial(&www, RecordType::A, now, limits);
+            let denied = cache.stale_denial(&www, RecordType::A, now, limits).filter(|denial| !denial.is_gone());
             let told = (before, between, after, is_judged);
             assert!(left.is_none() && denied.is_none(), "{told:?}: {left:?} {denied:?}");
         }

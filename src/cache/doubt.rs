@@ -39,7 +39,15 @@ impl Cache {
         let hashed = self.hashed(&set.owner);
         let key = hashed.key(set.rtype, Store::Sets);
         if set.ttl_secs == 0 {
-            return self.end_for_good(hashed, set.rtype, now);
+            let ended =
+                |held: &HeldSet| (held.is(set) && held.ttl_secs == 0).then(|| held.known(&set.owner, set.rtype));
+            let ended = self.look_at_set(&key, ended);
+            self.end_for_good(hashed, set.rtype, now);
+            // Only of an alias is there such.
+            if let Some(known) = ended {
+                self.put_held(key, KnownSet { security, ..known }, |_| Ok(()));
+            }
+            return;
         }
         let same = |held: &HeldSet| (held.expires > now && held.is(set)).then(|| held.known(&set.owner, set.rtype));
         let Some(known) = self.look_at_set(&key, same) else { return };
@@ -79,10 +87,15 @@ impl Cache {
         now: Time,
     ) {
         let hashed = self.hashed(&question.name);
-        if heard.first().is_some_and(|set| set.ttl_secs == 0) {
-            return self.end_for_good(hashed, question.qtype, now);
-        }
         let key = denial_key(hashed, question.qtype, said);
+        if heard.first().is_some_and(|set| set.ttl_secs == 0) {
+            let ended = self.get::<Denial>(&key).filter(|known| known.is_gone() && kind == said);
+            self.end_for_good(hashed, question.qtype, now);
+            if let Some(known) = ended {
+                self.put(key, Arc::new(Denial { security, ..(*known).clone() }));
+            }
+            return;
+        }
         let Some(known) = self.fresh::<Denial>(&key, now) else { return };
         let records = || known.soa.iter().chain(&known.proof);
         if records().count() != heard.len() || !records().zip(heard).all(|(one, other)| one.is_as(other)) {

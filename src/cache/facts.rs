@@ -138,6 +138,12 @@ impl Denial {
         let security = Security::Unchecked;
         Self { kind, soa, proof: proof.into(), security, from, stored: Time::ZERO, expires: Time::ZERO }
     }
+
+    /// Whether it was told with TTL 0: it says what is over and is not served itself.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.expires <= self.stored
+    }
 }
 
 /// A zone cut as the parent describes it.

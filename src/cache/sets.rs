@@ -42,7 +42,10 @@ impl Cache {
             for key in keys_with_alias(hashed, set.rtype) {
                 self.outdate(&key, |old| old.rank > rank || old.is_needed(now));
             }
-            return Put::ZeroTtl;
+            // But that there is an alias ends what was known of all types of its name: that much is kept.
+            if set.rtype != RecordType::CNAME {
+                return Put::ZeroTtl;
+            }
         }
         let known = KnownSet { from: self.shared(known.from), ..known };
         let is_for_all_below = known.set.rtype == RecordType::DNAME;
@@ -53,7 +56,8 @@ impl Cache {
                 if fresh && better { Err(Put::KeptBetter(old.rank)) } else { Ok(()) }
             })
         };
-        if is_for_all_below { self.put_for_all_below(&key, put) } else { put() }
+        let put = if is_for_all_below { self.put_for_all_below(&key, put) } else { put() };
+        if expires <= now && put == Put::Stored { Put::ZeroTtl } else { put }
     }
 
     /// What `look` finds in the set under `key`, fresh or not; it becomes the most recently used.

@@ -142,7 +142,7 @@ impl Inner {
         // What is known is known of the name to which a walk goes.
         let detour = synthesis.enter(question);
         let asked = detour.asked();
-        let Recollection { links, answer } = view.answer(asked);
+        let Recollection { links, answer, ended } = view.answer(asked);
         // That there is no AAAA record is half of an answer when others may be made of A (RFC 6147 §5.1.6).
         let sets =
             answer.and_then(|mut first| match synthesis.next(asked, &mut first.outcome, !form.checking_disabled) {
@@ -155,7 +155,8 @@ impl Inner {
         let moved = |given: &Answer, (link, learned): &(RrSet, Time)| {
             *learned > given.stored && !given.template.has_alias(link)
         };
-        let given = given.filter(|given| !links.iter().any(|link| moved(given, link)));
+        let given = given
+            .filter(|given| !links.iter().any(|link| moved(given, link)) && ended.is_none_or(|at| given.stored > at));
         let unsigned = || view.may_be_unsigned(&asked.name);
         match (given, sets) {
             (given, Some(sets)) if given.as_ref().is_none_or(|given| given.stored < sets.learned) => {

@@ -72,6 +72,8 @@ pub struct Recollection {
     pub links: Vec<(RrSet, Time)>,
     /// The answer, when no part of it is lost.
     pub answer: Option<StaleAnswer>,
+    /// When what came before was ended by what was told last, with TTL 0, if so it was.
+    pub ended: Option<Time>,
 }
 
 /// What the cache has for one name.
@@ -83,6 +85,8 @@ struct Found {
     from: Source,
     stored: Time,
     expires: Time,
+    /// Whether it was told with TTL 0.
+    is_gone: bool,
 }
 
 enum What {
@@ -98,25 +102,33 @@ impl StaleView<'_> {
     /// for then.
     #[must_use]
     pub fn answer(&self, question: &Question) -> Recollection {
-        let mut links = Vec::new();
-        let mut answer = self.follow(question, &mut links);
+        let (mut links, mut ended) = (Vec::new(), None);
+        let mut answer = self.follow(question, (&mut links, &mut ended));
         if let Some(answer) = &mut answer {
             answer.outcome.answer.splice(0..0, links.iter().map(|(link, _)| link.clone()));
             answer.outcome.secure &= answer.outcome.signed_secs(self.moment.1) > 0;
             self.private.withhold(&mut answer.outcome);
         }
-        Recollection { links, answer }
+        Recollection { links, answer, ended }
     }
 
     /// Goes along what is known, and puts the aliases on the way into `links`; what they lead to, `None` when that is
-    /// not known any more.
-    fn follow(&self, question: &Question, links: &mut Vec<(RrSet, Time)>) -> Option<StaleAnswer> {
+    /// not known any more, or was `ended`.
+    fn follow(
+        &self,
+        question: &Question,
+        (links, ended): (&mut Vec<(RrSet, Time)>, &mut Option<Time>),
+    ) -> Option<StaleAnswer> {
         let mut proof: Vec<RrSet> = Vec::new();
         let (mut expired, mut learned, mut secure) = (None, Time::ZERO, true);
         let (mut current, now) = (question.clone(), self.moment.0);
         for _ in 0..=self.limits.cname_links {
             let found = self.look(&current)?;
             if found.security < Security::Secure && !self.may_be_unproved(&found.statement(&current), &found.from) {
+                return None;
+            }
+            if found.is_gone {
+                *ended = Some(found.stored);
                 return None;
             }
             learned = learned.max(found.stored);
@@ -214,15 +226,17 @@ impl StaleView<'_> {
         };
         let of_set = |known: &KnownSet, what| {
             let KnownSet { stored, expires, security, .. } = *known;
-            let proof = known.proof.iter().map(|set| ttl(set, stored, expires)).collect();
-            Found { what, proof, security, from: known.from.clone(), stored, expires }
+            let (proof, is_gone) =
+                (known.proof.iter().map(|set| ttl(set, stored, expires)).collect(), known.set.ttl_secs == 0);
+            Found { what, proof, security, from: known.from.clone(), stored, expires, is_gone }
         };
         let direct = set(qtype).map(|known| of_set(&known, What::Set(ttl(&known.set, known.stored, known.expires))));
         let denial = cache.stale_denial(name, qtype, now, (over.max, least)).map(|denial| {
             let Denial { stored, expires, security, .. } = *denial;
             let soa = denial.soa.as_ref().map(|set| ttl(set, stored, expires));
             let proof = denial.proof.iter().map(|set| ttl(set, stored, expires)).collect();
-            Found { what: What::Denial(denial.kind, soa), proof, security, from: denial.from.clone(), stored, expires }
+            let (what, from, is_gone) = (What::Denial(denial.kind, soa), denial.from.clone(), denial.is_gone());
+            Found { what, proof, security, from, stored, expires, is_gone }
         });
         let alias = Some(RecordType::CNAME).filter(|_| is_aliased(qtype)).and_then(set).and_then(|known| {
             let target = known.set.targets().next()?;

@@ -416,7 +416,7 @@ fn what_cannot_be_had_behind_aliases_is_not_asked_for_again() {
         let own = parse_record("own.lan. 300 IN CNAME www.example.").unwrap();
         let names = ["www.example", "own.lan", "other.example", "lost.example"];
         for first in names {
-            let mock = Mock::begin(Mood::LeadsTo("lost.example")).await;
+            let mock = Mock::begin(Mood::LeadsTo("lost.example", 900)).await;
             let resolver = mock.resolver(|settings| settings.local.records = vec![LocalRecord(own.clone())]);
             let mut asked = 0;
             for name in [first].into_iter().chain(names) {

@@ -28,8 +28,8 @@ pub(crate) enum Mood {
     Answers(u8, u32),
     /// The same at the end of two aliases.
     Aliases(u8, u32),
-    /// An alias to this name, of which nothing can be had.
-    LeadsTo(&'static str),
+    /// An alias to this name, of which nothing can be had, for this many seconds.
+    LeadsTo(&'static str, u32),
     /// An alias to the name itself.
     GoesRound,
     /// No such name, for this many seconds.
@@ -108,9 +108,9 @@ impl Mock {
                 }
                 answer.push(RrSet::new(two, RecordType::A, ttl, [&[192, 0, 2, octet][..]]));
             }
-            Mood::LeadsTo(to) if *name != to.parse().unwrap() => {
+            Mood::LeadsTo(to, ttl) if *name != to.parse().unwrap() => {
                 let to: Name = to.parse().unwrap();
-                answer.push(RrSet::new(name.clone(), RecordType::CNAME, 900, [to.wire()]));
+                answer.push(RrSet::new(name.clone(), RecordType::CNAME, ttl, [to.wire()]));
             }
             Mood::GoesRound => answer.push(RrSet::new(name.clone(), RecordType::CNAME, 900, [name.wire()])),
             Mood::Denies(ttl) => {
@@ -118,7 +118,7 @@ impl Mock {
                 authority.push(soa(ttl));
             }
             Mood::Ipv4Alone(ttl, _) => authority.push(soa(ttl)),
-            Mood::Fails | Mood::LeadsTo(_) => rcode = ResponseCode::ServFail,
+            Mood::Fails | Mood::LeadsTo(..) => rcode = ResponseCode::ServFail,
             Mood::Silent => return None,
         }
         let sections = Sections { answer: &answer, authority: &authority, aa: true, ..Sections::default() };

@@ -59,7 +59,7 @@ fn what_failed_by_the_former_settings_is_asked_for_by_the_new_ones() {
         (Mood::Fails, WWW, RecordType::A, (WWW, RecordType::A)),
         (Mood::Fails, "own.lan", RecordType::A, (WWW, RecordType::A)),
         (Mood::Fails, &made, RecordType::PTR, (inside, RecordType::PTR)),
-        (Mood::LeadsTo("lost.example"), WWW, RecordType::A, ("lost.example", RecordType::A)),
+        (Mood::LeadsTo("lost.example", 900), WWW, RecordType::A, ("lost.example", RecordType::A)),
         (Mood::Ipv4Alone(300, &Mood::Fails), WWW, RecordType::AAAA, (WWW, RecordType::A)),
     ];
     on_a_worker(async {

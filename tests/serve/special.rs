@@ -33,7 +33,7 @@ fn an_alias_from_out_there_does_not_lead_here() {
             ("printer.local", NXDomain, false),
             ("1.0.0.10.in-addr.arpa", NXDomain, false),
         ] {
-            let mock = Mock::begin(Mood::LeadsTo(target)).await;
+            let mock = Mock::begin(Mood::LeadsTo(target, 900)).await;
             let resolver = mock.resolver(settings);
             for dnssec_ok in [false, true] {
                 let got = Query { dnssec_ok, ..Query::of("www.example") }.ask(&resolver).await;
@@ -47,7 +47,7 @@ fn an_alias_from_out_there_does_not_lead_here() {
         }
         // Of other names the operator has records for who asks by name; to an alias they are what they are out there.
         for target in ["nas.lan", "ten.lan"] {
-            let mock = Mock::begin(Mood::LeadsTo(target)).await;
+            let mock = Mock::begin(Mood::LeadsTo(target, 900)).await;
             let resolver = mock.resolver(settings);
             let got = Query::of("www.example").ask(&resolver).await;
             assert_eq!((got.rcode, got.addresses.len(), mock.asked(target) > 0), (ResponseCode::ServFail, 0, true));

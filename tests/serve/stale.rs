@@ -159,6 +159,30 @@ fn what_is_told_with_ttl_0_ends_what_was_known_in_every_form() {
     });
 }
 
+/// What is told of a name as a whole ends all that was known of it, whatever its type, and in every form; with TTL 0 it
+/// is not served itself either.
+#[test]
+fn what_is_told_of_a_name_with_ttl_0_ends_what_was_known_of_all_its_types() {
+    on_a_worker(async {
+        let leads = Mood::LeadsTo("gone.example", 0);
+        let (v4, v6) = (RecordType::A, RecordType::AAAA);
+        let cases = [(Mood::Denies(0), v4), (Mood::Denies(0), v6), (Mood::Aliases(2, 0), v4), (leads, v4), (leads, v6)];
+        for (told, qtype) in cases {
+            let (mock, resolver) = with_stale(Mood::Answers(1, 900), |_| {}).await;
+            Query { dnssec_ok: true, ..Query::of(WWW) }.ask(&resolver).await;
+            let resolver = over(&resolver);
+            mock.mood.set(told);
+            Query { qtype, ..Query::of(WWW) }.ask(&resolver).await;
+            mock.mood.set(Mood::Fails);
+            for dnssec_ok in [false, true] {
+                let got = Query { dnssec_ok, ..Query::of(WWW) }.ask(&later(&resolver, 10)).await;
+                let served = (got.rcode, got.addresses.len());
+                assert_eq!(served, (ResponseCode::ServFail, 0), "{told:?} {qtype} {dnssec_ok}: {got:?}");
+            }
+        }
+    });
+}
+
 #[test]
 fn a_denial_by_the_authority_ends_what_is_stale_and_becomes_stale_itself() {
     on_a_worker(async {
@@ -290,12 +314,12 @@ fn an_alias_that_leads_elsewhere_by_now_ends_what_it_led_to() {
     on_a_worker(async {
         for known in [Mood::Answers(1, 900), Mood::Aliases(1, 900)] {
             let (mock, resolver) = with_stale(known, |_| {}).await;
-            mock.mood.set(Mood::LeadsTo("gone.example"));
+            mock.mood.set(Mood::LeadsTo("gone.example", 900));
             let got = ask(&resolver).await;
             assert_eq!((got.rcode, got.addresses.len()), (ResponseCode::ServFail, 0), "{known:?} {got:?}");
         }
         let (mock, resolver) = with_stale(Mood::Aliases(1, 900), |_| {}).await;
-        mock.mood.set(Mood::LeadsTo("one.example"));
+        mock.mood.set(Mood::LeadsTo("one.example", 900));
         let got = ask(&resolver).await;
         assert_eq!((got.addresses.len(), got.codes()[0]), (3, ede::STALE_ANSWER), "{got:?}");
     });
