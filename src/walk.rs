@@ -214,6 +214,8 @@ pub struct Walk {
     proved_anew: Vec<Name>,
     /// What was bogus first.
     bogus: Option<Bogus>,
+    /// A denial that counts when nobody has anything better.
+    owed: Option<Box<doubt::Owed>>,
     /// Whether all of the answer was proved.
     secure: bool,
     /// Why not all of it could be.
@@ -262,6 +264,7 @@ impl Walk {
             by_name: false,
             proved_anew: Vec::new(),
             bogus: None,
+            owed: None,
             secure: false,
             insecure: None,
         }
@@ -396,6 +399,9 @@ impl Walk {
         let is_told = !matches!(&found, Found::Failed(failure) if !failure.is_told());
         if id == CLIENT && self.validates(turn) && is_told {
             return self.prove(found, turn);
+        }
+        if id == CLIENT && self.take_owed(turn) {
+            return;
         }
         // Nobody else could be asked for what was bogus.
         if id == CLIENT

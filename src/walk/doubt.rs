@@ -5,11 +5,13 @@
 
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
+
 use crate::cache::Delegation;
-use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt};
+use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt, Source};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
-use super::goal::{Found, Pending, State};
+use super::goal::{Found, Goal, Pending, State};
 use super::requery::AGE_SECS;
 use super::scrub::Clean;
 use super::servers::{Addresses, known_addresses};
@@ -31,6 +33,21 @@ pub(super) struct Doubted {
     pub(super) zone: Name,
     /// Who.
     pub(super) server: ServerAt,
+}
+
+/// A denial that need not be proved, and that is not believed as long as others may know better.
+#[derive(Debug)]
+pub(super) struct Owed {
+    /// The proof that is missing.
+    reason: Bogus,
+    /// What it says, as it stood in the client's goal.
+    found: Found,
+    current: Question,
+    chain: Vec<RrSet>,
+    proof: Vec<RrSet>,
+    told: SmallVec<[(Name, Source); 1]>,
+    /// That it is taken after all, for the trace.
+    event: Option<Event>,
 }
 
 impl Walk {
@@ -95,7 +112,47 @@ impl Walk {
         let client = &self.goals[0];
         let is_owed = client.whole.is_none() && !self.is_exempt(&client.current.name, turn);
         let is_first = |reason: &Bogus| is_owed && self.bogus.as_ref() != Some(reason);
-        unproved.filter(is_first).is_some_and(|reason| self.ask_elsewhere(&self.bad(reason, None), turn))
+        let Some(reason) = unproved.filter(is_first) else { return false };
+        let owed = self.owed(&reason);
+        let is_asked = self.ask_elsewhere(&self.bad(reason, None), turn);
+        if is_asked {
+            self.owed = owed;
+        }
+        is_asked
+    }
+
+    fn owed(&self, reason: &Bogus) -> Option<Box<Owed>> {
+        let Goal { current, chain, proof, told, state: State::Proving(proving), .. } = &self.goals[0] else {
+            return None;
+        };
+        let event = self.log.iter().rev().find_map(|entry| match &entry.event {
+            Event::Heard { ask, server, verdict, .. } if entry.goal == CLIENT => {
+                Some(Event::LastResort { ask: *ask, server: server.clone(), verdict: verdict.clone() })
+            }
+            _ => None,
+        });
+        let (current, chain, proof, told) = (current.clone(), chain.clone(), proof.clone(), told.clone());
+        Some(Box::new(Owed {
+            reason: reason.clone(),
+            found: proving.found().clone(),
+            current,
+            chain,
+            proof,
+            told,
+            event,
+        }))
+    }
+
+    /// Takes such a denial for want of anything better; false if there is none.
+    pub(super) fn take_owed(&mut self, turn: &mut Turn<'_, '_>) -> bool {
+        let Some(owed) = self.owed.take() else { return false };
+        let Owed { reason, found, current, chain, proof, told, event } = *owed;
+        self.bogus = Some(reason);
+        event.into_iter().for_each(|event| self.note(turn, CLIENT, event));
+        let goal = self.goal(CLIENT);
+        (goal.current, goal.chain, goal.proof, goal.told) = (current, chain, proof, told);
+        self.prove(found, turn);
+        true
     }
 
     /// Asks once more for what is to prove something.

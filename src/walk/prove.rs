@@ -273,6 +273,9 @@ impl Walk {
 
     /// The client's question has no answer that could be believed.
     pub(super) fn is_bogus(&mut self, failure: Failure, turn: &mut Turn<'_, '_>) {
+        if self.take_owed(turn) {
+            return;
+        }
         if let Failure::Bogus { reason, .. } = &failure {
             self.note(turn, CLIENT, Event::Judged { judged: Judged::Bogus { reason: reason.clone() } });
         }

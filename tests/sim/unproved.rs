@@ -8,7 +8,7 @@ use rootwalk::wire::{RecordType, ResponseCode};
 
 use super::doubt::{ask, count, doubted};
 use super::story;
-use super::trouble::{Denies, Forgery};
+use super::trouble::{Denies, Forgery, Trouble};
 use super::world::{World, internet};
 
 /// A signed zone with three servers, and an unsigned one below it that these serve.
@@ -78,6 +78,26 @@ fn who_denies_an_unsigned_cut_in_the_name_of_a_signed_zone_is_not_believed_alone
     let ended = world.resolve(&ask("none.uns.example.", RecordType::A));
     assert_eq!((ended.outcome.rcode, doubted(&ended)), (ResponseCode::NXDomain, 0), "{}", story(&ended));
     assert!(ended.outcome.failure.is_none() && !ended.outcome.secure, "{}", story(&ended));
+}
+
+/// Where the others have nothing to say, what is denied so is the answer.
+#[test]
+fn who_owes_a_proof_is_believed_when_nobody_else_is_heard() {
+    let lab = with_unsigned_cut(&[20]);
+    let (zone, asked) = (ask("example.", RecordType::NS), ask("www.uns.example.", RecordType::A));
+    for trouble in [Trouble::Silent, Trouble::Refuses, Trouble::Fails, Trouble::Lame] {
+        for (denies, seed) in [Denies::Name, Denies::Type].into_iter().flat_map(|denies| [(denies, 0), (denies, 1)]) {
+            let mut world = World::new(&lab, seed, 0.0, 0.0);
+            world.resolver.settings.minimisation = Minimisation::Off;
+            assert!(world.resolve(&zone).outcome.secure);
+            world.set_forger([192, 0, 2, 11].into(), Forgery::DeniesCuts(denies));
+            (12..14).for_each(|nth| world.set_trouble([192, 0, 2, nth].into(), trouble));
+            let ended = world.resolve(&asked);
+            let rcode = if denies == Denies::Name { ResponseCode::NXDomain } else { ResponseCode::NoError };
+            assert!(ended.outcome.failure.is_none() && !ended.outcome.secure, "{trouble:?}\n{}", story(&ended));
+            assert_eq!((ended.outcome.rcode, ended.outcome.answer.len()), (rcode, 0), "{}", story(&ended));
+        }
+    }
 }
 
 /// A zone may have no server that proves its unsigned cuts. The second that says the same is believed, none is shown
