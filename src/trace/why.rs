@@ -50,7 +50,8 @@ pub enum AskWhy {
     TcpAfterSilence,
     /// It was silent over UDP a while ago, and answered over TCP.
     TcpAsBefore,
-    /// It answered SERVFAIL, as some do for a moment only, and nobody else had an answer.
+    /// It answered SERVFAIL or REFUSED, as some do for a moment only, or to a cookie that they do not know or letters
+    /// of both cases, and nobody else had an answer: asked without.
     AfterFailure,
     /// The server did not understand EDNS (RFC 6891 §7).
     WithoutEdns,

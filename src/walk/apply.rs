@@ -31,7 +31,7 @@ impl Walk {
             }
             Verdict::Truncated => self.wrong(pending, Wrong::Truncated, clean, turn),
             // Without EDNS a signed zone has nothing to say that could be proved; another server may do better.
-            Verdict::Wrong(Wrong::NoEdns) if !(self.validates(turn) && self.is_signed(id, turn)) => {
+            Verdict::Wrong(Wrong::NoEdns) if !self.needs_edns(id, turn) => {
                 self.again(pending, pending.how.transport, AskWhy::WithoutEdns);
             }
             // A minimised question shows where the zone cuts are and nothing else.

@@ -450,9 +450,9 @@ impl AtZone {
     }
 
     /// Whether it makes sense to mix the case of a question: a server that loses it, and did not do TCP when it was
-    /// asked for that reason, is asked as others are who mix nothing.
+    /// asked for that reason, or that failed, is asked as others are who mix nothing.
     pub(super) fn keeps_case(&mut self, server: &ServerAt) -> bool {
-        !self.tried(server).loses_case
+        matches!(self.tried(server), Tried { loses_case: false, chance: Chance::Undue | Chance::Due, .. })
     }
 
     /// Lets a server that failed be asked once more, if it has a try of `most_tries` left; false when there is none, or

@@ -4,7 +4,7 @@ use crate::trace::{Verdict, Wrong};
 use crate::wire::text::rcode_name;
 use crate::wire::{Question, RecordType, ResponseCode};
 
-use super::scrub::{ChainEnd, Clean, Referral};
+use super::scrub::{self, ChainEnd, Clean, Referral};
 
 /// Judges a reply to `asked`.
 #[must_use]
@@ -18,9 +18,10 @@ pub fn reply(asked: &Question, clean: &Clean) -> Verdict {
         ResponseCode::NoError | ResponseCode::NXDomain => no_error(asked, clean),
         ResponseCode::YXDomain if clean.chain_end == ChainEnd::TooLong => Verdict::TooLong,
         ResponseCode::FormErr | ResponseCode::NotImp if !clean.edns => Verdict::Wrong(Wrong::NoEdns),
+        // Some say BADVERS where they do not know an option (RFC 8906 §8.2.3).
+        code if scrub::complains(code) && clean.cookie_refused => Verdict::Wrong(Wrong::NoCookies),
         // RFC 6891 §6.1.3: it knows no version, or not the one that all know.
         ResponseCode::BADVERS => Verdict::Wrong(Wrong::NoEdns),
-        ResponseCode::FormErr | ResponseCode::NotImp if clean.cookie_refused => Verdict::Wrong(Wrong::NoCookies),
         ResponseCode::BADCOOKIE => Verdict::Wrong(Wrong::BadCookie),
         code => Verdict::Wrong(Wrong::Rcode { rcode: rcode_name(code).into_owned(), said: None }),
     }
@@ -332,7 +333,7 @@ mod tests {
                 assert!(complains && (!clean.edns || clean.rcode == ResponseCode::BADVERS), "{}", told());
             }
             Wrong::NoCookies => {
-                assert!(complains && clean.rcode != ResponseCode::BADVERS && clean.cookie_refused, "{}", told());
+                assert!(complains && clean.cookie_refused, "{}", told());
             }
             Wrong::BadCookie => assert_eq!(clean.rcode, ResponseCode::BADCOOKIE, "{}", told()),
             Wrong::Rcode { .. } => {

@@ -90,7 +90,7 @@ impl Walk {
     /// Asks a server that has complained of a query with EDNS, in a reply with EDNS, without; false if there is none.
     /// Some that do not know it send all of the query back (RFC 8906 §8.2.1); in a signed zone there is none of them.
     fn ask_plainly(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
-        if self.validates(turn) && self.is_signed(id, turn) {
+        if self.needs_edns(id, turn) {
             return false;
         }
         let Some(server) = self.goal(id).at().and_then(AtZone::complaining) else { return false };

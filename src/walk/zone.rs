@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::{Doubt, NameServer, ServerState, Support};
+use crate::cache::{Cookies, Doubt, NameServer, ServerState, Support};
 use crate::time::as_ms;
 use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, ServerAt, Transport};
 use crate::wire::{Name, Question, RecordType, edns};
@@ -147,7 +147,9 @@ impl Walk {
             }
             _ => (Transport::Udp, why),
         };
-        self.send(id, (server, &state), How { transport, edns, cookie: true, why }, choice, turn);
+        // What some servers fail at are options that they do not know, or letters of both cases.
+        let cookie = !failed || matches!(state.cookies, Cookies::Given(_));
+        self.send(id, (server, &state), How { transport, edns, cookie, why }, choice, turn);
         self.keeps_others_away(turn);
         Some((tries, doubt))
     }
@@ -156,6 +158,13 @@ impl Walk {
     pub(super) fn is_signed(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
         let anchors = &turn.around.settings.proofs.anchors;
         self.goal(id).at().is_some_and(|at| at.cut.ds.is_some() || anchors.names(&at.cut.zone))
+    }
+
+    /// Whether what a goal's zone says without EDNS is of no use, as it is to be proved; where servers are is not.
+    pub(super) fn needs_edns(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
+        let is_judged = matches!(self.goal(id).purpose, Purpose::Client | Purpose::Proof) && self.validates(turn);
+        let Some(zone) = self.goal(id).at().map(|at| at.cut.zone.clone()) else { return false };
+        is_judged && self.is_signed(id, turn) && !self.is_exempt(&zone, turn)
     }
 
     /// Waits for another goal's ask when that is the same minimised question to the same zone: look-ups of several

@@ -73,6 +73,10 @@ pub(crate) struct Line {
     pub(crate) asked: Option<Question>,
     pub(crate) transport: Option<Transport>,
     pub(crate) edns: Option<bool>,
+    /// Only to questions with a cookie.
+    pub(crate) cookie: bool,
+    /// Only to questions in letters of both cases.
+    pub(crate) mixed: bool,
     /// For the first time only.
     pub(crate) once: bool,
     /// Why nothing comes.
@@ -275,6 +279,8 @@ impl Line {
             asked,
             transport: transport.map(|(_, transport)| transport),
             edns: edns.map(|(_, edns)| edns),
+            cookie: has("cookie"),
+            mixed: has("mixed"),
             once: has("once"),
             lost: None,
             packets: vec![Said::nothing()],

@@ -13,7 +13,7 @@ use rootwalk::trace::{RouteKind, Transport};
 use rootwalk::walk::ask::{Ask, Heard};
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::{Route, SpecialZone, WalkSettings};
-use rootwalk::wire::edns::EXTENDED_ERROR;
+use rootwalk::wire::edns::{COOKIE, EXTENDED_ERROR};
 use rootwalk::wire::{Edns, EdnsOption, Name, RrSet, Writer};
 
 use super::resolver::{self, listen, query_bytes, refused};
@@ -154,6 +154,8 @@ impl Stage {
             line.asked.as_ref().is_none_or(|asked| *asked == ask.question)
                 && line.transport.is_none_or(|wanted| wanted == transport)
                 && line.edns.is_none_or(|wanted| wanted == ask.edns.is_some())
+                && (!line.cookie || ask.edns.as_ref().is_some_and(|edns| edns.option(COOKIE).is_some()))
+                && (!line.mixed || ask.question.name.wire().iter().any(u8::is_ascii_uppercase))
         };
         if let Some(nth) = server.lines.iter().position(fits) {
             let line = if server.lines[nth].once { server.lines.remove(nth) } else { server.lines[nth].clone() };

@@ -11,6 +11,7 @@ use rootwalk::time::Time;
 use rootwalk::trace::{Event, Source};
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, ede};
 
+use super::oddity::Oddity;
 use super::resolver::{Ended, NOW_UNIX_SECS};
 use super::trouble::Forgery;
 use super::world::{World, hosted, one_server};
@@ -469,4 +470,26 @@ fn what_stands_for_an_answer_comes_along() {
     }
     let sigs = ask(&mut world, "www.example.com.", RecordType::RRSIG);
     assert!(!sigs.outcome.secure && !sigs.outcome.answer.is_empty(), "{}", story(&sigs));
+}
+
+/// Servers without EDNS have nothing to say of a signed zone that could be proved. Where servers are is not proved, and
+/// under a negative trust anchor nothing is.
+#[test]
+fn what_is_not_to_be_proved_is_asked_without_edns() {
+    let zones = [("h.", ", sign = {}", 2, "s A 192.0.2.3\n"), ("z.", ", sign = {}", 3, "www A 192.0.2.80\n")];
+    let lab = hosted(&zones, "h. 3600 NS ns2.\nz. 3600 NS s.h.\n");
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    for oddity in [Oddity::NoEdns, Oddity::EchoesEdns, Oddity::BadVersion] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        world.set_odd([192, 0, 2, 2].into(), oddity);
+        let found = world.resolve(&Question::new(name("www.z."), RecordType::A));
+        assert!(found.outcome.secure && !found.outcome.answer.is_empty(), "{}", story(&found));
+        let address = Question::new(name("s.h."), RecordType::A);
+        let unproved = world.resolve(&address);
+        assert_eq!(unproved.outcome.rcode, ResponseCode::ServFail, "{}", story(&unproved));
+        let anchor = NegativeAnchor { zone: name("h."), expires: world.resolver.now.plus_secs(60), until_secs: None };
+        world.resolver.settings.proofs.negative = NegativeAnchors::new([anchor], 0, world.resolver.now);
+        let exempt = world.resolve(&address);
+        assert_eq!(exempt.outcome.answer.len(), 1, "{}", story(&exempt));
+    }
 }
