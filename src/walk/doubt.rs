@@ -241,7 +241,7 @@ impl Walk {
             reason.set().is_some_and(|(owner, rtype)| own.any(|set| set.owner == *owner && set.rtype == rtype));
         // An answer that is unsigned may rightly be so where somebody hides the proof of a cut on the way to those who
         // gave it. Of what there is in their own zone they say no better than that.
-        let said_by = self.informant(CLIENT, reason.set().map(|(owner, _)| owner)).filter(|_| is_own);
+        let said_by = self.informant(CLIENT, reason.set()).filter(|_| is_own);
         let is_theirs = |name: &Name| said_by.is_some_and(|by| !by.zone.is_within(name));
         let fault = fault.filter(|question| *question != client.current);
         let fault = fault.filter(|Question { name, qtype, .. }| *qtype != RecordType::DS || !is_theirs(name));
@@ -251,7 +251,7 @@ impl Walk {
     /// Which goal got the bogus answer, if it is not the cache that had it, and who gave it.
     fn culprit(&self, bad: &Bad, turn: &Turn<'_, '_>) -> Option<(Option<GoalId>, Informant)> {
         let Some(question) = &bad.fault else {
-            return Some((Some(CLIENT), self.informant(CLIENT, bad.reason.set().map(|(owner, _)| owner))?));
+            return Some((Some(CLIENT), self.informant(CLIENT, bad.reason.set())?));
         };
         match self.proof_goal(question) {
             Some(id) => Some((Some(id), self.informant(id, None)?)),
@@ -262,11 +262,15 @@ impl Walk {
         }
     }
 
-    /// Who answered a goal's question for that name, or else for the deepest zone that it lies in.
-    fn informant(&self, id: GoalId, name: Option<&Name>) -> Option<Informant> {
+    /// Who answered a goal's question for the name of that set, or below it where that is a DNAME (RFC 6672 §2.2), or
+    /// else for the deepest zone that it lies in.
+    fn informant(&self, id: GoalId, set: Option<(&Name, RecordType)>) -> Option<Informant> {
         let told = &self.goals[id.0 as usize].told;
-        let by_name = told.iter().rev().find(|(asked, _)| Some(asked) == name);
-        let lies_in = |zone: &Name| name.is_none_or(|name| name.is_within(zone));
+        let is_of = |asked: &Name, (owner, rtype): (&Name, RecordType)| {
+            asked == owner || rtype == RecordType::DNAME && asked.is_below(owner)
+        };
+        let by_name = told.iter().rev().find(|(asked, _)| set.is_some_and(|set| is_of(asked, set)));
+        let lies_in = |zone: &Name| set.is_none_or(|(owner, _)| owner.is_within(zone));
         let by_zone = || {
             let holding = told.iter().filter(|(_, source)| source.informant().is_some_and(|from| lies_in(&from.zone)));
             holding.max_by_key(|(_, source)| source.informant().map(|from| from.zone.label_count()))

@@ -183,6 +183,29 @@ fn the_first_that_was_wrong_is_told() {
     assert!(codes.iter().all(|count| *count > 0), "{codes:?}");
 }
 
+/// RFC 6672 §2.2: a DNAME that is bogus was said by who was asked for a name below it, and not by who told, in the name
+/// of the same zone, what it leads to.
+#[test]
+fn who_said_a_dname_is_doubted_for_it() {
+    let head = "@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns1.root.\n@ 3600 NS ns2.root.\n";
+    let glue = "ns1.root. 3600 A 192.0.2.1\nns2.root. 3600 A 192.0.2.2\n";
+    let cuts = "example. 3600 NS ns1.root.\nexample. 3600 NS ns2.root.\n";
+    let zones = [
+        (".", ", sign = {}", format!("{head}{glue}{cuts}")),
+        ("example.", ", sign = {}", format!("{head}d 60 DNAME sub\nsub 3600 NS ns2.root.\n")),
+        ("sub.example.", ", sign = {}", format!("{head}www 60 A 198.51.100.1\n")),
+    ];
+    let (ns1, ns2) = (vec![".", "example."], vec![".", "example.", "sub.example."]);
+    let lab = internet(&zones, &[("ns1.root.", 1, ns1), ("ns2.root.", 2, ns2)]);
+    for seed in 0..16 {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        assert!(world.resolve(&ask("example.", RecordType::NS)).outcome.secure);
+        world.set_forger([192, 0, 2, 1].into(), Forgery::NoSignatures);
+        let ended = world.resolve(&ask("www.d.example.", RecordType::A));
+        assert!(ended.outcome.secure, "{seed}\n{}", story(&ended));
+    }
+}
+
 /// Where all of a zone's servers lie, some of them are asked, and not all: what is bogus at four is so at the others.
 #[test]
 fn not_all_servers_are_asked_for_what_is_bogus() {
