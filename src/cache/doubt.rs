@@ -50,8 +50,14 @@ impl Cache {
             return;
         }
         let same = |held: &HeldSet| (held.expires > now && held.is(set)).then(|| held.known(&set.owner, set.rtype));
-        let Some(known) = self.look_at_set(&key, same) else { return };
         let until = now.after_ttl(set.ttl_secs);
+        // What is signed while it is answered is another set each time.
+        let lives_longer = |new: &KnownSet| {
+            let ends = |held: &HeldSet| (held.expires < new.expires.min(until)).then_some(());
+            security == Security::Secure && self.look_at_set(&key, ends).is_some()
+        };
+        let waiting = || self.look_at_set(&key.behind(), same).filter(lives_longer);
+        let Some(known) = self.look_at_set(&key, same).or_else(waiting) else { return };
         let expired = known.expires;
         let seen = |known: &KnownSet| (known.security, known.stored, known.expires, known.proof.len());
         let before = seen(&known);

@@ -48,6 +48,10 @@ impl Cache {
             }
         }
         let known = KnownSet { from: self.shared(known.from), ..known };
+        // What is proved and fresh stays until the new one is proved as well, which waits behind it.
+        let is_proved = |old: &HeldSet| old.security == Security::Secure && old.expires > now && !old.is(&known.set);
+        let better = self.look_at_set(&key, |old| is_proved(old).then_some(old.rank));
+        let key = if better.is_some() { key.behind() } else { key };
         let is_for_all_below = known.set.rtype == RecordType::DNAME;
         let put = || {
             self.put_held(key, known, |old: &HeldSet| {
@@ -57,7 +61,11 @@ impl Cache {
             })
         };
         let put = if is_for_all_below { self.put_for_all_below(&key, put) } else { put() };
-        if expires <= now && put == Put::Stored { Put::ZeroTtl } else { put }
+        match better {
+            Some(better) => Put::KeptBetter(better),
+            None if expires <= now && put == Put::Stored => Put::ZeroTtl,
+            None => put,
+        }
     }
 
     /// What `look` finds in the set under `key`, fresh or not; it becomes the most recently used.
@@ -68,5 +76,38 @@ impl Cache {
     /// As [`Self::with_set`], without a trace in the order of use.
     pub(super) fn look_at_set<T>(&self, key: &Key, look: impl FnOnce(&HeldSet) -> Option<T>) -> Option<T> {
         self.shard(key).lock().peek_set(key).and_then(look)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ttl::TtlLimits;
+    use super::*;
+
+    /// What is signed while it is answered comes with other signatures each time: what is proved gives way to what is
+    /// proved as well and lives longer, and to nothing else.
+    #[test]
+    fn what_is_proved_gives_way_to_what_is_proved_and_lives_longer() {
+        let www: Name = "www.example".parse().expect("a name");
+        let set = |ttl_secs, last| RrSet::new(www.clone(), RecordType::A, ttl_secs, [&[192, 0, 2, last][..]]);
+        let (first, later) = (Time::ZERO, Time::from_secs(50));
+        for security in [Security::Unchecked, Security::Insecure, Security::Secure] {
+            for (ttl_secs, signed_secs) in [(60, 60), (60, 5), (5, 5)] {
+                let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+                cache.put_set(set(60, 1), Rank::AuthAnswer, Source::Local, first);
+                cache.judged(&set(60, 1), (Security::Secure, &[]), (first, first));
+                let put = cache.put_set(set(ttl_secs, 2), Rank::AuthAnswer, Source::Local, later);
+                assert_eq!(put, Put::KeptBetter(Rank::AuthAnswer));
+                let known = |now| cache.set(&www, RecordType::A, now).map(|known| known.set.rdatas);
+                assert_eq!(known(later), Some(set(60, 1).rdatas), "it waits");
+                if security > Security::Unchecked {
+                    cache.judged(&set(signed_secs, 2), (security, &[]), (later, later));
+                }
+                let is_new = security == Security::Secure && signed_secs == 60;
+                let told = format!("{security:?} {ttl_secs} {signed_secs}");
+                assert_eq!(known(later), Some(set(60, if is_new { 2 } else { 1 }).rdatas), "{told}");
+                assert_eq!(known(Time::from_secs(109)), is_new.then(|| set(60, 2).rdatas), "{told}");
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ use rootwalk::trace::{Event, Purpose};
 use rootwalk::wire::{Name, Question, RecordType, RrSet};
 
 use super::resolver::Ended;
+use super::stale::{SAME_KEYS, lab};
 use super::trouble::Forgery;
 use super::world::World;
 use super::{LAB, lives_secs, questions, story, worlds};
@@ -114,6 +115,26 @@ fn what_is_fetched_anew_lives_on() {
         would_follow += usize::from(is_inferred(&world.resolve(&question)));
     }
     assert!(would_follow > 0);
+}
+
+/// So does what has other signatures each time, as its server signs while it answers: whoever asks next, in whatever
+/// way, finds it.
+#[test]
+fn what_is_signed_anew_is_fetched_anew() {
+    const SIGNED_ANEW: &str = ", sign = { algorithm = \"rsasha256\", inception_secs = -7200 }";
+    let (before, after) = (lab(SAME_KEYS, SAME_KEYS, true), lab(SAME_KEYS, SIGNED_ANEW, true));
+    for name in ["www.zone.tld.", "alias.zone.tld."] {
+        let asked = Question::new(name.parse().expect("a name"), RecordType::A);
+        let mut world = World::new(&before, 1, 0.0, 0.0);
+        assert!(world.resolve(&asked).outcome.secure);
+        world.change(&after);
+        world.resolver.now = world.resolver.now.plus_secs(57);
+        let anew = world.refresh(&asked, Duration::from_secs(3));
+        assert!(anew.outcome.secure && lives_secs(&anew).into_iter().all(|secs| secs > 50), "{}", story(&anew));
+        world.resolver.now = world.resolver.now.plus_secs(10);
+        let ended = world.resolve(&asked);
+        assert!(ended.outcome.secure && ended.budget.queries() == 0, "{}", story(&ended));
+    }
 }
 
 /// RFC 4035 §5.3.3: whatever TTL somebody has written there, what is proved ends when it was signed to, however often
