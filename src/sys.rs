@@ -236,14 +236,15 @@ pub(crate) fn open_files_to_the_limit() -> io::Result<u64> {
     if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    make_room_for_files(limit.rlim_cur);
     Ok(limit.rlim_cur)
 }
 
-/// Has the kernel make its table of this process's files as large as it will hardly ever have to be, of `limit` at
-/// most. It doubles by itself; but where several threads share it, whoever opens a file waits until each processor has
-/// let go of the smaller one, for several milliseconds (`synchronize_rcu` in fs/file.c). So before there are threads.
-fn make_room_for_files(limit: u64) {
+/// Has the kernel make its table of this process's files as large as it will hardly ever have to be. It doubles by
+/// itself; but where several threads share it, whoever opens a file waits until each processor has let go of the
+/// smaller one, for several milliseconds (`synchronize_rcu` in fs/file.c). So this comes before there is a second
+/// thread.
+pub(crate) fn make_room_for_files() {
+    let limit = open_files_to_the_limit().unwrap_or_default();
     let last = libc::c_int::try_from(limit.min(FILES)).unwrap_or(0) - 1;
     // SAFETY: only numbers are handed over. std sees to it that there are the first three files.
     let file = unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_DUPFD_CLOEXEC, last) };

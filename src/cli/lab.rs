@@ -13,6 +13,7 @@ use super::{Configuration, failed, log, print, wrong_configuration};
 use crate::lab::web::Ports;
 use crate::lab::{Lab, LabError, TrustAnchor, ZooEntry};
 use crate::run::{self, WebPorts};
+use crate::sys;
 use crate::wire::text::{record_text, type_name};
 use crate::wire::{Name, Question, RecordType, ResponseCode};
 
@@ -79,6 +80,7 @@ impl Stage {
             Ok(settings) => settings,
             Err(error) => return wrong_configuration(&error),
         };
+        sys::make_room_for_files();
         let log = log::begin_to_serve(&settings.log);
         if let Some(path) = &self.trust_anchor_out
             && let Err(error) = write_anchor(path, lab.trust_anchor())

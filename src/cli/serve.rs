@@ -8,6 +8,7 @@ use clap::Args;
 use super::{Configuration, failed, log, wrong_configuration};
 use crate::config::Settings;
 use crate::run;
+use crate::sys;
 
 /// What may be typed after `serve`.
 #[derive(Debug, Args)]
@@ -26,6 +27,7 @@ impl Serve {
             Ok(settings) => settings,
             Err(error) => return wrong_configuration(&error),
         };
+        sys::make_room_for_files();
         let log = log::begin_to_serve(&settings.log);
         let ready = |listening: &run::Listening<'_>| {
             for address in listening.dns {
