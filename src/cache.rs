@@ -360,9 +360,10 @@ impl Cache {
 
     /// Other settings hold from now on: all answers and failures are forgotten (see [`Cache::forget_answers`]), and
     /// none is kept that is made by the former ones, as walks do that are under way, of whatever they have to look up.
-    pub fn retire(&self, now: Time) {
+    pub fn retire(&self, clock: impl FnOnce() -> Time) {
         self.retired.store(true, Relaxed);
-        self.forget_answers(now);
+        // What was kept in between has to be forgotten too.
+        self.forget_answers(clock());
     }
 
     /// Whether other settings hold than those of whoever has this cache.

@@ -327,7 +327,7 @@ impl Resolver {
     /// Another resolver has taken the place of this one: none of the answers that this one has made is given again.
     /// They are sent, and not kept.
     pub fn retire(&self) {
-        self.0.world.cache.retire(self.0.world.clock.now());
+        self.0.world.cache.retire(|| self.0.world.clock.now());
     }
 
     /// How it answers.
