@@ -2,6 +2,7 @@
 //!
 //! What comes in is kept before it is judged, and may turn out to be bogus. What was good when its time ended is not
 //! lost to it: it stays behind what came until that is found good, so that there is something to serve (RFC 8767).
+//! What comes while a proved set is still fresh waits behind it until it is found good and lives longer.
 
 use std::sync::Arc;
 use std::time::Duration;

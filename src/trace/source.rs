@@ -104,6 +104,11 @@ impl ServerAt {
         Self(Arc::new(Whereabouts { name, addr, port }))
     }
 
+    /// Whether this is not the same server: one that has two addresses is one.
+    pub(crate) fn is_another(&self, than: &Self) -> bool {
+        self.addr != than.addr && (self.name.is_none() || self.name != than.name)
+    }
+
     /// Octets on the heap that fall to this clone.
     pub(crate) fn heap_bytes(&self) -> usize {
         let whole = size_of::<Whereabouts>() + 16 + self.name.as_ref().map_or(0, Name::heap_bytes);

@@ -51,7 +51,8 @@ pub enum AskWhy {
     /// It was silent over UDP a while ago, and answered over TCP.
     TcpAsBefore,
     /// It answered SERVFAIL or REFUSED, as some do for a moment only, or to a cookie that they do not know or letters
-    /// of both cases, and nobody else had an answer: asked without.
+    /// of both cases, or ended the connection, and nobody else had an answer: asked with neither, unless it gave a
+    /// cookie before.
     AfterFailure,
     /// The server did not understand EDNS (RFC 6891 §7).
     WithoutEdns,

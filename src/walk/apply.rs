@@ -135,11 +135,7 @@ impl Walk {
             true => last.wrong == wrong,
             false => Some(&last.verdict) == verdict.as_ref(),
         });
-        // Who has two addresses is one server.
-        let is_other = |known: &ServerAt| {
-            known.addr != pending.server.addr && (known.name.is_none() || known.name != pending.server.name)
-        };
-        let other = |(known, what): &(ServerAt, Wrong)| is_other(known) && *what == wrong;
+        let other = |(known, what): &(ServerAt, Wrong)| known.is_another(&pending.server) && *what == wrong;
         let agreed = (is_unproved || wrong == Wrong::Bare) && said_before && at.problems.iter().any(other);
         let is_best = at.last_resort.as_ref().is_none_or(|last| last.wrong == Wrong::Empty);
         if let Some(verdict) = verdict.filter(|_| is_best) {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
-use crate::cache::Delegation;
+use crate::cache::{Delegation, Security};
 use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt, Source};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
@@ -111,14 +111,27 @@ impl Walk {
     pub(super) fn is_asked_elsewhere(&mut self, unproved: Option<Bogus>, turn: &mut Turn<'_, '_>) -> bool {
         let client = &self.goals[0];
         let is_owed = client.whole.is_none() && !self.is_exempt(&client.current.name, turn);
-        let is_first = |reason: &Bogus| is_owed && self.bogus.as_ref() != Some(reason);
-        let Some(reason) = unproved.filter(is_first) else { return false };
-        let owed = self.owed(&reason);
-        let is_asked = self.ask_elsewhere(&self.bad(reason, None), turn);
+        let Some(reason) = unproved.filter(|_| is_owed && !self.was_believed(turn)) else { return false };
+        let (owed, bad) = (self.owed(&reason), self.bad(reason, None));
+        let is_asked = !self.agrees(&bad, turn) && self.ask_elsewhere(&bad, turn);
         if is_asked {
             self.owed = owed;
         }
         is_asked
+    }
+
+    /// Whether the client's denial was in the cache, and was believed when it came there: another was asked then.
+    fn was_believed(&self, turn: &Turn<'_, '_>) -> bool {
+        let Goal { recalled, current: Question { name, qtype, .. }, .. } = &self.goals[0];
+        let known = || turn.around.cache.denial(name, *qtype, turn.now);
+        *recalled && known().is_some_and(|known| known.security == Security::Insecure)
+    }
+
+    /// Whether those who are doubted were so for the same reason, and who gives it now is another server.
+    fn agrees(&self, bad: &Bad, turn: &Turn<'_, '_>) -> bool {
+        let server = self.culprit(bad, turn).map(|(_, informant)| turn.around.settings.routes.server_at(&informant));
+        let is_another = |doubted: &Doubted| server.as_ref().is_none_or(|server| server.is_another(&doubted.server));
+        self.bogus.as_ref() == Some(&bad.reason) && self.doubted.iter().all(is_another)
     }
 
     fn owed(&self, reason: &Bogus) -> Option<Box<Owed>> {

@@ -259,6 +259,8 @@ pub(super) struct Pending {
     pub(super) forwarded: bool,
     /// In which way.
     pub(super) how: How,
+    /// Whether the reply has to repeat the case of the letters.
+    pub(super) check_case: bool,
     /// How likely it is that nothing comes of it.
     pub(super) doubt: Doubt,
     /// Our part of the cookie that was sent.
@@ -345,10 +347,8 @@ impl Goal {
 
     /// The zone that it is asking, if it is.
     pub(super) fn at(&mut self) -> Option<&mut AtZone> {
-        match &mut self.state {
-            State::At(at) => Some(at),
-            _ => None,
-        }
+        let State::At(at) = &mut self.state else { return None };
+        Some(at)
     }
 }
 
@@ -449,10 +449,11 @@ impl AtZone {
         silent.map(|tried| tried.server.clone())
     }
 
-    /// Whether it makes sense to mix the case of a question: a server that loses it, and did not do TCP when it was
-    /// asked for that reason, or that failed, is asked as others are who mix nothing.
-    pub(super) fn keeps_case(&mut self, server: &ServerAt) -> bool {
-        matches!(self.tried(server), Tried { loses_case: false, chance: Chance::Undue | Chance::Due, .. })
+    /// Whether it makes sense to mix the case of a question: over TCP nobody off the path can forge, and a server that
+    /// loses it, and did not do TCP when it was asked for that, or has failed, is asked as by those who mix nothing.
+    pub(super) fn keeps_case(&mut self, server: &ServerAt, how: How) -> bool {
+        let tried = self.tried(server);
+        how.over_udp() && !tried.loses_case && tried.chance != Chance::Given
     }
 
     /// Lets a server that failed be asked once more, if it has a try of `most_tries` left; false when there is none, or
@@ -473,9 +474,7 @@ impl AtZone {
 
     /// Another question goes to the same zone: everybody who is not out has all tries again.
     pub(super) fn fresh_tries(&mut self) {
-        for tried in &mut self.tried {
-            (tried.times, tried.over_tcp) = (0, 0);
-        }
+        self.tried.iter_mut().for_each(|tried| (tried.times, tried.over_tcp) = (0, 0));
         self.problems.clear();
         self.last_resort = None;
         self.listens = false;

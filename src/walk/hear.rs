@@ -156,10 +156,9 @@ impl Walk {
     /// would show nothing (RFC 5452 §4). Else a single packet that gets through for some name would speak for another
     /// one.
     fn is_trusted(&mut self, pending: &Pending, turn: &Turn<'_, '_>) -> bool {
-        let case = turn.around.settings.case_randomisation;
         let letters = pending.question.name.wire().iter().filter(|octet| octet.is_ascii_alphabetic()).count();
         pending.how.transport == Transport::Tcp
-            || case && letters >= CASE_BITS
+            || pending.check_case && letters >= CASE_BITS
             || self.validates(turn) && self.is_signed(pending.goal, turn)
     }
 

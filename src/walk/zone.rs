@@ -160,11 +160,11 @@ impl Walk {
         self.goal(id).at().is_some_and(|at| at.cut.ds.is_some() || anchors.names(&at.cut.zone))
     }
 
-    /// Whether what a goal's zone says without EDNS is of no use, as it is to be proved; where servers are is not.
+    /// Whether what a goal's zone says without EDNS is of no use: it is to be proved. Where its servers are is not, but
+    /// is kept for those who want it with its signatures, and so is whether zones below are signed.
     pub(super) fn needs_edns(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
-        let is_judged = matches!(self.goal(id).purpose, Purpose::Client | Purpose::Proof) && self.validates(turn);
         let Some(zone) = self.goal(id).at().map(|at| at.cut.zone.clone()) else { return false };
-        is_judged && self.is_signed(id, turn) && !self.is_exempt(&zone, turn)
+        self.validates(turn) && self.is_signed(id, turn) && !self.is_exempt(&zone, turn)
     }
 
     /// Waits for another goal's ask when that is the same minimised question to the same zone: look-ups of several
@@ -208,8 +208,7 @@ impl Walk {
         let Some(at) = goal.at() else { return };
         let (zone, forwarded) = (at.cut.zone.clone(), at.is_forwarded());
         let attempt = at.attempt(&server, how, settings.limits.tries_per_address);
-        // Over TCP nobody off the path can forge, so the case need not carry entropy.
-        let check_case = settings.case_randomisation && how.transport == Transport::Udp && at.keeps_case(&server);
+        let check_case = settings.case_randomisation && at.keeps_case(&server, how);
         let sent = if check_case { turn.around.dice.mix_case(&question) } else { question.clone() };
         let patience = self.patience_with(id, &server, state, how, attempt, turn);
         let event = Event::Asked {
@@ -252,6 +251,7 @@ impl Walk {
             minimised,
             forwarded,
             how,
+            check_case,
             doubt: attempt.doubt,
             cookie,
             sent: turn.now,

@@ -13,12 +13,20 @@ use super::world::{World, internet};
 
 /// A signed zone with three servers, and an unsigned one below it that these serve.
 fn with_unsigned_cut(servers: &[u8]) -> Lab {
+    with_unsigned_cut_at(&[(11, 11), (12, 12), (13, 13)], servers)
+}
+
+/// The same, the signed one having these servers: the number of the name, and that of an address.
+fn with_unsigned_cut_at(own: &[(u8, u8)], servers: &[u8]) -> Lab {
     let host = |host: u8| format!("ns{host}.");
     let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
     let ns =
         |at: &str, hosts: &[u8]| hosts.iter().map(|nth| format!("{at} 3600 NS {}\n", host(*nth))).collect::<String>();
-    let glue: String = [1, 11, 12, 13, 20].map(|nth| format!("{} 3600 A 192.0.2.{nth}\n", host(nth))).concat();
-    let (own, signed) = ([11, 12, 13], ", sign = {}");
+    let addrs = own.iter().copied().chain([(1, 1), (20, 20)]);
+    let glue: String = addrs.clone().map(|(nth, addr)| format!("{} 3600 A 192.0.2.{addr}\n", host(nth))).collect();
+    let mut own: Vec<u8> = own.iter().map(|(nth, _)| *nth).collect();
+    own.dedup();
+    let signed = ", sign = {}";
     let zones = [
         (".", signed, format!("{soa}{}{glue}{}", ns("@", &[1]), ns("example.", &own))),
         ("example.", signed, format!("{soa}{}{}", ns("@", &own), ns("uns", servers))),
@@ -28,8 +36,8 @@ fn with_unsigned_cut(servers: &[u8]) -> Lab {
         let has = [(".", nth == 1), ("example.", own.contains(&nth)), ("uns.example.", servers.contains(&nth))];
         has.into_iter().filter(|(_, has)| *has).map(|(zone, _)| zone).collect()
     };
-    let hosts = [1, 11, 12, 13, 20].map(|nth| (host(nth), nth, zones_of(nth)));
-    internet(&zones, &hosts)
+    let hosts = addrs.map(|(nth, addr)| (format!("host{addr}."), addr, zones_of(nth)));
+    internet(&zones, &hosts.collect::<Vec<_>>())
 }
 
 /// From now on nothing is validated at and below `zone` (RFC 7646).
@@ -63,6 +71,17 @@ fn who_denies_an_unsigned_cut_in_the_name_of_a_signed_zone_is_not_believed_alone
             assert_eq!(ended.outcome.answer.len(), usize::from(liars == 1), "{told}");
             let is_bare = |event: &Event| matches!(event, Event::Heard { verdict: Verdict::Wrong(Wrong::Bare), .. });
             assert!(doubted(&ended) <= 1 && count(&ended, is_bare) <= 3, "{told}");
+            let is_asked = |event: &Event| matches!(event, Event::Asked { .. });
+            // What was believed is so for its time, whoever asks, and for what.
+            if liars == 3 && matches!(denies, Denies::Name | Denies::NameBare) {
+                let other = world.resolve(&ask("www.uns.example.", RecordType::AAAA));
+                assert_eq!(
+                    (other.outcome.rcode, count(&other, is_asked)),
+                    (ResponseCode::NXDomain, 0),
+                    "{}",
+                    story(&other)
+                );
+            }
         }
     }
     // Where nothing is to be proved, the first is believed.
@@ -78,6 +97,21 @@ fn who_denies_an_unsigned_cut_in_the_name_of_a_signed_zone_is_not_believed_alone
     let ended = world.resolve(&ask("none.uns.example.", RecordType::A));
     assert_eq!((ended.outcome.rcode, doubted(&ended)), (ResponseCode::NXDomain, 0), "{}", story(&ended));
     assert!(ended.outcome.failure.is_none() && !ended.outcome.secure, "{}", story(&ended));
+}
+
+/// Two addresses of a server do not agree with each other, as one that is out of date has the same to say at both.
+#[test]
+fn one_server_with_two_addresses_is_not_believed_alone_either() {
+    let lab = with_unsigned_cut_at(&[(11, 11), (11, 12), (13, 13)], &[20]);
+    for (denies, seed) in
+        [Denies::Name, Denies::Type].into_iter().flat_map(|denies| (0..40).map(move |seed| (denies, seed)))
+    {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        world.resolver.settings.minimisation = Minimisation::Off;
+        (11..13).for_each(|nth| world.set_forger([192, 0, 2, nth].into(), Forgery::DeniesCuts(denies)));
+        let ended = world.resolve(&ask("www.uns.example.", RecordType::A));
+        assert_eq!(ended.outcome.answer.len(), 1, "{denies:?} {seed}\n{}", story(&ended));
+    }
 }
 
 /// Where the others have nothing to say, what is denied so is the answer.
