@@ -195,15 +195,24 @@ impl Walk {
         cache.distrust_keys(zone, now);
         self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
         self.proved_anew.push(zone.clone());
+        let has_moved = cache.delegation(zone, now).is_some_and(|cut| self.may_have_moved(&cut, turn));
         for rtype in [RecordType::DNSKEY, RecordType::DS] {
             cache.disbelieve(zone, rtype, now);
             let known = self.proof_goal(&Question::new(zone.clone(), rtype));
-            if let Some(id) = known.filter(|id| self.goal(*id).recalled) {
+            // Keys that were asked for just now are those of the old servers.
+            let is_old = |id: &GoalId| self.goals[id.0 as usize].recalled || has_moved && rtype == RecordType::DNSKEY;
+            if let Some(id) = known.filter(is_old) {
                 self.prove_by(id, turn);
             }
         }
         self.begin_anew(turn);
         true
+    }
+
+    /// Whether a delegation may lead to those who had a zone before: one that is proved anew may have moved, and they
+    /// may go on answering, with the keys that it had.
+    pub(super) fn may_have_moved(&self, cut: &Delegation, turn: &Turn<'_, '_>) -> bool {
+        self.proved_anew.contains(&cut.zone) && turn.now.secs_since(cut.stored) >= AGE_SECS
     }
 
     /// Whether it can be proved that a part of the name does not exist, and so nothing below it (RFC 8020). Without

@@ -110,6 +110,31 @@ fn a_zone_with_other_keys_is_proved_anew() {
     }
 }
 
+/// So is one that has moved to other servers, with other keys or with its first, while those who had it go on as if
+/// nothing had happened: who its servers are is heard anew with its keys, be they known from before or not.
+#[test]
+fn a_zone_with_other_keys_at_other_servers_is_proved_anew() {
+    let at = |host: u8, sign: &str| {
+        let cut = format!("zone 172800 NS ns{host}.zone\nns{host}.zone 172800 A 192.0.2.{host}\n");
+        let zone = format!("www 60 A 198.51.100.{host}\nalias 60 CNAME www\n");
+        hosted(&[("tld.", SAME_KEYS, 2, &cut), ("zone.tld.", sign, host, &zone)], "tld. 172800 NS ns2.\n")
+    };
+    for (before, checked) in [(SAME_KEYS, true), (SAME_KEYS, false), (UNSIGNED, true)] {
+        let (before, after) = (at(3, before), at(4, SIGNED));
+        let mut world = World::new(&before, 1, 0.0, 0.0);
+        let www = ask("www.zone.tld.", RecordType::A);
+        let known = if checked { world.resolve(&www) } else { world.resolve_unchecked(&www) };
+        assert!(known.outcome.failure.is_none(), "{}", story(&known));
+        world.change(&after);
+        world.leave_behind([192, 0, 2, 3].into(), &before);
+        world.resolver.now = world.resolver.now.plus_secs(3_700);
+        for name in ["alias.zone.tld.", "none.zone.tld."] {
+            let ended = world.resolve(&ask(name, RecordType::A));
+            assert!(ended.outcome.secure, "{checked} {name}\n{}", story(&ended));
+        }
+    }
+}
+
 /// Where a zone begins by now at a name that was known as an alias, its keys are asked for all the same, although it is
 /// proved that the name was one: be it delegated to servers of its own or to those of the zone above.
 #[test]

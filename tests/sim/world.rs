@@ -40,6 +40,8 @@ struct Weather<'l> {
     twins: bool,
     troubles: BTreeMap<IpAddr, Trouble>,
     forgers: BTreeMap<IpAddr, Forgery>,
+    /// Servers that go on with the zones of another lab.
+    left_behind: BTreeMap<IpAddr, &'l Lab>,
     delays_ms: BTreeMap<IpAddr, u64>,
     counts: BTreeMap<(IpAddr, Transport), u64>,
     /// Whether each set has a life of its own: a seed.
@@ -84,10 +86,23 @@ impl<'l> World<'l> {
             Families::Four | Families::Both => |_| false,
             Families::SixDead => |addr| addr.is_ipv6(),
         };
-        let (forgers, counts) = (BTreeMap::new(), BTreeMap::new());
+        let (forgers, left_behind, counts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (twins, unanswered, lives, told) = (both, None, None, BTreeMap::new());
-        let weather =
-            Weather { lab, loss, dead, unanswered, twins, troubles, forgers, delays_ms, counts, lives, told, rng };
+        let weather = Weather {
+            lab,
+            loss,
+            dead,
+            unanswered,
+            twins,
+            troubles,
+            forgers,
+            left_behind,
+            delays_ms,
+            counts,
+            lives,
+            told,
+            rng,
+        };
         Self { resolver: Resolver::new(settings, seed), weather }
     }
 
@@ -111,6 +126,11 @@ impl<'l> World<'l> {
     pub(crate) fn change(&mut self, lab: &'l Lab) {
         self.weather.lab = lab;
         self.resolver.settings.proofs.anchors = anchors(lab);
+    }
+
+    /// From now on a server has the zones of that lab, whatever the others have.
+    pub(crate) fn leave_behind(&mut self, addr: IpAddr, lab: &'l Lab) {
+        self.weather.left_behind.insert(addr, lab);
     }
 
     /// From now on nobody can be reached.
@@ -220,7 +240,8 @@ impl Weather<'_> {
         if matches!(trouble, Trouble::Odd(oddity) if oddity.refuses(transport)) {
             return refused(ask, path);
         }
-        let reaction = self.lab.authority().react(addr, transport, &query_bytes(ask, id), nth);
+        let lab = self.left_behind.get(&addr).unwrap_or(&self.lab);
+        let reaction = lab.authority().react(addr, transport, &query_bytes(ask, id), nth);
         let mut packets = match reaction {
             None | Some(Reaction::Refused) => return refused(ask, path),
             Some(Reaction::Packets(packets)) => packets,
