@@ -109,6 +109,9 @@ impl Cache {
             return;
         }
         let expires = known.expires.min(now.after_ttl(ttl_secs));
+        if expires <= now {
+            return self.disbelieve_denial(&question.name, question.qtype, now);
+        }
         let ttl_secs = expires.secs_since(known.stored);
         let soa = known.soa.clone().map(|soa| RrSet { ttl_secs: soa.ttl_secs.min(ttl_secs), ..soa });
         let judged = Denial { kind, soa, proof: shown.into(), security, expires, ..(*known).clone() };

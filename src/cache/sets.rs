@@ -68,6 +68,25 @@ impl Cache {
         }
     }
 
+    /// As [`Cache::judged`], of a set that may be used for `most_secs` at most, and then has no higher TTL. By
+    /// signatures that are over, but for what is granted to clocks, it does not live at all; unlike what is told with
+    /// TTL 0 it does not end what was known before it either.
+    pub fn judged_for(
+        &self,
+        set: &mut RrSet,
+        most_secs: u32,
+        judged: (Security, &[RrSet]),
+        (since, now): (Time, Time),
+    ) {
+        let is_told_to_live = set.ttl_secs > 0;
+        set.ttl_secs = set.ttl_secs.min(most_secs);
+        if is_told_to_live && most_secs == 0 {
+            self.disbelieve_set(set, now);
+        } else {
+            self.judged(set, judged, (since, now));
+        }
+    }
+
     /// What `look` finds in the set under `key`, fresh or not; it becomes the most recently used.
     pub(super) fn with_set<T>(&self, key: &Key, look: impl FnOnce(&HeldSet) -> Option<T>) -> Option<T> {
         self.shard(key).lock().set(key).and_then(look)

@@ -172,8 +172,7 @@ impl Walk {
         // Insecure statements have no bound.
         let security = |ttl_secs| if ttl_secs == u32::MAX { Security::Insecure } else { Security::Secure };
         let bound = |set: &mut RrSet, ttl_secs: u32| {
-            set.ttl_secs = set.ttl_secs.min(ttl_secs).min(most_secs);
-            cache.judged(set, (security(ttl_secs), &shown), (since, now));
+            cache.judged_for(set, ttl_secs.min(most_secs), (security(ttl_secs), &shown), (since, now));
         };
         // What a DNAME has made is no statement of its own: it is as sure as the DNAME, and lives no longer.
         let mut secure_secs: Vec<u32> = Vec::new();
@@ -229,7 +228,8 @@ impl Walk {
         for (link, ttl_secs) in goal.chain.iter().zip(secure_secs) {
             let asked = |asked: &Name| asked.is_below(&link.owner);
             let source = goal.told.iter().find(|(name, _)| asked(name)).map(|(_, source)| source.clone());
-            if let Some(source) = source.filter(|_| link.rtype == RecordType::DNAME && *ttl_secs != u32::MAX) {
+            let is_kept = link.rtype == RecordType::DNAME && *ttl_secs != u32::MAX && link.ttl_secs > 0;
+            if let Some(source) = source.filter(|_| is_kept) {
                 // As of the beginning: one that came from the cache and ended meanwhile does not begin anew.
                 cache.put_set(link.clone(), Rank::AuthAnswer, source, since);
                 cache.judged(link, (Security::Secure, &[]), (since, turn.now));

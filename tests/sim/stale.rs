@@ -198,6 +198,29 @@ fn what_need_not_be_proved_is_served() {
     }
 }
 
+/// What was proved is served where the signatures over what is told by now are over, also when somebody has asked
+/// within the time that is granted to clocks: nothing lives by them then, which is no TTL of 0.
+#[test]
+fn what_signatures_do_not_let_live_ends_nothing() {
+    let labs = [
+        "",
+        ", inception_secs = -864000, expiration_secs = -60",
+        ", inception_secs = -3024000, expiration_secs = -432000",
+    ];
+    let sign = |more: &str| format!(", sign = {{ algorithm = \"rsasha256\"{more} }}");
+    let [before, granted, over] = labs.map(|more| lab(SAME_KEYS, &sign(more), true));
+    for question in questions() {
+        let mut world = knowing(&before, &questions());
+        world.change(&granted);
+        let late = world.resolve(&question).outcome;
+        let ttls_secs = || late.answer.iter().chain(&late.authority).map(|set| set.ttl_secs);
+        assert!(late.secure && ttls_secs().all(|ttl_secs| ttl_secs == 0), "{question}: {late:?}");
+        world.change(&over);
+        let told = served(&mut world, &question, false).flatten();
+        assert!(told.is_some_and(|told| told.secure), "{question}");
+    }
+}
+
 /// Where nothing is known any more of the zone in which something was told, but that the one above is signed, nothing
 /// is held against it: there was a cut.
 #[test]
