@@ -13,6 +13,9 @@ use crate::wire::Name;
 /// Mistakes that are shown: who has more of them has mostly named a file of another kind, or left out a bracket.
 const SHOWN: usize = 20;
 
+/// What stands last in keys that hold a time.
+const UNITS: [&str; 2] = ["_secs", "_ms"];
+
 /// Everything that was found wrong, in the order of the file; never empty.
 #[derive(Debug)]
 pub struct ConfigError(pub Vec<Complaint>);
@@ -72,7 +75,7 @@ pub enum Problem {
         nearest: Option<String>,
     },
     /// A key that its section does not have.
-    #[error("unknown key `{}` in [{section}]{}", plain(key), hint(.nearest.as_deref()))]
+    #[error("unknown key `{}` in [{section}]{}", plain(key), tip(.nearest.as_deref(), .few))]
     UnknownKey {
         /// The section.
         section: String,
@@ -80,6 +83,8 @@ pub enum Problem {
         key: String,
         /// What may have been meant.
         nearest: Option<String>,
+        /// The keys of the section, where they are few.
+        few: Vec<&'static str>,
     },
     /// A value that the key cannot take.
     #[error("`{key}` cannot be {}: expected {expected}", plain(found))]
@@ -213,7 +218,9 @@ pub(super) fn nearest<'a>(given: &str, valid: impl Iterator<Item = &'a str>) -> 
     // What is typed may be long; a key is not, so nothing far down can bring it nearer.
     let given: String = given.chars().take(64).collect();
     let enough = 1 + given.chars().count().min(40) / 3;
-    let rated = valid.map(|word| (osa_distance(&given, word), word));
+    // A number without the unit that stands last in its key: `max_ttl` for `max_ttl_secs`.
+    let is_without_unit = |word: &str| word.strip_prefix(&given).is_some_and(|unit| UNITS.contains(&unit));
+    let rated = valid.map(|word| (if is_without_unit(word) { 1 } else { osa_distance(&given, word) }, word));
     rated.min().filter(|(far, _)| *far <= enough).map(|(_, word)| word)
 }
 
@@ -237,6 +244,16 @@ fn escape(character: char) -> impl Iterator<Item = char> {
         _ => (None, Some(character.escape_debug())),
     };
     kept.into_iter().chain(escaped.into_iter().flatten())
+}
+
+/// What may have been meant by a key; else the keys that there are.
+fn tip(nearest: Option<&str>, few: &[&str]) -> String {
+    match (nearest, few) {
+        (None, [others @ .., last]) if !others.is_empty() => {
+            format!(", which has `{}` and `{last}`", others.join("`, `"))
+        }
+        _ => hint(nearest),
+    }
 }
 
 fn hint(nearest: Option<&str>) -> String {

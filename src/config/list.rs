@@ -76,8 +76,10 @@ impl List {
         for (name, value) in table {
             let given = name.get_ref().as_ref();
             let Some(field) = self.fields.iter().find(|field| field.name == given) else {
-                let nearest = nearest(given, self.fields.iter().map(|field| field.name)).map(str::to_owned);
-                let problem = Problem::UnknownKey { section: self.name.to_owned(), key: given.to_owned(), nearest };
+                let few: Vec<_> = self.fields.iter().map(|field| field.name).collect();
+                let nearest = nearest(given, few.iter().copied()).map(str::to_owned);
+                let problem =
+                    Problem::UnknownKey { section: self.name.to_owned(), key: given.to_owned(), nearest, few };
                 found.push((name.span().start, problem));
                 continue;
             };

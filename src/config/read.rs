@@ -12,6 +12,8 @@ use super::{Complaint, Problem, RootHint, Settings};
 
 /// What an environment variable of ours starts with.
 pub(super) const PREFIX: &str = "ROOTWALK_";
+/// Keys of a section that are all named to whoever writes one that it does not have.
+const FEW: usize = 4;
 /// The list that a variable may hold as well, and how it is written there.
 pub(super) const ROOT_HINT: &str = RootHint::LIST.name;
 pub(super) const HINTS: &str = "a.root.=192.0.2.1,b.root.=2001:db8::1";
@@ -131,9 +133,14 @@ fn section(name: &str) -> Option<&'static Section> {
 
 fn key(section: &'static Section, name: &str) -> Result<&'static Key, Problem> {
     section.keys.iter().find(|key| key.name == name).ok_or_else(|| {
-        let here = || nearest(name, section.keys.iter().map(|key| key.name)).map(str::to_owned);
-        let nearest = elsewhere(name).or_else(here);
-        Problem::UnknownKey { section: section.name.to_owned(), key: name.to_owned(), nearest }
+        let keys = || section.keys.iter().map(|key| key.name);
+        let here = nearest(name, keys()).map(str::to_owned);
+        // Where all can be named a key of the same name elsewhere is no help: `file` in [log] is no `local_root.file`.
+        let (nearest, few) = match section.keys.len() <= FEW {
+            true => (here, keys().collect()),
+            false => (elsewhere(name).or(here), Vec::new()),
+        };
+        Problem::UnknownKey { section: section.name.to_owned(), key: name.to_owned(), nearest, few }
     })
 }
 
@@ -178,4 +185,47 @@ fn hint_list(text: &str, settings: &mut Settings) -> Result<(), Problem> {
     let hints = text.split(',').map(hint).collect::<Option<Vec<_>>>();
     settings.root_hints = hints.ok_or_else(wrong)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(text: &str) -> Vec<String> {
+        let found = file(Path::new("f"), text.as_bytes(), &mut Settings::default());
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    /// A key of the same name in another section is mostly for something else.
+    #[test]
+    fn the_keys_of_a_small_section_are_named_and_a_unit_that_was_left_out_is_seen() {
+        for (given, said) in [
+            ("[log]\nfile = \"/var/log/x\"\n", "unknown key `file` in [log], which has `level` and `format`"),
+            ("[log]\nlevl = \"info\"\n", "unknown key `levl` in [log]; did you mean `level`?"),
+            (
+                "[fetch]\nhosts = 1\n",
+                "unknown key `hosts` in [fetch], which has `ca`, `redirects`, `secs` and `body_size`",
+            ),
+            ("[cache]\nmax_ttl = 60\n", "unknown key `max_ttl` in [cache]; did you mean `max_ttl_secs`?"),
+            ("[limits]\ntime = 900\n", "unknown key `time` in [limits]; did you mean `time_ms`?"),
+            ("[[stub]]\nzone = \"a.\"\ntls = true\n", "in [stub], which has `zone`, `servers`, `prime` and `fallback`"),
+        ] {
+            let complaints = complaints(given);
+            assert!(complaints[0].ends_with(said), "{complaints:?}");
+        }
+    }
+
+    /// RFC 4007 §6: such an address is of an interface, and a server's cannot be said.
+    #[test]
+    fn a_link_local_address_that_cannot_be_reached_is_refused() {
+        for server in ["fe80::1", "[fe80::1]:53", "fe80::1%eth0", "[fe80::1%2]:53"] {
+            for key in ["[[forward]]\nzone = \".\"\nservers", "[local_root]\nservers"] {
+                let complaints = complaints(&format!("{key} = [\"{server}\"]\n"));
+                assert!(complaints[0].ends_with("and no link-local one"), "{complaints:?}");
+            }
+        }
+        assert!(complaints("[server]\nlisten = [\"[fe80::1%2]:53\"]\n").is_empty());
+        let by_name = complaints("[server]\nlisten = [\"[fe80::1%eth0]:53\"]\n");
+        assert!(by_name[0].ends_with("has the number of its interface, as in \"[fe80::1%2]:53\""), "{by_name:?}");
+    }
 }

@@ -132,7 +132,7 @@ macro_rules! texts {
 
 texts! {
     SocketAddr:
-        "an address with a port, such as \"127.0.0.1:53\" or \"[::1]:53\"",
+        "an address with a port, such as \"127.0.0.1:53\" or \"[::1]:53\"; a link-local one has the number of its interface, as in \"[fe80::1%2]:53\"",
         "addresses with ports, such as [\"127.0.0.1:53\", \"[::1]:53\"]";
     IpAddr:
         "an IP address, such as \"192.0.2.1\" or \"2001:db8::1\"",

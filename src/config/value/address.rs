@@ -37,14 +37,17 @@ pub struct ServerAddress {
 
 impl Setting for ServerAddress {
     fn expected() -> String {
-        "an IP address, with a port if need be, such as \"192.0.2.1\" or \"[2001:db8::1]:5353\"".into()
+        "an IP address, with a port if need be, such as \"192.0.2.1\" or \"[2001:db8::1]:5353\", and no link-local one"
+            .into()
     }
 
     fn from_text(text: &str) -> Option<Self> {
         let plain = |addr| Self { addr, port: None };
         let full = |server: SocketAddr| Self { addr: server.ip(), port: Some(server.port()) };
         let server = text.parse().map(plain).or_else(|_| text.parse().map(full)).ok()?;
-        (server.port != Some(0)).then_some(server)
+        // RFC 4007 §6: a link-local address says nothing without its interface, for which an `IpAddr` has no room.
+        let is_link_local = matches!(server.addr, IpAddr::V6(addr) if addr.is_unicast_link_local());
+        (server.port != Some(0) && !is_link_local).then_some(server)
     }
 
     fn show(&self) -> String {
