@@ -20,7 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, ConfigError, Settings, Sources};
 use crate::lab::Lab;
-use crate::run;
+use crate::run::{self, RunError};
 
 /// What was asked for could not be done.
 const FAILED: u8 = 1;
@@ -159,7 +159,9 @@ fn misused(mut error: clap::Error) -> ! {
 
 /// An address to listen on.
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(|_| "expected an address with a port, such as 127.0.0.1:53 or [::1]:53")
+    let why = "expected an address with a port, such as 127.0.0.1:53 or [::1]:53; a link-local one has the number of \
+               its interface, as in [fe80::1%2]:53";
+    text.parse().map_err(|_| why)
 }
 
 /// Writes to standard output and ends with `code`, or says why it cannot.
@@ -176,6 +178,12 @@ fn print(code: ExitCode, write: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<(
 fn failed(why: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("rootwalk: {why}");
     ExitCode::from(FAILED)
+}
+
+/// Says why a resolver does not run.
+fn not_run(error: &RunError) -> ExitCode {
+    let code = failed(error);
+    if error.is_misuse() { ExitCode::from(MISUSED) } else { code }
 }
 
 /// Shows every mistake of a configuration or of a lab's folder in its own line, in the form that editors can jump to.

@@ -65,7 +65,7 @@ pub enum RunError {
     #[error(transparent)]
     Zones(#[from] lab::LabError),
     /// A file with certificate authorities is no good.
-    #[error("{path} has no authorities to be trusted (--ca, fetch.ca): {why}")]
+    #[error("{path} is no file with authorities (--ca, fetch.ca): {why}")]
     Authority {
         /// The file.
         path: String,
@@ -98,6 +98,14 @@ pub enum RunError {
     /// The system does not give what every program needs: threads, event queues, signals.
     #[error("the system refuses a thread, an event queue or a signal: {0}")]
     System(#[from] io::Error),
+}
+
+impl RunError {
+    /// Whether the command line or the configuration is wrong, so that another try would end likewise.
+    #[must_use]
+    pub const fn is_misuse(&self) -> bool {
+        matches!(self, Self::Authority { .. } | Self::Certificate(_) | Self::NoOrigins)
+    }
 }
 
 /// What to do when an address of the lab cannot be had.

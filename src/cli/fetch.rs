@@ -9,7 +9,7 @@ use clap::Args;
 use terminal_size::{Width, terminal_size_of};
 use url::Url;
 
-use super::{FAILED, Surroundings, failed, log, print};
+use super::{FAILED, Surroundings, failed, log, not_run, print};
 use crate::http::{Wanted, url};
 use crate::journey::{Journey, Look, har, waterfall};
 use crate::run;
@@ -52,7 +52,7 @@ impl Fetch {
         };
         let journey = match fetched {
             Ok(journey) => journey,
-            Err(error) => return failed(&error),
+            Err(error) => return not_run(&error),
         };
         let code = if journey.failed() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
         let code = print(code, |out| write(&journey, self.json, out));

@@ -9,7 +9,7 @@ use std::{fs, io, thread};
 
 use clap::Args;
 
-use super::{Configuration, failed, log, print, wrong_configuration};
+use super::{Configuration, failed, log, not_run, print, wrong_configuration};
 use crate::lab::web::Ports;
 use crate::lab::{Lab, LabError, TrustAnchor, ZooEntry};
 use crate::run::{self, WebPorts};
@@ -104,7 +104,7 @@ impl Stage {
         log.settle();
         match served {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error),
+            Err(error) => not_run(&error),
         }
     }
 

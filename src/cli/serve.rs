@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Configuration, failed, log, wrong_configuration};
+use super::{Configuration, log, not_run, wrong_configuration};
 use crate::config::Settings;
 use crate::run;
 use crate::sys;
@@ -48,7 +48,7 @@ impl Serve {
         log.settle();
         match served {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error),
+            Err(error) => not_run(&error),
         }
     }
 }

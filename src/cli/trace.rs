@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{FAILED, Surroundings, failed, log, print};
+use super::{FAILED, Surroundings, log, not_run, print};
 use crate::http::{is_url, meant};
 use crate::run;
 use crate::trace::{Paint, Trace};
@@ -67,7 +67,7 @@ impl Tell {
         };
         let story = match told {
             Ok(story) => story,
-            Err(error) => return failed(&error),
+            Err(error) => return not_run(&error),
         };
         let code = if story.failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
         print(code, |out| write(&story.trace, self.json, out))

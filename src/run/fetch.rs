@@ -23,7 +23,8 @@ pub(super) fn authorities(settings: &Settings, more: &[PathBuf]) -> Result<Vec<C
     let mut found = Vec::new();
     for path in own.iter().chain(more) {
         let wrong = |why: String| RunError::Authority { path: path.display().to_string(), why };
-        let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let octets = std::fs::read(path).map_err(|why| wrong(format!("cannot be read: {why}")))?;
+        let read = CertificateDer::pem_slice_iter(&octets).collect::<Result<Vec<_>, _>>();
         let read = read.map_err(|why| wrong(why.to_string()))?;
         if read.is_empty() {
             return Err(wrong("there is no certificate in it".to_owned()));

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 mod lab;
 mod log;
+mod misuse;
 #[path = "../common/running.rs"]
 mod running;
 
@@ -75,16 +76,6 @@ fn servers_are_asked_from_addresses_of_this_machine_alone() {
     assert_eq!(told.status.code(), Some(0), "{}", text(&told.stdout));
 }
 
-/// Else `@192.0.2.1` would be a name, and the question an honest NXDOMAIN.
-#[test]
-fn who_types_as_for_dig_is_told_what_a_trace_is() {
-    for arguments in [&["@192.0.2.1"][..], &["@192.0.2.1", "example.com"], &["example.com", "+dnssec"]] {
-        let output = rootwalk(&[&["trace", "--lab"], arguments].concat());
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(text(&output.stderr).contains("a trace asks the servers of the zones itself"), "{output:?}");
-    }
-}
-
 /// A hosts file is read by `serve` alone, but what is wrong with it is nobody's secret.
 #[test]
 fn check_names_what_a_hosts_file_has_in_vain() {
@@ -94,32 +85,6 @@ fn check_names_what_a_hosts_file_has_in_vain() {
     let output = rootwalk(&["check", &file(folder.path(), &format!("[local]\nhosts = {hosts:?}\n"))]);
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stdout).contains("hosts: line 2: `||ads.example^` is no address"), "{output:?}");
-}
-
-#[test]
-fn misuse_ends_with_2_and_help_with_0() {
-    assert_eq!(rootwalk(&["chekc"]).status.code(), Some(2));
-    assert_eq!(rootwalk(&["check"]).status.code(), Some(2));
-    for command in ["serve", "lab"] {
-        let bare = rootwalk(&[command, "/etc/rootwalk.toml"]);
-        assert!(bare.status.code() == Some(2) && text(&bare.stderr).contains("with '--config FILE'"), "{bare:?}");
-        let portless = rootwalk(&[command, "--listen", "127.0.0.1"]);
-        assert!(
-            portless.status.code() == Some(2) && text(&portless.stderr).contains("such as 127.0.0.1:53"),
-            "{portless:?}"
-        );
-    }
-    assert_eq!(rootwalk(&["check", "/nonexistent.toml"]).status.code(), Some(2));
-    for command in ["trace", "flush"] {
-        let output = rootwalk(&[command, "https:/example.com/"]);
-        assert!(output.status.code() == Some(2) && text(&output.stderr).contains("this is a URL"), "{output:?}");
-    }
-    let help = rootwalk(&["--help"]);
-    assert_eq!(help.status.code(), Some(0));
-    assert!(text(&help.stdout).contains("Exit codes:"));
-    assert!(!text(&help.stdout).contains('\u{1b}'), "colours are for terminals");
-    // An installed program has no folder with documents beside it.
-    assert!(text(&rootwalk(&["keys"]).stdout) == include_str!("../../docs/config.md"), "not the page in docs/");
 }
 
 /// A lab on free ports.

@@ -1,0 +1,56 @@
+//! What is typed wrongly, and files that are named and no good.
+
+use super::{rootwalk, text};
+
+/// Else `@192.0.2.1` would be a name, and the question an honest NXDOMAIN.
+#[test]
+fn who_types_as_for_dig_is_told_what_a_trace_is() {
+    for arguments in [&["@192.0.2.1"][..], &["@192.0.2.1", "example.com"], &["example.com", "+dnssec"]] {
+        let output = rootwalk(&[&["trace", "--lab"], arguments].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains("a trace asks the servers of the zones itself"), "{output:?}");
+    }
+}
+
+#[test]
+fn misuse_ends_with_2_and_help_with_0() {
+    assert_eq!(rootwalk(&["chekc"]).status.code(), Some(2));
+    assert_eq!(rootwalk(&["check"]).status.code(), Some(2));
+    for command in ["serve", "lab"] {
+        let bare = rootwalk(&[command, "/etc/rootwalk.toml"]);
+        assert!(bare.status.code() == Some(2) && text(&bare.stderr).contains("with '--config FILE'"), "{bare:?}");
+        let portless = rootwalk(&[command, "--listen", "127.0.0.1"]);
+        assert!(
+            portless.status.code() == Some(2) && text(&portless.stderr).contains("such as 127.0.0.1:53"),
+            "{portless:?}"
+        );
+    }
+    assert_eq!(rootwalk(&["check", "/nonexistent.toml"]).status.code(), Some(2));
+    for command in ["trace", "flush"] {
+        let output = rootwalk(&[command, "https:/example.com/"]);
+        assert!(output.status.code() == Some(2) && text(&output.stderr).contains("this is a URL"), "{output:?}");
+    }
+    let help = rootwalk(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("Exit codes:"));
+    assert!(!text(&help.stdout).contains('\u{1b}'), "colours are for terminals");
+    // An installed program has no folder with documents beside it.
+    assert!(text(&rootwalk(&["keys"]).stdout) == include_str!("../../docs/config.md"), "not the page in docs/");
+}
+
+/// The unit for systemd has a service that ends with 2 not started again.
+#[test]
+fn a_file_that_is_named_and_no_good_is_misuse_wherever_it_is_named() {
+    let listen = ["--listen", "127.0.0.1:0", "--set", "http.listen="];
+    let tls =
+        ["--set", "server.tls_listen=127.0.0.1:0", "--set", "tls.key=/nowhere", "--set", "tls.certificate=/nowhere"];
+    for arguments in [
+        &["fetch", "--lab", "--ca", "/nowhere", "http://www.example.com/"][..],
+        &["fetch", "--lab", "--ca", "/proc/version", "http://www.example.com/"],
+        &[&["serve", "--set", "fetch.ca=/nowhere", "--set", "http.listen=127.0.0.1:0"], &listen[..2]].concat(),
+        &[&["serve"], &listen[..], &tls[..]].concat(),
+    ] {
+        let output = rootwalk(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+    }
+}
