@@ -152,6 +152,10 @@ pub(super) struct PassedOn;
 #[derive(Debug)]
 pub(super) struct Held {
     body: Body,
+    /// Whether it has been asked for its first piece.
+    begun: bool,
+    /// An error in place of the first piece.
+    broken: Option<axum::Error>,
     owed: Arc<Owed>,
     _ticket: Arc<Ticket>,
 }
@@ -175,7 +179,7 @@ impl Held {
         by.unread.fetch_add(octets, Ordering::Relaxed);
         all.fetch_add(octets, Ordering::Relaxed);
         let owed = Arc::new(Owed { octets, by, all });
-        response.map(|body| Self { body, owed, _ticket: ticket })
+        response.map(|body| Self { body, begun: false, broken: None, owed, _ticket: ticket })
     }
 }
 
@@ -187,7 +191,17 @@ impl hyper::body::Body for Held {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Some(broken) = self.broken.take() {
+            return Poll::Ready(Some(Err(broken)));
+        }
+        let is_first = !std::mem::replace(&mut self.begun, true);
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        // The head leaves first: hyper would drop it with the connection, and the client would not even have a status.
+        if is_first && let Some(Err(broken)) = frame {
+            self.broken = Some(broken);
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let owed = |bytes| Bytes::from_owner(Piece(bytes, Arc::clone(&self.owed)));
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(owed))))
     }
