@@ -44,7 +44,7 @@ pub use proof::{Insecure, Judged, Proof};
 pub use report::{Cost, SCHEMA, Told, Trace};
 pub use source::{Informant, Known, NameServer, ServerAt, Source, Whereabouts};
 pub use stale::{Stale, StaleWhy};
-pub use text::Paint;
+pub use text::{Paint, folded};
 pub use tone::Tone;
 pub use why::{AskWhy, Broken, ChoiceWhy, DetourWhy, DropWhy, Ignored, RouteKind, Transport, Unreachable};
 pub(crate) use words::{Few, Ms, counted};

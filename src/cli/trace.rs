@@ -4,11 +4,12 @@ use std::io::{self, StdoutLock, Write as _};
 use std::process::ExitCode;
 
 use clap::Args;
+use terminal_size::{Width, terminal_size_of};
 
 use super::{FAILED, Surroundings, log, not_run, print};
 use crate::http::{is_url, meant};
 use crate::run;
-use crate::trace::{Paint, Trace};
+use crate::trace::{Paint, Trace, folded};
 use crate::wire::text::parse_type;
 use crate::wire::{Name, Question, RecordType};
 
@@ -80,5 +81,10 @@ fn write(trace: &Trace, json: bool, out: &mut StdoutLock<'_>) -> io::Result<()> 
         return writeln!(out);
     }
     let paint = if log::colours(out) { Paint::Colours } else { Paint::Plain };
-    write!(out, "{}", trace.to_text(paint))
+    let text = trace.to_text(paint);
+    // What is piped has a line for each step; the terminal would break words, and lose whose line goes on.
+    match terminal_size_of(&mut *out) {
+        Some((Width(width), _)) => write!(out, "{}", folded(&text, width.into())),
+        None => write!(out, "{text}"),
+    }
 }

@@ -18,6 +18,8 @@ use super::words::{Ms, counted};
 
 /// Columns for the zone at most; a longer one moves the rest of its line.
 const MAX_ZONE_WIDTH: usize = 28;
+/// Columns before what stands in a line of the end: answer, why, cost.
+const SENTENCE_OF_END: usize = 12;
 /// Fields of an RRSIG record before its signature (RFC 4034 §3.2).
 const BEFORE_SIGNATURE: usize = 12;
 
@@ -203,6 +205,50 @@ impl<'a> Page<'a> {
     }
 }
 
+/// The text of a trace, its sentences folded for a terminal of `width` columns: what goes on stands below its own
+/// sentence, so that marks and depths are seen as before. Records are left whole.
+#[must_use]
+pub fn folded(text: &str, width: usize) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 4);
+    for line in text.lines() {
+        let Some(indent) = sentence_at(&bare(line)).map(|at| at.min(width / 2)) else {
+            out.extend([line, "\n"]);
+            continue;
+        };
+        let mut column = 0;
+        for (nth, word) in line.split(' ').enumerate() {
+            let long = bare(word).len();
+            if nth > 0 && column > indent && column + 1 + long > width {
+                out.extend(["\n", &" ".repeat(indent)]);
+                column = indent;
+            } else if nth > 0 {
+                out.push(' ');
+                column += 1;
+            }
+            out.push_str(word);
+            column += long;
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Where the sentence of a line begins: behind its mark, or behind the word that says what it is; nowhere in a record.
+fn sentence_at(line: &str) -> Option<usize> {
+    let tones = [Tone::Heading, Tone::Asked, Tone::Good, Tone::Cache, Tone::Odd, Tone::Bad];
+    let mark = tones.iter().filter_map(|tone| line.find(&format!(" {} ", tone.mark()))).min();
+    let is_step = line.trim_start().starts_with(|first: char| first.is_ascii_digit());
+    let why = || line.starts_with("  why ").then_some(SENTENCE_OF_END);
+    mark.filter(|_| is_step).map(|at| at + 3).or_else(why)
+}
+
+/// A text without what colours it.
+fn bare(text: &str) -> String {
+    let mut parts = text.split('\x1b');
+    let first = parts.next().unwrap_or_default();
+    parts.fold(first.to_owned(), |bare, part| bare + part.split_once('m').map_or("", |(_, rest)| rest))
+}
+
 /// A record without the signature that only a machine reads; JSON has it.
 fn shortened(record: &str) -> String {
     let fields: Vec<&str> = record.split(' ').collect();
@@ -219,7 +265,7 @@ mod tests {
     use super::*;
     use crate::time::Time;
     use crate::trace::{AskWhy, ChoiceWhy, DropWhy, Known, Purpose, ServerAt, Source, Told, Transport, Verdict};
-    use crate::wire::{Question, RecordType, ResponseCode, name};
+    use crate::wire::{Question, RecordType, ResponseCode, RrSet, name};
 
     fn server(nth: u8) -> ServerAt {
         ServerAt::new(Some(name(&format!("ns{nth}.example."))), IpAddr::from([192, 0, 2, nth]), None)
@@ -254,8 +300,12 @@ mod tests {
     }
 
     fn trace(events: &[(u32, Event)]) -> Trace {
+        trace_with(events, &[])
+    }
+
+    fn trace_with(events: &[(u32, Event)], answer: &[RrSet]) -> Trace {
         let steps = events.iter().map(|(goal, event)| Entry { at_us: 0, goal: GoalId(*goal), event: event.clone() });
-        let told = Told { rcode: ResponseCode::NoError, answer: &[], authority: &[], edes: &[] };
+        let told = Told { rcode: ResponseCode::NoError, answer, authority: &[], edes: &[] };
         let question = Question::new(name("www.example."), RecordType::A);
         Trace::new(&question, &told, Cost::new(1, 60, Time::ZERO, Time::ZERO), steps.collect())
     }
@@ -343,6 +393,27 @@ mod tests {
             assert!(text.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{text:?}");
         }
         assert!(!evil.to_text(Paint::Plain).contains('\x1b'));
+    }
+
+    #[test]
+    fn on_a_terminal_sentences_go_on_below_themselves_and_records_stay_whole() {
+        let said = "a text that is longer than the terminal is wide, with spaces";
+        let (long, text) = (format!("www.example. 300 IN TXT \"{said}\""), [&[60], said.as_bytes()].concat());
+        let steps = [(0, asked(1, "www.example.")), (0, asked(2, "w.example.")), (0, heard(1))];
+        let told = trace_with(&steps, &[RrSet::new(name("www.example."), RecordType::TXT, 300, [&*text])]);
+        for paint in [Paint::Plain, Paint::Colours] {
+            let whole = told.to_text(paint);
+            assert_eq!(folded(&whole, 1000), whole);
+            let text = bare(&folded(&whole, 60));
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(lines[0], "    0.0 ms    example.  #1 > www.example. A to ns1.example.");
+            assert_eq!(lines[1], "                             (192.0.2.1) over UDP (the whole");
+            assert!(lines.iter().all(|line| line.len() <= 60 || line.ends_with(&long)), "{text}");
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            assert_eq!(words(&text), words(&bare(&whole)));
+        }
+        // Where there is no room for that at all, half of the terminal is for sentences.
+        assert!(folded(&told.to_text(Paint::Plain), 40).lines().nth(1).unwrap().starts_with(&" ".repeat(20)));
     }
 
     #[test]
