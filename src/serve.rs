@@ -242,8 +242,10 @@ impl Resolver {
             let event = Event::Overdue { after_ms: as_ms(now - flight.began), most_ms: as_ms(limit) };
             trace.steps.push(Entry::new(now, flight.began, GoalId(0), event));
         }
-        for step in &trace.steps {
-            tracing::trace!(question = %trace.title(), at_us = step.at_us, "{}", step.event);
+        if tracing::enabled!(tracing::Level::TRACE) {
+            for line in trace.lines() {
+                tracing::trace!(question = %trace.title(), at_us = line.at_us, "{}", line.text);
+            }
         }
         tracing::debug!(question = %trace.title(), rcode = %trace.rcode, queries = trace.cost.queries,
             time_us = trace.cost.time_us, why = reasons(&trace.edes), "walked");

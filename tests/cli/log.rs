@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{Process, soon};
+use super::{Process, dig, lab, soon};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -81,6 +81,16 @@ fn the_log_is_ours_at_every_level() {
     assert!(log.contains("\"stopped\""), "{log}");
 }
 
+/// What has ended is named: a bare NOERROR would be that of the question.
+#[test]
+fn each_step_in_the_log_is_the_sentence_of_the_trace() {
+    let lab = lab(&["--set", "log.level=trace"]);
+    assert_eq!(dig(lab.resolver, "www.example.com").0, "NOERROR");
+    assert!(soon(|| lab.log().contains("TRACE com. DNSKEY: NOERROR question=www.example.com. A")), "{}", lab.log());
+    assert!(lab.log().contains("TRACE the list of root servers: NOERROR "), "{}", lab.log());
+    assert!(!lab.log().contains("TRACE NOERROR "), "{}", lab.log());
+}
+
 /// A stream that takes nothing more until its other end, which comes first, is read.
 fn stuck() -> (UnixStream, OwnedFd) {
     let (reader, mut writer) = UnixStream::pair().unwrap();
@@ -112,7 +122,7 @@ fn who_does_not_read_the_welcome_stops_no_lab() {
     let _ready = lab(out, writer);
     let welcome = err.lines().map_while(Result::ok).find(|line| line.contains("The resolver listens on "));
     let resolver = welcome.unwrap().split_once("listens on ").unwrap().1.split_once(". Try:").unwrap().0.to_owned();
-    assert_eq!(super::dig(resolver.parse().unwrap(), "www.example.com").0, "NOERROR");
+    assert_eq!(dig(resolver.parse().unwrap(), "www.example.com").0, "NOERROR");
 }
 
 /// The one forwarder is there and says nothing: clients are told, and so is whoever reads the log, once.
