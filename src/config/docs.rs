@@ -10,7 +10,7 @@ const HEAD: &str = "\
 # Configuration
 
 `rootwalk serve` runs without a configuration. A file is TOML and is named with `--config FILE`; a key that does not
-exist, or a value that does not fit, is refused with its file, line, column and the nearest valid key.
+exist, or a value that does not fit, is refused with its file, line, column and what may have been meant.
 `rootwalk check FILE` says whether a file is right without starting anything, `rootwalk keys` prints this page.
 
 What stands in the environment overrides the file, what stands on the command line overrides both: each key can be given
