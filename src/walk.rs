@@ -360,23 +360,6 @@ impl Walk {
         }
     }
 
-    /// Whether somebody still waits for a goal: look-ups for a zone that was left are not continued.
-    fn is_wanted(&self, id: GoalId) -> bool {
-        let mut wanted = SmallVec::<[GoalId; 8]>::from_slice(&[id]);
-        while let Some(id) = wanted.pop() {
-            let goal = &self.goals[id.0 as usize];
-            if !matches!(goal.purpose, Purpose::ServerAddress { .. }) {
-                return true;
-            }
-            let waits = |waiter: &&GoalId| match &self.goals[waiter.0 as usize].state {
-                State::At(at) => at.waits.iter().any(|(awaited, _)| *awaited == id),
-                _ => false,
-            };
-            wanted.extend(goal.waiters.iter().filter(waits).copied());
-        }
-        false
-    }
-
     fn outcome(&self, found: &Found) -> Outcome {
         let goal = &self.goals[0];
         let (rcode, set, authority): (_, Option<&RrSet>, Vec<RrSet>) = match found {

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::cache::{Cookies, Doubt, NameServer, ServerState, Support};
 use crate::time::as_ms;
 use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, ServerAt, Transport};
@@ -375,6 +377,29 @@ impl Walk {
             if let State::At(at) = &self.goals[id.0 as usize].state {
                 reached.extend(at.waits.iter().map(|(awaited, _)| *awaited));
             }
+        }
+        false
+    }
+
+    /// Whether somebody still waits for a goal: look-ups for a zone that was left are not continued.
+    pub(super) fn is_wanted(&self, id: GoalId) -> bool {
+        let mut wanted = SmallVec::<[GoalId; 8]>::from_slice(&[id]);
+        // There may be more ways up than could ever be gone, and no more goals on them than `MAX_GOALS`.
+        let mut seen = SmallVec::<[GoalId; 8]>::new();
+        while let Some(id) = wanted.pop() {
+            if seen.contains(&id) {
+                continue;
+            }
+            seen.push(id);
+            let goal = &self.goals[id.0 as usize];
+            if !matches!(goal.purpose, Purpose::ServerAddress { .. }) {
+                return true;
+            }
+            let waits = |waiter: &&GoalId| match &self.goals[waiter.0 as usize].state {
+                State::At(at) => at.waits.iter().any(|(awaited, _)| *awaited == id),
+                _ => false,
+            };
+            wanted.extend(goal.waiters.iter().filter(waits).copied());
         }
         false
     }

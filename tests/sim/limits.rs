@@ -12,6 +12,7 @@ use rootwalk::trace::{Event, Failure, Limit};
 use rootwalk::walk::limits::Limits;
 use rootwalk::wire::{Question, RecordType};
 
+use super::trouble::Trouble;
 use super::world::{Families, World, hosted};
 use super::{LAB, check, questions, story, worlds};
 
@@ -98,6 +99,36 @@ fn questions_for_one_client_are_counted_whatever_they_cost() {
     assert!((MOST_GOALS..MOST_GOALS + AT_ONCE).contains(&goals), "{goals}: {}", story(&ended));
     let is_told = |event: &Event| matches!(event, Event::LimitReached { limit: Limit::Goals, .. });
     assert!(ended.log.iter().any(|entry| is_told(&entry.event)), "{}", story(&ended));
+}
+
+/// Servers whose names lie in zones whose servers have names in the next one, two each: whoever is asked for in the
+/// last is waited for in as many ways as there are from the first. When nobody waits there any more, it is seen at once
+/// that nobody does: it took billions of steps.
+#[test]
+fn who_is_not_wanted_any_more_is_not_looked_for_in_all_ways() {
+    const ZONES: usize = 16;
+    let cuts = "v. 3600 NS ns2.\nw. 3600 NS ns3.\nv. 3600 NS a.z0.\nv. 3600 NS b.z0.\n".to_owned();
+    let cuts = (1..ZONES).fold(cuts, |mut cuts, next| {
+        for server in ["a", "b"] {
+            let _ = writeln!(cuts, "z{}. 3600 NS {server}.z{next}.", next - 1);
+        }
+        cuts
+    });
+    let zones = [
+        ("v.", "", 2, "www CNAME www.w.\n"),
+        ("w.", "", 3, "www A 198.51.100.1\n"),
+        ("z15.", "", 4, "a A 198.51.100.2\nb A 198.51.100.2\n"),
+    ];
+    let lab = hosted(&zones, &(cuts + "z15. 3600 NS ns4.\n"));
+    let mut world = World::with_families(&lab, 1, 0.0, 0.0, Families::Both).with_even_paths();
+    world.resolver.settings.proofs = dnssec::Settings::default();
+    world.slow(&[[192, 0, 2, 2].into()], 1_500);
+    world.slow(&[[192, 0, 2, 3].into()], 2_000);
+    world.set_trouble([192, 0, 2, 4].into(), Trouble::Silent);
+    let ended = world.resolve(&Question::new("www.v.".parse().expect("a name"), RecordType::A));
+    assert_eq!(ended.outcome.answer.len(), 2, "{}", story(&ended));
+    let is_last = |event: &Event| matches!(event, Event::Asked { zone, .. } if zone.to_string() == "z15.");
+    assert!(ended.log.iter().any(|entry| is_last(&entry.event)), "{}", story(&ended));
 }
 
 /// What is told to live for long is served and kept for as long as the settings say, by whomever it was told and as
