@@ -216,6 +216,8 @@ pub struct Walk {
     bogus: Option<Bogus>,
     /// A denial that counts when nobody has anything better.
     owed: Option<Box<doubt::Owed>>,
+    /// Whether one was taken: it is the last word.
+    took_owed: bool,
     /// Whether all of the answer was proved.
     secure: bool,
     /// Why not all of it could be.
@@ -265,6 +267,7 @@ impl Walk {
             proved_anew: Vec::new(),
             bogus: None,
             owed: None,
+            took_owed: false,
             secure: false,
             insecure: None,
         }

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
-use crate::cache::{Delegation, Security};
-use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt, Source};
+use crate::cache::{Delegation, DenialKind, Security};
+use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt, Source, Verdict};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::goal::{Found, Goal, Pending, State};
@@ -110,9 +110,10 @@ impl Walk {
     /// or one has said the same: what lies in an unsigned zone below may be denied so, as a zone may be like that.
     pub(super) fn is_asked_elsewhere(&mut self, unproved: Option<Bogus>, turn: &mut Turn<'_, '_>) -> bool {
         let client = &self.goals[0];
-        let is_owed = client.whole.is_none() && !self.is_exempt(&client.current.name, turn);
+        let is_owed = !self.took_owed && client.whole.is_none() && !self.is_exempt(&client.current.name, turn);
         let Some(reason) = unproved.filter(|_| is_owed && !self.was_believed(turn)) else { return false };
-        let (owed, bad) = (self.owed(&reason), self.bad(reason, None));
+        let bad = self.bad(reason, None);
+        let owed = self.owed(&bad, turn);
         let is_asked = !self.agrees(&bad, turn) && self.ask_elsewhere(&bad, turn);
         if is_asked {
             self.owed = owed;
@@ -134,33 +135,31 @@ impl Walk {
         self.bogus.as_ref() == Some(&bad.reason) && self.doubted.iter().all(is_another)
     }
 
-    fn owed(&self, reason: &Bogus) -> Option<Box<Owed>> {
+    fn owed(&self, bad: &Bad, turn: &Turn<'_, '_>) -> Option<Box<Owed>> {
         let Goal { current, chain, proof, told, state: State::Proving(proving), .. } = &self.goals[0] else {
             return None;
         };
-        let event = self.log.iter().rev().find_map(|entry| match &entry.event {
-            Event::Heard { ask, server, verdict, .. } if entry.goal == CLIENT => {
-                Some(Event::LastResort { ask: *ask, server: server.clone(), verdict: verdict.clone() })
+        let found = proving.found().clone();
+        let (_, by) = self.culprit(bad, turn)?;
+        // Nobody has said now what the cache had.
+        let own = self.log.iter().rev().filter(|entry| entry.goal == CLIENT).map(|entry| &entry.event);
+        let event = own.take_while(|event| !matches!(event, Event::FromCache { .. })).find_map(|event| match event {
+            Event::Heard { ask, server, .. } if server.addr == by.addr => {
+                let no_name = matches!(found, Found::Denied(DenialKind::NxDomain, _));
+                let verdict = if no_name { Verdict::NxDomain } else { Verdict::NoData };
+                Some(Event::LastResort { ask: *ask, server: server.clone(), verdict })
             }
             _ => None,
         });
         let (current, chain, proof, told) = (current.clone(), chain.clone(), proof.clone(), told.clone());
-        Some(Box::new(Owed {
-            reason: reason.clone(),
-            found: proving.found().clone(),
-            current,
-            chain,
-            proof,
-            told,
-            event,
-        }))
+        Some(Box::new(Owed { reason: bad.reason.clone(), found, current, chain, proof, told, event }))
     }
 
     /// Takes such a denial for want of anything better; false if there is none.
     pub(super) fn take_owed(&mut self, turn: &mut Turn<'_, '_>) -> bool {
         let Some(owed) = self.owed.take() else { return false };
         let Owed { reason, found, current, chain, proof, told, event } = *owed;
-        self.bogus = Some(reason);
+        (self.bogus, self.took_owed) = (Some(reason), true);
         event.into_iter().for_each(|event| self.note(turn, CLIENT, event));
         let goal = self.goal(CLIENT);
         (goal.current, goal.chain, goal.proof, goal.told) = (current, chain, proof, told);

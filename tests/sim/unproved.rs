@@ -1,5 +1,7 @@
 //! What a signed zone says of the unsigned ones below it without the proof that it owes.
 
+use std::net::IpAddr;
+
 use rootwalk::dnssec::{NegativeAnchor, NegativeAnchors};
 use rootwalk::lab::Lab;
 use rootwalk::trace::{Event, Verdict, Wrong};
@@ -28,7 +30,7 @@ fn with_unsigned_cut_at(own: &[(u8, u8)], servers: &[u8]) -> Lab {
     own.dedup();
     let signed = ", sign = {}";
     let zones = [
-        (".", signed, format!("{soa}{}{glue}{}", ns("@", &[1]), ns("example.", &own))),
+        (".", signed, format!("{soa}{}{glue}{}alias 60 CNAME www.uns.example.\n", ns("@", &[1]), ns("example.", &own))),
         ("example.", signed, format!("{soa}{}{}", ns("@", &own), ns("uns", servers))),
         ("uns.example.", "", format!("{soa}{}www 60 A 198.51.100.1\n", ns("@", servers))),
     ];
@@ -130,8 +132,31 @@ fn who_owes_a_proof_is_believed_when_nobody_else_is_heard() {
             let rcode = if denies == Denies::Name { ResponseCode::NXDomain } else { ResponseCode::NoError };
             assert!(ended.outcome.failure.is_none() && !ended.outcome.secure, "{trouble:?}\n{}", story(&ended));
             assert_eq!((ended.outcome.rcode, ended.outcome.answer.len()), (rcode, 0), "{}", story(&ended));
+            // Once: nobody who was silent is asked again for it.
+            assert_eq!(doubted(&ended), 1, "{}", story(&ended));
+            let (no_name, liar) = (denies == Denies::Name, IpAddr::from([192, 0, 2, 11]));
+            let said = if no_name { Verdict::NxDomain } else { Verdict::NoData };
+            let is_it = |event: &Event| matches!(event, Event::LastResort { server, verdict, .. } if server.addr == liar && *verdict == said);
+            assert_eq!(count(&ended, is_it), 1, "{}", story(&ended));
         }
     }
+}
+
+/// What the cache had, and counts when nobody is heard, is not told as what somebody has said who was asked for the
+/// alias that led there.
+#[test]
+fn what_the_cache_denied_is_not_told_as_what_was_heard() {
+    let lab = with_unsigned_cut(&[20]);
+    let mut world = World::new(&lab, 0, 0.0, 0.0);
+    world.resolver.settings.minimisation = Minimisation::Off;
+    (11..14).for_each(|nth| world.set_forger([192, 0, 2, nth].into(), Forgery::DeniesCuts(Denies::Name)));
+    world.resolve_unchecked(&ask("www.uns.example.", RecordType::A));
+    world.end_forgeries();
+    assert!(world.resolve(&ask("other.uns.example.", RecordType::A)).outcome.failure.is_none());
+    [11, 12, 13, 20].into_iter().for_each(|nth| world.set_trouble([192, 0, 2, nth].into(), Trouble::Silent));
+    let ended = world.resolve(&ask("alias.", RecordType::A));
+    assert_eq!(ended.outcome.rcode, ResponseCode::NXDomain, "{}", story(&ended));
+    assert_eq!(count(&ended, |event| matches!(event, Event::LastResort { .. })), 0, "{}", story(&ended));
 }
 
 /// A zone may have no server that proves its unsigned cuts. The second that says the same is believed, none is shown
