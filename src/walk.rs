@@ -190,8 +190,8 @@ pub struct Walk {
     in_reach: [bool; 2],
     /// What has brought an answer in this walk.
     reach: Reach,
-    /// Whether the address of a server was not looked up because of what that would add to.
-    is_curbed: bool,
+    /// The goals for which the address of a server was not looked up because of what that would add to.
+    curbed: Vec<GoalId>,
     /// How often somebody has answered without a cookie alone; nothing once a question with one was answered.
     lost_cookies: Option<u8>,
     /// The root for this walk, once it is known.
@@ -254,7 +254,7 @@ impl Walk {
             out_of_reach: [false; 2],
             in_reach: [false; 2],
             reach: Reach::Nobody,
-            is_curbed: false,
+            curbed: Vec::new(),
             lost_cookies: Some(0),
             root: None,
             primed: Vec::new(),

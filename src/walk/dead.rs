@@ -103,10 +103,14 @@ impl Walk {
         }
     }
 
-    /// What this walk would ask is not asked: whoever comes next may see whether somebody is back.
+    /// What this walk would ask is not asked: whoever comes next may see whether somebody is back, or ask for a
+    /// delegation anew.
     pub fn withdraw(&self, around: &Around<'_>, now: Time) {
         for pending in self.pending.iter().filter(|pending| pending.doubt == Doubt::Dead) {
             around.servers.tried(pending.server.addr, &pending.zone, now);
+        }
+        for left in self.goals.iter().flat_map(|goal| &goal.left) {
+            around.cache.requeried(&left.cut, left.cut.requeried);
         }
     }
 }

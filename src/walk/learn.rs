@@ -208,7 +208,7 @@ impl Walk {
             // For a client that checks for itself nobody has judged it (RFC 4035 §4.7).
             _ if failure.is_told() && !self.checking => {}
             // What was not looked for to the end because of where this walk came from, others may find.
-            _ if self.is_curbed && !client => {}
+            _ if self.curbed.contains(&id) && !client => {}
             // The zone's own servers, once one is found, may know what those above it do not.
             _ if goal.above.is_some() => {}
             // That little was left for this question says nothing of what comes of it by itself.
@@ -224,7 +224,7 @@ impl Walk {
                 turn.around.cache.put_failure(&goal.question, failure.edes(), turn.now);
                 // Whoever is led to the same name by another alias need not ask for it again. One that was silent may
                 // have had little time left, and a walk at its limits has not looked for all that could be asked.
-                let is_whole = !is_cut_off && !self.is_curbed && failure.is_heard();
+                let is_whole = !is_cut_off && !self.curbed.contains(&id) && failure.is_heard();
                 if goal.current != goal.question && is_whole {
                     turn.around.cache.put_failure(&goal.current, failure.edes(), turn.now);
                 }

@@ -300,7 +300,7 @@ impl Walk {
         }
         let reached = [(depth >= limits.depth, Limit::Depth), (self.goals.len() >= MAX_GOALS, Limit::Goals)];
         if let Some((_, limit)) = reached.into_iter().find(|(is_reached, _)| *is_reached) {
-            self.is_curbed = true;
+            self.curbed.push(id);
             self.note(turn, id, limit_event(limit, &limits));
             return false;
         }
@@ -335,6 +335,7 @@ impl Walk {
                 }
                 Some(other) if matches!(self.goal(other).state, State::Done(_)) => {
                     let found = self.addresses_of(other);
+                    self.curb_with(other, id);
                     if let Some(at) = self.goal(id).at() {
                         at.found.extend(found.into_iter().map(|addr| (name.clone(), addr)));
                     }
@@ -411,9 +412,17 @@ impl Walk {
         }
     }
 
+    /// What was not looked for to the end is missing to those who waited for it as well.
+    fn curb_with(&mut self, ended: GoalId, waiter: GoalId) {
+        if self.curbed.contains(&ended) && self.addresses_of(ended).is_empty() {
+            self.curbed.push(waiter);
+        }
+    }
+
     /// A look-up of a server's address has ended.
     pub(super) fn address_known(&mut self, waiter: GoalId, ended: GoalId) {
         let found = self.addresses_of(ended);
+        self.curb_with(ended, waiter);
         let cycle = match &self.goal(ended).state {
             State::Done(Found::Failed(Failure::Cycle { name, zone })) => Some((name.clone(), zone.clone())),
             _ => None,

@@ -4,8 +4,10 @@
 use std::fmt::Write as _;
 
 use rootwalk::dnssec;
+use rootwalk::time::Time;
 use rootwalk::trace::{Event, Failure, Limit};
 use rootwalk::walk::limits::Limits;
+use rootwalk::walk::{Around, Step, Walk};
 use rootwalk::wire::{Question, RecordType};
 
 use super::resolver::Ended;
@@ -81,4 +83,42 @@ fn an_alias_that_wears_a_walk_out_is_not_held_against_its_end() {
     assert!(meets(&worn, Limit::Goals) && worn.outcome.failure.as_ref().is_some_and(is_theirs), "{}", story(&worn));
     let ended = world.resolve(&ask("www.victim."));
     assert!(ended.outcome.failure.is_none(), "{}\n{}", story(&worn), story(&ended));
+}
+
+/// Whoever wants no recursion is told what is known, and nobody is asked for him: that a zone's delegation was asked
+/// for anew is not so then, and does not keep others from that.
+#[test]
+fn who_asks_nobody_has_not_asked_for_a_delegation_anew() {
+    let lab = hosted(&[("z.", "", 2, "www 60 A 198.51.100.1\n")], "z. 3600 NS ns2.\n");
+    let mut world = World::new(&lab, 1, 0.0, 0.0);
+    assert!(world.resolve(&ask("www.z.")).outcome.failure.is_none());
+    let (server, zone) = ([192, 0, 2, 2].into(), ask("z.").name);
+    world.resolver.now = world.resolver.now.plus_secs(400);
+    for (name, secs) in [("a.z.", 0), ("b.z.", 1)] {
+        let now = world.resolver.now.plus_secs(secs);
+        world.resolver.servers.died(server, &zone, &ask(name), now, now);
+    }
+    world.resolver.now = world.resolver.now.plus_secs(2);
+    let now = world.resolver.now;
+    let mut walk = Walk::new(ask("c.z."), &world.resolver.settings, now);
+    let around = &mut world.resolver.around();
+    assert!(matches!(walk.step(now, None, around), Step::Wait { .. }));
+    let requeried = |around: &Around<'_>| around.cache.delegation(&zone, now).map(|cut| cut.requeried);
+    assert_eq!(requeried(around), Some(now), "it is about to ask");
+    walk.withdraw(around, now);
+    assert_eq!(requeried(around), Some(Time::ZERO));
+}
+
+/// A walk that has met its limits on one side has looked for what failed on the other side to the end.
+#[test]
+fn what_failed_beside_a_limit_is_remembered() {
+    let cuts = "v. 3600 NS a.e0.\nv. 3600 NS a.gone.\ngone. 3600 NS ns9.\nns9. 3600 A 192.0.2.9\n".to_owned();
+    let lab = hosted(&[("end.", "", 3, "s0 60 A 192.0.2.5\n")], &(cuts + &row(17, 1, "end.")));
+    let mut world = World::new(&lab, 1, 0.0, 0.0).with_even_paths();
+    world.slow(&[[192, 0, 2, 9].into()], 300);
+    let ended = world.resolve(&ask("www.v."));
+    assert!(meets(&ended, Limit::Depth), "{}", story(&ended));
+    let now = world.resolver.now;
+    assert!(world.resolver.cache.failure(&ask("a.e0."), now).is_none(), "{}", story(&ended));
+    assert!(world.resolver.cache.failure(&ask("a.gone."), now).is_some(), "{}", story(&ended));
 }
