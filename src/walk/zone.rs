@@ -236,8 +236,8 @@ impl Walk {
             question: sent,
             edns,
             rd: forwarded,
-            // RFC 6840 §5.9: who checks by himself, or whose client does, wants to see what fails the check of others.
-            cd: forwarded && (!self.checking || validates),
+            // RFC 6840 §5.9: who checks wants what fails the check of others; who does not leaves it to them, for all.
+            cd: forwarded && !settings.proofs.anchors.is_empty(),
             check_case,
             near_misses: settings.limits.near_misses.max(MOST_GUESSES),
             near: state.srtt.is_some_and(|srtt| srtt < NEAR),

@@ -9,12 +9,14 @@ use rand::{RngExt, SeedableRng};
 use rootwalk::cache::Security;
 use rootwalk::lab::Lab;
 use rootwalk::trace::Event;
+use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::stale::StaleView;
 use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet};
 
+use super::oddity::Oddity;
 use super::stale::{known, view};
 use super::trouble::{FORGERIES, Forgery, name};
-use super::world::{World, internet};
+use super::world::{World, hosted, internet};
 use super::{LAB, NOW_UNIX_SECS, may_be_secure, questions, story, told, truth, truth_in, worlds};
 
 fn secure_questions() -> Vec<Question> {
@@ -178,6 +180,25 @@ fn what_comes_with_an_alias_and_is_bogus_is_asked_for() {
             assert_eq!(told(&ended.outcome), truth_in(&lab, &asked), "{forgery:?}\n{}", story(&ended));
             assert!(ended.outcome.secure && ended.budget.queries() < 16, "{forgery:?}\n{}", story(&ended));
         }
+    }
+}
+
+/// RFC 5452 §4: what stands behind an alias is read on where the letters of the question are hard to guess. One that
+/// was sent in lower case, to a server that has failed, is as easy to answer as its number and port: the alias is the
+/// answer, and what it leads to is asked for.
+#[test]
+fn what_comes_with_an_alias_in_lower_case_is_asked_for() {
+    let zone = ("unsigned.", "", 2, "www 60 CNAME host\nhost 60 A 198.51.100.1\n");
+    let lab = hosted(&[zone], "unsigned. 3600 NS ns2.\n");
+    for (oddity, queries) in [(None, 1), (Some(Oddity::FailsFirst), 3)] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        (world.resolver.settings.minimisation, world.resolver.settings.cookies) = (Minimisation::Off, false);
+        oddity.into_iter().for_each(|oddity| world.set_odd([192, 0, 2, 2].into(), oddity));
+        let ended = world.resolve(&Question::new(name("www.unsigned."), RecordType::A));
+        assert_eq!(ended.outcome.answer.len(), 2, "{}", story(&ended));
+        let is_asked = |event: &Event| matches!(event, Event::Asked { zone, .. } if *zone == name("unsigned."));
+        let asked = ended.log.iter().filter(|entry| is_asked(&entry.event)).count();
+        assert_eq!(asked, queries, "{}", story(&ended));
     }
 }
 

@@ -4,15 +4,16 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use rootwalk::lab::Lab;
+use rootwalk::lab::{Lab, Reaction};
 use rootwalk::trace::{Event, RouteKind, Transport};
-use rootwalk::walk::{Route, Routes};
-use rootwalk::wire::{Question, RecordType};
+use rootwalk::walk::{Route, Routes, Walk};
+use rootwalk::wire::{Question, RecordType, Reply, ResponseCode};
 
 use super::patience::eight_servers;
-use super::resolver::Ended;
+use super::resolver::{Ended, Resolver, listen, query_bytes, settings};
 use super::story;
-use super::world::{World, hosted};
+use super::trouble::rewrite;
+use super::world::{World, hosted, one_server};
 
 /// What a forwarder is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,5 +224,32 @@ fn what_a_stub_zone_says_of_servers_is_for_that_zone() {
         let server = "ns.hoster.zone.".parse().expect("a name");
         let believed = world.resolver.cache.glue(&server, world.resolver.now);
         assert_eq!(believed.is_empty(), is_stub, "{believed:?}");
+    }
+}
+
+/// Where nothing is validated here, a forwarder may do it for all: what it lets through for one who sets CD would be
+/// known to the others, and what it keeps from those, to that one.
+#[test]
+fn what_a_forwarder_checks_is_checked_for_all_where_nobody_does_it_here() {
+    let lab = one_server(&[("z.", "", "www 60 A 198.51.100.1\n")]);
+    let question = Question::new("www.z.".parse().expect("a name"), RecordType::A);
+    for order in [[true, false], [false, true]] {
+        let mut resolver = Resolver::new(settings(lab.root_hints(), 53), 1);
+        let route = Route::new(RouteKind::Forward, "z.".parse().expect("a name"), &[(addr(0), None)]);
+        resolver.settings.routes = Routes(vec![Arc::new(route)]);
+        for is_checked in order {
+            let walk = Walk::new(question.clone(), &resolver.settings, resolver.now);
+            let walk = if is_checked { walk } else { walk.unchecked() };
+            let ended = resolver.finish(walk, |ask, _| {
+                let reaction = lab.authority().react(ask.server.ip(), ask.transport, &query_bytes(ask, 1), 0);
+                let Some(Reaction::Packets(mut packets)) = reaction else { panic!("it is there") };
+                if !ask.cd {
+                    let refuse = |reply: &mut Reply| (reply.rcode, reply.answer) = (ResponseCode::ServFail, Vec::new());
+                    packets.iter_mut().for_each(|packet| rewrite(packet, refuse));
+                }
+                listen(ask, 1, packets, Duration::from_millis(10))
+            });
+            assert!(ended.outcome.failure.is_some(), "{order:?} {is_checked}\n{}", story(&ended));
+        }
     }
 }

@@ -10,7 +10,8 @@ section! {
         /// Validate every answer: what should be provable and is not becomes SERVFAIL with the reason (RFC 4035).
         /// Clients that set CD get the data all the same. Verified are RSA with SHA-256 and SHA-512 (8, 10), ECDSA (13,
         /// 14) and Ed25519 (15). Ed448 (16) is not, as no library of it that is kept has a stable release: zones that
-        /// are signed with it alone count as unsigned (RFC 4035 §5.2), with EDE 1.
+        /// are signed with it alone count as unsigned (RFC 4035 §5.2), with EDE 1. Where it is off, what forwarders
+        /// validate they validate for all clients, those that set CD among them.
         validate: bool = true;
         /// The keys from which trust begins: DS or DNSKEY records as they stand in a master file, of any zone; one
         /// that fits is enough. The default are the two keys of the root as IANA publishes them.
