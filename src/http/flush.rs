@@ -59,9 +59,10 @@ pub(super) async fn flush(
     body: Bytes,
 ) -> Result<Response, Problem> {
     admit(peer, &allow, "names are not flushed for clients of this network (http.flush_allow)")?;
-    let asked = asked.ok().filter(|_| body.is_empty());
-    let sentence = "the query must have the parameter name and may have tree, each but once; there must be no body";
-    let Query(asked) = asked.ok_or_else(|| Problem::bad_request(sentence))?;
+    if !body.is_empty() {
+        return Err(Problem::bad_request("there must be no body: what is to be flushed stands in the query string"));
+    }
+    let asked = json::parameters(asked)?;
     let name = json::name(&asked.name)?;
     let tree = flag("tree", asked.tree.as_deref())?;
     resolver.flush(&name, tree);

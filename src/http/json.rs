@@ -84,8 +84,7 @@ pub(super) async fn resolve(
     Extension(peer): Extension<Peer>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(asked) =
-        asked.map_err(|_| Problem::bad_request("the query must have the parameter name, and none twice"))?;
+    let asked = parameters(asked)?;
     let question = Question::new(name(&asked.name)?, asked.qtype.as_deref().map_or(Ok(RecordType::A), record_type)?);
     let dnssec_ok = flag("do", asked.dnssec_ok.as_deref())?;
     // RFC 6840 §5.7: AD in a query asks for AD in the answer, without signatures.
@@ -148,6 +147,17 @@ fn record_type(text: &str) -> Result<RecordType, Problem> {
         mnemonic => parse_type(mnemonic),
     };
     found.ok_or_else(|| Problem::bad_request("the parameter type is not a type of record, such as MX"))
+}
+
+/// What stands behind the question mark.
+pub(super) fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    let refused = |why: QueryRejection| {
+        let text = why.body_text();
+        let why = text.split_once(": ").map_or(text.as_str(), |(_, why)| why);
+        // It may repeat what stands there, decoded.
+        Problem::bad_request(format!("the query string: {}", why.replace(char::is_control, "\u{fffd}")))
+    };
+    query.map(|Query(given)| given).map_err(refused)
 }
 
 /// A parameter that is on or off.

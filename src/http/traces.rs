@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::json::{flag, question};
+use super::json::{flag, parameters, question};
 use super::places::Places;
 use super::problem::Problem;
 use super::stream::{Listener, Task, Told, event, tell};
@@ -24,8 +24,9 @@ pub(super) struct Traces {
     pub(super) places: Places,
 }
 
-/// What may stand behind the question mark.
+/// What may stand behind the question mark; nothing else, as a slip would tell of something else.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     name: String,
     #[serde(rename = "type")]
@@ -41,8 +42,7 @@ pub(super) async fn trace(
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(asked) =
-        asked.map_err(|_| Problem::bad_request("the query must have the parameter name, and none twice"))?;
+    let asked = parameters(asked)?;
     let question = question(&asked.name, asked.qtype.as_deref())?;
     let (cold, checking_disabled) = (flag("cold", asked.cold.as_deref())?, flag("cd", asked.cd.as_deref())?);
     let how = Telling { cold, checking_disabled };

@@ -97,6 +97,28 @@ fn names_are_text_whatever_they_hold() {
     assert_eq!(problem["error"]["status"], 400);
 }
 
+/// A slip in a parameter is said, and not taken for the wish for something else.
+#[test]
+fn what_is_no_parameter_is_refused_where_nobody_else_has_chosen_them() {
+    for (path, word) in [
+        ("/api/trace?name=example.com&tpye=MX", "`tpye`, expected one of `name`, `type`, `cold`, `cd`"),
+        ("/api/trace?type=MX", "missing field `name`"),
+        ("/trace/example.com?tpye=MX", "`tpye`"),
+        ("/trace?name=example.com&tpye=MX", "`tpye`"),
+        ("/api/journey?url=http://www.example.com/&warm=1", "`warm`"),
+        ("/api/cache?name=example.com&type=A", "`type`"),
+        ("/past?name=example", "`name`"),
+        ("/past?kind=walks", "kind is walk or journey"),
+        ("/past?kind=walk&kind=walk", "duplicate field `kind`"),
+        ("/past?a%1bb=1", "`a\u{fffd}b`"),
+    ] {
+        let got = curl(&[&url(path)]);
+        assert!(got.status == 400 && got.text().contains(word), "{path}: {got:?}");
+    }
+    // There the parameters are those of other services.
+    assert_eq!(curl(&[&url("/resolve?name=example.com&random_padding=x")]).status, 200);
+}
+
 #[test]
 fn other_names_and_other_pages_are_refused_everywhere() {
     for path in [

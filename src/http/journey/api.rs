@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::follow::Traveller;
 use super::scout::Teller;
 use super::{Wanted, url};
-use crate::http::json::flag;
+use crate::http::json::{flag, parameters};
 use crate::http::places::Places;
 use crate::http::problem::Problem;
 use crate::http::stream::{Listener, Task, Told, tell};
@@ -30,8 +30,9 @@ pub(in crate::http) struct Journeys {
     pub(in crate::http) past: Arc<Ring<Journey>>,
 }
 
-/// What may stand behind the question mark.
+/// What may stand behind the question mark, and nothing else.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::http) struct Asked {
     url: String,
     cold: Option<String>,
@@ -61,8 +62,7 @@ impl Journeys {
         if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site") {
             return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other sites may not have pages fetched here"));
         }
-        let missing = |_| Problem::bad_request("the query must have the parameter url, and none twice");
-        let Query(asked) = asked.map_err(missing)?;
+        let asked = parameters(asked)?;
         let (url, cold) = (url(&asked.url).map_err(Problem::bad_request)?, flag("cold", asked.cold.as_deref())?);
         let (place, journeys) = (self.places.wait(peer.client.ip()).await?, Arc::clone(self));
         Ok(Task::new(async move {

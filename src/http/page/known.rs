@@ -18,8 +18,9 @@ use crate::listen::Peer;
 use crate::serve::Piece;
 use crate::wire::Name;
 
-/// What may stand behind the question mark.
+/// What may stand behind the question mark, and nothing else.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::http) struct Asked {
     name: String,
 }
@@ -38,7 +39,7 @@ pub(in crate::http) async fn known(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     past.may_be_seen(peer)?;
-    let Query(asked) = asked.map_err(|_| Problem::bad_request("the query must have one parameter, a name"))?;
+    let asked = json::parameters(asked)?;
     let name = json::name(&asked.name)?;
     let known = past.resolver.known(&name);
     Ok(match liked(&headers, &["application/json", "text/plain"]) {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Form, shell};
 use crate::http::guard::admit;
 use crate::http::journey::Journeys;
+use crate::http::json::parameters;
 use crate::http::problem::Problem;
 use crate::journey::{End, Journey};
 use crate::listen::Peer;
@@ -34,8 +35,9 @@ pub(in crate::http) struct Past {
     pub(in crate::http) allow: Vec<IpNet>,
 }
 
-/// What may stand behind the question mark; what is empty is no wish.
+/// What may stand behind the question mark, and nothing else; what is empty is no wish.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::http) struct Search {
     /// Part of the name or of the URL.
     search: Option<String>,
@@ -103,11 +105,14 @@ pub(in crate::http) async fn past(
     search: Result<Query<Search>, QueryRejection>,
 ) -> Result<Response, Problem> {
     past.may_be_seen(peer)?;
-    let Query(search) = search.map_err(|_| Problem::bad_request("each parameter may be given but once"))?;
+    let search = parameters(search)?;
     let number = |given: &Option<String>| match given.as_deref().map(str::trim) {
         None | Some("") => Ok(None),
         Some(text) => text.parse::<u64>().map(Some).map_err(|_| Problem::bad_request("slow_ms and limit are numbers")),
     };
+    if !matches!(search.kind.as_deref().map(str::trim), None | Some("" | "walk" | "journey")) {
+        return Err(Problem::bad_request("the parameter kind is walk or journey"));
+    }
     let least_us = number(&search.slow_ms)?.unwrap_or(0).saturating_mul(1000);
     let limit = number(&search.limit)?.map_or(ROWS.0, |limit| usize::try_from(limit).unwrap_or(ROWS.1).min(ROWS.1));
     let (walks, journeys) = (past.resolver.past(), &past.journeys.past);

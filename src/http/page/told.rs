@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{Fields, Form, about, answer, find};
 use crate::http::here::{Here, InUrl};
 use crate::http::journey::{is_url, url};
-use crate::http::json::{flag, question};
+use crate::http::json::{flag, parameters, question};
 use crate::http::problem::Problem;
 use crate::http::stream::Told as _;
 use crate::http::traces::Traces;
@@ -20,8 +20,9 @@ use crate::serve::{Kept, Occasion, Telling, Walked};
 use crate::trace::{Markup, Ms, Tone, Trace, counted};
 use crate::wire::text::type_name;
 
-/// What may stand behind the question mark.
+/// What may stand behind the question mark, and nothing else.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::http) struct How {
     #[serde(rename = "type")]
     qtype: Option<String>,
@@ -34,15 +35,20 @@ pub(in crate::http) struct How {
 
 /// What the form of the page sends without JavaScript.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::http) struct Typed {
     name: String,
-    #[serde(flatten)]
-    how: How,
+    #[serde(rename = "type")]
+    qtype: Option<String>,
+    cold: Option<String>,
+    cd: Option<String>,
+    #[serde(rename = "do")]
+    proofs: Option<String>,
 }
 
 /// `GET /trace?name=…`: leads to the address that says the same and can be passed on.
 pub(in crate::http) async fn ask(asked: Result<Query<Typed>, QueryRejection>) -> Result<Response, Problem> {
-    let Query(Typed { name, how }) = asked.map_err(|_| Problem::bad_request("the query must have a parameter name"))?;
+    let Typed { name, qtype, cold, cd, proofs } = parameters(asked)?;
     let name = name.trim();
     if name.is_empty() {
         return Err(Problem::bad_request("the parameter name is empty"));
@@ -53,12 +59,12 @@ pub(in crate::http) async fn ask(asked: Result<Query<Typed>, QueryRejection>) ->
     if is_url {
         url(name).map_err(Problem::bad_request)?;
     } else {
-        question(name, how.qtype.as_deref().filter(|qtype| !qtype.is_empty()))?;
+        question(name, qtype.as_deref().filter(|qtype| !qtype.is_empty()))?;
     }
     let mut to = if is_url { format!("/journey?url={}", InUrl(name)) } else { format!("/trace/{}", InUrl(name)) };
     let of_name = |given: Option<String>| given.filter(|_| !is_url);
-    let flags = [("cd", of_name(how.cd)), ("do", of_name(how.proofs))];
-    let given = [("type", of_name(how.qtype)), ("cold", how.cold)].into_iter().chain(flags);
+    let flags = [("cd", of_name(cd)), ("do", of_name(proofs))];
+    let given = [("type", of_name(qtype)), ("cold", cold)].into_iter().chain(flags);
     let given = given.filter_map(|(key, value)| Some((key, value.filter(|value| !value.is_empty())?)));
     for (nth, (key, value)) in given.enumerate() {
         let _ = write!(to, "{}{key}={}", if nth == 0 && !is_url { '?' } else { '&' }, InUrl(&value));
@@ -74,7 +80,7 @@ pub(in crate::http) async fn trace(
     headers: HeaderMap,
     how: Result<Query<How>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(how) = how.map_err(|_| Problem::bad_request("each parameter may be given but once"))?;
+    let how = parameters(how)?;
     let question = question(name.as_ref().map_or(".", |Path(name)| name), how.qtype.as_deref())?;
     let (cold, checking_disabled) = (flag("cold", how.cold.as_deref())?, flag("cd", how.cd.as_deref())?);
     let kept = traces.walk(question, peer, Telling { cold, checking_disabled }, None).await?.end().await?;
@@ -90,7 +96,7 @@ pub(in crate::http) async fn kept(
     headers: HeaderMap,
     how: Result<Query<How>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(how) = how.map_err(|_| Problem::bad_request("each parameter may be given but once"))?;
+    let how = parameters(how)?;
     let proofs = flag("do", how.proofs.as_deref())?;
     let (kept, suffix) = find(traces.resolver.past(), &name, "walk")?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "a walk can be had as .json, .txt, .mmd and .svg");
