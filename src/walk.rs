@@ -182,7 +182,7 @@ pub struct Walk {
     log: Vec<Entry>,
     started: Time,
     next_ask: u32,
-    /// When goals that listen to slow servers look again whether there is hope.
+    /// When goals that listen to slow servers, or have a denial that is not believed yet, look whether there is hope.
     look_again: Option<Time>,
     /// Whether IPv4 and IPv6 have failed in this walk and never worked.
     out_of_reach: [bool; 2],

@@ -1,7 +1,7 @@
 //! What follows from a reply: verdicts become state.
 
 use crate::cache::DenialKind;
-use crate::trace::{AskWhy, Event, GoalId, Known, Purpose, ServerAt, Transport, Verdict, Wrong};
+use crate::trace::{AskWhy, Event, GoalId, Known, Purpose, Transport, Verdict, Wrong};
 use crate::wire::{Name, Question, RecordType, ResponseCode};
 
 use super::goal::{Chance, Denied, Found, How, LastResort, Pending};
@@ -131,12 +131,10 @@ impl Walk {
         }
         let verdict = judge::last_resort(&wrong, &clean);
         // Two servers that agree are believed (RFC 2308 §2.2): a zone may be like that.
-        let said_before = at.last_resort.as_ref().is_some_and(|last| match is_unproved {
-            true => last.wrong == wrong,
-            false => Some(&last.verdict) == verdict.as_ref(),
+        let agreed = at.last_resort.as_ref().is_some_and(|last| {
+            let is_same = is_unproved || wrong == Wrong::Bare && Some(&last.verdict) == verdict.as_ref();
+            is_same && last.wrong == wrong && last.pending.server.is_another(&pending.server)
         });
-        let other = |(known, what): &(ServerAt, Wrong)| known.is_another(&pending.server) && *what == wrong;
-        let agreed = (is_unproved || wrong == Wrong::Bare) && said_before && at.problems.iter().any(other);
         let is_best = at.last_resort.as_ref().is_none_or(|last| last.wrong == Wrong::Empty);
         if let Some(verdict) = verdict.filter(|_| is_best) {
             let (pending, wrong) = (pending.clone(), wrong.clone());

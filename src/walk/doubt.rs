@@ -117,6 +117,7 @@ impl Walk {
         let is_asked = !self.agrees(&bad, turn) && self.ask_elsewhere(&bad, turn);
         if is_asked {
             self.owed = owed;
+            self.look_again.get_or_insert(self.budget.patient_until());
         }
         is_asked
     }

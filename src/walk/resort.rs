@@ -14,7 +14,7 @@ use crate::wire::RecordType;
 use super::dead::may_come;
 use super::goal::{AtZone, Goal, How, LastResort, Pending, State};
 use super::outcome::Failure;
-use super::{Turn, Walk};
+use super::{CLIENT, Turn, Walk};
 
 /// Servers of a zone that get a second chance after SERVFAIL or the end of a connection (after REFUSED one does):
 /// enough for a moment's trouble; where a zone is broken for good, every question of a client costs its servers so many
@@ -169,7 +169,12 @@ impl Walk {
         if self.look_again.is_none_or(|at| at > turn.now) {
             return;
         }
-        self.look_again = None;
+        // Clients wait no longer for anything better than what is there.
+        let (until, is_owed) = (self.budget.patient_until(), self.owed.is_some());
+        self.look_again = Some(until).filter(|until| is_owed && *until > turn.now);
+        if is_owed && turn.now >= until && self.goal(CLIENT).at().is_some() {
+            self.no_server_left(CLIENT, turn);
+        }
         let listens = |(nth, goal): (u32, &Goal)| match &goal.state {
             State::At(at) if at.listens => Some(GoalId(nth)),
             _ => None,

@@ -1,6 +1,7 @@
 //! What a signed zone says of the unsigned ones below it without the proof that it owes.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use rootwalk::dnssec::{NegativeAnchor, NegativeAnchors};
 use rootwalk::lab::Lab;
@@ -139,6 +140,21 @@ fn who_owes_a_proof_is_believed_when_nobody_else_is_heard() {
             let is_it = |event: &Event| matches!(event, Event::LastResort { server, verdict, .. } if server.addr == liar && *verdict == said);
             assert_eq!(count(&ended, is_it), 1, "{}", story(&ended));
         }
+    }
+}
+
+/// Who is dead beside one that owes a proof is not waited for until clients have given up, which they do after 5 s.
+#[test]
+fn what_is_denied_without_proof_comes_before_the_client_is_gone() {
+    let lab = with_unsigned_cut_at(&[(11, 11), (12, 12)], &[20]);
+    for seed in 0..8 {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        assert!(world.resolve(&ask("example.", RecordType::NS)).outcome.secure);
+        world.set_forger([192, 0, 2, 11].into(), Forgery::DeniesCuts(Denies::Name));
+        world.set_trouble([192, 0, 2, 12].into(), Trouble::Silent);
+        let ended = world.resolve(&ask("www.uns.example.", RecordType::A));
+        assert_eq!((ended.outcome.rcode, doubted(&ended)), (ResponseCode::NXDomain, 1), "{}", story(&ended));
+        assert!(ended.took <= Duration::from_millis(4500), "{:?}\n{}", ended.took, story(&ended));
     }
 }
 
