@@ -30,9 +30,13 @@ impl Walk {
                 self.again(pending, Transport::Tcp, AskWhy::TcpAfterTruncation);
             }
             Verdict::Truncated => self.wrong(pending, Wrong::Truncated, clean, turn),
-            // Without EDNS a signed zone has nothing to say that could be proved; another server may do better.
             Verdict::Wrong(Wrong::NoEdns) if !self.needs_edns(id, turn) => {
                 self.again(pending, pending.how.transport, AskWhy::WithoutEdns);
+            }
+            // Without EDNS a signed zone has nothing to say that could be proved; without a cookie the server may
+            // have, and else another one.
+            Verdict::Wrong(Wrong::NoEdns) if pending.cookie.is_some() => {
+                self.again(pending, pending.how.transport, AskWhy::WithoutCookie);
             }
             // A minimised question shows where the zone cuts are and nothing else.
             ref verdict if pending.minimised && judge::shows_no_cut(verdict, &clean) => self.deeper(pending, turn),

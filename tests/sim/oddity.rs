@@ -72,8 +72,9 @@ pub(crate) enum Oddity {
     RefusesNoData,
     FailsNoData,
     SilentNoData,
-    /// FORMERR or nothing to queries with a cookie.
+    /// FORMERR, with OPT or without, or nothing to queries with a cookie.
     FormErrToCookies,
+    BareFormErrToCookies,
     SilentToCookies,
     /// A cookie that is not ours, or is too short for one.
     OtherCookie,
@@ -88,7 +89,7 @@ pub(crate) enum Oddity {
     NsForSoa,
 }
 
-pub(crate) const ODDITIES: [Oddity; 40] = [
+pub(crate) const ODDITIES: [Oddity; 41] = [
     Oddity::NoEdns,
     Oddity::EchoesEdns,
     Oddity::BadVersion,
@@ -122,6 +123,7 @@ pub(crate) const ODDITIES: [Oddity; 40] = [
     Oddity::FailsNoData,
     Oddity::SilentNoData,
     Oddity::FormErrToCookies,
+    Oddity::BareFormErrToCookies,
     Oddity::SilentToCookies,
     Oddity::OtherCookie,
     Oddity::ShortCookie,
@@ -171,10 +173,8 @@ impl Oddity {
                     reply.rcode = code;
                     (reply.answer, reply.authority, reply.additional) = Default::default();
                     reply.edns.clone_from(&ask.edns);
+                    reply.edns.iter_mut().filter(|_| self == Self::BadVersion).for_each(|edns| edns.options.clear());
                 });
-                if self == Self::BadVersion {
-                    all(packets, &|reply| reply.edns.iter_mut().for_each(|edns| edns.options.clear()));
-                }
             }
             // What does not know EDNS does not send it.
             Self::NoEdns | Self::EchoesEdns | Self::BadVersion => all(packets, &|reply| reply.edns = None),
@@ -210,6 +210,7 @@ impl Oddity {
                 *packets = says(ResponseCode::FormErr);
                 all(packets, &|reply| reply.edns = Some(Edns::new(1232, true)));
             }
+            Self::BareFormErrToCookies if cookie.is_some() => *packets = says(ResponseCode::FormErr),
             Self::OtherCookie if cookie.is_some() => all(packets, &|reply| set_cookie(reply, b"12345678abcdefgh")),
             Self::ShortCookie if cookie.is_some() => all(packets, &|reply| set_cookie(reply, b"1234567")),
             Self::BadCookie if let Some(shown) = cookie => {

@@ -1,4 +1,5 @@
-//! What a signed zone says of the unsigned ones below it without the proof that it owes.
+//! What a signed zone says of the unsigned ones below it without the proof that it owes, and from whom the proofs are
+//! had.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use rootwalk::walk::minimise::Minimisation;
 use rootwalk::wire::{RecordType, ResponseCode};
 
 use super::doubt::{ask, count, doubted};
+use super::forgery::small_lab;
+use super::oddity::Oddity;
 use super::story;
 use super::trouble::{Denies, Forgery, Trouble};
 use super::world::{World, internet};
@@ -199,5 +202,21 @@ fn cuts_that_no_server_proves_cost_a_zone_one_question_more() {
             _ => false,
         };
         assert_eq!(count(&ended, shows), 0, "{}", story(&ended));
+    }
+}
+
+/// Without EDNS a signed zone has nothing to say that could be proved: who does not understand a question with a cookie
+/// is asked with EDNS and without the cookie, be that complaint in a reply with EDNS or in none.
+#[test]
+fn a_signed_zone_is_had_from_who_fails_at_cookies() {
+    let lab = small_lab("www 60 A 198.51.100.1\n", &["ns1.root."]);
+    let asked = ask("www.example.", RecordType::A);
+    for (oddity, is_had) in
+        [(Oddity::FormErrToCookies, true), (Oddity::BareFormErrToCookies, true), (Oddity::NoEdns, false)]
+    {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        world.set_odd([192, 0, 2, 1].into(), oddity);
+        let ended = world.resolve(&asked);
+        assert_eq!(ended.outcome.secure && !ended.outcome.answer.is_empty(), is_had, "{}", story(&ended));
     }
 }
