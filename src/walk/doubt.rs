@@ -112,7 +112,7 @@ impl Walk {
         let client = &self.goals[0];
         let is_owed = !self.took_owed && client.whole.is_none() && !self.is_exempt(&client.current.name, turn);
         let Some(reason) = unproved.filter(|_| is_owed && !self.was_believed(turn)) else { return false };
-        let bad = self.bad(reason, None);
+        let bad = self.bad(reason, None, turn);
         let owed = self.owed(&bad, turn);
         let is_asked = !self.agrees(&bad, turn) && self.ask_elsewhere(&bad, turn);
         if is_asked {
@@ -252,7 +252,7 @@ impl Walk {
     }
 
     /// What is bogus for this reason, as was found with the answer to `fault`.
-    pub(super) fn bad(&self, reason: Bogus, fault: Option<Question>) -> Bad {
+    pub(super) fn bad(&self, reason: Bogus, fault: Option<Question>, turn: &Turn<'_, '_>) -> Bad {
         let client = &self.goals[0];
         let answer = match &client.state {
             State::Proving(proving) => proving.answer(),
@@ -262,8 +262,9 @@ impl Walk {
         let is_own =
             reason.set().is_some_and(|(owner, rtype)| own.any(|set| set.owner == *owner && set.rtype == rtype));
         // An answer that is unsigned may rightly be so where somebody hides the proof of a cut on the way to those who
-        // gave it. Of what there is in their own zone they say no better than that.
-        let said_by = self.informant(CLIENT, reason.set()).filter(|_| is_own);
+        // gave it. Of what there is in their own zone they say no better than that; no zone is a forwarder's own.
+        let routes = &turn.around.settings.routes;
+        let said_by = self.informant(CLIENT, reason.set()).filter(|by| is_own && !routes.forward(&by.zone));
         let is_theirs = |name: &Name| said_by.is_some_and(|by| !by.zone.is_within(name));
         let fault = fault.filter(|question| *question != client.current);
         let fault = fault.filter(|Question { name, qtype, .. }| *qtype != RecordType::DS || !is_theirs(name));

@@ -100,7 +100,7 @@ impl Walk {
             Next::Judged if self.is_asked_elsewhere(learned.unproved, turn) => {}
             Next::Judged => self.proved(turn),
             Next::Needs(question) => self.fetch(question, turn),
-            Next::Bogus(reason) => self.disbelieve(self.bad(reason, learned.fault), turn),
+            Next::Bogus(reason) => self.disbelieve(self.bad(reason, learned.fault, turn), turn),
         }
     }
 

@@ -91,6 +91,11 @@ impl Routes {
         ServerAt::new(heard.name.clone(), heard.addr, route.and_then(|route| route.port(heard.addr)))
     }
 
+    /// Whether forwarders are named for this zone.
+    pub(super) fn forward(&self, zone: &Name) -> bool {
+        self.0.iter().any(|route| route.cut.zone == *zone && route.is_forward())
+    }
+
     /// Whether a zone is the operator's own, or below one that is; the root is everybody's.
     pub(super) fn cover(&self, zone: &Name) -> bool {
         self.0.iter().any(|route| !route.cut.zone.is_root() && zone.is_within(&route.cut.zone))

@@ -11,9 +11,10 @@ use rootwalk::wire::{Question, RecordType, Reply, ResponseCode};
 
 use super::patience::eight_servers;
 use super::resolver::{Ended, Resolver, listen, query_bytes, settings};
+use super::stale::{SIGNED, UNSIGNED};
 use super::story;
-use super::trouble::rewrite;
-use super::world::{World, hosted, one_server};
+use super::trouble::{Forgery, rewrite};
+use super::world::{World, hosted, internet, one_server};
 
 /// What a forwarder is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,6 +251,33 @@ fn what_a_forwarder_checks_is_checked_for_all_where_nobody_does_it_here() {
                 listen(ask, 1, packets, Duration::from_millis(10))
             });
             assert!(ended.outcome.failure.is_some(), "{order:?} {is_checked}\n{}", story(&ended));
+        }
+    }
+}
+
+/// A forwarder that passes no signatures on hides that a zone below its own is not signed: another one has the proof,
+/// and what is in that zone is not bogus. It is for another zone that it was asked, not for its own.
+#[test]
+fn another_forwarder_is_asked_for_the_proof_that_one_hides() {
+    let head = "@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS ns1.root.\n";
+    let glue = "ns1.root. 3600 A 192.0.2.1\nzone. 3600 NS ns1.root.\n";
+    let zones = [
+        (".", SIGNED, format!("{head}{glue}")),
+        ("zone.", SIGNED, format!("{head}www 60 A 198.51.100.2\nu 3600 NS ns1.root.\n")),
+        ("u.zone.", UNSIGNED, format!("{head}www 60 A 198.51.100.1\n")),
+    ];
+    let all = || zones.iter().map(|(zone, ..)| *zone).collect();
+    let lab = internet(&zones, &[("ns1.root.", 1, all()), ("ns2.root.", 2, all()), ("ns3.root.", 3, all())]);
+    let forwarders = [2, 3].map(|nth: u8| (IpAddr::from([192, 0, 2, nth]), None));
+    for (seed, forgery) in (0..16).flat_map(|seed| [Forgery::NoSignatures, Forgery::NoProofs].map(|how| (seed, how))) {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        let route = Route::new(RouteKind::Forward, "zone.".parse().expect("a name"), &forwarders);
+        world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
+        world.set_forger(forwarders[1].0, forgery);
+        for name in ["www.u.zone.", "www.zone.", "x.u.zone."] {
+            let ended = world.resolve(&Question::new(name.parse().expect("a name"), RecordType::A));
+            assert!(ended.outcome.failure.is_none(), "{seed} {forgery:?}\n{}", story(&ended));
+            assert_eq!(ended.outcome.secure, name == "www.zone.", "{seed} {forgery:?}\n{}", story(&ended));
         }
     }
 }
