@@ -31,7 +31,7 @@ pub struct Clean {
     pub aa: bool,
     /// Recursion available.
     pub ra: bool,
-    /// Truncated: it says so, or ends within its answer or authority section.
+    /// Truncated: it says so, or ends within its answer or authority section, or before any glue of a referral.
     pub tc: bool,
     /// Whether the reply had an OPT record.
     pub edns: bool,
@@ -121,9 +121,11 @@ pub fn reply(
         qtype => take(&mut answer, &end, qtype),
     };
     // RFC 2181 §9: of a set that was cut nobody knows how much is missing. What is additional may be.
-    let cut =
-        |damage: &Damage| matches!(damage, Damage::CutShort { section: Section::Answer | Section::Authority, .. });
-    let is_cut = reply.damage.iter().any(cut);
+    let end_at = |damage: &Damage| match damage {
+        Damage::CutShort { section, .. } => Some(*section),
+        _ => None,
+    };
+    let cut_in = reply.damage.iter().find_map(end_at);
     let unusable = |gone: &Dropped| {
         let of_end = gone.owner == end || gone.rtype == RecordType::DNAME && end.is_below(&gone.owner);
         of_end && matches!(gone.why, DropWhy::OverLimit { .. } | DropWhy::Damaged { .. })
@@ -137,7 +139,7 @@ pub fn reply(
         rcode: reply.rcode,
         aa: reply.flags.aa(),
         ra: reply.flags.ra(),
-        tc: reply.flags.tc() || is_cut,
+        tc: reply.flags.tc() || matches!(cut_in, Some(Section::Answer | Section::Authority)),
         edns: reply.edns.is_some(),
         cookie_refused: false,
         chain,
@@ -156,6 +158,8 @@ pub fn reply(
     clean.take_authority(zone, asked, authority, &mut dropped);
     clean.take_ds(asked, &mut dropped);
     clean.take_additional(zone, asked, reply.additional, &mut dropped);
+    // RFC 9471 §3.1: but for glue, without which a referral leads nowhere.
+    clean.tc |= clean.referral.is_some() && clean.glue.is_empty() && cut_in.is_some();
     (clean, dropped)
 }
 
