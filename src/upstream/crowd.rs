@@ -49,3 +49,19 @@ impl Drop for OnItsWay<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use siphasher::sip128::SipHasher13;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_a_server_that_is_not_being_asked() {
+        let (crowd, server) = (Crowd::new(2), Peer::new(([127, 0, 0, 1], 53).into(), 0, &SipHasher13::new()));
+        let all: Vec<_> = (0..3).filter_map(|_| crowd.join(&server)).collect();
+        assert_eq!((all.len(), crowd.servers.lock().len()), (2, 1));
+        drop(all);
+        assert!(crowd.servers.lock().is_empty());
+    }
+}

@@ -106,3 +106,40 @@ impl Drop for Lead<'_> {
         self.end(|| None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::super::slot::tests;
+    use super::*;
+    use crate::wire::{Edns, Flags, Question, RecordType, name, write_query};
+
+    /// Whoever joins an exchange gets the reply of the server that was asked there, as it was asked (RFC 5452 §5).
+    #[test]
+    fn one_exchange_is_for_what_is_asked_of_one_server_in_one_way() {
+        let flights = Flights::new((1, 2));
+        let key = |id, ask: &Ask| {
+            let mut query = Vec::new();
+            write_query(id, &ask.question, Flags::default(), ask.edns.as_ref(), &mut query);
+            flights.key(ask, &query)
+        };
+        let asked = tests::ask(&UdpSocket::bind("127.0.0.1:0").expect("a server"));
+        let (before, ask) = (key(1, &asked), || asked.clone());
+        let question = |text, qtype| Question::new(name(text), qtype);
+        assert_eq!(before, key(2, &Ask { question: question("EXAMPLE", RecordType::A), ..ask() }));
+        let mut elsewhere = [asked.server; 2];
+        elsewhere[0].set_ip([127, 0, 0, 2].into());
+        elsewhere[1].set_port(asked.server.port() ^ 1);
+        let others = elsewhere.map(|server| Ask { server, ..ask() }).into_iter().chain([
+            Ask { transport: Transport::Tcp, ..ask() },
+            Ask { attempt: asked.attempt + 1, ..ask() },
+            Ask { edns: Some(Edns::new(1232, true)), ..ask() },
+            Ask { question: question("examples", RecordType::A), ..ask() },
+            Ask { question: question("example", RecordType::AAAA), ..ask() },
+        ]);
+        others.for_each(|other| assert_ne!(before, key(1, &other), "{other:?}"));
+        flights.part();
+        assert_ne!(before, key(1, &asked));
+    }
+}

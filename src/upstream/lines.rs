@@ -11,6 +11,9 @@
 //! round have to ask in one go: a server nearby is woken once for all of it, and neither the system nor the walks drive
 //! each other's instructions out of the processor.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
@@ -404,7 +407,7 @@ impl Line {
         (kept.uses, kept.last_id) = (kept.uses + 1, Some(id));
         let slot = &mut table.slots[kept.slot];
         slot.asked = None;
-        let over = if slot.came.is_some() || slot.more { Some(kept) } else { table.idle.put(peer, kept, came) };
+        let over = if slot.more { Some(kept) } else { table.idle.put(peer, kept, came) };
         over.iter().for_each(|kept| table.release(kept));
         drop(table);
         self.lines.wake();
@@ -416,79 +419,6 @@ impl Drop for Line {
         if let Some(kept) = self.kept.take() {
             self.lines.table.borrow_mut().release(&kept);
             self.lines.room.notify_one();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::task::Waker;
-
-    use socket2::{Domain, Socket, Type};
-
-    use super::super::slot::tests::ask;
-    use super::*;
-    use crate::walk::ask::Ask;
-
-    #[test]
-    fn what_is_over_is_closed_a_few_at_a_time() {
-        let (mut table, now) = (Table::default(), Instant::now());
-        for _ in 0..CLOSED_AT_ONCE * 3 + 1 {
-            let slot = table.slot();
-            table.slots[slot].socket = Some(Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket").into());
-            table.release(&Kept { slot, born: now, uses: 0, last_id: None, is_regular: false });
-        }
-        let all = table.slots.len();
-        while table.is_busy() {
-            let before = table.free.len();
-            table.tick(now);
-            assert!((1..=CLOSED_AT_ONCE).contains(&(table.free.len() - before)));
-        }
-        assert_eq!(table.free.len(), all);
-        assert!(table.slots.iter().all(|slot| slot.socket.is_none()));
-    }
-
-    #[test]
-    fn what_is_over_is_closed_while_a_server_thinks_and_not_in_front_of_an_answer() {
-        let (queue, now) = (mio::Poll::new().expect("a queue"), Instant::now());
-        let server = std::net::UdpSocket::bind("127.0.0.1:0").expect("a server");
-        let mut table = Table::default();
-        let slots = [table.slot(), table.slot()];
-        table.release(&Kept { slot: slots[0], born: now, uses: 0, last_id: None, is_regular: false });
-        table.flush(queue.registry());
-        assert!(table.free.is_empty(), "nobody was asked anything");
-        table.slots[slots[1]].asked = Some((Rc::new(ask(&server)), 7));
-        table.outbox.push(slots[1]);
-        table.flush(queue.registry());
-        assert_eq!(table.free, [slots[0]]);
-    }
-
-    #[test]
-    fn a_thread_stays_awake_for_a_near_server_and_for_no_other() {
-        let (queue, now) = (mio::Poll::new().expect("a queue"), Instant::now());
-        let server = std::net::UdpSocket::bind("127.0.0.1:0").expect("a server");
-        for near in [true, false] {
-            let registry = queue.registry().try_clone().expect("a queue");
-            let (table, woken) = (RefCell::default(), Cell::new(false));
-            let lines = Rc::new(Lines { registry, table, work: Notify::new(), woken, room: Notify::new() });
-            let slot = lines.table.borrow_mut().slot();
-            let kept = Kept { slot, born: now, uses: 0, last_id: None, is_regular: false };
-            let line = Line { lines: Rc::clone(&lines), kept: Some(kept) };
-            let come = || line.poll_come(now + TICK, &Context::from_waker(Waker::noop()));
-            {
-                let mut table = lines.table.borrow_mut();
-                table.slots[slot].asked = Some((Rc::new(Ask { near, ..ask(&server) }), 7));
-                table.outbox.push(slot);
-            }
-            assert!(come().is_pending());
-            lines.table.borrow_mut().flush(&lines.registry);
-            assert_eq!(lines.table.borrow_mut().mood(), (true, near));
-            {
-                let slot = &mut lines.table.borrow_mut().slots[slot];
-                (slot.sent, slot.came) = (Some(Ok(now)), Some(now));
-            }
-            assert!(come().is_ready());
-            assert!(!lines.table.borrow_mut().mood().1, "it is there");
         }
     }
 }

@@ -269,4 +269,23 @@ pub(super) mod tests {
             assert_eq!((slot.packet.is_some(), slot.more), (true, more));
         }
     }
+
+    /// Packets of a server, and what ICMP has said of it, are nothing to the server that the socket is for next.
+    #[test]
+    fn a_socket_is_passed_on_without_what_has_come() {
+        for (packets, is_passed_on) in [(0, true), (MOST_STALE, true), (MOST_STALE + 1, false)] {
+            let server = UdpSocket::bind("127.0.0.1:0").expect("a server");
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a line");
+            socket.set_nonblocking(true).expect("it does not block");
+            socket.connect(server.local_addr().expect("an address")).expect("a line");
+            (0..packets).for_each(|_| {
+                server.send_to(b"late", socket.local_addr().expect("an address")).expect("it leaves");
+            });
+            let drawn = Drawn::BySystem { v6: false, ports: 1024..=65535 };
+            let slot = Slot { socket: Some(socket), drawn, ..Slot::default() };
+            assert_eq!(slot.part(), is_passed_on, "{packets}");
+            let left = slot.socket.map(|socket| socket.recv(&mut [0]).is_err_and(|error| is_nothing(&error)));
+            assert_eq!(left, Some(true), "{packets}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What is kept open for the next query: connections, and lines.
 
 use std::cell::{Cell, RefCell};
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -93,4 +94,78 @@ fn a_reply_that_comes_twice_is_no_guess() {
         assert_eq!(upstream.guesses().load(Ordering::Relaxed), 0);
         assert!(before.borrow().windows(2).any(|two| two[0].1 == two[1].1), "a line was used again");
     });
+}
+
+/// RFC 7766 §6.2.1: who closes a connection over which a query is on its way is asked again over another. One over
+/// which anything but replies has come is not used again, so that nothing is left there for the next query.
+#[test]
+fn a_connection_is_used_again_as_long_as_replies_come_and_nothing_else() {
+    on_a_worker(async {
+        for (before, behind, leaves, is_one) in [
+            (false, false, false, true),
+            (true, false, false, false),
+            (false, true, false, false),
+            (false, false, true, false),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let (at, accepted) = (listener.local_addr().unwrap(), Rc::new(Cell::new(0)));
+            let count = Rc::clone(&accepted);
+            let server = tokio::task::spawn_local(async move {
+                while let Ok((mut stream, _)) = listener.accept().await {
+                    count.set(count.get() + 1);
+                    tokio::task::spawn_local(async move {
+                        for nth in 0.. {
+                            let Ok(len) = stream.read_u16().await else { return };
+                            let mut query = vec![0; usize::from(len)];
+                            stream.read_exact(&mut query).await.unwrap();
+                            if leaves && nth > 0 {
+                                return;
+                            }
+                            let other = || framed(&reply(&query, &[(0, query[0] ^ 1)]));
+                            let all = [(before, other()), (true, framed(&reply(&query, &[]))), (behind, other())];
+                            let all = all.into_iter().filter(|(is_sent, _)| *is_sent).flat_map(|(_, octets)| octets);
+                            stream.write_all(&all.collect::<Vec<u8>>()).await.unwrap();
+                        }
+                    });
+                }
+            });
+            let upstream = upstream();
+            let asked = Ask { give_up: Duration::from_secs(60), ..ask(at, Transport::Tcp) };
+            for _ in 0..2 {
+                let Heard { came, ignored, .. } = exchange(&upstream, &asked).await;
+                assert!(came.is_ok() && ignored.len() == usize::from(before), "{came:?} {ignored:?}");
+                sleep(Duration::from_millis(20)).await;
+            }
+            assert_eq!(accepted.get() == 1, is_one, "{before} {behind} {leaves}");
+            server.abort();
+        }
+    });
+}
+
+/// A connection cannot be used without the runtime that has opened it.
+#[test]
+fn a_connection_ends_with_its_runtime() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut len = [0; 2];
+            stream.read_exact(&mut len).unwrap();
+            let mut query = vec![0; usize::from(u16::from_be_bytes(len))];
+            stream.read_exact(&mut query).unwrap();
+            stream.write_all(&framed(&reply(&query, &[]))).unwrap();
+            all.push(stream);
+        }
+    });
+    let upstream = Rc::new(upstream());
+    for _ in 0..2 {
+        let upstream = Rc::clone(&upstream);
+        on_a_worker(async move {
+            let asked = Ask { give_up: Duration::from_secs(60), ..ask(at, Transport::Tcp) };
+            assert!(exchange(&upstream, &asked).await.came.is_ok());
+        });
+    }
+    server.join().unwrap();
 }
