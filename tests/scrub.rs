@@ -336,3 +336,136 @@ fn a_reply_that_ends_anywhere_says_nothing_else() {
         }
     }
 }
+
+/// What is taken of a reply with this answer and this authority to a question about a name in `zone.test`.
+fn clean(asked: &Question, answer: Vec<Record>, authority: Vec<Record>) -> (Clean, Vec<Dropped>) {
+    let reply = Reply { authority, ..answering(answer) };
+    scrub::reply(&"zone.test.".parse().unwrap(), asked, reply, &SetLimits::default(), &|_| true)
+}
+
+fn question(name: &str, qtype: RecordType) -> Question {
+    Question::new(name.parse().unwrap(), qtype)
+}
+
+fn one(owner: &str, rtype: RecordType, rdata: &[u8]) -> Record {
+    Record { owner: owner.parse().unwrap(), rtype, class: DNSClass::IN, ttl_secs: 300, rdata: rdata.to_vec().into() }
+}
+
+fn to(owner: &str, rtype: RecordType, target: &str) -> Record {
+    one(owner, rtype, target.parse::<Name>().unwrap().wire())
+}
+
+/// The start of a signature over a set of this type, told from others by its last octet.
+fn sig(owner: &str, covered: RecordType, last: u8) -> Record {
+    one(owner, RecordType::RRSIG, &[&u16::from(covered).to_be_bytes()[..], &[0; 16], &[0, last]].concat())
+}
+
+/// What one reply may cost (KeyTrap, CVE-2024-1737): aliases, signatures and octets, as many as may be and one more.
+#[test]
+fn a_reply_has_no_more_of_anything_than_may_be() {
+    let asked = question("a0.zone.test", RecordType::A);
+    let link = |nth| to(&format!("a{nth}.zone.test"), RecordType::CNAME, &format!("a{}.zone.test", nth + 1));
+    let (long, _) = clean(&asked, (0..40).map(link).collect(), Vec::new());
+    assert_eq!((long.chain.len(), long.end), (16, "a16.zone.test".parse().unwrap()));
+    let sigs = (0..40).map(|nth| sig("a0.zone.test", RecordType::A, nth));
+    let signed = [one("a0.zone.test", RecordType::A, &[192, 0, 2, 1])].into_iter().chain(sigs).collect();
+    assert_eq!(clean(&asked, signed, Vec::new()).0.answer.unwrap().sigs.len(), 8);
+    let most = SetLimits::default().bytes;
+    for (octets, limit) in [(most, None), (most + 1, Some(Limit::BytesPerSet))] {
+        let asked = question("a0.zone.test", RecordType::TXT);
+        let (large, dropped) = clean(&asked, vec![one("a0.zone.test", RecordType::TXT, &vec![0; octets])], Vec::new());
+        let over = dropped.iter().find_map(|gone| match gone.why {
+            DropWhy::OverLimit { limit, .. } => Some(limit),
+            _ => None,
+        });
+        assert_eq!((large.answer.is_some(), large.spoilt, over), (limit.is_none(), limit.is_some(), limit));
+        // At the end of an alias it is asked for again, at the name that it has.
+        let behind = vec![
+            to("b.zone.test", RecordType::CNAME, "a0.zone.test"),
+            one("a0.zone.test", RecordType::TXT, &vec![0; octets]),
+        ];
+        let asked = question("b.zone.test", RecordType::TXT);
+        assert!(!clean(&asked, behind, Vec::new()).0.spoilt);
+    }
+}
+
+/// RFC 2181 §5.2: the least TTL is that of the set, whichever record has it.
+#[test]
+fn a_set_lives_as_long_as_the_first_of_its_records() {
+    let record = |ttl_secs, last| Record { ttl_secs, ..one("www.zone.test", RecordType::A, &[192, 0, 2, last]) };
+    for ttls_secs in [[60, 300, 200], [200, 60, 300], [300, 200, 60]] {
+        let answer = ttls_secs.into_iter().zip(1..).map(|(ttl_secs, last)| record(ttl_secs, last)).collect();
+        let (clean, _) = clean(&question("www.zone.test", RecordType::A), answer, Vec::new());
+        assert_eq!(clean.answer.unwrap().ttl_secs, 60);
+    }
+}
+
+/// Records of another class, and a signature without what it signs, are no data: the denial beside them stands.
+#[test]
+fn what_is_no_data_of_the_name_does_not_make_a_denial_doubtful() {
+    let alone = sig("www.zone.test", RecordType::A, 0);
+    let chaos = Record { class: DNSClass::CH, ..one("www.zone.test", RecordType::A, &[192, 0, 2, 1]) };
+    for odd in [alone, chaos] {
+        let soa = one("zone.test", RecordType::SOA, &[0; 22]);
+        let asked = question("www.zone.test", RecordType::A);
+        let (clean, dropped) = clean(&asked, vec![odd.clone()], vec![soa]);
+        assert!(clean.answer.is_none() && !clean.spoilt && is_gone(&dropped, &odd), "{odd:?}");
+        assert_eq!(judge::reply(&asked, &clean), Verdict::NoData);
+    }
+}
+
+/// RFC 4035 §3.1.4.1: the DS set of a zone above says nothing of a name below it.
+#[test]
+fn the_ds_set_in_a_referral_answers_for_the_zone_that_it_names() {
+    for (name, answers) in [("sub.zone.test", true), ("www.sub.zone.test", false)] {
+        let ns = to("sub.zone.test", RecordType::NS, "ns.other.test");
+        let ds = one("sub.zone.test", RecordType::DS, &[0, 1, 13, 2, 0]);
+        let (clean, _) = clean(&question(name, RecordType::DS), Vec::new(), vec![ns, ds]);
+        assert_eq!((clean.answer.is_some(), clean.referral.is_some()), (answers, !answers), "{name}");
+    }
+}
+
+/// Addresses count for the servers that a reply names, in the class of these.
+#[test]
+fn nothing_but_the_address_of_a_server_is_glue() {
+    let address = || one("ns.zone.test", RecordType::A, &[192, 0, 2, 1]);
+    let chaos = || Record { class: DNSClass::CH, ..address() };
+    for (qtype, additional, glue) in
+        [(RecordType::NS, address(), 1), (RecordType::NS, chaos(), 0), (RecordType::PTR, address(), 0)]
+    {
+        let answer = vec![to("zone.test", qtype, "NS.zone.test")];
+        let reply = Reply { additional: vec![additional], ..answering(answer) };
+        let zone: Name = "zone.test.".parse().unwrap();
+        let asked = Question::new(zone.clone(), qtype);
+        let (clean, _) = scrub::reply(&zone, &asked, reply, &SetLimits::default(), &|_| true);
+        assert_eq!((clean.answer.is_some(), clean.glue.len()), (true, glue), "{qtype}");
+    }
+}
+
+/// RFC 6672 §3.1: what a DNAME makes of the name is what it says, whatever the server has made of it.
+#[test]
+fn the_cname_below_a_dname_is_made_here() {
+    let dname = || to("zone.test", RecordType::DNAME, "other.test");
+    let false_cname = to("www.zone.test", RecordType::CNAME, "victim");
+    for answer in [vec![dname()], vec![false_cname.clone(), dname()], vec![dname(), false_cname]] {
+        for qtype in [RecordType::CNAME, RecordType::A] {
+            let (clean, _) = clean(&question("www.zone.test", qtype), answer.clone(), Vec::new());
+            let made = clean.chain.iter().chain(&clean.answer).find(|set| set.rtype == RecordType::CNAME);
+            assert_eq!(made.and_then(|set| set.targets().next()), Some("www.other.test".parse().unwrap()), "{qtype}");
+        }
+    }
+    // An alias where it leads is an answer to ANY, as any other set is.
+    let within =
+        vec![to("sub.zone.test", RecordType::DNAME, "zone.test"), to("www.zone.test", RecordType::CNAME, "victim")];
+    let (clean, _) = clean(&question("www.sub.zone.test", RecordType::ANY), within, Vec::new());
+    assert_eq!((clean.end, clean.answer.unwrap().rtype), ("www.zone.test".parse().unwrap(), RecordType::CNAME));
+}
+
+/// RFC 4035 §2.2: the signature over a DNAME is one of the signatures at its own name, and belongs to the DNAME where
+/// that leads elsewhere.
+#[test]
+fn signatures_that_were_asked_for_are_those_at_the_name() {
+    let all = [sig("zone.test", RecordType::DNAME, 1), sig("zone.test", RecordType::SOA, 2)];
+    let (clean, _) = clean(&question("zone.test", RecordType::RRSIG), all.into(), Vec::new());
+    assert_eq!(clean.answer.map(|set| set.rdatas.len()), Some(2));
+}

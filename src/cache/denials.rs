@@ -153,4 +153,19 @@ mod tests {
             assert!(cache.denial(&www, RecordType::A, at(59)).is_some(), "{kind:?}");
         }
     }
+
+    /// A set that was proved stays, and the denial is not kept, as long as the set is fresh.
+    #[test]
+    fn a_set_that_was_proved_keeps_a_denial_out_until_its_time_is_over() {
+        let (www, at): (Name, _) = ("www.example".parse().expect("a name"), Time::from_secs);
+        for (now, is_kept) in [(59, false), (60, true)] {
+            let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
+            let set = RrSet::new(www.clone(), RecordType::A, 60, [&[192, 0, 2, 1][..]]);
+            cache.put_set(set.clone(), Rank::AuthAnswer, Source::Local, Time::ZERO);
+            cache.judged(&set, (Security::Secure, &[]), (Time::ZERO, Time::ZERO));
+            let denial = Denial::heard(DenialKind::NoData, None, [], Source::Local);
+            let (_, put) = cache.put_denial(&www, RecordType::A, denial, at(now));
+            assert_eq!((put == Put::Stored, cache.denial(&www, RecordType::A, at(now)).is_some()), (is_kept, is_kept));
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! How long things may be kept.
 
 use crate::time::Time;
-use crate::wire::{RecordType, RrSet, Soa};
+use crate::wire::{RrSet, Soa};
 
 /// RFC 2308 §5: a denial without SOA should not be cached, since two caches could hand it to each other for
 /// ever. This cache gives it these few seconds all the same, as to a failure (RFC 9520 §3.2), so that a
@@ -76,14 +76,13 @@ pub(super) fn back_off_secs(nth: u16) -> u32 {
 
 /// The MINIMUM field of a SOA set.
 fn soa_minimum(soa: &RrSet) -> Option<u32> {
-    let rdata = soa.rdatas.iter().next().filter(|_| soa.rtype == RecordType::SOA)?;
-    Soa::read(rdata).map(|soa| soa.minimum_secs)
+    soa.rdatas.iter().next().and_then(Soa::read).map(|soa| soa.minimum_secs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Name;
+    use crate::wire::{Name, RecordType};
 
     pub(super) fn soa(ttl_secs: u32, minimum: u32) -> RrSet {
         let rdata = [&[0; 18][..], &minimum.to_be_bytes()].concat();

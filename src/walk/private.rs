@@ -137,6 +137,9 @@ mod tests {
         assert!(private().ignores(&set("a.LAN.example", RecordType::A, &[&[10, 1, 2, 3]])));
         assert!(!private().ignores(&set("xlan.example", RecordType::A, &[&[10, 1, 2, 3]])));
         assert!(private().ignores(&set("www.example", RecordType::TXT, &[&[4, 10, 1, 2, 3]])));
+        for rtype in [RecordType::AAAA, RecordType::HTTPS, RecordType::SVCB] {
+            assert!(!private().ignores(&set("www.example", rtype, &[])), "{rtype}");
+        }
     }
 
     #[test]
@@ -163,5 +166,23 @@ mod tests {
         let (left, gone) = private().split(&set("www.example", RecordType::HTTPS, &[&rdata]));
         assert!(left.is_empty());
         assert_eq!(gone, ["10.0.0.1", "fe80::1"].map(|addr| addr.parse::<IpAddr>().expect("an address")));
+    }
+
+    /// What is left is not what was signed (RFC 4035 §3.2.3); an answer of which nothing is taken stays as it is.
+    #[test]
+    fn what_something_was_taken_out_of_is_proved_no_more() {
+        for (rdatas, left, withheld) in
+            [(&[&[192, 0, 2, 1][..]][..], 1, 0), (&[&[192, 0, 2, 1], &[10, 1, 2, 3]], 1, 1), (&[&[10, 1, 2, 3]], 0, 1)]
+        {
+            let signed =
+                RrSet { sigs: [&[0; 20][..]].into_iter().collect(), ..set("www.example", RecordType::A, rdatas) };
+            let answer = vec![set("www.example", RecordType::CNAME, &[b"\x01a\0"]), signed];
+            let mut outcome = Outcome { answer, secure: true, failure: None, ..Outcome::abandoned() };
+            assert_eq!(private().withhold(&mut outcome).len(), withheld);
+            let set = outcome.answer.get(1);
+            assert_eq!((outcome.answer.len(), set.map_or(0, |set| set.rdatas.len())), (1 + left, left));
+            assert_eq!((outcome.secure, outcome.notes.len()), (withheld == 0, withheld));
+            assert!(set.is_none_or(|set| set.sigs.is_empty() == (withheld > 0)), "{set:?}");
+        }
     }
 }

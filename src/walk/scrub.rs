@@ -181,7 +181,7 @@ impl Clean {
                     self.soa = Some(set);
                 }
                 RecordType::NSEC | RecordType::NSEC3 => self.proof.push(set),
-                RecordType::DS if !positive && ds.is_none() => ds = Some(set),
+                RecordType::DS if ds.is_none() => ds = Some(set),
                 RecordType::NS if !positive => self.take_ns(zone, asked, set, dropped),
                 _ => dropped.push(gone(&set, DropWhy::NotNeeded)),
             }
