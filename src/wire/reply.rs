@@ -168,10 +168,9 @@ impl<'a> Reader<'a> {
 
     /// The owner of a record: most are the name that was asked, by a pointer to the question.
     fn owner(&mut self, cursor: &mut Cursor<'a>) -> Result<Name, Fault> {
-        match (self.asked, self.hops.checked_sub(1)) {
-            (Some(asked), Some(hops)) if cursor.rest().starts_with(&TO_QUESTION) => {
+        match self.asked {
+            Some(asked) if cursor.rest().starts_with(&TO_QUESTION) => {
                 cursor.take(TO_QUESTION.len())?;
-                self.hops = hops;
                 Ok(asked.clone())
             }
             _ => cursor.name(&mut self.hops),

@@ -1,8 +1,10 @@
 //! The borders of what is taken: names, pointers, OPT records, room.
 
+use std::collections::HashSet;
+
 use rootwalk::wire::{
     BadQuery, Damage, Ede, Edns, EdnsOption, Extras, Fault, Flags, Name, NameError, QueryFault, QueryView, Question,
-    RecordType, Reply, ResponseCode, RrSet, Sections, Template, answer_bad, write_query,
+    RecordType, Reply, ResponseCode, RrSet, Sections, Template, Unreadable, answer_bad, spot_opt, write_query,
 };
 
 /// A response with the question `x. A` (names begin at 12) and these octets as its only record, or more by `counts`.
@@ -292,4 +294,70 @@ fn octets_behind_the_last_record_are_noticed() {
     // What cannot be read is one thing, and not another behind it.
     let (records, damage) = read(2, 7);
     assert!(records == 1 && matches!(&*damage, [Damage::CutShort { missing: 1, .. }]), "{damage:?}");
+}
+
+/// RFC 1035 §4.1.4: each pointer leads to a prior occurrence, also one that was reached by a pointer.
+#[test]
+fn no_pointer_leads_forward_on_its_way_back() {
+    // The data of the first record begins at 31; the owner of the second leads there.
+    let through = |first: &[u8; 2]| {
+        let opaque = [&[0xc0, 12, 0xff, 0, 0, 1, 0, 0, 0, 9, 0, 5], &first[..], b"\x01y\0"].concat();
+        faults(&response([2, 0, 0], &[&opaque[..], &[0xc0, 31], &NS_TO, &[0xc0, 12]].concat()))
+    };
+    assert_eq!(through(&[0xc0, 12]), []);
+    assert_eq!(through(&[0xc0, 33]), [Fault::Pointer]);
+}
+
+#[test]
+fn an_address_has_the_length_of_addresses() {
+    for (rtype, expected) in [(1, 4), (28, 16)] {
+        for found in [expected - 1, expected, expected + 1] {
+            let head = [0xc0, 12, 0, rtype, 0, 1, 0, 0, 0, 9, 0, found];
+            let reply = response([1, 0, 0], &[&head[..], &vec![1; found.into()]].concat());
+            let (expected, found) = (expected.into(), found.into());
+            let wrong = (found != expected).then_some(Fault::Length { expected, found });
+            assert_eq!(
+                (faults(&reply), reply.answer.len()),
+                (wrong.into_iter().collect(), usize::from(found == expected))
+            );
+        }
+    }
+}
+
+/// RFC 9619 §4.
+#[test]
+fn a_reply_has_one_question_or_none() {
+    for count in 0..4 {
+        let header = [0, 7, 0x80, 0, 0, count, 0, 0, 0, 0, 0, 0];
+        let bytes = [&header[..], &b"\x01x\0\0\x01\0\x01".repeat(count.into())].concat();
+        let read = Reply::read(&bytes).map(|reply| reply.question.is_some());
+        assert_eq!(read, if count < 2 { Ok(count == 1) } else { Err(Unreadable::Questions) });
+    }
+}
+
+/// RFC 6891 §6.1.3, and an opcode with which what stands behind the header may be something else.
+#[test]
+fn an_error_repeats_nothing_that_may_mean_something_else() {
+    let cookie = b"\0\0\x29\x04\xd0\0\0\0\0\0\x0c\0\x0a\0\x08abcdefgh";
+    for version in [0, 1] {
+        let mut bytes = query(b"\x01x\0", [0, 0, 1], cookie);
+        let at = bytes.len() - 17;
+        bytes[at] = version;
+        let opt = spot_opt(&bytes).expect("an OPT record");
+        assert_eq!((opt.version(), opt.options().count()), (version, usize::from(version == 0)));
+    }
+    for (opcode, questions) in [(0, 1), (4, 0), (5, 0)] {
+        let (mut bytes, mut out) = (query(b"\x01x\0", [0, 0, 0], &[]), Vec::new());
+        bytes[2] |= opcode << 3;
+        answer_bad(&bytes, ResponseCode::NotImp, &Extras::default(), &mut out);
+        assert_eq!((out[5], out.len()), (questions, if questions == 1 { bytes.len() } else { 12 }), "{opcode}");
+    }
+}
+
+/// RFC 4343: whatever is found by its name is found in any case.
+#[test]
+fn names_that_are_equal_have_one_hash() {
+    let all: HashSet<Name> =
+        ["www.example", "WWW.example", "www.EXAMPLE", "wwv.example"].map(|text| text.parse().expect("a name")).into();
+    assert_eq!(all.len(), 2);
 }
