@@ -186,7 +186,9 @@ mod tests {
         assert_eq!(key.tag, 60485);
         let zone: Name = "dskey.example.com.".parse().unwrap();
         let sha1 = HEXUPPER.decode(b"2BB183AF5F22588179A53B0A98631FAD1A292118").unwrap();
-        assert!(Ds::new(60485, 5, 1, &sha1).names(&zone, &key));
+        for zone in [&zone, &"DSKEY.Example.COM.".parse().unwrap()] {
+            assert!(Ds::new(60485, 5, 1, &sha1).names(zone, &key), "RFC 4034 §6.2: in any case");
+        }
         let sha256 = b"D4B7D520E7BB5F0F67674A0CCEB1E3E0614B93C4F9E99B8383F6A1E4469DA50A";
         assert!(Ds::new(60485, 5, 2, &HEXUPPER.decode(sha256).unwrap()).names(&zone, &key));
         assert!(!Ds::new(60485, 5, 1, &sha1).names(&"example.com.".parse().unwrap(), &key));

@@ -124,3 +124,27 @@ impl Spent {
 fn over(limit: Limit, value: u32, owner: &Name) -> Bogus {
     Bogus::TooCostly { limit, value, owner: owner.clone() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was hashed before is known again by all that its hash depends on, and is paid for once (RFC 5155 §5).
+    #[test]
+    fn a_hash_is_that_of_its_name_salt_and_iterations() {
+        let (limits, mut spent) = (Limits { nsec3_hashes: 8, ..Limits::default() }, Spent::default());
+        let names = ["a.example", "b.example"].map(|name| name.parse::<Name>().expect("a name"));
+        for _ in 0..2 {
+            for (name, salt, iterations) in names
+                .iter()
+                .flat_map(|name| [&b"salt"[..], b""].map(|salt| (name, salt)))
+                .flat_map(|(name, salt)| [0, 3].map(|iterations| (name, salt, iterations)))
+            {
+                let known = spent.hash(&limits, name, salt, iterations);
+                assert_eq!(known, Ok(nsec3::hash(name, salt, iterations)), "{name} {salt:?} {iterations}");
+            }
+        }
+        let another = "c.example".parse().expect("a name");
+        assert!(matches!(spent.hash(&limits, &another, b"", 0), Err(Bogus::TooCostly { .. })));
+    }
+}

@@ -98,8 +98,9 @@ fn signatures_beyond_the_limit_are_not_tried() {
 fn keys_with_one_tag_beyond_the_limit_are_not_tried() {
     let signer = Signer::new("z.", NOW_UNIX_SECS);
     let set = signer.sign(www());
-    for (before, secure) in [(1, true), (2, false)] {
-        let any = (0..=u8::MAX).map(|salt| [&signer.dnskey[..4], &[salt; 32]].concat());
+    // A key of another algorithm is none of them.
+    for (before, algorithm, secure) in [(1, ED25519, true), (2, ED25519, false), (4, ED25519 - 2, true)] {
+        let any = (0..=u8::MAX).map(|salt| [&signer.dnskey[..3], &[algorithm], &[salt; 32]].concat());
         let same = any.filter_map(|key| with_tag(&key, signer.tag()));
         let mut keys: Vec<Vec<u8>> = same.take(before).collect();
         keys.push(signer.dnskey.clone());
@@ -108,7 +109,7 @@ fn keys_with_one_tag_beyond_the_limit_are_not_tried() {
         let text = format!("z. DNSKEY 257 3 15 {}", data_encoding::BASE64.encode(&signer.dnskey[4..]));
         zone.anchors = text.parse().unwrap();
         let (verdict, spent) = zone.set(&set, &Limits::default());
-        assert_eq!(is_secure(&verdict), secure, "{before} before: {verdict:?}");
+        assert_eq!(is_secure(&verdict), secure, "{before} of {algorithm} before: {verdict:?}");
         // What holds with another key of the same tag is nobody's fault.
         assert_eq!(spent.failed_validations, if secure { 0 } else { 2 });
     }

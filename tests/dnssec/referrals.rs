@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use rootwalk::dnssec::{Cut, Limits, Settings, Span, Spent, Statement, Verdict};
+use rootwalk::dnssec::{Cut, Known as _, Limits, Settings, Span, Spent, Statement, Verdict};
 use rootwalk::trace::{Bogus, Insecure};
 use rootwalk::wire::{Question, Rdatas, RecordType, RrSet};
 
@@ -216,6 +216,25 @@ fn what_is_kept_for_others_lives_no_longer() {
     let told = |proof: Vec<RrSet>| judged(&zone, &Given { told: proof, ..Given::default() }, &www()).2;
     let at_cut = told(vec![long(&signer.nsec("cut.z.", "x.z.", &[NS]))]);
     assert_eq!(at_cut.iter().map(|span| span.set.ttl_secs).collect::<Vec<_>>(), [300]);
+}
+
+/// That a zone is unsigned is known no longer than its parent has said so (RFC 4035 §5.3.3): it may be signed any day.
+#[test]
+fn an_unsigned_zone_is_known_for_as_long_as_its_proof() {
+    let (signer, zone) = zone("z.");
+    for (set_secs, signed_secs) in [(7, 300), (300, 7)] {
+        let rdata = [name("x.z.").wire(), &bitmap(&[NS])].concat();
+        let nsec = RrSet::new(name("cut.z."), RecordType::NSEC, 300, [&rdata[..]]);
+        let nsec = signer.sign_as(nsec, &Form { original_ttl_secs: Some(signed_secs), ..signer.form() });
+        let heard = Heard { proof: vec![RrSet { ttl_secs: set_secs, ..nsec }], ..Heard::default() };
+        let mut facts = Facts::new(|question: &Question| match question.qtype {
+            RecordType::DNSKEY => Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() }),
+            _ => Some(heard.clone()),
+        });
+        let set = www();
+        assert!(unsigned(&verdict_by(&zone.anchors, &mut facts, &Statement::Set { set: &set, proof: &[] })));
+        assert_eq!(facts.zone(&name("cut.z.")).map(|trust| trust.ttl_secs), Some(7));
+    }
 }
 
 /// RFC 4035 §5.2: the keys of a zone stand at its own name. What an alias has led to, or somebody has put under another
