@@ -186,8 +186,6 @@ impl Default for ListenSettings {
 fn client_key(client: IpAddr) -> IpAddr {
     match client {
         IpAddr::V4(_) => client,
-        IpAddr::V6(v6) => {
-            v6.to_ipv4_mapped().map_or_else(|| Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(), IpAddr::V4)
-        }
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
     }
 }

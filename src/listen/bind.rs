@@ -290,4 +290,18 @@ mod tests {
         assert!(line("[fe80::1%3]:53", Transport::Udp, libc::EACCES).contains("use --listen [fe80::1%3]:5300"));
         assert!(line("127.0.0.1:5300", Transport::Udp, libc::EACCES).contains("the system forbids it"));
     }
+
+    /// Whoever asks over IPv4 is told from others by the address that it has there, and not by one of IPv6.
+    #[test]
+    fn a_socket_for_all_of_ipv6_takes_nothing_over_ipv4() {
+        for transport in [Transport::Udp, Transport::Tcp] {
+            match first("[::]:0".parse().unwrap(), transport) {
+                Ok(six) => {
+                    let port = six.local_addr().unwrap().as_socket().unwrap().port();
+                    first(SocketAddr::from(([0, 0, 0, 0], port)), transport).unwrap();
+                }
+                Err(error) => assert!(error.is_absent(), "{error}"),
+            }
+        }
+    }
 }

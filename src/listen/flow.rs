@@ -195,6 +195,10 @@ mod tests {
         flow.inbox.reserve_exact(LONGEST);
         flow.make_room();
         assert!((READ_ROOM / 4..=READ_ROOM).contains(&flow.inbox.capacity()), "{}", flow.inbox.capacity());
+        let (mut near, _far) = tokio::io::duplex(LONGEST);
+        flow.push(&[0; LONGEST - 2]);
+        let written = flow.poll_write(Pin::new(&mut near), &mut Context::from_waker(std::task::Waker::noop()));
+        assert!(written.is_ready() && flow.outbox.capacity() <= READ_ROOM, "{}", flow.outbox.capacity());
         // As long as some of it is there the rest may come.
         flow.inbox = vec![0; LONGEST];
         flow.make_room();

@@ -244,3 +244,121 @@ impl<R: Responder> Conversation<R> {
 fn asks_keepalive(query: &[u8]) -> bool {
     spot_opt(query).and_then(|opt| opt.option(edns::TCP_KEEPALIVE)).is_some_and(<[u8]>::is_empty)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::runtime::Builder;
+    use tokio::sync::watch;
+    use tokio::task::LocalSet;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::listen::ListenSettings;
+
+    /// Octets of each answer.
+    const LARGE: usize = 20_000;
+    const LONG: Duration = Duration::from_secs(3600);
+
+    /// Answers what has the id 1 a moment later, and everything else at once.
+    #[derive(Clone)]
+    struct Large;
+
+    impl Responder for Large {
+        fn foresee<'a>(&self, _: impl Iterator<Item = &'a [u8]>) {}
+
+        fn answer_now(&self, query: &[u8], _: &Peer, out: &mut Vec<u8>) -> Now {
+            if query[1] == 1 {
+                return Now::Later;
+            }
+            out.resize(LARGE, 0);
+            Now::Sent
+        }
+
+        async fn answer_later(&self, _: Vec<u8>, _: Peer) -> Option<Vec<u8>> {
+            sleep(Duration::from_millis(20)).await;
+            Some(vec![0; LARGE])
+        }
+
+        fn admits(&self, _: IpAddr) -> bool {
+            true
+        }
+    }
+
+    /// Has a client talk that has sent so many queries with this id, over a connection that holds less than an answer.
+    fn talk<F: Future<Output = ()>>(
+        settings: ListenSettings,
+        (count, id): (usize, u8),
+        client: impl FnOnce(DuplexStream, tokio::task::JoinHandle<()>) -> F,
+    ) {
+        LocalSet::new().block_on(&Builder::new_current_thread().enable_time().build().expect("a runtime"), async {
+            let (_running, stop) = watch::channel(false);
+            let (waiting, at) = (Rc::new(Waiting::new(&settings)), SocketAddr::from(([127, 0, 0, 1], 5300)));
+            let worker = Rc::new(Worker::alone(settings, Large, stop));
+            let (mut near, mut far) = duplex(LARGE / 2);
+            let seat = worker.quota.seat(at.ip()).expect("a seat");
+            let peer = Peer { client: at, transport: Transport::Tcp, local: at, keepalive: None };
+            let conversation = Conversation::new(peer, seat, worker, waiting);
+            let held = spawn_local(async move { conversation.hold(&mut near).await });
+            let query = [&[0, 12, 0, id][..], &[0; 10]].concat();
+            far.write_all(&query.repeat(count)).await.expect("they are taken");
+            client(far, held).await;
+        });
+    }
+
+    fn settings(idle: Duration, stalled: Duration) -> ListenSettings {
+        ListenSettings { tcp_idle: idle, tcp_stalled: stalled, ..ListenSettings::default() }
+    }
+
+    /// RFC 7766 §6.2.1.1: whoever has said that it will ask no more has all answers nevertheless.
+    #[test]
+    fn a_client_that_asks_no_more_gets_what_it_is_owed() {
+        for id in [0, 1] {
+            talk(settings(LONG, LONG), (3, id), async |mut client, _held| {
+                client.shutdown().await.expect("it is heard");
+                sleep(Duration::from_millis(50)).await;
+                let mut all = Vec::new();
+                client.read_to_end(&mut all).await.expect("answers");
+                assert_eq!(all.len(), 3 * (2 + LARGE), "{id}");
+            });
+        }
+    }
+
+    #[test]
+    fn answers_do_not_pile_up_for_a_client_that_reads_none() {
+        let (most, wait) = (UNREAD_END / LARGE, Duration::from_secs(5));
+        talk(settings(LONG, LONG), (most + 2, 1), async |_client, held| {
+            assert!(timeout(wait, held).await.is_ok(), "they came all at once");
+        });
+        talk(settings(LONG, LONG), (most - 1, 1), async |_client, held| {
+            assert!(timeout(wait / 20, held).await.is_err(), "so many may");
+        });
+    }
+
+    #[test]
+    fn a_client_that_reads_slowly_is_waited_for() {
+        let stalled = Duration::from_millis(500);
+        talk(settings(LONG, stalled), (1, 0), async |mut client, _held| {
+            let (mut all, mut piece) = (0, [0; 1000]);
+            while all < 2 + LARGE {
+                sleep(stalled / 5).await;
+                all += client.read(&mut piece).await.ok().filter(|count| *count > 0).expect("more of the answer");
+            }
+        });
+    }
+
+    #[test]
+    fn a_client_that_reads_nothing_has_another_time_than_one_that_asks_nothing() {
+        let (short, wait) = (Duration::from_millis(80), Duration::from_secs(5));
+        for (idle, stalled, count, ends) in
+            [(LONG, short, 1, true), (short, LONG, 1, false), (short, LONG, 0, true), (LONG, short, 0, false)]
+        {
+            talk(settings(idle, stalled), (count, 0), async |_client, held| {
+                let wait = if ends { wait } else { 4 * short };
+                assert_eq!(timeout(wait, held).await.is_ok(), ends, "{idle:?} {stalled:?} {count}");
+            });
+        }
+    }
+}

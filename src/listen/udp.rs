@@ -312,6 +312,11 @@ mod tests {
             assert!(queue.turn(now).len() >= *BEGIN.start());
             now += TURN * 2;
         }
+        // However fast they are, something else has its turn.
+        (0..4000).for_each(|nth| ask(&mut queue, &waiting, nth, now));
+        while !queue.is_empty() {
+            assert!(queue.turn(now).len() <= *BEGIN.end());
+        }
     }
 
     /// What a turn begins takes 40 us each.

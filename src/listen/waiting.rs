@@ -277,4 +277,13 @@ mod tests {
             assert_eq!(pardoned.count(), FEW, "in second {second}");
         }
     }
+
+    #[test]
+    fn a_worker_with_few_queries_is_not_crowded() {
+        let waiting = waiting(|settings| settings.waiting_per_client = MANY);
+        let few: Vec<_> = (1..MANY).map(|_| waiting.place(client(1), Instant::now())).collect();
+        assert!(few.iter().all(Option::is_some) && !waiting.is_crowded());
+        let _one_more = waiting.place(client(1), Instant::now());
+        assert!(waiting.is_crowded());
+    }
 }

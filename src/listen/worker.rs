@@ -160,6 +160,16 @@ impl<R: Responder> Worker<R> {
 }
 
 #[cfg(test)]
+impl<R> Worker<R> {
+    /// One with these settings, for a test of what is done on it.
+    pub(super) fn alone(settings: ListenSettings, responder: R, stop: Stop) -> Self {
+        let quota = Arc::new(Quota::new(settings.tcp_connections, settings.tcp_per_client));
+        let (turns, is_closing) = (Turns::new(), Cell::new(false));
+        Self { settings, responder: responder.into(), quota, turns, stop, is_closing }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
     use std::os::fd::OwnedFd;
