@@ -221,6 +221,20 @@ fn a_flood_of_guesses_ends_the_listening() {
     });
 }
 
+/// Over TCP nobody but the server sends, as many messages as it likes.
+#[test]
+fn of_many_messages_that_are_not_the_reply_the_first_are_listed() {
+    on_a_worker(async {
+        let server = tcp_server(|query| {
+            let wrong = (1..=40).flat_map(|nth| framed(&reply(query, &[(1, query[1] ^ nth)])));
+            wrong.chain(framed(&reply(query, &[]))).collect()
+        });
+        let asked = Ask { give_up: Duration::from_secs(60), ..ask(server.await, Transport::Tcp) };
+        let heard = exchange(&upstream(), &asked).await;
+        assert!(heard.came.is_ok() && heard.ignored.len() == 16, "{heard:?}");
+    });
+}
+
 #[test]
 fn packets_from_another_address_are_never_seen() {
     on_a_worker(async {
