@@ -190,7 +190,7 @@ pub struct Walk {
     in_reach: [bool; 2],
     /// What has brought an answer in this walk.
     reach: Reach,
-    /// The goals for which the address of a server was not looked up because of what that would add to.
+    /// The goals for which the address of a server was not looked up because of what that would add or lead back to.
     curbed: Vec<GoalId>,
     /// How often somebody has answered without a cookie alone; nothing once a question with one was answered.
     lost_cookies: Option<u8>,

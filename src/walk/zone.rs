@@ -327,6 +327,7 @@ impl Walk {
             let same = |goal: &Goal| goal.question == question && goal.above == above && !goal.by_glue;
             let awaited = match self.find_goal(same) {
                 Some(other) if self.depends_on(other, id) => {
+                    self.curbed.push(id);
                     self.note(turn, id, Event::Cycle { name: name.clone(), zone: zone.clone() });
                     if let Some(at) = self.goal(id).at() {
                         at.cycle = Some((name.clone(), zone.clone()));

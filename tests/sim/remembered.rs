@@ -12,7 +12,7 @@ use rootwalk::wire::{Question, RecordType};
 
 use super::resolver::Ended;
 use super::story;
-use super::world::{World, hosted};
+use super::world::{World, hosted, internet};
 
 fn ask(name: &str) -> Question {
     Question::new(name.parse().expect("a name"), RecordType::A)
@@ -121,4 +121,27 @@ fn what_failed_beside_a_limit_is_remembered() {
     let now = world.resolver.now;
     assert!(world.resolver.cache.failure(&ask("a.e0."), now).is_none(), "{}", story(&ended));
     assert!(world.resolver.cache.failure(&ask("a.gone."), now).is_some(), "{}", story(&ended));
+}
+
+/// Two zones whose servers have names in each other, one of which has a server elsewhere as well: on the way from one
+/// the address of its own server leads back to where the walk comes from. From elsewhere it does not.
+#[test]
+fn what_led_back_to_where_a_walk_came_from_has_not_failed() {
+    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+    let cuts = "a. 3600 NS ns.b.\na. 3600 NS ns.c.\nb. 3600 NS ns.a.\nc. 3600 NS ns6.\nns6. 3600 A 192.0.2.6\n";
+    let zones = [
+        (".", ", sign = {}", format!("{soa}@ 3600 NS ns1.\nns1. 3600 A 192.0.2.1\n{cuts}")),
+        ("a.", "", format!("{soa}@ 3600 NS ns.b.\n@ 3600 NS ns.c.\nns 3600 A 192.0.2.3\n")),
+        ("b.", "", format!("{soa}@ 3600 NS ns.a.\nns 3600 A 192.0.2.2\nwww 60 A 198.51.100.1\n")),
+        ("c.", "", format!("{soa}@ 3600 NS ns6.\nns 3600 A 192.0.2.4\n")),
+    ];
+    let hosts = [("ns1.", 1, "."), ("ns.b.", 2, "a."), ("ns.a.", 3, "b."), ("ns.c.", 4, "a."), ("ns6.", 6, "c.")];
+    let lab = internet(&zones, &hosts.map(|(name, host, zone)| (name, host, vec![zone])));
+    for seed in 0..8 {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        let first = world.resolve(&ask("www.b."));
+        assert!(first.outcome.failure.is_none(), "{}", story(&first));
+        let ended = world.resolve(&ask("ns.b."));
+        assert!(ended.outcome.failure.is_none(), "{}\n{}", story(&first), story(&ended));
+    }
 }
