@@ -209,6 +209,20 @@ impl Walk {
         true
     }
 
+    /// Leaves an unsigned zone whose servers go on answering although the zone above proves by now that there is none:
+    /// what is known of its delegation is older, and ends. False when that is young.
+    pub(super) fn leave_gone(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
+        let (cache, now) = (turn.around.cache, turn.now);
+        let Bogus::SignatureMissing { zone: above, .. } = reason else { return false };
+        let by = self.informant(CLIENT, reason.set()).filter(|by| by.zone.is_below(above));
+        let cut = by.and_then(|by| cache.delegation(&by.zone, now));
+        let Some(cut) = cut.filter(|cut| now.secs_since(cut.stored) >= AGE_SECS) else { return false };
+        cache.end_delegation(&cut, now);
+        self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
+        self.begin_anew(turn);
+        true
+    }
+
     /// Whether a delegation may lead to those who had a zone before: one that is proved anew may have moved, and they
     /// may go on answering, with the keys that it had.
     pub(super) fn may_have_moved(&self, cut: &Delegation, turn: &Turn<'_, '_>) -> bool {

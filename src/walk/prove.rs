@@ -258,7 +258,7 @@ impl Walk {
             return;
         }
         let because = bad.fault.as_ref().map(|question| self.failure_of(question)).unwrap_or_default();
-        if because.is_empty() && self.prove_anew(&bad.reason, turn) {
+        if because.is_empty() && (self.leave_gone(&bad.reason, turn) || self.prove_anew(&bad.reason, turn)) {
             return;
         }
         let from = self.told_by(&bad, turn);

@@ -135,6 +135,32 @@ fn a_zone_with_other_keys_at_other_servers_is_proved_anew() {
     }
 }
 
+/// A zone that is one with the one above by now, or is gone, while those who had it go on answering, is not looked for
+/// there any more once it is proved that there is none: it was not signed, and so its delegation is all that is known.
+#[test]
+fn a_zone_that_is_proved_to_be_none_is_left() {
+    let had = "www 60 A 198.51.100.3\nalias 60 CNAME www\n";
+    let cut = "zone 172800 NS ns3.zone\nns3.zone 172800 A 192.0.2.3\n";
+    for own in [true, false] {
+        let root = "tld. 172800 NS ns2.\n";
+        let before = hosted(&[("tld.", SAME_KEYS, 2, cut), ("zone.tld.", UNSIGNED, 3, had)], root);
+        let has = if own { "www.zone 60 A 198.51.100.2\n" } else { "" };
+        let after = hosted(&[("tld.", SAME_KEYS, 2, has)], root);
+        let mut world = World::new(&before, 1, 0.0, 0.0);
+        let known = world.resolve(&ask("www.zone.tld.", RecordType::A));
+        assert!(known.outcome.failure.is_none() && !known.outcome.secure, "{}", story(&known));
+        world.change(&after);
+        world.leave_behind([192, 0, 2, 3].into(), &before);
+        world.resolver.now = world.resolver.now.plus_secs(3_700);
+        for name in ["www.zone.tld.", "alias.zone.tld.", "none.zone.tld."] {
+            let ended = world.resolve(&ask(name, RecordType::A));
+            assert!(ended.outcome.secure, "{own} {name}\n{}", story(&ended));
+            let is_there = own && name == "www.zone.tld.";
+            assert_eq!(ended.outcome.rcode == ResponseCode::NoError, is_there, "{}", story(&ended));
+        }
+    }
+}
+
 /// Where a zone begins by now at a name that was known as an alias, its keys are asked for all the same, although it is
 /// proved that the name was one: be it delegated to servers of its own or to those of the zone above.
 #[test]
