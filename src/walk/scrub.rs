@@ -31,7 +31,7 @@ pub struct Clean {
     pub aa: bool,
     /// Recursion available.
     pub ra: bool,
-    /// Truncated: it says so, or ends within its answer or authority section, or before any glue of a referral.
+    /// Truncated: it says so, or ends within its answer or authority section, or before any glue that a referral owes.
     pub tc: bool,
     /// Whether the reply had an OPT record.
     pub edns: bool,
@@ -158,8 +158,9 @@ pub fn reply(
     clean.take_authority(zone, asked, authority, &mut dropped);
     clean.take_ds(asked, &mut dropped);
     clean.take_additional(zone, asked, reply.additional, &mut dropped);
-    // RFC 9471 §3.1: but for glue, without which a referral leads nowhere.
-    clean.tc |= clean.referral.is_some() && clean.glue.is_empty() && cut_in.is_some();
+    // RFC 9471 §3.1: but for glue, without which a referral to servers in the zone itself leads nowhere.
+    let owes_glue = |to: &Referral| to.ns.targets().all(|target| target.is_within(&to.ns.owner));
+    clean.tc |= clean.referral.as_ref().is_some_and(owes_glue) && clean.glue.is_empty() && cut_in.is_some();
     (clean, dropped)
 }
 
