@@ -101,10 +101,15 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Whether the command line or the configuration is wrong, so that another try would end likewise.
+    /// Whether the command line or the configuration is wrong, so that another try would end likewise. A certificate
+    /// that cannot be read may be there a moment later, as when it is renewed.
     #[must_use]
     pub const fn is_misuse(&self) -> bool {
-        matches!(self, Self::Authority { .. } | Self::Certificate(_) | Self::NoOrigins)
+        match self {
+            Self::Certificate(why) => !matches!(why, CertificateError::Read { .. }),
+            Self::Authority { .. } | Self::NoOrigins => true,
+            _ => false,
+        }
     }
 }
 

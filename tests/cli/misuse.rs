@@ -38,19 +38,23 @@ fn misuse_ends_with_2_and_help_with_0() {
     assert!(text(&rootwalk(&["keys"]).stdout) == include_str!("../../docs/config.md"), "not the page in docs/");
 }
 
-/// The unit for systemd has a service that ends with 2 not started again.
+/// The unit for systemd has a service that ends with 2 not started again. One that cannot read its certificate is: that
+/// may be about to be renewed.
 #[test]
 fn a_file_that_is_named_and_no_good_is_misuse_wherever_it_is_named() {
     let listen = ["--listen", "127.0.0.1:0", "--set", "http.listen="];
-    let tls =
-        ["--set", "server.tls_listen=127.0.0.1:0", "--set", "tls.key=/nowhere", "--set", "tls.certificate=/nowhere"];
-    for arguments in [
-        &["fetch", "--lab", "--ca", "/nowhere", "http://www.example.com/"][..],
-        &["fetch", "--lab", "--ca", "/proc/version", "http://www.example.com/"],
-        &[&["serve", "--set", "fetch.ca=/nowhere", "--set", "http.listen=127.0.0.1:0"], &listen[..2]].concat(),
-        &[&["serve"], &listen[..], &tls[..]].concat(),
+    let tls = |files: [&'static str; 2]| {
+        [&["serve"], &listen[..], &["--set", "server.tls_listen=127.0.0.1:0", "--set", files[0], "--set", files[1]]]
+            .concat()
+    };
+    for (code, arguments) in [
+        (2, vec!["fetch", "--lab", "--ca", "/nowhere", "http://www.example.com/"]),
+        (2, vec!["fetch", "--lab", "--ca", "/proc/version", "http://www.example.com/"]),
+        (2, vec!["serve", "--set", "fetch.ca=/nowhere", "--set", "http.listen=127.0.0.1:0", listen[0], listen[1]]),
+        (2, tls(["tls.key=/proc/version", "tls.certificate=/proc/version"])),
+        (1, tls(["tls.key=/nowhere", "tls.certificate=/nowhere"])),
     ] {
-        let output = rootwalk(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        let output = rootwalk(&arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
     }
 }
