@@ -158,7 +158,7 @@ impl Walk {
 
     /// Takes such a denial for want of anything better; false if there is none.
     pub(super) fn take_owed(&mut self, turn: &mut Turn<'_, '_>) -> bool {
-        let Some(owed) = self.owed.take() else { return false };
+        let Some(owed) = self.owed.take().filter(|owed| !self.is_contradicted(owed)) else { return false };
         let Owed { reason, found, current, chain, proof, told, event } = *owed;
         (self.bogus, self.took_owed) = (Some(reason), true);
         event.into_iter().for_each(|event| self.note(turn, CLIENT, event));
@@ -166,6 +166,20 @@ impl Walk {
         (goal.current, goal.chain, goal.proof, goal.told) = (current, chain, proof, told);
         self.prove(found, turn);
         true
+    }
+
+    /// Whether there turned out to be more than such a denial has said: an alias, or a zone below the one of whoever
+    /// gave it.
+    fn is_contradicted(&self, owed: &Owed) -> bool {
+        let (goal, name) = (&self.goals[0], &owed.current.name);
+        let is_below = |cut: &Delegation| self.doubted.iter().any(|doubted| cut.zone.is_below(&doubted.zone));
+        let is_led_on = matches!(&goal.state, State::At(at) if name.is_within(&at.cut.zone) && is_below(&at.cut));
+        is_led_on || goal.chain.iter().any(|set| set.owner == *name)
+    }
+
+    /// Whether there is such a denial, and nothing says otherwise.
+    pub(super) fn is_owed(&self) -> bool {
+        self.owed.as_ref().is_some_and(|owed| !self.is_contradicted(owed))
     }
 
     /// Asks once more for what is to prove something.
@@ -195,7 +209,8 @@ impl Walk {
         cache.distrust_keys(zone, now);
         self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
         self.proved_anew.push(zone.clone());
-        let has_moved = cache.delegation(zone, now).is_some_and(|cut| self.may_have_moved(&cut, turn));
+        // It may have moved, and those who had it may go on answering, with the keys that it had.
+        let has_moved = leave_delegation(zone, turn);
         for rtype in [RecordType::DNSKEY, RecordType::DS] {
             cache.disbelieve(zone, rtype, now);
             let known = self.proof_goal(&Question::new(zone.clone(), rtype));
@@ -212,21 +227,18 @@ impl Walk {
     /// Leaves an unsigned zone whose servers go on answering although the zone above proves by now that there is none:
     /// what is known of its delegation is older, and ends. False when that is young.
     pub(super) fn leave_gone(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
-        let (cache, now) = (turn.around.cache, turn.now);
         let Bogus::SignatureMissing { zone: above, .. } = reason else { return false };
-        let by = self.informant(CLIENT, reason.set()).filter(|by| by.zone.is_below(above));
-        let cut = by.and_then(|by| cache.delegation(&by.zone, now));
-        let Some(cut) = cut.filter(|cut| now.secs_since(cut.stored) >= AGE_SECS) else { return false };
-        cache.end_delegation(&cut, now);
-        self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
-        self.begin_anew(turn);
-        true
-    }
-
-    /// Whether a delegation may lead to those who had a zone before: one that is proved anew may have moved, and they
-    /// may go on answering, with the keys that it had.
-    pub(super) fn may_have_moved(&self, cut: &Delegation, turn: &Turn<'_, '_>) -> bool {
-        self.proved_anew.contains(&cut.zone) && turn.now.secs_since(cut.stored) >= AGE_SECS
+        let (mut zone, mut is_left) = (self.informant(CLIENT, reason.set()).map(|by| by.zone), false);
+        // All of them up to the zone above: who had one of them would refer to those below it anew.
+        while let Some(gone) = zone.filter(|zone| zone.is_below(above)) {
+            is_left |= leave_delegation(&gone, turn);
+            zone = gone.parent();
+        }
+        if is_left {
+            self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
+            self.begin_anew(turn);
+        }
+        is_left
     }
 
     /// Whether it can be proved that a part of the name does not exist, and so nothing below it (RFC 8020). Without
@@ -348,4 +360,14 @@ impl Walk {
             is_new || addrs.iter().any(|addr| is_good(*addr))
         })
     }
+}
+
+/// Ends what is known of the delegation of a zone that may have others by now, and those who had it may not know; false
+/// when that is young, or the zone above has not given it.
+fn leave_delegation(zone: &Name, turn: &Turn<'_, '_>) -> bool {
+    let (cache, now) = (turn.around.cache, turn.now);
+    let is_from_above = |cut: &Delegation| cut.from.informant().is_some_and(|from| cut.zone.is_below(&from.zone));
+    let known = cache.delegation(zone, now);
+    let old = known.filter(|cut| is_from_above(cut) && now.secs_since(cut.stored) >= AGE_SECS);
+    old.inspect(|cut| cache.end_delegation(cut, now)).is_some()
 }

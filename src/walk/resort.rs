@@ -170,7 +170,7 @@ impl Walk {
             return;
         }
         // Clients wait no longer for anything better than what is there.
-        let (until, is_owed) = (self.budget.patient_until(), self.owed.is_some());
+        let (until, is_owed) = (self.budget.patient_until(), self.is_owed());
         self.look_again = Some(until).filter(|until| is_owed && *until > turn.now);
         if is_owed && turn.now >= until && self.goal(CLIENT).at().is_some() {
             self.no_server_left(CLIENT, turn);
@@ -210,7 +210,10 @@ impl Walk {
                 lacking.retain(|(_, lack)| *lack != Lack::Untried);
                 Failure::Servers { zone, named, problems: std::mem::take(&mut at.problems), lacking }
             }
-            Some((name, zone)) => Failure::Cycle { name, zone },
+            Some((name, zone)) => {
+                self.curbed.push(id);
+                Failure::Cycle { name, zone }
+            }
             None => {
                 let limit = over.map(|limit| (limit, limits.value(limit)));
                 Failure::NoAddress { zone, servers: lacking, limit }

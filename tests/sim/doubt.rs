@@ -119,8 +119,11 @@ fn a_zone_with_other_keys_at_other_servers_is_proved_anew() {
         let zone = format!("www 60 A 198.51.100.{host}\nalias 60 CNAME www\n");
         hosted(&[("tld.", SAME_KEYS, 2, &cut), ("zone.tld.", sign, host, &zone)], "tld. 172800 NS ns2.\n")
     };
-    for (before, checked) in [(SAME_KEYS, true), (SAME_KEYS, false), (UNSIGNED, true)] {
-        let (before, after) = (at(3, before), at(4, SIGNED));
+    // The servers of the zone above answer for it at once, without a referral.
+    for (before, checked, to) in
+        [(SAME_KEYS, true, 4), (SAME_KEYS, false, 4), (UNSIGNED, true, 4), (SAME_KEYS, true, 2)]
+    {
+        let (before, after) = (at(3, before), at(to, SIGNED));
         let mut world = World::new(&before, 1, 0.0, 0.0);
         let www = ask("www.zone.tld.", RecordType::A);
         let known = if checked { world.resolve(&www) } else { world.resolve_unchecked(&www) };
@@ -130,7 +133,7 @@ fn a_zone_with_other_keys_at_other_servers_is_proved_anew() {
         world.resolver.now = world.resolver.now.plus_secs(3_700);
         for name in ["alias.zone.tld.", "none.zone.tld."] {
             let ended = world.resolve(&ask(name, RecordType::A));
-            assert!(ended.outcome.secure, "{checked} {name}\n{}", story(&ended));
+            assert!(ended.outcome.secure, "{checked} {to} {name}\n{}", story(&ended));
         }
     }
 }
@@ -139,20 +142,26 @@ fn a_zone_with_other_keys_at_other_servers_is_proved_anew() {
 /// there any more once it is proved that there is none: it was not signed, and so its delegation is all that is known.
 #[test]
 fn a_zone_that_is_proved_to_be_none_is_left() {
-    let had = "www 60 A 198.51.100.3\nalias 60 CNAME www\n";
+    let had = "www 60 A 198.51.100.3\nalias 60 CNAME www\ndeep 172800 NS ns4.deep\nns4.deep 172800 A 192.0.2.4\n";
     let cut = "zone 172800 NS ns3.zone\nns3.zone 172800 A 192.0.2.3\n";
     for own in [true, false] {
         let root = "tld. 172800 NS ns2.\n";
-        let before = hosted(&[("tld.", SAME_KEYS, 2, cut), ("zone.tld.", UNSIGNED, 3, had)], root);
+        let deep = "www 60 A 198.51.100.3\n";
+        let zones =
+            [("tld.", SAME_KEYS, 2, cut), ("zone.tld.", UNSIGNED, 3, had), ("deep.zone.tld.", UNSIGNED, 4, deep)];
+        let before = hosted(&zones, root);
         let has = if own { "www.zone 60 A 198.51.100.2\n" } else { "" };
         let after = hosted(&[("tld.", SAME_KEYS, 2, has)], root);
         let mut world = World::new(&before, 1, 0.0, 0.0);
-        let known = world.resolve(&ask("www.zone.tld.", RecordType::A));
-        assert!(known.outcome.failure.is_none() && !known.outcome.secure, "{}", story(&known));
+        for name in ["www.zone.tld.", "www.deep.zone.tld."] {
+            let known = world.resolve(&ask(name, RecordType::A));
+            assert!(known.outcome.failure.is_none() && !known.outcome.secure, "{}", story(&known));
+        }
         world.change(&after);
-        world.leave_behind([192, 0, 2, 3].into(), &before);
+        [3, 4].into_iter().for_each(|nth| world.leave_behind([192, 0, 2, nth].into(), &before));
         world.resolver.now = world.resolver.now.plus_secs(3_700);
-        for name in ["www.zone.tld.", "alias.zone.tld.", "none.zone.tld."] {
+        // Who had the zone refers to those below it as ever.
+        for name in ["www.deep.zone.tld.", "www.zone.tld.", "alias.zone.tld.", "none.zone.tld."] {
             let ended = world.resolve(&ask(name, RecordType::A));
             assert!(ended.outcome.secure, "{own} {name}\n{}", story(&ended));
             let is_there = own && name == "www.zone.tld.";

@@ -161,6 +161,21 @@ fn what_is_denied_without_proof_comes_before_the_client_is_gone() {
     }
 }
 
+/// What one server denies without proof is no last word where another has shown by a referral that there is more, and
+/// who could tell is not to be had.
+#[test]
+fn what_is_denied_without_proof_is_nothing_where_others_refer() {
+    let lab = with_unsigned_cut(&[20]);
+    for seed in 0..8 {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        assert!(world.resolve(&ask("example.", RecordType::NS)).outcome.secure);
+        world.set_forger([192, 0, 2, 11].into(), Forgery::DeniesCuts(Denies::Name));
+        world.set_trouble([192, 0, 2, 20].into(), Trouble::Silent);
+        let ended = world.resolve(&ask("www.uns.example.", RecordType::A));
+        assert_eq!(ended.outcome.rcode, ResponseCode::ServFail, "{seed}\n{}", story(&ended));
+    }
+}
+
 /// What the cache had, and counts when nobody is heard, is not told as what somebody has said who was asked for the
 /// alias that led there.
 #[test]
