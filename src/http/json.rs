@@ -153,8 +153,8 @@ fn record_type(text: &str) -> Result<RecordType, Problem> {
 pub(super) fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     let refused = |why: QueryRejection| {
         let text = why.body_text();
-        let why = text.split_once(": ").map_or(text.as_str(), |(_, why)| why);
-        // It may repeat what stands there, decoded.
+        // Before it stands where that is, once more; and it may repeat what stands there, decoded.
+        let why = text.rsplit_once(": ").map_or(text.as_str(), |(_, why)| why);
         Problem::bad_request(format!("the query string: {}", why.replace(char::is_control, "\u{fffd}")))
     };
     query.map(|Query(given)| given).map_err(refused)

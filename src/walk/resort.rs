@@ -210,10 +210,7 @@ impl Walk {
                 lacking.retain(|(_, lack)| *lack != Lack::Untried);
                 Failure::Servers { zone, named, problems: std::mem::take(&mut at.problems), lacking }
             }
-            Some((name, zone)) => {
-                self.curbed.push(id);
-                Failure::Cycle { name, zone }
-            }
+            Some((name, zone)) => Failure::Cycle { name, zone },
             None => {
                 let limit = over.map(|limit| (limit, limits.value(limit)));
                 Failure::NoAddress { zone, servers: lacking, limit }

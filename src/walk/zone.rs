@@ -327,6 +327,7 @@ impl Walk {
             let same = |goal: &Goal| goal.question == question && goal.above == above && !goal.by_glue;
             let awaited = match self.find_goal(same) {
                 Some(other) if self.depends_on(other, id) => {
+                    self.curbed.push(id);
                     self.note(turn, id, Event::Cycle { name: name.clone(), zone: zone.clone() });
                     if let Some(at) = self.goal(id).at() {
                         at.cycle = Some((name.clone(), zone.clone()));
@@ -414,8 +415,7 @@ impl Walk {
 
     /// What was not looked for to the end is missing to those who waited for it as well.
     fn curb_with(&mut self, ended: GoalId, waiter: GoalId) {
-        let has_failed = matches!(self.goals[ended.0 as usize].state, State::Done(Found::Failed(_)));
-        if has_failed && self.curbed.contains(&ended) {
+        if self.curbed.contains(&ended) && self.addresses_of(ended).is_empty() {
             self.curbed.push(waiter);
         }
     }

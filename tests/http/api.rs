@@ -101,12 +101,16 @@ fn names_are_text_whatever_they_hold() {
 #[test]
 fn what_is_no_parameter_is_refused_where_nobody_else_has_chosen_them() {
     for (path, word) in [
-        ("/api/trace?name=example.com&tpye=MX", "`tpye`, expected one of `name`, `type`, `cold`, `cd`"),
+        (
+            "/api/trace?name=example.com&tpye=MX",
+            "the query string: unknown field `tpye`, expected one of `name`, `type`, `cold`, `cd`",
+        ),
         ("/api/trace?type=MX", "missing field `name`"),
         ("/trace/example.com?tpye=MX", "`tpye`"),
         ("/trace?name=example.com&tpye=MX", "`tpye`"),
         ("/api/journey?url=http://www.example.com/&warm=1", "`warm`"),
         ("/api/cache?name=example.com&type=A", "`type`"),
+        ("/t/0?type=MX", "unknown field `type`"),
         ("/past?name=example", "`name`"),
         ("/past?kind=walks", "kind is walk or journey"),
         ("/past?kind=walk&kind=walk", "duplicate field `kind`"),

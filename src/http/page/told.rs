@@ -33,6 +33,14 @@ pub(in crate::http) struct How {
     proofs: Option<String>,
 }
 
+/// The same where a walk of the past is told.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Shown {
+    #[serde(rename = "do")]
+    proofs: Option<String>,
+}
+
 /// What the form of the page sends without JavaScript.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,10 +102,9 @@ pub(in crate::http) async fn kept(
     Extension(here): Extension<Here>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    how: Result<Query<How>, QueryRejection>,
+    shown: Result<Query<Shown>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let how = parameters(how)?;
-    let proofs = flag("do", how.proofs.as_deref())?;
+    let proofs = flag("do", parameters(shown)?.proofs.as_deref())?;
     let (kept, suffix) = find(traces.resolver.past(), &name, "walk")?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "a walk can be had as .json, .txt, .mmd and .svg");
     Ok(match suffix {
