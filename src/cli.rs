@@ -191,3 +191,17 @@ fn wrong_configuration(error: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("{error}");
     ExitCode::from(MISUSED)
 }
+
+/// Whether the locale of the terminal has more than ASCII: the first of the three that says something counts.
+fn speaks_unicode() -> bool {
+    let said = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
+    said.is_some_and(|locale| {
+        let locale = locale.to_string_lossy().to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
+/// A text of this program as the locale can show it; in one without more than ASCII microseconds are `us`.
+fn spoken(text: String) -> String {
+    if speaks_unicode() { text } else { text.replace('µ', "u") }
+}

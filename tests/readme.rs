@@ -50,9 +50,9 @@ fn the_configuration_is_right() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
-/// A line of a trace without what is another each time: numbers, case, and which of several servers was asked.
+/// A line of a trace without what is another each time: numbers, units, case, and which of several servers was asked.
 fn shape(line: &str) -> String {
-    let line = line.to_lowercase();
+    let line = line.to_lowercase().replace(" us", " ms").replace(" µs", " ms");
     let line = line.split_once("; one of").map_or(line.as_str(), |(head, _)| head);
     // Who has answered is said when another could have.
     let line = match (line.split_once(" < "), line.split_once("): ")) {

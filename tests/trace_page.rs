@@ -296,7 +296,7 @@ fn every_word_of_real_traces_is_on_the_page() {
         let mut rootwalk = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
         let output = rootwalk.args(["trace", name, "--lab", "--json"]).env_clear().output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(text.is_ascii(), "{text}");
+        assert!(text.replace(" µs", "").is_ascii(), "{text}");
         let trace: serde_json::Value = serde_json::from_str(&text).unwrap();
         // A key that is there twice would be lost on the way to a value and back.
         assert_eq!(serde_json::to_string_pretty(&trace).unwrap().lines().count(), text.lines().count(), "{name}");

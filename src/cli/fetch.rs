@@ -9,7 +9,7 @@ use clap::Args;
 use terminal_size::{Width, terminal_size_of};
 use url::Url;
 
-use super::{FAILED, Surroundings, failed, log, not_run, print};
+use super::{FAILED, Surroundings, failed, log, not_run, print, speaks_unicode, spoken};
 use crate::http::{Wanted, url};
 use crate::journey::{Journey, Look, har, waterfall};
 use crate::run;
@@ -73,14 +73,5 @@ fn write(journey: &Journey, json: bool, out: &mut StdoutLock<'_>) -> io::Result<
     }
     let width = terminal_size_of(&mut *out).map_or(WIDTH, |(Width(width), _)| width).into();
     let look = Look { width, unicode: speaks_unicode(), colours: log::colours(out) };
-    write!(out, "{}", waterfall(journey, &look))
-}
-
-/// Whether the locale of the terminal has more than ASCII: the first of the three that says something counts.
-fn speaks_unicode() -> bool {
-    let said = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
-    said.is_some_and(|locale| {
-        let locale = locale.to_string_lossy().to_ascii_lowercase();
-        locale.contains("utf-8") || locale.contains("utf8")
-    })
+    out.write_all(spoken(waterfall(journey, &look)).as_bytes())
 }

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use clap::Args;
 use terminal_size::{Width, terminal_size_of};
 
-use super::{FAILED, Surroundings, log, not_run, print};
+use super::{FAILED, Surroundings, log, not_run, print, spoken};
 use crate::http::{is_url, meant};
 use crate::run;
-use crate::trace::{Paint, Trace, folded};
+use crate::trace::{Paint, Trace};
 use crate::wire::text::parse_type;
 use crate::wire::{Name, Question, RecordType};
 
@@ -81,10 +81,10 @@ fn write(trace: &Trace, json: bool, out: &mut StdoutLock<'_>) -> io::Result<()> 
         return writeln!(out);
     }
     let paint = if log::colours(out) { Paint::Colours } else { Paint::Plain };
-    let text = trace.to_text(paint);
     // What is piped has a line for each step; the terminal would break words, and lose whose line goes on.
-    match terminal_size_of(&mut *out) {
-        Some((Width(width), _)) => write!(out, "{}", folded(&text, width.into())),
-        None => write!(out, "{text}"),
-    }
+    let text = match terminal_size_of(&mut *out) {
+        Some((Width(width), _)) => trace.to_terminal(paint, width.into()),
+        None => trace.to_text(paint),
+    };
+    out.write_all(spoken(text).as_bytes())
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::document::{Attempt, AttemptEnd, CacheLook, CacheName, End, Hop, Journey, Lookup, Response, Tls};
 use crate::time::iso_ms;
-use crate::trace::{Entry, Event, Trace, counted};
+use crate::trace::{Entry, Event, Ms, Trace, counted};
 use crate::wire::{RecordType, RrSet};
 
 /// Columns for the kind of a line, and for the time it took.
@@ -416,8 +416,8 @@ fn cut(text: &str, room: usize) -> String {
 
 fn time(us: u64) -> String {
     match us {
-        0..10_000 => format!("{}.{:02} ms", us / 1000, us % 1000 / 10),
-        10_000..1_000_000 => format!("{}.{} ms", us / 1000, us % 1000 / 100),
+        100..10_000 => format!("{}.{:02} ms", us / 1000, us % 1000 / 10),
+        0..1_000_000 => Ms(us).to_string(),
         _ => format!("{}.{:02} s", us / 1_000_000, us % 1_000_000 / 10_000),
     }
 }

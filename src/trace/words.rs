@@ -13,12 +13,15 @@ pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// Microseconds, shown as milliseconds: `1.2 ms`.
+/// Microseconds, shown as milliseconds: `1.2 ms`; where none of that would be left, as they are: `45 µs`.
 pub(crate) struct Ms(pub(crate) u64);
 
 impl fmt::Display for Ms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{} ms", self.0 / 1000, self.0 % 1000 / 100)
+        match self.0 {
+            us @ 1..100 => write!(f, "{us} µs"),
+            us => write!(f, "{}.{} ms", us / 1000, us % 1000 / 100),
+        }
     }
 }
 
@@ -89,7 +92,8 @@ mod tests {
     fn each_span_has_its_unit() {
         let spans = [0, 119, 120, 7199, 7200, 172_799, 172_800].map(|secs| Span(secs).to_string());
         assert_eq!(spans, ["0 s", "119 s", "2 min", "119 min", "2 h", "47 h", "2 d"]);
-        assert_eq!([Ms(99), Ms(1250), Ms(61_000_000)].map(|ms| ms.to_string()), ["0.0 ms", "1.2 ms", "61000.0 ms"]);
+        let times = [0, 1, 99, 100, 1250, 61_000_000].map(|us| Ms(us).to_string());
+        assert_eq!(times, ["0.0 ms", "1 µs", "99 µs", "0.1 ms", "1.2 ms", "61000.0 ms"]);
         assert_eq!(
             (List(&[1, 2]).to_string(), counted(1, "a", "b"), counted(0, "a", "b")),
             ("1, 2".into(), "1 a".into(), "0 b".into())

@@ -398,6 +398,7 @@ fn a_trace_tells_the_walk_and_its_json_has_the_schema() {
     let story = text(&told.stdout);
     assert!(story.contains("127.53.0.") && story.contains("127.53.1.") && story.contains("127.53.2."), "{story}");
     assert!(!story.contains('\u{1b}'), "colours are for terminals");
+    assert!(story.is_ascii(), "no locale, no µ: {story}");
     let json = rootwalk(&["trace", "www.example.com", "AAAA", "--lab", "--json"]);
     let document: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(document["schema"], "rootwalk.trace/1");

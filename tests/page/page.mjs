@@ -85,6 +85,8 @@ const tests = {
     await page.click(".go");
     await page.waitForSelector(".result", { timeout: PATIENCE });
     assert.equal(await page.evaluate(() => document.body.dataset.early), "true", "the steps come before the outcome");
+    const times = page.evaluate(async () => { const { time } = await import("/page/dom.js"); return [0, 45, 99, 100, 61_000].map(time); });
+    assert.deepEqual(await times, ["0.0 ms", "45 µs", "99 µs", "0.1 ms", "61 ms"]);
     assert.deepEqual(await page.$$eval(".picture > .ladder > .stop.zone", (all) => all.map((each) => each.dataset.zone)), [".", "lab.", "dead.lab."]);
     assert.match(await text(page, ".result .why"), /no server of dead\.lab\. gave an answer: ns\d\.dead\.lab\. \(127\.53\.3\.\d\) failed/);
     assert.equal(await page.getAttribute(".stop.broken", "data-zone"), "dead.lab.");

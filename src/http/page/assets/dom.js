@@ -41,6 +41,7 @@ export function place(bar, begin, end, whole) {
 
 /** Microseconds as a person reads them. */
 export function time(us) {
+  if (us > 0 && us < 100) return `${Math.max(Math.round(us), 1)} µs`;
   if (us < 10_000) return `${(us / 1000).toFixed(1)} ms`;
   if (us < 1_000_000) return `${Math.round(us / 1000)} ms`;
   return `${(us / 1e6).toFixed(us < 10_000_000 ? 1 : 0)} s`;

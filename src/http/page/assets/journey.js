@@ -146,7 +146,7 @@ export class Journey {
       const part = this.row(hop, PARTS[timing.part] ?? timing.part, [timing.description || timing.name], begin, null, "part");
       const ms = timing.duration_ms;
       this.close(part, Math.min(begin + (ms ?? 0) * 1000, end), "asked", "");
-      part.value.textContent = ms === null ? "" : `${ms.toFixed(ms < 10 ? 2 : 0)} ms`;
+      part.value.textContent = ms === null ? "" : time(1000 * ms);
     }
   }
 
