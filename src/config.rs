@@ -34,7 +34,7 @@ pub use settings::{
     RootHint, Server, Settings, StubZone, Tls,
 };
 pub use trust::{NegativeTrustAnchor, TrustAnchor};
-pub use value::{Bytes, Dns64Prefix, Hex, LocalRecord, Secret, ServerAddress};
+pub use value::{Bytes, Dns64Prefix, Domain, Hex, LocalRecord, Secret, ServerAddress};
 
 /// Where settings come from; what stands later wins.
 #[derive(Clone, Debug, Default)]

@@ -9,6 +9,28 @@ use super::settings::{LISTS, SECTIONS};
 const HEAD: &str = "\
 # Configuration
 
+## Start here
+
+This machine alone: no file is needed. `rootwalk serve` answers on 127.0.0.1:53 and [::1]:53, and asks from the root on.
+A small network: where to listen besides, and who may ask; everybody else is refused.
+
+```toml
+[server]
+listen = [\"127.0.0.1:53\", \"192.0.2.53:53\"]
+allow = [\"127.0.0.0/8\", \"192.0.2.0/24\"]
+```
+
+Another resolver in place of the root servers, for either of them. Answers are proved all the same (DNSSEC), so it has
+to pass signatures on; to trust it blindly add `validate = false` below a line `[dnssec]`.
+
+```toml
+[[forward]]
+zone = \".\"
+servers = [\"192.0.2.1\"]
+```
+
+## Where settings come from
+
 `rootwalk serve` runs without a configuration. A file is TOML and is named with `--config FILE`; a key that does not
 exist, or a value that does not fit, is refused with its file, line, column and what may have been meant.
 `rootwalk check FILE` says whether a file is right without starting anything, `rootwalk keys` prints this page.

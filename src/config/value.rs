@@ -159,6 +159,29 @@ impl Setting for Name {
     }
 }
 
+/// A name that stands for all below it as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain(pub Name);
+
+impl Setting for Domain {
+    fn expected() -> String {
+        "a domain name, such as \"example.\", which stands for all names below it too, without wildcard or port".into()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        Name::from_text(text).map(Self)
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
+    }
+}
+
+impl Element for Domain {
+    const PLURAL: &'static str = "domain names, such as [\"lan.\", \"corp.example.\"], each of which stands for all names \
+                                  below it too, without wildcards or ports";
+}
+
 impl Element for Name {
     const PLURAL: &'static str = "domain names, such as [\"lan.\", \"corp.example.\"], without wildcards or ports";
 }
@@ -281,6 +304,10 @@ mod tests {
         same("0/26.2.0.192.in-addr.arpa", "0/26.2.0.192.in-addr.arpa.");
         same("a\\032printer.lan", "a\\032printer.lan.");
         assert_eq!(Name::from_text("bü|cher.example"), None);
+        // Who blocks `*.ads.example` means what `ads.example` does there.
+        let (list, _) = DeValue::parse_recoverable("['*.ads.example']");
+        let said = Vec::<Domain>::culprit(list.get_ref()).unwrap().expected;
+        assert!(said.contains("stands for all names below it too, without wildcard"), "{said}");
         let (list, _) = DeValue::parse_recoverable("[443, 70000]");
         assert_eq!(Vec::<u16>::culprit(list.get_ref()).unwrap().expected, "a whole number from 0 to 65535");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::world::{local_data, routed_zones};
 use crate::cache::Due;
-use crate::config::{self, Settings};
+use crate::config::{self, Domain, Settings};
 use crate::listen::ListenSettings;
 use crate::policy::{Designated, Door, PolicySettings};
 use crate::serve::{ServeSettings, StaleSettings};
@@ -24,7 +24,7 @@ pub(super) fn serve_settings(settings: &Settings) -> ServeSettings {
         locally_served_zones: server.locally_served_zones,
         any: server.any == config::AnyAnswer::Full,
         local: Arc::new(local_data(settings)),
-        blocked: settings.local.blocked.iter().cloned().collect(),
+        blocked: settings.local.blocked.iter().map(|Domain(name)| name.clone()).collect(),
         routed_zones: routed_zones(settings),
         translator: settings.dns64.prefix.0,
         designated: None,

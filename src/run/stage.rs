@@ -15,7 +15,7 @@ use super::doors::{Front, Recall, Staged};
 use super::signals::Signals;
 use super::world::sources;
 use super::{Listening, RunError, Story, answered_here, on_this_thread, story, unix_secs, web, world_of_one};
-use crate::config::{ConfigError, RootHint, Settings};
+use crate::config::{ConfigError, Domain, RootHint, Settings};
 use crate::drive;
 use crate::lab::serve::Servers;
 use crate::lab::web::{Origins, Ports, RESOLVER, WebError};
@@ -200,7 +200,7 @@ pub fn lab_settings(lab: &Lab) -> Settings {
         *net = LAB_PRIVATE;
     }
     // The resolver itself is the one name that has one of these.
-    settings.resolver.private_domains.extend(RESOLVER.parse::<Name>());
+    settings.resolver.private_domains.extend(RESOLVER.parse().map(Domain));
     settings.resolver.upstream_port = lab.port();
     settings.proxy.allow = vec![LAB_NET];
     settings.http.traces = LAB_TRACES;

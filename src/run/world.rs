@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{RunError, trust};
 use crate::cache::{Cache, Delegation, NameServer, Servers, TtlLimits};
-use crate::config::{self, RootHint, ServerAddress, Settings};
+use crate::config::{self, Domain, RootHint, ServerAddress, Settings};
 use crate::dnssec;
 use crate::drive::{self, Clock, World};
 use crate::policy::{LocalData, special_zones};
@@ -77,7 +77,7 @@ pub(super) fn walk_settings(settings: &Settings, now: Time) -> WalkSettings {
         },
         private: Private {
             nets: resolver.private_addresses.clone(),
-            domains: resolver.private_domains.clone(),
+            domains: domains(&resolver.private_domains),
             translator: settings.dns64.prefix.0,
         },
         routes: routes(settings),
@@ -91,13 +91,17 @@ pub(super) fn walk_settings(settings: &Settings, now: Time) -> WalkSettings {
     }
 }
 
+fn domains(given: &[Domain]) -> Vec<Name> {
+    given.iter().map(|Domain(name)| name.clone()).collect()
+}
+
 /// What answers have beyond what servers say.
 fn synthesis(settings: &Settings) -> Synthesis {
     let given = &settings.dns64;
     let dns64 = given.prefix.0.map(|net| Dns64 {
         prefix: net,
         exclude: given.exclude.clone(),
-        ignore_aaaa: given.ignore_aaaa.clone(),
+        ignore_aaaa: domains(&given.ignore_aaaa),
     });
     // A hosts file has no aliases.
     Synthesis { aliases: local_records(settings, &[]).ways_out(), dns64 }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::config::list::{list, not_empty};
 use crate::config::nets::{mapped_net, private_nets};
 use crate::config::section::section;
-use crate::config::value::{Dns64Prefix, LocalRecord, ServerAddress};
+use crate::config::value::{Dns64Prefix, Domain, LocalRecord, ServerAddress};
 use crate::upstream::UpstreamSettings;
 use crate::walk::minimise::Minimisation;
 use crate::wire::Name;
@@ -67,7 +67,7 @@ section! {
         /// private domains.
         private_addresses: Vec<IpNet> = private_nets();
         /// Names that may have such addresses, with all names below them.
-        private_domains: Vec<Name> = Vec::new();
+        private_domains: Vec<Domain> = Vec::new();
     }
 }
 
@@ -137,7 +137,7 @@ section! {
         /// even out of a signed set, of which the rest is without proof then; one that sets CD gets all of it.
         exclude: Vec<IpNet> = mapped_net();
         /// Names, with all below them, whose AAAA records are passed over where there are A records.
-        ignore_aaaa: Vec<Name> = Vec::new();
+        ignore_aaaa: Vec<Domain> = Vec::new();
     }
 }
 
@@ -155,6 +155,6 @@ section! {
         /// Names that are said not to exist, with all names below them that have no records above: NXDOMAIN with EDE 15
         /// (Blocked); names above such records exist and are empty. It is the name that is asked for that counts, not
         /// one that its aliases lead to.
-        blocked: Vec<Name> = Vec::new();
+        blocked: Vec<Domain> = Vec::new();
     }
 }
