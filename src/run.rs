@@ -28,6 +28,7 @@ use crate::lab;
 use crate::listen;
 use crate::policy::PolicySettings;
 use crate::serve::{Resolver, told_here};
+use crate::sys;
 use crate::tls::CertificateError;
 use crate::trace::Trace;
 use crate::upkeep::RootKeeper;
@@ -120,6 +121,7 @@ fn hint(why: &io::Error, elsewhere: &str) -> String {
         io::ErrorKind::AddrNotAvailable => "; a lab lies on addresses of this machine, such as 127.53.0.1".to_owned(),
         io::ErrorKind::NetworkUnreachable => "; is loopback up? `ip link set lo up`".to_owned(),
         io::ErrorKind::PermissionDenied => format!("; ports below 1024 need a privilege, {elsewhere}"),
+        _ if sys::is_out_of_files(why) => "; a lab takes some 300: raise the limit (ulimit -n)".to_owned(),
         _ => String::new(),
     }
 }

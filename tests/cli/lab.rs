@@ -1,5 +1,7 @@
 //! `rootwalk lab`: what it says, what it serves, and that it follows its files.
 
+use std::process::Command;
+
 use super::{dig, lab, rootwalk, soon, text};
 
 #[test]
@@ -24,6 +26,14 @@ fn the_trust_anchor_is_written_in_the_form_of_its_reader() {
     assert!(lines.len() == 2 && lines[0].contains(" IN DS ") && lines[1].contains(" IN DNSKEY 257 "), "{records}");
     let keys = std::fs::read_to_string(keys).unwrap();
     assert!(keys.starts_with("trust-anchors {") && keys.contains(". static-ds "), "{keys}");
+}
+
+#[test]
+fn where_few_files_may_be_open_the_lab_says_how_to_have_more() {
+    let lab = [env!("CARGO_BIN_EXE_rootwalk"), "lab", "--authority-port", "0", "--listen", "127.0.0.1:0"];
+    let output = Command::new("prlimit").arg("--nofile=64:64").args(lab).output().unwrap();
+    let message = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && message.ends_with("raise the limit (ulimit -n)\n"), "{message}");
 }
 
 /// Without web origins there is no certificate either, which is news to those alone who want one.
