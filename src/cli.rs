@@ -47,8 +47,7 @@ Examples:
   rootwalk check /etc/rootwalk.toml          say whether one is right
 
 Exit codes: 0 all went well; 1 it did not (a port is taken, a walk ends without an answer,
-no resolver runs to be flushed);
-2 the command line or the configuration is wrong.
+no resolver runs to be flushed); 2 the command line or the configuration is wrong.
 Colours are for terminals only; NO_COLOR=1 turns them off there as well.";
 
 /// A recursive DNS resolver that can explain every answer it gives.
@@ -176,7 +175,7 @@ fn print(code: ExitCode, write: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<(
 
 /// Says why the command could not be carried out.
 fn failed(why: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("rootwalk: {why}");
+    complain(&format_args!("rootwalk: {why}"));
     ExitCode::from(FAILED)
 }
 
@@ -188,8 +187,13 @@ fn not_run(error: &RunError) -> ExitCode {
 
 /// Shows every mistake of a configuration or of a lab's folder in its own line, in the form that editors can jump to.
 fn wrong_configuration(error: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("{error}");
+    complain(error);
     ExitCode::from(MISUSED)
+}
+
+/// Says it on standard error; when nobody reads that any more, as behind `2>&1 | head`, the exit code says it.
+fn complain(what: &dyn std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{what}");
 }
 
 /// Whether the locale of the terminal has more than ASCII: the first of the three that says something counts.

@@ -431,6 +431,11 @@ fn a_reader_that_goes_is_no_failure() {
         let output = child.wait_with_output().unwrap();
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "{arguments:?}");
     }
+    // Nor is one that goes before a complaint.
+    let (reader, nobody) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+    assert_eq!(command.args(["check", "/nowhere"]).env_clear().stderr(nobody).status().unwrap().code(), Some(2));
 }
 
 #[test]

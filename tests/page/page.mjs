@@ -85,14 +85,34 @@ const tests = {
     await page.click(".go");
     await page.waitForSelector(".result", { timeout: PATIENCE });
     assert.equal(await page.evaluate(() => document.body.dataset.early), "true", "the steps come before the outcome");
-    const times = page.evaluate(async () => { const { time } = await import("/page/dom.js"); return [0, 45, 99, 100, 61_000].map(time); });
-    assert.deepEqual(await times, ["0.0 ms", "45 µs", "99 µs", "0.1 ms", "61 ms"]);
     assert.deepEqual(await page.$$eval(".picture > .ladder > .stop.zone", (all) => all.map((each) => each.dataset.zone)), [".", "lab.", "dead.lab."]);
     assert.match(await text(page, ".result .why"), /no server of dead\.lab\. gave an answer: ns\d\.dead\.lab\. \(127\.53\.3\.\d\) failed/);
     assert.equal(await page.getAttribute(".stop.broken", "data-zone"), "dead.lab.");
     await page.click("text=Show where it went wrong");
     assert.equal(await page.evaluate(() => document.activeElement.dataset.zone), "dead.lab.");
     assert.match(await page.textContent("#status"), /SERVFAIL/);
+    return page;
+  },
+
+  async "short times have their unit, who is asked again is still silent, and each link of the chain has its zone"() {
+    const page = await fresh();
+    await open(page);
+    const seen = page.evaluate(async () => {
+      const { time } = await import("/page/dom.js");
+      const { Walk } = await import("/page/walk.js");
+      const picture = new Walk();
+      const server = { name: "ns.lab.", addr: "192.0.2.1" };
+      const step = (event, more) => picture.step({ at_us: 0, goal: 0, event, tone: "good", text: "a text (why)", ...more });
+      const asked = (ask) => step("asked", { ask, zone: "lab.", server, name: "www.lab.", type: "A", transport: "udp" });
+      asked(0);
+      step("late", { ask: 0, server });
+      asked(1);
+      const chip = picture.root.querySelector(".server").className;
+      const signed = (zone) => step("proved", { proof: { kind: "signature", zone } });
+      ["com.", "com.", "example.com."].map(signed);
+      return [[0, 45, 99, 100, 61_000].map(time), chip, [...picture.chain.querySelectorAll(".zone")].map((zone) => zone.textContent)];
+    });
+    assert.deepEqual(await seen, [["0.0 ms", "45 µs", "99 µs", "0.1 ms", "61 ms"], "server odd", ["com.", "", "example.com."]]);
     return page;
   },
 

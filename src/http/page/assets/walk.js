@@ -156,7 +156,10 @@ export class Walk {
     this.proofs.hidden = false;
     const { proof } = step;
     const kind = { keys: "key", signature: "signs" }[proof.kind] ?? (proof.kind === "insecure" ? "open" : "shows");
-    this.chain.append(el("li", { class: `${kind} ${step.tone}` }, el("span", { class: "mono zone", text: proof.zone ?? "" }), el("span", { text: step.text })));
+    // Each zone once: one whose keys were known begins with a signature.
+    const zone = proof.zone === this.proving ? "" : proof.zone ?? "";
+    this.proving = proof.zone ?? this.proving;
+    this.chain.append(el("li", { class: `${kind} ${step.tone}` }, el("span", { class: "mono zone", text: zone }), el("span", { text: step.text })));
     if (proof.kind === "keys") {
       for (const each of this.ladders.values()) each.badge(proof.zone, `key ${proof.key_tag}`, step.text);
     }
@@ -302,6 +305,8 @@ class Stop {
       this.servers.append(chip);
     }
     if (chip.className === "server good" && state !== "bad") return;
+    // Whoever was silent is so until something comes, asked again or not.
+    if (state === "asked" && /odd|bad/.test(chip.className)) return;
     const fresh = mark({ listed: "heading", asked: "asked" }[state] ?? state);
     chip.className = `server ${state}`;
     chip.title = addrs.filter(Boolean).join(", ") || "no address known";
