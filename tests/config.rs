@@ -387,19 +387,6 @@ fn the_reference_is_true() {
     );
 }
 
-/// Each alone, and all of them in one file.
-#[test]
-fn what_one_starts_with_is_right() {
-    let page = config::reference();
-    let (head, _) = page.split_once("## Where settings come from").unwrap();
-    let files: Vec<&str> = head.split("```toml").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
-    for file in &files {
-        assert_ne!(Given::file(file).settings(), Settings::default(), "{file}");
-    }
-    let both = Given::file(&files.concat()).settings();
-    assert!(files.len() == 2 && both.server.listen.len() == 2 && both.forward.len() == 1, "{both:?}");
-}
-
 /// A key of the reference: where it stands, its default as TOML, and the variable that sets it.
 struct Documented {
     section: String,

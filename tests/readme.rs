@@ -1,4 +1,4 @@
-//! What the README tells people to write does what it says.
+//! What the README, and the beginning of docs/config.md, tell people to write does what it says.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::path::Path;
@@ -48,6 +48,24 @@ fn the_configuration_is_right() {
     std::fs::write(&path, written).unwrap();
     let output = rootwalk(&["check", path.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+/// What docs/config.md begins with, each file alone and both in one.
+#[test]
+fn the_configurations_to_start_with_are_right() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md")).unwrap();
+    let (head, _) = page.split_once("## Where settings come from").unwrap();
+    let blocks = head.split("```toml").skip(1).filter_map(|rest| rest.split_once("```"));
+    let mut files: Vec<String> = blocks.map(|(file, _)| file.to_owned()).collect();
+    assert_eq!(files.len(), 2);
+    files.push(files.concat());
+    let folder = tempfile::tempdir().unwrap();
+    for file in &files {
+        let path = folder.path().join("rootwalk.toml");
+        std::fs::write(&path, file).unwrap();
+        let output = rootwalk(&["check", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{file}{}", text(&output.stderr));
+    }
 }
 
 /// A line of a trace without what is another each time: numbers, units, case, and which of several servers was asked.
