@@ -67,14 +67,15 @@ impl Judge<'_> {
             let Status::Secure(keys) = &at.status else { break };
             let place = name.suffix(count);
             let below = self.below(&at.zone, keys, &place, name)?;
-            // A zone with servers of the operator's own is often one that the rest of the world does not know.
-            let unknown = |own: &&Name| match below {
-                Below::Zone(_) => false,
-                Below::Same => **own == place,
-                Below::Nothing => own.is_within(&place),
+            // A zone with servers of the operator's own is often one that the rest of the world does not know; what
+            // lies below it, zones with other such servers among it, is its own then.
+            let unknown = match below {
+                Below::Zone(_) => None,
+                Below::Same => self.known.own_zone(&place).filter(|own| *own == place),
+                Below::Nothing => own.clone().filter(|own| own.is_within(&place)),
             };
-            if let Some(zone) = own.as_ref().filter(unknown) {
-                return Ok(self.unproved(zone, Insecure::OwnServers { zone: zone.clone() }));
+            if let Some(zone) = unknown {
+                return Ok(self.unproved(&zone, Insecure::OwnServers { zone: zone.clone() }));
             }
             match below {
                 Below::Zone(zone) => at = zone,

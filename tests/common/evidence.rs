@@ -56,8 +56,8 @@ pub(crate) struct Facts<'a> {
     told: Vec<RrSet>,
     /// What was proved before, and for how long it still is.
     pub(crate) proved: Vec<(RrSet, u32)>,
-    /// The zone whose servers the operator names.
-    own: Option<Name>,
+    /// The zones whose servers the operator names.
+    own: Vec<Name>,
     /// What was proved and speaks of other questions.
     pub(crate) spans: Vec<Span>,
     /// What was proved of what came along.
@@ -92,7 +92,7 @@ impl Known for Facts<'_> {
     }
 
     fn own_zone(&self, name: &Name) -> Option<Name> {
-        self.own.clone().filter(|own| name.is_within(own))
+        self.own.iter().filter(|own| name.is_within(own)).max_by_key(|own| own.label_count()).cloned()
     }
 
     fn keys(&self, zone: &Name) -> Fact<RrSet> {
@@ -118,7 +118,7 @@ impl<'a> Facts<'a> {
             zones: RefCell::default(),
             told: Vec::new(),
             proved: Vec::new(),
-            own: None,
+            own: Vec::new(),
             spans: Vec::new(),
             shown: Vec::new(),
             fault: None,
@@ -144,7 +144,7 @@ impl<'a> Facts<'a> {
 
     /// Has the operator name the servers of a zone.
     pub(crate) fn own(&mut self, zone: Name) {
-        self.own = Some(zone);
+        self.own.push(zone);
     }
 
     fn fetch(&mut self, question: &Question) {

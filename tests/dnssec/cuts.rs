@@ -171,14 +171,14 @@ fn records_out_of_place_show_nothing() {
 
 /// What becomes of an unsigned set below `own`, whose servers the operator names, when this is said of the DS set of
 /// `own.z.`, and of others nothing.
-fn below_own(zone: &Zone, own: &str, heard: &Heard) -> Verdict {
+fn below_own(zone: &Zone, own: &[&str], heard: &Heard) -> Verdict {
     let ask = |question: &Question| match question.qtype {
         RecordType::DNSKEY => Some(Heard { answer: Some(zone.keys.clone()), ..Heard::default() }),
         _ if question.name == name("own.z.") => Some(heard.clone()),
         _ => None,
     };
     let mut facts = Facts::new(ask);
-    facts.own(name(own));
+    own.iter().for_each(|own| facts.own(name(own)));
     let set = RrSet::new(name("www.a.own.z."), RecordType::A, 300, [&[192, 0, 2, 1][..]]);
     verdict_on(&zone.anchors, &mut facts, &set)
 }
@@ -211,7 +211,7 @@ fn a_zone_that_the_world_does_not_know() {
         (None, vec![], false),
     ] {
         for own in ["own.z.", "a.own.z."] {
-            let verdict = below_own(&zone, own, &Heard { answer: None, alias: alias.clone(), proof: proof.clone() });
+            let verdict = below_own(&zone, &[own], &Heard { answer: None, alias: alias.clone(), proof: proof.clone() });
             let by_operator = matches!(verdict, Verdict::Insecure(Insecure::OwnServers { .. }));
             assert_eq!(by_operator, unknown, "{alias:?} {proof:?}: {verdict:?}");
             assert!(by_operator || matches!(verdict, Verdict::Bogus(_)), "{verdict:?}");
@@ -221,12 +221,15 @@ fn a_zone_that_the_world_does_not_know() {
     let no_cut = Heard { proof: vec![signer.nsec("own.z.", "p.z.", &[A])], ..Heard::default() };
     let own_alias = Heard { alias: Some(alias("own.z.", "own.z.", RecordType::CNAME)), ..Heard::default() };
     for heard in [no_cut, own_alias] {
-        assert!(matches!(below_own(&zone, "own.z.", &heard), Verdict::Insecure(Insecure::OwnServers { .. })));
-        assert!(matches!(below_own(&zone, "a.own.z.", &heard), Verdict::Bogus(_)));
+        // Where it is the operator's, so is what lies below it, whether that has servers of its own or not.
+        for own in [&["own.z."][..], &["own.z.", "a.own.z."]] {
+            assert!(matches!(below_own(&zone, own, &heard), Verdict::Insecure(Insecure::OwnServers { .. })));
+        }
+        assert!(matches!(below_own(&zone, &["a.own.z."], &heard), Verdict::Bogus(_)));
     }
     // What the world knows of the zone counts.
     let cut = Heard { proof: vec![signer.nsec("own.z.", "p.z.", &[NS])], ..Heard::default() };
-    assert!(matches!(below_own(&zone, "own.z.", &cut), Verdict::Insecure(Insecure::Unsigned { .. })));
+    assert!(matches!(below_own(&zone, &["own.z."], &cut), Verdict::Insecure(Insecure::Unsigned { .. })));
 }
 
 /// Where the world knows the zone whose servers the operator names, and that it is signed, the zone has the say on what
