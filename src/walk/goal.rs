@@ -378,9 +378,9 @@ impl AtZone {
         self.route.as_ref().is_some_and(|route| route.is_forward())
     }
 
-    /// Whether the question is looked up from the root when none of its servers gives an answer.
-    pub(super) fn has_fallback(&self) -> bool {
-        self.route.as_ref().is_some_and(|route| route.fallback)
+    /// Whether each of its servers is asked once.
+    pub(super) fn is_asked_once(&self) -> bool {
+        self.route.as_ref().is_some_and(|route| route.is_asked_once())
     }
 
     /// The port that the operator has given the server with this address.

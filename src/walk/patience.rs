@@ -48,10 +48,10 @@ impl Walk {
         if !self.goal(id).is_forwarded() {
             return usual;
         }
-        let (has_fallback, rested) =
-            self.goal(id).at().map_or((false, false), |at| (at.has_fallback(), at.tried(server).rested));
+        let (once, rested) =
+            self.goal(id).at().map_or((false, false), |at| (at.is_asked_once(), at.tried(server).rested));
         let patience = match (how.transport, state.udp) {
-            _ if has_fallback || rested => usual.max(FORWARD_LONG),
+            _ if once || rested => usual.max(FORWARD_LONG),
             (Transport::Tcp, _) => usual.max(FORWARD_LEAST),
             (Transport::Udp, Support::Yes) => usual.clamp(FORWARD_LEAST, FORWARD_LONG),
             (Transport::Udp, _) => FORWARD_LEAST,
@@ -62,7 +62,7 @@ impl Walk {
         if !is_silent || now + patience < until {
             return patience;
         }
-        if has_fallback {
+        if once {
             return if until > now { until - now } else { patience };
         }
         // Nobody is asked after this one, so it takes nothing from anybody to hear out who was asked first.

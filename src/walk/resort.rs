@@ -39,7 +39,7 @@ impl Walk {
     fn ask_failed(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let most = if self.goal(id).is_forwarded() { 1 } else { SECOND_CHANCES };
         let tries = turn.around.settings.limits.tries_per_address;
-        let forgives = |at: &mut AtZone| !at.has_fallback() && at.forgive(most, tries);
+        let forgives = |at: &mut AtZone| !at.is_asked_once() && at.forgive(most, tries);
         let forgiven = self.goal(id).at().is_some_and(forgives);
         forgiven && self.ask_best(id, |_| true, turn).is_some()
     }
@@ -77,7 +77,7 @@ impl Walk {
             }
         };
         // Where there is a fallback, it comes sooner than what may only be slow.
-        at.silent_over_udp(tries).filter(|_| !at.has_fallback())
+        at.silent_over_udp(tries).filter(|_| !at.is_asked_once())
     }
 
     /// Asks a server over TCP that was silent over UDP.
@@ -136,8 +136,9 @@ impl Walk {
         let (until, servers, no_way_out) = (self.budget.patient_until(), turn.around.servers, self.no_way_out(turn));
         let goal = &self.goals[id.0 as usize];
         let State::At(at) = &goal.state else { return false };
+        let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
         let wanted = matches!(goal.purpose, Purpose::Client | Purpose::Proof);
-        if turn.now >= until || !wanted || at.has_fallback() {
+        if turn.now >= until || !wanted || has_fallback {
             return false;
         }
         let mut slow: Vec<ServerAt> = Vec::new();

@@ -60,6 +60,12 @@ impl Route {
         self.kind == RouteKind::Forward
     }
 
+    /// Whether its fallback comes before a second try: forwarders take their time, and the copy in this process says
+    /// the same again. What is sent to the servers of a stub zone may get lost on the way, as to any.
+    pub(super) fn is_asked_once(&self) -> bool {
+        self.fallback && self.kind != RouteKind::Stub
+    }
+
     /// The port of one of its servers.
     pub(super) fn port(&self, addr: IpAddr) -> Option<u16> {
         self.ports.iter().find(|(known, _)| *known == addr).map(|(_, port)| *port)
@@ -172,7 +178,9 @@ impl Walk {
     /// Nobody whom the operator named gave an answer: looks the question up from the root, where that is allowed.
     pub(super) fn fall_back(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let goal = self.goal(id);
-        let Some(route) = goal.at().and_then(|at| at.route.clone()).filter(|route| route.fallback) else {
+        // Priming is about these very servers: whoever waits for it asks them without, and may fall back then.
+        let may = !matches!(goal.purpose, Purpose::StubPriming { .. });
+        let Some(route) = goal.at().and_then(|at| at.route.clone()).filter(|route| may && route.fallback) else {
             return false;
         };
         let zone = route.cut.zone.clone();

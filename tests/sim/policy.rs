@@ -215,6 +215,31 @@ fn servers_that_the_operator_names_fail_alone_unless_there_is_a_fallback() {
     is_true(&www, &world.resolve(&www));
 }
 
+/// A packet that is lost is no reason to look a private name up in public; neither is a stub zone's own list of servers
+/// that cannot be had. Only servers that are gone are, and then soon.
+#[test]
+fn a_stub_zone_falls_back_when_its_servers_are_gone() {
+    let www = question("www.example.com.", RecordType::A);
+    for prime in [false, true] {
+        let with_fallback = |server| {
+            unproved(RouteKind::Stub, "example.com.", server, |route| (route.prime, route.fallback) = (prime, true))
+        };
+        for seed in 0..50 {
+            let routes = with_fallback(SERVER).resolver.settings.routes;
+            let mut world = World::new(&LAB, seed, 0.0, 0.1);
+            world.resolver.settings.routes = routes;
+            let ended = world.resolve(&www);
+            is_true(&www, &ended);
+            assert!(!ended.log.iter().any(|entry| matches!(entry.event, Event::FellBack { .. })), "{}", story(&ended));
+        }
+        for (server, most) in [(SILENT, 4), (NOBODY, 1)] {
+            let ended = with_fallback(server).resolve(&www);
+            is_true(&www, &ended);
+            assert!(ended.took < Duration::from_secs(most), "{prime}, after {:?}:\n{}", ended.took, story(&ended));
+        }
+    }
+}
+
 #[test]
 fn a_silent_forwarder_is_waited_for_longer_than_a_server_and_leaves_time_for_the_fallback() {
     let www = question("www.example.com.", RecordType::A);
