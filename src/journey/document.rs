@@ -25,6 +25,8 @@ pub struct Journey {
     /// When it began: milliseconds since 1970, in JSON as ISO 8601.
     #[serde(serialize_with = "moment")]
     pub began: u64,
+    /// Whether each of its requests began with empty caches.
+    pub cold: bool,
     /// How long all of it took.
     pub time_us: u64,
     /// One for each URL: the first, and one for each redirect that was followed.

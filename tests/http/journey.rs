@@ -174,6 +174,13 @@ fn caches_are_told_as_they_are() {
     assert_eq!((found(&third, "answers"), found(&third, "connections")), ((true, true), (true, true)));
     let cold = ask(server, &url, &["-G", "-d", "cold=1"]).json();
     assert_eq!(found(&cold, "records"), (true, false));
+    // Who asks again from its page asks for the same.
+    for (journey, value) in [(&cold, "1"), (&third, "")] {
+        let page =
+            curl(&["-H", "Accept: text/html", &format!("http://{server}/j/{}", journey["id"].as_str().unwrap())]);
+        let chosen = format!("<input type=\"radio\" name=\"cold\" value=\"{value}\" checked>");
+        assert!(page.text().contains(&chosen) && journey["cold"] == !value.is_empty(), "{}", page.text());
+    }
     assert!(last(&cold)["lookups"][0]["trace"]["cost"]["queries"].as_u64().unwrap() >= 3);
 }
 

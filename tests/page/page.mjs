@@ -488,6 +488,14 @@ const tests = {
     assert.match(await page.textContent(".why"), /is lame/);
     assert.equal(await page.inputValue("[name=name]"), "www.lame.lab.");
     assert.ok((await page.locator(".steps li").count()) > 10);
+    // A sentence goes on below itself, not below its time.
+    await page.setViewportSize({ width: 390, height: 844 });
+    const lefts = await page.$$eval(".steps li", (all) => all.map((line) => {
+      const sentence = document.createRange();
+      sentence.selectNodeContents(line.lastChild);
+      return new Set([...sentence.getClientRects()].map((rect) => Math.round(rect.left))).size;
+    }));
+    assert.ok(lefts.every((left) => left === 1), String(lefts));
     // DO counts here as well.
     for (const withProofs of [false, true]) {
       await page.fill("[name=name]", "www.example.com");

@@ -39,6 +39,7 @@ impl Traveller {
             schema: SCHEMA,
             url: wanted.url.to_string(),
             began: u64::try_from(since.as_millis()).unwrap_or(0),
+            cold: wanted.cold,
             time_us: 0,
             hops: Vec::new(),
         };

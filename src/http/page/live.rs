@@ -55,11 +55,11 @@ impl Display for Metrics<'_> {
             ),
             (
                 "walks_total",
-                "Walks, by how they ended.",
+                "Walks, by how they ended; those that somebody watches are not counted.",
                 &[("{end=\"answer\"}", figures.walks), ("{end=\"failure\"}", figures.failed_walks)],
             ),
-            ("asked_total", "Questions sent to servers.", &[("", figures.asked)]),
-            ("received_bytes_total", "Octets received from servers.", &[("", figures.received_bytes)]),
+            ("asked_total", "Questions sent to servers in these walks.", &[("", figures.asked)]),
+            ("received_bytes_total", "Octets received from servers in these walks.", &[("", figures.received_bytes)]),
             ("up_seconds", "Seconds since the start.", &[("", figures.up_us / 1_000_000)]),
             ("cache_bytes", "Octets in the cache.", &[("", figures.cache_bytes as u64)]),
             ("cache_limit_bytes", "Octets that the cache may take.", &[("", figures.cache_limit_bytes as u64)]),
@@ -124,8 +124,9 @@ impl Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let figures = self.0;
         let answered = figures.hits + figures.misses;
-        let ratio =
-            (figures.hits * 100).checked_div(answered).map_or_else(String::new, |percent| format!("{percent} %"));
+        let ratio = (figures.hits * 100)
+            .checked_div(answered)
+            .map_or_else(|| "nothing asked yet".to_owned(), |percent| format!("{percent} %"));
         let queries = answered + figures.local + figures.unreadable;
         let tenths = (queries * 10_000_000).checked_div(figures.up_us).unwrap_or(0);
         let rate = format!("{}.{}, since the start", tenths / 10, tenths % 10);
@@ -136,7 +137,7 @@ impl Display for Listed<'_> {
             ("Hit ratio", &ratio),
             ("Answered by policy", &figures.local),
             ("Walks without an answer", &figures.failed_walks),
-            ("Questions sent to servers", &figures.asked),
+            ("Questions sent for clients", &figures.asked),
             ("Entries in the cache", &figures.cache_entries),
             ("Octets in the cache", &figures.cache_bytes),
         ];

@@ -46,7 +46,7 @@ pub(in crate::http) async fn travelled(
 
 fn told(kept: &Kept<Journey>, form: Form, here: &Here) -> Response {
     let text = || format!("{}\n{here}/j/{}\n", kept.text(), kept.id);
-    let fields = Fields { name: &kept.told.url, ..Fields::default() };
+    let fields = Fields { name: &kept.told.url, cold: kept.told.cold, ..Fields::default() };
     form.answer(&kept.document(), text, || about(&kept.told.url, &kept.id.to_string(), &fields, Told(kept)))
 }
 

@@ -228,7 +228,7 @@ const openWalk = (id) => open(`/t/${id}`, (trace) => {
 
 /** Shows a journey of the past. */
 const openJourney = (id) => open(`/j/${id}`, (journey) => {
-  fill({ name: journey.url, type: "", cold: false });
+  fill({ name: journey.url, type: "", cold: journey.cold });
   arrived(journey, Journey.of(journey));
 });
 
