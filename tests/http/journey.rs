@@ -373,7 +373,7 @@ fn nothing_that_others_say_reaches_a_terminal_as_it_is() {
     let url = format!("http://www.example.com:{}/%1b[31m", nasty.port());
     let text = ask(*LAB, &url, &["-H", "Accept: text/plain"]);
     let lines = text.text();
-    let drawn = ['█', '░', '▒', '▏', '\n'];
+    let drawn = ['█', '░', '▒', '▏', 'µ', '\n'];
     assert!(lines.chars().all(|c| matches!(c, ' '..='~') || drawn.contains(&c)), "{lines}");
     let widest = lines.lines().map(|line| line.chars().count()).max().unwrap();
     assert!(lines.contains("database db") && widest <= 120, "{widest}: {lines}");
