@@ -10,8 +10,9 @@ use super::event::{Event, GoalId, Verdict};
 use super::why::Transport;
 use super::wrong::Wrong;
 
-/// As many as this after the first are worth a line that stands for them.
-const ENOUGH: usize = 3;
+/// As many as this after the first are worth a line that stands for them: more than a walk asks the two or three servers
+/// that most zones have, of which each is a part of the story.
+const ENOUGH: usize = 8;
 
 /// What was asked, for what, and what became of it, whoever was asked.
 #[derive(PartialEq)]
@@ -60,7 +61,7 @@ impl Likewise {
             let more = asks.get(1..).unwrap_or_default();
             let end = match (fate.wrong, fate.late) {
                 (Some(wrong), _) => wrong.to_string(),
-                (None, true) => "is silent".to_owned(),
+                (None, true) => "was silent".to_owned(),
                 (None, false) => continue,
             };
             if fate.odd || more.len() < ENOUGH {
