@@ -176,7 +176,8 @@ fn welcome(listening: &run::Listening<'_>, examples: &Examples, ca_out: Option<&
             let _ = writeln!(text, "  dig @{host} -p {port} {name:<26}  an answer that cannot be had, and why");
         }
     }
-    let first = good.first().and_then(|asked| asked.split(' ').next()).unwrap_or(".");
+    let first = good.first().map_or(".", String::as_str);
+    let in_url = first.replacen(' ', "&type=", 1);
     for address in listening.tls {
         let (host, port) = (host(address), address.port());
         // The name in the lab's own certificate; who brings another one knows what is in that.
@@ -188,11 +189,11 @@ fn welcome(listening: &run::Listening<'_>, examples: &Examples, ca_out: Option<&
         let _ = writeln!(text, "  kdig @{host} -p {port} +tls{trusting} {first}");
     }
     for address in listening.http {
-        let name = failing.as_deref().unwrap_or(first);
+        let name = failing.as_deref().unwrap_or(&in_url);
         let _ = write!(
             text,
             "\nIt answers HTTP on http://{address}/. Try:\n  \
-             curl 'http://{address}/resolve?name={first}'\n  \
+             curl 'http://{address}/resolve?name={in_url}'\n  \
              curl -H 'Accept: text/plain' 'http://{address}/api/trace?name={name}&cold=1'\n"
         );
     }

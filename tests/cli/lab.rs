@@ -77,6 +77,8 @@ fn a_lab_of_ones_own_is_shown_by_its_own_names() {
     let told = lab(&["--zones", path]).log();
     assert!(told.contains(&format!("rootwalk lab --zones {path} --list")) && told.contains(" . SOA +dnssec"), "{told}");
     assert!(!told.contains("example") && !told.contains("www"), "{told}");
+    // Every line asks for what there is.
+    assert!(told.contains("rootwalk trace . SOA --zones") && told.contains("resolve?name=.&type=SOA'"), "{told}");
     // An address that is not there is nobody else's fault.
     std::fs::write(folder.path().join("lab.toml"), lab_toml.replace("127.53.0.1", "192.0.2.1")).unwrap();
     let nowhere = rootwalk(&["trace", "a.root", "--zones", path]);
