@@ -10,8 +10,8 @@ use super::event::{Event, GoalId, Verdict};
 use super::why::Transport;
 use super::wrong::Wrong;
 
-/// As many as this after the first are worth a line that stands for them: more than a walk asks the two or three servers
-/// that most zones have, of which each is a part of the story.
+/// As many as this after the first are worth a line that stands for them: more than a walk sends to the two or three
+/// servers that most zones have, where each query is a part of the story.
 const ENOUGH: usize = 8;
 
 /// What was asked, for what, and what became of it, whoever was asked.
