@@ -1,5 +1,6 @@
 //! `rootwalk trace`: how one answer is found, from an empty cache.
 
+use std::borrow::Cow;
 use std::io::{self, StdoutLock, Write as _};
 use std::process::ExitCode;
 
@@ -45,7 +46,7 @@ fn name(text: &str) -> Result<Typed, String> {
     if text.starts_with(OF_DIG) {
         return Err(NOT_DIG.to_owned());
     }
-    meant(text).map(|(name, usual)| Typed(name, usual)).map_err(|why| why.to_string())
+    meant(text).map(|(name, usual)| Typed(name, usual)).map_err(Cow::into_owned)
 }
 
 fn record_type(text: &str) -> Result<RecordType, &'static str> {

@@ -1,6 +1,7 @@
 //! `/resolve`: the answer as JSON, in the form that public resolvers use.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
@@ -114,18 +115,24 @@ pub fn typed(text: &str) -> Result<Name, NameError> {
 }
 
 /// The same where somebody wants to know something, with the type that is meant when none is given: an address means
-/// the name that it has.
+/// the name that it has. A name with a port would be one that nobody has; as `\058`, or with the dot at its end, it can
+/// be had.
 ///
 /// # Errors
 /// When it is none.
-pub fn meant(text: &str) -> Result<(Name, RecordType), NameError> {
-    Ok(match text.parse() {
-        Ok(address) => (Name::reverse(address)?, RecordType::PTR),
-        Err(_) => (typed(text)?, RecordType::A),
-    })
+pub fn meant(text: &str) -> Result<(Name, RecordType), Cow<'static, str>> {
+    let is_port = |tail: &str| !tail.is_empty() && tail.bytes().all(|byte| byte.is_ascii_digit());
+    let name = match text.parse() {
+        Ok(address) => Name::reverse(address).map(|name| (name, RecordType::PTR)),
+        Err(_) if text.rsplit_once(':').is_some_and(|(_, tail)| is_port(tail)) => {
+            return Err("a name has no port; a page is asked for as http://HOST:PORT/".into());
+        }
+        Err(_) => typed(text).map(|name| (name, RecordType::A)),
+    };
+    name.map_err(|why| why.to_string().into())
 }
 
-fn no_name(why: NameError) -> Problem {
+fn no_name(why: impl Display) -> Problem {
     Problem::bad_request(format!("the parameter name is not a domain name: {why}"))
 }
 
@@ -196,6 +203,18 @@ fn said(question: &Question, reply: &Reply) -> Said {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is made here ends in a dot, so that what a client has asked for can be asked again.
+    #[test]
+    fn a_name_with_a_port_is_a_slip_and_an_address_is_none() {
+        for wrong in ["localhost:53", "www.example.com:8080", "192.0.2.1:53"] {
+            assert!(meant(wrong).unwrap_err().contains("has no port"), "{wrong}");
+        }
+        for right in ["2001:db8::53", "localhost:53.", "localhost\\058\\053", "a:b"] {
+            assert!(meant(right).is_ok(), "{right}");
+        }
+        assert_eq!(meant("::1").unwrap().1, RecordType::PTR);
+    }
 
     #[test]
     fn letters_beyond_ascii_are_those_of_an_international_name() {
