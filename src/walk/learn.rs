@@ -205,6 +205,8 @@ impl Walk {
             Failure::Remembered { .. } => {}
             // Some of the zone's servers were left out.
             _ if some_left_out && !client => {}
+            // The same question of a client has a fallback.
+            _ if matches!(goal.purpose, Purpose::StubPriming { .. }) => {}
             // For a client that checks for itself nobody has judged it (RFC 4035 §4.7).
             _ if failure.is_told() && !self.checking => {}
             // What was not looked for to the end because of where this walk came from, others may find.

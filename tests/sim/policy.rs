@@ -233,9 +233,12 @@ fn a_stub_zone_falls_back_when_its_servers_are_gone() {
             assert!(!ended.log.iter().any(|entry| matches!(entry.event, Event::FellBack { .. })), "{}", story(&ended));
         }
         for (server, most) in [(SILENT, 4), (NOBODY, 1)] {
-            let ended = with_fallback(server).resolve(&www);
+            let mut world = with_fallback(server);
+            let ended = world.resolve(&www);
             is_true(&www, &ended);
             assert!(ended.took < Duration::from_secs(most), "{prime}, after {:?}:\n{}", ended.took, story(&ended));
+            let list = question("example.com.", RecordType::NS);
+            is_true(&list, &world.resolve(&list));
         }
     }
 }
