@@ -371,7 +371,8 @@ pub enum Event {
         kind: RouteKind,
     },
     /// None of a zone's servers gave an answer, and what is known of the delegation is old: the zone above is asked for
-    /// it anew.
+    /// it anew. Of the root, whatever the age of the list that it gave of itself: the servers that the configuration
+    /// names, where those are others.
     Requeried {
         /// The zone.
         zone: Name,

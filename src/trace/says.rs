@@ -92,6 +92,10 @@ fn patient(f: &mut fmt::Formatter<'_>, servers: &[ServerAt], most_ms: u64) -> fm
 }
 
 fn requeried(f: &mut fmt::Formatter<'_>, zone: &Name, age_secs: u64) -> fmt::Result {
+    if zone.is_root() {
+        write!(f, "no server of the root in the list that it gave {age_secs} s ago gives an answer: ")?;
+        return f.write_str("that is forgotten, and those of the configuration are asked");
+    }
     write!(f, "no server of {zone} gives an answer, and who they are was told {age_secs} s ago: it may have moved, ")?;
     f.write_str("so the zone above is asked for them anew")
 }

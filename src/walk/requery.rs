@@ -3,6 +3,9 @@
 //! A delegation is often good for days, and whoever served a zone that has moved refuses it sooner than that. Where it
 //! has not moved, nobody of whom the goal has heard is asked once more.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use crate::cache::Delegation;
 use crate::time::Time;
 use crate::trace::{Event, GoalId};
@@ -20,10 +23,15 @@ pub(super) const AGE_SECS: u32 = 300;
 impl Walk {
     /// Goes to the zone above for the delegation of the zone that a goal is at; false if that is in vain.
     pub(super) fn requery(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
-        // Where something is bogus other keys could help, other servers could not. Where nobody at all is heard, the
-        // client does not wait for the zone above as well.
-        let in_vain = turn.around.servers.is_cut_off() && turn.now >= self.budget.patient_until();
-        if self.bogus.is_some() || in_vain {
+        // Other keys could help there, other servers could not.
+        if self.bogus.is_some() {
+            return false;
+        }
+        if self.go_to_hints(id, turn) {
+            return true;
+        }
+        // Where nobody at all is heard, the client does not wait for the zone above as well.
+        if turn.around.servers.is_cut_off() && turn.now >= self.budget.patient_until() {
             return false;
         }
         let State::At(at) = &mut self.goal(id).state else { return false };
@@ -43,14 +51,40 @@ impl Walk {
         (at.requeried, at.listens) = (true, false);
         let event = Event::Requeried { zone: cut.zone.clone(), age_secs: age_secs.into() };
         self.note(turn, id, event);
+        if let State::At(at) = self.go_elsewhere(id, turn) {
+            self.goal(id).left.push(*at);
+        }
+        true
+    }
+
+    /// Goes to the servers of the root that the configuration names, where those that the root has named of itself give
+    /// no answer; false where these are the same. There is no zone above to ask, and that list, which nothing proves
+    /// when it is asked for (RFC 9609 §6), may be forged: it is forgotten.
+    fn go_to_hints(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let (cache, settings, now) = (turn.around.cache, turn.around.settings, turn.now);
+        let State::At(at) = &self.goal(id).state else { return false };
+        let cut = Arc::clone(&at.cut);
+        let addrs = |cut: &Delegation| cut.servers.iter().flat_map(|server| server.addrs.clone()).collect::<Vec<_>>();
+        let listed = addrs(&cut);
+        let is_other = |addr: &IpAddr| settings.uses(*addr) && at.tries(*addr) == 0 && !listed.contains(addr);
+        if at.route.is_some() || !cut.zone.is_root() || !addrs(&settings.hints).iter().any(is_other) {
+            return false;
+        }
+        cache.end_delegation(&cut, now);
+        self.root = Some(Arc::clone(&settings.hints));
+        let age_secs = now.secs_since(cut.stored).into();
+        self.note(turn, id, Event::Requeried { zone: cut.zone.clone(), age_secs });
+        self.go_elsewhere(id, turn);
+        true
+    }
+
+    /// Leaves the servers that a goal is at, to look where else it may go.
+    fn go_elsewhere(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> State {
         self.leave(id, turn);
+        turn.ready.push(id);
         let goal = self.goal(id);
         goal.minimised = Minimised::new(turn.around.settings.minimisation);
-        if let State::At(at) = std::mem::replace(&mut goal.state, State::Begin) {
-            goal.left.push(*at);
-        }
-        turn.ready.push(id);
-        true
+        std::mem::replace(&mut goal.state, State::Begin)
     }
 
     /// A zone whose delegation is asked for anew is one with the zone above, or is gone, where that one answers for a
