@@ -371,12 +371,19 @@ pub enum Event {
         kind: RouteKind,
     },
     /// None of a zone's servers gave an answer, and what is known of the delegation is old: the zone above is asked for
-    /// it anew. Of the root, whatever the age of the list that it gave of itself: the servers that the configuration
-    /// names, where those are others.
+    /// it anew.
     Requeried {
         /// The zone.
         zone: Name,
         /// Seconds since the zone above has told of it.
+        age_secs: u64,
+    },
+    /// None of the servers in the list that the root, or a stub zone, gave of itself gave an answer: the list is
+    /// forgotten, and those that the configuration names are asked, who are others.
+    ListForgotten {
+        /// The zone.
+        zone: Name,
+        /// Seconds since the zone has told of it.
         age_secs: u64,
     },
     /// The address of a server is one that is not asked.

@@ -51,7 +51,7 @@ impl fmt::Display for Event {
             }
             Self::Patient { servers, most_ms } => patient(f, servers, *most_ms),
             Self::Lost { server, wrong, .. } => write!(f, "{server} {wrong}"),
-            Self::Requeried { zone, age_secs } => requeried(f, zone, *age_secs),
+            Self::Requeried { .. } | Self::ListForgotten { .. } => out_of_date(self, f),
             Self::LastResort { server, verdict, .. } => {
                 write!(f, "no better reply has come, so that of {server} counts: {verdict}")
             }
@@ -91,13 +91,21 @@ fn patient(f: &mut fmt::Formatter<'_>, servers: &[ServerAt], most_ms: u64) -> fm
     write!(f, "nobody is left to be asked; listen for {most_ms} ms more to who may be slow: {}", List(servers))
 }
 
-fn requeried(f: &mut fmt::Formatter<'_>, zone: &Name, age_secs: u64) -> fmt::Result {
-    if zone.is_root() {
-        write!(f, "no server of the root in the list that it gave {age_secs} s ago gives an answer: ")?;
-        return f.write_str("that is forgotten, and those of the configuration are asked");
+/// What becomes of a list of servers of whom none answers.
+fn out_of_date(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match event {
+        Event::Requeried { zone, age_secs } => write!(
+            f,
+            "no server of {zone} gives an answer, and who they are was told {age_secs} s ago: it may have moved, so the zone \
+             above is asked for them anew"
+        ),
+        Event::ListForgotten { zone, age_secs } => write!(
+            f,
+            "no server gives an answer in the list that {zone} gave of itself {age_secs} s ago: it is forgotten, and those \
+             that the configuration has are asked"
+        ),
+        _ => Ok(()),
     }
-    write!(f, "no server of {zone} gives an answer, and who they are was told {age_secs} s ago: it may have moved, ")?;
-    f.write_str("so the zone above is asked for them anew")
 }
 
 fn overdue(f: &mut fmt::Formatter<'_>, after_ms: u64, most_ms: u64) -> fmt::Result {

@@ -53,7 +53,9 @@ fn heap(event: &Event) -> usize {
         Event::Routed { zone, servers, .. } => {
             zone.heap_bytes() + list(servers) + servers.iter().map(ServerAt::heap_bytes).sum::<usize>()
         }
-        Event::FellBack { zone, .. } | Event::Requeried { zone, .. } => zone.heap_bytes(),
+        Event::FellBack { zone, .. } | Event::Requeried { zone, .. } | Event::ListForgotten { zone, .. } => {
+            zone.heap_bytes()
+        }
         Event::NotAsked { zone, server, .. } => zone.heap_bytes() + server.heap_bytes(),
         Event::NoAddress { zone, servers } => {
             zone.heap_bytes() + servers.iter().map(|name| size_of::<Name>() + name.heap_bytes()).sum::<usize>()

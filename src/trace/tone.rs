@@ -50,6 +50,7 @@ impl Event {
             | Self::Dropped { .. }
             | Self::FellBack { .. }
             | Self::Requeried { .. }
+            | Self::ListForgotten { .. }
             | Self::AskedAnew { .. }
             | Self::AskedByName { .. }
             | Self::Doubted { .. }

@@ -27,7 +27,7 @@ impl Walk {
         if self.bogus.is_some() {
             return false;
         }
-        if self.go_to_hints(id, turn) {
+        if self.forget_list(id, turn) {
             return true;
         }
         // Where nobody at all is heard, the client does not wait for the zone above as well.
@@ -57,23 +57,29 @@ impl Walk {
         true
     }
 
-    /// Goes to the servers of the root that the configuration names, where those that the root has named of itself give
-    /// no answer; false where these are the same. There is no zone above to ask, and that list, which nothing proves
-    /// when it is asked for (RFC 9609 §6), may be forged: it is forgotten.
-    fn go_to_hints(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+    /// Goes to the servers that the configuration names for the root, or for a stub zone, where those of the list that
+    /// the zone has given of itself give no answer; false where these are the same. There is no zone above to ask, and
+    /// that list, which nothing proves when it is asked for (RFC 9609 §6), may be forged: it is forgotten.
+    fn forget_list(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let (cache, settings, now) = (turn.around.cache, turn.around.settings, turn.now);
         let State::At(at) = &self.goal(id).state else { return false };
         let cut = Arc::clone(&at.cut);
+        let of_itself = cut.from.informant().is_some_and(|from| from.zone == cut.zone);
+        let stub = settings.routes.primed(&cut.zone).map(|route| &route.cut);
+        let given = stub.or_else(|| cut.zone.is_root().then_some(&settings.hints));
         let addrs = |cut: &Delegation| cut.servers.iter().flat_map(|server| server.addrs.clone()).collect::<Vec<_>>();
         let listed = addrs(&cut);
         let is_other = |addr: &IpAddr| settings.uses(*addr) && at.tries(*addr) == 0 && !listed.contains(addr);
-        if at.route.is_some() || !cut.zone.is_root() || !addrs(&settings.hints).iter().any(is_other) {
-            return false;
-        }
+        let given = given.filter(|given| of_itself && addrs(given).iter().any(is_other));
+        let (None, Some(given)) = (&at.route, given) else { return false };
         cache.end_delegation(&cut, now);
-        self.root = Some(Arc::clone(&settings.hints));
+        if stub.is_some() {
+            self.primed.push(cut.zone.clone());
+        } else {
+            self.root = Some(Arc::clone(given));
+        }
         let age_secs = now.secs_since(cut.stored).into();
-        self.note(turn, id, Event::Requeried { zone: cut.zone.clone(), age_secs });
+        self.note(turn, id, Event::ListForgotten { zone: cut.zone.clone(), age_secs });
         self.go_elsewhere(id, turn);
         true
     }

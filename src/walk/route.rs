@@ -91,6 +91,11 @@ impl Routes {
         self.deepest(name, &[]).map(|route| &route.cut.zone).filter(|zone| !zone.is_root())
     }
 
+    /// The stub zone of this name whose servers are asked for its own list.
+    pub(super) fn primed(&self, zone: &Name) -> Option<&Arc<Route>> {
+        self.0.iter().find(|route| route.prime && !route.is_forward() && route.cut.zone == *zone)
+    }
+
     /// The server of whom something was heard, with the port that the operator has given it.
     pub(super) fn server_at(&self, heard: &Informant) -> ServerAt {
         let route = self.0.iter().find(|route| route.cut.zone == heard.zone);

@@ -107,16 +107,18 @@ list! {
 
 list! {
     /// Zones whose authoritative servers are given: they are asked in place of those that the parent zone delegates
-    /// to. Zones that they delegate are followed as anywhere, also to addresses of private networks. A stub zone is
-    /// asked although its name is special (`server.locally_served_zones`). Answers are validated as all are; a zone
-    /// that the rest of the world does not know is not, unless it has a trust anchor of its own
-    /// (`dnssec.trust_anchors`). Where the root cannot be asked, name the zone in `dnssec.negative_trust_anchors`.
+    /// to. Zones that they delegate are followed as anywhere, also to addresses of private networks; clients get such
+    /// addresses of names in `resolver.private_domains` alone. A stub zone is asked although its name is special
+    /// (`server.locally_served_zones`). Answers are validated as all are; a zone that the rest of the world does not
+    /// know is not, nor is what lies below it, unless it has a trust anchor of its own (`dnssec.trust_anchors`). Where
+    /// the root cannot be asked, name the zone in `dnssec.negative_trust_anchors`.
     stub: StubZone in stub, such as "zone = \"lan.example.\"\nservers = [\"192.0.2.1\"]\n" {
         /// The zone; `"."` is everything. The deepest zone above a name decides.
         zone: Name;
         /// The authoritative servers; more than `limits.servers_per_zone` are not used.
         servers: Vec<ServerAddress> where not_empty;
-        /// Ask these servers for the zone's own list of servers first, and use that while it lasts.
+        /// Ask these servers for the zone's own list of servers first, and use that while it lasts and one of them
+        /// answers.
         prime: bool = false;
         /// When none of the servers gives an answer, look the name up from the root. Names of a private zone leak
         /// then.
