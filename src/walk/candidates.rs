@@ -32,7 +32,8 @@ impl Walk {
         let goal = &this.goals[id.0 as usize];
         let State::At(at) = &goal.state else { return Vec::new() };
         let (zone, is_forwarded) = (&at.cut.zone, at.is_forwarded());
-        let most_tries = if at.is_asked_once() { 1 } else { limits.tries_per_address };
+        let most = limits.tries_per_address;
+        let most_tries = at.route.as_ref().map_or(most, |route| route.most_tries(most));
         let mut usable: Vec<Candidate<'_>> = Vec::with_capacity(servers.len().min(limits.servers_per_zone));
         for server in servers.iter().take(limits.servers_per_zone) {
             let mut room = Addresses::new();

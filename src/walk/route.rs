@@ -66,6 +66,17 @@ impl Route {
         self.fallback && self.kind != RouteKind::Stub
     }
 
+    /// How often one of its servers is asked: `most` times without a fallback, and where a stub zone has one, all of
+    /// them together.
+    pub(super) fn most_tries(&self, most: u32) -> u32 {
+        let servers = u32::try_from(self.cut.servers.len()).unwrap_or(u32::MAX).max(1);
+        match self.kind {
+            _ if !self.fallback => most,
+            RouteKind::Stub => most.div_ceil(servers),
+            RouteKind::Forward | RouteKind::LocalRoot => 1,
+        }
+    }
+
     /// The port of one of its servers.
     pub(super) fn port(&self, addr: IpAddr) -> Option<u16> {
         self.ports.iter().find(|(known, _)| *known == addr).map(|(_, port)| *port)

@@ -240,6 +240,14 @@ fn a_stub_zone_falls_back_when_its_servers_are_gone() {
             let list = question("example.com.", RecordType::NS);
             is_true(&list, &world.resolve(&list));
         }
+        // Nor do several of them take all the queries that one zone may cost.
+        let mut world = with_fallback(SILENT);
+        world.resolver.settings.limits.queries_per_step = 8;
+        let dead = [3, 5, 6].map(|last| ([127, 53, 3, last].into(), None));
+        let route = Route::new(RouteKind::Stub, "example.com.".parse().expect("a name"), &dead);
+        let route = Route { fallback: true, prime, ..route };
+        world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
+        is_true(&www, &world.resolve(&www));
     }
 }
 
