@@ -210,8 +210,9 @@ pub struct Walk {
     recalls: usize,
     /// Whether replies are not read on behind aliases, as what stood there was bogus.
     by_name: bool,
-    /// The zones that are proved anew, by the keys that they may have by now.
-    proved_anew: Vec<Name>,
+    /// The zones that are asked for anew, as they may have other keys by now, or be gone; and up to when what was known
+    /// of their servers is left aside.
+    anew: Vec<(Name, Time)>,
     /// What was bogus first.
     bogus: Option<Bogus>,
     /// A denial that counts when nobody has anything better.
@@ -264,7 +265,7 @@ impl Walk {
             doubted: Vec::new(),
             recalls: 0,
             by_name: false,
-            proved_anew: Vec::new(),
+            anew: Vec::new(),
             bogus: None,
             owed: None,
             took_owed: false,

@@ -8,11 +8,12 @@ use std::net::IpAddr;
 use smallvec::SmallVec;
 
 use crate::cache::{Delegation, DenialKind, Security};
+use crate::time::Time;
 use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt, Source, Verdict};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::goal::{Found, Goal, Pending, State};
-use super::requery::AGE_SECS;
+use super::requery::{AGE_SECS, is_from_above, may_have_moved};
 use super::scrub::Clean;
 use super::servers::{Addresses, known_addresses};
 use super::{CLIENT, Turn, Walk};
@@ -193,24 +194,25 @@ impl Walk {
     /// Proves the zone anew whose keys do not fit what its servers say: it may have others by now, or none, as when it
     /// has moved to other hands. What was proved of it holds for others until then. False when that was a moment ago,
     /// or its parent was asked then: a zone that is bogus costs it no more than one whose servers give no answer.
-    pub(super) fn prove_anew(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
+    pub(super) fn prove_anew(&mut self, bad: &Bad, turn: &mut Turn<'_, '_>) -> bool {
         let (cache, now) = (turn.around.cache, turn.now);
-        let is_old = |zone: &&Name| {
-            // Where the zone above has the same servers, nothing is known of the delegation. Where it has other keys as
-            // well, a new delegation stands beside an old DS set.
-            let cut = cache.delegation(zone, now);
-            let ds_stored = cache.set(zone, RecordType::DS, now).map(|known| known.stored);
-            let heard = cut.as_ref().map(|cut| cut.stored).into_iter().chain(ds_stored).min();
-            let since = cache.zone_proved_at(zone, now).or(heard).max(cut.map(|cut| cut.requeried));
-            since.is_some_and(|since| now.secs_since(since) >= AGE_SECS)
-        };
-        let is_new = |zone: &&Name| !self.proved_anew.contains(zone);
-        let Some(zone) = reason.misfit().filter(is_new).filter(is_old) else { return false };
+        let Some(zone) = bad.reason.misfit() else { return false };
+        if let Some((id, by)) = self.culprit(bad, turn).filter(|(_, by)| by.zone.is_below(zone)) {
+            return self.leave_gone((zone, &by.zone), bad, id, turn);
+        }
+        // Where the zone above has the same servers, nothing is known of the delegation. Where it has other keys as
+        // well, a new delegation stands beside an old DS set.
+        let cut = cache.delegation(zone, now);
+        let ds_stored = cache.set(zone, RecordType::DS, now).map(|known| known.stored);
+        let heard = cut.as_ref().map(|cut| cut.stored).into_iter().chain(ds_stored).min();
+        let since = cache.zone_proved_at(zone, now).or(heard).max(cut.as_ref().map(|cut| cut.requeried));
+        if since.is_none_or(|since| now.secs_since(since) < AGE_SECS) {
+            return false;
+        }
         cache.distrust_keys(zone, now);
-        self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
-        self.proved_anew.push(zone.clone());
-        // It may have moved, and those who had it may go on answering, with the keys that it had.
-        let has_moved = leave_delegation(zone, turn);
+        self.note(turn, CLIENT, Event::AskedAnew { reason: bad.reason.clone() });
+        self.anew.push((zone.clone(), now));
+        let has_moved = cut.is_some_and(|cut| self.is_left(&cut));
         for rtype in [RecordType::DNSKEY, RecordType::DS] {
             cache.disbelieve(zone, rtype, now);
             let known = self.proof_goal(&Question::new(zone.clone(), rtype));
@@ -224,21 +226,38 @@ impl Walk {
         true
     }
 
-    /// Leaves an unsigned zone whose servers go on answering although the zone above proves by now that there is none:
-    /// what is known of its delegation is older, and ends. False when that is young.
-    pub(super) fn leave_gone(&mut self, reason: &Bogus, turn: &mut Turn<'_, '_>) -> bool {
-        let Bogus::SignatureMissing { zone: above, .. } = reason else { return false };
-        let (mut zone, mut is_left) = (self.informant(CLIENT, reason.set()).map(|by| by.zone), false);
-        // All of them up to the zone above: who had one of them would refer to those below it anew.
-        while let Some(gone) = zone.filter(|zone| zone.is_below(above)) {
-            is_left |= leave_delegation(&gone, turn);
-            zone = gone.parent();
+    /// Asks `above`, which has the say, anew for the zones that led to `below`, whose servers gave what does not fit:
+    /// these may be gone, and who had them go on answering. False when they are young, or that was done.
+    fn leave_gone(
+        &mut self,
+        (above, below): (&Name, &Name),
+        bad: &Bad,
+        id: Option<GoalId>,
+        turn: &mut Turn<'_, '_>,
+    ) -> bool {
+        let (cache, now) = (turn.around.cache, turn.now);
+        let may_be_gone = |zone: &Name| {
+            let is_asked = self.anew.iter().any(|(known, _)| known == zone);
+            !is_asked && cache.delegation(zone, now).is_some_and(|cut| may_have_moved(&cut, now))
+        };
+        let mut between = (above.label_count() + 1..=below.label_count()).map(|count| below.suffix(count));
+        // With those below it.
+        let Some(gone) = between.find(may_be_gone) else { return false };
+        self.anew.push((gone, now));
+        self.note(turn, CLIENT, Event::AskedAnew { reason: bad.reason.clone() });
+        if let Some(Question { name, qtype, .. }) = &bad.fault {
+            cache.disbelieve(name, *qtype, now);
+            id.into_iter().for_each(|id| self.prove_by(id, turn));
         }
-        if is_left {
-            self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
-            self.begin_anew(turn);
-        }
-        is_left
+        self.begin_anew(turn);
+        true
+    }
+
+    /// Whether a delegation is left aside by this walk: it was known when it turned out that its zone, or one above it,
+    /// may have others by now. Who had that one goes on referring to those below it.
+    pub(super) fn is_left(&self, cut: &Delegation) -> bool {
+        let is_older = |(zone, since): &(Name, Time)| cut.stored < *since && cut.zone.is_within(zone);
+        is_from_above(cut) && self.anew.iter().any(is_older)
     }
 
     /// Whether it can be proved that a part of the name does not exist, and so nothing below it (RFC 8020). Without
@@ -360,14 +379,4 @@ impl Walk {
             is_new || addrs.iter().any(|addr| is_good(*addr))
         })
     }
-}
-
-/// Ends what is known of the delegation of a zone that may have others by now, and those who had it may not know; false
-/// when that is young, or the zone above has not given it.
-fn leave_delegation(zone: &Name, turn: &Turn<'_, '_>) -> bool {
-    let (cache, now) = (turn.around.cache, turn.now);
-    let is_from_above = |cut: &Delegation| cut.from.informant().is_some_and(|from| cut.zone.is_below(&from.zone));
-    let known = cache.delegation(zone, now);
-    let old = known.filter(|cut| is_from_above(cut) && now.secs_since(cut.stored) >= AGE_SECS);
-    old.inspect(|cut| cache.end_delegation(cut, now)).is_some()
 }

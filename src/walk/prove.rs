@@ -113,7 +113,7 @@ impl Walk {
         let around = &*turn.around;
         let settings = &around.settings;
         let (cache, since, now, routes) = (around.cache, self.started, turn.now, &settings.routes);
-        let anew = &self.proved_anew[..];
+        let anew = &self.anew[..];
         let known = Knowledge { cache, since, now, goals: others, zones, proof, routes, anew };
         let spent = &mut self.budget.proofs;
         let mut judge = Judge::new(&settings.proofs, &settings.limits.proofs, &known, (now, around.unix_secs), spent);
@@ -258,7 +258,7 @@ impl Walk {
             return;
         }
         let because = bad.fault.as_ref().map(|question| self.failure_of(question)).unwrap_or_default();
-        if because.is_empty() && (self.leave_gone(&bad.reason, turn) || self.prove_anew(&bad.reason, turn)) {
+        if because.is_empty() && self.prove_anew(&bad, turn) {
             return;
         }
         let from = self.told_by(&bad, turn);
@@ -392,11 +392,15 @@ struct Knowledge<'k> {
     proof: &'k [RrSet],
     /// Zones whose servers the operator names.
     routes: &'k Routes,
-    /// The zones that are proved anew.
-    anew: &'k [Name],
+    /// The zones that are asked for anew.
+    anew: &'k [(Name, Time)],
 }
 
 impl Knowledge<'_> {
+    fn is_anew(&self, zone: &Name) -> bool {
+        self.anew.iter().any(|(anew, _)| anew == zone)
+    }
+
     fn done(&self, name: &Name, qtype: RecordType) -> Option<(&Goal, &Found)> {
         let asked = |goal: &&Goal| goal.question.qtype == qtype && goal.question.name == *name;
         self.goals.iter().rev().filter(asked).find_map(|goal| match &goal.state {
@@ -409,7 +413,7 @@ impl Knowledge<'_> {
 impl Known for Knowledge<'_> {
     fn zone(&self, zone: &Name) -> Option<Arc<ZoneTrust>> {
         let known = self.zones.iter().find(|known| known.zone == *zone).cloned();
-        known.or_else(|| self.cache.zone(zone, self.now).filter(|_| !self.anew.contains(zone)))
+        known.or_else(|| self.cache.zone(zone, self.now).filter(|_| !self.is_anew(zone)))
     }
 
     fn cut(&self, name: &Name) -> (Option<Cut>, bool) {
@@ -421,7 +425,7 @@ impl Known for Knowledge<'_> {
                 Some(Cut { ds: None, alias: goal.chain.first().cloned(), proof })
             }
             Some(_) => None,
-            None if self.anew.contains(name) => None,
+            None if self.is_anew(name) => None,
             None => self.cache.delegation(name, self.now).map(|referral| {
                 let (ds, proof) = referral.signed(self.now);
                 Cut { ds, alias: None, proof }

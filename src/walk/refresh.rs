@@ -47,7 +47,7 @@ impl Walk {
             let cut = known?;
             let seen = cut_seen(&cut, turn);
             self.note(turn, id, seen.clone());
-            if cut.zone.is_root() || !self.sets_aside(id, &seen, turn) {
+            if cut.zone.is_root() || !self.is_left(&cut) && !self.sets_aside(id, &seen, turn) {
                 return Some(cut);
             }
             known = turn.around.cache.deepest(&cut.zone.parent()?, turn.now);

@@ -36,20 +36,18 @@ impl Walk {
         }
         let State::At(at) = &mut self.goal(id).state else { return false };
         let cut = &at.cut;
-        // What the operator has named, or a zone has said of itself, nobody above knows.
-        let is_from_above = cut.from.informant().is_some_and(|from| cut.zone.is_below(&from.zone));
-        let age_secs = turn.now.secs_since(cut.stored);
         let cache = turn.around.cache;
         let is_asked = || {
             let requeried = cache.delegation(&cut.zone, turn.now).map_or(Time::ZERO, |known| known.requeried);
             requeried > Time::ZERO && turn.now.secs_since(requeried) < AGE_SECS
         };
-        if at.route.is_some() || !is_from_above || at.requeried || age_secs < AGE_SECS || is_asked() {
+        if at.route.is_some() || at.requeried || !may_have_moved(cut, turn.now) || is_asked() {
             return false;
         }
         cache.requeried(cut, turn.now);
         (at.requeried, at.listens) = (true, false);
-        let event = Event::Requeried { zone: cut.zone.clone(), age_secs: age_secs.into() };
+        let age_secs = turn.now.secs_since(cut.stored).into();
+        let event = Event::Requeried { zone: cut.zone.clone(), age_secs };
         self.note(turn, id, event);
         if let State::At(at) = self.go_elsewhere(id, turn) {
             self.goal(id).left.push(*at);
@@ -96,11 +94,16 @@ impl Walk {
     /// A zone whose delegation is asked for anew is one with the zone above, or is gone, where that one answers for a
     /// name in it with authority: nobody need ask its servers any more.
     pub(super) fn learn_merged(&mut self, pending: &Pending, clean: &Clean, turn: &Turn<'_, '_>) {
+        let (cache, now) = (turn.around.cache, turn.now);
         let is_merged = |cut: &Delegation| {
             clean.aa && cut.zone.is_below(&pending.zone) && pending.question.name.is_within(&cut.zone)
         };
         for at in self.goal(pending.goal).left.iter().filter(|at| is_merged(&at.cut)) {
-            turn.around.cache.end_delegation(&at.cut, turn.now);
+            cache.end_delegation(&at.cut, now);
+        }
+        let anew = self.anew.iter().filter_map(|(zone, _)| cache.delegation(zone, now));
+        for cut in anew.filter(|cut| self.is_left(cut) && is_merged(cut)) {
+            cache.end_delegation(&cut, now);
         }
     }
 
@@ -113,4 +116,14 @@ impl Walk {
         turn.ready.push(id);
         true
     }
+}
+
+/// Whether a delegation is so old that its zone may have others by now, or be gone.
+pub(super) fn may_have_moved(cut: &Delegation, now: Time) -> bool {
+    is_from_above(cut) && now.secs_since(cut.stored) >= AGE_SECS
+}
+
+/// What the operator has named, or a zone has said of itself, nobody above knows.
+pub(super) fn is_from_above(cut: &Delegation) -> bool {
+    cut.from.informant().is_some_and(|from| cut.zone.is_below(&from.zone))
 }

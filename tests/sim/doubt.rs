@@ -110,66 +110,6 @@ fn a_zone_with_other_keys_is_proved_anew() {
     }
 }
 
-/// So is one that has moved to other servers, with other keys or with its first, while those who had it go on as if
-/// nothing had happened: who its servers are is heard anew with its keys, be they known from before or not.
-#[test]
-fn a_zone_with_other_keys_at_other_servers_is_proved_anew() {
-    let at = |host: u8, sign: &str| {
-        let cut = format!("zone 172800 NS ns{host}.zone\nns{host}.zone 172800 A 192.0.2.{host}\n");
-        let zone = format!("www 60 A 198.51.100.{host}\nalias 60 CNAME www\n");
-        hosted(&[("tld.", SAME_KEYS, 2, &cut), ("zone.tld.", sign, host, &zone)], "tld. 172800 NS ns2.\n")
-    };
-    // The servers of the zone above answer for it at once, without a referral.
-    for (before, checked, to) in
-        [(SAME_KEYS, true, 4), (SAME_KEYS, false, 4), (UNSIGNED, true, 4), (SAME_KEYS, true, 2)]
-    {
-        let (before, after) = (at(3, before), at(to, SIGNED));
-        let mut world = World::new(&before, 1, 0.0, 0.0);
-        let www = ask("www.zone.tld.", RecordType::A);
-        let known = if checked { world.resolve(&www) } else { world.resolve_unchecked(&www) };
-        assert!(known.outcome.failure.is_none(), "{}", story(&known));
-        world.change(&after);
-        world.leave_behind([192, 0, 2, 3].into(), &before);
-        world.resolver.now = world.resolver.now.plus_secs(3_700);
-        for name in ["alias.zone.tld.", "none.zone.tld."] {
-            let ended = world.resolve(&ask(name, RecordType::A));
-            assert!(ended.outcome.secure, "{checked} {to} {name}\n{}", story(&ended));
-        }
-    }
-}
-
-/// A zone that is one with the one above by now, or is gone, while those who had it go on answering, is not looked for
-/// there any more once it is proved that there is none: it was not signed, and so its delegation is all that is known.
-#[test]
-fn a_zone_that_is_proved_to_be_none_is_left() {
-    let had = "www 60 A 198.51.100.3\nalias 60 CNAME www\ndeep 172800 NS ns4.deep\nns4.deep 172800 A 192.0.2.4\n";
-    let cut = "zone 172800 NS ns3.zone\nns3.zone 172800 A 192.0.2.3\n";
-    for own in [true, false] {
-        let root = "tld. 172800 NS ns2.\n";
-        let deep = "www 60 A 198.51.100.3\n";
-        let zones =
-            [("tld.", SAME_KEYS, 2, cut), ("zone.tld.", UNSIGNED, 3, had), ("deep.zone.tld.", UNSIGNED, 4, deep)];
-        let before = hosted(&zones, root);
-        let has = if own { "www.zone 60 A 198.51.100.2\n" } else { "" };
-        let after = hosted(&[("tld.", SAME_KEYS, 2, has)], root);
-        let mut world = World::new(&before, 1, 0.0, 0.0);
-        for name in ["www.zone.tld.", "www.deep.zone.tld."] {
-            let known = world.resolve(&ask(name, RecordType::A));
-            assert!(known.outcome.failure.is_none() && !known.outcome.secure, "{}", story(&known));
-        }
-        world.change(&after);
-        [3, 4].into_iter().for_each(|nth| world.leave_behind([192, 0, 2, nth].into(), &before));
-        world.resolver.now = world.resolver.now.plus_secs(3_700);
-        // Who had the zone refers to those below it as ever.
-        for name in ["www.deep.zone.tld.", "www.zone.tld.", "alias.zone.tld.", "none.zone.tld."] {
-            let ended = world.resolve(&ask(name, RecordType::A));
-            assert!(ended.outcome.secure, "{own} {name}\n{}", story(&ended));
-            let is_there = own && name == "www.zone.tld.";
-            assert_eq!(ended.outcome.rcode == ResponseCode::NoError, is_there, "{}", story(&ended));
-        }
-    }
-}
-
 /// Where a zone begins by now at a name that was known as an alias, its keys are asked for all the same, although it is
 /// proved that the name was one: be it delegated to servers of its own or to those of the zone above.
 #[test]

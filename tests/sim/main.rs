@@ -17,6 +17,7 @@ mod forward;
 mod inferred;
 mod limits;
 mod lives;
+mod moved;
 mod oddity;
 mod patience;
 mod policy;

@@ -236,6 +236,8 @@ pub(crate) enum Forgery {
     AliasLoop,
     /// Everything is an alias of a name below it.
     EndlessAliases,
+    /// What it has is signed in the name of the zone so many labels above, which has never seen it, by this algorithm.
+    SignsForAbove(usize, u8),
 }
 
 /// What is denied, and whether a SOA record shows who does.
@@ -297,6 +299,18 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
         Forgery::NoDs => without(reply, &[RecordType::DS]),
         Forgery::AliasLoop => alias(asked.clone(), reply),
         Forgery::EndlessAliases => alias(asked.prepend(b"x").unwrap_or_default(), reply),
+        Forgery::SignsForAbove(above, algorithm) => {
+            let signer = asked.suffix(asked.label_count() - above);
+            let labels = u8::try_from(asked.label_count()).unwrap_or_default();
+            let sig = |record: &Record| {
+                let head = [&u16::from(record.rtype).to_be_bytes()[..], &[algorithm, labels]].concat();
+                let times = [record.ttl_secs, u32::MAX / 2, 1].map(u32::to_be_bytes).concat();
+                let rdata = [&head[..], &times, &[0, 7], signer.wire(), &[1; 64]].concat();
+                Record { rtype: RecordType::RRSIG, rdata: rdata.into(), ..record.clone() }
+            };
+            let sigs: Vec<Record> = reply.answer.iter().map(sig).collect();
+            reply.answer.extend(sigs);
+        }
         Forgery::Invents => {
             reply.answer = vec![trap(asked.clone())];
             reply.authority.clear();
