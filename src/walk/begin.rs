@@ -99,17 +99,22 @@ impl Walk {
         let goal = self.goal(id);
         let left = goal.left.last().map(|at| &at.cut.zone);
         let above = left.or(goal.above.as_ref().filter(|zone| current.name.is_within(zone))).map(Name::parent);
-        let parent = above.unwrap_or(parent);
-        let place = parent.as_ref().unwrap_or(&current.name);
-        let known = match &parent {
+        let mut parent = above.unwrap_or(parent);
+        let mut known = match &parent {
             Some(parent) => turn.around.cache.deepest(parent, turn.now),
             None => upward.deepest(turn.now),
         };
-        if self.take_route(id, place, known.as_deref(), turn) {
-            return;
-        }
-        if let Some(cut) = self.deepest(id, known, turn) {
-            return self.enter(id, cut, turn);
+        loop {
+            let place = parent.as_ref().unwrap_or(&current.name);
+            if self.take_route(id, place, known.as_deref(), turn) {
+                return;
+            }
+            let Some(cut) = known else { break };
+            if !self.passes_over(id, &cut, turn) {
+                return self.enter(id, cut, turn);
+            }
+            parent = cut.zone.parent();
+            known = parent.as_ref().and_then(|parent| turn.around.cache.deepest(parent, turn.now));
         }
         match self.root.clone() {
             Some(root) => self.enter(id, root, turn),

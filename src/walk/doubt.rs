@@ -13,7 +13,7 @@ use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt, Source, V
 use crate::wire::{Name, Question, RecordType, RrSet};
 
 use super::goal::{Found, Goal, Pending, State};
-use super::requery::{AGE_SECS, is_from_above, may_have_moved};
+use super::requery::{AGE_SECS, may_have_moved};
 use super::scrub::Clean;
 use super::servers::{Addresses, known_addresses};
 use super::{CLIENT, Turn, Walk};
@@ -257,7 +257,7 @@ impl Walk {
     /// may have others by now. Who had that one goes on referring to those below it.
     pub(super) fn is_left(&self, cut: &Delegation) -> bool {
         let is_older = |(zone, since): &(Name, Time)| cut.stored < *since && cut.zone.is_within(zone);
-        is_from_above(cut) && self.anew.iter().any(is_older)
+        self.anew.iter().any(is_older)
     }
 
     /// Whether it can be proved that a part of the name does not exist, and so nothing below it (RFC 8020). Without

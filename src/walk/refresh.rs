@@ -1,12 +1,12 @@
 //! Fetching an answer anew before its time is over.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::Delegation;
 use crate::trace::{Entry, Event, GoalId, Known};
 use crate::wire::RecordType;
 
+use super::requery::is_from_above;
 use super::{CLIENT, Turn, Walk};
 
 /// What has at most this part of its life left is fetched anew.
@@ -36,26 +36,12 @@ impl Walk {
         true
     }
 
-    /// The deepest zone cut at or above `place` from which this goal may begin.
-    pub(super) fn deepest(
-        &mut self,
-        id: GoalId,
-        mut known: Option<Arc<Delegation>>,
-        turn: &Turn<'_, '_>,
-    ) -> Option<Arc<Delegation>> {
-        loop {
-            let cut = known?;
-            let seen = cut_seen(&cut, turn);
-            self.note(turn, id, seen.clone());
-            if cut.zone.is_root() || !self.is_left(&cut) && !self.sets_aside(id, &seen, turn) {
-                return Some(cut);
-            }
-            known = turn.around.cache.deepest(&cut.zone.parent()?, turn.now);
-        }
+    /// Whether this walk begins further up than at a delegation that is known, where nobody but the zone above says who
+    /// the servers are.
+    pub(super) fn passes_over(&mut self, id: GoalId, cut: &Delegation, turn: &Turn<'_, '_>) -> bool {
+        let told = (&cut.from, cut.stored, cut.expires);
+        let seen = Event::from_cache(Known::Delegation, (&cut.zone, RecordType::NS), told, turn.now);
+        self.note(turn, id, seen.clone());
+        is_from_above(cut) && (self.is_left(cut) || self.sets_aside(id, &seen, turn))
     }
-}
-
-fn cut_seen(cut: &Delegation, turn: &Turn<'_, '_>) -> Event {
-    let told = (&cut.from, cut.stored, cut.expires);
-    Event::from_cache(Known::Delegation, (&cut.zone, RecordType::NS), told, turn.now)
 }

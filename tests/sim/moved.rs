@@ -3,7 +3,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use rootwalk::lab::Lab;
 use rootwalk::trace::{Event, RouteKind};
 use rootwalk::walk::{Route, Routes};
 use rootwalk::wire::{RecordType, ResponseCode};
@@ -202,7 +204,15 @@ fn that_a_zone_is_elsewhere_is_found_out_once() {
     }
 }
 
-/// A stub zone stays with the operator's servers when the zone above it has moved.
+/// A zone whose servers the operator names: at 192.0.2.5.
+fn with_stub<'l>(lab: &'l Lab, zone: &str, prime: bool) -> World<'l> {
+    let mut world = World::new(lab, 1, 0.0, 0.0);
+    let route = Route::new(RouteKind::Stub, ask(zone, RecordType::A).name, &[([192, 0, 2, 5].into(), None)]);
+    world.resolver.settings.routes = Routes(vec![Arc::new(Route { prime, ..route })]);
+    world
+}
+
+/// A stub zone stays with the operator's servers when the zone above it has moved, of which nobody else knows.
 #[test]
 fn a_stub_zone_below_a_zone_that_has_moved_stays_where_it_is() {
     let at = |host: u8, sign| {
@@ -215,11 +225,7 @@ fn a_stub_zone_below_a_zone_that_has_moved_stays_where_it_is() {
         )
     };
     let (before, after) = (at(3, SAME_KEYS), at(4, SIGNED));
-    let mut world = World::new(&before, 1, 0.0, 0.0);
-    let mut route =
-        Route::new(RouteKind::Stub, ask("corp.zone.tld.", RecordType::A).name, &[([192, 0, 2, 5].into(), None)]);
-    route.prime = true;
-    world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
+    let mut world = with_stub(&before, "corp.zone.tld.", true);
     for name in ["alias.zone.tld.", "www.corp.zone.tld."] {
         assert!(world.resolve(&ask(name, RecordType::A)).outcome.failure.is_none());
     }
@@ -229,4 +235,24 @@ fn a_stub_zone_below_a_zone_that_has_moved_stays_where_it_is() {
     world.resolver.now = world.resolver.now.plus_secs(400);
     let ended = world.resolve(&ask("alias.zone.tld.", RecordType::A));
     assert_eq!(ended.outcome.answer.len(), 2, "{}", story(&ended));
+}
+
+/// And when an answer is fetched anew while the list of its servers, or a delegation by these, is about to end.
+#[test]
+fn a_stub_zone_stays_where_it_is_when_what_it_says_of_servers_is_about_to_end() {
+    let own =
+        "@ 3600 NS ns5\nns5 3600 A 192.0.2.5\nwww 300 A 198.51.100.1\nsub 3600 NS ns6.sub\nns6.sub 3600 A 192.0.2.6\n";
+    let (stub, sub) = (("corp.tld.", UNSIGNED, 5, own), ("sub.corp.tld.", UNSIGNED, 6, "www 300 A 198.51.100.1\n"));
+    let lab = hosted(&[("tld.", SIGNED, 2, ""), stub, sub], "tld. 172800 NS ns2.\n");
+    for (name, prime) in
+        ["www.corp.tld.", "www.sub.corp.tld."].into_iter().flat_map(|name| [(name, true), (name, false)])
+    {
+        let (mut world, www) = (with_stub(&lab, "corp.tld.", prime), ask(name, RecordType::A));
+        for later_secs in [3_310, 275] {
+            assert!(world.resolve(&www).outcome.failure.is_none());
+            world.resolver.now = world.resolver.now.plus_secs(later_secs);
+        }
+        let ended = world.refresh(&www, Duration::from_secs(25));
+        assert_eq!(ended.outcome.answer.len(), 1, "{prime}\n{}", story(&ended));
+    }
 }
