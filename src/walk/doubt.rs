@@ -41,6 +41,8 @@ pub(super) struct Doubted {
 pub(super) struct Owed {
     /// The proof that is missing.
     reason: Bogus,
+    /// The zone for which it was asked.
+    zone: Name,
     /// What it says, as it stood in the client's goal.
     found: Found,
     current: Question,
@@ -154,13 +156,13 @@ impl Walk {
             _ => None,
         });
         let (current, chain, proof, told) = (current.clone(), chain.clone(), proof.clone(), told.clone());
-        Some(Box::new(Owed { reason: bad.reason.clone(), found, current, chain, proof, told, event }))
+        Some(Box::new(Owed { reason: bad.reason.clone(), zone: by.zone, found, current, chain, proof, told, event }))
     }
 
     /// Takes such a denial for want of anything better; false if there is none.
     pub(super) fn take_owed(&mut self, turn: &mut Turn<'_, '_>) -> bool {
         let Some(owed) = self.owed.take().filter(|owed| !self.is_contradicted(owed)) else { return false };
-        let Owed { reason, found, current, chain, proof, told, event } = *owed;
+        let Owed { reason, found, current, chain, proof, told, event, .. } = *owed;
         (self.bogus, self.took_owed) = (Some(reason), true);
         event.into_iter().for_each(|event| self.note(turn, CLIENT, event));
         let goal = self.goal(CLIENT);
@@ -173,8 +175,8 @@ impl Walk {
     /// gave it.
     fn is_contradicted(&self, owed: &Owed) -> bool {
         let (goal, name) = (&self.goals[0], &owed.current.name);
-        let is_below = |cut: &Delegation| self.doubted.iter().any(|doubted| cut.zone.is_below(&doubted.zone));
-        let is_led_on = matches!(&goal.state, State::At(at) if name.is_within(&at.cut.zone) && is_below(&at.cut));
+        let leads_on = |cut: &Delegation| name.is_within(&cut.zone) && cut.zone.is_below(&owed.zone);
+        let is_led_on = matches!(&goal.state, State::At(at) if leads_on(&at.cut));
         is_led_on || goal.chain.iter().any(|set| set.owner == *name)
     }
 
@@ -197,6 +199,7 @@ impl Walk {
     pub(super) fn prove_anew(&mut self, bad: &Bad, turn: &mut Turn<'_, '_>) -> bool {
         let (cache, now) = (turn.around.cache, turn.now);
         let Some(zone) = bad.reason.misfit() else { return false };
+        // Whoever has a zone below knows nothing of these keys.
         if let Some((id, by)) = self.culprit(bad, turn).filter(|(_, by)| by.zone.is_below(zone)) {
             return self.leave_gone((zone, &by.zone), bad, id, turn);
         }

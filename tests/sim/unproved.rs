@@ -17,6 +17,9 @@ use super::story;
 use super::trouble::{Denies, Forgery, Trouble};
 use super::world::{World, internet};
 
+/// A zone whose server is none.
+const DEAD: &str = "dead. 3600 NS ns.dead.\nns.dead. 3600 A 192.0.2.99\n";
+
 /// A signed zone with three servers, and an unsigned one below it that these serve.
 fn with_unsigned_cut(servers: &[u8]) -> Lab {
     with_unsigned_cut_at(&[(11, 11), (12, 12), (13, 13)], servers)
@@ -34,9 +37,13 @@ fn with_unsigned_cut_at(own: &[(u8, u8)], servers: &[u8]) -> Lab {
     own.dedup();
     let signed = ", sign = {}";
     let zones = [
-        (".", signed, format!("{soa}{}{glue}{}alias 60 CNAME www.uns.example.\n", ns("@", &[1]), ns("example.", &own))),
+        (
+            ".",
+            signed,
+            format!("{soa}{}{glue}{}{DEAD}alias 60 CNAME www.uns.example.\n", ns("@", &[1]), ns("example.", &own)),
+        ),
         ("example.", signed, format!("{soa}{}{}", ns("@", &own), ns("uns", servers))),
-        ("uns.example.", "", format!("{soa}{}www 60 A 198.51.100.1\n", ns("@", servers))),
+        ("uns.example.", "", format!("{soa}{}www 60 A 198.51.100.1\naway 60 CNAME www.dead.\n", ns("@", servers))),
     ];
     let zones_of = |nth: u8| {
         let has = [(".", nth == 1), ("example.", own.contains(&nth)), ("uns.example.", servers.contains(&nth))];
@@ -162,18 +169,54 @@ fn what_is_denied_without_proof_comes_before_the_client_is_gone() {
 }
 
 /// What one server denies without proof is no last word where another has shown by a referral that there is more, and
-/// who could tell is not to be had.
+/// who could tell is not to be had, nor where there is an alias: be it denied now, or to somebody before who checks for himself.
 #[test]
 fn what_is_denied_without_proof_is_nothing_where_others_refer() {
     let lab = with_unsigned_cut(&[20]);
-    for seed in 0..8 {
+    let ways = ["www", "away"].into_iter().flat_map(|label| [(label, false), (label, true)]);
+    for (seed, (label, is_known)) in ways.flat_map(|way| (0..8).map(move |seed| (seed, way))) {
+        let asked = ask(&format!("{label}.uns.example."), RecordType::A);
         let mut world = World::new(&lab, seed, 0.0, 0.0);
         assert!(world.resolve(&ask("example.", RecordType::NS)).outcome.secure);
-        world.set_forger([192, 0, 2, 11].into(), Forgery::DeniesCuts(Denies::Name));
-        world.set_trouble([192, 0, 2, 20].into(), Trouble::Silent);
-        let ended = world.resolve(&ask("www.uns.example.", RecordType::A));
+        let liars = if is_known { 11..14 } else { 11..12 };
+        liars.for_each(|nth| world.set_forger([192, 0, 2, nth].into(), Forgery::DeniesCuts(Denies::Name)));
+        if is_known {
+            world.resolve_unchecked(&asked);
+            world.end_forgeries();
+        }
+        if label == "www" {
+            world.set_trouble([192, 0, 2, 20].into(), Trouble::Silent);
+        }
+        let ended = world.resolve(&asked);
         assert_eq!(ended.outcome.rcode, ResponseCode::ServFail, "{seed}\n{}", story(&ended));
     }
+}
+
+/// That somebody has lied about a zone above says nothing against it.
+#[test]
+fn what_is_denied_without_proof_counts_although_another_has_lied_before() {
+    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+    let glue: String = [1, 2, 11, 12].map(|nth| format!("ns{nth}. 3600 A 192.0.2.{nth}\n")).concat();
+    let cuts = "example. 3600 NS ns11.\nexample. 3600 NS ns12.\nalias 60 CNAME www.uns.example.\n";
+    let own = "@ 3600 NS ns11.\n@ 3600 NS ns12.\nuns 3600 NS ns11.\n";
+    let zones = [
+        (".", ", sign = {}", format!("{soa}@ 3600 NS ns1.\n@ 3600 NS ns2.\n{glue}{cuts}")),
+        ("example.", ", sign = {}", format!("{soa}{own}")),
+    ];
+    let hosts = [1, 2, 11, 12].map(|nth| (format!("ns{nth}."), nth, vec![if nth < 10 { "." } else { "example." }]));
+    let lab = internet(&zones, &hosts);
+    let mut lied = 0;
+    for seed in 0..16 {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        assert!(world.resolve(&ask("example.", RecordType::NS)).outcome.secure);
+        world.set_forger([192, 0, 2, 1].into(), Forgery::BrokenSignatures);
+        world.set_forger([192, 0, 2, 11].into(), Forgery::DeniesCuts(Denies::Name));
+        world.set_trouble([192, 0, 2, 12].into(), Trouble::Silent);
+        let ended = world.resolve(&ask("alias.", RecordType::A));
+        assert_eq!(ended.outcome.rcode, ResponseCode::NXDomain, "{seed}\n{}", story(&ended));
+        lied += doubted(&ended) - 1;
+    }
+    assert!(lied > 0);
 }
 
 /// What the cache had, and counts when nobody is heard, is not told as what somebody has said who was asked for the
@@ -186,7 +229,7 @@ fn what_the_cache_denied_is_not_told_as_what_was_heard() {
     (11..14).for_each(|nth| world.set_forger([192, 0, 2, nth].into(), Forgery::DeniesCuts(Denies::Name)));
     world.resolve_unchecked(&ask("www.uns.example.", RecordType::A));
     world.end_forgeries();
-    assert!(world.resolve(&ask("other.uns.example.", RecordType::A)).outcome.failure.is_none());
+    assert!(world.resolve(&ask("uns.example.", RecordType::DS)).outcome.secure);
     [11, 12, 13, 20].into_iter().for_each(|nth| world.set_trouble([192, 0, 2, nth].into(), Trouble::Silent));
     let ended = world.resolve(&ask("alias.", RecordType::A));
     assert_eq!(ended.outcome.rcode, ResponseCode::NXDomain, "{}", story(&ended));
