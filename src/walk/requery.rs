@@ -23,8 +23,9 @@ pub(super) const AGE_SECS: u32 = 300;
 impl Walk {
     /// Goes to the zone above for the delegation of the zone that a goal is at; false if that is in vain.
     pub(super) fn requery(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
-        // Other keys could help there, other servers could not.
-        if self.bogus.is_some() {
+        // Where a server was bogus other keys could help, other servers could not.
+        let State::At(at) = &self.goals[id.0 as usize].state else { return false };
+        if self.doubted.iter().any(|doubted| doubted.zone == at.cut.zone) {
             return false;
         }
         if self.forget_list(id, turn) {

@@ -15,7 +15,7 @@ use super::resolver::Ended;
 use super::stale::{SAME_KEYS, SIGNED, UNSIGNED};
 use super::story;
 use super::trouble::{Forgery, Trouble};
-use super::world::{World, hosted};
+use super::world::{World, hosted, internet};
 
 /// A zone that has moved to other servers, with other keys or with its first, is proved anew: who its servers are is
 /// heard with its keys, be they known from before or not.
@@ -254,5 +254,41 @@ fn a_stub_zone_stays_where_it_is_when_what_it_says_of_servers_is_about_to_end() 
         }
         let ended = world.refresh(&www, Duration::from_secs(25));
         assert_eq!(ended.outcome.answer.len(), 1, "{prime}\n{}", story(&ended));
+    }
+}
+
+/// That somebody has lied on the way, about an alias, does not keep the zone to which it leads from being found.
+#[test]
+fn a_zone_that_has_moved_is_found_behind_an_alias_about_which_somebody_lied() {
+    let at = |host: u8| {
+        let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+        let glue: String = [1, 11, 12, host].map(|nth| format!("ns{nth}. 3600 A 192.0.2.{nth}\n")).concat();
+        let cuts = format!("a. 172800 NS ns11.\na. 172800 NS ns12.\nmoved. 172800 NS ns{host}.\n");
+        let own = "@ 3600 NS ns11.\n@ 3600 NS ns12.\nalias 60 CNAME www.moved.\n";
+        let zones = [
+            (".", SAME_KEYS, format!("{soa}@ 3600 NS ns1.\n{glue}{cuts}")),
+            ("a.", SAME_KEYS, format!("{soa}{own}")),
+            ("moved.", UNSIGNED, format!("{soa}@ 3600 NS ns{host}.\nwww 60 A 198.51.100.1\n")),
+        ];
+        let zone_of = |nth| {
+            vec![if nth == 1 {
+                "."
+            } else if nth == host {
+                "moved."
+            } else {
+                "a."
+            }]
+        };
+        internet(&zones, &[1, 11, 12, host].map(|nth| (format!("ns{nth}."), nth, zone_of(nth))))
+    };
+    let (before, after) = (at(20), at(21));
+    for seed in 0..8 {
+        let mut world = World::new(&before, seed, 0.0, 0.0);
+        assert!(world.resolve(&ask("alias.a.", RecordType::A)).outcome.failure.is_none());
+        world.change(&after);
+        world.resolver.now = world.resolver.now.plus_secs(400);
+        world.set_forger([192, 0, 2, 11].into(), Forgery::Invents);
+        let ended = world.resolve(&ask("alias.a.", RecordType::A));
+        assert!(ended.outcome.failure.is_none(), "{seed}\n{}", story(&ended));
     }
 }

@@ -316,12 +316,7 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
             reply.authority.clear();
             (reply.flags, reply.rcode) = (reply.flags.with_aa(true), ResponseCode::NoError);
         }
-        Forgery::Delegates => {
-            reply.answer.clear();
-            reply.authority = vec![points(asked.clone(), RecordType::NS, asked)];
-            reply.additional = vec![trap(asked.clone())];
-            (reply.flags, reply.rcode) = (reply.flags.with_aa(false), ResponseCode::NoError);
-        }
+        Forgery::Delegates => delegate(asked, reply),
         Forgery::UnsignedTargets => {
             reply.answer.retain(|record| record.owner == *asked || record.rtype != RecordType::RRSIG);
         }
@@ -330,16 +325,9 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
             targets.for_each(|record| flip(record, RecordType::A));
         }
         Forgery::LongTtls => all(reply, &mut |record| record.ttl_secs = 86_400),
-        Forgery::NoSuchName => {
-            if reply.answer.is_empty() && reply.flags.aa() {
-                reply.rcode = ResponseCode::NXDomain;
-            }
-        }
-        Forgery::NoSuchType => {
-            if reply.rcode == ResponseCode::NXDomain {
-                reply.rcode = ResponseCode::NoError;
-            }
-        }
+        Forgery::NoSuchName if reply.answer.is_empty() && reply.flags.aa() => reply.rcode = ResponseCode::NXDomain,
+        Forgery::NoSuchType if reply.rcode == ResponseCode::NXDomain => reply.rcode = ResponseCode::NoError,
+        Forgery::NoSuchName | Forgery::NoSuchType => {}
         Forgery::MoreProofs => add_false_proofs(asked, reply),
         Forgery::Denies => {
             reply.answer.clear();
@@ -347,6 +335,14 @@ pub(crate) fn forge(forgery: Forgery, asked: &Name, reply: &mut Reply) {
             (reply.flags, reply.rcode) = (reply.flags.with_aa(true), ResponseCode::NXDomain);
         }
     }
+}
+
+/// Makes a referral to one's own address of whatever there was.
+fn delegate(asked: &Name, reply: &mut Reply) {
+    reply.answer.clear();
+    reply.authority = vec![points(asked.clone(), RecordType::NS, asked)];
+    reply.additional = vec![trap(asked.clone())];
+    (reply.flags, reply.rcode) = (reply.flags.with_aa(false), ResponseCode::NoError);
 }
 
 /// Makes a denial of a referral, by the zone right above the cut.

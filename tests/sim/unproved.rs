@@ -169,7 +169,8 @@ fn what_is_denied_without_proof_comes_before_the_client_is_gone() {
 }
 
 /// What one server denies without proof is no last word where another has shown by a referral that there is more, and
-/// who could tell is not to be had, nor where there is an alias: be it denied now, or to somebody before who checks for himself.
+/// who could tell is not to be had, nor where there is an alias: be it denied now, or to somebody before who checks for
+/// himself.
 #[test]
 fn what_is_denied_without_proof_is_nothing_where_others_refer() {
     let lab = with_unsigned_cut(&[20]);
