@@ -46,6 +46,9 @@ pub use stage::{LAB_LISTEN, Stage, WebPorts, lab, lab_settings, trace_lab};
 /// How long a resolver may take to forget a name; it takes no time.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
 
+/// More files than a runtime takes for its events and signals.
+const RUNTIME_FILES: usize = 8;
+
 /// Why a resolver cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -97,7 +100,7 @@ pub enum RunError {
         source: io::Error,
     },
     /// The system does not give what every program needs: threads, event queues, signals.
-    #[error("the system refuses a thread, an event queue or a signal: {0}")]
+    #[error("the system refuses a thread, an event queue or a signal: {}{}", .0, sys::files_hint(.0))]
     System(#[from] io::Error),
 }
 
@@ -121,7 +124,7 @@ fn hint(why: &io::Error, elsewhere: &str) -> String {
         io::ErrorKind::AddrNotAvailable => "; a lab lies on addresses of this machine, such as 127.53.0.1".to_owned(),
         io::ErrorKind::NetworkUnreachable => "; is loopback up? `ip link set lo up`".to_owned(),
         io::ErrorKind::PermissionDenied => format!("; ports below 1024 need a privilege, {elsewhere}"),
-        _ if sys::is_out_of_files(why) => "; a lab takes some 300: raise the limit (ulimit -n)".to_owned(),
+        _ if sys::is_out_of_files(why) => format!("; a lab takes some 300{}", sys::files_hint(why)),
         _ => String::new(),
     }
 }
@@ -239,6 +242,8 @@ fn answered_here(settings: &Settings, question: &Question) -> Option<Story> {
 /// The main thread waits for signals, does what nobody asks for and, in the lab, carries the servers; clients have
 /// threads of their own. Its walks need a set of local tasks, as theirs do.
 fn on_this_thread<T>(work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
+    // Without a file for signals the runtime would panic.
+    sys::can_open_files(RUNTIME_FILES)?;
     LocalSet::new().block_on(&Builder::new_current_thread().enable_all().build()?, work)
 }
 

@@ -15,7 +15,7 @@ use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::ops::RangeInclusive;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -266,6 +266,19 @@ pub(crate) fn since_boot() -> Duration {
 /// Whether a file could not be opened because too many are.
 pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// What to do about an error, where too many files are open.
+pub(crate) fn files_hint(error: &io::Error) -> &'static str {
+    if is_out_of_files(error) { "; raise the limit (ulimit -n, LimitNOFILE)" } else { "" }
+}
+
+/// Whether this many files can be opened now.
+///
+/// # Errors
+/// What the system says if not.
+pub(crate) fn can_open_files(count: usize) -> io::Result<()> {
+    (0..count).map(|_| io::stderr().as_fd().try_clone_to_owned()).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
 /// Whether this machine's own firewall has dropped what was to be sent.

@@ -242,7 +242,7 @@ impl fmt::Display for BindError {
                     self.address.ip()
                 )
             }
-            _ => write!(f, "{}", self.source),
+            _ => write!(f, "{}{}", self.source, sys::files_hint(&self.source)),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is typed wrongly, and files that are named and no good.
 
+use std::process::Command;
+
 use super::{rootwalk, text};
 
 /// Else `@192.0.2.1` would be a name, and the question an honest NXDOMAIN.
@@ -56,5 +58,17 @@ fn a_file_that_is_named_and_no_good_is_misuse_wherever_it_is_named() {
     ] {
         let output = rootwalk(&arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+    }
+}
+
+/// However few they are: the runtime would panic for want of some of its own.
+#[test]
+fn who_may_open_few_files_is_told_so() {
+    let program = env!("CARGO_BIN_EXE_rootwalk");
+    for files in 5..24 {
+        let serve = format!("exec {program} serve --listen 127.0.0.1:0 --set http.listen= --set server.threads=8");
+        let output = Command::new("sh").args(["-c", &format!("ulimit -n {files}; {serve}")]).output().unwrap();
+        let told = text(&output.stderr);
+        assert!(output.status.code() == Some(1) && told.contains("raise the limit (ulimit -n"), "{files}: {output:?}");
     }
 }
