@@ -42,9 +42,10 @@ the file (`--set 'server.allow=[\"127.0.0.0/8\", \"::1\"]'`). Variables such as 
 platforms set by themselves, are left alone.
 
 A SIGHUP (`systemctl reload`) has all of it read again, with every file that it names, without losing the cache. When
-something is wrong the log says what, and the former configuration counts. These wait for the next start, as the log
-says when they change: where and how clients are met (`server.listen`, `threads`, `waiting*`, `tcp_*` and
-`discard_after_ms`; `[http]`, `[proxy]`, `[fetch]`, `[[balance]]`), the size and the TTLs of the cache, and `[log]`.
+something is wrong the log says what, and the former configuration counts; `systemctl reload` fails then, as the unit in
+`docs/rootwalk.service` checks the file first. These wait for the next start, as the log says when they change: where
+and how clients are met (`server.listen`, `threads`, `waiting*`, `tcp_*` and `discard_after_ms`; `[http]`, `[proxy]`,
+`[fetch]`, `[[balance]]`), the size and the TTLs of the cache, and `[log]`.
 Records that are in the cache stay as they were found and judged, until their time is over. Negative trust
 anchors that have lifted themselves are there again, unless what was read is refused.
 ";

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{rootwalk, text};
+use super::{file, lab, rootwalk, soon, text};
 
 /// Else `@192.0.2.1` would be a name, and the question an honest NXDOMAIN.
 #[test]
@@ -71,4 +71,26 @@ fn who_may_open_few_files_is_told_so() {
         let told = text(&output.stderr);
         assert!(output.status.code() == Some(1) && told.contains("raise the limit (ulimit -n"), "{files}: {output:?}");
     }
+}
+
+/// As the service manager does it: one command after the other, until one fails.
+#[test]
+fn who_reloads_the_unit_is_told_of_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "");
+    let lab = lab(&["--config", &path]);
+    let pid = lab.process.0.id().to_string();
+    let commands = include_str!("../../docs/rootwalk.service").lines().filter_map(|line| {
+        let command =
+            line.strip_prefix("ExecReload=")?.replace("/usr/local/bin/rootwalk", env!("CARGO_BIN_EXE_rootwalk"));
+        Some(command.replace("/etc/rootwalk.toml", &path).replace("$MAINPID", &pid))
+    });
+    let commands: Vec<String> = commands.collect();
+    let is_done = |command: &String| Command::new("sh").args(["-c", command]).status().unwrap().success();
+    file(folder.path(), "[server]\nlisen = []\n");
+    assert!(!commands.iter().all(is_done), "{commands:?}");
+    file(folder.path(), "[server]\nidentity = \"new\"\n");
+    assert!(commands.iter().all(is_done), "{commands:?}");
+    assert!(soon(|| lab.log().contains("read the configuration again")), "{}", lab.log());
+    assert!(!lab.log().contains("the former configuration"), "{}", lab.log());
 }
