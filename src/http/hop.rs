@@ -53,6 +53,21 @@ pub(super) fn strip(headers: &mut HeaderMap) {
     headers.remove(EXPECT);
 }
 
+/// Makes one number of a length that is said several times, as nobody may pass on what is none (RFC 9110 §8.6); false
+/// where those differ, or are none. hyper judges it where a body follows, and nowhere else.
+pub(super) fn says_one_length(headers: &mut HeaderMap) -> bool {
+    let is_number = |length: &&str| !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
+    let length = {
+        let mut said = listed(headers, CONTENT_LENGTH);
+        let first = said.next().filter(is_number).filter(|first| said.all(|other| other == *first));
+        first.and_then(|length| HeaderValue::from_str(length).ok())
+    };
+    match length {
+        Some(length) => headers.insert(CONTENT_LENGTH, length).is_some(),
+        None => !headers.contains_key(CONTENT_LENGTH),
+    }
+}
+
 /// Makes one field of the cookies, which HTTP/2 may have cut into several (RFC 9113 §8.2.3).
 pub(super) fn join_cookies(headers: &mut HeaderMap) {
     let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
@@ -157,6 +172,25 @@ mod tests {
         let mut taken = headers(&[("content-length", "5"), ("connection", "content-length")]);
         strip(&mut taken);
         assert_eq!(taken.len(), 1);
+    }
+
+    #[test]
+    fn a_length_is_one_number() {
+        let told = |lengths: &[&'static str]| {
+            let mut given: HeaderMap =
+                lengths.iter().map(|length| (CONTENT_LENGTH, HeaderValue::from_static(length))).collect();
+            let is_one = says_one_length(&mut given);
+            is_one.then(|| {
+                given.get_all(CONTENT_LENGTH).iter().map(|length| length.to_str().unwrap().to_owned()).collect()
+            })
+        };
+        assert_eq!(told(&[]), Some(vec![]));
+        for same in [&["42"][..], &["42, 42"], &["42", "42"]] {
+            assert_eq!(told(same), Some(vec!["42".to_owned()]), "{same:?}");
+        }
+        for none in [&["4, 2"][..], &["4", "2"], &["+4"], &[""], &["4,"]] {
+            assert_eq!(told(none), None, "{none:?}");
+        }
     }
 
     #[test]

@@ -296,6 +296,9 @@ fn inbound(
     let (mut head, body) = response.into_parts();
     let version = std::mem::replace(&mut head.version, Version::HTTP_11);
     hop::strip(&mut head.headers);
+    if !hop::says_one_length(&mut head.headers) {
+        return Err(Problem::of(Fault::NotHttp, "the server says a length that is none, or two that differ", ""));
+    }
     hop::add_via(&mut head.headers, version);
     set_status(&mut head.headers, status);
     head.extensions.clear();

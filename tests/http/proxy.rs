@@ -323,6 +323,21 @@ fn an_answer_that_could_be_read_in_two_ways_is_not_passed_on() {
     }
 }
 
+/// Where no body follows as well: RFC 9110 §8.6 lets nobody pass on two lengths, be they the same.
+#[test]
+fn a_length_that_is_said_twice_is_said_once() {
+    let origin = Origin::serve("127.53.80.10", |head, stream| {
+        let twice =
+            if head.contains("/list") { "Content-Length: 2, 2" } else { "Content-Length: 2\r\nContent-Length: 2" };
+        let body = if head.starts_with("HEAD") { "" } else { "ok" };
+        send(stream, &format!("HTTP/1.1 200 OK\r\n{twice}\r\n\r\n{body}"))
+    });
+    for (method, path) in [("-i", "list"), ("-i", "fields"), ("-I", "list"), ("-I", "fields")] {
+        let got = through(*OPEN, &[method, &format!("http://www.example.com:{}/{path}", origin.port())]);
+        assert_eq!((got.status, got.header("content-length")), (200, Some("2")), "{method} {path}: {got:?}");
+    }
+}
+
 #[test]
 fn nothing_is_smuggled() {
     let origin = Origin::serve("127.53.80.10", echo);
