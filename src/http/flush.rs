@@ -58,7 +58,7 @@ pub(super) async fn flush(
     asked: Result<Query<Asked>, QueryRejection>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    admit(peer, &allow, "names are not flushed for clients of this network (http.flush_allow)")?;
+    admit(peer, &allow, "names are not flushed for", "http.flush_allow")?;
     if !body.is_empty() {
         return Err(Problem::bad_request("there must be no body: what is to be flushed stands in the query string"));
     }

@@ -56,11 +56,18 @@ pub(super) fn judge(head: &Parts, names: Names<'_>) -> Result<Option<Authority>,
     Ok(called)
 }
 
-/// Lets clients of these networks pass, and tells others the sentence.
-pub(super) fn admit(peer: Peer, allow: &[IpNet], sentence: &'static str) -> Result<(), Problem> {
+/// Lets clients of these networks pass, and tells others what is `denied` to them, and the key that would let them.
+pub(super) fn admit(peer: Peer, allow: &[IpNet], denied: &str, key: &str) -> Result<(), Problem> {
     let client = peer.client.ip().to_canonical();
     let allowed = allow.iter().any(|net| net.contains(&client));
-    if allowed { Ok(()) } else { Err(Problem::new(StatusCode::FORBIDDEN, sentence)) }
+    if allowed { Ok(()) } else { Err(not_listed(denied, peer, key).with_way_home()) }
+}
+
+/// What a client hears that is not of the networks that a key of the configuration lists.
+pub(super) fn not_listed(denied: &str, peer: Peer, key: &str) -> Problem {
+    let client = peer.client.ip().to_canonical();
+    let sentence = format!("{denied} {client}: whoever runs this server has to list that address in {key} first");
+    Problem::new(StatusCode::FORBIDDEN, sentence)
 }
 
 /// The name by which this server is called; `None` for HTTP/1.0 without a Host.

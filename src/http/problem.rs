@@ -41,11 +41,14 @@ pub(super) struct Problem {
     fault: Option<(Fault, String)>,
     /// Where the walk to the name is told.
     trace: Option<String>,
+    /// Whether this server has something for whoever asked, and not this.
+    leads_home: bool,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, sentence: sentence.into(), fault: None, trace: None }
+        let leads_home = matches!(status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST);
+        Self { status, sentence: sentence.into(), fault: None, trace: None, leads_home }
     }
 
     /// Something went wrong on the way to an origin; `details` are for Proxy-Status (RFC 9209).
@@ -61,6 +64,11 @@ impl Problem {
     /// Adds a link to where the walk to the name is told.
     pub(super) fn with_trace(self, link: String) -> Self {
         Self { trace: Some(link), ..self }
+    }
+
+    /// Adds a link to the page.
+    pub(super) fn with_way_home(self) -> Self {
+        Self { leads_home: true, ..self }
     }
 
     pub(super) fn bad_request(sentence: impl Into<Cow<'static, str>>) -> Self {
@@ -113,10 +121,7 @@ impl Problem {
             self.fault.as_ref().map(|(fault, _)| format!("<h2>What to do</h2><p>{}</p>", Markup(fault.advice())));
         let link = match &self.trace {
             Some(trace) => format!("<a class=\"go\" href=\"{}\">See how its address was looked for</a>", Markup(trace)),
-            // It is this server that has no such thing, or does not understand.
-            None if matches!(self.status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST) => {
-                "<a class=\"go\" href=\"/\">To the page</a>".to_owned()
-            }
+            None if self.leads_home => "<a class=\"go\" href=\"/\">To the page</a>".to_owned(),
             None => String::new(),
         };
         let kind = self.fault.as_ref().map(|(fault, _)| format!(" · {}", fault.word())).unwrap_or_default();

@@ -113,8 +113,7 @@ impl Front {
 
     async fn find(&self, mut request: Request, peer: Peer, here: &Here) -> Result<Response, Problem> {
         if !self.resolver.admits(peer.client.ip()) {
-            let sentence = "clients of this network are not served here (server.allow)";
-            return Err(Problem::new(StatusCode::FORBIDDEN, sentence));
+            return Err(guard::not_listed("nothing is served to", peer, "server.allow"));
         }
         if self.is_for_others(&request, peer, here) {
             if !self.settings.proxy.on {

@@ -94,7 +94,7 @@ fn the_command_says_what_it_did_or_why_not() {
     let closed = lab(|settings| settings.server.allow = vec!["192.0.2.0/24".parse().unwrap()]);
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (server, code, said) in [
-        (closed.to_string(), 1, "403 Forbidden: clients of this network are not served here (server.allow)"),
+        (closed.to_string(), 1, "403 Forbidden: nothing is served to 127.0.0.1: "),
         (nobody.to_string(), 1, "Connection refused"),
         (nobody.to_string(), 1, "--server says where that is"),
         ("https://127.0.0.1".to_owned(), 2, "without TLS"),

@@ -134,7 +134,9 @@ fn a_walk_is_readable_without_javascript() {
 fn what_others_look_up_is_not_for_everybody_and_may_be_kept_nowhere() {
     let closed = lab(|settings| settings.http.past_allow = vec!["192.0.2.0/24".parse().unwrap()]);
     let got = curl(&[&format!("http://{closed}/past")]);
-    assert!(got.status == 403 && got.text().contains("http.past_allow"), "{got:?}");
+    assert!(got.status == 403 && got.text().contains("has to list that address in http.past_allow"), "{got:?}");
+    let page = curl(&[HTML[0], HTML[1], &format!("http://{closed}/past")]);
+    assert!(page.text().contains("127.0.0.1") && page.text().contains("href=\"/\""), "nowhere to go: {page:?}");
     let walk = json(&format!("http://{closed}/trace/www.example.com"));
     assert_eq!(curl(&[&format!("http://{closed}/t/{}", walk["id"].as_str().unwrap())]).status, 200);
     let none = lab(|settings| settings.http.past_size.0 = 0);

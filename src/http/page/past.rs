@@ -132,8 +132,7 @@ pub(in crate::http) async fn past(
 impl Past {
     /// What others have looked up is for those who run this server (`http.past_allow`).
     pub(super) fn may_be_seen(&self, peer: Peer) -> Result<(), Problem> {
-        let sentence = "what others have looked up is not shown to clients of this network (http.past_allow)";
-        admit(peer, &self.allow, sentence)
+        admit(peer, &self.allow, "what others have looked up is not shown to", "http.past_allow")
     }
 }
 
