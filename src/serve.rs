@@ -24,7 +24,7 @@ use crate::drive::{Manner, World, known, walk_watched};
 use crate::listen::{Now, Peer, Responder};
 use crate::policy::{PolicySettings, admits, judge};
 use crate::time::{Time, as_ms};
-use crate::trace::{Entry, Event, GoalId, StaleWhy};
+use crate::trace::{Entry, Event, GoalId, StaleWhy, Trace};
 use crate::walk::outcome::{Failure, Outcome};
 use crate::wire::{BadQuery, DNSClass, Ede, Name, QueryFault, QueryView, Question, ResponseCode, cookie, edns};
 
@@ -242,13 +242,7 @@ impl Resolver {
             let event = Event::Overdue { after_ms: as_ms(now - flight.began), most_ms: as_ms(limit) };
             trace.steps.push(Entry::new(now, flight.began, GoalId(0), event));
         }
-        if tracing::enabled!(tracing::Level::TRACE) {
-            for line in trace.lines() {
-                tracing::trace!(question = %trace.title(), at_us = line.at_us, "{}", line.text);
-            }
-        }
-        tracing::debug!(question = %trace.title(), rcode = %trace.rcode, queries = trace.cost.queries,
-            time_us = trace.cost.time_us, why = reasons(&trace.edes), "walked");
+        log(&trace);
         self.0.counts.walked(&trace.cost, landed.failed());
         self.0.outage.walked(&trace.steps, flight.began, now).iter().for_each(News::log);
         // Before those who wait are told, so that they find it.
@@ -259,6 +253,17 @@ impl Resolver {
         }
         ticket.land(landed);
     }
+}
+
+/// Tells the log of a walk, with its steps where they are wanted.
+fn log(trace: &Trace) {
+    if tracing::enabled!(tracing::Level::TRACE) {
+        for line in trace.lines() {
+            tracing::trace!(question = %trace.title(), at_us = line.at_us, "{}", line.text);
+        }
+    }
+    tracing::debug!(question = %trace.title(), rcode = %trace.rcode, queries = trace.cost.queries,
+        time_us = trace.cost.time_us, why = reasons(&trace.edes), "walked");
 }
 
 /// What clients are told of an answer, for the log.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::counts::Counts;
 use super::flights::Flights;
-use super::{Kept, Occasion, Resolver, Walked};
+use super::{Kept, Occasion, Resolver, Walked, log};
 use crate::cache::AnswerKey;
 use crate::drive::{Manner, walk_watched};
 use crate::policy::{LocalAnswer, PolicySettings, judge};
@@ -63,6 +63,7 @@ impl Resolver {
         let (manner, cache) = (Manner { checking_disabled, ..Manner::default() }, world.cache.as_it_is());
         let (outcome, mut trace) = walk_watched(&question, &manner, (world, &cache), watch).await;
         trace.steps.splice(0..0, ready);
+        log(&trace);
         Explained { rcode: outcome.rcode, edes: outcome.edes(), answer: outcome.answer, kept: keep(trace) }
     }
 

@@ -1,7 +1,7 @@
 //! The log, and whoever reads it or does not.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::UdpSocket;
+use std::net::{TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
@@ -167,4 +167,17 @@ fn that_nobody_answers_stands_in_the_log_and_that_it_is_over() {
     answers.store(true, Ordering::Relaxed);
     assert!(soon(|| says("INFO servers answer again, after 1")), "{}", log());
     assert_eq!(log().matches("no forwarder").count(), 1, "{}", log());
+}
+
+/// What the page asks for leaves this machine like everything else that is looked up.
+#[test]
+fn a_walk_that_is_watched_is_in_the_log() {
+    let lab = lab(&["--no-web", "--set", "log.level=debug", "--set", "http.listen=127.0.0.1:0"]);
+    let said = lab.log();
+    let (_, address) = said.split_once("It answers HTTP on http://").unwrap();
+    let mut page = TcpStream::connect(address.split_once('/').unwrap().0).unwrap();
+    page.write_all(b"GET /api/trace?name=www.example.com HTTP/1.0\r\n\r\n").unwrap();
+    page.read_to_string(&mut String::new()).unwrap();
+    let walked = |line: &str| line.contains("walked") && line.contains("www.example.com. A");
+    assert!(soon(|| lab.log().lines().any(walked)), "{}", lab.log());
 }
