@@ -47,7 +47,9 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     let mut given = parse(uri.query().unwrap_or_default().as_bytes()).filter(|(key, _)| key == "dns");
     let (Some((_, text)), None) = (given.next(), given.next()) else {
-        return Err(Problem::bad_request("the query must have one parameter dns, a DNS message in base64url"));
+        return Err(Problem::bad_request(
+            "the query must have one parameter dns, a DNS message in base64url; /resolve takes a name",
+        ));
     };
     // RFC 8484 §4.1 wants no padding; a client that pads is understood all the same.
     let Ok(query) = BASE64URL_NOPAD.decode(text.trim_end_matches('=').as_bytes()) else {

@@ -153,7 +153,8 @@ fn record_type(text: &str) -> Result<RecordType, Problem> {
         number if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse::<u16>().ok().map(RecordType::from),
         mnemonic => parse_type(mnemonic),
     };
-    found.ok_or_else(|| Problem::bad_request("the parameter type is not a type of record, such as MX"))
+    found
+        .ok_or_else(|| Problem::bad_request("the parameter type has to be a type of record, such as MX, or its number"))
 }
 
 /// What stands behind the question mark.

@@ -83,17 +83,18 @@ list! {
 }
 
 list! {
-    /// Zones about which other resolvers are asked, with recursion desired: everything at and below the zone goes
-    /// to them, unless a deeper `[[forward]]` or `[[stub]]` is nearer. Several servers are chosen between by their
-    /// round-trip times, as everywhere. What they say is checked as what any server says: they are believed about
-    /// the name that was asked and nothing else. One from which nothing has come within a second is asked once more,
-    /// beside another one where there is one, and over TCP after the next second; all are listened to until 4.5 s after
-    /// the client's question, as a forwarder may have to look the name up itself. With `fallback` each is asked once,
-    /// and given at least 1.5 s. Addresses of private networks in their answers are withheld unless the zone is among
-    /// `resolver.private_domains`. A forward zone other than `.` is asked although its name is special
-    /// (`server.locally_served_zones`). Answers are validated as all are, so the forwarders have to pass signatures
-    /// on; a zone that the rest of the world does not know is not, unless it has a trust anchor of its own
-    /// (`dnssec.trust_anchors`). Where the root cannot be asked, name the zone in `dnssec.negative_trust_anchors`.
+    /// Zones about which other resolvers are asked, with recursion desired: everything at and below the zone goes to
+    /// them, unless a deeper `[[forward]]` or `[[stub]]` is nearer. Several servers are chosen between by their
+    /// round-trip times, as everywhere. What they say is checked as what any server says: they are believed about the
+    /// name that was asked and nothing else. One from which nothing has come within a second is asked once more, beside
+    /// another one where there is one, and over TCP after the next second; all are listened to until 4.5 s after the
+    /// client's question, as a forwarder may have to look the name up itself. With `fallback`, or when all were silent
+    /// to the questions before, each is asked once, one after the other, and given at least 1.5 s. Addresses of private
+    /// networks in their answers are withheld unless the zone is among `resolver.private_domains`. A forward zone other
+    /// than `.` is asked although its name is special (`server.locally_served_zones`). Answers are validated as all
+    /// are, so the forwarders have to pass signatures on; a zone that the rest of the world does not know is not,
+    /// unless it has a trust anchor of its own (`dnssec.trust_anchors`). Where the root cannot be asked, name the zone
+    /// in `dnssec.negative_trust_anchors`.
     forward: ForwardZone in forward, such as "zone = \"corp.example.\"\nservers = [\"192.0.2.1\", \"192.0.2.2:5353\"]\n" {
         /// The zone; `"."` is everything. The deepest zone above a name decides.
         zone: Name;
