@@ -36,7 +36,10 @@ fn what_is_known_of_a_name_is_shown_with_where_it_is_from() {
         (&"A 127.53.80.10".into(), &"example.com.".into()),
         "{set}"
     );
-    let text = curl(&["-H", "Accept: text/plain", &format!("http://{here}/api/cache?name=www.example.com")]);
+    let browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let read = |accept| curl(&["-H", accept, &format!("http://{here}/api/cache?name=www.example.com")]);
+    assert!(read(browser).header("content-type").unwrap().starts_with("text/plain"));
+    let text = read("Accept: text/plain");
     assert!(text.text().contains("the cache knows the record set www.example.com. A, "), "{}", text.text());
     assert!(text.text().contains(", authoritative, secure\n  A 127.53.80.10\n"), "{}", text.text());
     curl(&["-X", "POST", &format!("http://{here}/api/flush?name=www.example.com")]);

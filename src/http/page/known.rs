@@ -42,8 +42,9 @@ pub(in crate::http) async fn known(
     let asked = json::parameters(asked)?;
     let name = json::name(&asked.name)?;
     let known = past.resolver.known(&name);
-    Ok(match liked(&headers, &["application/json", "text/plain"]) {
-        Some("text/plain") => answer(Form::Text.media_type(), text(&known)),
+    // A browser wants HTML first; what can be read is nearer to that than JSON.
+    Ok(match liked(&headers, &["application/json", "text/plain", "text/html"]) {
+        Some("text/plain" | "text/html") => answer(Form::Text.media_type(), text(&known)),
         _ => answer(Form::Json.media_type(), pretty(&Document { name, known })),
     })
 }
