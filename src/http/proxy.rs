@@ -167,8 +167,9 @@ async fn forward(proxy: &Proxy, request: Request, client: Client<'_>) -> Result<
         return Err(Problem::of(Fault::Loop, "this request was here before, as its Via says", ""));
     }
     if !hop::may_go_on(&mut head) {
+        // RFC 9110 §7.6.2: it is for us then, and we have neither OPTIONS nor TRACE for anything.
         let sentence = "the request goes no further than this proxy, as its Max-Forwards says";
-        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, sentence));
+        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, sentence));
     }
     // What carries a body cannot change the protocol: nobody could say where the body ends.
     let upgrade = hop::upgrade(&head.headers).filter(|_| body.is_end_stream());

@@ -276,6 +276,8 @@ fn a_loop_ends_and_two_in_a_row_are_none() {
     for (said, status) in [(format!("1.1 other, {via}"), 508), ("1.1 rootwalk, 1.1 rootwalk-0".to_owned(), 200)] {
         assert_eq!(through(*OPEN, &["-H", &format!("Via: {said}"), &url]).status, status, "{said}");
     }
+    // A 405 would have to say what is allowed (RFC 9110 §15.5.6).
+    assert_eq!(through(*OPEN, &["-X", "TRACE", "-H", "Max-Forwards: 0", &url]).status, 501);
 }
 
 /// Sends bytes and reads until the other end closes, or says nothing for a second.
