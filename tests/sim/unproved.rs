@@ -193,6 +193,36 @@ fn what_is_denied_without_proof_is_nothing_where_others_refer() {
     }
 }
 
+/// Nor does it say anything against it that the alias that led there cannot be had any more, which lies in another zone
+/// below.
+#[test]
+fn what_is_denied_without_proof_counts_although_the_alias_is_gone() {
+    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+    let glue: String = [1, 11, 12, 20].map(|nth| format!("ns{nth}. 3600 A 192.0.2.{nth}\n")).concat();
+    let own = "@ 3600 NS ns11.\n@ 3600 NS ns12.\nuns 3600 NS ns1.\nsub 3600 NS ns20.\n";
+    let zones = [
+        (".", ", sign = {}", format!("{soa}@ 3600 NS ns1.\n{glue}example. 3600 NS ns11.\nexample. 3600 NS ns12.\n")),
+        ("example.", ", sign = {}", format!("{soa}{own}")),
+        ("sub.example.", "", format!("{soa}@ 3600 NS ns20.\nalias 0 CNAME www.uns.example.\n")),
+    ];
+    let hosts = [(1, "."), (11, "example."), (12, "example."), (20, "sub.example.")];
+    let lab = internet(&zones, &hosts.map(|(nth, zone)| (format!("ns{nth}."), nth, vec![zone])));
+    let sub = IpAddr::from([192, 0, 2, 20]);
+    for seed in 0..8 {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        assert!(world.resolve(&ask("alias.sub.example.", RecordType::CNAME)).outcome.failure.is_none());
+        [11, 12]
+            .into_iter()
+            .for_each(|nth| world.set_forger([192, 0, 2, nth].into(), Forgery::DeniesCuts(Denies::Name)));
+        let mut asked = 0;
+        let ended = world.resolve_through(&ask("alias.sub.example.", RecordType::A), |ask| {
+            asked += u32::from(ask.server.ip() == sub);
+            ask.server.ip() != sub || asked < 2
+        });
+        assert_eq!((ended.outcome.rcode, doubted(&ended)), (ResponseCode::NXDomain, 1), "{}", story(&ended));
+    }
+}
+
 /// That somebody has lied about a zone above says nothing against it.
 #[test]
 fn what_is_denied_without_proof_counts_although_another_has_lied_before() {
