@@ -62,7 +62,7 @@ use smallvec::SmallVec;
 use crate::cache::{Cache, Delegation, Servers};
 use crate::dnssec;
 use crate::time::Time;
-use crate::trace::{Bogus, Entry, Event, GoalId, Insecure, Limit, Offline, Purpose, ServerAt};
+use crate::trace::{Entry, Event, GoalId, Insecure, Limit, Offline, Purpose, ServerAt};
 use crate::wire::text::rcode_name;
 use crate::wire::{Name, Question, ResponseCode, RrSet};
 
@@ -213,8 +213,6 @@ pub struct Walk {
     /// The zones that are asked for anew, as they may have other keys by now, or be gone; and up to when what was known
     /// of their servers is left aside.
     anew: Vec<(Name, Time)>,
-    /// What was bogus first.
-    bogus: Option<Bogus>,
     /// A denial that counts when nobody has anything better.
     owed: Option<Box<doubt::Owed>>,
     /// Whether one was taken: it is the last word.
@@ -266,7 +264,6 @@ impl Walk {
             recalls: 0,
             by_name: false,
             anew: Vec::new(),
-            bogus: None,
             owed: None,
             took_owed: false,
             secure: false,
@@ -390,12 +387,9 @@ impl Walk {
         if id == CLIENT && self.take_owed(turn) {
             return;
         }
-        // Nobody else could be asked for what was bogus.
-        if id == CLIENT
-            && let Some(reason) = self.bogus.clone()
-        {
-            let from = self.doubted.first().map(|doubted| doubted.server.clone());
-            return self.is_bogus(Failure::Bogus { reason, from, because: Vec::new() }, turn);
+        let has_limit = matches!(&found, Found::Failed(Failure::OutOfBudget { .. }));
+        if id == CLIENT && self.end_in_doubt(has_limit, turn) {
+            return;
         }
         self.conclude(id, found, turn);
     }

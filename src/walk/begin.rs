@@ -193,7 +193,7 @@ impl Walk {
             None => AtZone::new(cut),
         };
         for doubted in &self.doubted {
-            if doubted.zone == at.cut.zone {
+            if doubted.is_out && doubted.zone == at.cut.zone {
                 at.tried(&doubted.server).out = true;
             }
         }

@@ -9,17 +9,18 @@ use smallvec::SmallVec;
 
 use crate::cache::{Delegation, DenialKind, Security};
 use crate::time::Time;
-use crate::trace::{Bogus, Event, GoalId, Informant, Purpose, ServerAt, Source, Verdict};
-use crate::wire::{Name, Question, RecordType, RrSet};
+use crate::trace::{Bogus, Event, GoalId, Informant, Judged, Purpose, ServerAt, Source, Verdict};
+use crate::wire::{Ede, Name, Question, RecordType, RrSet};
 
 use super::goal::{Found, Goal, Pending, State};
+use super::outcome::Failure;
 use super::requery::{AGE_SECS, may_have_moved};
 use super::scrub::Clean;
 use super::servers::{Addresses, known_addresses};
 use super::{CLIENT, Turn, Walk};
 
 /// What is bogus.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Bad {
     /// Why.
     pub(super) reason: Bogus,
@@ -27,20 +28,22 @@ pub(super) struct Bad {
     pub(super) fault: Option<Question>,
 }
 
-/// A server that is not asked any more by this walk, because what it said was bogus.
-#[derive(Debug)]
+/// A server that was not believed by this walk, because what it said was bogus.
+#[derive(Clone, Debug)]
 pub(super) struct Doubted {
     /// For which zone.
     pub(super) zone: Name,
     /// Who.
     pub(super) server: ServerAt,
+    /// What it said.
+    pub(super) bad: Bad,
+    /// Whether it is not asked any more: unless nobody else is heard, and the zone may have other keys.
+    pub(super) is_out: bool,
 }
 
 /// A denial that need not be proved, and that is not believed as long as others may know better.
 #[derive(Debug)]
 pub(super) struct Owed {
-    /// The proof that is missing.
-    reason: Bogus,
     /// The zone for which it was asked.
     zone: Name,
     /// What it says, as it stood in the client's goal.
@@ -91,8 +94,7 @@ impl Walk {
             let server = turn.around.settings.routes.server_at(&informant);
             let (zone, because) = (informant.zone, reason.clone());
             self.note(turn, CLIENT, Event::Doubted { zone: zone.clone(), server: server.clone(), reason: because });
-            self.doubted.push(Doubted { zone, server });
-            self.bogus.get_or_insert_with(|| reason.clone());
+            self.doubted.push(Doubted { zone, server, bad: bad.clone(), is_out: true });
         } else {
             return false;
         }
@@ -136,7 +138,8 @@ impl Walk {
     fn agrees(&self, bad: &Bad, turn: &Turn<'_, '_>) -> bool {
         let server = self.culprit(bad, turn).map(|(_, informant)| turn.around.settings.routes.server_at(&informant));
         let is_another = |doubted: &Doubted| server.as_ref().is_none_or(|server| server.is_another(&doubted.server));
-        self.bogus.as_ref() == Some(&bad.reason) && self.doubted.iter().all(is_another)
+        let mut same = self.doubted.iter().filter(|doubted| doubted.bad.reason == bad.reason).peekable();
+        same.peek().is_some() && same.all(is_another)
     }
 
     fn owed(&self, bad: &Bad, turn: &Turn<'_, '_>) -> Option<Box<Owed>> {
@@ -156,14 +159,14 @@ impl Walk {
             _ => None,
         });
         let (current, chain, proof, told) = (current.clone(), chain.clone(), proof.clone(), told.clone());
-        Some(Box::new(Owed { reason: bad.reason.clone(), zone: by.zone, found, current, chain, proof, told, event }))
+        Some(Box::new(Owed { zone: by.zone, found, current, chain, proof, told, event }))
     }
 
     /// Takes such a denial for want of anything better; false if there is none.
     pub(super) fn take_owed(&mut self, turn: &mut Turn<'_, '_>) -> bool {
         let Some(owed) = self.owed.take().filter(|owed| !self.is_contradicted(owed)) else { return false };
-        let Owed { reason, found, current, chain, proof, told, event, .. } = *owed;
-        (self.bogus, self.took_owed) = (Some(reason), true);
+        let Owed { found, current, chain, proof, told, event, .. } = *owed;
+        self.took_owed = true;
         event.into_iter().for_each(|event| self.note(turn, CLIENT, event));
         let goal = self.goal(CLIENT);
         (goal.current, goal.chain, goal.proof, goal.told) = (current, chain, proof, told);
@@ -193,15 +196,85 @@ impl Walk {
         turn.ready.push(id);
     }
 
-    /// Proves the zone anew whose keys do not fit what its servers say: it may have others by now, or none, as when it
-    /// has moved to other hands. What was proved of it holds for others until then. False when that was a moment ago,
-    /// or its parent was asked then: a zone that is bogus costs it no more than one whose servers give no answer.
-    pub(super) fn prove_anew(&mut self, bad: &Bad, turn: &mut Turn<'_, '_>) -> bool {
+    /// What cannot be believed goes out of the cache, so that the next question begins anew.
+    pub(super) fn disbelieve(&mut self, bad: Bad, turn: &mut Turn<'_, '_>) {
+        if self.take_back_inferred(turn)
+            || self.ask_whole(turn)
+            || self.ask_by_name(&bad.reason, turn)
+            || self.ask_elsewhere(&bad, turn)
+        {
+            return;
+        }
+        let because = bad.fault.as_ref().map(|question| self.failure_of(question)).unwrap_or_default();
+        let by = self.culprit(&bad, turn).map(|(_, by)| by);
+        let first = self.doubted.iter().find(|doubted| match &by {
+            Some(by) => doubted.zone == by.zone,
+            None => doubted.bad.fault == bad.fault,
+        });
+        let first = first.cloned();
+        let is_proved_anew = match &first {
+            _ if because.is_empty() => self.prove_anew(&bad, by.as_ref().map(|by| &by.zone), turn),
+            Some(first) => self.prove_by_others(first, turn),
+            // What cannot be had just now says nothing against what it would prove.
+            None => false,
+        };
+        if is_proved_anew {
+            return;
+        }
+        if because.is_empty()
+            && let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin)
+        {
+            self.forget_answer(proving.found(), turn);
+        }
+        let (reason, from) = match first {
+            Some(Doubted { bad, server, .. }) => (bad.reason, Some(server)),
+            None => (bad.reason, by.map(|by| turn.around.settings.routes.server_at(&by))),
+        };
+        self.is_bogus(Failure::Bogus { reason, from, because }, turn);
+    }
+
+    /// Ends the client's question, or asks it anew unless a limit was met, where it has no answer of a zone's servers of
+    /// whom one was not believed; false when all were.
+    pub(super) fn end_in_doubt(&mut self, has_limit: bool, turn: &mut Turn<'_, '_>) -> bool {
+        let State::At(at) = &self.goals[0].state else { return false };
+        let first = self.doubted.iter().find(|doubted| doubted.zone == at.cut.zone).cloned();
+        let Some(first) = first else { return false };
+        if has_limit || !self.prove_by_others(&first, turn) {
+            let Doubted { server, bad, .. } = first;
+            self.is_bogus(Failure::Bogus { reason: bad.reason, from: Some(server), because: Vec::new() }, turn);
+        }
+        true
+    }
+
+    /// The client's question has no answer that could be believed.
+    fn is_bogus(&mut self, failure: Failure, turn: &mut Turn<'_, '_>) {
+        if self.take_owed(turn) {
+            return;
+        }
+        if let Failure::Bogus { reason, .. } = &failure {
+            self.note(turn, CLIENT, Event::Judged { judged: Judged::Bogus { reason: reason.clone() } });
+        }
+        self.conclude(CLIENT, Found::Failed(failure), turn);
+    }
+
+    /// Why something that was asked for as a proof could not be had.
+    fn failure_of(&self, wanted: &Question) -> Vec<Ede> {
+        match self.goals.iter().find(|goal| goal.question == *wanted).map(|goal| &goal.state) {
+            Some(State::Done(Found::Failed(failure))) => failure.edes(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Proves the zone anew whose keys do not fit what its servers say, or those of the zone `by`: it may have others
+    /// by now, or none, as when it has moved to other hands. What was proved of it holds for others until then. False
+    /// when that was a moment ago, or its parent was asked then: a zone that is bogus costs it no more than one whose
+    /// servers give no answer.
+    fn prove_anew(&mut self, bad: &Bad, by: Option<&Name>, turn: &mut Turn<'_, '_>) -> bool {
         let (cache, now) = (turn.around.cache, turn.now);
         let Some(zone) = bad.reason.misfit() else { return false };
         // Whoever has a zone below knows nothing of these keys.
-        if let Some((id, by)) = self.culprit(bad, turn).filter(|(_, by)| by.zone.is_below(zone)) {
-            return self.leave_gone((zone, &by.zone), bad, id, turn);
+        if let Some(below) = by.filter(|by| by.is_below(zone)) {
+            return self.leave_gone((zone, below), bad, turn);
         }
         // Where the zone above has the same servers, nothing is known of the delegation. Where it has other keys as
         // well, a new delegation stands beside an old DS set.
@@ -220,7 +293,10 @@ impl Walk {
             cache.disbelieve(zone, rtype, now);
             let known = self.proof_goal(&Question::new(zone.clone(), rtype));
             // Keys that were asked for just now are those of the old servers.
-            let is_old = |id: &GoalId| self.goals[id.0 as usize].recalled || has_moved && rtype == RecordType::DNSKEY;
+            let is_old = |id: &GoalId| {
+                let Goal { recalled, .. } = &self.goals[id.0 as usize];
+                *recalled || has_moved && rtype == RecordType::DNSKEY
+            };
             if let Some(id) = known.filter(is_old) {
                 self.prove_by(id, turn);
             }
@@ -229,15 +305,15 @@ impl Walk {
         true
     }
 
+    /// The same where nobody was heard but who was not believed: by what the zone above says he may be right.
+    fn prove_by_others(&mut self, doubted: &Doubted, turn: &mut Turn<'_, '_>) -> bool {
+        self.doubted.iter_mut().filter(|them| them.zone == doubted.zone).for_each(|them| them.is_out = false);
+        self.prove_anew(&doubted.bad, Some(&doubted.zone), turn)
+    }
+
     /// Asks `above`, which has the say, anew for the zones that led to `below`, whose servers gave what does not fit:
     /// these may be gone, and who had them go on answering. False when they are young, or that was done.
-    fn leave_gone(
-        &mut self,
-        (above, below): (&Name, &Name),
-        bad: &Bad,
-        id: Option<GoalId>,
-        turn: &mut Turn<'_, '_>,
-    ) -> bool {
+    fn leave_gone(&mut self, (above, below): (&Name, &Name), bad: &Bad, turn: &mut Turn<'_, '_>) -> bool {
         let (cache, now) = (turn.around.cache, turn.now);
         let may_be_gone = |zone: &Name| {
             let is_asked = self.anew.iter().any(|(known, _)| known == zone);
@@ -248,9 +324,9 @@ impl Walk {
         let Some(gone) = between.find(may_be_gone) else { return false };
         self.anew.push((gone, now));
         self.note(turn, CLIENT, Event::AskedAnew { reason: bad.reason.clone() });
-        if let Some(Question { name, qtype, .. }) = &bad.fault {
-            cache.disbelieve(name, *qtype, now);
-            id.into_iter().for_each(|id| self.prove_by(id, turn));
+        if let Some(fault) = &bad.fault {
+            cache.disbelieve(&fault.name, fault.qtype, now);
+            self.proof_goal(fault).into_iter().for_each(|id| self.prove_by(id, turn));
         }
         self.begin_anew(turn);
         true
@@ -286,17 +362,11 @@ impl Walk {
 
     /// What the client asked for is looked up once more.
     fn begin_anew(&mut self, turn: &mut Turn<'_, '_>) {
-        let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
-        self.forget_answer(proving.found(), turn);
+        if let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) {
+            self.forget_answer(proving.found(), turn);
+        }
         self.goal(CLIENT).restart(turn.around.settings.minimisation);
         turn.ready.push(CLIENT);
-    }
-
-    /// Who gave what was bogus first.
-    pub(super) fn told_by(&self, bad: &Bad, turn: &Turn<'_, '_>) -> Option<ServerAt> {
-        let first = self.doubted.first().map(|doubted| doubted.server.clone());
-        let last = || Some(turn.around.settings.routes.server_at(&self.culprit(bad, turn)?.1));
-        first.or_else(last)
     }
 
     /// What is bogus for this reason, as was found with the answer to `fault`.
@@ -349,11 +419,11 @@ impl Walk {
         by_name.or_else(by_zone).or(told.last()).and_then(|(_, source)| source.informant().cloned())
     }
 
-    /// The goal that has got an answer to a question that was asked for a proof.
+    /// The goal in which a question for a proof has come to its end.
     fn proof_goal(&self, question: &Question) -> Option<GoalId> {
         self.find_goal(|goal| {
-            let answered = matches!(goal.state, State::Done(Found::Answer(_) | Found::Denied(..)));
-            answered && goal.purpose == Purpose::Proof && goal.question == *question
+            let is_it = goal.purpose == Purpose::Proof && goal.question == *question;
+            is_it && matches!(goal.state, State::Done(_))
         })
     }
 
@@ -365,7 +435,8 @@ impl Walk {
         let Some(cut) = route.map(|route| route.cut.clone()).or_else(known) else { return true };
         let no_way_out = self.no_way_out(turn);
         let is_good = |addr: IpAddr| {
-            let doubted = self.doubted.iter().any(|known| known.zone == cut.zone && known.server.addr == addr);
+            let is_it = |known: &Doubted| known.is_out && known.zone == cut.zone && known.server.addr == addr;
+            let doubted = self.doubted.iter().any(is_it);
             let may_be = settings.uses(addr) && !no_way_out[usize::from(addr.is_ipv6())];
             let avoided = settings.avoids(addr, &cut.zone, route.is_some()).is_some();
             may_be && !avoided && !doubted && addr != informant.addr

@@ -198,7 +198,7 @@ impl Walk {
 
     /// Remembers that a question failed (RFC 9520), unless it was only this walk's budget that ran out.
     pub(super) fn learn_failure(&self, id: GoalId, failure: &Failure, turn: &Turn<'_, '_>) {
-        let some_left_out = self.bogus.is_some();
+        let some_left_out = !self.doubted.is_empty();
         let goal = &self.goals[id.0 as usize];
         let client = goal.purpose == Purpose::Client;
         match failure {

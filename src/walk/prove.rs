@@ -9,10 +9,8 @@ use crate::time::Time;
 use crate::trace::{Bogus, Event, Insecure, Judged, Limit, Purpose};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
-use super::doubt::Bad;
 use super::goal::{Found, Goal, State};
 use super::limits::MAX_GOALS;
-use super::outcome::Failure;
 use super::route::Routes;
 use super::scrub::synthesise;
 use super::{CLIENT, Turn, Walk};
@@ -248,40 +246,6 @@ impl Walk {
         self.open(question, Purpose::Proof, CLIENT, turn);
     }
 
-    /// What cannot be believed goes out of the cache, so that the next question begins anew.
-    fn disbelieve(&mut self, bad: Bad, turn: &mut Turn<'_, '_>) {
-        if self.take_back_inferred(turn)
-            || self.ask_whole(turn)
-            || self.ask_by_name(&bad.reason, turn)
-            || self.ask_elsewhere(&bad, turn)
-        {
-            return;
-        }
-        let because = bad.fault.as_ref().map(|question| self.failure_of(question)).unwrap_or_default();
-        if because.is_empty() && self.prove_anew(&bad, turn) {
-            return;
-        }
-        let from = self.told_by(&bad, turn);
-        let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) else { return };
-        // What cannot be had just now says nothing against what it would prove.
-        if because.is_empty() {
-            self.forget_answer(&proving.found, turn);
-        }
-        let reason = self.bogus.clone().unwrap_or(bad.reason);
-        self.is_bogus(Failure::Bogus { reason, from, because }, turn);
-    }
-
-    /// The client's question has no answer that could be believed.
-    pub(super) fn is_bogus(&mut self, failure: Failure, turn: &mut Turn<'_, '_>) {
-        if self.take_owed(turn) {
-            return;
-        }
-        if let Failure::Bogus { reason, .. } = &failure {
-            self.note(turn, CLIENT, Event::Judged { judged: Judged::Bogus { reason: reason.clone() } });
-        }
-        self.conclude(CLIENT, Found::Failed(failure), turn);
-    }
-
     /// Takes the answer out of the cache.
     pub(super) fn forget_answer(&mut self, found: &Found, turn: &Turn<'_, '_>) {
         let (cache, now) = (turn.around.cache, turn.now);
@@ -293,14 +257,6 @@ impl Walk {
                 cache.disbelieve_denial(&goal.current.name, goal.current.qtype, now);
             }
             Found::Special(_) | Found::TooLong | Found::Failed(_) => {}
-        }
-    }
-
-    /// Why something that was asked for as a proof could not be had.
-    fn failure_of(&self, wanted: &Question) -> Vec<crate::wire::Ede> {
-        match self.goals.iter().find(|goal| goal.question == *wanted).map(|goal| &goal.state) {
-            Some(State::Done(Found::Failed(failure))) => failure.edes(),
-            _ => Vec::new(),
         }
     }
 

@@ -25,7 +25,7 @@ impl Walk {
     pub(super) fn requery(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         // Where a server was bogus other keys could help, other servers could not.
         let State::At(at) = &self.goals[id.0 as usize].state else { return false };
-        if self.doubted.iter().any(|doubted| doubted.zone == at.cut.zone) {
+        if self.doubted.iter().any(|doubted| doubted.is_out && doubted.zone == at.cut.zone) {
             return false;
         }
         if self.forget_list(id, turn) {

@@ -183,6 +183,30 @@ fn the_first_that_was_wrong_is_told() {
     assert!(codes.iter().all(|count| *count > 0), "{codes:?}");
 }
 
+/// What fails for another reason, in another zone, is not put down to who lied about the alias that led there.
+#[test]
+fn what_fails_elsewhere_is_no_liars_fault() {
+    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+    let glue: String = [1, 11, 12, 20].map(|nth| format!("ns{nth}. 3600 A 192.0.2.{nth}\n")).concat();
+    let cuts = "a. 3600 NS ns11.\na. 3600 NS ns12.\nb. 3600 NS ns20.\n";
+    let zones = [
+        (".", SIGNED, format!("{soa}@ 3600 NS ns1.\n{glue}{cuts}")),
+        ("a.", SIGNED, format!("{soa}@ 3600 NS ns11.\n@ 3600 NS ns12.\nalias 60 CNAME www.b.\n")),
+    ];
+    let hosts = [(1, vec!["."]), (11, vec!["a."]), (12, vec!["a."]), (20, vec![])];
+    let lab = internet(&zones, &hosts.map(|(nth, zones)| (format!("ns{nth}."), nth, zones)));
+    let mut lied = 0;
+    for seed in 0..8 {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        world.set_forger([192, 0, 2, 11].into(), Forgery::Invents);
+        let ended = world.resolve(&ask("alias.a.", RecordType::A));
+        let first = ended.outcome.edes().remove(0);
+        assert_eq!(first.code, ede::NO_REACHABLE_AUTHORITY, "{seed} {first:?}\n{}", story(&ended));
+        lied += doubted(&ended);
+    }
+    assert!(lied > 0);
+}
+
 /// RFC 6672 §2.2: a DNAME that is bogus was said by who was asked for a name below it, and not by who told, in the name
 /// of the same zone, what it leads to.
 #[test]

@@ -77,6 +77,57 @@ fn a_zone_that_is_proved_to_be_none_is_left() {
     }
 }
 
+/// One of the servers that a zone had goes on answering, and the others are gone, with it or before: what is bogus is
+/// asked of them, in vain, and then of whoever has the zone by now, be that one of them with other keys.
+#[test]
+fn a_zone_that_has_moved_is_found_when_one_of_its_old_servers_is_left() {
+    let at = |hosts: &[u8], sign| {
+        let ns = |owner: &str| hosts.iter().map(|nth| format!("{owner} 172800 NS ns{nth}.\n")).collect::<String>();
+        let glue: String = [1, 2, 3, 4, 5].map(|nth| format!("ns{nth}. 172800 A 192.0.2.{nth}\n")).concat();
+        let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+        let own = "www 60 A 198.51.100.1\nalias 60 CNAME www\n";
+        let zones = [
+            (".", SAME_KEYS, format!("{soa}@ 172800 NS ns1.\n{glue}tld. 172800 NS ns2.\n")),
+            ("tld.", SAME_KEYS, format!("{soa}@ 172800 NS ns2.\n{}", ns("zone"))),
+            ("zone.tld.", sign, format!("{soa}{}{own}", ns("@"))),
+        ];
+        let servers = [1, 2, 3, 4, 5].map(|nth| {
+            let has = [nth == 1, nth == 2, hosts.contains(&nth)];
+            (format!("ns{nth}."), nth, zones.iter().zip(has).filter(|(_, has)| *has).map(|(zone, _)| zone.0).collect())
+        });
+        internet(&zones[..if hosts.is_empty() { 2 } else { 3 }], &servers)
+    };
+    let ways: [(_, &[u8], _); 6] = [
+        (SAME_KEYS, &[4], SIGNED),
+        (SAME_KEYS, &[4], UNSIGNED),
+        (SAME_KEYS, &[], ""),
+        (UNSIGNED, &[4], SIGNED),
+        (UNSIGNED, &[], ""),
+        (SIGNED, &[3, 5], SIGNED),
+    ];
+    let troubles = [Trouble::Silent, Trouble::Refuses, Trouble::Fails];
+    for ((before, to, sign), trouble) in ways.into_iter().flat_map(|way| troubles.map(|trouble| (way, trouble))) {
+        let (before, after) = (at(&[3, 5], before), at(to, sign));
+        for seed in 0..4 {
+            let mut world = World::new(&before, seed, 0.0, 0.0);
+            assert!(world.resolve(&ask("www.zone.tld.", RecordType::A)).outcome.failure.is_none());
+            world.change(&after);
+            if !to.contains(&3) {
+                world.leave_behind([192, 0, 2, 3].into(), &before);
+                world.set_forger([192, 0, 2, 3].into(), Forgery::NoSignatures);
+            }
+            world.set_trouble([192, 0, 2, 5].into(), trouble);
+            world.resolver.now = world.resolver.now.plus_secs(3_700);
+            let ended = world.resolve(&ask("alias.zone.tld.", RecordType::A));
+            let told = format!("{to:?} {sign} {trouble:?} {seed}\n{}", story(&ended));
+            assert!(
+                ended.outcome.failure.is_none() && ended.outcome.secure == (sign == SIGNED || to.is_empty()),
+                "{told}"
+            );
+        }
+    }
+}
+
 /// Whoever has a zone may sign in it as a zone above would: that costs nobody else what is known of the zones between,
 /// nor of the one above.
 #[test]
