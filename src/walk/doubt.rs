@@ -233,8 +233,8 @@ impl Walk {
         self.is_bogus(Failure::Bogus { reason, from, because }, turn);
     }
 
-    /// Ends the client's question, or asks it anew unless a limit was met, where it has no answer of a zone's servers of
-    /// whom one was not believed; false when all were.
+    /// Ends the client's question, or asks it anew unless a limit was met, where it has no answer of a zone's servers,
+    /// one of whom was not believed; false when all were.
     pub(super) fn end_in_doubt(&mut self, has_limit: bool, turn: &mut Turn<'_, '_>) -> bool {
         let State::At(at) = &self.goals[0].state else { return false };
         let first = self.doubted.iter().find(|doubted| doubted.zone == at.cut.zone).cloned();
@@ -277,11 +277,11 @@ impl Walk {
             return self.leave_gone((zone, below), bad, turn);
         }
         // Where the zone above has the same servers, nothing is known of the delegation. Where it has other keys as
-        // well, a new delegation stands beside an old DS set.
+        // well, a new delegation stands beside an old DS set, by which the zone may have been proved just now.
         let cut = cache.delegation(zone, now);
         let ds_stored = cache.set(zone, RecordType::DS, now).map(|known| known.stored);
-        let heard = cut.as_ref().map(|cut| cut.stored).into_iter().chain(ds_stored).min();
-        let since = cache.zone_proved_at(zone, now).or(heard).max(cut.as_ref().map(|cut| cut.requeried));
+        let heard = cut.as_ref().map(|cut| cut.stored).into_iter().chain(ds_stored);
+        let since = heard.chain(cache.zone_proved_at(zone, now)).min().max(cut.as_ref().map(|cut| cut.requeried));
         if since.is_none_or(|since| now.secs_since(since) < AGE_SECS) {
             return false;
         }
@@ -289,15 +289,12 @@ impl Walk {
         self.note(turn, CLIENT, Event::AskedAnew { reason: bad.reason.clone() });
         self.anew.push((zone.clone(), now));
         let has_moved = cut.is_some_and(|cut| self.is_left(&cut));
-        for rtype in [RecordType::DNSKEY, RecordType::DS] {
-            cache.disbelieve(zone, rtype, now);
-            let known = self.proof_goal(&Question::new(zone.clone(), rtype));
-            // Keys that were asked for just now are those of the old servers.
-            let is_old = |id: &GoalId| {
-                let Goal { recalled, .. } = &self.goals[id.0 as usize];
-                *recalled || has_moved && rtype == RecordType::DNSKEY
-            };
-            if let Some(id) = known.filter(is_old) {
+        let [keys, ds] = [RecordType::DNSKEY, RecordType::DS].map(|rtype| Question::new(zone.clone(), rtype));
+        for question in [&ds, &keys].into_iter().chain(&bad.fault) {
+            cache.disbelieve(&question.name, question.qtype, now);
+            // What the zone was asked for just now its old servers have said.
+            let is_old = |id: &GoalId| self.goals[id.0 as usize].recalled || has_moved && *question != ds;
+            if let Some(id) = self.proof_goal(question).filter(is_old) {
                 self.prove_by(id, turn);
             }
         }

@@ -128,6 +128,28 @@ fn a_zone_that_has_moved_is_found_when_one_of_its_old_servers_is_left() {
     }
 }
 
+/// A zone that has moved is found out by what its old servers do not show of an unsigned one below, too: although its
+/// old keys were proved just now, by a DS set that is known since long ago.
+#[test]
+fn a_zone_that_has_moved_is_found_by_what_is_not_proved_of_one_below() {
+    let at = |host: u8| {
+        let deep = ("zone.tld.", UNSIGNED, 3, "www 60 A 198.51.100.1\nalias 60 CNAME www\n");
+        hosted(&[("tld.", SAME_KEYS, host, "zone 172800 NS ns3.\n"), deep], &format!("tld. 172800 NS ns{host}.\n"))
+    };
+    let (before, after) = (at(2), at(4));
+    for retries in [0, 3] {
+        let mut world = World::new(&before, 1, 0.0, 0.0);
+        world.resolver.settings.limits.bogus_retries = retries;
+        assert!(world.resolve(&ask("www.zone.tld.", RecordType::A)).outcome.failure.is_none());
+        world.change(&after);
+        world.leave_behind([192, 0, 2, 2].into(), &before);
+        world.set_forger([192, 0, 2, 2].into(), Forgery::NoProofs);
+        world.resolver.now = world.resolver.now.plus_secs(3_700);
+        let ended = world.resolve(&ask("alias.zone.tld.", RecordType::A));
+        assert!(ended.outcome.failure.is_none(), "{retries}\n{}", story(&ended));
+    }
+}
+
 /// Whoever has a zone may sign in it as a zone above would: that costs nobody else what is known of the zones between,
 /// nor of the one above.
 #[test]
