@@ -21,8 +21,8 @@ pub struct PlainAnswer<'a> {
 }
 
 impl PlainAnswer<'_> {
-    /// Whether the answer fits into every response, the smallest included (RFC 1035 §4.2.1), so that it never needs to
-    /// be cut.
+    /// Whether the answer fits into every response without options, the smallest included (RFC 1035 §4.2.1), so that it
+    /// hardly ever needs to be cut.
     #[must_use]
     pub fn fits(set: &RrSet) -> bool {
         let records = set.rdatas.len() + set.sigs.len();
@@ -30,8 +30,9 @@ impl PlainAnswer<'_> {
         HEADER + set.owner.wire().len() + 4 + octets <= 512 - BARE_OPT
     }
 
-    /// Appends the response to `query` to `out`, which has at most `limit` octets if that is no less than 512.
-    /// Allocates nothing if `out` has room. RD and CD are copied from the query, and the question octet for octet.
+    /// Appends the response to `query` to `out`, which has at most `limit` octets if that is no less than 512: without
+    /// records and with TC where they do not fit beside the options. Allocates nothing if `out` has room. RD and CD are
+    /// copied from the query, and the question octet for octet.
     pub fn respond(&self, query: &QueryView<'_>, extras: &Extras<'_>, limit: usize, out: &mut Vec<u8>) {
         let start = out.len();
         let flags = Flags(Flags::default().with_qr(true).with_ra(true).0 | query.flags().response().0);
@@ -51,9 +52,15 @@ impl PlainAnswer<'_> {
         if query.dnssec_ok() {
             count += self.records(RecordType::RRSIG, self.sigs, out);
         }
+        let limit = limit.max(512);
+        let opt = query.edns().map(|edns| Opt::fit(extras, edns.dnssec_ok(), limit, out.len() - start));
+        if opt.is_some_and(|opt| out.len() - start > opt.room(limit)) {
+            out.truncate(start + HEADER + query.question_bytes().len());
+            out[start + 2..start + 4].copy_from_slice(&flags.with_tc(true).0.to_be_bytes());
+            count = 0;
+        }
         out[start + 6..start + 8].copy_from_slice(&count.to_be_bytes());
-        if let Some(edns) = query.edns() {
-            let opt = Opt::fit(extras, edns.dnssec_ok(), limit.max(512), out.len() - start);
+        if let Some(opt) = opt {
             opt.write(extras, ResponseCode::NoError, start, out);
         }
     }

@@ -163,8 +163,7 @@ impl Template {
         let start = out.len();
         let limit = limit.clamp(512, MAX_MESSAGE);
         let opt = query.edns().map(|edns| Opt::fit(extras, edns.dnssec_ok(), limit, usize::from(self.required)));
-        let room = limit - opt.map_or(0, |opt| BARE_OPT + usize::from(opt.len));
-        let cut = self.cut(room);
+        let cut = self.cut(opt.map_or(limit, |opt| opt.room(limit)));
         let wire = &self.wire[..usize::from(cut.end)];
         out.extend_from_slice(wire);
         let message = &mut out[start..];
@@ -236,6 +235,11 @@ impl Opt {
         }
         // A question has at most 259 octets.
         Self::count(extras, dnssec_ok, false, limit - HEADER - 259 - BARE_OPT)
+    }
+
+    /// How many of `limit` octets are left beside it.
+    pub(super) fn room(self, limit: usize) -> usize {
+        limit - BARE_OPT - usize::from(self.len)
     }
 
     /// As many options and extended errors as have at most `room` octets.

@@ -43,6 +43,7 @@ proptest! {
         set in set(),
         edns in proptest::option::of(any::<bool>()),
         (ad, rd, cd) in any::<(bool, bool, bool)>(),
+        option in vec(any::<u8>(), 0..227),
     ) {
         prop_assume!(PlainAnswer::fits(&set));
         let question = Question::new(set.owner.clone(), set.rtype);
@@ -52,10 +53,11 @@ proptest! {
         let edns = edns.map(|dnssec_ok| Edns::new(4096, dnssec_ok));
         write_query(7, &question, Flags::default().with_rd(rd).with_cd(cd), edns.as_ref(), &mut bytes);
         let query = QueryView::read(&bytes).expect("a good query");
-        let extras = Extras { ad, options: &[(10, b"cookie")], udp_size: 1232, ..Extras::default() };
+        let extras = Extras { ad, options: &[(3, &option)], udp_size: 1232, ..Extras::default() };
         let plain = PlainAnswer { ttl_secs: set.ttl_secs, rdatas: set.rdatas.block(), sigs: set.sigs.block() };
-        let (mut written, mut copied) = (Vec::new(), Vec::new());
+        let [mut written, mut whole, mut copied] = [const { Vec::new() }; 3];
         plain.respond(&query, &extras, 512, &mut written);
+        plain.respond(&query, &extras, 65_535, &mut whole);
         template.respond(&query, 0, &extras, 512, &mut copied);
         prop_assert!(written.len() <= 512);
         let read = |bytes: &[u8]| {
@@ -64,7 +66,13 @@ proptest! {
             reply.answer.iter_mut().for_each(|record| record.rdata.make_ascii_lowercase());
             reply
         };
-        prop_assert_eq!(read(&written), read(&copied));
+        if whole.len() <= 512 {
+            prop_assert_eq!(read(&written), read(&copied));
+        } else {
+            let (cut, copied) = (read(&written), read(&copied));
+            prop_assert!(cut.flags.tc() && cut.answer.is_empty());
+            prop_assert_eq!((cut.question, cut.edns), (copied.question, copied.edns));
+        }
     }
 
     /// RFC 8467 §4.1: a multiple of 468 octets, and no more than there must be; nothing else about it changes.
