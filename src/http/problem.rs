@@ -39,16 +39,26 @@ pub(super) struct Problem {
     pub(super) sentence: Cow<'static, str>,
     /// Of which kind it is, and what Proxy-Status says of it, where others were to be asked.
     fault: Option<(Fault, String)>,
-    /// Where the walk to the name is told.
-    trace: Option<String>,
-    /// Whether this server has something for whoever asked, and not this.
-    leads_home: bool,
+    leads: Leads,
+}
+
+/// Where there is more to see.
+#[derive(Clone, Debug)]
+enum Leads {
+    Nowhere,
+    /// To the page: this server has something for whoever asked, and not this.
+    Home,
+    /// To where the walk to the name is told.
+    Walk(String),
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, sentence: impl Into<Cow<'static, str>>) -> Self {
-        let leads_home = matches!(status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST);
-        Self { status, sentence: sentence.into(), fault: None, trace: None, leads_home }
+        let leads = match status {
+            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => Leads::Home,
+            _ => Leads::Nowhere,
+        };
+        Self { status, sentence: sentence.into(), fault: None, leads }
     }
 
     /// Something went wrong on the way to an origin; `details` are for Proxy-Status (RFC 9209).
@@ -63,12 +73,12 @@ impl Problem {
 
     /// Adds a link to where the walk to the name is told.
     pub(super) fn with_trace(self, link: String) -> Self {
-        Self { trace: Some(link), ..self }
+        Self { leads: Leads::Walk(link), ..self }
     }
 
     /// Adds a link to the page.
     pub(super) fn with_way_home(self) -> Self {
-        Self { leads_home: true, ..self }
+        Self { leads: Leads::Home, ..self }
     }
 
     pub(super) fn bad_request(sentence: impl Into<Cow<'static, str>>) -> Self {
@@ -96,13 +106,16 @@ impl Problem {
                     error["advice"] = fault.advice().into();
                     error["proxy_status"] = proxy_status.as_str().into();
                 }
-                if let Some(trace) = &self.trace {
+                if let Leads::Walk(trace) = &self.leads {
                     error["trace"] = trace.as_str().into();
                 }
                 ("application/json", format!("{}\n", json!({ "error": error })))
             }
             _ => {
-                let link = self.trace.as_ref().map(|trace| format!("{trace}\n")).unwrap_or_default();
+                let link = match &self.leads {
+                    Leads::Walk(trace) => format!("{trace}\n"),
+                    Leads::Home | Leads::Nowhere => String::new(),
+                };
                 ("text/plain; charset=utf-8", format!("{title}: {}\n{link}", self.sentence))
             }
         }
@@ -119,10 +132,12 @@ impl Problem {
         let heading = self.fault.as_ref().map_or(title, |(fault, _)| fault.heading());
         let advice =
             self.fault.as_ref().map(|(fault, _)| format!("<h2>What to do</h2><p>{}</p>", Markup(fault.advice())));
-        let link = match &self.trace {
-            Some(trace) => format!("<a class=\"go\" href=\"{}\">See how its address was looked for</a>", Markup(trace)),
-            None if self.leads_home => "<a class=\"go\" href=\"/\">To the page</a>".to_owned(),
-            None => String::new(),
+        let link = match &self.leads {
+            Leads::Walk(trace) => {
+                format!("<a class=\"go\" href=\"{}\">See how its address was looked for</a>", Markup(trace))
+            }
+            Leads::Home => "<a class=\"go\" href=\"/\">To the page</a>".to_owned(),
+            Leads::Nowhere => String::new(),
         };
         let kind = self.fault.as_ref().map(|(fault, _)| format!(" · {}", fault.word())).unwrap_or_default();
         format!(
