@@ -81,8 +81,10 @@ fn who_reloads_the_unit_is_told_of_a_mistake() {
     let lab = lab(&["--config", &path]);
     let pid = lab.process.0.id().to_string();
     let commands = include_str!("../../docs/rootwalk.service").lines().filter_map(|line| {
-        let command =
-            line.strip_prefix("ExecReload=")?.replace("/usr/local/bin/rootwalk", env!("CARGO_BIN_EXE_rootwalk"));
+        let command = line
+            .strip_prefix("ExecReload=")?
+            .trim_start_matches('+')
+            .replace("/usr/local/bin/rootwalk", env!("CARGO_BIN_EXE_rootwalk"));
         Some(command.replace("/etc/rootwalk.toml", &path).replace("$MAINPID", &pid))
     });
     let commands: Vec<String> = commands.collect();
