@@ -203,18 +203,22 @@ impl Resolver {
         if let Some(ready) = cache.ready(&key, at, None) {
             return ready;
         }
-        let recheck_secs = self.0.settings.stale.map_or(0, |settings| settings.recheck_secs);
         // Also for what is bogus now: whoever can forge an answer can as well hold it back, and then the old one is
         // served.
-        if let Some(mut stand_in) = self.0.stand_in(question, form, cache) {
-            let again_secs = recheck_secs.into();
+        if let Some(StaleSettings { limits, recheck_secs, .. }) = self.0.settings.stale
+            && let Some(mut stand_in) = self.0.stand_in(question, form, cache)
+        {
+            // However late the next try comes, it is served no longer than stale answers are at all (§5: the maximum
+            // stale timer).
+            let left = limits.max.saturating_sub(stand_in.expired.unwrap_or_default());
+            let again_secs = left.as_secs().min(recheck_secs.into());
             let why = if landed.is_bogus() { StaleWhy::Bogus { again_secs } } else { StaleWhy::Failed { again_secs } };
             let Some(stale) = stand_in.explain(why, &landed.edes) else {
                 // Meanwhile somebody else has brought what is good.
                 return Ready::Written(Arc::new(stand_in.into_answer(at, at)));
             };
             let _ = landed.stale.set(stale);
-            let answer = stand_in.into_answer(at, at.after_ttl(recheck_secs));
+            let answer = stand_in.into_answer(at, at.after_ttl(recheck_secs).min(at + left));
             let tried = !matches!(landed.outcome.failure, Some(Failure::Busy { .. } | Failure::Abandoned));
             return Ready::Written(if tried { cache.put_answer(&key, answer).0 } else { Arc::new(answer) });
         }

@@ -237,6 +237,18 @@ fn after_its_last_time_nothing_stale_is_left() {
 }
 
 #[test]
+fn nothing_stale_is_served_beyond_its_last_time_because_the_next_try_is_later() {
+    on_a_worker(async {
+        let (mock, resolver) = with_stale(Mood::Answers(1, 900), |settings| settings.cache.max_stale_secs = 30).await;
+        mock.mood.set(Mood::Fails);
+        let got = ask(&resolver).await;
+        assert!(got.is(1, 30) && !got.edes[0].1.ends_with(" 40 s"), "{got:?}");
+        assert_eq!(ask(&later(&resolver, 20)).await.edes, got.edes);
+        assert_eq!(ask(&later(&resolver, 30)).await.rcode, ResponseCode::ServFail);
+    });
+}
+
+#[test]
 fn an_answer_whose_parts_are_not_kept_by_themselves_is_served_as_it_was_given() {
     on_a_worker(async {
         let (mock, mut resolver) = with_stale(Mood::Aliases(1, 900), |_| {}).await;

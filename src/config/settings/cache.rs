@@ -42,7 +42,7 @@ section! {
         /// 0 gives it at once, and the new one to the next client (RFC 8767 §5).
         stale_client_timeout_ms: u64 = 1800 => 0..=60_000;
         /// When no new answer could be had, the old one is served for this many seconds before the next try
-        /// (RFC 8767 §5).
+        /// (RFC 8767 §5), and never beyond `max_stale_secs`.
         stale_recheck_secs: u32 = 30 => 1..=3600;
     }
 }
