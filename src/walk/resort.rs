@@ -136,7 +136,7 @@ impl Walk {
         let (until, servers, no_way_out) = (self.budget.patient_until(), turn.around.servers, self.no_way_out(turn));
         let goal = &self.goals[id.0 as usize];
         let State::At(at) = &goal.state else { return false };
-        let has_fallback = at.route.as_ref().is_some_and(|route| route.fallback);
+        let has_fallback = turn.around.settings.routes.of(at).is_some_and(|route| route.fallback);
         let wanted = matches!(goal.purpose, Purpose::Client | Purpose::Proof);
         if turn.now >= until || !wanted || has_fallback {
             return false;

@@ -12,7 +12,7 @@ use crate::time::Time;
 use crate::trace::{Event, GoalId, Informant, Purpose, RouteKind, ServerAt, Source};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
-use super::goal::{Pending, State};
+use super::goal::{AtZone, Pending, State};
 use super::minimise::Minimised;
 use super::scrub::Clean;
 use super::{Turn, Walk};
@@ -66,13 +66,12 @@ impl Route {
         self.fallback && self.kind != RouteKind::Stub
     }
 
-    /// How often one of its servers is asked: `most` times without a fallback, and where a stub zone has one, all of
+    /// How often one of so many servers is asked: `most` times without a fallback, and where a stub zone has one, all of
     /// them together.
-    pub(super) fn most_tries(&self, most: u32) -> u32 {
-        let servers = u32::try_from(self.cut.servers.len()).unwrap_or(u32::MAX).max(1);
+    pub(super) fn most_tries(&self, most: u32, servers: usize) -> u32 {
         match self.kind {
             _ if !self.fallback => most,
-            RouteKind::Stub => most.div_ceil(servers),
+            RouteKind::Stub => most.div_ceil(u32::try_from(servers).unwrap_or(u32::MAX).max(1)),
             RouteKind::Forward | RouteKind::LocalRoot => 1,
         }
     }
@@ -105,6 +104,12 @@ impl Routes {
     /// The stub zone of this name whose servers are asked for its own list.
     pub(super) fn primed(&self, zone: &Name) -> Option<&Arc<Route>> {
         self.0.iter().find(|route| route.prime && !route.is_forward() && route.cut.zone == *zone)
+    }
+
+    /// Whose servers a goal is at: those that the operator names, or those that his stub zone has listed.
+    pub(super) fn of<'r>(&'r self, at: &'r AtZone) -> Option<&'r Arc<Route>> {
+        let is_listed = || at.cut.from.informant().is_some_and(|from| from.zone == at.cut.zone);
+        at.route.as_ref().or_else(|| self.primed(&at.cut.zone).filter(|_| is_listed()))
     }
 
     /// The server of whom something was heard, with the port that the operator has given it.
@@ -193,12 +198,15 @@ impl Walk {
 
     /// Nobody whom the operator named gave an answer: looks the question up from the root, where that is allowed.
     pub(super) fn fall_back(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
+        let settings = turn.around.settings;
         let goal = self.goal(id);
         // Priming is about these very servers: whoever waits for it asks them without, and may fall back then.
         let may = !matches!(goal.purpose, Purpose::StubPriming { .. });
-        let Some(route) = goal.at().and_then(|at| at.route.clone()).filter(|route| may && route.fallback) else {
-            return false;
-        };
+        let State::At(at) = &goal.state else { return false };
+        let Some(route) = settings.routes.of(at).filter(|route| may && route.fallback).cloned() else { return false };
+        if at.route.is_none() {
+            turn.around.cache.end_delegation(&at.cut, turn.now);
+        }
         let zone = route.cut.zone.clone();
         goal.fallen.push(zone.clone());
         goal.minimised = Minimised::new(turn.around.settings.minimisation);

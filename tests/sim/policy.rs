@@ -10,8 +10,9 @@ use rootwalk::walk::{Around, Avoid, Dice, Private, Route, Routes, SpecialZone, S
 use rootwalk::wire::{Ede, Name, Question, RecordType, ResponseCode, RrSet, ede};
 
 use super::resolver::Ended;
+use super::trouble::Trouble;
 use super::trust::keys_asked;
-use super::world::{World, hosted};
+use super::world::{World, hosted, internet};
 use super::{LAB, story, told, truth};
 
 fn question(name: &str, qtype: RecordType) -> Question {
@@ -248,6 +249,32 @@ fn a_stub_zone_falls_back_when_its_servers_are_gone() {
         let route = Route { fallback: true, prime, ..route };
         world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
         is_true(&www, &world.resolve(&www));
+    }
+}
+
+/// So it does when they have given the zone's own list before, with nobody else in it.
+#[test]
+fn a_stub_zone_falls_back_when_the_servers_that_it_has_listed_are_gone() {
+    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+    let glue = "ns1. 3600 A 192.0.2.1\nns6. 3600 A 192.0.2.6\n";
+    let own = [5, 7, 8].map(|nth| format!("@ 3600 NS ns{nth}\nns{nth} 3600 A 192.0.2.{nth}\n")).concat();
+    let zones = [
+        (".", ", sign = {}", format!("{soa}@ 3600 NS ns1.\n{glue}corp. 3600 NS ns6.\n")),
+        ("corp.", "", format!("{soa}{own}www 60 A 198.51.100.1\nftp 60 A 198.51.100.2\n")),
+    ];
+    let hosts = [1, 5, 6, 7, 8].map(|nth| (format!("host{nth}."), nth, vec![if nth == 1 { "." } else { "corp." }]));
+    let lab = internet(&zones, &hosts);
+    for (trouble, most_secs) in [(Trouble::Silent, 4), (Trouble::Refuses, 1)] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        let route = Route::new(RouteKind::Stub, "corp.".parse().expect("a name"), &[([192, 0, 2, 5].into(), None)]);
+        world.resolver.settings.routes = Routes(vec![Arc::new(Route { prime: true, fallback: true, ..route })]);
+        world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
+        assert!(world.resolve(&question("www.corp.", RecordType::A)).outcome.failure.is_none());
+        world.resolver.settings.limits.queries_per_step = 8;
+        [5, 7, 8].into_iter().for_each(|nth| world.set_trouble([192, 0, 2, nth].into(), trouble));
+        let ended = world.resolve(&question("ftp.corp.", RecordType::A));
+        assert_eq!(ended.outcome.answer.len(), 1, "{}", story(&ended));
+        assert!(ended.took < Duration::from_secs(most_secs), "after {:?}:\n{}", ended.took, story(&ended));
     }
 }
 
