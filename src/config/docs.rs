@@ -46,7 +46,8 @@ something is wrong the log says what, and the former configuration counts; `syst
 `docs/rootwalk.service` checks the file first. These wait for the next start, as the log says when they change: where
 and how clients are met (`server.listen`, `threads`, `waiting*`, `tcp_*` and `discard_after_ms`; `[http]`, `[proxy]`,
 `[fetch]`, `[[balance]]`), the size and the TTLs of the cache, and `[log]`.
-Records that are in the cache stay as they were found and judged, until their time is over. Negative trust
+Records that are in the cache stay as they were found and judged, until their time is over; but it is empty after
+`dnssec.validate` was switched off beside a `[[forward]]`, which passed on what was to be judged here. Negative trust
 anchors that have lifted themselves are there again, unless what was read is refused.
 ";
 

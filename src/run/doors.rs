@@ -39,7 +39,7 @@ pub(super) struct Staged {
 pub(super) enum Recall {
     /// What was known before: the Internet is the same.
     All,
-    /// Nothing: the lab around us is another one.
+    /// Nothing: the lab around us is another one, or what is known was to be checked and is not any more.
     Nothing,
     /// The settings as well: those that were read are refused.
     Settings,
@@ -137,6 +137,9 @@ impl Front {
     /// Goes on with other settings, and with what the keepers know.
     fn take_over(&mut self, new: &Settings, recall: Recall, keepers: Keepers) {
         let settings = reload::taken(&self.settings, new);
+        // RFC 6840 §5.9: forwarders were asked for what they would have withheld, as it was to be checked here.
+        let is_let_through = self.settings.dnssec.validate && !self.settings.forward.is_empty();
+        let recall = if is_let_through && !settings.dnssec.validate { Recall::Nothing } else { recall };
         let later = config::differences(&settings, new);
         if !later.is_empty() {
             tracing::warn!("changed, and in use after the next start only: {}", later.join(", "));
@@ -180,7 +183,7 @@ impl Front {
         self.settings = settings;
         match recall {
             Recall::All => tracing::info!("read the configuration again; the cache is kept"),
-            Recall::Nothing => tracing::info!("read the configuration again, and the lab; the cache is empty"),
+            Recall::Nothing => tracing::info!("read the configuration again; the cache is empty"),
             Recall::Settings => tracing::error!("going on with the former configuration"),
         }
     }

@@ -66,8 +66,8 @@ impl Route {
         self.fallback && self.kind != RouteKind::Stub
     }
 
-    /// How often one of so many servers is asked: `most` times without a fallback, and where a stub zone has one, all of
-    /// them together.
+    /// How often one of so many servers is asked: `most` times without a fallback, and where a stub zone has one, all
+    /// of them together.
     pub(super) fn most_tries(&self, most: u32, servers: usize) -> u32 {
         match self.kind {
             _ if !self.fallback => most,

@@ -13,6 +13,7 @@ use std::time::Duration;
 mod lab;
 mod log;
 mod misuse;
+mod reload;
 #[path = "../common/running.rs"]
 mod running;
 
