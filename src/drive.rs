@@ -328,14 +328,11 @@ fn known_of(
 ) -> Result<Outcome, Partial> {
     let now = world.clock.now();
     let manner = Manner { checking_disabled, ..Manner::default() };
-    let mut walk = manner.begin(question.clone(), now, world);
+    let mut walk = manner.begin(question.clone(), now, world).asking_nobody();
     around((world, cache), unix_secs(), |around| match walk.step(now, None, around) {
         Step::Done(outcome) => Ok(*outcome),
         // The walk ends here, before its first ask has left.
-        Step::Wait { .. } => {
-            walk.withdraw(around, now);
-            Err(walk.partial(around, now))
-        }
+        Step::Wait { .. } => Err(walk.partial(around, now)),
     })
 }
 

@@ -200,6 +200,8 @@ pub struct Walk {
     primed: Vec<Name>,
     /// Whether the answer is fetched anew although it is known.
     refresh: bool,
+    /// Whether nobody is asked: it ends before its first ask would leave.
+    asks_nobody: bool,
     /// Whether the answer may follow from what was proved before.
     inferring: Inferring,
     /// Whether the answer is validated, as it is unless the client does that itself (CD, RFC 4035 §3.2.2).
@@ -258,6 +260,7 @@ impl Walk {
             root: None,
             primed: Vec::new(),
             refresh: false,
+            asks_nobody: false,
             inferring: Inferring::Allowed,
             checking: true,
             doubted: Vec::new(),
@@ -288,6 +291,14 @@ impl Walk {
     #[must_use]
     pub fn unchecked(mut self) -> Self {
         self.checking = false;
+        self
+    }
+
+    /// The same for who takes what is known, and ends it where somebody would have to be asked: others may see whether
+    /// a server is back, or ask for a delegation or keys anew, as if it had not been.
+    #[must_use]
+    pub fn asking_nobody(mut self) -> Self {
+        self.asks_nobody = true;
         self
     }
 

@@ -11,7 +11,7 @@ use crate::trace::{Avoided, Event, GoalId, ServerAt, Wrong};
 use crate::wire::RecordType;
 
 use super::goal::{Pending, State, Tried};
-use super::{Around, Turn, Walk};
+use super::{Turn, Walk};
 
 /// Who was listened to for so long in vain is not waited for once more until it speaks: that is as long as a client
 /// waits, but for a second on the way to the zone and to the second or third of its servers.
@@ -98,19 +98,9 @@ impl Walk {
 
     /// What was just sent shows whether somebody is back: until then nobody else need ask.
     pub(super) fn keeps_others_away(&self, turn: &Turn<'_, '_>) {
-        if let Some(pending) = self.pending.last().filter(|pending| pending.doubt == Doubt::Dead) {
+        let sent = self.pending.last().filter(|_| !self.asks_nobody);
+        if let Some(pending) = sent.filter(|pending| pending.doubt == Doubt::Dead) {
             turn.around.servers.tried(pending.server.addr, &pending.zone, pending.late_at);
-        }
-    }
-
-    /// What this walk would ask is not asked: whoever comes next may see whether somebody is back, or ask for a
-    /// delegation anew.
-    pub fn withdraw(&self, around: &Around<'_>, now: Time) {
-        for pending in self.pending.iter().filter(|pending| pending.doubt == Doubt::Dead) {
-            around.servers.tried(pending.server.addr, &pending.zone, now);
-        }
-        for left in self.goals.iter().flat_map(|goal| &goal.left) {
-            around.cache.requeried(&left.cut, left.cut.requeried);
         }
     }
 }

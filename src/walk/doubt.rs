@@ -285,7 +285,9 @@ impl Walk {
         if since.is_none_or(|since| now.secs_since(since) < AGE_SECS) {
             return false;
         }
-        cache.distrust_keys(zone, now);
+        if !self.asks_nobody {
+            cache.distrust_keys(zone, now);
+        }
         self.note(turn, CLIENT, Event::AskedAnew { reason: bad.reason.clone() });
         self.anew.push((zone.clone(), now));
         let has_moved = cut.is_some_and(|cut| self.is_left(&cut));

@@ -7,11 +7,13 @@ use rootwalk::dnssec;
 use rootwalk::time::Time;
 use rootwalk::trace::{Event, Failure, Limit};
 use rootwalk::walk::limits::Limits;
-use rootwalk::walk::{Around, Step, Walk};
+use rootwalk::walk::{Step, Walk};
 use rootwalk::wire::{Question, RecordType};
 
 use super::resolver::Ended;
+use super::stale::SIGNED;
 use super::story;
+use super::trouble::Forgery;
 use super::world::{World, hosted, internet};
 
 fn ask(name: &str) -> Question {
@@ -100,13 +102,39 @@ fn who_asks_nobody_has_not_asked_for_a_delegation_anew() {
     }
     world.resolver.now = world.resolver.now.plus_secs(2);
     let now = world.resolver.now;
-    let mut walk = Walk::new(ask("c.z."), &world.resolver.settings, now);
-    let around = &mut world.resolver.around();
-    assert!(matches!(walk.step(now, None, around), Step::Wait { .. }));
-    let requeried = |around: &Around<'_>| around.cache.delegation(&zone, now).map(|cut| cut.requeried);
-    assert_eq!(requeried(around), Some(now), "it is about to ask");
-    walk.withdraw(around, now);
-    assert_eq!(requeried(around), Some(Time::ZERO));
+    for asks_nobody in [true, false] {
+        let walk = Walk::new(ask("c.z."), &world.resolver.settings, now);
+        let mut walk = if asks_nobody { walk.asking_nobody() } else { walk };
+        let around = &mut world.resolver.around();
+        assert!(matches!(walk.step(now, None, around), Step::Wait { .. }));
+        let requeried = around.cache.delegation(&zone, now).map(|cut| cut.requeried);
+        assert_eq!(requeried, Some(if asks_nobody { Time::ZERO } else { now }));
+    }
+}
+
+/// Nor for the keys of a zone, although the cache has something that does not fit those that are known.
+#[test]
+fn who_asks_nobody_leaves_what_is_known_of_keys() {
+    let cut = "zone 172800 NS ns3.\n";
+    let zones = [("tld.", SIGNED, 2, cut), ("zone.tld.", SIGNED, 3, "www 60 A 198.51.100.1\nftp 600 A 198.51.100.2\n")];
+    let lab = hosted(&zones, "tld. 172800 NS ns2.\n");
+    let (mut world, ftp) = (World::new(&lab, 1, 0.0, 0.0), ask("ftp.zone.tld."));
+    world.resolver.settings.limits.bogus_retries = 0;
+    assert!(world.resolve(&ask("www.zone.tld.")).outcome.secure);
+    world.resolver.now = world.resolver.now.plus_secs(400);
+    world.set_forger([192, 0, 2, 3].into(), Forgery::BrokenSignatures);
+    world.resolve_unchecked(&ftp);
+    let (now, zone) = (world.resolver.now, ask("zone.tld.").name);
+    for asks_nobody in [true, false] {
+        let walk = Walk::new(ftp.clone(), &world.resolver.settings, now);
+        let mut walk = if asks_nobody { walk.asking_nobody() } else { walk };
+        let around = &mut world.resolver.around();
+        // Without the set there would be nothing that does not fit.
+        let known = around.cache.set(&ftp.name, ftp.qtype, now).map(|known| (known.set, known.rank, known.from));
+        assert!(matches!(walk.step(now, None, around), Step::Wait { .. }));
+        assert_eq!(around.cache.delegation(&zone, now).is_some_and(|cut| cut.ds.is_some()), asks_nobody);
+        known.map(|(set, rank, from)| around.cache.put_set(set, rank, from, now));
+    }
 }
 
 /// A walk that has met its limits on one side has looked for what failed on the other side to the end.
