@@ -378,8 +378,8 @@ pub enum Event {
         /// Seconds since the zone above has told of it.
         age_secs: u64,
     },
-    /// None of the servers in the list that the root, or a stub zone, gave of itself gave an answer: the list is
-    /// forgotten, and those that the configuration names are asked, who are others.
+    /// None of the servers in the list that the root, or a stub zone, gave of itself gave an answer, or one that could
+    /// be believed: the list is forgotten, and those that the configuration names are asked, who are others.
     ListForgotten {
         /// The zone.
         zone: Name,

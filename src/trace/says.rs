@@ -101,8 +101,8 @@ fn out_of_date(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ),
         Event::ListForgotten { zone, age_secs } => write!(
             f,
-            "no server gives an answer in the list that {zone} gave of itself {age_secs} s ago: it is forgotten, and those \
-             that the configuration has are asked"
+            "no server in the list that {zone} gave of itself {age_secs} s ago gives an answer that counts: it is \
+             forgotten, and those that the configuration has are asked"
         ),
         _ => Ok(()),
     }

@@ -282,7 +282,10 @@ impl Walk {
         let ds_stored = cache.set(zone, RecordType::DS, now).map(|known| known.stored);
         let heard = cut.as_ref().map(|cut| cut.stored).into_iter().chain(ds_stored);
         let since = heard.chain(cache.zone_proved_at(zone, now)).min().max(cut.as_ref().map(|cut| cut.requeried));
-        if since.is_none_or(|since| now.secs_since(since) < AGE_SECS) {
+        let is_young = since.is_none_or(|since| now.secs_since(since) < AGE_SECS);
+        // Who lists servers that lie may have been forged himself, a moment ago.
+        let is_forgotten = cut.as_ref().is_some_and(|cut| self.forget(cut, CLIENT, turn));
+        if is_young && !is_forgotten {
             return false;
         }
         if !self.asks_nobody {

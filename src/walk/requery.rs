@@ -63,18 +63,26 @@ impl Walk {
     /// the zone has given of itself give no answer; false where these are the same. There is no zone above to ask, and
     /// that list, which nothing proves when it is asked for (RFC 9609 §6), may be forged: it is forgotten.
     fn forget_list(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
-        let (cache, settings, now) = (turn.around.cache, turn.around.settings, turn.now);
         let State::At(at) = &self.goal(id).state else { return false };
-        let cut = Arc::clone(&at.cut);
+        let (cut, is_named) = (Arc::clone(&at.cut), at.route.is_some());
+        let is_forgotten = !is_named && self.forget(&cut, id, turn);
+        if is_forgotten {
+            self.go_elsewhere(id, turn);
+        }
+        is_forgotten
+    }
+
+    /// Forgets such a list, where the configuration has others.
+    pub(super) fn forget(&mut self, cut: &Delegation, id: GoalId, turn: &Turn<'_, '_>) -> bool {
+        let (cache, settings, now) = (turn.around.cache, turn.around.settings, turn.now);
         let of_itself = cut.from.informant().is_some_and(|from| from.zone == cut.zone);
         let stub = settings.routes.primed(&cut.zone).map(|route| &route.cut);
         let given = stub.or_else(|| cut.zone.is_root().then_some(&settings.hints));
         let addrs = |cut: &Delegation| cut.servers.iter().flat_map(|server| server.addrs.clone()).collect::<Vec<_>>();
-        let listed = addrs(&cut);
-        let is_other = |addr: &IpAddr| settings.uses(*addr) && at.tries(*addr) == 0 && !listed.contains(addr);
-        let given = given.filter(|given| of_itself && addrs(given).iter().any(is_other));
-        let (None, Some(given)) = (&at.route, given) else { return false };
-        cache.end_delegation(&cut, now);
+        let listed = addrs(cut);
+        let is_other = |addr: &IpAddr| settings.uses(*addr) && !listed.contains(addr);
+        let Some(given) = given.filter(|given| of_itself && addrs(given).iter().any(is_other)) else { return false };
+        cache.end_delegation(cut, now);
         if stub.is_some() {
             self.primed.push(cut.zone.clone());
         } else {
@@ -82,7 +90,6 @@ impl Walk {
         }
         let age_secs = now.secs_since(cut.stored).into();
         self.note(turn, id, Event::ListForgotten { zone: cut.zone.clone(), age_secs });
-        self.go_elsewhere(id, turn);
         true
     }
 

@@ -1,6 +1,7 @@
 //! What is done when something is bogus: who is asked then, how often, and what is told.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use rootwalk::cache::{DenialKind, Security};
 use rootwalk::lab::Lab;
@@ -205,6 +206,29 @@ fn what_fails_elsewhere_is_no_liars_fault() {
         lied += doubted(&ended);
     }
     assert!(lied > 0);
+}
+
+/// RFC 9609 §6: nothing proves who the root's servers are. Where those in its list lie, it is forgotten, and the hints
+/// are asked, whatever the age of the list; what the liars said of servers below goes with it.
+#[test]
+fn a_list_of_root_servers_who_lie_is_forgotten() {
+    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+    let glue: String = [1, 2, 9].map(|nth| format!("ns{nth}. 3600 A 192.0.2.{nth}\n")).concat();
+    let zones = [
+        (".", SIGNED, format!("{soa}@ 3600 NS ns9.\n{glue}example. 3600 NS ns2.\nmail 60 A 198.51.100.2\n")),
+        ("example.", SIGNED, format!("{soa}@ 3600 NS ns2.\nwww 60 A 198.51.100.1\n")),
+    ];
+    let hosts = [("ns1.", 1, "."), ("ns9.", 9, "."), ("ns2.", 2, "example.")];
+    let lab = internet(&zones, &hosts.map(|(name, nth, zone)| (name, nth, vec![zone])));
+    let forgeries = [Forgery::NoSignatures, Forgery::BrokenSignatures, Forgery::Invents, Forgery::Delegates];
+    for (forgery, name) in forgeries.into_iter().flat_map(|forgery| [(forgery, "mail."), (forgery, "www.example.")]) {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        let hints = Arc::make_mut(&mut world.resolver.settings.hints);
+        hints.servers = hints.servers.iter().filter(|server| server.name.to_string() == "ns1.").cloned().collect();
+        world.set_forger([192, 0, 2, 9].into(), forgery);
+        let ended = world.resolve(&ask(name, RecordType::A));
+        assert!(ended.outcome.secure && !ended.outcome.answer.is_empty(), "{forgery:?}\n{}", story(&ended));
+    }
 }
 
 /// RFC 6672 §2.2: a DNAME that is bogus was said by who was asked for a name below it, and not by who told, in the name
