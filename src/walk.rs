@@ -435,7 +435,12 @@ impl Walk {
             self.note(turn, id, Event::LimitReached { limit, value });
             self.learn_dead(id, turn);
             let mut silent: Vec<ServerAt> = Vec::new();
-            for pending in self.pending.iter().filter(|_| limit == Limit::Time) {
+            let waits = |pending: &&Pending| match limit {
+                Limit::Time | Limit::Queries => true,
+                Limit::QueriesPerStep => pending.serves(id),
+                _ => false,
+            };
+            for pending in self.pending.iter().filter(waits) {
                 if !silent.contains(&pending.server) {
                     silent.push(pending.server.clone());
                 }

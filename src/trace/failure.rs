@@ -77,7 +77,7 @@ pub enum Failure {
         limit: Limit,
         /// Its value.
         value: u64,
-        /// The servers that had still not answered, where time was the limit.
+        /// The servers that had not answered, where time or queries to servers were the limit.
         silent: Vec<ServerAt>,
         /// What seems to be wrong with this machine's way to the servers, if it is that.
         offline: Option<Offline>,
@@ -145,6 +145,9 @@ impl Failure {
                 edes
             }
             Self::NoAddress { .. } | Self::Cycle { .. } | Self::OutOfBudget { limit: Limit::Time, .. } => {
+                vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, text.as_str())]
+            }
+            Self::OutOfBudget { silent, .. } if !silent.is_empty() => {
                 vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, text.as_str())]
             }
             Self::OutOfBudget { .. } | Self::AliasLoop { .. } | Self::Abandoned | Self::Busy { .. } => {
