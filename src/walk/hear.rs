@@ -119,7 +119,8 @@ impl Walk {
         let may_follow =
             |name: &Name| !pending.minimised && trusted && own(name) && settings.special_zone(name).is_none();
         let sets = &settings.limits.sets;
-        let (mut clean, dropped) = scrub::reply(&pending.zone, &pending.question, reply, sets, &may_follow);
+        let read = if pending.forwarded { scrub::forwarded } else { scrub::reply };
+        let (mut clean, dropped) = read(&pending.zone, &pending.question, reply, sets, &may_follow);
         Self::bound_ttls(&mut clean, &turn.around.cache.ttl_limits());
         clean.cookie_refused = pending.cookie.is_some() && !cookie;
         let verdict = if pending.forwarded {

@@ -104,6 +104,30 @@ pub fn reply(
     limits: &SetLimits,
     may_follow: &dyn Fn(&Name) -> bool,
 ) -> (Clean, Vec<Dropped>) {
+    read((zone, zone), asked, reply, limits, may_follow)
+}
+
+/// The same of forwarders, whom the operator may name for a part of a zone: what is not there is denied by the zone
+/// that has the name, wherever above it that begins (RFC 2308 §3), and proved by its records.
+#[must_use]
+pub fn forwarded(
+    zone: &Name,
+    asked: &Question,
+    reply: Reply,
+    limits: &SetLimits,
+    may_follow: &dyn Fn(&Name) -> bool,
+) -> (Clean, Vec<Dropped>) {
+    read((zone, &Name::root()), asked, reply, limits, may_follow)
+}
+
+/// The same of servers that may deny in the name of any zone within `denier`.
+fn read(
+    (zone, denier): (&Name, &Name),
+    asked: &Question,
+    reply: Reply,
+    limits: &SetLimits,
+    may_follow: &dyn Fn(&Name) -> bool,
+) -> (Clean, Vec<Dropped>) {
     let mut dropped = damaged(&reply.damage);
     let plain_sigs = (asked.qtype == RecordType::RRSIG).then_some(&asked.name);
     let mut answer = sets(zone, reply.answer, plain_sigs, limits, &mut dropped);
@@ -112,7 +136,7 @@ pub fn reply(
         above.map(|record| record.owner.clone())
     };
     let (upward, above) = (above(RecordType::NS), above(RecordType::SOA));
-    let authority = sets(zone, reply.authority, None, limits, &mut dropped);
+    let authority = sets(denier, reply.authority, None, limits, &mut dropped);
     let (mut chain, end, chain_end) = follow(asked, &mut answer, &mut dropped, may_follow);
     let own = end == asked.name || may_follow(&end);
     let found = match asked.qtype {

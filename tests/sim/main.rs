@@ -18,6 +18,7 @@ mod inferred;
 mod limits;
 mod lives;
 mod moved;
+mod named;
 mod oddity;
 mod patience;
 mod policy;
