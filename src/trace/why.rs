@@ -54,6 +54,9 @@ pub enum AskWhy {
     /// of both cases, or ended the connection, and nobody else had an answer: asked with neither, unless it gave a
     /// cookie before.
     AfterFailure,
+    /// A forwarder answered SERVFAIL or REFUSED to a question with CD, and nobody else had an answer: it may look
+    /// further when it has to check what it finds (RFC 6840, appendix B).
+    WithoutCd,
     /// The server did not understand EDNS (RFC 6891 §7).
     WithoutEdns,
     /// The server wants to be shown the cookie that it has just given (RFC 7873 §5.3).
@@ -82,6 +85,7 @@ impl fmt::Display for AskWhy {
             Self::TcpAfterSilence => "again over TCP, as nothing came over UDP",
             Self::TcpAsBefore => "over TCP at once, as nothing came over UDP a while ago",
             Self::AfterFailure => "again, as it failed and nobody else had an answer",
+            Self::WithoutCd => "again without CD, as it failed with it and nobody else had an answer",
             Self::WithoutEdns => "again without EDNS, which the server does not understand",
             Self::FreshCookie => "again with the cookie that the server has just given",
             Self::TcpAfterBadCookie => "again over TCP, as the server does not accept its own cookie",

@@ -134,9 +134,10 @@ impl Walk {
             self.goal(id).minimised.give_up();
         }
         let edns = state.edns != Support::No || self.is_signed(id, turn);
-        let limits = &turn.around.settings.limits;
+        let (limits, checks) = (&turn.around.settings.limits, !turn.around.settings.proofs.anchors.is_empty());
         let goal = self.goal(id);
         let why = match goal.hides(limits) {
+            _ if failed && goal.is_forwarded() && checks => AskWhy::WithoutCd,
             _ if failed => AskWhy::AfterFailure,
             _ if matches!(goal.purpose, Purpose::Priming | Purpose::StubPriming { .. }) => AskWhy::Priming,
             false if goal.is_forwarded() => AskWhy::Forwarded,
@@ -215,6 +216,7 @@ impl Walk {
         let (zone, forwarded) = (at.cut.zone.clone(), at.is_forwarded());
         let attempt = at.attempt(&server, how, settings.limits.tries_per_address);
         let check_case = settings.case_randomisation && at.keeps_case(&server, how);
+        let is_second_chance = at.tried(&server).chance == Chance::Given;
         let sent = if check_case { turn.around.dice.mix_case(&question) } else { question.clone() };
         let patience = self.patience_with(id, &server, state, how, attempt, turn);
         let event = Event::Asked {
@@ -240,8 +242,9 @@ impl Walk {
             question: sent,
             edns,
             rd: forwarded,
-            // RFC 6840 §5.9: who checks wants what fails the check of others; who does not leaves it to them, for all.
-            cd: forwarded && !settings.proofs.anchors.is_empty(),
+            // RFC 6840 §5.9: who checks wants what fails the check of others, unless they fail at that; who does not
+            // leaves it to them, for all.
+            cd: forwarded && !settings.proofs.anchors.is_empty() && !is_second_chance,
             check_case,
             near_misses: settings.limits.near_misses.max(MOST_GUESSES),
             near: state.srtt.is_some_and(|srtt| srtt < NEAR),
