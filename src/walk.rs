@@ -64,7 +64,7 @@ use crate::dnssec;
 use crate::time::Time;
 use crate::trace::{Entry, Event, GoalId, Insecure, Limit, Offline, Purpose, ServerAt};
 use crate::wire::text::rcode_name;
-use crate::wire::{Name, Question, ResponseCode, RrSet};
+use crate::wire::{Ede, Name, Question, ResponseCode, RrSet};
 
 use ask::{AskId, Asks, Heard};
 use goal::{Denied, Found, Goal, Pending, State};
@@ -379,7 +379,10 @@ impl Walk {
             Found::Denied(kind, denied) => (kind.rcode(), None, denied.records()),
             Found::Special(zone) => (zone.rcode(&goal.current.name), None, vec![zone.soa.clone()]),
             Found::TooLong => (ResponseCode::YXDomain, None, Vec::new()),
-            Found::Failed(failure) => return Outcome::failed(failure.clone()),
+            Found::Failed(failure) => {
+                let notes = goal.fallen.iter().map(|(_, why)| why.clone()).collect();
+                return Outcome { notes, ..Outcome::failed(failure.clone()) };
+            }
         };
         let answer = goal.chain.iter().chain(set).cloned().collect();
         let authority = once(authority.into_iter().chain(goal.proof.iter().cloned()));
@@ -405,9 +408,15 @@ impl Walk {
         self.conclude(id, found, turn);
     }
 
+    /// Why a goal has failed, and before that those whom the operator has named.
+    fn reasons(&self, id: GoalId, failure: &Failure) -> Vec<Ede> {
+        let fallen = self.goals[id.0 as usize].fallen.iter().map(|(_, why)| why.clone());
+        failure.edes().into_iter().chain(fallen).collect()
+    }
+
     fn conclude(&mut self, id: GoalId, found: Found, turn: &mut Turn<'_, '_>) {
         let (rcode, edes) = match &found {
-            Found::Failed(failure) => (ResponseCode::ServFail, failure.edes()),
+            Found::Failed(failure) => (ResponseCode::ServFail, self.reasons(id, failure)),
             Found::Denied(kind, _) => (kind.rcode(), Vec::new()),
             Found::Special(zone) => (zone.rcode(&self.goal(id).current.name), vec![zone.why.clone()]),
             Found::TooLong => (ResponseCode::YXDomain, Vec::new()),

@@ -259,8 +259,8 @@ impl Walk {
 
     /// Why something that was asked for as a proof could not be had.
     fn failure_of(&self, wanted: &Question) -> Vec<Ede> {
-        match self.goals.iter().find(|goal| goal.question == *wanted).map(|goal| &goal.state) {
-            Some(State::Done(Found::Failed(failure))) => failure.edes(),
+        match self.find_goal(|goal| goal.question == *wanted).map(|id| (id, &self.goals[id.0 as usize].state)) {
+            Some((id, State::Done(Found::Failed(failure)))) => self.reasons(id, failure),
             _ => Vec::new(),
         }
     }

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::cache::{Delegation, DenialKind, Doubt};
 use crate::time::Time;
 use crate::trace::{AskWhy, GoalId, Purpose, ServerAt, Source, Transport, Verdict, Wrong};
-use crate::wire::{Name, Question, RrSet};
+use crate::wire::{Ede, Name, Question, RrSet};
 
 use super::ask::AskId;
 use super::limits::Limits;
@@ -51,8 +51,8 @@ pub(super) struct Goal {
     pub(super) by_glue: bool,
     /// Referrals followed for `current`.
     pub(super) referrals: u32,
-    /// Zones whose servers, named by the operator, gave no answer: looked up from the root instead.
-    pub(super) fallen: Vec<Name>,
+    /// Zones whose servers, named by the operator, gave no answer, and why: looked up from the root instead.
+    pub(super) fallen: Vec<(Name, Ede)>,
     /// Zones whose servers gave no answer, and whose delegation is asked for anew.
     pub(super) left: Vec<AtZone>,
     /// How much of `current` the servers see.

@@ -80,8 +80,9 @@ impl Walk {
     }
 
     /// Whether so many asks in a row were silent that servers are asked over TCP as well.
-    pub(super) fn is_time_for_tcp(&mut self, id: GoalId) -> bool {
-        let most = if self.goal(id).is_forwarded() { FORWARD_SILENCES } else { SILENCES };
+    pub(super) fn is_time_for_tcp(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
+        let hurries = self.goal(id).is_forwarded() || self.has_fallback(id, turn);
+        let most = if hurries { FORWARD_SILENCES } else { SILENCES };
         self.goal(id).at().is_some_and(|at| at.silences() >= most)
     }
 }

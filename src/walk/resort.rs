@@ -46,10 +46,10 @@ impl Walk {
 
     /// Asks servers that were silent over UDP once more, over TCP; false if there is none. Several at once: where all
     /// are dead nobody waits for one after the other, and where packets get lost the first connection that stands
-    /// counts.
+    /// counts. All of them where a fallback waits: nobody does for a second round.
     pub(super) fn ask_all_silent(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
-        let mut asked = 0;
-        while asked < TCP_AT_ONCE
+        let (mut asked, has_fallback) = (0, self.has_fallback(id, turn));
+        while (asked < TCP_AT_ONCE || has_fallback)
             && let Some(server) = self.silent(id, turn)
         {
             self.ask_silent(id, server, turn);
@@ -65,6 +65,7 @@ impl Walk {
         let in_time = |pending: &&Pending| pending.goal == id && !pending.late && !pending.how.over_udp();
         let waiting: SmallVec<[IpAddr; 4]> = self.pending.iter().filter(in_time).map(|ask| ask.server.addr).collect();
         let (servers, most) = (turn.around.servers, turn.around.settings.limits.tries_per_address);
+        let has_fallback = self.has_fallback(id, turn);
         let at = self.goal(id).at()?;
         let tries = |server: &ServerAt| {
             let state = servers.state(server.addr, turn.now);
@@ -72,6 +73,7 @@ impl Walk {
             match (state.tcp, state.srtt) {
                 (Support::No, _) => 0,
                 _ if is_cut_off => 0,
+                _ if has_fallback => 1,
                 (_, Some(_)) if at.over_tcp() < most => most,
                 _ => 1,
             }
@@ -135,10 +137,8 @@ impl Walk {
     fn listen_on(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
         let (until, servers, no_way_out) = (self.budget.patient_until(), turn.around.servers, self.no_way_out(turn));
         let goal = &self.goals[id.0 as usize];
-        let State::At(at) = &goal.state else { return false };
-        let has_fallback = turn.around.settings.routes.of(at).is_some_and(|route| route.fallback);
         let wanted = matches!(goal.purpose, Purpose::Client | Purpose::Proof);
-        if turn.now >= until || !wanted || has_fallback {
+        if turn.now >= until || !wanted || self.has_fallback(id, turn) {
             return false;
         }
         let mut slow: Vec<ServerAt> = Vec::new();
@@ -201,12 +201,19 @@ impl Walk {
         if self.requery(id, turn) || self.fall_back(id, turn) || self.come_back(id, turn) {
             return;
         }
+        if let Some(failure) = self.failure_at(id, turn) {
+            self.fail(id, failure, turn);
+        }
+    }
+
+    /// Why nobody of the zone that a goal is at has given an answer.
+    pub(super) fn failure_at(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> Option<Failure> {
         let limits = &turn.around.settings.limits;
         let mut lacking = self.lacking(id, turn);
-        let Some(at) = self.goal(id).at() else { return };
+        let at = self.goal(id).at()?;
         let (zone, named) = (at.cut.zone.clone(), at.route.as_ref().map(|route| route.kind));
         let over = (at.failed_lookups >= limits.failed_server_lookups).then_some(Limit::FailedServerLookups);
-        let failure = match at.cycle.take() {
+        Some(match at.cycle.take() {
             _ if !at.problems.is_empty() => {
                 lacking.retain(|(_, lack)| *lack != Lack::Untried);
                 Failure::Servers { zone, named, problems: std::mem::take(&mut at.problems), lacking }
@@ -216,7 +223,6 @@ impl Walk {
                 let limit = over.map(|limit| (limit, limits.value(limit)));
                 Failure::NoAddress { zone, servers: lacking, limit }
             }
-        };
-        self.fail(id, failure, turn);
+        })
     }
 }

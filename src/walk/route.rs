@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::cache::{Delegation, NameServer};
 use crate::time::Time;
 use crate::trace::{Event, GoalId, Informant, Purpose, RouteKind, ServerAt, Source};
-use crate::wire::{Name, Question, RecordType, RrSet};
+use crate::wire::{Ede, Name, Question, RecordType, RrSet, ede};
 
 use super::goal::{AtZone, Pending, State};
 use super::minimise::Minimised;
@@ -140,9 +140,9 @@ impl Walk {
         turn: &mut Turn<'_, '_>,
     ) -> bool {
         let settings = turn.around.settings;
-        let fallen = &self.goal(id).fallen;
-        let named = settings.routes.deepest(place, fallen).cloned();
-        let Some(route) = named.or_else(|| settings.local_root.route(fallen)) else { return false };
+        let fallen: Vec<Name> = self.goal(id).fallen.iter().map(|(zone, _)| zone.clone()).collect();
+        let named = settings.routes.deepest(place, &fallen).cloned();
+        let Some(route) = named.or_else(|| settings.local_root.route(&fallen)) else { return false };
         if known.is_some_and(|cut| route.yields_to(cut)) {
             return false;
         }
@@ -196,10 +196,16 @@ impl Walk {
         }
     }
 
+    /// Whether a goal is looked up from the root when nobody where it is gives an answer.
+    pub(super) fn has_fallback(&self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
+        let State::At(at) = &self.goals[id.0 as usize].state else { return false };
+        turn.around.settings.routes.of(at).is_some_and(|route| route.fallback)
+    }
+
     /// Nobody whom the operator named gave an answer: looks the question up from the root, where that is allowed.
     pub(super) fn fall_back(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let settings = turn.around.settings;
-        let goal = self.goal(id);
+        let goal = &self.goals[id.0 as usize];
         // Priming is about these very servers: whoever waits for it asks them without, and may fall back then.
         let may = !matches!(goal.purpose, Purpose::StubPriming { .. });
         let State::At(at) = &goal.state else { return false };
@@ -208,7 +214,9 @@ impl Walk {
             turn.around.cache.end_delegation(&at.cut, turn.now);
         }
         let zone = route.cut.zone.clone();
-        goal.fallen.push(zone.clone());
+        let Some(failure) = self.failure_at(id, turn) else { return false };
+        let goal = self.goal(id);
+        goal.fallen.push((zone.clone(), Ede::new(ede::NO_REACHABLE_AUTHORITY, failure.to_string())));
         goal.minimised = Minimised::new(turn.around.settings.minimisation);
         self.leave(id, turn);
         self.goal(id).state = State::Begin;

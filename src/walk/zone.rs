@@ -64,18 +64,21 @@ impl Walk {
         if self.is_too_late(id, turn) {
             return self.no_server_left(id, turn);
         }
-        let silent = if late && self.is_time_for_tcp(id) { self.silent(id, turn) } else { None };
+        let silent = if late && self.is_time_for_tcp(id, turn) { self.silent(id, turn) } else { None };
         if let Some((tries, doubt)) = self.ask_best(id, |_| true, turn) {
-            // Those from whom nothing may come are asked side by side, and next to who is alive.
-            let (mut doubts, most) = (doubt > Doubt::None, turn.around.settings.limits.servers_per_zone);
+            // Those from whom nothing may come are asked side by side, and next to who is alive. So are all once
+            // somebody is late where a fallback waits for all of them.
+            let (hurries, most) = (late && self.has_fallback(id, turn), turn.around.settings.limits.servers_per_zone);
+            let mut goes_on = hurries || doubt > Doubt::None;
             for _ in 1..most {
-                doubts = doubts && self.ask_best(id, |_| true, turn).is_some_and(|(_, doubt)| doubt > Doubt::None);
+                let asked = if goes_on { self.ask_best(id, |_| true, turn) } else { None };
+                goes_on = asked.is_some_and(|(_, doubt)| hurries || doubt > Doubt::None);
             }
             // Somebody is late already: packets get lost here, or servers are dead. Two are asked from now on, and when
             // everybody whose address is known was silent, the others are looked up. It may also be that nothing comes
             // over UDP here.
             match silent {
-                Some(_) if self.goal(id).is_forwarded() => drop(self.ask_all_silent(id, turn)),
+                Some(_) if hurries || self.goal(id).is_forwarded() => drop(self.ask_all_silent(id, turn)),
                 Some(silent) => self.ask_silent(id, silent, turn),
                 None if late => drop(self.ask_best(id, |_| true, turn)),
                 None => {}
@@ -213,10 +216,9 @@ impl Walk {
         let (ask, goal) = (self.next_id(), self.goal(id));
         let (question, minimised) = goal.minimised.question(&goal.current, &settings.limits);
         let Some(at) = goal.at() else { return };
-        let (zone, forwarded) = (at.cut.zone.clone(), at.is_forwarded());
+        let (zone, forwarded, chance) = (at.cut.zone.clone(), at.is_forwarded(), at.tried(&server).chance);
         let attempt = at.attempt(&server, how, settings.limits.tries_per_address);
         let check_case = settings.case_randomisation && at.keeps_case(&server, how);
-        let is_second_chance = at.tried(&server).chance == Chance::Given;
         let sent = if check_case { turn.around.dice.mix_case(&question) } else { question.clone() };
         let patience = self.patience_with(id, &server, state, how, attempt, turn);
         let event = Event::Asked {
@@ -242,9 +244,8 @@ impl Walk {
             question: sent,
             edns,
             rd: forwarded,
-            // RFC 6840 §5.9: who checks wants what fails the check of others, unless they fail at that; who does not
-            // leaves it to them, for all.
-            cd: forwarded && !settings.proofs.anchors.is_empty() && !is_second_chance,
+            // RFC 6840 §5.9: who checks wants what fails the check of others; who does not leaves it to them, for all.
+            cd: forwarded && chance != Chance::Given && !settings.proofs.anchors.is_empty(),
             check_case,
             near_misses: settings.limits.near_misses.max(MOST_GUESSES),
             near: state.srtt.is_some_and(|srtt| srtt < NEAR),

@@ -1,11 +1,12 @@
-//! Zones whose servers the operator names: forwarders that know zones above as well, or take CD for an offence.
+//! Zones whose servers the operator names: forwarders that know zones above as well, or take CD for an offence, and
+//! fallbacks.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rootwalk::lab::{Lab, Reaction};
-use rootwalk::trace::RouteKind;
+use rootwalk::trace::{Entry, Event, RouteKind};
 use rootwalk::walk::{Route, Routes, Walk};
 use rootwalk::wire::{Question, RecordType, Reply, ResponseCode};
 
@@ -13,7 +14,7 @@ use super::resolver::{Ended, listen, query_bytes};
 use super::stale::{SIGNED, UNSIGNED};
 use super::story;
 use super::trouble::rewrite;
-use super::world::{World, one_server};
+use super::world::{World, hosted, one_server};
 
 fn addr(host: u8) -> IpAddr {
     [192, 0, 2, host].into()
@@ -91,5 +92,69 @@ fn a_forwarder_that_fails_with_cd_is_asked_without() {
         });
         assert_eq!(ended.outcome.failure.is_some(), always, "{}", story(&ended));
         assert!(ended.budget.queries() < 6, "{}", story(&ended));
+    }
+}
+
+/// Who cannot reach the root either has to know that it is the operator's forwarders that are dead.
+#[test]
+fn a_fallback_that_fails_names_those_who_were_asked_before_it() {
+    let lab = hosted(&[("z.", "", 2, "www 60 A 198.51.100.1\n")], "z. 3600 NS ns2.\n");
+    for (kind, zone) in [RouteKind::Forward, RouteKind::Stub].into_iter().flat_map(|kind| [(kind, "."), (kind, "z.")]) {
+        let mut world = world(&lab, kind, zone, &[77], true);
+        world.silence();
+        let asked = question("www.z.", RecordType::A);
+        for nth in 0..2 {
+            let ended = world.resolve(&asked);
+            let edes: Vec<String> = ended.outcome.edes().iter().map(ToString::to_string).collect();
+            for server in ["192.0.2.77 ", "ns1. (192.0.2.1)"] {
+                assert!(
+                    edes.iter().any(|ede| ede.contains(server)),
+                    "{kind:?} {zone} {nth} {edes:?}\n{}",
+                    story(&ended)
+                );
+            }
+        }
+    }
+}
+
+/// Clients get the fallback's answer in time, however many servers are dead; and whoever is alive has a second try.
+#[test]
+fn a_fallback_comes_before_clients_give_up_and_not_after_one_lost_packet() {
+    const DEAD: u8 = 70;
+    let lab = hosted(&[("z.", "", 2, "www 60 A 198.51.100.1\nw 60 A 198.51.100.1\n")], "z. 3600 NS ns2.\n");
+    let www = question("www.z.", RecordType::A);
+    let has_fallen = |ended: &Ended| ended.log.iter().any(|entry| matches!(entry.event, Event::FellBack { .. }));
+    for (count, prime) in (1..=8).flat_map(|count| [(count, false), (count, true)]) {
+        let dead: Vec<u8> = (DEAD..DEAD + count).collect();
+        for (kind, alive) in [(RouteKind::Stub, false), (RouteKind::Stub, true), (RouteKind::Forward, false)] {
+            // The one that is alive may be any of them.
+            let hosts = if alive { [&dead[1..], &[2]].concat() } else { dead.clone() };
+            let mut world = world(&lab, kind, "z.", &hosts, true);
+            let route = Route { prime, ..(*world.resolver.settings.routes.0[0]).clone() };
+            world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
+            let mut lost = false;
+            let ended = world.resolve_through(&www, |ask| {
+                let is_stub = ask.server.ip() == addr(2);
+                let passes = ask.server.ip() < addr(DEAD) && (!alive || !is_stub || lost);
+                lost |= is_stub;
+                passes
+            });
+            let told = || format!("{count} {kind:?} {alive} {prime} {:?}\n{}", ended.took, story(&ended));
+            assert!(ended.outcome.failure.is_none() && has_fallen(&ended) != alive, "{}", told());
+            let most_ms = match kind {
+                RouteKind::Forward => 3_100,
+                _ if prime => 3_300,
+                _ => 2_100,
+            };
+            assert!(ended.took <= Duration::from_millis(most_ms), "{}", told());
+            let asked = |host: u8| {
+                let of_host = |entry: &&Entry| match &entry.event {
+                    Event::Asked { server, .. } => server.addr == addr(host),
+                    _ => false,
+                };
+                ended.log.iter().filter(of_host).count()
+            };
+            assert!(kind == RouteKind::Forward || alive || dead.iter().all(|host| asked(*host) > 1), "{}", told());
+        }
     }
 }

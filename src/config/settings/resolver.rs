@@ -89,12 +89,12 @@ list! {
     /// name that was asked and nothing else. One from which nothing has come within a second is asked once more, beside
     /// another one where there is one, and over TCP after the next second; all are listened to until 4.5 s after the
     /// client's question, as a forwarder may have to look the name up itself. With `fallback`, or when all were silent
-    /// to the questions before, each is asked once, one after the other, and given at least 1.5 s. Addresses of private
-    /// networks in their answers are withheld unless the zone is among `resolver.private_domains`. A forward zone other
-    /// than `.` is asked although its name is special (`server.locally_served_zones`). Answers are validated as all
-    /// are, so the forwarders have to pass signatures on; a zone that the rest of the world does not know is not,
-    /// unless it has a trust anchor of its own (`dnssec.trust_anchors`). Where the root cannot be asked, name the zone
-    /// in `dnssec.negative_trust_anchors`.
+    /// to the questions before, each is asked once and given at least 1.5 s: one after the other, or with `fallback`
+    /// the first and then all others. Addresses of private networks in their answers are withheld unless the zone is
+    /// among `resolver.private_domains`. A forward zone other than `.` is asked although its name is special
+    /// (`server.locally_served_zones`). Answers are validated as all are, so the forwarders have to pass signatures on;
+    /// a zone that the rest of the world does not know is not, unless it has a trust anchor of its own
+    /// (`dnssec.trust_anchors`). Where the root cannot be asked, name the zone in `dnssec.negative_trust_anchors`.
     forward: ForwardZone in forward, such as "zone = \"corp.example.\"\nservers = [\"192.0.2.1\", \"192.0.2.2:5353\"]\n" {
         /// The zone; `"."` is everything. The deepest zone above a name decides.
         zone: Name;
@@ -122,7 +122,8 @@ list! {
         /// answers.
         prime: bool = false;
         /// When none of the servers gives an answer, look the name up from the root. Names of a private zone leak
-        /// then.
+        /// then. Where all are silent over UDP and TCP, that begins after two seconds, with `prime` after three, and
+        /// sooner for the names that are asked next.
         fallback: bool = false;
     }
 }
