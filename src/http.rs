@@ -8,11 +8,12 @@
 //!   very address and keeps connections for later.
 //! * `journey` goes the same way for itself and writes down how.
 //! * `doh` and `json` answer questions, `traces` tells how an answer was found, as it happens (`stream`), `flush` has
-//!   names forgotten, and `page` shows all of it. They pass `guard` first: under which name this server is called, and
-//!   on behalf of which web page.
+//!   names forgotten, and `page` shows all of it. What they are asked for `asked` reads, as it was typed. They pass
+//!   `guard` first: under which name this server is called, and on behalf of which web page.
 //!
 //! Imports point one way here too; `tests/tidy.rs` has the order.
 
+mod asked;
 mod bind;
 mod doh;
 mod fault;
@@ -43,10 +44,10 @@ use ipnet::IpNet;
 use crate::tls::Certificate;
 use crate::wire::Name;
 
+pub use asked::{meant, typed};
 pub use bind::Doors;
 pub use flush::{FlushError, ask_to_flush};
 pub use journey::{FetchSettings, Wanted, fetch, is_url, url};
-pub use json::{meant, typed};
 pub use origin::{Policy, ProxySettings};
 pub use page::{Exhibit, Visit};
 

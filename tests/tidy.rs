@@ -61,8 +61,8 @@ const EVERYTHING: &[&str] = &["*"];
 const ORDERS: &[(&str, &[&str])] = &[(
     "http",
     &[
-        "hop", "here", "local", "strict", "watch", "fault", "problem", "places", "guard", "stream", "origin", "doh",
-        "json", "traces", "flush", "proxy", "journey", "page", "routes", "bind", "worker",
+        "hop", "here", "local", "strict", "watch", "fault", "problem", "places", "guard", "stream", "origin", "asked",
+        "doh", "json", "traces", "flush", "proxy", "journey", "page", "routes", "bind", "worker",
     ],
 )];
 

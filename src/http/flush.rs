@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use url::{Position, Url};
 
+use super::asked::{flag, name, parameters};
 use super::guard::admit;
-use super::json::{self, flag};
 use super::problem::Problem;
 use super::stream::{line, not_stored};
 use crate::listen::Peer;
@@ -62,8 +62,8 @@ pub(super) async fn flush(
     if !body.is_empty() {
         return Err(Problem::bad_request("there must be no body: what is to be flushed stands in the query string"));
     }
-    let asked = json::parameters(asked)?;
-    let name = json::name(&asked.name)?;
+    let asked = parameters(asked)?;
+    let name = name(&asked.name)?;
     let tree = flag("tree", asked.tree.as_deref())?;
     resolver.flush(&name, tree);
     tracing::info!(%name, tree, "flushed");

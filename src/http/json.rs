@@ -1,22 +1,19 @@
 //! `/resolve`: the answer as JSON, in the form that public resolvers use.
 
-use std::borrow::Cow;
-use std::fmt::Display;
-
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use url::Host;
 
+use super::asked::{flag, name, parameters, record_type};
 use super::doh::{Dns, keep_for};
 use super::problem::Problem;
 use super::stream::line;
 use crate::listen::Peer;
-use crate::wire::text::{parse_type, rdata_text};
-use crate::wire::{Edns, Flags, Name, NameError, Question, Record, RecordType, Reply, write_query};
+use crate::wire::text::rdata_text;
+use crate::wire::{Edns, Flags, Question, Record, RecordType, Reply, write_query};
 
 /// Room that the query offers for the answer; over HTTP it has no meaning.
 const ROOM: u16 = 1232;
@@ -101,82 +98,6 @@ pub(super) async fn resolve(
     Ok((fixed, body).into_response())
 }
 
-/// The name that somebody has typed; one with letters beyond ASCII means the one by which DNS knows it (RFC 5891 §4).
-/// Nothing in it is encoded: what stands in a URL was decoded before, and a `%` is an octet as it is.
-///
-/// # Errors
-/// When it is none.
-pub fn typed(text: &str) -> Result<Name, NameError> {
-    // The parser for hosts of URLs would decode a second time.
-    match Host::parse(text) {
-        Ok(Host::Domain(ascii)) if !text.is_ascii() && !text.contains('%') => ascii.parse(),
-        _ => text.parse(),
-    }
-}
-
-/// The same where somebody wants to know something, with the type that is meant when none is given: an address means
-/// the name that it has. A name with a port would be one that nobody has; as `\058`, or with the dot at its end, it can
-/// be had.
-///
-/// # Errors
-/// When it is none.
-pub fn meant(text: &str) -> Result<(Name, RecordType), Cow<'static, str>> {
-    let is_port = |tail: &str| !tail.is_empty() && tail.bytes().all(|byte| byte.is_ascii_digit());
-    let name = match text.parse() {
-        Ok(address) => Name::reverse(address).map(|name| (name, RecordType::PTR)),
-        Err(_) if text.rsplit_once(':').is_some_and(|(_, tail)| is_port(tail)) => {
-            return Err("a name has no port; a page is asked for as http://HOST:PORT/".into());
-        }
-        Err(_) => typed(text).map(|name| (name, RecordType::A)),
-    };
-    name.map_err(|why| why.to_string().into())
-}
-
-fn no_name(why: impl Display) -> Problem {
-    Problem::bad_request(format!("the parameter name is not a domain name: {why}"))
-}
-
-/// The name that a parameter means.
-pub(super) fn name(text: &str) -> Result<Name, Problem> {
-    typed(text).map_err(no_name)
-}
-
-/// The question that two parameters mean.
-pub(super) fn question(name: &str, qtype: Option<&str>) -> Result<Question, Problem> {
-    let (name, usual) = meant(name).map_err(no_name)?;
-    Ok(Question::new(name, qtype.map_or(Ok(usual), record_type)?))
-}
-
-fn record_type(text: &str) -> Result<RecordType, Problem> {
-    let found = match text {
-        // Public resolvers take the number as well.
-        number if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse::<u16>().ok().map(RecordType::from),
-        mnemonic => parse_type(mnemonic),
-    };
-    found
-        .ok_or_else(|| Problem::bad_request("the parameter type has to be a type of record, such as MX, or its number"))
-}
-
-/// What stands behind the question mark.
-pub(super) fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    let refused = |why: QueryRejection| {
-        let text = why.body_text();
-        // Before it stands where that is, once more; and it may repeat what stands there, decoded.
-        let why = text.rsplit_once(": ").map_or(text.as_str(), |(_, why)| why);
-        Problem::bad_request(format!("the query string: {}", why.replace(char::is_control, "\u{fffd}")))
-    };
-    query.map(|Query(given)| given).map_err(refused)
-}
-
-/// A parameter that is on or off.
-pub(super) fn flag(name: &'static str, given: Option<&str>) -> Result<bool, Problem> {
-    match given {
-        None | Some("0" | "false") => Ok(false),
-        Some("" | "1" | "true") => Ok(true),
-        Some(_) => Err(Problem::bad_request(Cow::Owned(format!("the parameter {name} is 0 or 1")))),
-    }
-}
-
 fn said(question: &Question, reply: &Reply) -> Said {
     let record = |record: &Record| SaidRecord {
         name: record.owner.to_string(),
@@ -198,36 +119,5 @@ fn said(question: &Question, reply: &Reply) -> Said {
         extended_dns_errors: (reply.edns.iter().flat_map(Edns::edes))
             .map(|ede| SaidError { info_code: ede.code, extra_text: ede.text.as_ref().to_owned() })
             .collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is made here ends in a dot, so that what a client has asked for can be asked again.
-    #[test]
-    fn a_name_with_a_port_is_a_slip_and_an_address_is_none() {
-        for wrong in ["localhost:53", "www.example.com:8080", "192.0.2.1:53"] {
-            assert!(meant(wrong).unwrap_err().contains("has no port"), "{wrong}");
-        }
-        for right in ["2001:db8::53", "localhost:53.", "localhost\\058\\053", "a:b"] {
-            assert!(meant(right).is_ok(), "{right}");
-        }
-        assert_eq!(meant("::1").unwrap().1, RecordType::PTR);
-    }
-
-    #[test]
-    fn letters_beyond_ascii_are_those_of_an_international_name() {
-        let same = |text: &str, name: &str| assert_eq!(typed(text), name.parse(), "{text}");
-        same("Bücher.Example.com", "xn--bcher-kva.example.com.");
-        same("_sip._tcp.faß.example.", "_sip._tcp.xn--fa-hia.example.");
-        same("例え。テスト", "xn--r8jz45g.xn--zckzah.");
-        // All else is as it stands in a zone file.
-        same("\\195\\188.Example", "\\195\\188.Example.");
-        same("a b.example", "a\\032b.example.");
-        same("127.1", "127.1.");
-        same("ü%2ex.example", "\\195\\188%2ex.example.");
-        assert!(typed("ü..example").is_err());
     }
 }

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::json::{flag, parameters, question};
+use super::asked::{flag, parameters, question};
 use super::places::Places;
 use super::problem::Problem;
 use super::stream::{Listener, Task, Told, event, tell};

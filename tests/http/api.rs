@@ -103,18 +103,19 @@ fn what_is_no_parameter_is_refused_where_nobody_else_has_chosen_them() {
     for (path, word) in [
         (
             "/api/trace?name=example.com&tpye=MX",
-            "the query string: unknown field `tpye`, expected one of `name`, `type`, `cold`, `cd`",
+            "the query string: unknown parameter `tpye`, expected one of `name`, `type`, `cold`, `cd`",
         ),
-        ("/api/trace?type=MX", "missing field `name`"),
+        ("/api/trace?type=MX", "missing parameter `name`"),
         ("/trace/example.com?tpye=MX", "`tpye`"),
         ("/trace?name=example.com&tpye=MX", "`tpye`"),
         ("/api/journey?url=http://www.example.com/&warm=1", "`warm`"),
         ("/api/cache?name=example.com&type=A", "`type`"),
-        ("/t/0?type=MX", "unknown field `type`"),
+        ("/t/0?type=MX", "unknown parameter `type`"),
         ("/past?name=example", "`name`"),
         ("/past?kind=walks", "kind is walk or journey"),
-        ("/past?kind=walk&kind=walk", "duplicate field `kind`"),
+        ("/past?kind=walk&kind=walk", "duplicate parameter `kind`"),
         ("/past?a%1bb=1", "`a\u{fffd}b`"),
+        ("/past?a:%20b=1", "the query string: unknown parameter `a: b`"),
     ] {
         let got = curl(&[&url(path)]);
         assert!(got.status == 400 && got.text().contains(word), "{path}: {got:?}");

@@ -37,11 +37,11 @@ fn what_is_flushed_is_asked_for_again_and_nothing_else_is() {
         assert!(asked.starts_with("name=.&") || queries(here, other) == 0, "{asked}");
     }
     for (asked, said) in [
-        ("", "missing field `name`"),
+        ("", "missing parameter `name`"),
         ("name=a..b", "not a domain name"),
-        ("name=a&name=b", "duplicate field `name`"),
+        ("name=a&name=b", "duplicate parameter `name`"),
         ("name=a&tree=x", "0 or 1"),
-        ("name=a&Tree=1", "unknown field `Tree`"),
+        ("name=a&Tree=1", "unknown parameter `Tree`"),
     ] {
         let got = flush(asked);
         assert!(got.status == 400 && got.text().contains(said), "{asked}: {got:?}");

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::follow::Traveller;
 use super::scout::Teller;
 use super::{Wanted, url};
-use crate::http::json::{flag, parameters};
+use crate::http::asked::{flag, parameters};
 use crate::http::places::Places;
 use crate::http::problem::Problem;
 use crate::http::stream::{Listener, Task, Told, tell};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::past::Past;
 use super::{Form, answer};
-use crate::http::json;
+use crate::http::asked::{name, parameters};
 use crate::http::problem::{Problem, liked};
 use crate::http::stream::pretty;
 use crate::listen::Peer;
@@ -39,8 +39,8 @@ pub(in crate::http) async fn known(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     past.may_be_seen(peer)?;
-    let asked = json::parameters(asked)?;
-    let name = json::name(&asked.name)?;
+    let asked = parameters(asked)?;
+    let name = name(&asked.name)?;
     let known = past.resolver.known(&name);
     // A browser wants HTML first; what can be read is nearer to that than JSON.
     Ok(match liked(&headers, &["application/json", "text/plain", "text/html"]) {

@@ -12,9 +12,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{Form, shell};
+use crate::http::asked::parameters;
 use crate::http::guard::admit;
 use crate::http::journey::Journeys;
-use crate::http::json::parameters;
 use crate::http::problem::Problem;
 use crate::journey::{End, Journey};
 use crate::listen::Peer;
