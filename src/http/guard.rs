@@ -129,9 +129,13 @@ pub(super) fn is_this_server(target: &Authority, local: SocketAddr, names: Names
 /// Whether a browser says that a page of another site made this request, and not to go there (Fetch Metadata). Whoever
 /// follows a link changes nothing; a form may.
 fn is_foreign(head: &Parts) -> bool {
-    let said = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let follows = said("sec-fetch-mode") == Some("navigate") && head.method.is_safe();
-    matches!(said("sec-fetch-site"), Some("cross-site" | "same-site")) && !follows
+    let follows = head.headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate") && head.method.is_safe();
+    is_of_another_site(&head.headers) && !follows
+}
+
+/// Whether it was a page of another site that made this request, or led here.
+pub(super) fn is_of_another_site(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
 }
 
 #[cfg(test)]

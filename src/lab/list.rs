@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use super::{Lab, Needs, Visit};
-use crate::wire::{Question, ResponseCode, text};
+use crate::wire::{ResponseCode, text};
 
 /// Healthy names first, then the zoo, then the web; the zones where there is none of that.
 pub(super) fn table(lab: &Lab) -> String {
     let mut table = String::new();
-    let asks: Vec<String> = lab.healthy.iter().map(|sample| ask(&sample.ask)).collect();
+    let asks: Vec<String> = lab.healthy.iter().map(|sample| sample.ask.to_string()).collect();
     let width = asks.iter().map(String::len).max().unwrap_or_default();
     match (asks.is_empty(), lab.zoo.is_empty()) {
         (false, _) => table.push_str("Healthy names:\n\n"),
@@ -28,7 +28,7 @@ pub(super) fn table(lab: &Lab) -> String {
     }
     for row in &lab.zoo {
         let needs = if row.needs == Needs::Validation { " [DNSSEC]" } else { "" };
-        let _ = writeln!(table, "  {:<13}  {}{needs}\n      {}", row.name, row.what, ask(&row.ask));
+        let _ = writeln!(table, "  {:<13}  {}{needs}\n      {}", row.name, row.what, row.ask);
         let names = if row.trace.is_empty() { String::new() } else { format!("; trace: {}", row.trace) };
         let _ = writeln!(table, "      {}{names}", expected(&row.rcodes, &row.ede, row.ad));
     }
@@ -43,10 +43,6 @@ pub(super) fn table(lab: &Lab) -> String {
         }
     }
     table
-}
-
-fn ask(question: &Question) -> String {
-    format!("{} {}", question.name, text::type_name(question.qtype))
 }
 
 /// What a client must see, in short: any of these response codes, all of these extended errors, and whether it is

@@ -43,11 +43,7 @@ pub(super) fn serve_settings(settings: &Settings) -> ServeSettings {
         stale: stale_settings(&settings.cache),
         discard_after: Duration::from_millis(server.discard_after_ms),
         // Without HTTP nobody can ask for them.
-        past_bytes: if settings.http.listen.is_empty() && settings.http.tls_listen.is_empty() {
-            0
-        } else {
-            settings.http.past_size.0
-        },
+        past_bytes: if settings.http.has_door() { settings.http.past_size.0 } else { 0 },
     }
 }
 

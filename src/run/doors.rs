@@ -220,8 +220,8 @@ fn warn(settings: &Settings, certificate: Option<&Certificate>) {
 /// many `files` may be open that as many are left, for queries to servers above all; else a quarter of those at most,
 /// which is said.
 fn connections(files: u64, settings: &Settings) -> (usize, usize) {
-    let has_http = !settings.http.listen.is_empty() || !settings.http.tls_listen.is_empty();
-    let (tcp, http) = (settings.server.tcp_connections, if has_http { settings.http.connections } else { 0 });
+    let http = if settings.http.has_door() { settings.http.connections } else { 0 };
+    let tcp = settings.server.tcp_connections;
     let most = usize::try_from(files / 4).unwrap_or(usize::MAX).max(1);
     if tcp + http <= most.saturating_mul(2) {
         return (tcp, http);

@@ -55,7 +55,7 @@ impl Resolver {
         let forgotten = cold.then(|| self.0.world.forgotten());
         let world = forgotten.as_ref().unwrap_or(&self.0.world);
         // The walk does not look there.
-        let ready = if cold || checking_disabled { None } else { self.is_known(&question) }.map(|(age, left)| {
+        let ready = if cold || checking_disabled { None } else { self.ready_secs(&question) }.map(|(age, left)| {
             let event = Event::Ready { age_secs: age.into(), left_secs: left.into() };
             Entry { at_us: 0, goal: GoalId(0), event }
         });
@@ -75,10 +75,10 @@ impl Resolver {
         Self::made(world, settings, flights, past, (Arc::new(Counts::new()), Arc::default()))
     }
 
-    /// Whether the answer to a question is known as a whole, so that no walk is needed: its age and the time left, in
-    /// seconds as TTLs count them.
+    /// The age of the answer to a question and the time left, in seconds as TTLs count them, where it is known as a
+    /// whole, so that no walk is needed.
     #[must_use]
-    pub fn is_known(&self, question: &Question) -> Option<(u32, u32)> {
+    pub fn ready_secs(&self, question: &Question) -> Option<(u32, u32)> {
         let (qname_wire, qtype) = (question.name.wire(), question.qtype.into());
         let key = AnswerKey { qname_wire, qtype, dnssec_ok: false, checking_disabled: false };
         let now = self.0.world.clock.now();

@@ -1,5 +1,7 @@
 //! What kind of news an event is.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::event::{Event, Verdict};
@@ -21,6 +23,13 @@ pub enum Tone {
     Odd,
     /// This does not lead to an answer.
     Bad,
+}
+
+/// The same word as in JSON.
+impl fmt::Display for Tone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 impl Event {

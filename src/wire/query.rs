@@ -120,7 +120,7 @@ impl<'a> QueryView<'a> {
         &self.question[..self.question.len() - 4]
     }
 
-    /// The name asked for. Allocates when it is longer than 46 octets.
+    /// The name asked for. Allocates when it is too long to be kept in place.
     #[must_use]
     pub fn qname(&self) -> Name {
         Name::from_checked(self.qname_wire().into())

@@ -54,6 +54,14 @@ section! {
     }
 }
 
+impl Http {
+    /// Whether it is spoken anywhere.
+    #[must_use]
+    pub fn has_door(&self) -> bool {
+        !self.listen.is_empty() || !self.tls_listen.is_empty()
+    }
+}
+
 section! {
     /// The forward proxy: programs that are told to use `http.listen` as their proxy get pages through it, each name
     /// resolved by this resolver; browsers may use `http.tls_listen`, as an HTTPS proxy.

@@ -12,6 +12,7 @@ use super::follow::Traveller;
 use super::scout::Teller;
 use super::{Wanted, url};
 use crate::http::asked::{flag, parameters};
+use crate::http::guard::is_of_another_site;
 use crate::http::places::Places;
 use crate::http::problem::Problem;
 use crate::http::stream::{Listener, Task, Told, tell};
@@ -59,7 +60,7 @@ impl Journeys {
     ) -> Result<Task<Arc<Kept<Journey>>>, Problem> {
         // A link on a page from elsewhere could make this machine ask for what that page chooses; following links is
         // fine where it only shows something.
-        if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site") {
+        if is_of_another_site(headers) {
             return Err(Problem::new(StatusCode::FORBIDDEN, "pages of other sites may not have pages fetched here"));
         }
         let asked = parameters(asked)?;

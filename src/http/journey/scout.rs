@@ -74,28 +74,26 @@ impl Scout<'_> {
             }
         }
         if !of_delegations && trace.cost.queries > 0 {
-            let key = question.name.to_string();
             let absent = |cache, key| CacheLook { cache, key, found: false, age_secs: None, left_secs: None };
-            self.looked(absent(CacheName::Records, format!("{key} {}", type_name(question.qtype))));
-            self.looked(absent(CacheName::Delegations, key));
+            self.looked(absent(CacheName::Records, question.to_string()));
+            self.looked(absent(CacheName::Delegations, question.name.to_string()));
         }
     }
 }
 
 impl Guide for Scout<'_> {
     async fn find(&self, question: Question) -> Result<Answer, Problem> {
-        let name = type_name(question.qtype);
-        let known = self.resolver.is_known(&question);
+        let known = self.resolver.ready_secs(&question);
         self.looked(CacheLook {
             cache: CacheName::Answers,
-            key: format!("{} {name}", question.name),
+            key: question.to_string(),
             found: known.is_some(),
             age_secs: known.map(|(age, _)| age.into()),
             left_secs: known.map(|(_, left)| left.into()),
         });
         let lookup = Lookup {
             name: question.name.clone(),
-            qtype: name.clone(),
+            qtype: type_name(question.qtype),
             begun_us: self.now(),
             ended_us: None,
             addresses: Vec::new(),

@@ -141,7 +141,7 @@ fn is_proof(record: &str) -> bool {
 impl Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Kept { id, told: Walked { occasion, checking_disabled, trace, .. }, .. } = self.kept;
-        let tone = word(verdict(trace));
+        let tone = verdict(trace);
         writeln!(f, "<article class=\"told\">\n<h1>{}</h1>", Markup(trace.title()))?;
         writeln!(
             f,
@@ -173,7 +173,7 @@ impl Display for Told<'_> {
         writeln!(f, "<p class=\"cost\">{queries}, {bytes} octets received, {time}. {begun}{checked}</p>")?;
         writeln!(f, "<h2>Steps</h2>\n<ol class=\"steps\">")?;
         for line in trace.lines() {
-            let (tone, depth, at) = (word(line.tone), line.depth.min(6), Ms(line.at_us));
+            let (tone, depth, at) = (line.tone, line.depth.min(6), Ms(line.at_us));
             writeln!(f, "<li class=\"{tone} d{depth}\"><span class=\"at\">{at}</span> {}</li>", Markup(line.text))?;
         }
         writeln!(
@@ -191,17 +191,5 @@ fn verdict(trace: &Trace) -> Tone {
         "NOERROR" | "NXDOMAIN" if trace.edes.is_empty() => Tone::Good,
         "NOERROR" | "NXDOMAIN" => Tone::Odd,
         _ => Tone::Bad,
-    }
-}
-
-/// The name of a tone, as the style sheet has it.
-fn word(tone: Tone) -> &'static str {
-    match tone {
-        Tone::Heading => "heading",
-        Tone::Asked => "asked",
-        Tone::Good => "good",
-        Tone::Cache => "cache",
-        Tone::Odd => "odd",
-        Tone::Bad => "bad",
     }
 }
