@@ -177,7 +177,6 @@ fn welcome(listening: &run::Listening<'_>, examples: &Examples, ca_out: Option<&
         }
     }
     let first = good.first().map_or(".", String::as_str);
-    let in_url = first.replacen(' ', "&type=", 1);
     for address in listening.tls {
         let (host, port) = (host(address), address.port());
         // The name in the lab's own certificate; who brings another one knows what is in that.
@@ -189,12 +188,13 @@ fn welcome(listening: &run::Listening<'_>, examples: &Examples, ca_out: Option<&
         let _ = writeln!(text, "  kdig @{host} -p {port} +tls{trusting} {first}");
     }
     for address in listening.http {
-        let name = failing.as_deref().unwrap_or(&in_url);
+        let walked = failing.as_deref().unwrap_or(first).replacen(' ', "?type=", 1);
+        let asked = first.replacen(' ', "&type=", 1);
         let _ = write!(
             text,
-            "\nIt answers HTTP on http://{address}/. Try:\n  \
-             curl 'http://{address}/resolve?name={in_url}'\n  \
-             curl -H 'Accept: text/plain' 'http://{address}/api/trace?name={name}&cold=1'\n"
+            "\nIt answers HTTP on http://{address}/, in a browser with a page that draws each walk. Try:\n  \
+             curl 'http://{address}/trace/{walked}'\n  \
+             curl 'http://{address}/resolve?name={asked}'\n"
         );
     }
     for address in listening.https {

@@ -45,20 +45,22 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const INDEX: &str = "\
 rootwalk: a recursive DNS resolver that can explain every answer it gives.
 
-  /trace/NAME?type=TYPE                  how the answer is found, to be read; cold=1 begins with empty caches, cd=1 does not validate, do=1 shows signatures
+  /trace/NAME?type=TYPE                  how the answer is found, to be read; cold=1 begins with empty caches,
+                                         cd=1 does not validate, do=1 shows signatures
   /past?search=NAME&verdict=failed       walks and journeys of the past; also kind=walk, kind=journey, slow_ms=N
   /t/ID                                  one of them; also .json, .txt, .mmd (Mermaid), .svg
   /journey?url=URL                       how a page is fetched, to be read; cold=1 begins with empty caches
   /j/ID                                  a journey of the past; also .json, .txt, .har
   /zoo                                   in the lab: what there is to see
   /api/cache?name=NAME                   what is known of a name, and from whom
-  /api/flush?name=NAME&tree=1            POST (http.flush_allow): what is known of a name and of those below it is forgotten
+  /api/flush?name=NAME&tree=1            POST (http.flush_allow): what is known of a name, and of those
+                                         below it, is forgotten
   /live, /metrics                        what the program is doing, in numbers; the latter for Prometheus
   /dns-query                             DNS over HTTP (RFC 8484), GET and POST
   /resolve?name=NAME&type=TYPE           the answer as JSON; also do=1, cd=1
   /api/trace?name=NAME&type=TYPE         how the answer is found, for programs; also cold=1, cd=1
                                          Accept: text/plain for people, text/event-stream as it happens
-  /api/journey?url=URL                   how a page is fetched, from the first cache to the last octet; Accept likewise
+  /api/journey?url=URL                   how a page is fetched, for programs; also cold=1; Accept likewise
 
 A browser gets a page.
 ";

@@ -67,7 +67,7 @@ pub fn waterfall(journey: &Journey, look: &Look) -> String {
         let number = if journey.hops.len() > 1 { format!("{}  ", nth + 1) } else { String::new() };
         let _ = writeln!(out, "{}", look.paint("1", &format!("{number}{}", safe(&hop.url))));
         let (tone, headline) = headline(hop);
-        let _ = writeln!(out, "{}", look.wrapped(tone, 0, &headline));
+        out += &look.wrapped(tone, 0, &headline);
         look.draw(hop, &rows(hop), &mut out);
         if let Some(tls) = &hop.tls {
             look.certificates(tls, &mut out);
@@ -320,8 +320,11 @@ impl Look {
         out
     }
 
-    /// The lines with their bars, below a scale.
+    /// The lines with their bars, below a scale; nothing where nothing took time.
     fn draw(&self, hop: &Hop, rows: &[Row], out: &mut String) {
+        if rows.is_empty() {
+            return;
+        }
         let longest = rows.iter().map(|row| row.what.len()).max().unwrap_or(0);
         let what = longest.min(MOST_WHAT).min((self.width * 3 / 8).max(12));
         let rest = self.width.saturating_sub(STAGE + what + TIME + 4);
@@ -333,7 +336,7 @@ impl Look {
         let total = total.unwrap_or(0).max(1);
         let end = time(total);
         let scale = format!("0{}{end}", " ".repeat(bar.saturating_sub(1 + end.len())));
-        let _ = writeln!(out, "{}", self.paint("2", &format!("{:1$}{scale}", "", STAGE + what + 1)));
+        let _ = writeln!(out, "\n{}", self.paint("2", &format!("{:1$}{scale}", "", STAGE + what + 1)));
         let mut last = "";
         for row in rows {
             let stage = if row.stage == last { "" } else { row.stage };

@@ -39,6 +39,17 @@ fn where_few_files_may_be_open_the_lab_says_how_to_have_more() {
     );
 }
 
+/// A name that cannot be had is among what it says to try.
+#[test]
+fn what_it_says_to_fetch_can_be_fetched() {
+    let lab = lab(&["--no-web", "--set", "http.listen=127.0.0.1:0"]);
+    let said = lab.log();
+    let fetch = |line: &str| Command::new("sh").args(["-c", &format!("{line} -sSf")]).output().unwrap();
+    let told: Vec<_> = said.lines().filter(|line| line.starts_with("  curl ")).map(fetch).collect();
+    assert!(told.len() == 2 && told.iter().all(|output| output.status.success()), "{said}: {told:?}");
+    assert!(text(&told[0].stdout).contains("www.dead.lab. A: SERVFAIL\n"), "{}", text(&told[0].stdout));
+}
+
 /// Without web origins there is no certificate either, which is news to those alone who want one.
 #[test]
 fn who_asks_for_tls_and_has_no_certificate_is_told() {

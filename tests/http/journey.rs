@@ -403,6 +403,9 @@ fn the_command_line_says_in_its_exit_code_whether_there_was_an_answer() {
     let text = String::from_utf8(allowed.stdout).unwrap();
     assert!(allowed.status.success() && text.starts_with(&url) && text.is_ascii(), "{text}");
     assert!(text.contains("200 OK by HTTP/1.1, 6 octets from 127.0.0.1:"), "{text}");
+    // Where nothing took time there is no scale either.
+    let denied = run(&["http://127.0.0.1:25/"]);
+    assert_eq!(denied.stdout, b"http://127.0.0.1:25/\nport 25 is not a port for HTTP\n");
     // What was fetched is not lost because of a file.
     let unwritten = run(&[&url, "--set", "proxy.allow=127.0.0.0/8", "--har", "/nowhere/x.har"]);
     assert!(unwritten.status.code() == Some(1) && unwritten.stdout.starts_with(url.as_bytes()), "{unwritten:?}");

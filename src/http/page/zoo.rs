@@ -51,15 +51,22 @@ pub struct Visit {
 
 /// `GET /zoo`.
 pub(in crate::http) async fn zoo(State(zoo): State<Arc<[Exhibit]>>, headers: HeaderMap) -> Response {
-    let (text, html) = (|| zoo.iter().map(Exhibit::to_string).collect(), || shell("The zoo", Listed(&zoo)));
+    let (text, html) = (|| table(&zoo), || shell("The zoo", Listed(&zoo)));
     Form::of(&headers).answer(&&*zoo, text, html)
 }
 
-impl Display for Exhibit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let asked = self.page.as_ref().map_or_else(|| format!("{} {}", self.name, self.qtype), |page| page.url.clone());
-        writeln!(f, "{asked}  {}: {}", self.expected, self.what)
+/// The list as text.
+fn table(zoo: &[Exhibit]) -> String {
+    if zoo.is_empty() {
+        return "there is none on the Internet; rootwalk lab has one\n".to_owned();
     }
+    let asked = |exhibit: &Exhibit| match &exhibit.page {
+        Some(page) => page.url.clone(),
+        None => format!("{} {}", exhibit.name, exhibit.qtype),
+    };
+    let width = zoo.iter().map(|exhibit| asked(exhibit).len()).max().unwrap_or_default();
+    let line = |exhibit: &Exhibit| format!("{:width$}  {}: {}\n", asked(exhibit), exhibit.expected, exhibit.what);
+    zoo.iter().map(line).collect()
 }
 
 /// The list as HTML.
@@ -92,5 +99,24 @@ impl Display for Listed<'_> {
             writeln!(f, " {what}; to expect: {expected}</li>")?;
         }
         writeln!(f, "</ul>\n</article>")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_nothing_is_a_sentence_and_any_other_stands_in_columns() {
+        assert!(table(&[]).contains("rootwalk lab has one"));
+        let exhibit = |name: &str| Exhibit {
+            name: name.to_owned(),
+            qtype: "A".to_owned(),
+            expected: "NOERROR".to_owned(),
+            what: "an address".to_owned(),
+            ..Exhibit::default()
+        };
+        let told = table(&[exhibit("a."), exhibit("longer.")]);
+        assert_eq!(told, "a. A       NOERROR: an address\nlonger. A  NOERROR: an address\n");
     }
 }
