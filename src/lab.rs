@@ -63,7 +63,7 @@ pub struct TrustAnchor {
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
     /// A file cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("{path}: cannot be read: {source}")]
     Read {
         /// The file.
         path: String,

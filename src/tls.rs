@@ -48,7 +48,7 @@ struct Current {
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file cannot be read.
-    #[error("cannot read {file} ({setting}): {source}")]
+    #[error("{file} ({setting}) cannot be read: {source}")]
     Read {
         /// The file.
         file: String,

@@ -199,7 +199,7 @@ fn a_certificate_that_is_no_good_is_named() {
         ("cert.pem", "locked.pem", "its key is encrypted, which `openssl pkey"),
         ("cert.der", "key.pem", "it looks like DER, which `openssl x509"),
         ("empty.pem", "key.pem", "empty.pem (tls.certificate) has no certificate in PEM"),
-        ("nowhere.pem", "key.pem", "cannot read nowhere.pem (tls.certificate)"),
+        ("nowhere.pem", "key.pem", "nowhere.pem (tls.certificate) cannot be read"),
         ("", "key.pem", "`http.tls_listen` needs a certificate and its key"),
     ] {
         let (code, text) = check(chain, key);
