@@ -1,13 +1,14 @@
 //! The way to an origin: which addresses it has, which of them may be connected to, and which of those is tried first.
 //!
 //! `connect` asks the resolver for addresses, `targets` judges each, `balance` puts them in order, `race` tries them,
-//! and `pool` keeps connections that wait for their next request.
+//! and `pool` keeps connections that wait for their next request. `way` has the words that they share.
 
 mod balance;
 mod connect;
 mod pool;
 mod race;
 mod targets;
+mod way;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,9 @@ use ipnet::{IpNet, Ipv6Net};
 use crate::wire::Name;
 
 pub(super) use balance::{Busy, HostPort, Wish};
-pub(super) use connect::{Answer, Connected, Guide, Host, Link, Services, Unconnected, Way};
+pub(super) use connect::{Host, Unconnected};
 pub(super) use pool::{Key, Origin, Pool};
+pub(super) use way::{Answer, Connected, Guide, Link, Services, Way};
 
 use balance::Balance;
 

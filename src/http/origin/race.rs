@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout};
 
 use super::Origins;
 use super::balance::HostPort;
-use super::connect::{Connected, Guide, Link, Way};
 use super::targets::{Prohibited, judge};
+use super::way::{Connected, Guide, Link, Way};
 use crate::journey::{Attempt, AttemptEnd, AttemptWhy, Endpoint, FoundBy};
 use crate::time::as_us;
 use crate::wire::{Name, RecordType};
