@@ -223,7 +223,7 @@ fn a_renewed_certificate_is_served_after_a_hangup() {
         .args(["--config", "config.toml"])
         .args(sets.iter().flat_map(|set| ["--set", set]))
         .args(["--set", "tls.key=key.pem"]);
-    let mut lab = command.current_dir(at).env_clear().stderr(Stdio::piped()).spawn().unwrap();
+    let mut lab = command.current_dir(at).env_clear().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(lab.stderr.take().unwrap()).lines().map_while(Result::ok);
     let address = lines.find_map(|line| {
         Some(line.strip_prefix("It answers HTTP over TLS on https://")?.split('/').next()?.to_owned())
@@ -276,7 +276,8 @@ fn what_is_cut_off_in_the_end_is_counted() {
     {
         command.args(["--set", set]);
     }
-    let mut lab = command.current_dir(folder.path()).env_clear().stderr(Stdio::piped()).spawn().unwrap();
+    let mut lab =
+        command.current_dir(folder.path()).env_clear().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(lab.stderr.take().unwrap()).lines().map_while(Result::ok);
     let mut connect = |start: &str| {
         let address = lines.find_map(|line| Some(line.strip_prefix(start)?.split('/').next()?.to_owned()));
