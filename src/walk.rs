@@ -200,7 +200,7 @@ pub struct Walk {
     primed: Vec<Name>,
     /// Whether the answer is fetched anew although it is known.
     refresh: bool,
-    /// Whether nobody is asked: it ends before its first ask would leave.
+    /// Whether nobody is asked: it ends before its first ask would leave, or where it would look for somebody to ask.
     asks_nobody: bool,
     /// Whether the answer may follow from what was proved before.
     inferring: Inferring,
@@ -295,7 +295,7 @@ impl Walk {
     }
 
     /// The same for who takes what is known, and ends it where somebody would have to be asked: others may see whether
-    /// a server is back, or ask for a delegation or keys anew, as if it had not been.
+    /// a server is back, or ask for a delegation or keys anew, as if it had not been, and lose nothing that is known.
     #[must_use]
     pub fn asking_nobody(mut self) -> Self {
         self.asks_nobody = true;

@@ -78,6 +78,9 @@ impl Walk {
     /// Asks for what is bogus once more: whoever answers, when the cache had it, else another server; false when nobody
     /// can be asked.
     pub(super) fn ask_elsewhere(&mut self, bad: &Bad, turn: &mut Turn<'_, '_>) -> bool {
+        if self.asks_nobody {
+            return true;
+        }
         let reason = &bad.reason;
         let most = turn.around.settings.limits.bogus_retries as usize;
         if self.doubted.len() >= most || matches!(reason, Bogus::TooCostly { .. }) {
@@ -288,9 +291,7 @@ impl Walk {
         if is_young && !is_forgotten {
             return false;
         }
-        if !self.asks_nobody {
-            cache.distrust_keys(zone, now);
-        }
+        cache.distrust_keys(zone, now);
         self.note(turn, CLIENT, Event::AskedAnew { reason: bad.reason.clone() });
         self.anew.push((zone.clone(), now));
         let has_moved = cut.is_some_and(|cut| self.is_left(&cut));

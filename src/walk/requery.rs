@@ -35,7 +35,6 @@ impl Walk {
         if turn.around.servers.is_cut_off() && turn.now >= self.budget.patient_until() {
             return false;
         }
-        let asks_nobody = self.asks_nobody;
         let State::At(at) = &mut self.goal(id).state else { return false };
         let cut = &at.cut;
         let cache = turn.around.cache;
@@ -46,9 +45,7 @@ impl Walk {
         if at.route.is_some() || at.requeried || !may_have_moved(cut, turn.now) || is_asked() {
             return false;
         }
-        if !asks_nobody {
-            cache.requeried(cut, turn.now);
-        }
+        cache.requeried(cut, turn.now);
         (at.requeried, at.listens) = (true, false);
         let age_secs = turn.now.secs_since(cut.stored).into();
         let event = Event::Requeried { zone: cut.zone.clone(), age_secs };

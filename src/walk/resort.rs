@@ -185,6 +185,9 @@ impl Walk {
 
     /// Nobody is left to ask: says who was at fault.
     pub(super) fn no_server_left(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {
+        if self.asks_nobody {
+            return;
+        }
         let is_heard_out = !self.pending.iter().any(|pending| pending.serves(id));
         if is_heard_out && self.requery(id, turn) || self.take_last_resort(id, turn) || self.listen_on(id, turn) {
             return;

@@ -2,13 +2,14 @@
 //! others. Whoever has names of his own chooses where a walk comes from when it meets those of somebody else.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use rootwalk::dnssec;
 use rootwalk::time::Time;
 use rootwalk::trace::{Event, Failure, Limit};
 use rootwalk::walk::limits::Limits;
 use rootwalk::walk::{Step, Walk};
-use rootwalk::wire::{Question, RecordType};
+use rootwalk::wire::{Name, Question, RecordType};
 
 use super::resolver::Ended;
 use super::stale::SIGNED;
@@ -134,6 +135,41 @@ fn who_asks_nobody_leaves_what_is_known_of_keys() {
         assert!(matches!(walk.step(now, None, around), Step::Wait { .. }));
         assert_eq!(around.cache.delegation(&zone, now).is_some_and(|cut| cut.ds.is_some()), asks_nobody);
         known.map(|(set, rank, from)| around.cache.put_set(set, rank, from, now));
+    }
+}
+
+/// Nor for a list of root servers none of whom is there, or for what of it does not fit the keys.
+#[test]
+fn who_asks_nobody_leaves_the_list_of_the_root() {
+    let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+    let root = format!("{soa}@ 3600 NS ns9.\nns9. 3600 A 192.0.2.9\nwww. 600 A 198.51.100.1\nns1. 3600 A 192.0.2.1\n");
+    let lab = internet(&[(".", SIGNED, root)], &[("ns1.", 1, vec!["."]), ("ns9.", 9, vec!["."])]);
+    for is_dead in [true, false] {
+        let mut world = World::new(&lab, 1, 0.0, 0.0);
+        let hints = Arc::make_mut(&mut world.resolver.settings.hints);
+        hints.servers = hints.servers.iter().filter(|server| server.name == ask("ns1.").name).cloned().collect();
+        world.resolver.settings.limits.bogus_retries = 0;
+        let (www, root, liar) = (ask("www."), Name::root(), [192, 0, 2, 9].into());
+        world.set_forger(liar, Forgery::BrokenSignatures);
+        for asked in [&www, &Question::new(Name::root(), RecordType::DNSKEY)] {
+            assert!(world.resolve_unchecked(asked).outcome.failure.is_none());
+        }
+        let mut now = world.resolver.now;
+        for (name, secs) in [("a.", 0), ("b.", 1)].into_iter().filter(|_| is_dead) {
+            now = now.plus_secs(secs);
+            world.resolver.servers.died(liar, &root, &ask(name), now, now);
+        }
+        for asks_nobody in [true, false] {
+            let walk = Walk::new(if is_dead { ask("c.") } else { www.clone() }, &world.resolver.settings, now);
+            let mut walk = if asks_nobody { walk.asking_nobody() } else { walk };
+            let around = &mut world.resolver.around();
+            assert!(matches!(walk.step(now, None, around), Step::Wait { .. }));
+            let is_known = around.cache.set(&www.name, www.qtype, now).is_some();
+            assert_eq!(
+                (around.cache.delegation(&root, now).is_some(), is_known),
+                (asks_nobody, asks_nobody || is_dead)
+            );
+        }
     }
 }
 
