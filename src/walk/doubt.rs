@@ -83,14 +83,15 @@ impl Walk {
         }
         let reason = &bad.reason;
         let most = turn.around.settings.limits.bogus_retries as usize;
-        if self.doubted.len() >= most || matches!(reason, Bogus::TooCostly { .. }) {
+        let has_old_keys = has_old_keys(bad, turn);
+        if self.doubted.len() >= most && !has_old_keys || matches!(reason, Bogus::TooCostly { .. }) {
             return false;
         }
         let Some((id, informant)) = self.culprit(bad, turn) else { return false };
         // RFC 4035 §4.7: what was kept for a client that checks for itself, CD set, must not keep others from what the
         // servers say by now.
         let recalled = id.is_none_or(|id| self.goal(id).recalled);
-        if recalled && self.recalls < most {
+        if has_old_keys || recalled && self.recalls < most {
             self.recalls += 1;
             self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
         } else if self.is_anybody_else(&informant, turn) {
@@ -456,4 +457,14 @@ impl Walk {
             is_new || addrs.iter().any(|addr| is_good(*addr))
         })
     }
+}
+
+/// Whether the keys that do not fit were told before the zone above has said who has the zone: perhaps by who had it
+/// until then. That one need not be asked for it again.
+fn has_old_keys(bad: &Bad, turn: &Turn<'_, '_>) -> bool {
+    let (cache, now) = (turn.around.cache, turn.now);
+    let keys = bad.fault.as_ref().filter(|question| question.qtype == RecordType::DNSKEY);
+    let told =
+        |asked: &Question| Some((cache.set(&asked.name, asked.qtype, now)?, cache.delegation(&asked.name, now)?));
+    keys.and_then(told).is_some_and(|(keys, cut)| keys.stored < cut.stored)
 }

@@ -150,6 +150,34 @@ fn a_zone_that_has_moved_is_found_by_what_is_not_proved_of_one_below() {
     }
 }
 
+/// Keys that were told by who had a zone until the zone above has named others are asked for anew, although the zone
+/// above was asked just now: be it in this walk or before, also where nobody else is asked for what is bogus.
+#[test]
+fn keys_of_who_had_a_zone_are_asked_for_anew() {
+    let at = |host: u8, sign: &str| {
+        let deep = ("zone.tld.", SAME_KEYS, 3, "www 60 A 198.51.100.1\nalias 60 CNAME www\n");
+        hosted(&[("tld.", sign, host, "zone 172800 NS ns3.\n"), deep], &format!("tld. 172800 NS ns{host}.\n"))
+    };
+    let (before, after, tld) = (at(2, SAME_KEYS), at(4, SIGNED), ask("tld.", RecordType::DNSKEY));
+    for (in_this, retries) in [(true, 0), (false, 0), (true, 3), (false, 3)] {
+        let mut world = World::new(&before, 1, 0.0, 0.0);
+        world.resolver.settings.limits.bogus_retries = retries;
+        assert!(world.resolve(&ask("none.tld.", RecordType::A)).outcome.secure);
+        world.change(&after);
+        world.leave_behind([192, 0, 2, 2].into(), &before);
+        world.set_forger([192, 0, 2, 2].into(), Forgery::NoDs);
+        world.resolver.now = world.resolver.now.plus_secs(3_700);
+        if !in_this {
+            world.resolve_unchecked(&tld);
+            world.resolve_unchecked(&ask("alias.zone.tld.", RecordType::A));
+        }
+        let ended = world.resolve(&ask("alias.zone.tld.", RecordType::A));
+        assert!(ended.outcome.secure, "{in_this} {retries}\n{}", story(&ended));
+        let is_blamed = |event: &Event| matches!(event, Event::Doubted { .. });
+        assert_eq!(count(&ended, is_blamed), 0, "{in_this} {retries}\n{}", story(&ended));
+    }
+}
+
 /// Whoever has a zone may sign in it as a zone above would: that costs nobody else what is known of the zones between,
 /// nor of the one above.
 #[test]
