@@ -8,6 +8,7 @@
 //! night is 50000, a quarter of an hour.
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
+mod blame;
 mod change;
 mod crossing;
 mod dead;
