@@ -10,7 +10,7 @@ use rootwalk::wire::text::parse_record;
 use serde_json::Value;
 
 use super::origin::{Origin, hello, send};
-use super::web::WEB;
+use super::web::{WEB, Web};
 use super::{Got, LAB, curl, lab, through, until};
 
 /// Asks for a journey.
@@ -63,7 +63,8 @@ pub(super) fn with_records(records: &[&str], change: impl FnOnce(&mut Settings))
 #[test]
 fn every_row_of_the_web_has_its_journey() {
     for row in WEB.rows.iter().filter(|row| row.name != "svcb") {
-        let told = journey(WEB.proxy, &WEB.here(&row.url));
+        let web = Web::of(row);
+        let told = journey(web.proxy, &web.here(&row.url));
         assert_eq!(told["schema"], "rootwalk.journey/1");
         match row.status {
             Some(status) => {
