@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::cache::Delegation;
 use crate::time::Time;
 use crate::trace::{Event, GoalId};
+use crate::wire::{Name, Question, RecordType};
 
 use super::goal::{Pending, State};
 use super::minimise::Minimised;
@@ -100,12 +101,13 @@ impl Walk {
     }
 
     /// A zone whose delegation is asked for anew is one with the zone above, or is gone, where that one answers for a
-    /// name in it with authority: nobody need ask its servers any more.
+    /// name in it with authority, unless for its DS set, which is not its own (RFC 4035 §3.1.4.1): nobody need ask its
+    /// servers any more.
     pub(super) fn learn_merged(&mut self, pending: &Pending, clean: &Clean, turn: &Turn<'_, '_>) {
         let (cache, now) = (turn.around.cache, turn.now);
-        let is_merged = |cut: &Delegation| {
-            clean.aa && cut.zone.is_below(&pending.zone) && pending.question.name.is_within(&cut.zone)
-        };
+        let Question { name, qtype, .. } = &pending.question;
+        let is_own = |zone: &Name| name.is_within(zone) && (*qtype != RecordType::DS || name != zone);
+        let is_merged = |cut: &Delegation| clean.aa && cut.zone.is_below(&pending.zone) && is_own(&cut.zone);
         for at in self.goal(pending.goal).left.iter().filter(|at| is_merged(&at.cut)) {
             cache.end_delegation(&at.cut, now);
         }

@@ -226,6 +226,30 @@ fn what_is_bogus_in_a_zone_does_not_make_the_zone_wait_for_the_one_above() {
     assert!(ended.outcome.secure, "{}\n{}", story(&bad), story(&ended));
 }
 
+/// The DS set of a zone is that of the zone above: that it is told says nothing of who has the zone, which stays to be
+/// had where nothing else is heard from above.
+#[test]
+fn a_ds_set_does_not_end_a_delegation() {
+    let cut = "zone 172800 NS ns3.zone\nns3.zone 172800 A 192.0.2.3\n";
+    let own = "www 60 A 198.51.100.1\nalias 60 CNAME www\n";
+    let lab = hosted(&[("tld.", SAME_KEYS, 2, cut), ("zone.tld.", SAME_KEYS, 3, own)], "tld. 172800 NS ns2.\n");
+    let (mut world, zone) = (World::new(&lab, 1, 0.0, 0.0), ask("zone.tld.", RecordType::DS));
+    assert!(world.resolve(&ask("www.zone.tld.", RecordType::A)).outcome.secure);
+    for later_secs in [400, 3_700] {
+        world.resolver.now = world.resolver.now.plus_secs(later_secs);
+        assert!(world.resolve(&zone).outcome.secure);
+        world.set_forger([192, 0, 2, 3].into(), Forgery::NoSignatures);
+        let bad = world.resolve_through(&ask("alias.zone.tld.", RecordType::A), |ask| {
+            let is_above = ask.server.ip() != IpAddr::from([192, 0, 2, 3]);
+            !is_above || ask.question.name.label_count() < 2 || ask.question.qtype == RecordType::DS
+        });
+        assert!(bad.outcome.failure.is_some(), "{}", story(&bad));
+        world.end_forgeries();
+        let is_there = world.resolver.cache.delegation(&zone.name, world.resolver.now).is_some();
+        assert!(is_there, "{later_secs}\n{}", story(&bad));
+    }
+}
+
 /// A zone between two others is gone, and the upper one refers to the lower one by itself, as the servers of the one
 /// that is gone go on doing.
 #[test]
