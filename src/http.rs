@@ -44,10 +44,10 @@ use ipnet::IpNet;
 use crate::tls::Certificate;
 use crate::wire::Name;
 
-pub use asked::{meant, typed};
+pub use asked::{is_url, meant, typed, url};
 pub use bind::Doors;
 pub use flush::{FlushError, ask_to_flush};
-pub use journey::{FetchSettings, Wanted, fetch, is_url, url};
+pub use journey::{FetchSettings, Wanted, fetch};
 pub use origin::{Policy, ProxySettings};
 pub use page::{Exhibit, Visit};
 

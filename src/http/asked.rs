@@ -1,11 +1,12 @@
-//! What was asked for, as it was typed: behind the question mark of a request, and as a name on the command line too.
+//! What was asked for, as it was typed: behind the question mark of a request, and names and URLs on the command line
+//! too.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use url::Host;
+use url::{Host, Url};
 
 use super::problem::Problem;
 use crate::wire::text::parse_type;
@@ -40,6 +41,31 @@ pub fn meant(text: &str) -> Result<(Name, RecordType), Cow<'static, str>> {
         Err(_) => typed(text).map(|name| (name, RecordType::A)),
     };
     name.map_err(|why| why.to_string().into())
+}
+
+/// Whether a URL was typed, and no name: with one slash of two, or none, it is one to browsers as well.
+#[must_use]
+pub fn is_url(text: &str) -> bool {
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    text.contains("://") || ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web))
+}
+
+/// Reads what was typed: a URL, or a host without a scheme as browsers take it.
+///
+/// # Errors
+/// With a sentence, when it is no URL of the web.
+pub fn url(text: &str) -> Result<Url, String> {
+    let text = text.trim();
+    // `localhost:8080` would read as a scheme and a path.
+    let whole = if is_url(text) { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&whole).map_err(|why| format!("this is no URL: {why}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{} is no scheme that is fetched", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the URL holds a user, which has no meaning here".to_owned());
+    }
+    Ok(url)
 }
 
 fn no_name(why: impl Display) -> Problem {

@@ -18,11 +18,13 @@ use super::problem::Problem;
 use super::stream::Task;
 use crate::listen::{Now, Peer, Responder};
 use crate::serve::Resolver;
-use crate::wire::life_secs;
+use crate::wire::{Edns, Flags, Question, life_secs, write_query};
 
 const MESSAGE: &str = "application/dns-message";
 /// The longest DNS message (RFC 8484 §6).
 const LONGEST: usize = 65_535;
+/// Room that a query of our own offers for the answer; over HTTP it has no meaning.
+const ROOM: u16 = 1232;
 /// No walk takes this long; whoever waits longer is not going to be answered.
 const PATIENCE: Duration = Duration::from_secs(65);
 
@@ -103,7 +105,7 @@ async fn respond(dns: &Dns, query: Vec<u8>, peer: Peer) -> Result<Response, Prob
 impl Dns {
     /// The answer to a DNS message, found as for any other client. Those draw an id, by which addresses take turns;
     /// here it is zero (RFC 8484 §4.1), and one is drawn in its place.
-    pub(super) async fn resolve(&self, mut query: Vec<u8>, peer: Peer) -> Result<Vec<u8>, Problem> {
+    async fn resolve(&self, mut query: Vec<u8>, peer: Peer) -> Result<Vec<u8>, Problem> {
         let Some(own) = query.first_chunk_mut::<2>().filter(|id| **id == [0; 2]) else {
             return self.resolve_by_id(query, peer).await;
         };
@@ -111,6 +113,19 @@ impl Dns {
         let mut answer = self.resolve_by_id(query, peer).await?;
         answer.first_chunk_mut().into_iter().for_each(|id| *id = [0; 2]);
         Ok(answer)
+    }
+
+    /// The answer to a question that did not come as a DNS message.
+    pub(super) async fn ask(
+        &self,
+        question: &Question,
+        flags: Flags,
+        dnssec_ok: bool,
+        peer: Peer,
+    ) -> Result<Vec<u8>, Problem> {
+        let mut query = Vec::with_capacity(64);
+        write_query(0, question, flags.with_rd(true), Some(&Edns::new(ROOM, dnssec_ok)), &mut query);
+        self.resolve(query, peer).await
     }
 
     async fn resolve_by_id(&self, query: Vec<u8>, peer: Peer) -> Result<Vec<u8>, Problem> {

@@ -53,28 +53,3 @@ pub async fn fetch(resolver: Resolver, settings: FetchSettings, proxy: ProxySett
     let traveller = Traveller { resolver, origins, trust, settings };
     traveller.follow(wanted, IpAddr::V4(Ipv4Addr::LOCALHOST), &scout::Teller::default()).await
 }
-
-/// Whether a URL was typed, and no name: with one slash of two, or none, it is one to browsers as well.
-#[must_use]
-pub fn is_url(text: &str) -> bool {
-    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
-    text.contains("://") || ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web))
-}
-
-/// Reads what was typed: a URL, or a host without a scheme as browsers take it.
-///
-/// # Errors
-/// With a sentence, when it is no URL of the web.
-pub fn url(text: &str) -> Result<Url, String> {
-    let text = text.trim();
-    // `localhost:8080` would read as a scheme and a path.
-    let whole = if is_url(text) { text.to_owned() } else { format!("http://{text}") };
-    let url = Url::parse(&whole).map_err(|why| format!("this is no URL: {why}"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("{} is no scheme that is fetched", url.scheme()));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("the URL holds a user, which has no meaning here".to_owned());
-    }
-    Ok(url)
-}

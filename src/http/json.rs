@@ -13,10 +13,7 @@ use super::problem::Problem;
 use super::stream::line;
 use crate::listen::Peer;
 use crate::wire::text::rdata_text;
-use crate::wire::{Edns, Flags, Question, Record, RecordType, Reply, write_query};
-
-/// Room that the query offers for the answer; over HTTP it has no meaning.
-const ROOM: u16 = 1232;
+use crate::wire::{Edns, Flags, Question, Record, RecordType, Reply};
 
 /// What may stand behind the question mark. What is not listed has no meaning here and is ignored.
 #[derive(Debug, Deserialize)]
@@ -86,10 +83,8 @@ pub(super) async fn resolve(
     let question = Question::new(name(&asked.name)?, asked.qtype.as_deref().map_or(Ok(RecordType::A), record_type)?);
     let dnssec_ok = flag("do", asked.dnssec_ok.as_deref())?;
     // RFC 6840 §5.7: AD in a query asks for AD in the answer, without signatures.
-    let flags = Flags::default().with_rd(true).with_ad(true).with_cd(flag("cd", asked.cd.as_deref())?);
-    let mut query = Vec::with_capacity(64);
-    write_query(0, &question, flags, Some(&Edns::new(ROOM, dnssec_ok)), &mut query);
-    let answer = dns.resolve(query, peer).await?;
+    let flags = Flags::default().with_ad(true).with_cd(flag("cd", asked.cd.as_deref())?);
+    let answer = dns.ask(&question, flags, dnssec_ok, peer).await?;
     let unreadable = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be read");
     let reply = Reply::read(&answer).map_err(unreadable)?;
     let body = line(&said(&question, &reply));

@@ -36,7 +36,7 @@ use super::problem::Problem;
 use super::watch::{Activity, Noted, PassedOn, Ticket, Watched};
 use crate::journey::{Attempt, AttemptEnd, Spoken};
 use crate::listen::Peer;
-use crate::wire::{Edns, Flags, Question, RecordType, Reply, ResponseCode, write_query};
+use crate::wire::{Edns, Flags, Question, RecordType, Reply, ResponseCode};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// How long a connection to an origin waits for its next request.
@@ -94,9 +94,7 @@ pub(super) struct Client<'a> {
 
 impl Guide for Client<'_> {
     async fn find(&self, question: Question) -> Result<Answer, Problem> {
-        let mut query = Vec::with_capacity(64);
-        write_query(0, &question, Flags::default().with_rd(true), Some(&Edns::new(1232, false)), &mut query);
-        let answer = self.dns.resolve(query, self.peer).await?;
+        let answer = self.dns.ask(&question, Flags::default(), false, self.peer).await?;
         let Ok(reply) = Reply::read(&answer) else {
             return Ok(Answer { rcode: ResponseCode::ServFail, records: Vec::new(), ede: None });
         };

@@ -8,10 +8,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
+use super::Wanted;
 use super::follow::Traveller;
 use super::scout::Teller;
-use super::{Wanted, url};
-use crate::http::asked::{flag, parameters};
+use crate::http::asked::{flag, parameters, url};
 use crate::http::guard::is_of_another_site;
 use crate::http::places::Places;
 use crate::http::problem::Problem;

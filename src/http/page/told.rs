@@ -9,9 +9,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::{Fields, Form, about, answer, find};
-use crate::http::asked::{flag, parameters, question};
+use crate::http::asked::{flag, is_url, parameters, question, url};
 use crate::http::here::{Here, InUrl};
-use crate::http::journey::{is_url, url};
 use crate::http::problem::Problem;
 use crate::http::stream::Told as _;
 use crate::http::traces::Traces;
