@@ -157,8 +157,9 @@ impl Template {
     ///
     /// RD and CD are copied from the query, the question is echoed octet for octet, `age_secs` is taken
     /// from each TTL. The response has at most `limit` octets, where less than 512 counts as 512 (RFC 6891 §6.2.3):
-    /// first the sentences of the extended errors go, then sets from the end, whole ones only, with TC if they were
-    /// part of answer or authority (RFC 2181 §9). The OPT record stays in any case.
+    /// first additional sets go, then the sentences of the extended errors, then those errors, from the last on, then
+    /// sets from the end, whole ones only; with TC for all but the first two (RFC 2181 §9, RFC 8914 §3). The OPT record
+    /// stays in any case.
     pub fn respond(&self, query: &QueryView<'_>, age_secs: u32, extras: &Extras<'_>, limit: usize, out: &mut Vec<u8>) {
         let start = out.len();
         let limit = limit.clamp(512, MAX_MESSAGE);
@@ -168,7 +169,7 @@ impl Template {
         out.extend_from_slice(wire);
         let message = &mut out[start..];
         let own = Flags(u16::from_be_bytes([wire[2], wire[3]]));
-        let truncated = self.oversized || cut.end < self.required;
+        let truncated = self.oversized || cut.end < self.required || opt.is_some_and(|opt| opt.is_cut(extras));
         let flags = Flags(own.0 | query.flags().response().0);
         let flags = flags.with_ad(extras.ad).with_tc(truncated);
         message[..2].copy_from_slice(&query.id().to_be_bytes());
@@ -225,16 +226,27 @@ pub(super) struct Opt {
 }
 
 impl Opt {
-    /// Everything if `required` octets of the message fit beside it, else no sentences, else only as many options
-    /// as fit beside the largest question.
+    /// Everything if `required` octets of the message fit beside it. Else what is only there to explain goes before what
+    /// is explained: "dropping EDE options before dropping other data" (RFC 8914 §3), their sentences before them.
+    /// Records are cut when that is not enough, which a client sees by TC and asks again; the other options stay, as a
+    /// cookie is a part of each exchange, and as many of them as fit beside the largest question.
     pub(super) fn fit(extras: &Extras<'_>, dnssec_ok: bool, limit: usize, required: usize) -> Self {
         let room = limit.saturating_sub(required + BARE_OPT);
         let full = Self::count(extras, dnssec_ok, true, room);
         if full.edes == extras.edes.len() && full.options == extras.options.len() {
             return full;
         }
+        let bare = Self::count(extras, dnssec_ok, false, room);
+        if bare.options == extras.options.len() {
+            return bare;
+        }
         // A question has at most 259 octets.
-        Self::count(extras, dnssec_ok, false, limit - HEADER - 259 - BARE_OPT)
+        Self::count(&Extras { edes: &[], ..*extras }, dnssec_ok, false, limit - HEADER - 259 - BARE_OPT)
+    }
+
+    /// Whether extended errors are missing (RFC 8914 §3: then TC is set as well).
+    fn is_cut(self, extras: &Extras<'_>) -> bool {
+        self.edes < extras.edes.len()
     }
 
     /// How many of `limit` octets are left beside it.

@@ -139,14 +139,19 @@ proptest! {
             prop_assert_eq!(&*reply.damage, &[][..]);
             prop_assert_eq!((reply.rcode, reply.question.as_ref()), (ResponseCode::NXDomain, Some(&question)));
             prop_assert_eq!(reply.edns.is_some(), edns.is_some());
-            prop_assert_eq!(reply.edns.map_or(2, |edns| edns.edes().count()), 2, "codes are never dropped");
+            // RFC 8914 §3: extended errors go before records do.
+            let codes = reply.edns.as_ref().map_or(2, |edns| edns.edes().count());
+            let sentences = reply.edns.map_or(sentence, |edns| edns.edes().map(|ede| ede.text.len()).sum());
             let kept = [(&reply.answer, &answer), (&reply.authority, &authority), (&reply.additional, &additional)]
                 .map(|(records, sets)| whole_sets(records, sets, dnssec_ok));
             let [Some(of_answer), Some(of_authority), Some(of_additional)] = kept else {
                 panic!("a set is in parts: {kept:?}")
             };
             let complete = (of_answer, of_authority) == (answer.len(), authority.len());
-            prop_assert_eq!(reply.flags.tc(), !complete);
+            prop_assert_eq!(reply.flags.tc(), !complete || codes < 2);
+            prop_assert!(complete || codes == 0 || edns.is_none());
+            prop_assert!(codes == 2 || sentences == 0);
+            prop_assert!(sentences == sentence || of_additional == 0 || out.len() + sentence > limit);
             prop_assert!(complete || of_additional == 0);
             prop_assert!(of_answer == answer.len() || of_authority == 0);
             let ttls = answer.iter().take(of_answer).flat_map(|set| set.rdatas.iter().map(|_| set.ttl_secs));
