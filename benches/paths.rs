@@ -63,7 +63,7 @@ fn hit(criterion: &mut Criterion) {
         stored: Time::ZERO,
         expires: Time::from_secs(300),
         secure: false,
-        signed_until: Time::ZERO,
+        signed_until: 0,
         usage: Usage::default(),
     };
     let _ = cache.put_answer(&key, answer);

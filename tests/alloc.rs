@@ -92,7 +92,7 @@ fn answering_a_query_from_the_cache_allocates_nothing() {
     let cache = Cache::new(1 << 20, (1, 2), TtlLimits::default());
     let key = AnswerKey { qname_wire: owner.wire(), qtype: 1, dnssec_ok: true, checking_disabled: false };
     let (stored, expires) = (Time::ZERO, Time::from_secs(300));
-    let (signed_until, usage) = (Time::ZERO, Usage::default());
+    let (signed_until, usage) = (0, Usage::default());
     let answer = Answer { template, edes: edes.into(), stored, expires, secure: false, signed_until, usage };
     assert_eq!(cache.put_answer(&key, answer).1, Put::Stored);
 

@@ -42,7 +42,7 @@ fn put(cache: &Cache, nth: usize, now: Time) -> Put {
                         stored: now,
                         expires,
                         secure: false,
-                        signed_until: Time::ZERO,
+                        signed_until: 0,
                         usage: Usage::default(),
                     },
                 )

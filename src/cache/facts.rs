@@ -54,8 +54,9 @@ pub struct Answer {
     pub expires: Time,
     /// Whether all of it was proved by DNSSEC, so that AD may be set (RFC 4035 §3.2.3).
     pub secure: bool,
-    /// Until when the signatures over it hold, whatever becomes of its TTL; without meaning unless it is secure.
-    pub signed_until: Time,
+    /// Until when the signatures over it hold, whatever becomes of its TTL, in seconds since 1970 modulo 2^32; without
+    /// meaning unless it is secure.
+    pub signed_until: u32,
     /// How it is used.
     pub usage: Usage,
 }

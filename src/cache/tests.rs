@@ -62,7 +62,7 @@ fn answer(name: &Name, ttl_secs: u32, stored: Time) -> Answer {
         stored,
         expires: stored.plus_secs(ttl_secs.into()),
         secure: false,
-        signed_until: Time::ZERO,
+        signed_until: 0,
         usage: Usage::default(),
     }
 }

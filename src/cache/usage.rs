@@ -47,24 +47,24 @@ pub struct Usage {
     due_secs: AtomicU32,
     /// Uses so far, no more than are needed. Nothing here is exact: two threads may each miss the other.
     uses: AtomicU8,
-    counts_down: bool,
+    is_stopgap: bool,
     /// The answer in whose place it stands.
     behind: Option<Arc<Answer>>,
 }
 
 impl Default for Usage {
-    /// An answer whose TTLs count down and which may be fetched anew before it ends.
+    /// An answer that may be fetched anew before it ends.
     fn default() -> Self {
-        Self { due_secs: AtomicU32::new(0), uses: AtomicU8::new(0), counts_down: true, behind: None }
+        Self { due_secs: AtomicU32::new(0), uses: AtomicU8::new(0), is_stopgap: false, behind: None }
     }
 }
 
 impl Usage {
     /// An answer that only stands in for a better one until that is tried again: a failure, or what is served stale.
-    /// Its TTLs stay as they are. What it stands in for is kept with it, for the next time.
+    /// What it stands in for is kept with it, for the next time.
     #[must_use]
     pub const fn stopgap(behind: Option<Arc<Answer>>) -> Self {
-        Self { due_secs: AtomicU32::new(u32::MAX), uses: AtomicU8::new(0), counts_down: false, behind }
+        Self { due_secs: AtomicU32::new(u32::MAX), uses: AtomicU8::new(0), is_stopgap: true, behind }
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -73,10 +73,17 @@ impl Usage {
 }
 
 impl Answer {
+    /// Whether it was proved, and the signatures over it hold at this moment of the calendar, which may have been set
+    /// since (RFC 4035 §5.3.3).
+    #[must_use]
+    pub const fn is_signed(&self, unix_secs: u32) -> bool {
+        self.secure && matches!(self.signed_until.wrapping_sub(unix_secs), 1..0x8000_0000)
+    }
+
     /// Whether it only stands in for a better one.
     #[must_use]
     pub const fn is_stopgap(&self) -> bool {
-        !self.usage.counts_down
+        self.usage.is_stopgap
     }
 
     /// The last answer that was no stopgap.
@@ -87,10 +94,7 @@ impl Answer {
     /// Seconds to take from its TTLs.
     #[must_use]
     pub fn age_secs(&self, now: Time) -> u32 {
-        match self.usage.counts_down {
-            true => now.secs_since(self.stored),
-            false => 0,
-        }
+        now.secs_since(self.stored)
     }
 
     /// Counts a use, and says whether this user is the one who has to fetch the answer anew.
@@ -109,7 +113,7 @@ mod tests {
         let question = Question::new("www.example".parse().expect("a name"), RecordType::A);
         let template = Template::build(&question, ResponseCode::NoError, &Sections::default(), false);
         let (stored, expires) = (Time::from_secs(100), Time::from_secs(400));
-        Answer { template, edes: Box::default(), stored, expires, secure: false, signed_until: Time::ZERO, usage }
+        Answer { template, edes: Box::default(), stored, expires, secure: false, signed_until: 0, usage }
     }
 
     const DUE: Due = Due { uses: 2, pause: Duration::from_secs(30) };
@@ -132,10 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn a_stopgap_is_neither_fetched_nor_aged() {
+    fn a_stopgap_is_not_fetched() {
         let stopgap = answer(Usage::stopgap(None));
         assert!((0..3).all(|_| !stopgap.used(Time::from_secs(399), DUE)));
-        assert_eq!(stopgap.age_secs(Time::from_secs(150)), 0);
-        assert_eq!(answer(Usage::default()).age_secs(Time::from_secs(150)), 50);
     }
 }

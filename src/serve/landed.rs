@@ -81,9 +81,10 @@ struct StandIn {
     expired: Option<Duration>,
     /// What the cache had in this form.
     given: Option<Arc<Answer>>,
-    /// Whether it was proved, and the signatures over it still hold. That its TTL is over takes nothing from that: a
-    /// stale record is used as if it were not (RFC 8767 §4).
+    /// Whether it was proved, and until when the signatures over it hold. That its TTL is over takes nothing from that:
+    /// a stale record is used as if it were not (RFC 8767 §4).
     secure: bool,
+    signed_until: u32,
 }
 
 impl Landed {
@@ -110,6 +111,11 @@ impl Landed {
 }
 
 impl StandIn {
+    /// Nothing is known.
+    fn failure(template: Template, edes: Vec<Ede>) -> Self {
+        Self { template, edes, expired: None, given: None, secure: false, signed_until: 0 }
+    }
+
     /// Why it is served: the sentence for clients, and what went `wrong`.
     fn explain(&mut self, why: StaleWhy, wrong: &[Ede]) -> Option<Stale> {
         let stale = Stale { expired_secs: self.expired?.as_secs(), why };
@@ -122,9 +128,8 @@ impl StandIn {
     }
 
     fn into_answer(self, at: Time, expires: Time) -> Answer {
-        let Self { template, edes, given, secure, .. } = self;
-        let (usage, signed_until) = (Usage::stopgap(given), Time::ZERO);
-        Answer { template, edes: edes.into(), stored: at, expires, secure, signed_until, usage }
+        let Self { template, edes, given, secure, signed_until, .. } = self;
+        Answer { template, edes: edes.into(), stored: at, expires, secure, signed_until, usage: Usage::stopgap(given) }
     }
 }
 
@@ -161,14 +166,16 @@ impl Inner {
         match (given, sets) {
             (given, Some(sets)) if given.as_ref().is_none_or(|given| given.stored < sets.learned) => {
                 let outcome = detour.leave(question, sets.outcome);
-                let (template, edes) = (template(question, &outcome, form), outcome.edes());
-                Some(StandIn { template, edes, expired: sets.expired, given, secure: outcome.secure })
+                // Its parts have the TTLs that they get by now.
+                let template = template(question, &outcome, form).aged(0, over.reply_ttl_secs);
+                let (edes, secure, signed_until) = (outcome.edes(), outcome.secure, signed_until(&outcome, moment.1));
+                Some(StandIn { template, edes, expired: sets.expired, given, secure, signed_until })
             }
             (Some(given), sets) if given.secure || sets.is_some() || unsigned() => {
                 let template = given.template.aged(given.age_secs(now), over.reply_ttl_secs);
                 let expired = (given.expires <= now).then(|| now - given.expires);
-                let secure = given.secure && now < given.signed_until;
-                Some(StandIn { template, edes: given.edes.to_vec(), expired, given: Some(given), secure })
+                let (edes, secure, signed_until) = (given.edes.to_vec(), given.secure, given.signed_until);
+                Some(StandIn { template, edes, expired, given: Some(given), secure, signed_until })
             }
             _ => None,
         }
@@ -204,8 +211,11 @@ impl Resolver {
             return ready;
         }
         // Also for what is bogus now: whoever can forge an answer can as well hold it back, and then the old one is
-        // served.
+        // served. But not for aliases that lead nowhere now: that is what their zones say, and no failure to refresh
+        // them (RFC 8767 §5).
+        let is_told = landed.outcome.failure.as_ref().is_some_and(Failure::is_told);
         if let Some(StaleSettings { limits, recheck_secs, .. }) = self.0.settings.stale
+            && !is_told
             && let Some(mut stand_in) = self.0.stand_in(question, form, cache)
         {
             // However late the next try comes, it is served no longer than stale answers are at all (§5: the maximum
@@ -224,8 +234,7 @@ impl Resolver {
         }
         let template = template(question, &landed.outcome, form);
         // RFC 9520 §3.2: what nobody has judged is remembered for those who want it so.
-        let is_told = form.checking_disabled() && landed.outcome.failure.as_ref().is_some_and(Failure::is_told);
-        let unknown = if is_told { at.after_ttl(UNJUDGED_SECS) } else { at };
+        let unknown = if form.checking_disabled() && is_told { at.after_ttl(UNJUDGED_SECS) } else { at };
         // It is remembered of the name to which the walk went.
         let detour = self.0.world.settings.synthesis.enter(question);
         let expires = cache.failure(detour.asked(), at).map_or(unknown, |known| known.expires);
@@ -236,7 +245,7 @@ impl Resolver {
         };
         let failure = |edes| {
             let template = template.clone();
-            StandIn { template, edes, expired: None, given: None, secure: false }.into_answer(at, expires)
+            StandIn::failure(template, edes).into_answer(at, expires)
         };
         if expires > at {
             cache.put_answer(&key, failure(edes));
@@ -256,8 +265,7 @@ pub(super) fn keep_unless_failed(
         return keep(question, form, outcome, (cache, at));
     }
     let template = template(question, outcome, form);
-    let failure = StandIn { template, edes: outcome.edes(), expired: None, given: None, secure: false };
-    Ready::Written(Arc::new(failure.into_answer(at, at)))
+    Ready::Written(Arc::new(StandIn::failure(template, outcome.edes()).into_answer(at, at)))
 }
 
 /// Keeps the answer that was found, ready to send.
@@ -283,8 +291,13 @@ fn answer(question: &Question, form: Form, outcome: &Outcome, (at, unix_secs): (
     let template = template(question, outcome, form);
     let expires = at.after_ttl(template.min_ttl_secs());
     let (edes, secure) = (outcome.edes().into(), outcome.secure);
-    let (signed_until, usage) = (at.after_ttl(outcome.signed_secs(unix_secs)), Usage::default());
+    let (signed_until, usage) = (signed_until(outcome, unix_secs), Usage::default());
     Answer { template, edes, stored: at, expires, secure, signed_until, usage }
+}
+
+/// Until when the signatures over it hold.
+fn signed_until(outcome: &Outcome, unix_secs: u32) -> u32 {
+    unix_secs.wrapping_add(outcome.signed_secs(unix_secs))
 }
 
 /// The one set that is the whole answer, if one is, and no sentence goes with it.

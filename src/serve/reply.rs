@@ -21,7 +21,9 @@ use crate::wire::{
 impl Resolver {
     pub(super) fn respond(&self, query: &QueryView<'_>, answer: &Answer, now: Time, peer: &Peer, out: &mut Vec<u8>) {
         let edes: &[Ede] = if self.0.settings.ede { &answer.edes } else { &[] };
-        self.extras(query, answer.secure, edes, peer, |extras, limit| {
+        // What is fresh lives no longer than its signatures do.
+        let secure = answer.secure && (!answer.is_stopgap() || answer.is_signed(unix_secs()));
+        self.extras(query, secure, edes, peer, |extras, limit| {
             answer.template.respond(query, answer.age_secs(now), extras, limit, out);
         });
     }
@@ -88,8 +90,8 @@ impl Resolver {
         let template = Template::build(&query.question(), local.rcode, &sections, query.dnssec_ok());
         let now = self.0.world.clock.now();
         let edes = local.edes.clone().into();
-        let (usage, signed_until) = (Usage::stopgap(None), Time::ZERO);
-        let answer = Answer { template, edes, stored: now, expires: now, secure: false, signed_until, usage };
+        let usage = Usage::stopgap(None);
+        let answer = Answer { template, edes, stored: now, expires: now, secure: false, signed_until: 0, usage };
         self.respond(query, &answer, now, peer, out);
     }
 

@@ -20,6 +20,8 @@ pub struct Template {
     /// Some of the answer did not fit into a message of any size.
     oversized: bool,
     min_ttl_secs: u32,
+    /// What records are told whose time is over: the TTL of none sinks below that.
+    stale_ttl_secs: u32,
     /// The last addresses of the answer, if they take turns.
     turn: Option<Turn>,
 }
@@ -111,7 +113,7 @@ impl Template {
         writer.finish();
         let min_ttl_secs = if required == cuts[0].end { 0 } else { min_ttl_secs };
         let (wire, ttls, cuts) = (wire.into(), ttls.into(), cuts.into());
-        Self { wire, ttls, cuts, rcode, required, oversized, min_ttl_secs, turn }
+        Self { wire, ttls, cuts, rcode, required, oversized, min_ttl_secs, stale_ttl_secs: 0, turn }
     }
 
     /// The response code, of twelve bits.
@@ -140,10 +142,11 @@ impl Template {
         aliases.any(|record| record.target().is_some_and(|target| link.targets().any(|known| known == target)))
     }
 
-    /// The same answer after `age_secs`, with `stale_ttl_secs` for the records whose time is over (RFC 8767 §4).
+    /// The same answer after `age_secs`, with `stale_ttl_secs` for the records whose time is over (RFC 8767 §4), which
+    /// stay at that. The others go on counting down, and no further than to where they would be told as much again.
     #[must_use]
     pub fn aged(&self, age_secs: u32, stale_ttl_secs: u32) -> Self {
-        let mut aged = self.clone();
+        let mut aged = Self { stale_ttl_secs, ..self.clone() };
         for at in &self.ttls {
             if let Some(field) = aged.wire.get_mut(usize::from(*at)..).and_then(<[u8]>::first_chunk_mut::<4>) {
                 let left_secs = u32::from_be_bytes(*field).saturating_sub(age_secs);
@@ -187,7 +190,8 @@ impl Template {
         }
         for at in self.ttls.iter().map(|at| usize::from(*at)).take_while(|at| *at < wire.len()) {
             if let Some(field) = message.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<4>) {
-                *field = u32::from_be_bytes(*field).saturating_sub(age_secs).to_be_bytes();
+                let ttl_secs = u32::from_be_bytes(*field);
+                *field = ttl_secs.saturating_sub(age_secs).max(ttl_secs.min(self.stale_ttl_secs)).to_be_bytes();
             }
         }
         if let Some(turn) = self.turn {
@@ -303,6 +307,25 @@ fn padding(len: usize) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Edns, write_query};
+
+    #[test]
+    fn what_is_stale_stays_and_what_is_fresh_counts_down_to_that() {
+        let question = Question::new("a.example".parse().expect("a name"), RecordType::ANY);
+        let set = |rtype, ttl_secs| RrSet::new(question.name.clone(), rtype, ttl_secs, [&[0; 4][..]]);
+        let answer = [set(RecordType::A, 0), set(RecordType::TXT, 20), set(RecordType::NULL, 3600)];
+        let sections = Sections { answer: &answer, ..Sections::default() };
+        let template = Template::build(&question, ResponseCode::NoError, &sections, false).aged(0, 30);
+        let mut query = Vec::new();
+        write_query(7, &question, Flags::default(), Some(&Edns::new(1232, false)), &mut query);
+        for (age_secs, expected) in [(0, [30, 20, 3600]), (10, [30, 20, 3590]), (3590, [30, 20, 30])] {
+            let mut out = Vec::new();
+            let query = QueryView::read(&query).expect("a good query");
+            template.respond(&query, age_secs, &Extras::default(), 1232, &mut out);
+            let told: Vec<u32> = Reply::read(&out).expect("readable").answer.iter().map(|rr| rr.ttl_secs).collect();
+            assert_eq!(told, expected, "after {age_secs} s");
+        }
+    }
 
     #[test]
     fn padding_reaches_the_next_border_or_the_end_of_all_messages() {

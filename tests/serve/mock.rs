@@ -32,6 +32,8 @@ pub(crate) enum Mood {
     LeadsTo(&'static str, u32),
     /// An alias to the name itself.
     GoesRound,
+    /// An alias to this name, which leads back, in the same reply.
+    GoesRoundBy(&'static str),
     /// No such name, for this many seconds.
     Denies(u32),
     /// No AAAA records, for this many seconds; this for all other types.
@@ -113,6 +115,11 @@ impl Mock {
                 answer.push(RrSet::new(name.clone(), RecordType::CNAME, ttl, [to.wire()]));
             }
             Mood::GoesRound => answer.push(RrSet::new(name.clone(), RecordType::CNAME, 900, [name.wire()])),
+            Mood::GoesRoundBy(other) => {
+                let other: Name = other.parse().unwrap();
+                answer.push(RrSet::new(name.clone(), RecordType::CNAME, 900, [other.wire()]));
+                answer.push(RrSet::new(other, RecordType::CNAME, 900, [name.wire()]));
+            }
             Mood::Denies(ttl) => {
                 rcode = ResponseCode::NXDomain;
                 authority.push(soa(ttl));
@@ -154,6 +161,8 @@ pub(crate) struct Got {
     /// Whether it is authoritative, and for which class.
     pub(crate) aa: bool,
     pub(crate) class: DNSClass,
+    /// Whether it is said to be proved.
+    pub(crate) ad: bool,
 }
 
 impl Got {
@@ -206,13 +215,14 @@ impl<'a> Query<'a> {
 
 fn read(answer: &[u8], at_once: bool) -> Got {
     let reply = Reply::read(answer).unwrap();
-    let (aa, class) = (reply.flags.aa(), reply.question.map_or(DNSClass::NONE, |question| question.class));
+    let (aa, ad, class) =
+        (reply.flags.aa(), reply.flags.ad(), reply.question.map_or(DNSClass::NONE, |question| question.class));
     let addresses =
         reply.answer.iter().map(|record| (record.rdata.last().copied().unwrap_or_default(), record.ttl_secs)).collect();
     let options = reply.edns.map(|edns| edns.options).unwrap_or_default();
     let edes = options.iter().filter_map(|option| rootwalk::wire::Ede::from_option(&option.data));
     let edes = edes.map(|ede| (ede.code, ede.text.to_string())).collect();
-    Got { rcode: reply.rcode, addresses, edes, at_once, aa, class }
+    Got { rcode: reply.rcode, addresses, edes, at_once, aa, class, ad }
 }
 
 /// The same resolver, so many seconds later.

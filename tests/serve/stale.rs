@@ -5,10 +5,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use rootwalk::cache::{Answer, AnswerKey, Usage};
 use rootwalk::config::{LocalRecord, NegativeTrustAnchor, Settings};
+use rootwalk::drive::{World, unix_secs};
 use rootwalk::serve::Resolver;
 use rootwalk::walk::minimise::Minimisation;
-use rootwalk::wire::{Name, RecordType, ResponseCode, ede, text::parse_record};
+use rootwalk::wire::{Name, Question, RecordType, ResponseCode, RrSet, Sections, Template, ede, text::parse_record};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
@@ -334,6 +336,77 @@ fn an_alias_that_leads_elsewhere_by_now_ends_what_it_led_to() {
         mock.mood.set(Mood::LeadsTo("one.example", 900));
         let got = ask(&resolver).await;
         assert_eq!((got.addresses.len(), got.codes()[0]), (3, ede::STALE_ANSWER), "{got:?}");
+    });
+}
+
+/// Aliases that go round are what the authority says now: what they led to before is not stale but over.
+#[test]
+fn aliases_that_go_round_by_now_end_what_they_led_to() {
+    on_a_worker(async {
+        for told in [Mood::GoesRound, Mood::GoesRoundBy("one.example")] {
+            let (mock, resolver) = with_stale(Mood::Aliases(1, 900), |_| {}).await;
+            mock.mood.set(told);
+            for _ in 0..2 {
+                let got = ask(&resolver).await;
+                assert_eq!((got.rcode, got.addresses.len()), (ResponseCode::ServFail, 0), "{told:?} {got:?}");
+            }
+        }
+    });
+}
+
+/// Of an answer that is stale in part the rest is not: its time goes on while nobody tries for a new one, and no record
+/// is told for a longer time than before.
+#[test]
+fn what_is_fresh_beside_what_is_stale_counts_down() {
+    on_a_worker(async {
+        let (mock, resolver) = with_stale(Mood::Answers(1, 900), |settings| settings.cache.max_ttl_secs = 60).await;
+        // From the cache, so that its name keeps what is left of its time.
+        let resolver = later(&resolver, 10);
+        mock.mood.set(Mood::LeadsTo(WWW, 900));
+        let alias = Query::of("alias.example");
+        assert_eq!(alias.ask(&resolver).await.addresses.len(), 2);
+        let resolver = later(&resolver, 19);
+        mock.mood.set(Mood::Fails);
+        let mut last = [60, 30];
+        for (secs, fresh) in [(0, 41), (5, 36), (15, 30), (29, 30)] {
+            let got = alias.ask(&later(&resolver, secs)).await;
+            let ttls: Vec<u32> = got.addresses.iter().map(|(_, ttl_secs)| *ttl_secs).collect();
+            let [of_alias, of_address] = ttls[..] else { panic!("{got:?}") };
+            assert_eq!(got.codes()[0], ede::STALE_ANSWER, "{got:?}");
+            assert!((fresh - 3..=fresh).contains(&of_alias) || of_alias == 30, "{secs} {got:?}");
+            assert!(of_alias <= last[0] && of_address == 30, "{secs} {got:?}");
+            last = [of_alias, of_address];
+        }
+    });
+}
+
+/// RFC 4035 §5.3.3: what is signed is not proved any longer than its signatures hold, which only the calendar knows; it
+/// may be set while the answer is kept.
+#[test]
+fn a_stale_answer_is_proved_for_as_long_as_its_signatures_hold() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Fails).await;
+        let resolver = mock.resolver(|_| {});
+        let question = Question::new(WWW.parse().unwrap(), RecordType::A);
+        let set = RrSet::new(question.name.clone(), RecordType::A, 30, [&[192, 0, 2, 1][..]]);
+        let sections = Sections { answer: &[set], ..Sections::default() };
+        let World { cache, clock, .. } = resolver.world();
+        for (left_secs, holds) in [(60, true), (1_000_000, true), (0, false), (-1, false), (-1_000_000, false)] {
+            let (template, now) = (Template::build(&question, ResponseCode::NoError, &sections, false), clock.now());
+            let answer = Answer {
+                template,
+                edes: Box::default(),
+                stored: now,
+                expires: now.plus_secs(30),
+                secure: true,
+                signed_until: unix_secs().wrapping_add_signed(left_secs),
+                usage: Usage::stopgap(None),
+            };
+            let (qname_wire, qtype) = (question.name.wire(), RecordType::A.into());
+            cache.put_answer(&AnswerKey { qname_wire, qtype, dnssec_ok: true, checking_disabled: false }, answer);
+            let got = Query { dnssec_ok: true, ..Query::of(WWW) }.ask(&resolver).await;
+            assert_eq!((got.at_once, got.ad), (true, holds), "{left_secs} {got:?}");
+        }
     });
 }
 
