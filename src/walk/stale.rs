@@ -49,7 +49,7 @@ pub struct StaleAnswer {
     pub outcome: Outcome,
     /// Since when the part that is over for the longest time is over; `None` when nothing of it is.
     pub expired: Option<Duration>,
-    /// When the part that was learned last was learned.
+    /// When its end was learned: that an alias on the way leads there still says nothing of what is there.
     pub learned: Time,
 }
 
@@ -120,7 +120,7 @@ impl StaleView<'_> {
         (links, ended): (&mut Vec<(RrSet, Time)>, &mut Option<Time>),
     ) -> Option<StaleAnswer> {
         let mut proof: Vec<RrSet> = Vec::new();
-        let (mut expired, mut learned, mut secure) = (None, Time::ZERO, true);
+        let (mut expired, mut secure) = (None, true);
         let (mut current, now) = (question.clone(), self.moment.0);
         for _ in 0..=self.limits.cname_links {
             let found = self.look(&current)?;
@@ -131,7 +131,6 @@ impl StaleView<'_> {
                 *ended = Some(found.stored);
                 return None;
             }
-            learned = learned.max(found.stored);
             if found.expires <= now {
                 expired = expired.max(Some(now - found.expires));
             }
@@ -148,7 +147,7 @@ impl StaleView<'_> {
             };
             let authority = once(soa.into_iter().chain(proof));
             let outcome = Outcome { rcode, answer, authority, failure: None, notes: Vec::new(), secure };
-            return Some(StaleAnswer { outcome, expired, learned });
+            return Some(StaleAnswer { outcome, expired, learned: found.stored });
         }
         None
     }

@@ -230,10 +230,10 @@ pub(super) struct Opt {
 }
 
 impl Opt {
-    /// Everything if `required` octets of the message fit beside it. Else what is only there to explain goes before what
-    /// is explained: "dropping EDE options before dropping other data" (RFC 8914 §3), their sentences before them.
-    /// Records are cut when that is not enough, which a client sees by TC and asks again; the other options stay, as a
-    /// cookie is a part of each exchange, and as many of them as fit beside the largest question.
+    /// Everything if `required` octets of the message fit beside it. Else what is only there to explain goes before
+    /// what is explained: "dropping EDE options before dropping other data" (RFC 8914 §3), their sentences before
+    /// them. Records are cut when that is not enough, which a client sees by TC and asks again; the other options stay,
+    /// as a cookie is a part of each exchange, and as many of them as fit beside the largest question.
     pub(super) fn fit(extras: &Extras<'_>, dnssec_ok: bool, limit: usize, required: usize) -> Self {
         let room = limit.saturating_sub(required + BARE_OPT);
         let full = Self::count(extras, dnssec_ok, true, room);

@@ -6,6 +6,7 @@ mod dns64;
 mod flush;
 mod mock;
 mod reload;
+mod seasons;
 mod special;
 mod stale;
 #[path = "../common/worker.rs"]

@@ -163,6 +163,8 @@ pub(crate) struct Got {
     pub(crate) class: DNSClass,
     /// Whether it is said to be proved.
     pub(crate) ad: bool,
+    /// The owner of the last record of the answer.
+    pub(crate) end: Option<Name>,
 }
 
 impl Got {
@@ -219,10 +221,11 @@ fn read(answer: &[u8], at_once: bool) -> Got {
         (reply.flags.aa(), reply.flags.ad(), reply.question.map_or(DNSClass::NONE, |question| question.class));
     let addresses =
         reply.answer.iter().map(|record| (record.rdata.last().copied().unwrap_or_default(), record.ttl_secs)).collect();
+    let end = reply.answer.last().map(|record| record.owner.clone());
     let options = reply.edns.map(|edns| edns.options).unwrap_or_default();
     let edes = options.iter().filter_map(|option| rootwalk::wire::Ede::from_option(&option.data));
     let edes = edes.map(|ede| (ede.code, ede.text.to_string())).collect();
-    Got { rcode: reply.rcode, addresses, edes, at_once, aa, class, ad }
+    Got { rcode: reply.rcode, addresses, edes, at_once, aa, class, ad, end }
 }
 
 /// The same resolver, so many seconds later.

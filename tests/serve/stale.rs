@@ -339,6 +339,30 @@ fn an_alias_that_leads_elsewhere_by_now_ends_what_it_led_to() {
     });
 }
 
+/// That an alias on the way leads there still says nothing of what is there: what was told last is served, and not what
+/// was known before of the name at the end.
+#[test]
+fn an_alias_that_is_told_anew_does_not_bring_back_what_was_known_before() {
+    on_a_worker(async {
+        let mock = Mock::begin(Mood::Answers(1, TTL)).await;
+        let resolver = mock.resolver(|settings| settings.cache.prefetch = false);
+        assert!(Query::of("two.example").ask(&resolver).await.is(1, TTL));
+        let resolver = over(&resolver);
+        mock.mood.set(Mood::Aliases(2, TTL));
+        for name in [WWW, "one.example"] {
+            assert_eq!(Query::of(name).ask(&resolver).await.addresses.last().unwrap().0, 2);
+        }
+        let resolver = over(&resolver);
+        mock.mood.set(Mood::Fails);
+        let got = ask(&resolver).await;
+        assert_eq!(
+            (got.codes()[0], &got.addresses[..]),
+            (ede::STALE_ANSWER, &[(0, 30), (0, 30), (2, 30)][..]),
+            "{got:?}"
+        );
+    });
+}
+
 /// Aliases that go round are what the authority says now: what they led to before is not stale but over.
 #[test]
 fn aliases_that_go_round_by_now_end_what_they_led_to() {
