@@ -211,11 +211,11 @@ impl Walk {
         }
         let because = bad.fault.as_ref().map(|question| self.failure_of(question)).unwrap_or_default();
         let by = self.culprit(&bad, turn).map(|(_, by)| by);
-        let first = self.doubted.iter().find(|doubted| match &by {
+        let is_same = |doubted: &&Doubted| match &by {
             Some(by) => doubted.zone == by.zone,
             None => doubted.bad.fault == bad.fault,
-        });
-        let first = first.cloned();
+        };
+        let first = self.doubted.iter().find(is_same).cloned();
         let is_proved_anew = match &first {
             _ if because.is_empty() => self.prove_anew(&bad, by.as_ref().map(|by| &by.zone), turn),
             Some(first) => self.prove_by_others(first, turn),
@@ -269,35 +269,32 @@ impl Walk {
         }
     }
 
-    /// Proves the zone anew whose keys do not fit what its servers say, or those of the zone `by`: it may have others
-    /// by now, or none, as when it has moved to other hands. What was proved of it holds for others until then. False
-    /// when that was a moment ago, or its parent was asked then: a zone that is bogus costs it no more than one whose
-    /// servers give no answer.
+    /// Asks anew who has the zone whose keys do not fit what its servers say, and proves it anew: it may have others by
+    /// now, or none, as when it has moved to other hands. What was proved of it holds for others until then. Where
+    /// those of a zone `by` below it said so, that one is asked for, as it may be gone. False when all is young: a zone
+    /// that is bogus costs the one above no more than one whose servers give no answer.
     fn prove_anew(&mut self, bad: &Bad, by: Option<&Name>, turn: &mut Turn<'_, '_>) -> bool {
         let (cache, now) = (turn.around.cache, turn.now);
         let Some(zone) = bad.reason.misfit() else { return false };
-        // Whoever has a zone below knows nothing of these keys.
-        if let Some(below) = by.filter(|by| by.is_below(zone)) {
-            return self.leave_gone((zone, below), bad, turn);
-        }
-        // Where the zone above has the same servers, nothing is known of the delegation. Where it has other keys as
-        // well, a new delegation stands beside an old DS set, by which the zone may have been proved just now.
         let cut = cache.delegation(zone, now);
-        let ds_stored = cache.set(zone, RecordType::DS, now).map(|known| known.stored);
-        let heard = cut.as_ref().map(|cut| cut.stored).into_iter().chain(ds_stored);
-        let since = heard.chain(cache.zone_proved_at(zone, now)).min().max(cut.as_ref().map(|cut| cut.requeried));
-        let is_young = since.is_none_or(|since| now.secs_since(since) < AGE_SECS);
-        // Who lists servers that lie may have been forged himself, a moment ago.
-        let is_forgotten = cut.as_ref().is_some_and(|cut| self.forget(cut, CLIENT, turn));
-        if is_young && !is_forgotten {
-            return false;
-        }
-        cache.distrust_keys(zone, now);
+        // Whoever has a zone below knows nothing of these keys.
+        let below = by.filter(|by| by.is_below(zone));
+        let left = match (below, cut.as_deref()) {
+            (Some(below), _) => self.may_be_gone(zone, below, turn),
+            // Who lists servers that lie may have been forged himself, a moment ago.
+            (None, Some(cut)) if self.forget(cut, CLIENT, turn) => Some(zone.clone()),
+            (None, cut) => may_have_other_keys(zone, cut, turn).then(|| zone.clone()),
+        };
+        let Some(left) = left else { return false };
         self.note(turn, CLIENT, Event::AskedAnew { reason: bad.reason.clone() });
-        self.anew.push((zone.clone(), now));
-        let has_moved = cut.is_some_and(|cut| self.is_left(&cut));
+        self.anew.push((left, now));
         let [keys, ds] = [RecordType::DNSKEY, RecordType::DS].map(|rtype| Question::new(zone.clone(), rtype));
-        for question in [&ds, &keys].into_iter().chain(&bad.fault) {
+        if below.is_none() {
+            cache.distrust_keys(zone, now);
+        }
+        let own = [&ds, &keys].into_iter().filter(|_| below.is_none());
+        let has_moved = below.is_some() || cut.is_some_and(|cut| self.is_left(&cut));
+        for question in own.chain(&bad.fault) {
             cache.disbelieve(&question.name, question.qtype, now);
             // What the zone was asked for just now its old servers have said.
             let is_old = |id: &GoalId| self.goals[id.0 as usize].recalled || has_moved && *question != ds;
@@ -315,25 +312,17 @@ impl Walk {
         self.prove_anew(&doubted.bad, Some(&doubted.zone), turn)
     }
 
-    /// Asks `above`, which has the say, anew for the zones that led to `below`, whose servers gave what does not fit:
-    /// these may be gone, and who had them go on answering. False when they are young, or that was done.
-    fn leave_gone(&mut self, (above, below): (&Name, &Name), bad: &Bad, turn: &mut Turn<'_, '_>) -> bool {
-        let (cache, now) = (turn.around.cache, turn.now);
+    /// The uppermost zone below `above`, which has the say, by which one came to `below`, whose servers gave what does
+    /// not fit: it may be gone, with those below it, and who had it go on answering. None that is young, or was asked
+    /// for anew.
+    fn may_be_gone(&self, above: &Name, below: &Name, turn: &Turn<'_, '_>) -> Option<Name> {
         let may_be_gone = |zone: &Name| {
             let is_asked = self.anew.iter().any(|(known, _)| known == zone);
-            !is_asked && cache.delegation(zone, now).is_some_and(|cut| may_have_moved(&cut, now))
+            let cut = || turn.around.cache.delegation(zone, turn.now);
+            !is_asked && cut().is_some_and(|cut| may_have_moved(&cut, turn.now))
         };
         let mut between = (above.label_count() + 1..=below.label_count()).map(|count| below.suffix(count));
-        // With those below it.
-        let Some(gone) = between.find(may_be_gone) else { return false };
-        self.anew.push((gone, now));
-        self.note(turn, CLIENT, Event::AskedAnew { reason: bad.reason.clone() });
-        if let Some(fault) = &bad.fault {
-            cache.disbelieve(&fault.name, fault.qtype, now);
-            self.proof_goal(fault).into_iter().for_each(|id| self.prove_by(id, turn));
-        }
-        self.begin_anew(turn);
-        true
+        between.find(may_be_gone)
     }
 
     /// Whether a delegation is left aside by this walk: it was known when it turned out that its zone, or one above it,
@@ -467,4 +456,14 @@ fn has_old_keys(bad: &Bad, turn: &Turn<'_, '_>) -> bool {
     let told =
         |asked: &Question| Some((cache.set(&asked.name, asked.qtype, now)?, cache.delegation(&asked.name, now)?));
     keys.and_then(told).is_some_and(|(keys, cut)| keys.stored < cut.stored)
+}
+
+/// Whether all that is known of who has a zone, and with which keys, is so old that it may have others by now. Where
+/// the zone above has the same servers, nothing is known of the delegation. Where it has other keys as well, a new
+/// delegation stands beside an old DS set, by which the zone may have been proved just now.
+fn may_have_other_keys(zone: &Name, cut: Option<&Delegation>, turn: &Turn<'_, '_>) -> bool {
+    let (cache, now) = (turn.around.cache, turn.now);
+    let ds = cache.set(zone, RecordType::DS, now).map(|known| known.stored);
+    let oldest = [cut.map(|cut| cut.stored), ds, cache.zone_proved_at(zone, now)].into_iter().flatten().min();
+    oldest.max(cut.map(|cut| cut.requeried)).is_some_and(|since| now.secs_since(since) >= AGE_SECS)
 }

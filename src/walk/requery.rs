@@ -103,18 +103,14 @@ impl Walk {
     /// A zone whose delegation is asked for anew is one with the zone above, or is gone, where that one answers for a
     /// name in it with authority, unless for its DS set, which is not its own (RFC 4035 §3.1.4.1): nobody need ask its
     /// servers any more.
-    pub(super) fn learn_merged(&mut self, pending: &Pending, clean: &Clean, turn: &Turn<'_, '_>) {
+    pub(super) fn learn_merged(&self, pending: &Pending, clean: &Clean, turn: &Turn<'_, '_>) {
         let (cache, now) = (turn.around.cache, turn.now);
         let Question { name, qtype, .. } = &pending.question;
         let is_own = |zone: &Name| name.is_within(zone) && (*qtype != RecordType::DS || name != zone);
         let is_merged = |cut: &Delegation| clean.aa && cut.zone.is_below(&pending.zone) && is_own(&cut.zone);
-        for at in self.goal(pending.goal).left.iter().filter(|at| is_merged(&at.cut)) {
-            cache.end_delegation(&at.cut, now);
-        }
-        let anew = self.anew.iter().filter_map(|(zone, _)| cache.delegation(zone, now));
-        for cut in anew.filter(|cut| self.is_left(cut) && is_merged(cut)) {
-            cache.end_delegation(&cut, now);
-        }
+        let left = self.goals[pending.goal.0 as usize].left.iter().map(|at| Arc::clone(&at.cut));
+        let anew = self.anew.iter().filter_map(|(zone, _)| cache.delegation(zone, now)).filter(|cut| self.is_left(cut));
+        left.chain(anew).filter(|cut| is_merged(cut)).for_each(|cut| cache.end_delegation(&cut, now));
     }
 
     /// Comes back from the zone above, whose servers gave no answer either, to say what was wrong with those of the
