@@ -293,7 +293,7 @@ impl Walk {
             cache.distrust_keys(zone, now);
         }
         let own = [&ds, &keys].into_iter().filter(|_| below.is_none());
-        let has_moved = below.is_some() || cut.is_some_and(|cut| self.is_left(&cut));
+        let has_moved = below.is_some() || cut.is_some();
         for question in own.chain(&bad.fault) {
             cache.disbelieve(&question.name, question.qtype, now);
             // What the zone was asked for just now its old servers have said.

@@ -201,6 +201,9 @@ fn what_is_signed_in_the_name_of_a_zone_above_says_nothing_of_that_one() {
         world.set_forger([192, 0, 2, 4].into(), Forgery::SignsForAbove(3, algorithm));
         let evil = world.resolve(&ask("www.evil.host.co.tld.", RecordType::A));
         assert!(evil.outcome.failure.is_some(), "{}", story(&evil));
+        let keys =
+            world.resolver.cache.set(&ask("co.tld.", RecordType::A).name, RecordType::DNSKEY, world.resolver.now);
+        assert!(keys.is_some(), "{algorithm}\n{}", story(&evil));
         let ended = world.resolve(&ask("b.victim.host.co.tld.", RecordType::A));
         assert!(ended.outcome.failure.is_none(), "{algorithm}\n{}\n{}", story(&evil), story(&ended));
     }
