@@ -46,7 +46,12 @@ impl Walk {
     ) -> Duration {
         let usual = usual_patience(state, how, attempt);
         if !self.goal(id).is_forwarded() {
-            return usual;
+            // Who has been silent is waited for longer each time, but not while there is a fallback.
+            let most = match how.transport {
+                Transport::Udp => NEVER_HEARD_MOST.max(3 * state.srtt.unwrap_or_default()),
+                Transport::Tcp => TCP_LEAST,
+            };
+            return if self.has_fallback(id, turn) { usual.min(most) } else { usual };
         }
         let (once, rested) =
             self.goal(id).at().map_or((false, false), |at| (at.is_asked_once(), at.tried(server).rested));

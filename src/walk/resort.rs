@@ -38,8 +38,9 @@ impl Walk {
     /// then, one is asked, and none where there is a fallback.
     fn ask_failed(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let most = if self.goal(id).is_forwarded() { 1 } else { SECOND_CHANCES };
-        let tries = turn.around.settings.limits.tries_per_address;
-        let forgives = |at: &mut AtZone| !at.is_asked_once() && at.forgive(most, tries);
+        let settings = turn.around.settings;
+        let tries = |at: &AtZone| settings.routes.most_tries(at, settings.limits.tries_per_address);
+        let forgives = |at: &mut AtZone| !at.is_asked_once() && at.forgive(most, tries(at));
         let forgiven = self.goal(id).at().is_some_and(forgives);
         forgiven && self.ask_best(id, |_| true, turn).is_some()
     }

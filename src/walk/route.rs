@@ -15,7 +15,7 @@ use crate::wire::{Ede, Name, Question, RecordType, RrSet, ede};
 use super::goal::{AtZone, Pending, State};
 use super::minimise::Minimised;
 use super::scrub::Clean;
-use super::{Turn, Walk};
+use super::{CLIENT, Turn, Walk};
 
 /// A zone with the servers that the operator names for it.
 #[derive(Clone, Debug)]
@@ -112,6 +112,11 @@ impl Routes {
         at.route.as_ref().or_else(|| self.primed(&at.cut.zone).filter(|_| is_listed()))
     }
 
+    /// How often one of the servers that a goal is at is asked, where others are asked `most` times.
+    pub(super) fn most_tries(&self, at: &AtZone, most: u32) -> u32 {
+        self.of(at).map_or(most, |route| route.most_tries(most, at.cut.servers.len()))
+    }
+
     /// The server of whom something was heard, with the port that the operator has given it.
     pub(super) fn server_at(&self, heard: &Informant) -> ServerAt {
         let route = self.0.iter().find(|route| route.cut.zone == heard.zone);
@@ -140,7 +145,9 @@ impl Walk {
         turn: &mut Turn<'_, '_>,
     ) -> bool {
         let settings = turn.around.settings;
-        let fallen: Vec<Name> = self.goal(id).fallen.iter().map(|(zone, _)| zone.clone()).collect();
+        // Once the client's question is looked up from the root, so is what proves the answer.
+        let fallen = [CLIENT, id].into_iter().flat_map(|id| &self.goals[id.0 as usize].fallen);
+        let fallen: Vec<Name> = fallen.map(|(zone, _)| zone.clone()).collect();
         let named = settings.routes.deepest(place, &fallen).cloned();
         let Some(route) = named.or_else(|| settings.local_root.route(&fallen)) else { return false };
         if known.is_some_and(|cut| route.yields_to(cut)) {

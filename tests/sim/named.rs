@@ -5,16 +5,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use rootwalk::lab::{Lab, Reaction};
 use rootwalk::trace::{Entry, Event, RouteKind};
+use rootwalk::walk::outcome::Failure;
 use rootwalk::walk::{Route, Routes, Walk};
 use rootwalk::wire::{Question, RecordType, Reply, ResponseCode};
 
 use super::resolver::{Ended, listen, query_bytes};
 use super::stale::{SIGNED, UNSIGNED};
 use super::story;
-use super::trouble::rewrite;
-use super::world::{World, hosted, one_server};
+use super::trouble::{Trouble, rewrite};
+use super::world::{World, hosted, internet, one_server};
+use super::{truth_in, worlds};
 
 fn addr(host: u8) -> IpAddr {
     [192, 0, 2, host].into()
@@ -157,4 +161,66 @@ fn a_fallback_comes_before_clients_give_up_and_not_after_one_lost_packet() {
             assert!(kind == RouteKind::Forward || alive || dead.iter().all(|host| asked(*host) > 1), "{}", told());
         }
     }
+}
+
+/// In worlds by chance, with loss: what is said is so, and where one of those who are named is alive, or there is a
+/// fallback, there is an answer.
+#[test]
+fn whoever_is_named_what_is_said_is_true() {
+    let head = |ns: &str| format!("@ 3600 SOA h. a. 1 1 1 1 60\n@ 3600 NS {ns}\n");
+    let glue: String = (1..=5).map(|host| format!("ns{host}. 3600 A 192.0.2.{host}\n")).collect();
+    let labs = [UNSIGNED, SIGNED, ", sign = { denial = \"nsec3\" }"].map(|sign| {
+        let example = "sub 3600 NS ns5.\nwww.b 60 A 198.51.100.1\n*.w.b 60 A 198.51.100.2\nc.b 60 CNAME www.sub\n";
+        let zones = [
+            (".", SIGNED, head("ns1.") + &glue + "example. 3600 NS ns5.\n"),
+            ("example.", sign, head("ns5.") + example),
+            ("sub.example.", sign, head("ns5.") + "www 60 A 198.51.100.3\n"),
+        ];
+        let servers: Vec<_> =
+            (2..=5_u8).map(|host| (format!("ns{host}."), host, vec!["example.", "sub.example."])).collect();
+        let root = ("ns1.".to_owned(), 1, vec!["."]);
+        internet(&zones, &[vec![root], servers].concat())
+    });
+    super::each(&worlds(400), |seed| {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let lab = &labs[rng.random_range(0..3)];
+        let kind = if rng.random() { RouteKind::Forward } else { RouteKind::Stub };
+        let zones = ["example.", "b.example.", "sub.example."];
+        let zone = zones[rng.random_range(0..if kind == RouteKind::Stub { 1 } else { 3 })];
+        let (fallback, prime): (bool, bool) = (rng.random(), kind == RouteKind::Stub && rng.random());
+        let hosts = &[[2, 3, 4], [3, 4, 2], [4, 2, 3]][rng.random_range(0..3)][..rng.random_range(1..=3)];
+        let mut world = world(lab, kind, zone, hosts, fallback);
+        let route = Route { prime, ..(*world.resolver.settings.routes.0[0]).clone() };
+        world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
+        let loss = [0.0, 0.0, 0.1, 0.3][rng.random_range(0..4)];
+        world.set_weather([5, 40, 150][rng.random_range(0..3)], loss);
+        let mut story = vec![format!("{kind:?} {zone} {hosts:?} fallback {fallback} prime {prime} loss {loss}")];
+        for _ in 0..10 {
+            let troubles = [Trouble::None, Trouble::None, Trouble::Silent, Trouble::Fails, Trouble::Refuses];
+            let mut works = false;
+            for host in hosts {
+                let trouble = troubles[rng.random_range(0..troubles.len())];
+                world.set_trouble(addr(*host), trouble);
+                works |= trouble == Trouble::None;
+                story.push(format!("{host} {trouble:?}"));
+            }
+            let names = ["www.b", "none.b", "x.w.b", "y.w.b", "c.b", "www.sub", "none.sub", "b"];
+            let (name, qtypes) = (names[rng.random_range(0..names.len())], [RecordType::A, RecordType::TXT]);
+            let asked = question(&format!("{name}.example."), qtypes[rng.random_range(0..2)]);
+            let ended = world.resolve(&asked);
+            story.push(format!("{asked} {:?} {}", ended.took, ended.outcome.rcode));
+            let told = || format!("{}\n{}", story.join("\n"), super::story(&ended));
+            let in_time = Duration::from_millis(5_200);
+            assert!(!fallback || loss > 0.0 || ended.took <= in_time, "too late\n{}", told());
+            match ended.outcome.failure {
+                Some(Failure::Remembered { .. }) => {}
+                None => assert_eq!(super::told(&ended.outcome), truth_in(lab, &asked), "{}", told()),
+                Some(_) => assert!(loss > 0.0 || !works && !fallback, "{}", told()),
+            }
+            let has_fallen = ended.log.iter().any(|entry| matches!(entry.event, Event::FellBack { .. }));
+            assert!(!has_fallen || !works || loss > 0.0, "fell back\n{}", told());
+            // Nobody rests any more.
+            world.resolver.now = world.resolver.now.plus_secs([20, 70, 1_000][rng.random_range(0..3)]);
+        }
+    });
 }

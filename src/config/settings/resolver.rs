@@ -122,8 +122,8 @@ list! {
         /// answers.
         prime: bool = false;
         /// When none of the servers gives an answer, look the name up from the root. Names of a private zone leak
-        /// then. Where all are silent over UDP and TCP, that begins after two seconds, with `prime` after three, and
-        /// sooner for the names that are asked next.
+        /// then. Where all are silent over UDP and TCP, that begins after two seconds, with `prime` after four at most,
+        /// and sooner for the names that are asked next.
         fallback: bool = false;
     }
 }
