@@ -334,7 +334,7 @@ impl Walk {
             let question = Question::new(name.clone(), rtype);
             let same = |goal: &Goal| goal.question == question && goal.above == above && !goal.by_glue;
             let awaited = match self.find_goal(same) {
-                Some(other) if self.depends_on(other, id) => {
+                Some(other) if self.awaited(other).contains(&id) => {
                     self.curbed.push(id);
                     self.note(turn, id, Event::Cycle { name: name.clone(), zone: zone.clone() });
                     if let Some(at) = self.goal(id).at() {
@@ -352,7 +352,8 @@ impl Walk {
                 }
                 Some(other) => {
                     self.goal(other).waiters.push(id);
-                    turn.ready.push(other);
+                    // Nobody may have wanted it for a while, nor what it waits for.
+                    turn.ready.extend(self.awaited(other));
                     other
                 }
                 None => {
@@ -372,23 +373,19 @@ impl Walk {
         }
     }
 
-    /// Whether `goal` is `other`, or waits for it through others.
-    fn depends_on(&self, goal: GoalId, other: GoalId) -> bool {
-        let mut reached = vec![goal];
-        let mut seen = Vec::new();
-        while let Some(id) = reached.pop() {
-            if id == other {
-                return true;
-            }
-            if seen.contains(&id) {
-                continue;
-            }
-            seen.push(id);
+    /// A goal and all that it waits for, through others too.
+    fn awaited(&self, goal: GoalId) -> Vec<GoalId> {
+        let mut seen = vec![goal];
+        let mut nth = 0;
+        while let Some(id) = seen.get(nth) {
             if let State::At(at) = &self.goals[id.0 as usize].state {
-                reached.extend(at.waits.iter().map(|(awaited, _)| *awaited));
+                let new: SmallVec<[GoalId; 4]> =
+                    at.waits.iter().map(|(awaited, _)| *awaited).filter(|awaited| !seen.contains(awaited)).collect();
+                seen.extend(new);
             }
+            nth += 1;
         }
-        false
+        seen
     }
 
     /// Whether somebody still waits for a goal: look-ups for a zone that was left are not continued.
