@@ -405,9 +405,12 @@ fn a_set_lives_as_long_as_the_first_of_its_records() {
 fn what_is_no_data_of_the_name_does_not_make_a_denial_doubtful() {
     let alone = sig("www.zone.test", RecordType::A, 0);
     let chaos = Record { class: DNSClass::CH, ..one("www.zone.test", RecordType::A, &[192, 0, 2, 1]) };
+    let asked = question("www.zone.test", RecordType::A);
+    // Nobody denies anything where there is nothing else.
+    let (other, _) = clean(&asked, vec![chaos.clone()], Vec::new());
+    assert_eq!(judge::reply(&asked, &other), Verdict::Wrong(Wrong::Unusable));
     for odd in [alone, chaos] {
         let soa = one("zone.test", RecordType::SOA, &[0; 22]);
-        let asked = question("www.zone.test", RecordType::A);
         let (clean, dropped) = clean(&asked, vec![odd.clone()], vec![soa]);
         assert!(clean.answer.is_none() && !clean.spoilt && is_gone(&dropped, &odd), "{odd:?}");
         assert_eq!(judge::reply(&asked, &clean), Verdict::NoData);

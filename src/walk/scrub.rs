@@ -150,9 +150,11 @@ fn read(
         _ => None,
     };
     let cut_in = reply.damage.iter().find_map(end_at);
+    let is_denied = authority.iter().any(|set| set.rtype == RecordType::SOA);
     let unusable = |gone: &Dropped| {
         let of_end = gone.owner == end || gone.rtype == RecordType::DNAME && end.is_below(&gone.owner);
-        of_end && matches!(gone.why, DropWhy::OverLimit { .. } | DropWhy::Damaged { .. })
+        let is_lost = matches!(gone.why, DropWhy::OverLimit { .. } | DropWhy::Damaged { .. });
+        of_end && (is_lost || gone.why == DropWhy::OtherClass && !is_denied)
     };
     let nameless = |damage: &Damage| matches!(damage, Damage::Record { section: Section::Answer, owner: None, .. });
     let spoilt =
