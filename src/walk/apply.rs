@@ -38,6 +38,10 @@ impl Walk {
             Verdict::Wrong(Wrong::NoEdns) if pending.cookie.is_some() => {
                 self.again(pending, pending.how.transport, AskWhy::WithoutCookie);
             }
+            // Neither proves anything, and who knows of a zone cut knows more.
+            Verdict::Wrong(Wrong::Bare) if pending.minimised && self.is_unproved(id) => {
+                self.take_last_resort(id, turn);
+            }
             // A minimised question shows where the zone cuts are and nothing else.
             ref verdict if pending.minimised && judge::shows_no_cut(verdict, &clean) => self.deeper(pending, turn),
             Verdict::Wrong(wrong) => self.wrong(pending, wrong, clean, turn),
@@ -139,7 +143,11 @@ impl Walk {
             let is_same = is_unproved || wrong == Wrong::Bare && Some(&last.verdict) == verdict.as_ref();
             is_same && last.wrong == wrong && last.pending.server.is_another(&pending.server)
         });
-        let is_best = at.last_resort.as_ref().is_none_or(|last| last.wrong == Wrong::Empty);
+        let is_best = at.last_resort.as_ref().is_none_or(|last| match last.wrong {
+            Wrong::Empty => true,
+            Wrong::Bare => is_unproved,
+            _ => false,
+        });
         if let Some(verdict) = verdict.filter(|_| is_best) {
             let (pending, wrong) = (pending.clone(), wrong.clone());
             at.last_resort = Some(Box::new(LastResort { pending, clean, wrong, verdict }));
@@ -148,6 +156,12 @@ impl Walk {
         if agreed {
             self.take_last_resort(pending.goal, turn);
         }
+    }
+
+    /// Whether somebody has told of a zone cut without the proof that a signed zone owes for it.
+    fn is_unproved(&mut self, id: GoalId) -> bool {
+        let last = self.goal(id).at().and_then(|at| at.last_resort.as_ref());
+        last.is_some_and(|last| matches!(last.wrong, Wrong::Unproved { .. }))
     }
 
     /// The whole answer came.
