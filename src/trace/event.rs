@@ -378,6 +378,14 @@ pub enum Event {
         /// Seconds since the zone above has told of it.
         age_secs: u64,
     },
+    /// None of a zone's servers gave an answer, and they are among those of the zone above, one of whom has told of it:
+    /// the others of these are asked.
+    LedAstray {
+        /// The zone.
+        zone: Name,
+        /// Who has told so.
+        server: ServerAt,
+    },
     /// None of the servers in the list that the root, or a stub zone, gave of itself gave an answer, or one that could
     /// be believed: the list is forgotten, and those that the configuration names are asked, who are others.
     ListForgotten {

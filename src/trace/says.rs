@@ -51,7 +51,7 @@ impl fmt::Display for Event {
             }
             Self::Patient { servers, most_ms } => patient(f, servers, *most_ms),
             Self::Lost { server, wrong, .. } => write!(f, "{server} {wrong}"),
-            Self::Requeried { .. } | Self::ListForgotten { .. } => out_of_date(self, f),
+            Self::Requeried { .. } | Self::LedAstray { .. } | Self::ListForgotten { .. } => out_of_date(self, f),
             Self::LastResort { server, verdict, .. } => {
                 write!(f, "no better reply has come, so that of {server} counts: {verdict}")
             }
@@ -91,13 +91,18 @@ fn patient(f: &mut fmt::Formatter<'_>, servers: &[ServerAt], most_ms: u64) -> fm
     write!(f, "nobody is left to be asked; listen for {most_ms} ms more to who may be slow: {}", List(servers))
 }
 
-/// What becomes of a list of servers of whom none answers.
+/// What becomes of a delegation, or a list of servers, of whom none answers.
 fn out_of_date(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match event {
         Event::Requeried { zone, age_secs } => write!(
             f,
             "no server of {zone} gives an answer, and who they are was told {age_secs} s ago: it may have moved, so the zone \
              above is asked for them anew"
+        ),
+        Event::LedAstray { zone, server } => write!(
+            f,
+            "{zone} leads in a circle: {server} has told of it, its servers are among those of the zone above, and none of \
+             them gives an answer; the others of these are asked, as there may be no such zone"
         ),
         Event::ListForgotten { zone, age_secs } => write!(
             f,

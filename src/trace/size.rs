@@ -56,7 +56,9 @@ fn heap(event: &Event) -> usize {
         Event::FellBack { zone, .. } | Event::Requeried { zone, .. } | Event::ListForgotten { zone, .. } => {
             zone.heap_bytes()
         }
-        Event::NotAsked { zone, server, .. } => zone.heap_bytes() + server.heap_bytes(),
+        Event::NotAsked { zone, server, .. } | Event::LedAstray { zone, server } => {
+            zone.heap_bytes() + server.heap_bytes()
+        }
         Event::NoAddress { zone, servers } => {
             zone.heap_bytes() + servers.iter().map(|name| size_of::<Name>() + name.heap_bytes()).sum::<usize>()
         }

@@ -59,6 +59,7 @@ impl Event {
             | Self::Dropped { .. }
             | Self::FellBack { .. }
             | Self::Requeried { .. }
+            | Self::LedAstray { .. }
             | Self::ListForgotten { .. }
             | Self::AskedAnew { .. }
             | Self::AskedByName { .. }

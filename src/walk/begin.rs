@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::cache::{About, Cache, Delegation, Denial, DenialKind, KnownSet, Security, Upward};
 use crate::time::Time;
-use crate::trace::{Event, GoalId, Known, Limit, Purpose, Source};
+use crate::trace::{Event, GoalId, Known, Limit, Purpose, ServerAt, Source};
 use crate::wire::{Ede, Name, Question, RecordType, RrSet, is_aliased};
 
 use super::goal::{AtZone, Denied, Found, Goal, State};
 use super::minimise::Minimisation;
 use super::outcome::Failure;
+use super::requery::{Left, is_told_again};
 use super::scrub::synthesise;
 use super::{Around, CLIENT, Turn, Walk, WalkSettings};
 
@@ -97,7 +98,7 @@ impl Walk {
         // RFC 4035 §3.1.4.1: the DS set of a zone is asked from its parent.
         let parent = (current.qtype == RecordType::DS).then(|| current.name.parent()).flatten();
         let goal = self.goal(id);
-        let left = goal.left.last().map(|at| &at.cut.zone);
+        let left = goal.left.zones.last().map(|at| &at.cut.zone);
         let above = left.or(goal.above.as_ref().filter(|zone| current.name.is_within(zone))).map(Name::parent);
         let mut parent = above.unwrap_or(parent);
         let mut known = match &parent {
@@ -188,14 +189,20 @@ impl Walk {
             goal.minimised.give_up();
         }
         goal.entered = true;
-        let mut at = match goal.left.pop_if(|left| left.cut.zone == cut.zone) {
-            Some(left) => AtZone { cut, ..left },
-            None => AtZone::new(cut),
-        };
-        for doubted in &self.doubted {
-            if doubted.is_out && doubted.zone == at.cut.zone {
-                at.tried(&doubted.server).out = true;
+        let left = &mut goal.left;
+        let mut at = match left.zones.pop_if(|left| left.cut.zone == cut.zone) {
+            Some(left) => AtZone { requeried: is_told_again(&left, &cut, turn.now), cut, ..left },
+            // Who leads astray gets no more names looked up than who does not (NXNSAttack).
+            None => {
+                AtZone { failed_lookups: left.zones.last().map_or(0, |left| left.failed_lookups), ..AtZone::new(cut) }
             }
+        };
+        let zone = at.cut.zone.clone();
+        for by in left.astray.iter().filter(|by| by.zone == zone) {
+            at.tried(&ServerAt::new(by.name.clone(), by.addr, None)).out = true;
+        }
+        for doubted in self.doubted.iter().filter(|doubted| doubted.is_out && doubted.zone == zone) {
+            at.tried(&doubted.server).out = true;
         }
         self.goal(id).state = State::At(Box::new(at));
         self.pass_known(id, turn);
@@ -255,7 +262,7 @@ impl Walk {
         }
         goal.current.name = target;
         goal.referrals = 0;
-        goal.left.clear();
+        goal.left = Left::default();
         goal.minimised = super::minimise::Minimised::new(mode);
         goal.ask_above(goal.above.clone());
         goal.state = State::Begin;

@@ -94,7 +94,7 @@ impl Walk {
         if has_old_keys || recalled && self.recalls < most {
             self.recalls += 1;
             self.note(turn, CLIENT, Event::AskedAnew { reason: reason.clone() });
-        } else if self.is_anybody_else(&informant, turn) {
+        } else if self.is_anybody_else(&informant, &[], turn) {
             let server = turn.around.settings.routes.server_at(&informant);
             let (zone, because) = (informant.zone, reason.clone());
             self.note(turn, CLIENT, Event::Doubted { zone: zone.clone(), server: server.clone(), reason: because });
@@ -421,7 +421,7 @@ impl Walk {
     }
 
     /// Whether a zone has a server that is not doubted and may be asked.
-    fn is_anybody_else(&self, informant: &Informant, turn: &Turn<'_, '_>) -> bool {
+    pub(super) fn is_anybody_else(&self, informant: &Informant, astray: &[Informant], turn: &Turn<'_, '_>) -> bool {
         let settings = turn.around.settings;
         let route = settings.routes.0.iter().find(|route| route.cut.zone == informant.zone);
         let known = || turn.around.cache.delegation(&informant.zone, turn.now);
@@ -429,7 +429,8 @@ impl Walk {
         let no_way_out = self.no_way_out(turn);
         let is_good = |addr: IpAddr| {
             let is_it = |known: &Doubted| known.is_out && known.zone == cut.zone && known.server.addr == addr;
-            let doubted = self.doubted.iter().any(is_it);
+            let doubted =
+                self.doubted.iter().any(is_it) || astray.iter().any(|by| by.zone == cut.zone && by.addr == addr);
             let may_be = settings.uses(addr) && !no_way_out[usize::from(addr.is_ipv6())];
             let avoided = settings.avoids(addr, &cut.zone, route.is_some()).is_some();
             may_be && !avoided && !doubted && addr != informant.addr

@@ -16,6 +16,7 @@ use super::limits::Limits;
 use super::minimise::{Minimisation, Minimised};
 use super::outcome::Failure;
 use super::prove::Proving;
+use super::requery::Left;
 use super::route::Route;
 use super::scrub::Clean;
 use super::special::SpecialZone;
@@ -53,8 +54,8 @@ pub(super) struct Goal {
     pub(super) referrals: u32,
     /// Zones whose servers, named by the operator, gave no answer, and why: looked up from the root instead.
     pub(super) fallen: Vec<(Name, Ede)>,
-    /// Zones whose servers gave no answer, and whose delegation is asked for anew.
-    pub(super) left: Vec<AtZone>,
+    /// Where it has been in vain.
+    pub(super) left: Left,
     /// How much of `current` the servers see.
     pub(super) minimised: Minimised,
     /// Where it stands.
@@ -307,7 +308,7 @@ impl Goal {
             by_glue: false,
             referrals: 0,
             fallen: Vec::new(),
-            left: Vec::new(),
+            left: Left::default(),
             minimised: Minimised::new(mode),
             state: State::Begin,
         }
@@ -322,7 +323,7 @@ impl Goal {
         self.told.clear();
         self.recalled = false;
         self.referrals = 0;
-        self.left.clear();
+        self.left = Left::default();
         self.minimised = Minimised::new(mode);
         self.state = State::Begin;
     }

@@ -13,6 +13,7 @@ use crate::wire::{Name, Octets, Question, RecordType, RrSet};
 
 use super::goal::{Denied, Found, Pending};
 use super::outcome::Failure;
+use super::requery::is_told_again;
 use super::scrub::Clean;
 use super::servers::Candidate;
 use super::zone::limit_event;
@@ -91,6 +92,9 @@ impl Walk {
         }
         let limits = &turn.around.settings.limits;
         self.goal(id).referrals += 1;
+        if pending.minimised {
+            self.goal(id).minimised.led_on();
+        }
         if self.goal(id).referrals > limits.referrals {
             return self.over_limit(id, Limit::Referrals, turn);
         }
@@ -104,6 +108,9 @@ impl Walk {
         // Without glue it shall not take the place of one that has some.
         if is_above && delegation.servers.iter().all(|server| server.addrs.is_empty()) {
             return self.take_glue(pending, clean, turn);
+        }
+        if self.goal(id).left.zones.last().is_some_and(|left| is_told_again(left, &delegation, turn.now)) {
+            delegation.requeried = turn.now;
         }
         let (kept, _) = turn.around.cache.put_delegation(delegation, turn.now);
         // What servers that the operator names say of others is between them and him.

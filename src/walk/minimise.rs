@@ -24,6 +24,8 @@ pub struct Minimised {
     shown: usize,
     /// Questions minimised so far on the way to this name, over all zones.
     steps: u32,
+    /// Whether it began anew where everything was shown.
+    resumed: bool,
     /// Why the whole question is asked, when it is.
     whole: AskWhy,
 }
@@ -36,7 +38,7 @@ impl Minimised {
     /// Begins at the root.
     #[must_use]
     pub fn new(mode: Minimisation) -> Self {
-        Self { mode, shown: 0, steps: 0, whole: AskWhy::Full }
+        Self { mode, shown: 0, steps: 0, resumed: false, whole: AskWhy::Full }
     }
 
     /// Begins to ask the servers of `zone`.
@@ -62,6 +64,12 @@ impl Minimised {
         self.next_labels(total, limits) < total
     }
 
+    /// A minimised question led to the servers of another zone: it counts as well (RFC 9156 §2.3), or a server that
+    /// makes a zone of each label would be shown all of them one by one.
+    pub fn led_on(&mut self) {
+        self.steps += 1;
+    }
+
     /// The minimised name turned out to be no zone cut: shows more.
     pub fn deeper(&mut self, full: &Question, limits: &Limits) {
         let total = full.name.label_count();
@@ -71,9 +79,9 @@ impl Minimised {
 
     /// Shows one label after the other below `zone`, whose servers have seen everything; false when it did so before.
     pub fn resume(&mut self, zone: &Name) -> bool {
-        let resumes = self.mode == Minimisation::Off && self.steps == 0;
+        let resumes = self.mode == Minimisation::Off && !self.resumed;
         if resumes {
-            (self.mode, self.shown, self.steps) = (Minimisation::Relaxed, zone.label_count(), 1);
+            (self.mode, self.shown, self.resumed) = (Minimisation::Relaxed, zone.label_count(), true);
             self.whole = AskWhy::Full;
         }
         resumes

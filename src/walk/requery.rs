@@ -1,17 +1,18 @@
 //! Asking for a delegation anew whose servers give no answer: the zone may have moved while it was known.
 //!
 //! A delegation is often good for days, and whoever served a zone that has moved refuses it sooner than that. Where it
-//! has not moved, nobody of whom the goal has heard is asked once more.
+//! has not moved, nobody of whom the goal has heard is asked once more. One that is young is asked for again where it
+//! leads in a circle, back to those who have told of it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::cache::Delegation;
+use crate::cache::{Delegation, NameServer};
 use crate::time::Time;
-use crate::trace::{Event, GoalId};
+use crate::trace::{Event, GoalId, Informant};
 use crate::wire::{Name, Question, RecordType};
 
-use super::goal::{Pending, State};
+use super::goal::{AtZone, Pending, State};
 use super::minimise::Minimised;
 use super::scrub::Clean;
 use super::{Turn, Walk};
@@ -20,6 +21,15 @@ use super::{Turn, Walk};
 /// §3.3, RFC 4697 §2.1), and no failure is remembered for longer (RFC 9520 §3.2): so a zone without any servers costs
 /// the one above a question in five minutes at most, whether or not that one answers.
 pub(super) const AGE_SECS: u32 = 300;
+
+/// Where a goal has been in vain.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Zones whose servers gave no answer, and whose delegation is asked for anew.
+    pub(super) zones: Vec<AtZone>,
+    /// Servers that have led in a circle, and for which zone they were asked.
+    pub(super) astray: Vec<Informant>,
+}
 
 impl Walk {
     /// Goes to the zone above for the delegation of the zone that a goal is at; false if that is in vain.
@@ -36,25 +46,72 @@ impl Walk {
         if turn.around.servers.is_cut_off() && turn.now >= self.budget.patient_until() {
             return false;
         }
-        let State::At(at) = &mut self.goal(id).state else { return false };
-        let cut = &at.cut;
-        let cache = turn.around.cache;
-        let is_asked = || {
-            let requeried = cache.delegation(&cut.zone, turn.now).map_or(Time::ZERO, |known| known.requeried);
-            requeried > Time::ZERO && turn.now.secs_since(requeried) < AGE_SECS
-        };
-        if at.route.is_some() || at.requeried || !may_have_moved(cut, turn.now) || is_asked() {
+        let State::At(at) = &self.goals[id.0 as usize].state else { return false };
+        if at.route.is_some() || at.requeried {
             return false;
         }
-        cache.requeried(cut, turn.now);
-        (at.requeried, at.listens) = (true, false);
-        let age_secs = turn.now.secs_since(cut.stored).into();
-        let event = Event::Requeried { zone: cut.zone.clone(), age_secs };
-        self.note(turn, id, event);
-        if let State::At(at) = self.go_elsewhere(id, turn) {
-            self.goal(id).left.push(*at);
+        let (mut cut, mut by) = (Arc::clone(&at.cut), None);
+        if !may_have_moved(&cut, turn.now) {
+            let Some((circle, teller)) = self.circle(id, cut, turn) else { return false };
+            (cut, by) = (circle, Some(teller));
         }
+        let requeried = turn.around.cache.delegation(&cut.zone, turn.now).map_or(Time::ZERO, |known| known.requeried);
+        if requeried > Time::ZERO && turn.now.secs_since(requeried) < AGE_SECS {
+            return false;
+        }
+        self.leave_for_above(id, &cut, by, turn);
         true
+    }
+
+    /// Leaves the servers of a zone for those of the zone above, but for the one that has led in a circle, if there is
+    /// one: then these see the whole question, and nobody else is to be led there.
+    fn leave_for_above(&mut self, id: GoalId, cut: &Arc<Delegation>, by: Option<Informant>, turn: &mut Turn<'_, '_>) {
+        let (cache, zone) = (turn.around.cache, cut.zone.clone());
+        let event = match &by {
+            Some(by) => Event::LedAstray { zone, server: turn.around.settings.routes.server_at(by) },
+            None => Event::Requeried { zone, age_secs: turn.now.secs_since(cut.stored).into() },
+        };
+        self.note(turn, id, event);
+        let State::At(at) = self.go_elsewhere(id, turn) else { return };
+        let goal = self.goal(id);
+        goal.left.zones.push(AtZone { cut: Arc::clone(cut), requeried: true, listens: false, ..*at });
+        match by {
+            Some(by) => {
+                goal.left.astray.push(by);
+                goal.minimised.give_up();
+                cache.end_delegation(cut, turn.now);
+            }
+            None => cache.requeried(cut, turn.now),
+        }
+    }
+
+    /// The delegation on the way to a zone that leads in a circle, and who has told of it: one of the servers of the
+    /// zone above names one of them, who has no answer. Such a server may make zones of the names that it is asked for,
+    /// while others of them have the answer. Where they are other servers, the zone above is spared (RFC 4697 §2.1).
+    fn circle(
+        &self,
+        id: GoalId,
+        mut cut: Arc<Delegation>,
+        turn: &Turn<'_, '_>,
+    ) -> Option<(Arc<Delegation>, Informant)> {
+        let astray = &self.goals[id.0 as usize].left.astray;
+        loop {
+            let by = cut.from.informant().filter(|_| is_from_above(&cut))?;
+            // What told of it may be over by now, as it led in a circle itself.
+            let above = turn.around.cache.deepest(&by.zone, turn.now)?;
+            let is_above = |server: &NameServer| {
+                let is_teller = by.name.as_ref() == Some(&server.name) || server.addrs.contains(&by.addr);
+                is_teller || above.servers.iter().any(|known| known.name == server.name)
+            };
+            if !cut.servers.iter().any(is_above) {
+                return None;
+            }
+            if self.is_anybody_else(by, astray, turn) {
+                let by = by.clone();
+                return Some((cut, by));
+            }
+            cut = above;
+        }
     }
 
     /// Goes to the servers that the configuration names for the root, or for a stub zone, where those of the list that
@@ -108,7 +165,7 @@ impl Walk {
         let Question { name, qtype, .. } = &pending.question;
         let is_own = |zone: &Name| name.is_within(zone) && (*qtype != RecordType::DS || name != zone);
         let is_merged = |cut: &Delegation| clean.aa && cut.zone.is_below(&pending.zone) && is_own(&cut.zone);
-        let left = self.goals[pending.goal.0 as usize].left.iter().map(|at| Arc::clone(&at.cut));
+        let left = self.goals[pending.goal.0 as usize].left.zones.iter().map(|at| Arc::clone(&at.cut));
         let anew = self.anew.iter().filter_map(|(zone, _)| cache.delegation(zone, now)).filter(|cut| self.is_left(cut));
         left.chain(anew).filter(|cut| is_merged(cut)).for_each(|cut| cache.end_delegation(&cut, now));
     }
@@ -116,12 +173,22 @@ impl Walk {
     /// Comes back from the zone above, whose servers gave no answer either, to say what was wrong with those of the
     /// zone itself; false when the goal has not been there.
     pub(super) fn come_back(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
-        let Some(at) = self.goal(id).left.pop() else { return false };
+        let Some(at) = self.goal(id).left.zones.pop() else { return false };
         self.leave(id, turn);
         self.goal(id).state = State::At(Box::new(at));
         turn.ready.push(id);
         true
     }
+}
+
+/// Whether the servers of a zone are the same that were asked in vain, a moment after who has told of them had led in a
+/// circle: two of the zone above who say the same are believed.
+pub(super) fn is_told_again(left: &AtZone, cut: &Delegation, now: Time) -> bool {
+    let is_known = |server: &NameServer| left.cut.servers.iter().any(|known| known.name == server.name);
+    let is_same = left.cut.servers.len() == cut.servers.len() && cut.servers.iter().all(is_known);
+    let teller = |cut: &Delegation| cut.from.informant().map(|by| by.addr);
+    let is_circle = left.requeried && !may_have_moved(&left.cut, now);
+    is_circle && left.cut.zone == cut.zone && is_same && teller(&left.cut) != teller(cut)
 }
 
 /// Whether a delegation is so old that its zone may have others by now, or be gone.

@@ -10,12 +10,14 @@
 
 mod blame;
 mod change;
+mod circle;
 mod crossing;
 mod dead;
 mod doubt;
 mod forgery;
 mod forward;
 mod inferred;
+mod lame;
 mod limits;
 mod lives;
 mod moved;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rootwalk::dnssec::Anchors;
-use rootwalk::lab::{Lab, Reaction};
+use rootwalk::lab::{Lab, Packet, Reaction};
 use rootwalk::time::Time;
 use rootwalk::trace::Transport;
 use rootwalk::walk::Walk;
@@ -19,6 +19,9 @@ use rootwalk::wire::{Name, Question, Record, RecordType, Reply, text};
 use super::oddity::Oddity;
 use super::resolver::{Ended, NOW_UNIX_SECS, Resolver, listen, query_bytes, refused, settings};
 use super::trouble::{self, Forgery, Trouble, forge};
+
+/// Changes the packets that answer an ask under an id.
+pub(crate) type Twist<'l> = Box<dyn Fn(&Ask, u16, &mut Vec<Packet>) + 'l>;
 
 /// One run of the lab with its own weather.
 pub(crate) struct World<'l> {
@@ -40,6 +43,7 @@ struct Weather<'l> {
     twins: bool,
     troubles: BTreeMap<IpAddr, Trouble>,
     forgers: BTreeMap<IpAddr, Forgery>,
+    twists: BTreeMap<IpAddr, Twist<'l>>,
     /// Servers that go on with the zones of another lab.
     left_behind: BTreeMap<IpAddr, &'l Lab>,
     delays_ms: BTreeMap<IpAddr, u64>,
@@ -86,7 +90,8 @@ impl<'l> World<'l> {
             Families::Four | Families::Both => |_| false,
             Families::SixDead => |addr| addr.is_ipv6(),
         };
-        let (forgers, left_behind, counts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (forgers, twists, left_behind, counts) =
+            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (twins, unanswered, lives, told) = (both, None, None, BTreeMap::new());
         let weather = Weather {
             lab,
@@ -96,6 +101,7 @@ impl<'l> World<'l> {
             twins,
             troubles,
             forgers,
+            twists,
             left_behind,
             delays_ms,
             counts,
@@ -115,6 +121,11 @@ impl<'l> World<'l> {
     /// From now on a server lies about its own zones.
     pub(crate) fn set_forger(&mut self, addr: IpAddr, forgery: Forgery) {
         self.weather.forgers.insert(addr, forgery);
+    }
+
+    /// From now on this is done to what a server answers.
+    pub(crate) fn set_twist(&mut self, addr: IpAddr, twist: Twist<'l>) {
+        self.weather.twists.insert(addr, twist);
     }
 
     /// From now on nobody lies any more.
@@ -249,6 +260,9 @@ impl Weather<'_> {
         if let Some(forgery) = self.forgers.get(&addr) {
             let asked = &ask.question.name;
             packets.iter_mut().for_each(|packet| trouble::rewrite(packet, |reply| forge(*forgery, asked, reply)));
+        }
+        if let Some(twist) = self.twists.get(&addr) {
+            twist(ask, id, &mut packets);
         }
         if let Some(seed) = self.lives {
             packets.iter_mut().for_each(|packet| trouble::rewrite(packet, |reply| shorten(reply, seed)));
