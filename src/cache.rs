@@ -264,11 +264,11 @@ impl Cache {
         self.amend(cut, |kept| kept.requeried = now);
     }
 
-    /// What a delegation says of the keys of its zone does not hold any more, and the zone above is asked for that
-    /// anew. What was proved of the zone is for others, and as if it had been proved `now`.
+    /// The zone above is asked anew for the keys of a zone. What is known of them holds for others until that one has
+    /// spoken, and is as if it had been proved `now`.
     pub fn distrust_keys(&self, zone: &Name, now: Time) {
         if let Some(cut) = self.delegation(zone, now) {
-            self.amend(&cut, |kept| (kept.requeried, kept.ds, kept.proof) = (now, None, Box::default()));
+            self.requeried(&cut, now);
         }
         let key = self.hashed(zone).name_key(Store::Zones);
         if let Some(known) = self.fresh::<KnownZone>(&key, now) {

@@ -253,6 +253,33 @@ fn a_ds_set_does_not_end_a_delegation() {
     }
 }
 
+/// What the zone above has said of the keys of a zone holds for as long as it said so, where it says nothing else: also
+/// when something in the zone is bogus, and what was proved of it is over.
+#[test]
+fn what_is_bogus_in_a_zone_does_not_end_its_ds_set() {
+    let cut = "zone 172800 NS ns3.zone\nns3.zone 172800 A 192.0.2.3\n";
+    let own = "www 60 A 198.51.100.1\nalias 60 CNAME www\n";
+    let lab = hosted(&[("tld.", SAME_KEYS, 2, cut), ("zone.tld.", SAME_KEYS, 3, own)], "tld. 172800 NS ns2.\n");
+    let mut world = World::new(&lab, 1, 0.0, 0.0);
+    let above = |world: &mut World<'_>, trouble| {
+        [1, 2].into_iter().for_each(|nth| world.set_trouble([192, 0, 2, nth].into(), trouble));
+    };
+    assert!(world.resolve(&ask("www.zone.tld.", RecordType::A)).outcome.secure);
+    world.resolver.now = world.resolver.now.plus_secs(400);
+    above(&mut world, Trouble::Silent);
+    world.set_forger([192, 0, 2, 3].into(), Forgery::NoSignatures);
+    let bad = world.resolve(&ask("alias.zone.tld.", RecordType::A));
+    assert!(bad.outcome.failure.is_some(), "{}", story(&bad));
+    world.end_forgeries();
+    world.resolver.now = world.resolver.now.plus_secs(3_600);
+    // What is known of the zones above is fetched anew, and they are gone again.
+    above(&mut world, Trouble::None);
+    assert!(world.resolve(&ask("none.tld.", RecordType::TXT)).outcome.secure);
+    above(&mut world, Trouble::Silent);
+    let ended = world.resolve(&ask("www.zone.tld.", RecordType::A));
+    assert!(ended.outcome.secure, "{}\n{}", story(&bad), story(&ended));
+}
+
 /// A zone between two others is gone, and the upper one refers to the lower one by itself, as the servers of the one
 /// that is gone go on doing.
 #[test]
