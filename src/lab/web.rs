@@ -26,6 +26,8 @@ pub use ca::{CaError, Certified, RESOLVER};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
+/// How often a port is drawn that has to be free at all addresses: one of another program's is among a few thousand.
+const DRAWS: usize = 8;
 /// The ports that a URL without a port means.
 const USUAL: Ports = Ports { http: 80, https: 443 };
 
@@ -192,8 +194,17 @@ struct Sockets {
 }
 
 impl Sockets {
-    /// Binds every origin; a port that is 0 becomes the one that the system chose for the first.
+    /// Binds every origin; a port that is 0 becomes one that the system chose for the first and is free for all.
     fn bind(web: &Web, ports: &mut Ports) -> Result<Self, WebError> {
+        let wanted = *ports;
+        let draws = if wanted.http == 0 || wanted.https == 0 { DRAWS } else { 1 };
+        draw(draws, || {
+            *ports = wanted;
+            Self::bind_at(web, ports)
+        })
+    }
+
+    fn bind_at(web: &Web, ports: &mut Ports) -> Result<Self, WebError> {
         let mut bound = Self::default();
         for origin in web.origin.iter().filter(|origin| !matches!(origin.serves, Serves::Nothing)) {
             if let Some(listener) = bound.listen(origin, &mut ports.http)? {
@@ -231,6 +242,17 @@ impl Sockets {
     }
 }
 
+/// Draws up to `most` times, until no port is drawn that somebody has.
+fn draw<T>(most: usize, mut draw: impl FnMut() -> Result<T, WebError>) -> Result<T, WebError> {
+    for _ in 1..most {
+        match draw() {
+            Err(WebError::Bind { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {}
+            drawn => return drawn,
+        }
+    }
+    draw()
+}
+
 fn listener(wanted: SocketAddr, backlog: i32) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = Socket::new(Domain::for_address(wanted), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     // Connections of a former run may linger in TIME_WAIT; the port is free all the same.
@@ -250,5 +272,30 @@ fn host_names(origin: &Origin) -> Vec<String> {
 impl std::fmt::Debug for Door {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Door").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A port that is free at the first address may be taken at the next one.
+    #[test]
+    fn a_port_that_somebody_has_is_drawn_again_and_nothing_else_is_tried_twice() {
+        use io::ErrorKind::{AddrInUse, PermissionDenied};
+        let failed = |kind: io::ErrorKind| WebError::Bind { address: ([127, 0, 0, 1], 80).into(), source: kind.into() };
+        for (outcomes, drawn, succeeds) in [
+            (vec![Ok(())], 1, true),
+            (vec![Err(AddrInUse), Err(AddrInUse), Ok(())], 3, true),
+            (vec![Err(AddrInUse), Err(PermissionDenied), Ok(())], 2, false),
+            (vec![Err(AddrInUse); 2 * DRAWS], DRAWS, false),
+        ] {
+            let mut draws = 0;
+            let ended = draw(DRAWS, || {
+                draws += 1;
+                outcomes[draws - 1].map_err(failed)
+            });
+            assert_eq!((draws, ended.is_ok()), (drawn, succeeds), "{outcomes:?}");
+        }
     }
 }
