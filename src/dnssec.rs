@@ -20,6 +20,7 @@ mod negative;
 mod nsec;
 mod nsec3;
 mod parsed;
+mod place;
 pub mod rollover;
 mod rrsig;
 mod rsa;
@@ -41,8 +42,8 @@ pub use judge::{Judge, Learned};
 pub use key::{Ds, Key, key_tag};
 pub use limits::{Limits, Spent};
 pub use negative::{Look, Moment, NegativeAnchor, NegativeAnchors};
-pub use nsec3::Hash;
-pub use span::{Nsec3Params, Place, Span, Spans};
+pub use place::{Hash, Nsec3Params, Place};
+pub use span::{Span, Spans};
 
 /// How things are validated; the same for all walks of a resolver.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

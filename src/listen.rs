@@ -5,7 +5,9 @@
 //! or later, from a task on the same worker.
 
 mod bind;
+mod conversation;
 mod flow;
+mod open;
 mod quota;
 mod tcp;
 mod threads;
@@ -25,10 +27,10 @@ use crate::sys::tell_if_out_of_files;
 use crate::tls::Certificate;
 pub(crate) use bind::{BACKLOG, unbound};
 pub use bind::{BindError, Doors};
+pub use open::Open;
 pub(crate) use quota::{Quota, Seat};
 pub(crate) use threads::{Stop, drain};
 pub(crate) use turns::Turns;
-pub use worker::Open;
 
 /// Pause after an error of `accept`.
 const PAUSE: Duration = Duration::from_millis(20);

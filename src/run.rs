@@ -261,7 +261,7 @@ pub fn resolver(settings: &Settings) -> Resolver {
 pub fn check(settings: &Settings) -> Result<Vec<String>, RunError> {
     world::sources(settings)?;
     clients::certificate(settings)?;
-    fetch::authorities(settings, &[])?;
+    web::authorities(settings, &[])?;
     let root = RootKeeper::new(trust::upkeep(settings).root).reading(&world(settings, Clock::new()));
     let mut lines: Vec<String> = settings.hosts.warnings(&settings.local.hosts).collect();
     lines.extend(clients::warnings(settings));

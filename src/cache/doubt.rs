@@ -171,15 +171,15 @@ impl Cache {
 
     /// Puts a set under `key`, unless it is too large or `allow` forbids to replace what is there.
     pub(super) fn put_held(&self, key: Key, known: KnownSet, allow: impl FnOnce(&HeldSet) -> Result<(), Put>) -> Put {
-        let held = HeldSet::new(known);
-        if held.cost() > self.stores.entry_limit_bytes {
-            return Put::TooLarge(held.cost());
+        let entry = Entry::Set(HeldSet::new(known));
+        if entry.cost() > self.stores.entry_limit_bytes {
+            return Put::TooLarge(entry.cost());
         }
         let mut shard = self.shard(&key).lock();
         if let Some(Err(kept_old)) = shard.peek_set(&key).map(allow) {
             return kept_old;
         }
-        let gone = shard.put(key, Entry::Set(held));
+        let gone = shard.put(key, entry);
         drop(shard);
         drop(gone);
         Put::Stored

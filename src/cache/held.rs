@@ -14,7 +14,6 @@ use super::Cache;
 use super::facts::{Answer, AnswerKey, KnownSet, PER_BLOCK, sets_heap};
 use super::key::Store;
 use super::rank::{Rank, Security};
-use super::shard::PER_ENTRY;
 use super::usage::{Due, used};
 use crate::dnssec::are_same;
 use crate::time::Time;
@@ -36,8 +35,8 @@ pub(super) struct HeldSet {
     plain_for: AtomicU8,
     uses: AtomicU8,
     due_secs: AtomicU32,
-    /// Octets that it takes, all in all.
-    cost: u32,
+    /// Octets that it takes besides itself.
+    heap_bytes: u32,
     from: Source,
     data: Data,
     more: Option<Box<More>>,
@@ -156,10 +155,8 @@ impl HeldSet {
         let more = (!set.sigs.is_empty() || !proof.is_empty()).then(|| Box::new(More { sigs: set.sigs, proof }));
         let (plain_for, uses, due_secs) = (AtomicU8::new(0), AtomicU8::new(0), AtomicU32::new(0));
         let (ttl_secs, data) = (set.ttl_secs, Data::new(&set.rdatas));
-        let cost = 0;
-        let held =
-            Self { stored, expires, ttl_secs, rank, security, plain_for, uses, due_secs, cost, from, data, more };
-        Self { cost: u32::try_from(PER_ENTRY + held.heap_bytes()).unwrap_or(u32::MAX), ..held }
+        let heap_bytes = heap_bytes(&data, more.as_deref(), &from);
+        Self { stored, expires, ttl_secs, rank, security, plain_for, uses, due_secs, heap_bytes, from, data, more }
     }
 
     /// The set as it was put, under the name by which it was found.
@@ -233,25 +230,22 @@ impl HeldSet {
         self.plain_for.store(0, Relaxed);
     }
 
-    /// Octets that it takes, all in all.
-    pub(super) fn cost(&self) -> usize {
-        self.cost as usize
+    /// Octets that it takes besides itself.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.heap_bytes as usize
     }
+}
 
-    fn heap_bytes(&self) -> usize {
-        let block = match &self.data {
-            Data::Inline { .. } => 0,
-            Data::Block(rdatas) => rdatas.heap_bytes() + PER_BLOCK,
-        };
-        let more = self.more.as_ref().map_or(0, |more| {
-            size_of::<More>()
-                + 3 * PER_BLOCK
-                + more.sigs.heap_bytes()
-                + size_of_val(&*more.proof)
-                + sets_heap(&more.proof)
-        });
-        block + more + self.from.heap_bytes()
-    }
+/// Octets that a set takes besides itself.
+fn heap_bytes(data: &Data, more: Option<&More>, from: &Source) -> u32 {
+    let block = match data {
+        Data::Inline { .. } => 0,
+        Data::Block(rdatas) => rdatas.heap_bytes() + PER_BLOCK,
+    };
+    let more = more.map_or(0, |more| {
+        size_of::<More>() + 3 * PER_BLOCK + more.sigs.heap_bytes() + size_of_val(&*more.proof) + sets_heap(&more.proof)
+    });
+    u32::try_from(block + more + from.heap_bytes()).unwrap_or(u32::MAX)
 }
 
 fn bit(checking_disabled: bool) -> u8 {

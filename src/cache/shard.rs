@@ -16,7 +16,7 @@ use crate::time::Time;
 
 /// What an entry takes besides its `Arc`: the node of the list (key, value, two links, and what the allocator adds) and
 /// its share of the table (17 octets per slot, 7/16 to 7/8 of the slots used).
-pub(super) const PER_ENTRY: usize = size_of::<Key>() + size_of::<Entry>() + 2 * size_of::<usize>() + 16 + 30;
+const PER_ENTRY: usize = size_of::<Key>() + size_of::<Entry>() + 2 * size_of::<usize>() + 16 + 30;
 /// The two counters of an `Arc` and what the allocator adds to its block.
 const PER_ARC: usize = 16 + 16;
 
@@ -94,7 +94,7 @@ impl Entry {
 
     pub(super) fn cost(&self) -> usize {
         match self {
-            Self::Set(held) => held.cost(),
+            Self::Set(held) => PER_ENTRY + held.heap_bytes(),
             Self::Answer(cost, _)
             | Self::Denial(cost, _)
             | Self::Delegation(cost, _)

@@ -6,7 +6,8 @@ use crate::wire::{Name, Question, RecordType, RrSet, is_aliased};
 use super::limits::{Limits, Spent};
 use super::nsec::{self, Nsec};
 use super::nsec3::{self, Chain, Nsec3};
-use super::span::{Place, Spans};
+use super::place::Place;
+use super::span::Spans;
 
 /// Most labels by which a name may be longer than its zone: each costs an NSEC3 hash.
 const DEEPEST: usize = 12;
@@ -162,6 +163,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::model::{Kind, Model, Truth, models, names, types};
+    use super::super::place::hash;
     use super::*;
     use crate::dnssec::{Nsec3Params, Span};
 
@@ -289,7 +291,7 @@ mod tests {
     /// The NSEC3 records of `example.` with these names, each with an A record.
     fn hashed(names: &[Name], iterations: u8) -> Shelf {
         let zone = name("example.");
-        let mut hashes: Vec<_> = names.iter().map(|owner| nsec3::hash(owner, b"", iterations.into())).collect();
+        let mut hashes: Vec<_> = names.iter().map(|owner| hash(owner, b"", iterations.into())).collect();
         hashes.sort_unstable();
         let mut shelf = Shelf::default();
         for (nth, hash) in hashes.iter().enumerate() {
@@ -331,11 +333,11 @@ mod tests {
                 assert_ne!(told(&by_hash, other, asked), Some(Shows::Wildcard), "{other} {asked}");
             }
             // The name above has a wildcard, so it exists, with or without a record of its own.
-            let above = nsec3::hash(&zone, b"", 0);
+            let above = hash(&zone, b"", 0);
             by_hash.0.retain(|span| !matches!(&span.place, Place::Nsec3(_, hash) if *hash == above));
             assert_eq!(told(&by_hash, "b.example.", asked) == Some(Shows::Wildcard), fits, "{rtype} {asked}");
             // The gap itself is not known.
-            let hash = nsec3::hash(&name("b.example."), b"", 0);
+            let hash = hash(&name("b.example."), b"", 0);
             by_hash.0.retain(|span| Nsec3::read(&span.set, &zone).is_none_or(|record| !record.covers(&hash)));
             assert_eq!(told(&by_hash, "b.example.", asked), None, "{rtype} {asked}");
         }

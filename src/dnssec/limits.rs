@@ -4,7 +4,7 @@ use crate::trace::{Bogus, Limit};
 use crate::wire::Name;
 
 use super::memo::Claim;
-use super::nsec3::{self, Hash};
+use super::place::{self, Hash};
 
 /// The limits of validation, each with the attack that it answers. Each has a row of the lab's zoo that reaches it;
 /// what one question then takes of the processor, all in all and optimised: `validations` 10 ms, `hashes` 4 ms,
@@ -115,7 +115,7 @@ impl Spent {
             return Err(over(Limit::Nsec3Hashes, limits.nsec3_hashes, name));
         }
         self.nsec3_hashes += 1;
-        let hash = nsec3::hash(name, salt, iterations);
+        let hash = place::hash(name, salt, iterations);
         self.hashed.push(Hashed { name: name.clone(), salt: salt.into(), iterations, hash });
         Ok(hash)
     }
@@ -141,7 +141,7 @@ mod tests {
                 .flat_map(|(name, salt)| [0, 3].map(|iterations| (name, salt, iterations)))
             {
                 let known = spent.hash(&limits, name, salt, iterations);
-                assert_eq!(known, Ok(nsec3::hash(name, salt, iterations)), "{name} {salt:?} {iterations}");
+                assert_eq!(known, Ok(place::hash(name, salt, iterations)), "{name} {salt:?} {iterations}");
             }
         }
         let another = "c.example".parse().expect("a name");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use data_encoding::BASE32HEX_NOPAD;
 use proptest::prelude::*;
 
-use super::nsec3::{Hash, hash};
+use super::place::{Hash, hash};
 use crate::wire::{Name, RecordType, RrSet};
 
 const A: u16 = 1;

@@ -2,7 +2,7 @@
 
 use crate::wire::{Name, RecordType, RrSet};
 
-use super::span::Place;
+use super::place::Place;
 
 /// RFC 9824 §3.1: the type that says that a name does not exist although it has an NSEC record.
 const NXNAME: u16 = 128;

@@ -7,13 +7,9 @@ use data_encoding::BASE32HEX_NOPAD;
 use crate::trace::Bogus;
 use crate::wire::{Name, RecordType, RrSet};
 
-use super::algorithm::sha1;
 use super::limits::{Limits, Spent};
 use super::nsec::Types;
-use super::span::{Nsec3Params, Place};
-
-/// The hash of a name (RFC 5155 §5).
-pub type Hash = [u8; 20];
+use super::place::{Hash, Nsec3Params, Place};
 
 /// The one hash algorithm (RFC 5155 §11).
 const SHA1: u8 = 1;
@@ -180,15 +176,6 @@ impl<'a> Chain<'a> {
     pub(super) fn not_there(&self, name: &Name) -> Result<Shown, Bogus> {
         Ok(self.around(name)?.map_or(Shown::Nothing, |around| shown(around.cover.opt_out)))
     }
-}
-
-/// The hash of a name (RFC 5155 §5).
-pub(super) fn hash(name: &Name, salt: &[u8], iterations: u16) -> Hash {
-    let mut hash = sha1(name.to_lower().wire(), salt);
-    for _ in 0..iterations {
-        hash = sha1(&hash, salt);
-    }
-    hash
 }
 
 fn shown(opt_out: bool) -> Shown {

@@ -3,29 +3,8 @@
 use crate::wire::{Name, RecordType, RrSet};
 
 use super::nsec::Nsec;
-use super::nsec3::{self, Nsec3};
-
-/// What a set that is worth keeping is about, in the order in which a zone has it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
-    /// The SOA set, which goes with every denial.
-    Soa,
-    /// A set of this type at a wildcard.
-    Wildcard(Name, u16),
-    /// An NSEC record, at its owner.
-    Nsec(Name),
-    /// An NSEC3 record, at its hash in the chain with these parameters.
-    Nsec3(Nsec3Params, nsec3::Hash),
-}
-
-/// The parameters of a chain of NSEC3 records (RFC 5155 §4.1).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Nsec3Params {
-    /// Additional iterations.
-    pub iterations: u16,
-    /// The salt.
-    pub salt: Box<[u8]>,
-}
+use super::nsec3::Nsec3;
+use super::place::{Nsec3Params, Place};
 
 /// A set that was proved.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The lab's web origins on loopback sockets: HTTP/1.1 and HTTP/2, with TLS and without.
 
+mod asked;
 mod balancer;
 mod ca;
 mod pages;

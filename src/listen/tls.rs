@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::Responder;
-use super::tcp::Conversation;
+use super::conversation::Conversation;
 use crate::tls::HANDSHAKE;
 
 /// Octets that TLS keeps for a client that does not read: one record (RFC 8446 §5.1). What comes after that waits where

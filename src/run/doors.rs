@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::clients::{self, certificate, designated, listen_settings, serve_settings};
 use super::signals::{Signals, Wish};
-use super::{Listening, RunError, fetch, memory, notify, reload, trust, unix_secs, web, world};
+use super::{Listening, RunError, memory, notify, reload, trust, unix_secs, web, world};
 use crate::config::{self, Settings};
 use crate::drive::Clock;
 use crate::http::{self, Exhibit, HttpSettings};
@@ -71,7 +71,7 @@ impl Front {
         let certified = certificate.clone();
         let mut wanted =
             HttpSettings { zoo: staged.zoo, certificate: certified, connections, ..web::settings(settings) };
-        wanted.fetch.authorities = fetch::authorities(settings, &[])?;
+        wanted.fetch.authorities = web::authorities(settings, &[])?;
         wanted.fetch.authorities.extend(staged.authorities);
         let http = http_doors(&wanted, settings)?;
         warn(settings, certificate.as_ref());

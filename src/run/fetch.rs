@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 
 use super::{RunError, Stage, WebPorts, on_this_thread, resolver, stage, web, world};
 use crate::config::Settings;
@@ -13,26 +12,6 @@ use crate::journey::Journey;
 use crate::lab::Lab;
 use crate::lab::serve::Servers;
 use crate::lab::web::{Origins, Ports, WebError};
-
-/// The authorities in the files of the settings and in `more`, all in PEM.
-///
-/// # Errors
-/// When a file cannot be read or holds no certificate.
-pub(super) fn authorities(settings: &Settings, more: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, RunError> {
-    let own = Some(PathBuf::from(&settings.fetch.ca)).filter(|path| !path.as_os_str().is_empty());
-    let mut found = Vec::new();
-    for path in own.iter().chain(more) {
-        let wrong = |why: String| RunError::Authority { path: path.display().to_string(), why };
-        let octets = std::fs::read(path).map_err(|why| wrong(format!("cannot be read: {why}")))?;
-        let read = CertificateDer::pem_slice_iter(&octets).collect::<Result<Vec<_>, _>>();
-        let read = read.map_err(|why| wrong(why.to_string()))?;
-        if read.is_empty() {
-            return Err(wrong("there is no certificate in it".to_owned()));
-        }
-        found.extend(read);
-    }
-    Ok(found)
-}
 
 /// Fetches a page and tells the way to it. `authorities` are files with certificate authorities to be trusted as well.
 ///
@@ -51,7 +30,7 @@ async fn fetched(
 ) -> Result<Journey, RunError> {
     world::sources(settings)?;
     let (mut how, proxy) = (web::fetch_settings(settings), web::proxy_settings(settings));
-    how.authorities = self::authorities(settings, authorities)?;
+    how.authorities = web::authorities(settings, authorities)?;
     how.authorities.extend(of_lab);
     Ok(fetch_page(resolver(settings), how, proxy, wanted).await)
 }

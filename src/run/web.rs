@@ -1,9 +1,13 @@
 //! The settings of the HTTP front door, as it takes them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
+use super::RunError;
 use crate::config::Settings;
 use crate::http::{Exhibit, FetchSettings, HttpSettings, ProxySettings, Visit};
 use crate::lab::web::Ports;
@@ -116,4 +120,24 @@ pub(super) fn fetch_settings(settings: &Settings) -> FetchSettings {
         time: Duration::from_secs(fetch.secs),
         body_bytes: u64::try_from(fetch.body_size.0).unwrap_or(u64::MAX),
     }
+}
+
+/// The authorities in the files of the settings and in `more`, all in PEM.
+///
+/// # Errors
+/// When a file cannot be read or holds no certificate.
+pub(super) fn authorities(settings: &Settings, more: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, RunError> {
+    let own = Some(PathBuf::from(&settings.fetch.ca)).filter(|path| !path.as_os_str().is_empty());
+    let mut found = Vec::new();
+    for path in own.iter().chain(more) {
+        let wrong = |why: String| RunError::Authority { path: path.display().to_string(), why };
+        let octets = std::fs::read(path).map_err(|why| wrong(format!("cannot be read: {why}")))?;
+        let read = CertificateDer::pem_slice_iter(&octets).collect::<Result<Vec<_>, _>>();
+        let read = read.map_err(|why| wrong(why.to_string()))?;
+        if read.is_empty() {
+            return Err(wrong("there is no certificate in it".to_owned()));
+        }
+        found.extend(read);
+    }
+    Ok(found)
 }

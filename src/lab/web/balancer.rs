@@ -16,8 +16,8 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::asked::Asked;
 use super::pages::note;
-use super::serve::Asked;
 
 /// How long the application may take.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, SERVER};
-use axum::http::{Method, Request, Response, StatusCode};
+use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, SERVER};
+use axum::http::{Method, Response, StatusCode};
 use http_body_util::channel::Channel;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -21,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::super::origin::{Origin, Serves};
 use super::super::serve::accept;
+use super::asked::Asked;
 use super::balancer::Balancer;
 use super::pages::{self, KEPT, note, redirect};
 use super::shop::Shop;
@@ -58,13 +58,6 @@ enum Service {
     Slow(Duration),
     CutOff,
     Status(StatusCode),
-}
-
-/// One request, as far as an origin looks at it.
-pub(super) struct Asked {
-    pub(super) request: Request<Incoming>,
-    pub(super) client: IpAddr,
-    pub(super) is_secure: bool,
 }
 
 impl Answerer {
@@ -117,7 +110,7 @@ impl Answerer {
     fn hello(&self, asked: &Asked) -> Response<Body> {
         let sentence = format!(
             "You asked for {}, and its name led you to {}: one of the lab's web origins.",
-            host(asked, &self.name),
+            asked.host().unwrap_or(&self.name),
             self.address
         );
         let body = format!("<p>{}</p>", Markup(&sentence));
@@ -134,13 +127,6 @@ impl Answerer {
             left => redirect(&format!("/hop/{}", left - 1)),
         }
     }
-}
-
-/// The host that the client asked for.
-fn host<'a>(asked: &'a Asked, otherwise: &'a str) -> &'a str {
-    let in_target = asked.request.uri().authority().map(axum::http::uri::Authority::as_str);
-    let in_head = || asked.request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    in_target.or_else(in_head).unwrap_or(otherwise)
 }
 
 /// Pieces that come one after another, each after a pause. Its length is whatever the head promises.
