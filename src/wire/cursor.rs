@@ -86,7 +86,7 @@ impl<'a> Cursor<'a> {
                 runs.push(run);
             }
             if is_end {
-                return Ok((Name::from_checked(Octets::joined(runs, len)), end.unwrap_or(at + 1)));
+                return Ok((Name::from_checked(joined(&runs, len)), end.unwrap_or(at + 1)));
             }
             // The first pointer ends the name where it stands.
             end.get_or_insert(at + 2);
@@ -130,4 +130,17 @@ impl<'a> Cursor<'a> {
             }
         }
     }
+}
+
+/// Pieces of a name one behind the other, `len` octets in all.
+fn joined(pieces: &[&[u8]], len: usize) -> Octets {
+    let mut room = [0; MAX_WIRE];
+    let all = &mut room[..len.min(MAX_WIRE)];
+    let mut rest = &mut *all;
+    for piece in pieces {
+        let (to, behind) = rest.split_at_mut(piece.len().min(rest.len()));
+        to.copy_from_slice(&piece[..to.len()]);
+        rest = behind;
+    }
+    Octets::from(&*all)
 }

@@ -8,8 +8,6 @@ use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use super::name::MAX_WIRE;
-
 /// Octets that fit in place. With two more the whole takes 32: a walk holds dozens of names, and a thousand walks that
 /// are under way share the processor's cache.
 const FEW: usize = 30;
@@ -25,19 +23,6 @@ enum Room {
 }
 
 impl Octets {
-    /// `pieces` one behind the other, `len` octets in all: not more than a name has.
-    pub(super) fn joined<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, len: usize) -> Self {
-        let mut room = [0; MAX_WIRE];
-        let all = &mut room[..len.min(MAX_WIRE)];
-        let mut rest = &mut *all;
-        for piece in pieces {
-            let (to, behind) = rest.split_at_mut(piece.len().min(rest.len()));
-            to.copy_from_slice(&piece[..to.len()]);
-            rest = behind;
-        }
-        Self::from(&*all)
-    }
-
     /// Octets on the heap, with the two counters of those that are shared.
     pub(super) fn heap_bytes(&self) -> usize {
         match &self.0 {
@@ -132,13 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_in_comes_out_however_long_and_in_however_many_pieces() {
+    fn what_goes_in_comes_out_however_long() {
         let all: Vec<u8> = (0..=254).collect();
         for len in 0..=all.len() {
             let octets = Octets::from(&all[..len]);
             assert_eq!(octets[..], all[..len]);
             assert_eq!(octets.heap_bytes() > 0, len > FEW);
-            assert_eq!(Octets::joined(all[..len].chunks(7), len).clone(), octets);
+            assert_eq!(octets.clone(), octets);
             assert_eq!(Octets::from(all[..len].to_vec()), octets);
         }
         assert_eq!((size_of::<Octets>(), size_of::<Option<Octets>>()), (32, 32));
