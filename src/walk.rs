@@ -321,6 +321,7 @@ impl Walk {
         }
         if let State::Done(found) = &self.goals[0].state {
             let mut outcome = self.outcome(found);
+            self.take_back(&turn.asks);
             self.withhold_private(&mut outcome, &turn);
             self.heed_sentinel(&mut outcome, &turn);
             return Step::Done(Box::new(outcome));

@@ -194,6 +194,8 @@ pub enum Ignored {
     Unreadable,
     /// Too few octets for an id.
     TooShort,
+    /// What would be the reply, behind packets that almost were: it may be guessed as well (RFC 5452 §9.3).
+    Guessable,
 }
 
 impl Ignored {
@@ -206,6 +208,7 @@ impl Ignored {
         match self {
             Self::WrongCase => Some(Unreachable::CaseMismatch),
             Self::NoCookie => Some(Unreachable::NoCookie),
+            Self::Guessable => Some(Unreachable::NearMisses),
             Self::WrongQuestion { .. } | Self::NoQuestion | Self::NotAResponse | Self::Unreadable => {
                 Some(Unreachable::Garbage)
             }
@@ -228,6 +231,9 @@ impl fmt::Display for Ignored {
             Self::NotAResponse => f.write_str("a packet that is no response"),
             Self::Unreadable => f.write_str("bytes that are no DNS message"),
             Self::TooShort => f.write_str("fewer octets than an id has"),
+            Self::Guessable => {
+                f.write_str("a reply that matches, behind others that almost did: it may be guessed, too")
+            }
         }
     }
 }

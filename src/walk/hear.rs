@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cache::Shown;
 use crate::time::{as_ms, as_us};
-use crate::trace::{AskWhy, Event, ServerAt, Transport, Unreachable, Verdict, Wrong};
+use crate::trace::{AskWhy, Event, Ignored, ServerAt, Transport, Unreachable, Verdict, Wrong};
 use crate::wire::text::{Ascii, rcode_name};
 use crate::wire::{Ede, Edns, Name, Reply, edns};
 
@@ -69,6 +69,8 @@ impl Walk {
         self.budget.received(bytes);
         let (cookie, guessed) = meet(pending, &reply, rtt, near_misses, turn);
         if guessed {
+            let event = Event::Ignored { ask, server: pending.server.clone(), what: Ignored::Guessable };
+            self.note(turn, pending.goal, event);
             return self.again(pending, Transport::Tcp, AskWhy::TcpAfterNearMiss);
         }
         let (mut beside, mut edes) = (beside(pending, &reply), explanation(reply.edns.as_ref()));

@@ -165,6 +165,11 @@ impl Budget {
         Ok(())
     }
 
+    /// So many queries were not sent after all.
+    pub(super) fn take_back(&mut self, unsent: usize) {
+        self.queries = self.queries.saturating_sub(u32::try_from(unsent).unwrap_or(u32::MAX));
+    }
+
     /// Counts what was received.
     pub fn received(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);

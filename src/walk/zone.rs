@@ -271,6 +271,18 @@ impl Walk {
         });
     }
 
+    /// What was to be asked for other goals in the step in which the client's ends is not: nor is it told, or counted.
+    pub(super) fn take_back(&mut self, unsent: &[Ask]) {
+        if unsent.is_empty() {
+            return;
+        }
+        self.log.retain(|entry| match &entry.event {
+            Event::Asked { ask, .. } | Event::Joined { ask, .. } => unsent.iter().all(|unsent| unsent.id.0 != *ask),
+            _ => true,
+        });
+        self.budget.take_back(unsent.len());
+    }
+
     fn next_id(&mut self) -> AskId {
         self.next_ask += 1;
         AskId(self.next_ask - 1)

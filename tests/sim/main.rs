@@ -14,6 +14,7 @@ mod circle;
 mod crossing;
 mod dead;
 mod doubt;
+mod explained;
 mod forgery;
 mod forward;
 mod inferred;

@@ -210,6 +210,11 @@ impl<'l> World<'l> {
         resolver.resolve(question, |ask, now| if passes(ask) { weather.exchange(ask, now) } else { lost(ask) })
     }
 
+    /// What comes of an ask now, and after how long, for those who lead walks themselves.
+    pub(crate) fn exchange(&mut self, ask: &Ask) -> (Duration, Heard) {
+        self.weather.exchange(ask, self.resolver.now)
+    }
+
     /// Resolves one question for a client who checks for himself (CD).
     pub(crate) fn resolve_unchecked(&mut self, question: &Question) -> Ended {
         self.finish(Walk::new(question.clone(), &self.resolver.settings, self.resolver.now).unchecked())
