@@ -29,12 +29,14 @@ pub mod stale;
 pub mod synthesis;
 
 mod apply;
+mod at_zone;
 mod begin;
 mod candidates;
 mod cookies;
 mod dead;
 mod dice;
 mod doubt;
+mod found;
 mod goal;
 mod hear;
 mod infer;
@@ -43,12 +45,14 @@ mod learn;
 mod local_root;
 mod partial;
 mod patience;
+mod pending;
 mod private;
 mod prove;
 mod refresh;
 mod requery;
 mod resort;
 mod route;
+mod routed;
 mod sentinel;
 mod servers;
 mod special;
@@ -67,11 +71,13 @@ use crate::wire::text::rcode_name;
 use crate::wire::{Ede, Name, Question, ResponseCode, RrSet};
 
 use ask::{AskId, Asks, Heard};
-use goal::{Denied, Found, Goal, Pending, State};
+use found::Found;
+use goal::{Goal, State};
 use infer::Inferring;
 use limits::{Budget, Limits};
 use minimise::Minimisation;
 use outcome::{Failure, Outcome, once};
+use pending::Pending;
 use synthesis::Synthesis;
 
 pub use begin::{dname_above, no_tree};
@@ -488,12 +494,5 @@ impl Walk {
             pending.goal = heir;
             true
         });
-    }
-}
-
-impl Denied {
-    /// All of them, the SOA first.
-    fn records(&self) -> Vec<RrSet> {
-        self.soa.iter().chain(&self.proof).cloned().collect()
     }
 }

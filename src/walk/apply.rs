@@ -4,8 +4,10 @@ use crate::cache::DenialKind;
 use crate::trace::{AskWhy, Event, GoalId, Known, Purpose, Transport, Verdict, Wrong};
 use crate::wire::{Name, Question, RecordType, ResponseCode};
 
-use super::goal::{Chance, Denied, Found, How, LastResort, Pending};
+use super::at_zone::{Chance, LastResort};
+use super::found::{Denied, Found};
 use super::outcome::Failure;
+use super::pending::{How, Pending};
 use super::scrub::Clean;
 use super::{Turn, Walk, judge, scrub};
 

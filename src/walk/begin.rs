@@ -7,10 +7,12 @@ use crate::time::Time;
 use crate::trace::{Event, GoalId, Known, Limit, Purpose, ServerAt, Source};
 use crate::wire::{Ede, Name, Question, RecordType, RrSet, is_aliased};
 
-use super::goal::{AtZone, Denied, Found, Goal, State};
+use super::at_zone::AtZone;
+use super::found::{Denied, Found};
+use super::goal::{Goal, Left, State};
 use super::minimise::Minimisation;
 use super::outcome::Failure;
-use super::requery::{Left, is_told_again};
+use super::requery::is_told_again;
 use super::scrub::synthesise;
 use super::{Around, CLIENT, Turn, Walk, WalkSettings};
 

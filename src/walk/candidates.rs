@@ -33,7 +33,7 @@ impl Walk {
         let State::At(at) = &goal.state else { return Vec::new() };
         let (zone, is_forwarded) = (&at.cut.zone, at.is_forwarded());
         let most = limits.tries_per_address;
-        let most_tries = settings.routes.most_tries(at, most);
+        let most_tries = at.most_tries(&settings.routes, most);
         let mut usable: Vec<Candidate<'_>> = Vec::with_capacity(servers.len().min(limits.servers_per_zone));
         for server in servers.iter().take(limits.servers_per_zone) {
             let mut room = Addresses::new();

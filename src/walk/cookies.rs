@@ -4,7 +4,7 @@ use crate::cache::{Cookies, ServerState};
 use crate::trace::{AskWhy, ServerAt, Transport, Verdict, Wrong};
 use crate::wire::{Edns, EdnsOption, Octets, cookie, edns};
 
-use super::goal::{How, Pending};
+use super::pending::{How, Pending};
 use super::{Around, Turn, Walk};
 
 /// From this attempt on a server that was silent to those before is asked without a cookie.

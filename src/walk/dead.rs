@@ -10,7 +10,9 @@ use crate::time::Time;
 use crate::trace::{Avoided, Event, GoalId, ServerAt, Wrong};
 use crate::wire::RecordType;
 
-use super::goal::{Pending, State, Tried};
+use super::at_zone::Tried;
+use super::goal::State;
+use super::pending::Pending;
 use super::{Turn, Walk};
 
 /// Who was listened to for so long in vain is not waited for once more until it speaks: that is as long as a client

@@ -12,8 +12,10 @@ use crate::time::Time;
 use crate::trace::{Bogus, Event, GoalId, Informant, Judged, Purpose, ServerAt, Source, Verdict};
 use crate::wire::{Ede, Name, Question, RecordType, RrSet};
 
-use super::goal::{Found, Goal, Pending, State};
+use super::found::Found;
+use super::goal::{Goal, State};
 use super::outcome::Failure;
+use super::pending::Pending;
 use super::requery::{AGE_SECS, may_have_moved};
 use super::scrub::Clean;
 use super::servers::{Addresses, known_addresses};
@@ -150,7 +152,7 @@ impl Walk {
         let Goal { current, chain, proof, told, state: State::Proving(proving), .. } = &self.goals[0] else {
             return None;
         };
-        let found = proving.found().clone();
+        let found = proving.found.clone();
         let (_, by) = self.culprit(bad, turn)?;
         // Nobody has said now what the cache had.
         let own = self.log.iter().rev().filter(|entry| entry.goal == CLIENT).map(|entry| &entry.event);
@@ -228,7 +230,7 @@ impl Walk {
         if because.is_empty()
             && let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin)
         {
-            self.forget_answer(proving.found(), turn);
+            self.forget_answer(&proving.found, turn);
         }
         let (reason, from) = match first {
             Some(Doubted { bad, server, .. }) => (bad.reason, Some(server)),
@@ -356,7 +358,7 @@ impl Walk {
     /// What the client asked for is looked up once more.
     fn begin_anew(&mut self, turn: &mut Turn<'_, '_>) {
         if let State::Proving(proving) = std::mem::replace(&mut self.goal(CLIENT).state, State::Begin) {
-            self.forget_answer(proving.found(), turn);
+            self.forget_answer(&proving.found, turn);
         }
         self.goal(CLIENT).restart(turn.around.settings.minimisation);
         turn.ready.push(CLIENT);

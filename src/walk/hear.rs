@@ -10,7 +10,8 @@ use crate::wire::text::{Ascii, rcode_name};
 use crate::wire::{Ede, Edns, Name, Reply, edns};
 
 use super::ask::{Answered, Heard};
-use super::goal::{Chance, Pending};
+use super::at_zone::Chance;
+use super::pending::Pending;
 use super::scrub::{Clean, Dropped};
 use super::{Reach, Turn, Walk, cookies, judge, scrub};
 

@@ -6,7 +6,7 @@ use crate::dnssec::{Span, infer};
 use crate::trace::{self, Event, GoalId, Purpose, Shows};
 use crate::wire::{Name, Question, RecordType};
 
-use super::goal::{Denied, Found};
+use super::found::{Denied, Found};
 use super::{CLIENT, Turn, Walk};
 
 /// Whether the answer to the client may be inferred.

@@ -4,7 +4,8 @@ use crate::cache::{Delegation, DenialKind};
 use crate::trace::{Failure, GoalId, Lack, NameServer, Purpose};
 use crate::wire::Name;
 
-use super::goal::{Found, Goal, State};
+use super::found::Found;
+use super::goal::{Goal, State};
 use super::{Turn, Walk, WalkSettings};
 
 impl Walk {

@@ -11,12 +11,12 @@ use crate::time::Time;
 use crate::trace::{AskWhy, GoalId, Lack, Limit, Purpose, Source, Transport, Verdict};
 use crate::wire::{Name, Octets, Question, RecordType, RrSet};
 
-use super::goal::{Denied, Found, Pending};
+use super::found::{Denied, Found};
 use super::outcome::Failure;
+use super::pending::Pending;
 use super::requery::is_told_again;
 use super::scrub::Clean;
 use super::servers::Candidate;
-use super::zone::limit_event;
 use super::{Turn, Walk};
 
 impl Walk {
@@ -99,10 +99,10 @@ impl Walk {
             return self.over_limit(id, Limit::Referrals, turn);
         }
         if referral.ns.rdatas.len() > limits.servers_per_zone {
-            self.note(turn, id, limit_event(Limit::ServersPerZone, limits));
+            self.note(turn, id, limits.reached(Limit::ServersPerZone));
         }
         if delegation.servers.iter().any(|server| clean.addresses_of(&server.name).count() > server.addrs.len()) {
-            self.note(turn, id, limit_event(Limit::AddressesPerServer, limits));
+            self.note(turn, id, limits.reached(Limit::AddressesPerServer));
         }
         let is_above = self.goal(id).above.as_ref().is_some_and(|zone| referral.ns.owner.is_within(zone));
         // Without glue it shall not take the place of one that has some.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::dnssec;
 use crate::time::{Time, as_ms};
-use crate::trace::Limit;
+use crate::trace::{Event, Limit};
 
 /// Sub-questions of one client query; each costs memory although the cache may answer it.
 pub(super) const MAX_GOALS: usize = 128;
@@ -177,6 +177,11 @@ impl Budget {
 }
 
 impl Limits {
+    /// What the trace says of a limit that is reached.
+    pub(super) fn reached(&self, limit: Limit) -> Event {
+        Event::LimitReached { limit, value: self.value(limit) }
+    }
+
     /// The number behind a limit, for the trace.
     #[must_use]
     pub fn value(&self, limit: Limit) -> u64 {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::cache::{Doubt, ServerState, Support};
 use crate::trace::{AskWhy, GoalId, ServerAt, Transport};
 
-use super::goal::{Attempt, How};
+use super::at_zone::Attempt;
 use super::limits::CLIENT_PATIENCE;
+use super::pending::How;
 use super::{Turn, Walk};
 
 /// A TCP connection takes a round trip more, somebody on the way may be slow to refuse it, and when its first segment

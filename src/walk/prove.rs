@@ -9,46 +9,12 @@ use crate::time::Time;
 use crate::trace::{Bogus, Event, Insecure, Judged, Limit, Purpose};
 use crate::wire::{Name, Question, RecordType, RrSet};
 
-use super::goal::{Found, Goal, State};
+use super::found::{Found, Proving};
+use super::goal::{Goal, State};
 use super::limits::MAX_GOALS;
 use super::route::Routes;
 use super::scrub::synthesise;
 use super::{CLIENT, Turn, Walk};
-
-/// What the client's question came to, as far as it is judged.
-#[derive(Debug)]
-pub(super) struct Proving {
-    found: Found,
-    /// NSEC and NSEC3 sets that came with the answer and with the aliases before it.
-    proof: Vec<RrSet>,
-    /// For how long each statement that was judged may be used.
-    ttls_secs: Vec<u32>,
-    /// Why not all of it is secure.
-    insecure: Option<Insecure>,
-    /// Whether there is something that is never signed.
-    unsigned: bool,
-    /// Whether the name exists, although the reply says that it does not.
-    exists: bool,
-    /// What of `proof` was proved.
-    shown: Vec<RrSet>,
-    /// The zones that were proved on the way: the cache keeps none that lives for less than a second, and a chain of
-    /// such would be walked anew after each question.
-    zones: Vec<Arc<ZoneTrust>>,
-}
-
-impl Proving {
-    pub(super) fn found(&self) -> &Found {
-        &self.found
-    }
-
-    /// The set that was asked for.
-    pub(super) fn answer(&self) -> Option<&RrSet> {
-        match &self.found {
-            Found::Answer(set) => Some(set),
-            _ => None,
-        }
-    }
-}
 
 /// What the statements so far came to.
 enum Next {

@@ -12,8 +12,10 @@ use crate::time::Time;
 use crate::trace::{Event, GoalId, Informant};
 use crate::wire::{Name, Question, RecordType};
 
-use super::goal::{AtZone, Pending, State};
+use super::at_zone::AtZone;
+use super::goal::State;
 use super::minimise::Minimised;
+use super::pending::Pending;
 use super::scrub::Clean;
 use super::{Turn, Walk};
 
@@ -21,15 +23,6 @@ use super::{Turn, Walk};
 /// §3.3, RFC 4697 §2.1), and no failure is remembered for longer (RFC 9520 §3.2): so a zone without any servers costs
 /// the one above a question in five minutes at most, whether or not that one answers.
 pub(super) const AGE_SECS: u32 = 300;
-
-/// Where a goal has been in vain.
-#[derive(Debug, Default)]
-pub(super) struct Left {
-    /// Zones whose servers gave no answer, and whose delegation is asked for anew.
-    pub(super) zones: Vec<AtZone>,
-    /// Servers that have led in a circle, and for which zone they were asked.
-    pub(super) astray: Vec<Informant>,
-}
 
 impl Walk {
     /// Goes to the zone above for the delegation of the zone that a goal is at; false if that is in vain.

@@ -11,9 +11,11 @@ use crate::time::as_ms;
 use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Lack, Limit, Purpose, ServerAt, Transport, Unreachable, Wrong};
 use crate::wire::RecordType;
 
+use super::at_zone::{AtZone, LastResort};
 use super::dead::may_come;
-use super::goal::{AtZone, Goal, How, LastResort, Pending, State};
+use super::goal::{Goal, State};
 use super::outcome::Failure;
+use super::pending::{How, Pending};
 use super::{CLIENT, Turn, Walk};
 
 /// Servers of a zone that get a second chance after SERVFAIL or the end of a connection (after REFUSED one does):
@@ -39,7 +41,7 @@ impl Walk {
     fn ask_failed(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let most = if self.goal(id).is_forwarded() { 1 } else { SECOND_CHANCES };
         let settings = turn.around.settings;
-        let tries = |at: &AtZone| settings.routes.most_tries(at, settings.limits.tries_per_address);
+        let tries = |at: &AtZone| at.most_tries(&settings.routes, settings.limits.tries_per_address);
         let forgives = |at: &mut AtZone| !at.is_asked_once() && at.forgive(most, tries(at));
         let forgiven = self.goal(id).at().is_some_and(forgives);
         forgiven && self.ask_best(id, |_| true, turn).is_some()

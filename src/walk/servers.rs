@@ -11,7 +11,7 @@ use crate::time::{Time, as_us};
 use crate::trace::{Avoided, ChoiceWhy};
 use crate::wire::{Name, RecordType};
 
-use super::goal::AtZone;
+use super::at_zone::AtZone;
 use super::{Dice, WalkSettings};
 
 /// Servers whose round-trip time is within this of the best share the questions (as Unbound does).

@@ -13,9 +13,12 @@ use crate::trace::{AskWhy, ChoiceWhy, Event, GoalId, Limit, Purpose, RouteKind, 
 use crate::wire::{Name, Question, RecordType, edns};
 
 use super::ask::{Ask, AskId, NEAR};
-use super::goal::{Chance, Found, Goal, How, Pending, State};
+use super::at_zone::Chance;
+use super::found::Found;
+use super::goal::{Goal, State};
 use super::limits::MAX_GOALS;
 use super::outcome::Failure;
+use super::pending::{How, Pending};
 use super::sentinel::tell_key_tags;
 use super::servers::{Candidate, choose};
 use super::{CLIENT, Reach, Turn, Walk};
@@ -297,7 +300,7 @@ impl Walk {
             return false;
         }
         if at.failed_lookups >= limits.failed_server_lookups {
-            self.note(turn, id, limit_event(Limit::FailedServerLookups, &limits));
+            self.note(turn, id, limits.reached(Limit::FailedServerLookups));
             return false;
         }
         let cut = at.cut.clone();
@@ -321,7 +324,7 @@ impl Walk {
         let reached = [(depth >= limits.depth, Limit::Depth), (self.goals.len() >= MAX_GOALS, Limit::Goals)];
         if let Some((_, limit)) = reached.into_iter().find(|(is_reached, _)| *is_reached) {
             self.curbed.push(id);
-            self.note(turn, id, limit_event(limit, &limits));
+            self.note(turn, id, limits.reached(limit));
             return false;
         }
         self.note(turn, id, Event::NoAddress { zone: cut.zone.clone(), servers: names.clone() });
@@ -471,8 +474,4 @@ fn mixed(names: Vec<Name>) -> impl Iterator<Item = Name> {
     };
     let (first, more): (Vec<Name>, Vec<Name>) = names.into_iter().partition(is_first);
     first.into_iter().chain(more)
-}
-
-pub(super) fn limit_event(limit: Limit, limits: &super::limits::Limits) -> Event {
-    Event::LimitReached { limit, value: limits.value(limit) }
 }
