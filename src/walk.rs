@@ -15,9 +15,9 @@
 //! * When nobody is left, `resort` finds other ways to ask and `requery` asks the zone above; `lack` knows which
 //!   servers have no address, and `dead` which are silent.
 //! * `prove` has the answer validated, and `doubt` asks others for what is bogus.
-//! * `limits` bounds all of it. `private` and `sentinel` withhold what must not reach the client; `outcome` is what is
-//!   left. `synthesis`, `stale` and `partial` are for those around a walk: what it is sent to besides, what is known
-//!   when it fails, and what is known when it is not to be made.
+//! * `limits` bounds all of it, and `spent` is where one is reached. `private` and `sentinel` withhold what must not
+//!   reach the client; `outcome` is what is left. `synthesis`, `stale` and `partial` are for those around a walk: what
+//!   it is sent to besides, what is known when it fails, and what is known when it is not to be made.
 
 pub mod ask;
 pub mod judge;
@@ -56,9 +56,9 @@ mod routed;
 mod sentinel;
 mod servers;
 mod special;
+mod spent;
 mod zone;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -66,7 +66,7 @@ use smallvec::SmallVec;
 use crate::cache::{Cache, Delegation, Servers};
 use crate::dnssec;
 use crate::time::Time;
-use crate::trace::{Entry, Event, GoalId, Insecure, Limit, Offline, Purpose, ServerAt};
+use crate::trace::{Entry, Event, GoalId, Insecure, Limit, Purpose};
 use crate::wire::text::rcode_name;
 use crate::wire::{Ede, Name, Question, ResponseCode, RrSet};
 
@@ -443,40 +443,6 @@ impl Walk {
 
     fn fail(&mut self, id: GoalId, failure: Failure, turn: &mut Turn<'_, '_>) {
         self.finish(id, Found::Failed(failure), turn);
-    }
-
-    fn over_limit(&mut self, id: GoalId, limit: Limit, turn: &mut Turn<'_, '_>) {
-        let value = turn.around.settings.limits.value(limit);
-        if !matches!(self.goal(id).state, State::Done(_)) {
-            self.note(turn, id, Event::LimitReached { limit, value });
-            self.learn_dead(id, turn);
-            let mut silent: Vec<ServerAt> = Vec::new();
-            let waits = |pending: &&Pending| match limit {
-                Limit::Time | Limit::Queries => true,
-                Limit::QueriesPerStep => pending.serves(id),
-                _ => false,
-            };
-            for pending in self.pending.iter().filter(waits) {
-                if !silent.contains(&pending.server) {
-                    silent.push(pending.server.clone());
-                }
-            }
-            let offline = if self.budget.bytes() == 0 && !silent.is_empty() {
-                Some(Offline::Silence)
-            } else {
-                self.meets_impostors(id, turn).then_some(Offline::Impostors)
-            };
-            self.fail(id, Failure::OutOfBudget { limit, value, silent, offline }, turn);
-        }
-    }
-
-    /// Whether it asks the root, and a server of the root did not serve it.
-    fn meets_impostors(&mut self, id: GoalId, turn: &Turn<'_, '_>) -> bool {
-        let Some(at) = self.goal(id).at().filter(|at| at.cut.zone.is_root() && at.route.is_none()) else {
-            return false;
-        };
-        let lame = |addr: &IpAddr| turn.around.servers.state(*addr, turn.now).lame_for(&at.cut.zone);
-        at.cut.servers.iter().any(|server| server.addrs.iter().any(lame))
     }
 
     /// Replies to what a goal has asked so far are of no use any more.

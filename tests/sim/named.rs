@@ -163,6 +163,36 @@ fn a_fallback_comes_before_clients_give_up_and_not_after_one_lost_packet() {
     }
 }
 
+/// A list that a stub zone has given of itself may have more addresses than are asked: at the limit of queries the
+/// fallback comes, as it does where nobody is left.
+#[test]
+fn a_fallback_comes_at_the_limit_of_queries_to_one_zone() {
+    let head = "@ 3600 SOA h. a. 1 1 1 1 60\n".to_owned();
+    let glue: String = (1..=3).map(|host| format!("ns{host}. 3600 A 192.0.2.{host}\n")).collect();
+    for count in 1..=13 {
+        let list = (1..=count).map(|nth| {
+            let [first, second] = [100 + 2 * nth, 101 + 2 * nth].map(|host| format!("m{nth} 3600 A 192.0.2.{host}\n"));
+            format!("@ 3600 NS m{nth}\n{first}{second}")
+        });
+        let zone = format!("{head}{}www 60 A 198.51.100.1\n", list.collect::<String>());
+        let root = format!("{head}@ 3600 NS ns1.\n{glue}z. 3600 NS ns2.\n");
+        let lab = internet(
+            &[(".", SIGNED, root), ("z.", UNSIGNED, zone)],
+            &[("ns1.", 1, vec!["."]), ("ns2.", 2, vec!["z."]), ("ns3.", 3, vec!["z."])],
+        );
+        let mut world = world(&lab, RouteKind::Stub, "z.", &[3], true);
+        let route = Route { prime: true, ..(*world.resolver.settings.routes.0[0]).clone() };
+        world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
+        let ended = world.resolve_through(&question("www.z.", RecordType::A), |ask| {
+            ask.server.ip() < addr(3) || ask.question.qtype == RecordType::NS
+        });
+        let told = || format!("{count} {:?}\n{}", ended.took, story(&ended));
+        assert!(ended.outcome.failure.is_none() && ended.took <= Duration::from_millis(4_500), "{}", told());
+        let is_limit = |entry: &Entry| matches!(entry.event, Event::LimitReached { .. });
+        assert_eq!(ended.log.iter().any(is_limit), count >= 8, "{}", told());
+    }
+}
+
 /// In worlds by chance, with loss: what is said is so, and where one of those who are named is alive, or there is a
 /// fallback, there is an answer.
 #[test]
