@@ -183,6 +183,8 @@ pub struct Walk {
     goals: Vec<Goal>,
     pending: Vec<Pending>,
     budget: Budget,
+    /// Whether a query did not leave, as there were as many as may be.
+    starved: bool,
     /// Whether another walk has spent some of that before.
     shares_budget: bool,
     log: Vec<Entry>,
@@ -253,6 +255,7 @@ impl Walk {
             goals: vec![goal],
             pending: Vec::with_capacity(2),
             budget: Budget::new(&settings.limits, now),
+            starved: false,
             shares_budget: false,
             log,
             started: now,
@@ -319,9 +322,7 @@ impl Walk {
         }
         self.notice_late(&mut turn);
         self.look_again(&mut turn);
-        while let Some(goal) = turn.ready.pop() {
-            self.advance(goal, &mut turn);
-        }
+        self.go_on(&mut turn);
         if now >= self.budget.deadline() {
             self.over_limit(CLIENT, Limit::Time, &mut turn);
         }
@@ -365,6 +366,21 @@ impl Walk {
     /// The first goal that `fits`.
     fn find_goal(&self, fits: impl Fn(&Goal) -> bool) -> Option<GoalId> {
         self.goals.iter().zip(0..).find(|(goal, _)| fits(goal)).map(|(_, nth)| GoalId(nth))
+    }
+
+    /// Goes on with all goals that can. Once a query could not leave any more, the walk ends when no reply is awaited
+    /// that may come in time.
+    fn go_on(&mut self, turn: &mut Turn<'_, '_>) {
+        loop {
+            while let Some(goal) = turn.ready.pop() {
+                self.advance(goal, turn);
+            }
+            let is_over = self.starved && self.pending.iter().all(|pending| pending.late);
+            if !is_over || matches!(self.goals[0].state, State::Done(_)) {
+                return;
+            }
+            self.over_limit(CLIENT, Limit::Queries, turn);
+        }
     }
 
     fn advance(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) {

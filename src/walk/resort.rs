@@ -52,7 +52,8 @@ impl Walk {
     /// counts. All of them where a fallback waits: nobody does for a second round.
     pub(super) fn ask_all_silent(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
         let (mut asked, has_fallback) = (0, self.has_fallback(id, turn));
-        while (asked < TCP_AT_ONCE || has_fallback)
+        while !self.starved
+            && (asked < TCP_AT_ONCE || has_fallback)
             && let Some(server) = self.silent(id, turn)
         {
             self.ask_silent(id, server, turn);

@@ -7,9 +7,19 @@ use crate::trace::{Event, GoalId, Limit, Offline, ServerAt};
 use super::goal::State;
 use super::outcome::Failure;
 use super::pending::Pending;
-use super::{Turn, Walk};
+use super::{CLIENT, Turn, Walk};
 
 impl Walk {
+    /// Takes a query out of the budget; false where it may not leave. What is on its way may still bring the answer.
+    pub(super) fn spend_query(&mut self, turn: &mut Turn<'_, '_>) -> bool {
+        match self.budget.spend_query(&turn.around.settings.limits, turn.now) {
+            Ok(()) => return true,
+            Err(Limit::Queries) => self.starved = true,
+            Err(limit) => self.over_limit(CLIENT, limit, turn),
+        }
+        false
+    }
+
     /// A limit ends a goal; at that of queries to one zone a fallback is gone to where there is one.
     pub(super) fn over_limit(&mut self, id: GoalId, limit: Limit, turn: &mut Turn<'_, '_>) {
         let value = turn.around.settings.limits.value(limit);

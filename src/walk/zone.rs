@@ -21,7 +21,7 @@ use super::outcome::Failure;
 use super::pending::{How, Pending};
 use super::sentinel::tell_key_tags;
 use super::servers::{Candidate, choose};
-use super::{CLIENT, Reach, Turn, Walk};
+use super::{Reach, Turn, Walk};
 
 /// Listening goes on for this long, or until the question is settled: a late reply is still of use as long as clients
 /// wait, which is 5 s. Where all servers of a zone are slow, the reply to the first try comes while others are under
@@ -212,8 +212,8 @@ impl Walk {
         turn: &mut Turn<'_, '_>,
     ) {
         let (settings, validates) = (turn.around.settings, self.validates(turn));
-        if let Err(limit) = self.budget.spend_query(&settings.limits, turn.now) {
-            return self.over_limit(CLIENT, limit, turn);
+        if !self.spend_query(turn) {
+            return;
         }
         let how = How { cookie: how.cookie && !(self.loses_cookies() && state.srtt.is_none()), ..how };
         let (ask, goal) = (self.next_id(), self.goal(id));

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rootwalk::cache::{Cache, TtlLimits};
 use rootwalk::dnssec;
-use rootwalk::trace::{Event, Failure, Limit};
+use rootwalk::trace::{Event, Failure, Limit, RouteKind};
 use rootwalk::walk::limits::Limits;
+use rootwalk::walk::{Route, Routes};
 use rootwalk::wire::{Question, RecordType};
 
 use super::trouble::Trouble;
-use super::world::{Families, World, hosted};
+use super::world::{Families, World, hosted, internet};
 use super::{LAB, check, questions, story, worlds};
 
 /// In whatever trouble servers are: no query leaves once one of the limits of the whole walk is reached, and the client
@@ -63,6 +66,37 @@ fn nothing_is_asked_beyond_the_budget() {
     });
     let reached: BTreeSet<String> = reached.into_iter().flatten().collect();
     assert_eq!(reached.len(), 3, "{reached:?}");
+}
+
+/// Once the last query has left, what is on its way still counts, and the walk ends when nothing is any more.
+#[test]
+fn at_the_limit_of_queries_who_was_asked_last_is_heard_out() {
+    let head = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+    let cut = "z. 3600 NS a.z.\nz. 3600 NS b.z.\na.z. 3600 A 192.0.2.2\nb.z. 3600 A 192.0.2.3\n";
+    let zones = [
+        (".", ", sign = {}", format!("{head}@ 3600 NS ns1.\nns1. 3600 A 192.0.2.1\n{cut}")),
+        ("z.", "", format!("{head}{cut}*.w 60 A 198.51.100.1\n")),
+    ];
+    let lab = internet(&zones, &[("ns1.", 1, vec!["."]), ("a.z.", 2, vec!["z."]), ("b.z.", 3, vec!["z."])]);
+    let named = [2, 3].map(|host| (IpAddr::from([192, 0, 2, host]), None));
+    let stub = Route { fallback: true, ..Route::new(RouteKind::Stub, "z.".parse().expect("a name"), &named) };
+    for (most, routes) in (1..=6).flat_map(|most| [vec![], vec![Arc::new(stub.clone())]].map(|routes| (most, routes))) {
+        for answers in 0..=most {
+            let mut world = World::new(&lab, u64::from(most), 0.0, 0.0).with_even_paths();
+            world.resolver.settings.proofs = dnssec::Settings::default();
+            world.resolver.settings.routes = Routes(routes.clone());
+            let ask = |name: &str| Question::new(name.parse().expect("a name"), RecordType::A);
+            assert!(world.resolve(&ask("a.w.z.")).outcome.failure.is_none());
+            world.resolver.settings.limits.queries = most;
+            let mut asked = 0;
+            let ended = world.resolve_through(&ask("b.w.z."), |_| {
+                asked += 1;
+                asked == answers
+            });
+            assert_eq!(ended.outcome.failure.is_some(), answers == 0, "{answers} of {most}\n{}", story(&ended));
+            assert!(ended.took < Duration::from_millis(4_600), "{answers} of {most}\n{}", story(&ended));
+        }
+    }
 }
 
 /// Zones whose servers have names in the next one, which end nowhere: each server is a question of its own. Where no
