@@ -100,7 +100,7 @@ impl Walk {
         // RFC 4035 §3.1.4.1: the DS set of a zone is asked from its parent.
         let parent = (current.qtype == RecordType::DS).then(|| current.name.parent()).flatten();
         let goal = self.goal(id);
-        let left = goal.left.zones.last().map(|at| &at.cut.zone);
+        let left = goal.left.zones.last().map(|(cut, _)| &cut.zone);
         let above = left.or(goal.above.as_ref().filter(|zone| current.name.is_within(zone))).map(Name::parent);
         let mut parent = above.unwrap_or(parent);
         let mut known = match &parent {
@@ -192,11 +192,11 @@ impl Walk {
         }
         goal.entered = true;
         let left = &mut goal.left;
-        let mut at = match left.zones.pop_if(|left| left.cut.zone == cut.zone) {
-            Some(left) => AtZone { requeried: is_told_again(&left, &cut, turn.now), cut, ..left },
+        let mut at = match left.zones.pop_if(|(known, _)| known.zone == cut.zone) {
+            Some((known, at)) => AtZone { requeried: is_told_again(&known, &cut, turn.now), cut, ..at },
             // Who leads astray gets no more names looked up than who does not (NXNSAttack).
             None => {
-                AtZone { failed_lookups: left.zones.last().map_or(0, |left| left.failed_lookups), ..AtZone::new(cut) }
+                AtZone { failed_lookups: left.zones.last().map_or(0, |(_, at)| at.failed_lookups), ..AtZone::new(cut) }
             }
         };
         let zone = at.cut.zone.clone();

@@ -1,7 +1,10 @@
 //! The goals of a walk: the client's question and the sub-questions that it needs, in a table.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
+use crate::cache::Delegation;
 use crate::trace::{GoalId, Informant, Purpose, Source};
 use crate::wire::{Ede, Name, Question, RrSet};
 
@@ -69,8 +72,9 @@ pub(super) enum State {
 /// Where a goal has been in vain.
 #[derive(Debug, Default)]
 pub(super) struct Left {
-    /// Zones whose servers gave no answer, and whose delegation is asked for anew.
-    pub(super) zones: Vec<AtZone>,
+    /// Delegations that are asked for anew, each with the servers that gave no answer: those of the zone, or of one
+    /// below it.
+    pub(super) zones: Vec<(Arc<Delegation>, AtZone)>,
     /// Servers that have led in a circle, and for which zone they were asked.
     pub(super) astray: Vec<Informant>,
 }

@@ -109,9 +109,10 @@ impl Walk {
         if is_above && delegation.servers.iter().all(|server| server.addrs.is_empty()) {
             return self.take_glue(pending, clean, turn);
         }
-        if self.goal(id).left.zones.last().is_some_and(|left| is_told_again(left, &delegation, turn.now)) {
+        if self.goal(id).left.zones.last().is_some_and(|(known, _)| is_told_again(known, &delegation, turn.now)) {
             delegation.requeried = turn.now;
         }
+        self.learn_merged(pending, clean, turn);
         let (kept, _) = turn.around.cache.put_delegation(delegation, turn.now);
         // What servers that the operator names say of others is between them and him.
         if self.goal(id).at().is_some_and(|at| at.route.is_none()) {

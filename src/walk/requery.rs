@@ -57,9 +57,10 @@ impl Walk {
     }
 
     /// Leaves the servers of a zone for those of the zone above, but for the one that has led in a circle, if there is
-    /// one: then these see the whole question, and nobody else is to be led there.
+    /// one: then these see the whole question, and nobody else in this walk is led there. For others the delegation
+    /// holds until one of these has spoken, as they may be silent.
     fn leave_for_above(&mut self, id: GoalId, cut: &Arc<Delegation>, by: Option<Informant>, turn: &mut Turn<'_, '_>) {
-        let (cache, zone) = (turn.around.cache, cut.zone.clone());
+        let zone = cut.zone.clone();
         let event = match &by {
             Some(by) => Event::LedAstray { zone, server: turn.around.settings.routes.server_at(by) },
             None => Event::Requeried { zone, age_secs: turn.now.secs_since(cut.stored).into() },
@@ -67,14 +68,14 @@ impl Walk {
         self.note(turn, id, event);
         let State::At(at) = self.go_elsewhere(id, turn) else { return };
         let goal = self.goal(id);
-        goal.left.zones.push(AtZone { cut: Arc::clone(cut), requeried: true, listens: false, ..*at });
+        goal.left.zones.push((Arc::clone(cut), AtZone { requeried: true, listens: false, ..*at }));
         match by {
             Some(by) => {
                 goal.left.astray.push(by);
                 goal.minimised.give_up();
-                cache.end_delegation(cut, turn.now);
+                self.anew.push((cut.zone.clone(), turn.now));
             }
-            None => cache.requeried(cut, turn.now),
+            None => turn.around.cache.requeried(cut, turn.now),
         }
     }
 
@@ -90,8 +91,7 @@ impl Walk {
         let astray = &self.goals[id.0 as usize].left.astray;
         loop {
             let by = cut.from.informant().filter(|_| is_from_above(&cut))?;
-            // What told of it may be over by now, as it led in a circle itself.
-            let above = turn.around.cache.deepest(&by.zone, turn.now)?;
+            let above = turn.around.cache.delegation(&by.zone, turn.now)?;
             let is_above = |server: &NameServer| {
                 let is_teller = by.name.as_ref() == Some(&server.name) || server.addrs.contains(&by.addr);
                 is_teller || above.servers.iter().any(|known| known.name == server.name)
@@ -151,14 +151,16 @@ impl Walk {
     }
 
     /// A zone whose delegation is asked for anew is one with the zone above, or is gone, where that one answers for a
-    /// name in it with authority, unless for its DS set, which is not its own (RFC 4035 §3.1.4.1): nobody need ask its
-    /// servers any more.
+    /// name in it with authority, unless for its DS set, which is not its own (RFC 4035 §3.1.4.1), or refers to another
+    /// zone on the way: nobody need ask its servers any more.
     pub(super) fn learn_merged(&self, pending: &Pending, clean: &Clean, turn: &Turn<'_, '_>) {
         let (cache, now) = (turn.around.cache, turn.now);
         let Question { name, qtype, .. } = &pending.question;
         let is_own = |zone: &Name| name.is_within(zone) && (*qtype != RecordType::DS || name != zone);
-        let is_merged = |cut: &Delegation| clean.aa && cut.zone.is_below(&pending.zone) && is_own(&cut.zone);
-        let left = self.goals[pending.goal.0 as usize].left.zones.iter().map(|at| Arc::clone(&at.cut));
+        let is_past = |zone: &Name| clean.referral.as_ref().is_some_and(|to| to.ns.owner != *zone);
+        let has_said = |zone: &Name| (clean.aa || is_past(zone)) && is_own(zone);
+        let is_merged = |cut: &Delegation| cut.zone.is_below(&pending.zone) && has_said(&cut.zone);
+        let left = self.goals[pending.goal.0 as usize].left.zones.iter().map(|(cut, _)| Arc::clone(cut));
         let anew = self.anew.iter().filter_map(|(zone, _)| cache.delegation(zone, now)).filter(|cut| self.is_left(cut));
         left.chain(anew).filter(|cut| is_merged(cut)).for_each(|cut| cache.end_delegation(&cut, now));
     }
@@ -166,7 +168,7 @@ impl Walk {
     /// Comes back from the zone above, whose servers gave no answer either, to say what was wrong with those of the
     /// zone itself; false when the goal has not been there.
     pub(super) fn come_back(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
-        let Some(at) = self.goal(id).left.zones.pop() else { return false };
+        let Some((_, at)) = self.goal(id).left.zones.pop() else { return false };
         self.leave(id, turn);
         self.goal(id).state = State::At(Box::new(at));
         turn.ready.push(id);
@@ -176,12 +178,12 @@ impl Walk {
 
 /// Whether the servers of a zone are the same that were asked in vain, a moment after who has told of them had led in a
 /// circle: two of the zone above who say the same are believed.
-pub(super) fn is_told_again(left: &AtZone, cut: &Delegation, now: Time) -> bool {
-    let is_known = |server: &NameServer| left.cut.servers.iter().any(|known| known.name == server.name);
-    let is_same = left.cut.servers.len() == cut.servers.len() && cut.servers.iter().all(is_known);
+pub(super) fn is_told_again(left: &Delegation, cut: &Delegation, now: Time) -> bool {
+    let is_known = |server: &NameServer| left.servers.iter().any(|known| known.name == server.name);
+    let is_same = left.servers.len() == cut.servers.len() && cut.servers.iter().all(is_known);
     let teller = |cut: &Delegation| cut.from.informant().map(|by| by.addr);
-    let is_circle = left.requeried && !may_have_moved(&left.cut, now);
-    is_circle && left.cut.zone == cut.zone && is_same && teller(&left.cut) != teller(cut)
+    let is_circle = !may_have_moved(left, now);
+    is_circle && left.zone == cut.zone && is_same && teller(left) != teller(cut)
 }
 
 /// Whether a delegation is so old that its zone may have others by now, or be gone.

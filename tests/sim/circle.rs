@@ -2,13 +2,16 @@
 
 use std::net::IpAddr;
 
-use rootwalk::trace::{Entry, Event};
+use rootwalk::lab::{Lab, Packet};
+use rootwalk::trace::{Entry, Event, ServerAt, Wrong};
+use rootwalk::walk::ask::Ask;
 use rootwalk::walk::minimise::Minimisation;
-use rootwalk::wire::{Name, Question, RecordType, ResponseCode};
+use rootwalk::walk::outcome::Failure;
+use rootwalk::wire::{Flags, Name, Question, RecordType, ResponseCode};
 
 use super::lame::{BY, By, Lame, Made, Says, To, When, Zone, addr, lab, world};
 use super::resolver::Ended;
-use super::trouble::name;
+use super::trouble::{Trouble, message, name};
 use super::world::World;
 use super::{story, told, truth_in};
 
@@ -170,4 +173,128 @@ fn who_leads_in_a_circle_gets_no_more_looked_for() {
         let looked_for = victims(servers);
         assert!(looked_for <= 2 * alone + 1, "{servers}: {looked_for} and {alone}");
     }
+}
+
+/// Zones on these servers, whose names and addresses the root knows and signs.
+fn on_hosts(zones: &[(&str, &[u8], &str)]) -> Lab {
+    let glue: String = (1..=5).map(|host| format!("n{host}. 3600 A 192.0.2.{host}\n")).collect();
+    let zones = zones.iter().map(|(origin, hosts, records)| Zone {
+        origin: (*origin).to_owned(),
+        is_signed: *origin == ".",
+        servers: hosts.iter().map(|host| (format!("n{host}."), *host)).collect(),
+        records: if *origin == "." { format!("{glue}{records}") } else { (*records).to_owned() },
+    });
+    lab(&zones.collect::<Vec<_>>())
+}
+
+/// How often a walk was led in a circle.
+fn led_astray(ended: &Ended) -> usize {
+    ended.log.iter().filter(|entry| matches!(entry.event, Event::LedAstray { .. })).count()
+}
+
+/// The first server of z., on n2 and n3, makes zones of the names that it is asked for.
+fn maker(to: To) -> Lame {
+    let servers = [2, 3].map(|host| (name(&format!("n{host}.")), addr(host))).to_vec();
+    Lame { says: Says::Refers(to, By::Itself), when: When::Always, zone: name("z."), servers, own: 0 }
+}
+
+/// What the zone above has said of a zone holds for others until it says something else: a name for which there is no
+/// answer takes the zone, and those below it, from nobody, also where the servers of the zone above are silent. Of the
+/// servers of sub.z. one has nothing of it.
+#[test]
+fn a_name_without_an_answer_takes_nothing_from_others() {
+    let lab = on_hosts(&[
+        (".", &[1], "z. 3600 NS n2.\nz. 3600 NS n3.\n"),
+        ("z.", &[2, 3], "sub 3600 NS n3.\nsub 3600 NS n4.\n"),
+        ("sub.z.", &[4], "* 300 TXT x\ndeep 3600 NS n5.\n"),
+        ("deep.sub.z.", &[5], "* 300 TXT x\n"),
+    ]);
+    let txt = |text: &str| Question::new(name(text), RecordType::TXT);
+    let ways = [true, false].into_iter().flat_map(|is_silent| ["sub.z.", "deep.sub.z."].map(|zone| (is_silent, zone)));
+    for ((is_silent, zone), seed) in ways.flat_map(|way| (0..8).map(move |seed| (way, seed))) {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        let known = world.resolve(&txt(&format!("a.{zone}")));
+        assert!(known.outcome.failure.is_none(), "{}", story(&known));
+        if is_silent {
+            [1, 2, 3].into_iter().for_each(|host| world.set_trouble(addr(host), Trouble::Silent));
+        }
+        let fails = |ask: &Ask, id, packets: &mut Vec<Packet>| {
+            if ask.question.name == name("bad.sub.z.") {
+                *packets = vec![message(id, Flags::default(), ResponseCode::ServFail, &ask.question, &[])];
+            }
+        };
+        world.set_twist(addr(4), Box::new(fails));
+        let bad = world.resolve(&txt("bad.sub.z."));
+        assert!(bad.outcome.failure.is_some() && led_astray(&bad) == 1, "{}", story(&bad));
+        let ended = world.resolve(&txt(&format!("b.{zone}")));
+        let here = || format!("{is_silent} {zone} {seed}\n{}\n{}", story(&bad), story(&ended));
+        assert!(ended.outcome.failure.is_none(), "{}", here());
+        assert_eq!(asked(&ended, &[1, 2]), 0, "{}", here());
+    }
+}
+
+/// A zone that there is not is forgotten once another server of the zone above has referred past it, to one below it or
+/// to one between.
+#[test]
+fn a_zone_past_which_others_refer_is_forgotten() {
+    let lab = on_hosts(&[
+        (".", &[1], "z. 3600 NS n2.\nz. 3600 NS n3.\n"),
+        ("z.", &[2, 3], "r.x 3600 NS n5.\n"),
+        ("r.x.z.", &[5], "a 300 TXT x\n"),
+    ]);
+    let question = Question::new(name("a.r.x.z."), RecordType::TXT);
+    for (to, made_up) in [(To::Next, "x.z."), (To::Asked, "a.r.x.z.")] {
+        let (lame, mut met) = (maker(to), 0);
+        for seed in 0..8 {
+            let mut world = World::new(&lab, seed, 0.0, 0.0);
+            world.resolver.settings.minimisation = Minimisation::Off;
+            world.set_twist(addr(2), lame.twist());
+            let ended = world.resolve(&question);
+            assert_eq!(told(&ended.outcome), truth_in(&lab, &question), "{made_up} {seed}\n{}", story(&ended));
+            let known = world.resolver.cache.delegation(&name(made_up), world.resolver.now);
+            assert!(known.is_none(), "{made_up} {seed}\n{}", story(&ended));
+            met += led_astray(&ended);
+        }
+        assert!(met > 0, "{made_up}");
+    }
+}
+
+/// One server that is lame for two zones, one above the other, and says the same for both is no second one that says
+/// so: the others of the lower one are asked as well.
+#[test]
+fn who_says_the_same_for_two_zones_is_one() {
+    let lab = on_hosts(&[
+        (".", &[1], "z. 3600 NS n2.\nz. 3600 NS n3.\n"),
+        ("z.", &[2, 3], "y 3600 NS n2.\ny 3600 NS n4.\n"),
+        ("y.z.", &[2, 4], "a 300 TXT x\n"),
+    ]);
+    let (lame, question) = (maker(To::Asked), Question::new(name("a.y.z."), RecordType::TXT));
+    let ended = (0..16).map(|seed| {
+        let mut world = World::new(&lab, seed, 0.0, 0.0);
+        world.resolver.settings.minimisation = Minimisation::Off;
+        world.set_twist(addr(2), lame.twist());
+        let ended = world.resolve(&question);
+        assert_eq!(told(&ended.outcome), truth_in(&lab, &question), "{seed}\n{}", story(&ended));
+        led_astray(&ended)
+    });
+    assert_eq!(ended.max(), Some(2), "for either zone");
+}
+
+/// Who makes a zone of each part of a name is told as a server of the one for which it was asked last, and not of the
+/// one that leads back to others.
+#[test]
+fn who_gave_no_answer_is_named_with_its_zone() {
+    let made = zone_z(2, "", Says::Refers(To::Asked, By::Itself), When::Always, true);
+    let mut world = lame_world(&made);
+    world.set_trouble(addr(3), Trouble::Silent);
+    let ended = world.resolve(&Question::new(name("c.b.a.z."), RecordType::TXT));
+    assert!(led_astray(&ended) > 0, "{}", story(&ended));
+    let Some(Failure::Servers { zone, problems, .. }) = &ended.outcome.failure else { panic!("{}", story(&ended)) };
+    let of = |(server, _): &(ServerAt, Wrong)| {
+        let asked =
+            |event: &Event| matches!(event, Event::Asked { zone: of, server: at, .. } if of == zone && at == server);
+        ended.log.iter().any(|entry| asked(&entry.event))
+    };
+    let refers = |(_, wrong): &(ServerAt, Wrong)| matches!(wrong, Wrong::UpwardReferral { to } if to == zone);
+    assert!(problems.iter().all(|problem| of(problem) && refers(problem)), "{}", story(&ended));
 }
