@@ -302,13 +302,18 @@ impl Cache {
     /// Remembers that `question` failed and why: for 5 s at first, twice as long after each further failure in
     /// a row, at most 300 s. A failure is in a row with the one before it when it comes within twice the
     /// time for which that one was remembered.
-    pub fn put_failure(&self, question: &Question, edes: impl Into<Box<[Ede]>>, now: Time) -> Arc<Failure> {
+    pub fn put_failure(
+        &self,
+        question: &Question,
+        (edes, is_told): (impl Into<Box<[Ede]>>, bool),
+        now: Time,
+    ) -> Arc<Failure> {
         let key = self.failure_key(question);
         let in_row =
             |old: &Arc<Failure>| now < old.expires + (old.expires - old.stored) && !self.is_forgotten(old.stored);
         let times = self.get::<Failure>(&key).filter(in_row).map_or(1, |old| old.times.saturating_add(1));
         let expires = now.after_ttl(ttl::back_off_secs(times));
-        let failure = Arc::new(Failure { edes: edes.into(), times, stored: now, expires });
+        let failure = Arc::new(Failure { edes: edes.into(), is_told, times, stored: now, expires });
         // Too many sentences to keep them: then the question is simply tried again.
         self.put(key, Arc::clone(&failure));
         self.keep_if_it_counts(&key);

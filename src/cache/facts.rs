@@ -185,6 +185,8 @@ pub struct KnownZone {
 pub struct Failure {
     /// The sentences that explain it.
     pub edes: Box<[Ede]>,
+    /// Whether it is what its servers have said, as [`crate::trace::Failure::is_told`].
+    pub is_told: bool,
     /// How often in a row the question has failed.
     pub times: u16,
     /// When it failed.

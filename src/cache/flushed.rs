@@ -298,7 +298,7 @@ mod tests {
             Dname => drop(cache.put_set(set(name, RecordType::DNAME), Rank::NonAuthAnswer, from, NOW)),
             NoName => drop(deny(DenialKind::NxDomain)),
             NoData => drop(deny(DenialKind::NoData)),
-            Failure => drop(cache.put_failure(&question, [], NOW)),
+            Failure => drop(cache.put_failure(&question, ([], false), NOW)),
             Ans => {
                 let template = Template::build(&question, ResponseCode::NoError, &Sections::default(), true);
                 let (edes, stored, secure, usage) = (Box::default(), NOW, false, Usage::default());

@@ -138,7 +138,7 @@ fn what_was_made_is_forgotten_and_what_it_was_made_of_is_not() {
     let mark = |now| cache.mark_plain(&plain, &a_set(&www, 60, 1), false, now);
     let make = |now| {
         store(cache.put_answer(&asked(&written), answer(&written, 60, now)).1);
-        drop(cache.put_failure(&question, [], now));
+        drop(cache.put_failure(&question, ([], false), now));
     };
     store(cache.put_set(a_set(&www, 60, 1), Rank::AuthAnswer, Source::Local, at(9)));
     assert!(mark(at(9)));
@@ -221,18 +221,18 @@ fn failures_back_off_and_are_explained_again() {
     let (cache, at) = (cache(), Time::from_secs);
     let question = Question::new(name("Broken.example"), RecordType::A);
     let ede = Ede { code: 22, text: "every server was silent".into() };
-    let first = cache.put_failure(&question, [ede.clone()], at(0));
+    let first = cache.put_failure(&question, ([ede.clone()], false), at(0));
     assert_eq!((first.times, first.expires), (1, at(5)));
     let same = Question::new(name("broken.EXAMPLE"), RecordType::A);
     assert_eq!(cache.failure(&same, at(4)).map(|known| known.edes.to_vec()), Some(vec![ede]));
     assert_eq!(cache.failure(&Question::new(name("broken.example"), RecordType::MX), at(4)), None);
     assert_eq!(cache.failure(&question, at(5)), None);
-    assert_eq!(cache.put_failure(&question, [], at(9)).expires, at(19));
-    assert_eq!(cache.put_failure(&question, [], at(38)).times, 1, "no longer in a row");
-    cache.put_failure(&question, [], at(44));
+    assert_eq!(cache.put_failure(&question, ([], false), at(9)).expires, at(19));
+    assert_eq!(cache.put_failure(&question, ([], false), at(38)).times, 1, "no longer in a row");
+    cache.put_failure(&question, ([], false), at(44));
     let _ = cache.put_answer(&asked(&question.name), answer(&question.name, 0, at(44)));
     assert_eq!(cache.failure(&question, at(44)), None, "an answer ends the row");
-    assert_eq!(cache.put_failure(&question, [], at(45)).times, 1);
+    assert_eq!(cache.put_failure(&question, ([], false), at(45)).times, 1);
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn a_name_is_new_until_something_is_known_of_it() {
         &|cache| store(cache.put_set(alias(), Rank::AuthAnswer, Source::Local, now)),
         &|cache| store(cache.put_denial(&www, RecordType::AAAA, denial(DenialKind::NxDomain), now).1),
         &|cache| store(cache.put_denial(&www, RecordType::A, denial(DenialKind::NoData), now).1),
-        &|cache| drop(cache.put_failure(&question, [], now)),
+        &|cache| drop(cache.put_failure(&question, ([], false), now)),
     ];
     for (nth, put) in kinds.into_iter().enumerate() {
         let cache = cache();
@@ -464,7 +464,7 @@ proptest! {
                 _ => {
                     let question = Question::new(owner.clone(), RecordType::TXT);
                     let text = "x".repeat(octets);
-                    cache.put_failure(&question, [Ede { code: 0, text: text.into() }], now);
+                    cache.put_failure(&question, ([Ede { code: 0, text: text.into() }], false), now);
                     prop_assert!(cache.failure(&question, now).is_some());
                     Put::Stored
                 }

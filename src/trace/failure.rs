@@ -107,6 +107,8 @@ pub enum Failure {
     Remembered {
         /// What it failed of then.
         edes: Vec<Ede>,
+        /// Whether that was what the servers say.
+        is_told: bool,
     },
 }
 
@@ -156,7 +158,7 @@ impl Failure {
             Self::Bogus { reason, from, because } => {
                 std::iter::once(reason.ede(from.as_ref())).chain(because.iter().cloned()).collect()
             }
-            Self::Remembered { edes } => {
+            Self::Remembered { edes, .. } => {
                 let mut all = edes.clone();
                 all.push(Ede::new(ede::CACHED_ERROR, text.as_str()));
                 all

@@ -370,7 +370,7 @@ fn remembered(question: &Question, about: About<'_>, now: Time) -> (Look, Option
     let Some(failure) = about.failure(question.qtype, now) else { return (Look::Nothing, None) };
     let told = (&Source::Local, failure.stored, failure.expires);
     let event = Event::from_cache(Known::Failure, (&question.name, question.qtype), told, now);
-    (Look::Failed(Failure::Remembered { edes: failure.edes.to_vec() }), Some(event))
+    (Look::Failed(Failure::Remembered { edes: failure.edes.to_vec(), is_told: failure.is_told }), Some(event))
 }
 
 /// A set as it stands in an answer `now`: its TTL counts down from when it was `stored`.

@@ -231,12 +231,13 @@ impl Walk {
                 if is_cut_off {
                     turn.around.cache.forget_failure(&goal.question);
                 }
-                turn.around.cache.put_failure(&goal.question, self.reasons(id, failure), turn.now);
+                let why = (self.reasons(id, failure), failure.is_told());
+                turn.around.cache.put_failure(&goal.question, why.clone(), turn.now);
                 // Whoever is led to the same name by another alias need not ask for it again. One that was silent may
                 // have had little time left, and a walk at its limits has not looked for all that could be asked.
                 let is_whole = !is_cut_off && !self.curbed.contains(&id) && failure.is_heard();
                 if goal.current != goal.question && is_whole {
-                    turn.around.cache.put_failure(&goal.current, self.reasons(id, failure), turn.now);
+                    turn.around.cache.put_failure(&goal.current, why, turn.now);
                 }
             }
         }

@@ -312,7 +312,7 @@ mod tests {
             (Failure::Bogus { reason, from: None, because: Vec::new() }, false),
         ];
         for (failure, is_wanted) in failures {
-            let remembered = Failure::Remembered { edes: failure.edes() };
+            let remembered = Failure::Remembered { edes: failure.edes(), is_told: failure.is_told() };
             for failure in [failure, remembered] {
                 let next = synthesis.next(&asked, &mut Outcome::failed(failure.clone()), true);
                 assert_eq!(next.is_some(), is_wanted, "{failure}");

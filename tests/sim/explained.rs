@@ -338,7 +338,7 @@ fn memory_is_true(run: &Run, said: &[Said]) {
 
 /// What is said once more of a failure is what was said of it then.
 fn failures_are_remembered(run: &Run, failed: &[(Question, Time, Vec<Ede>)]) {
-    let Some(Failure::Remembered { edes }) = &run.outcome().failure else { return };
+    let Some(Failure::Remembered { edes, .. }) = &run.outcome().failure else { return };
     let known = run.log().iter().find_map(|entry| match &entry.event {
         Event::FromCache { known: Known::Failure, name, rtype, age_secs, .. } => {
             Some((Question::new(name.clone(), *rtype), *age_secs))
