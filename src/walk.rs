@@ -3,10 +3,10 @@
 //! [`Walk::step`] takes what was heard and says what to ask next. What it needs for that stands in the folder, and is
 //! met on the way in this order:
 //!
-//! * `goal` is the table of what is looked for. `begin` looks into the caches, `infer` into what was proved before;
-//!   `refresh` sets aside what is about to end, and `special` ends what leads to a special name. Else it goes to the
-//!   servers of the deepest zone that is known, or to those that the operator names (`route`) or the local copy of the
-//!   root (`local_root`).
+//! * `goal` is the table of what is looked for; where one stands tell `at_zone`, `pending` and `found`. `begin` looks
+//!   into the caches, `infer` into what was proved before; `refresh` sets aside what is about to end, and `special`
+//!   ends what leads to a special name. Else it goes to the servers of the deepest zone that is known, or by `routed`
+//!   to those that the operator names (`route`) or the local copy of the root (`local_root`).
 //! * `zone` asks servers, no more of the name than they have to see (`minimise`): `candidates` says who may be asked,
 //!   `servers` chooses with `dice`, `patience` says for how long, `cookies` and `sentinel` what else goes along, and
 //!   `ask` is the result.
