@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rootwalk::lab::Lab;
-use rootwalk::trace::{Event, RouteKind};
+use rootwalk::trace::{Event, RouteKind, Verdict};
 use rootwalk::walk::{Route, Routes};
 use rootwalk::wire::{RecordType, ResponseCode};
 
@@ -446,4 +446,53 @@ fn a_zone_that_has_moved_is_found_behind_an_alias_about_which_somebody_lied() {
         let ended = world.resolve(&ask("alias.a.", RecordType::A));
         assert!(ended.outcome.failure.is_none(), "{seed}\n{}", story(&ended));
     }
+}
+
+/// A server of the zone above that has the zone as well, and answers for it, takes back no delegation that another one
+/// has told since it was asked for anew.
+#[test]
+fn what_is_told_anew_is_not_ended_by_who_answers_next() {
+    let at = |host: u8, sign: &str, fourth: &[&'static str]| {
+        let glue: String = (1..=5).map(|nth| format!("ns{nth}. 172800 A 192.0.2.{nth}\n")).collect();
+        let soa = "@ 3600 SOA h. a. 1 1 1 1 60\n";
+        let tld = "tld. 172800 NS ns2.\ntld. 172800 NS ns4.\n";
+        let zones = [
+            (".", SAME_KEYS, format!("{soa}@ 172800 NS ns1.\n{glue}{tld}")),
+            ("tld.", SAME_KEYS, format!("{soa}{tld}zone 172800 NS ns{host}.\n")),
+            ("zone.tld.", sign, format!("{soa}@ 172800 NS ns{host}.\nwww 60 A 198.51.100.1\nalias 60 CNAME www\n")),
+        ];
+        let has = [(1, vec!["."]), (2, vec!["tld."]), (host, vec!["zone.tld."]), (4, fourth.to_vec())];
+        internet(&zones, &has.map(|(nth, has)| (format!("ns{nth}."), nth, has)))
+    };
+    let (before, after) = (at(3, SAME_KEYS, &["tld."]), at(5, SIGNED, &["tld.", "zone.tld."]));
+    let (zone, mut met) = (ask("zone.tld.", RecordType::DNSKEY).name, 0);
+    for seed in 0..32 {
+        let mut world = World::new(&before, seed, 0.0, 0.0);
+        assert!(world.resolve(&ask("www.zone.tld.", RecordType::A)).outcome.secure);
+        world.change(&after);
+        world.leave_behind([192, 0, 2, 3].into(), &before);
+        world.set_forger([192, 0, 2, 3].into(), Forgery::NoSignatures);
+        // So that it answers after the other one has referred.
+        world.slow(&[[192, 0, 2, 2].into()], 50);
+        world.slow(&[[192, 0, 2, 4].into()], 60);
+        world.resolver.now = world.resolver.now.plus_secs(3_700);
+        let ended = world.resolve(&ask("alias.zone.tld.", RecordType::A));
+        assert!(ended.outcome.secure, "{seed}\n{}", story(&ended));
+        let last = |host: u8, is_it: fn(&Verdict) -> bool| {
+            let heard = |event: &Event| match event {
+                Event::Heard { server, verdict, .. } => {
+                    server.addr == IpAddr::from([192, 0, 2, host]) && is_it(verdict)
+                }
+                _ => false,
+            };
+            ended.log.iter().rposition(|entry| heard(&entry.event))
+        };
+        let told = last(2, |verdict| matches!(verdict, Verdict::Referral { .. }));
+        let answered = last(4, |verdict| matches!(verdict, Verdict::Answer { .. }));
+        if told.is_some() && told < answered {
+            met += 1;
+            assert!(world.resolver.cache.delegation(&zone, world.resolver.now).is_some(), "{seed}\n{}", story(&ended));
+        }
+    }
+    assert!(met > 0);
 }
