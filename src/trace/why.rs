@@ -122,9 +122,9 @@ pub enum ChoiceWhy {
     },
     /// Taken although others look better, to learn whether that is still so.
     Explored,
-    /// It was silent so often that it is left alone for a while, and so are all others (RFC 9520 §3.2).
+    /// Nothing came of asking it so often that it is left alone for a while, and so are all others (RFC 9520 §3.2).
     Resting {
-        /// How often in a row.
+        /// How often nothing came, in a row.
         silences: u8,
     },
     /// Nothing has come from it for this zone for a while: to see whether it is back.
@@ -150,7 +150,7 @@ impl fmt::Display for ChoiceWhy {
             Self::Again { tries } => write!(f, "once more, as all that are left were asked {tries} times before"),
             Self::Explored => f.write_str("explored, to see whether it is better than we think"),
             Self::Resting { silences } => {
-                write!(f, "once, although it was silent {silences} times in a row: so were all others")
+                write!(f, "once, although nothing came of asking it {silences} times in a row, nor of asking any other")
             }
             Self::MayBeBack { silent_secs } => {
                 write!(f, "to see whether it is back: it has been silent for {silent_secs} s")

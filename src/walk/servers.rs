@@ -66,7 +66,7 @@ pub(super) fn choose(candidates: &[Candidate<'_>], dice: &mut Dice) -> Option<(u
     let count = fresh().count();
     if all_rest {
         let (at, candidate) = fresh().nth(dice.below(count))?;
-        return Some((at, ChoiceWhy::Resting { silences: candidate.silences }));
+        return Some((at, ChoiceWhy::Resting { silences: candidate.state.silences }));
     }
     if count == 1 {
         let (only, candidate) = fresh().next()?;

@@ -1,17 +1,18 @@
-//! Who is told to be at fault where something is bogus, and who is not.
+//! Who is told to be at fault where something is bogus or does not come, and of what, and who is not.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use rootwalk::lab::Lab;
 use rootwalk::time::Time;
-use rootwalk::trace::Event;
-use rootwalk::wire::{RecordType, ede};
+use rootwalk::trace::{ChoiceWhy, Event, Transport};
+use rootwalk::wire::{Question, RecordType, ede};
 
 use super::doubt::{ask, count, doubted};
 use super::stale::{SAME_KEYS, SIGNED};
 use super::story;
 use super::trouble::{Forgery, Trouble};
-use super::world::{World, internet};
+use super::world::{World, hosted, internet};
 
 fn addr(nth: u8) -> IpAddr {
     [192, 0, 2, nth].into()
@@ -82,4 +83,31 @@ fn a_walk_at_its_limits_leaves_the_zone_above_alone() {
         lied += doubted(&ended);
     }
     assert!(lied > 0);
+}
+
+/// Nothing listens there, which somebody says at once: that is no silence, however often it is so. It is counted as
+/// often as it was, also where all of its IP version is given up.
+#[test]
+fn who_fails_at_once_is_not_called_silent() {
+    let cut = "z. 3600 NS ns8.\nz. 3600 NS ns9.\nns8. 3600 A 192.0.2.8\nns9. 3600 A 192.0.2.9\n";
+    let lab = hosted(&[("other.", "", 1, "www 60 A 198.51.100.1\n")], &format!("other. 3600 NS ns1.\n{cut}"));
+    let (mut world, mut resting) = (World::new(&lab, 1, 0.0, 0.0), 0);
+    world.resolver.settings.proofs = rootwalk::dnssec::Settings::default();
+    let mut asked: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    for nth in 0..12 {
+        let question = Question::new(format!("n{nth}.z.").parse().expect("a name"), RecordType::A);
+        let ended = world.resolve(&question);
+        assert!(ended.outcome.failure.is_some(), "{}", story(&ended));
+        for entry in &ended.log {
+            let Event::Asked { server, transport, choice, .. } = &entry.event else { continue };
+            assert!(!choice.to_string().contains("silent"), "{choice}\n{}", story(&ended));
+            let before = asked.entry(server.addr).or_default();
+            if let ChoiceWhy::Resting { silences } = choice {
+                resting += 1;
+                assert_eq!(usize::from(*silences), *before, "{choice}\n{}", story(&ended));
+            }
+            *before += usize::from(*transport == Transport::Udp);
+        }
+    }
+    assert!(resting > 0);
 }
