@@ -28,6 +28,9 @@ fn a_mistake_in_the_settings_is_named() {
             "lab.toml: the server ns.test. is to serve tset., which is not among the zones: test.",
         ),
         (toml.replace("nsec3", "nsec4"), "unknown variant `nsec4`"),
+        (toml.replace("53", "99999"), ":1:8: `port` is 99999: expected a whole number from 0 to 65535"),
+        (format!("{toml}web = {{ port = -1, tls_port = 8443, origin = [] }}"), "`port` is -1: expected a whole number"),
+        (format!("{toml}web = {{ port = 8080, tls_port = 65536, origin = [] }}"), "`tls_port` is 65536: expected"),
         (
             faulty("{ upward = ['. 60 IN NS (a.'] }"),
             "`. 60 IN NS (a.`: a record stands on one line, without parentheses",

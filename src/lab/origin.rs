@@ -14,8 +14,10 @@ use crate::wire::Name;
 #[serde(deny_unknown_fields)]
 pub struct Web {
     /// The port of all origins for HTTP.
+    #[serde(deserialize_with = "spelled::port")]
     pub port: u16,
     /// The port of all origins for HTTP over TLS.
+    #[serde(deserialize_with = "spelled::tls_port")]
     pub tls_port: u16,
     /// The servers.
     pub(super) origin: Vec<Origin>,

@@ -14,6 +14,7 @@ use crate::wire::{Name, Question, ResponseCode};
 #[serde(deny_unknown_fields)]
 pub(super) struct Settings {
     /// The port of every authoritative server.
+    #[serde(deserialize_with = "spelled::port")]
     pub(super) port: u16,
     pub(super) zone: Vec<ZoneSettings>,
     pub(super) server: Vec<ServerSettings>,

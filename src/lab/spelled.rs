@@ -1,4 +1,4 @@
-//! How names, questions, response codes and records are spelled in `lab.toml`.
+//! How names, questions, ports, response codes and records are spelled in `lab.toml`.
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -23,6 +23,14 @@ pub(super) fn question<'de, D: Deserializer<'de>>(from: D) -> Result<Question, D
     Ok(Question::new(parse_name(name).map_err(de::Error::custom)?, qtype))
 }
 
+pub(super) fn port<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
+    parse_port("port", i64::deserialize(from)?).map_err(de::Error::custom)
+}
+
+pub(super) fn tls_port<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
+    parse_port("tls_port", i64::deserialize(from)?).map_err(de::Error::custom)
+}
+
 pub(super) fn rcode<'de, D: Deserializer<'de>>(from: D) -> Result<ResponseCode, D::Error> {
     parse_rcode(&String::deserialize(from)?).map_err(de::Error::custom)
 }
@@ -35,6 +43,10 @@ pub(super) fn rcodes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ResponseC
 pub(super) fn records<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RrSet>, D::Error> {
     let lines = Vec::<String>::deserialize(from)?;
     master::sets_of_lines(&lines).map_err(de::Error::custom)
+}
+
+fn parse_port(key: &str, number: i64) -> Result<u16, String> {
+    u16::try_from(number).map_err(|_| format!("`{key}` is {number}: expected a whole number from 0 to 65535"))
 }
 
 fn parse_name(text: &str) -> Result<Name, String> {
