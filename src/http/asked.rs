@@ -34,7 +34,7 @@ pub fn typed(text: &str) -> Result<Name, NameError> {
 pub fn meant(text: &str) -> Result<(Name, RecordType), Cow<'static, str>> {
     let is_port = |tail: &str| !tail.is_empty() && tail.bytes().all(|byte| byte.is_ascii_digit());
     let name = match text.parse() {
-        Ok(address) => Name::reverse(address).map(|name| (name, RecordType::PTR)),
+        Ok(address) => return Ok((Name::reverse(address), RecordType::PTR)),
         Err(_) if text.rsplit_once(':').is_some_and(|(_, tail)| is_port(tail)) => {
             return Err("a name has no port; a page is asked for as http://HOST:PORT/".into());
         }

@@ -47,8 +47,8 @@ impl LocalData {
                 let rtype = if addr.is_ipv4() { RecordType::A } else { RecordType::AAAA };
                 add(name, rtype, HOSTS_TTL_SECS, (*addr).into());
             }
-            let reverse = Name::reverse(*addr).ok();
-            if let (Some(reverse), Some(first)) = (reverse.filter(|name| !known.contains(name)), names.first()) {
+            let reverse = Name::reverse(*addr);
+            if let Some(first) = names.first().filter(|_| !known.contains(&reverse)) {
                 add(&reverse, RecordType::PTR, HOSTS_TTL_SECS, first.wire().into());
                 known.insert(reverse);
             }

@@ -35,7 +35,7 @@ pub fn extract(prefix: Ipv6Net, v6: Ipv6Addr) -> Option<Ipv4Addr> {
 #[must_use]
 pub fn inner(prefix: Ipv6Net, question: &Question) -> Option<Question> {
     let made = (question.qtype == RecordType::PTR).then(|| reversed(&question.name))??;
-    let name = Name::reverse(extract(prefix, made)?.into()).ok()?;
+    let name = Name::reverse(extract(prefix, made)?.into());
     Some(Question { name, ..question.clone() })
 }
 
@@ -58,8 +58,8 @@ pub fn outer(prefix: Ipv6Net, name: &Name, answer: &mut Vec<RrSet>, authority: &
 /// Whether `name` exists because those of the addresses of `prefix` do: it is one of them, or above or below one.
 #[must_use]
 pub fn is_about(prefix: Ipv6Net, name: &Name) -> bool {
-    let zone = Name::reverse(prefix.network().into()).map(|name| name.suffix(labels(prefix)));
-    zone.is_ok_and(|zone| name.is_within(&zone) || zone.is_within(name))
+    let zone = Name::reverse(prefix.network().into()).suffix(labels(prefix));
+    name.is_within(&zone) || zone.is_within(name)
 }
 
 /// How many labels the reverse name of the prefix has: a nibble is a label, and two more are those of the tree.
