@@ -160,9 +160,9 @@ impl Template {
     ///
     /// RD and CD are copied from the query, the question is echoed octet for octet, `age_secs` is taken
     /// from each TTL. The response has at most `limit` octets, where less than 512 counts as 512 (RFC 6891 §6.2.3):
-    /// first additional sets go, then the sentences of the extended errors, then those errors, from the last on, then
-    /// sets from the end, whole ones only; with TC for all but the first two (RFC 2181 §9, RFC 8914 §3). The OPT record
-    /// stays in any case.
+    /// first additional sets go, then the sentences of the extended errors, then those errors, then sets, whole ones
+    /// only, of each the last first; with TC for all but the first two (RFC 2181 §9, RFC 8914 §3). The OPT record stays
+    /// in any case.
     pub fn respond(&self, query: &QueryView<'_>, age_secs: u32, extras: &Extras<'_>, limit: usize, out: &mut Vec<u8>) {
         let start = out.len();
         let limit = limit.clamp(512, MAX_MESSAGE);
@@ -223,8 +223,8 @@ pub(super) struct Opt {
     /// How many of the options and of the extended errors are sent.
     options: usize,
     edes: usize,
-    /// Whether the extended errors keep their sentences.
-    with_text: bool,
+    /// How many of the extended errors keep their sentences.
+    sentences: usize,
     /// Octets of all options.
     len: u16,
 }
@@ -232,20 +232,19 @@ pub(super) struct Opt {
 impl Opt {
     /// Everything if `required` octets of the message fit beside it. Else what is only there to explain goes before
     /// what is explained: "dropping EDE options before dropping other data" (RFC 8914 §3), their sentences before
-    /// them. Records are cut when that is not enough, which a client sees by TC and asks again; the other options stay,
-    /// as a cookie is a part of each exchange, and as many of them as fit beside the largest question.
+    /// them, that of the first, which says the most, last. Records are cut when that is not enough, which a client sees
+    /// by TC and asks again; the other options stay, as a cookie is a part of each exchange, and as many of them as fit
+    /// beside the largest question.
     pub(super) fn fit(extras: &Extras<'_>, dnssec_ok: bool, limit: usize, required: usize) -> Self {
         let room = limit.saturating_sub(required + BARE_OPT);
-        let full = Self::count(extras, dnssec_ok, true, room);
-        if full.edes == extras.edes.len() && full.options == extras.options.len() {
-            return full;
-        }
-        let bare = Self::count(extras, dnssec_ok, false, room);
-        if bare.options == extras.options.len() {
-            return bare;
+        let with = |sentences: usize| Self::count(extras, dnssec_ok, sentences, room);
+        let all_sent = |opt: &Self| opt.edes == extras.edes.len() && opt.options == extras.options.len();
+        let opt = (1..=extras.edes.len()).rev().map(with).find(all_sent).unwrap_or_else(|| with(0));
+        if opt.options == extras.options.len() {
+            return opt;
         }
         // A question has at most 259 octets.
-        Self::count(&Extras { edes: &[], ..*extras }, dnssec_ok, false, limit - HEADER - 259 - BARE_OPT)
+        Self::count(&Extras { edes: &[], ..*extras }, dnssec_ok, 0, limit - HEADER - 259 - BARE_OPT)
     }
 
     /// Whether extended errors are missing (RFC 8914 §3: then TC is set as well).
@@ -259,16 +258,16 @@ impl Opt {
     }
 
     /// As many options and extended errors as have at most `room` octets.
-    fn count(extras: &Extras<'_>, dnssec_ok: bool, with_text: bool, room: usize) -> Self {
-        let mut opt = Self { dnssec_ok, options: 0, edes: 0, with_text, len: 0 };
+    fn count(extras: &Extras<'_>, dnssec_ok: bool, sentences: usize, room: usize) -> Self {
+        let mut opt = Self { dnssec_ok, options: 0, edes: 0, sentences, len: 0 };
         let mut longer = |more: usize| {
             let len = u16::try_from(usize::from(opt.len) + more).ok().filter(|len| usize::from(*len) <= room);
             opt.len = len.unwrap_or(opt.len);
             len.is_some()
         };
         let options = extras.options.iter().take_while(|(_, data)| longer(4 + data.len())).count();
-        let text_len = |ede: &Ede| if with_text { ede.text.len() } else { 0 };
-        let edes = extras.edes.iter().take_while(|ede| longer(6 + text_len(ede))).count();
+        let text_len = |nth: usize, ede: &Ede| if nth < sentences { ede.text.len() } else { 0 };
+        let edes = extras.edes.iter().enumerate().take_while(|(nth, ede)| longer(6 + text_len(*nth, ede))).count();
         Self { options, edes, ..opt }
     }
 
@@ -283,8 +282,8 @@ impl Opt {
         for (code, data) in &extras.options[..self.options] {
             write_option(*code, [data, &[]], out);
         }
-        for ede in &extras.edes[..self.edes] {
-            let text = if self.with_text { ede.text.as_bytes() } else { &[] };
+        for (nth, ede) in extras.edes[..self.edes].iter().enumerate() {
+            let text = if nth < self.sentences { ede.text.as_bytes() } else { &[] };
             write_option(EXTENDED_ERROR, [&ede.code.to_be_bytes(), text], out);
         }
         if let Some(octets) = padding {

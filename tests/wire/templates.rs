@@ -114,7 +114,7 @@ proptest! {
         authority in vec(set(), 0..4),
         additional in vec(set(), 0..6),
         edns in proptest::option::of(any::<bool>()),
-        sentence in prop_oneof![Just(0_usize), 1..60_usize, 400..700_usize],
+        lens in [(); 2].map(|()| prop_oneof![Just(0_usize), 1..60_usize, 400..700_usize]),
         age_secs in prop_oneof![Just(0), 0..200_000_u32],
     ) {
         let dnssec_ok = edns == Some(true);
@@ -125,23 +125,26 @@ proptest! {
         let edns = edns.map(|dnssec_ok| Edns::new(4096, dnssec_ok));
         write_query(7, &question, Flags::default().with_rd(true), edns.as_ref(), &mut bytes);
         let query = QueryView::read(&bytes).expect("a good query");
-        let edes = [Ede::new(22, "x".repeat(sentence)), Ede::new(23, "")];
+        let edes = [Ede::new(22, "x".repeat(lens[0])), Ede::new(23, "x".repeat(lens[1]))];
         let extras = Extras { edes: &edes, options: &[(10, b"cookie")], udp_size: 1232, ..Extras::default() };
-        let (mut last, mut last_count) = (Vec::new(), 0);
+        let (mut last, mut last_count, mut wanted) = (Vec::new(), 0, usize::MAX);
         for limit in 12..=4096 {
             let mut out = Vec::new();
             template.respond(&query, age_secs, &extras, limit, &mut out);
             prop_assert!(out.len() <= limit.max(512));
             if out == last {
+                prop_assert!(limit.max(512) < wanted, "another sentence fits");
                 continue;
             }
+            wanted = usize::MAX;
             let reply = Reply::read(&out).expect("readable");
             prop_assert_eq!(&*reply.damage, &[][..]);
             prop_assert_eq!((reply.rcode, reply.question.as_ref()), (ResponseCode::NXDomain, Some(&question)));
             prop_assert_eq!(reply.edns.is_some(), edns.is_some());
             // RFC 8914 §3: extended errors go before records do.
             let codes = reply.edns.as_ref().map_or(2, |edns| edns.edes().count());
-            let sentences = reply.edns.map_or(sentence, |edns| edns.edes().map(|ede| ede.text.len()).sum());
+            let kept_lens: Vec<_> = reply.edns.iter().flat_map(Edns::edes).map(|ede| ede.text.len()).collect();
+            let sentences: usize = kept_lens.iter().sum();
             let kept = [(&reply.answer, &answer), (&reply.authority, &authority), (&reply.additional, &additional)]
                 .map(|(records, sets)| whole_sets(records, sets, dnssec_ok));
             let [Some(of_answer), Some(of_authority), Some(of_additional)] = kept else {
@@ -150,8 +153,14 @@ proptest! {
             let complete = (of_answer, of_authority) == (answer.len(), authority.len());
             prop_assert_eq!(reply.flags.tc(), !complete || codes < 2);
             prop_assert!(complete || codes == 0 || edns.is_none());
+            // Their sentences before them, the last first.
             prop_assert!(codes == 2 || sentences == 0);
-            prop_assert!(sentences == sentence || of_additional == 0 || out.len() + sentence > limit);
+            if codes == 2 && edns.is_some() {
+                let count = (0..2).rev().find(|nth| kept_lens[*nth] > 0).map_or(0, |nth| nth + 1);
+                prop_assert_eq!(&kept_lens[..count], &lens[..count]);
+                let next = lens[count..].iter().find(|len| **len > 0);
+                wanted = next.map_or(usize::MAX, |len| out.len() + len);
+            }
             prop_assert!(complete || of_additional == 0);
             prop_assert!(of_answer == answer.len() || of_authority == 0);
             let ttls = answer.iter().take(of_answer).flat_map(|set| set.rdatas.iter().map(|_| set.ttl_secs));
