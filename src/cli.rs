@@ -90,16 +90,19 @@ struct Configuration {
 impl Configuration {
     /// The settings; `listen` are the addresses of `--listen`.
     fn load(&self, base: Settings, listen: &[SocketAddr]) -> Result<Settings, ConfigError> {
-        // Variables that are not UTF-8 cannot be ours.
-        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-        let variables = std::env::vars_os().filter_map(text).collect();
         let mut assignments = self.set.clone();
         if !listen.is_empty() {
             let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
             assignments.push(format!("server.listen={}", listen.join(",")));
         }
-        config::load(&Sources { base, file: self.config.as_deref(), variables, assignments: &assignments })
+        config::load(&Sources { base, file: self.config.as_deref(), variables: variables(), assignments: &assignments })
     }
+}
+
+/// The environment, but for variables that are not UTF-8, which cannot be ours.
+fn variables() -> Vec<(String, String)> {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).collect()
 }
 
 /// Where one look is taken: in the Internet or in a lab; part of the commands that do no more than that.

@@ -98,6 +98,12 @@ pub fn load(sources: &Sources<'_>) -> Result<Settings, ConfigError> {
     if complaints.is_empty() { Ok(settings) } else { Err(ConfigError(complaints)) }
 }
 
+/// Whether an environment variable counts.
+#[must_use]
+pub fn counts(name: &str, text: &str) -> bool {
+    read::variable(name, text, &mut Settings::default()).unwrap_or(true)
+}
+
 /// The keys in which two configurations differ, with their sections.
 #[must_use]
 pub fn differences(one: &Settings, other: &Settings) -> Vec<String> {

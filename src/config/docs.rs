@@ -33,7 +33,8 @@ servers = [\"192.0.2.1\"]
 
 `rootwalk serve` runs without a configuration. A file is TOML and is named with `--config FILE`; a key that does not
 exist, or a value that does not fit, is refused with its file, line, column and what may have been meant.
-`rootwalk check FILE` says whether a file is right without starting anything, `rootwalk keys` prints this page.
+`rootwalk check FILE` says whether a file is right, with the variables of the environment that it is run in, without
+starting anything; `rootwalk keys` prints this page.
 
 What stands in the environment overrides the file, what stands on the command line overrides both: each key can be given
 as a variable (`ROOTWALK_SERVER_THREADS=2`) or as a flag (`--set server.threads=2`). There strings have no quotes, and a

@@ -75,24 +75,25 @@ fn keys(section: &'static Section, table: &DeTable<'_>, text: &str, settings: &m
     found
 }
 
-/// Takes over `ROOTWALK_SECTION_KEY`; variables of another form are not ours, unless a section may have been meant.
-pub(super) fn variable(name: &str, text: &str, settings: &mut Settings) -> Result<(), Problem> {
-    let Some(rest) = name.strip_prefix(PREFIX) else { return Ok(()) };
+/// Takes over `ROOTWALK_SECTION_KEY`, and says whether it is ours: variables of another form are not, unless a section
+/// may have been meant.
+pub(super) fn variable(name: &str, text: &str, settings: &mut Settings) -> Result<bool, Problem> {
+    let Some(rest) = name.strip_prefix(PREFIX) else { return Ok(false) };
     let path = rest.to_ascii_lowercase();
     if path == ROOT_HINT {
-        return hint_list(text, settings);
+        return hint_list(text, settings).map(|()| true);
     }
     // The longest name that fits: `local_root_file` is a key of [local_root] and not of [local].
     let fits = |section: &'static Section| Some((section, path.strip_prefix(section.name)?.strip_prefix('_')?));
     let ours = SECTIONS.iter().filter_map(fits).max_by_key(|(section, _)| section.name.len());
     let first = path.split('_').next().unwrap_or_default();
     match (section(&path), ours) {
-        _ if is_of_a_platform(&path, text) => Ok(()),
+        _ if is_of_a_platform(&path, text) => Ok(false),
         (Some(section), _) => Err(Problem::NoKey(section.name)),
-        (None, Some((section, name))) => assign(section, name, text, settings),
+        (None, Some((section, name))) => assign(section, name, text, settings).map(|()| true),
         // Others have variables of that form too: one slip of the finger is a mistake, more is another word.
         (None, None) if section_names().any(|name| is_slip(first, name)) => Err(unknown_section(first)),
-        (None, None) => Ok(()),
+        (None, None) => Ok(false),
     }
 }
 

@@ -56,6 +56,31 @@ fn check_names_every_mistake_on_standard_error_and_ends_with_2() {
     assert!(!text(&output.stderr).contains('\u{9b}'), "what a file says must not steer the terminal");
 }
 
+/// What is checked is what `serve` would run.
+#[test]
+fn check_takes_the_environment_as_serve_does_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "[cache]\nmin_ttl_secs = 60\n");
+    let check = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rootwalk"));
+        command.args(["check", &path]).env_clear().envs(variables.iter().copied()).output().unwrap()
+    };
+    let others = [("ROOTWALK_SERVICE_HOST", "10.0.0.1"), ("PATH", "/bin")];
+    assert_eq!(text(&check(&others).stdout), format!("{path}: this configuration is right\n"));
+    let ours = [("ROOTWALK_SERVER_THREADS", "2"), ("ROOTWALK_ROOT_HINT", "a.root.=192.0.2.1")];
+    let right = check(&[&others[..], &ours].concat());
+    let told = "with ROOTWALK_ROOT_HINT and ROOTWALK_SERVER_THREADS from the environment";
+    assert_eq!(text(&right.stdout), format!("{path}: this configuration is right\n{told}\n"), "{right:?}");
+    for (variable, said) in [
+        (("ROOTWALK_SERVER_THREADS", "two"), "ROOTWALK_SERVER_THREADS"),
+        (("ROOTWALK_CACHE_MAX_TTL_SECS", "30"), "cache.min_ttl_secs"),
+    ] {
+        let wrong = check(&[variable]);
+        assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+        assert!(text(&wrong.stderr).contains(said), "{wrong:?}");
+    }
+}
+
 #[test]
 fn servers_are_asked_from_addresses_of_this_machine_alone() {
     let folder = tempfile::tempdir().unwrap();
