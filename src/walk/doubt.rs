@@ -16,9 +16,9 @@ use super::found::Found;
 use super::goal::{Goal, State};
 use super::outcome::Failure;
 use super::pending::Pending;
-use super::requery::{AGE_SECS, may_have_moved};
+use super::requery::{AGE_SECS, may_have_moved, servers_of};
 use super::scrub::Clean;
-use super::servers::{Addresses, known_addresses};
+use super::servers::given_addresses;
 use super::{CLIENT, Turn, Walk};
 
 /// What is bogus.
@@ -425,25 +425,21 @@ impl Walk {
     /// Whether a zone has a server that is not doubted and may be asked.
     pub(super) fn is_anybody_else(&self, informant: &Informant, astray: &[Informant], turn: &Turn<'_, '_>) -> bool {
         let settings = turn.around.settings;
-        let route = settings.routes.0.iter().find(|route| route.cut.zone == informant.zone);
-        let known = || turn.around.cache.delegation(&informant.zone, turn.now);
-        let Some(cut) = route.map(|route| route.cut.clone()).or_else(known) else { return true };
+        let Some(cut) = servers_of(&informant.zone, turn) else { return true };
+        let is_named = settings.routes.0.iter().any(|route| route.cut.zone == cut.zone);
         let no_way_out = self.no_way_out(turn);
         let is_good = |addr: IpAddr| {
             let is_it = |known: &Doubted| known.is_out && known.zone == cut.zone && known.server.addr == addr;
             let doubted =
                 self.doubted.iter().any(is_it) || astray.iter().any(|by| by.zone == cut.zone && by.addr == addr);
             let may_be = settings.uses(addr) && !no_way_out[usize::from(addr.is_ipv6())];
-            let avoided = settings.avoids(addr, &cut.zone, route.is_some()).is_some();
+            let avoided = settings.avoids(addr, &cut.zone, is_named).is_some();
             may_be && !avoided && !doubted && addr != informant.addr
         };
         let Delegation { servers, .. } = &*cut;
         // At worst somebody counts who is then not asked, or the other way round: one try more or less.
         servers.iter().any(|server| {
-            let mut addrs = Addresses::from_slice(&server.addrs);
-            if addrs.is_empty() {
-                addrs = known_addresses(&server.name, turn.around.cache, turn.now);
-            }
+            let addrs = given_addresses(server, turn.around.cache, turn.now);
             // Of one whose addresses are not known any more only the name says whether it was that one.
             let is_new = addrs.is_empty() && informant.name.as_ref() != Some(&server.name);
             is_new || addrs.iter().any(|addr| is_good(*addr))

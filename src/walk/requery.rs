@@ -17,6 +17,7 @@ use super::goal::State;
 use super::minimise::Minimised;
 use super::pending::Pending;
 use super::scrub::Clean;
+use super::servers::given_addresses;
 use super::{Turn, Walk};
 
 /// A delegation of so many seconds is asked for anew. The zone above is to be spared as the zone itself is (RFC 9520
@@ -91,10 +92,14 @@ impl Walk {
         let astray = &self.goals[id.0 as usize].left.astray;
         loop {
             let by = cut.from.informant().filter(|_| is_from_above(&cut))?;
-            let above = turn.around.cache.delegation(&by.zone, turn.now)?;
+            let above = servers_of(&by.zone, turn);
+            let addrs = |server: &NameServer| given_addresses(server, turn.around.cache, turn.now);
             let is_above = |server: &NameServer| {
-                let is_teller = by.name.as_ref() == Some(&server.name) || server.addrs.contains(&by.addr);
-                is_teller || above.servers.iter().any(|known| known.name == server.name)
+                let own = addrs(server);
+                let is_it =
+                    |known: &NameServer| known.name == server.name || addrs(known).iter().any(|at| own.contains(at));
+                let is_teller = by.name.as_ref() == Some(&server.name) || own.contains(&by.addr);
+                is_teller || above.iter().any(|above| above.servers.iter().any(is_it))
             };
             if !cut.servers.iter().any(is_above) {
                 return None;
@@ -103,7 +108,7 @@ impl Walk {
                 let by = by.clone();
                 return Some((cut, by));
             }
-            cut = above;
+            cut = above?;
         }
     }
 
@@ -184,6 +189,12 @@ pub(super) fn is_told_again(left: &Delegation, cut: &Delegation, now: Time) -> b
     let teller = |cut: &Delegation| cut.from.informant().map(|by| by.addr);
     let is_circle = !may_have_moved(left, now);
     is_circle && left.zone == cut.zone && is_same && teller(left) != teller(cut)
+}
+
+/// The servers of a zone, as the operator names them or as its delegation does, if they are known.
+pub(super) fn servers_of(zone: &Name, turn: &Turn<'_, '_>) -> Option<Arc<Delegation>> {
+    let named = turn.around.settings.routes.0.iter().find(|route| route.cut.zone == *zone);
+    named.map(|route| Arc::clone(&route.cut)).or_else(|| turn.around.cache.delegation(zone, turn.now))
 }
 
 /// Whether a delegation is so old that its zone may have others by now, or be gone.

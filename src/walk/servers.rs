@@ -129,6 +129,14 @@ pub(super) fn addresses<'a>(
     addrs
 }
 
+/// The addresses that a server came with, or else what is known of it.
+pub(super) fn given_addresses(server: &NameServer, cache: &Cache, now: Time) -> Addresses {
+    if server.addrs.is_empty() {
+        return known_addresses(&server.name, cache, now);
+    }
+    Addresses::from_slice(&server.addrs)
+}
+
 /// What is known of a server that came without glue: its own records, or what referrals to other zones agree on.
 pub(super) fn known_addresses(server: &Name, cache: &Cache, now: Time) -> Addresses {
     let about = cache.about(server);

@@ -1,12 +1,14 @@
 //! Small worlds of lame servers: what they cost others, and what nobody may make of what they say.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use rootwalk::lab::{Lab, Packet};
-use rootwalk::trace::{Entry, Event, ServerAt, Wrong};
+use rootwalk::trace::{Entry, Event, RouteKind, ServerAt, Wrong};
 use rootwalk::walk::ask::Ask;
 use rootwalk::walk::minimise::Minimisation;
 use rootwalk::walk::outcome::Failure;
+use rootwalk::walk::{Route, Routes};
 use rootwalk::wire::{Flags, Name, Question, RecordType, ResponseCode};
 
 use super::lame::{BY, By, Lame, Made, Says, To, When, Zone, addr, lab, world};
@@ -297,4 +299,23 @@ fn who_gave_no_answer_is_named_with_its_zone() {
     };
     let refers = |(_, wrong): &(ServerAt, Wrong)| matches!(wrong, Wrong::UpwardReferral { to } if to == zone);
     assert!(problems.iter().all(|problem| of(problem) && refers(problem)), "{}", story(&ended));
+}
+
+/// The servers of a stub zone, of which no delegation is known, are no exception: neither by their own addresses nor by
+/// those of others of them.
+#[test]
+fn a_stub_zone_is_looked_up_beside_who_is_lame() {
+    let records = "a.b 300 TXT x\n";
+    let question = Question::new(name("a.b.z."), RecordType::TXT);
+    for (by, to) in BY.into_iter().flat_map(|by| [To::Asked, To::Next].map(|to| (by, to))) {
+        let made = zone_z(2, records, Says::Refers(to, by), When::Always, true);
+        for seed in 0..8 {
+            let mut world = world(&made, seed);
+            made.lame.iter().for_each(|(addr, lame)| world.set_twist(*addr, lame.twist()));
+            let route = Route::new(RouteKind::Stub, name("z."), &[(addr(2), None), (addr(3), None)]);
+            world.resolver.settings.routes = Routes(vec![Arc::new(route)]);
+            let ended = world.resolve(&question);
+            assert_eq!(told(&ended.outcome), truth_in(&made.lab, &question), "{by:?} {to:?} {seed}\n{}", story(&ended));
+        }
+    }
 }
