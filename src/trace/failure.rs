@@ -138,10 +138,7 @@ impl Failure {
         match self {
             Self::Servers { problems, .. } => {
                 let mut edes = vec![Ede::new(ede::NO_REACHABLE_AUTHORITY, text.as_str())];
-                let silent = |wrong: &Wrong| {
-                    wrong.is_left_alone() || matches!(wrong, Wrong::Unreachable { how: Unreachable::Timeout, .. })
-                };
-                if problems.iter().all(|(_, wrong)| silent(wrong)) {
+                if problems.iter().all(|(_, wrong)| wrong.is_silence()) {
                     edes.push(Ede::new(ede::NETWORK_ERROR, "none of them answered in time"));
                 }
                 edes

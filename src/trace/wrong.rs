@@ -74,6 +74,12 @@ impl Wrong {
     pub fn is_left_alone(&self) -> bool {
         matches!(self, Self::Avoided { why: Avoided::Dead { .. } })
     }
+
+    /// Whether it was silent, now or to those who asked it before.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        self.is_left_alone() || matches!(self, Self::Unreachable { how: Unreachable::Timeout, .. })
+    }
 }
 
 impl fmt::Display for Wrong {

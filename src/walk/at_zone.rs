@@ -266,13 +266,14 @@ impl AtZone {
     /// Another question goes to the same zone: everybody who is not out has all tries again.
     pub(super) fn fresh_tries(&mut self) {
         self.tried.iter_mut().for_each(|tried| (tried.times, tried.over_tcp) = (0, 0));
-        self.problems.clear();
+        let is_out = |at: &ServerAt| self.tried.iter().any(|tried| tried.out && tried.server.addr == at.addr);
+        self.problems.retain(|(server, _)| is_out(server));
         self.last_resort = None;
         self.listens = false;
     }
 
     /// Notes what was wrong with a server; it is not asked again here when it is `out`. What came of UDP and what came
-    /// of TCP is noted side by side.
+    /// of TCP is noted side by side; that nothing came once more takes nothing back that it has said.
     pub(super) fn problem(&mut self, server: &ServerAt, wrong: Wrong, out: bool) {
         self.tried(server).out |= out;
         let over = |wrong: &Wrong| match wrong {
@@ -283,6 +284,7 @@ impl AtZone {
             known.addr == server.addr && (over(what).is_none() || over(&wrong).is_none() || over(what) == over(&wrong))
         };
         match self.problems.iter_mut().find(same) {
+            Some((_, known)) if wrong.is_silence() && !known.is_silence() => {}
             Some((_, known)) => *known = wrong,
             None => self.problems.push((server.clone(), wrong)),
         }

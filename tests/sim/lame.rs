@@ -270,7 +270,7 @@ fn zones(rng: &mut StdRng) -> Vec<Zone> {
     zones
 }
 
-fn make(seed: u64) -> Made {
+pub(super) fn make(seed: u64) -> Made {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut zones = zones(&mut rng);
     let lame = lame_servers(&zones, &mut rng);

@@ -9,6 +9,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod blame;
+mod blamed;
 mod change;
 mod circle;
 mod crossing;
