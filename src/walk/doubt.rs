@@ -26,8 +26,12 @@ use super::{CLIENT, Turn, Walk};
 pub(super) struct Bad {
     /// Why.
     pub(super) reason: Bogus,
+    /// What of the client's answer it was that could not be proved: a set, or that there is none.
+    about: Question,
     /// The question for a proof that had the bad answer; `None` when it was the client's.
     pub(super) fault: Option<Question>,
+    /// A question for a proof whose bad answer came from the same server.
+    pub(super) beside: Option<Question>,
 }
 
 /// A server that was not believed by this walk, because what it said was bogus.
@@ -108,7 +112,11 @@ impl Walk {
             // Keys that a client asks for are to prove themselves, and were taken from the same answer.
             let same = self.proof_goal(&self.goals[0].current);
             self.begin_anew(turn);
-            same.into_iter().for_each(|id| self.prove_by(id, turn));
+            let beside = bad.beside.as_ref().and_then(|question| {
+                turn.around.cache.disbelieve(&question.name, question.qtype, turn.now);
+                self.proof_goal(question)
+            });
+            same.into_iter().chain(beside).for_each(|id| self.prove_by(id, turn));
             return true;
         };
         turn.ready.extend(id.is_none().then_some(CLIENT));
@@ -123,7 +131,7 @@ impl Walk {
         let client = &self.goals[0];
         let is_owed = !self.took_owed && client.whole.is_none() && !self.is_exempt(&client.current.name, turn);
         let Some(reason) = unproved.filter(|_| is_owed && !self.was_believed(turn)) else { return false };
-        let bad = self.bad(reason, None, turn);
+        let bad = self.bad(reason, client.current.clone(), None, turn);
         let owed = self.owed(&bad, turn);
         let is_asked = !self.agrees(&bad, turn) && self.ask_elsewhere(&bad, turn);
         if is_asked {
@@ -365,7 +373,7 @@ impl Walk {
     }
 
     /// What is bogus for this reason, as was found with the answer to `fault`.
-    pub(super) fn bad(&self, reason: Bogus, fault: Option<Question>, turn: &Turn<'_, '_>) -> Bad {
+    pub(super) fn bad(&self, reason: Bogus, about: Question, fault: Option<Question>, turn: &Turn<'_, '_>) -> Bad {
         let client = &self.goals[0];
         let answer = match &client.state {
             State::Proving(proving) => proving.answer(),
@@ -374,20 +382,28 @@ impl Walk {
         let mut own = client.chain.iter().chain(answer);
         let is_own =
             reason.set().is_some_and(|(owner, rtype)| own.any(|set| set.owner == *owner && set.rtype == rtype));
-        // An answer that is unsigned may rightly be so where somebody hides the proof of a cut on the way to those who
-        // gave it. Of what there is in their own zone they say no better than that; no zone is a forwarder's own.
+        // An answer that is unsigned may rightly be so where somebody hides the proof of a cut on the way to it, be it
+        // one that has the same servers on both sides. Who gave both, of what there is in a zone of his, says of the
+        // one no better than of the other; no zone is a forwarder's own.
         let routes = &turn.around.settings.routes;
         let said_by = self.informant(CLIENT, reason.set()).filter(|by| is_own && !routes.forward(&by.zone));
-        let is_theirs = |name: &Name| said_by.is_some_and(|by| !by.zone.is_within(name));
+        let is_same = |ds: &Question| {
+            let also = self.proof_goal(ds).and_then(|id| self.informant(id, None));
+            said_by.is_some_and(|by| !by.zone.is_within(&ds.name) && also.is_none_or(|also| also.addr == by.addr))
+        };
         let fault = fault.filter(|question| *question != client.current);
-        let fault = fault.filter(|Question { name, qtype, .. }| *qtype != RecordType::DS || !is_theirs(name));
-        Bad { reason, fault }
+        match fault {
+            Some(ds) if ds.qtype == RecordType::DS && is_same(&ds) => {
+                Bad { reason, about, fault: None, beside: Some(ds) }
+            }
+            fault => Bad { reason, about, fault, beside: None },
+        }
     }
 
     /// Which goal got the bogus answer, if it is not the cache that had it, and who gave it.
     fn culprit(&self, bad: &Bad, turn: &Turn<'_, '_>) -> Option<(Option<GoalId>, Informant)> {
         let Some(question) = &bad.fault else {
-            return Some((Some(CLIENT), self.informant(CLIENT, bad.reason.set())?));
+            return Some((Some(CLIENT), self.informant(CLIENT, Some((&bad.about.name, bad.about.qtype)))?));
         };
         match self.proof_goal(question) {
             Some(id) => Some((Some(id), self.informant(id, None)?)),

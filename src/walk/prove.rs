@@ -20,7 +20,7 @@ use super::{CLIENT, Turn, Walk};
 enum Next {
     Judged,
     Needs(Question),
-    Bogus(Bogus),
+    Bogus(Bogus, Question),
 }
 
 impl Walk {
@@ -64,7 +64,7 @@ impl Walk {
             Next::Judged if self.is_asked_elsewhere(learned.unproved, turn) => {}
             Next::Judged => self.proved(turn),
             Next::Needs(question) => self.fetch(question, turn),
-            Next::Bogus(reason) => self.disbelieve(self.bad(reason, learned.fault, turn), turn),
+            Next::Bogus(reason, about) => self.disbelieve(self.bad(reason, about, learned.fault, turn), turn),
         }
     }
 
@@ -106,7 +106,7 @@ impl Walk {
                         *insecure = Some(why);
                     }
                 }
-                Verdict::Bogus(why) => next = Next::Bogus(why),
+                Verdict::Bogus(why) => next = Next::Bogus(why, about(statement.as_ref(), current)),
                 Verdict::Needs(question) => next = Next::Needs(question),
             }
             if !matches!(next, Next::Judged) {
@@ -285,6 +285,14 @@ fn statements<'s>(
         Found::Special(_) | Found::TooLong | Found::Failed(_) => {}
     }
     all
+}
+
+/// What a statement answers: the proof that it needs came with it, whatever names that has.
+fn about(statement: Option<&Statement<'_>>, current: &Question) -> Question {
+    match statement {
+        Some(Statement::Set { set, .. }) => Question::new(set.owner.clone(), set.rtype),
+        _ => current.clone(),
+    }
 }
 
 /// Which of the sets that came before is the DNAME from which this CNAME was made (RFC 6672 §5.3.1): that one is

@@ -227,7 +227,7 @@ pub(super) fn addr(host: u8) -> IpAddr {
 }
 
 /// Labels in front of a name.
-fn labels(rng: &mut StdRng, most: usize) -> String {
+pub(super) fn labels(rng: &mut StdRng, most: usize) -> String {
     (0..rng.random_range(0..=most)).map(|_| ["a.", "b.", "c."][rng.random_range(0..3)]).collect()
 }
 

@@ -34,7 +34,9 @@ mod stale;
 mod trouble;
 mod trust;
 mod unproved;
+mod unsound;
 mod world;
+mod wrong;
 
 use std::net::IpAddr;
 use std::num::NonZero;
