@@ -215,6 +215,12 @@ impl AtZone {
         tried.is_some_and(|tried| tried.out || !tried.has_try(most))
     }
 
+    /// Whether all others that were asked are of no use here, of one or more.
+    pub(super) fn is_last(&self, server: &ServerAt) -> bool {
+        let mut others = self.tried.iter().filter(|tried| tried.server.addr != server.addr).peekable();
+        others.peek().is_some() && others.all(|tried| tried.out)
+    }
+
     /// Asks since the last answer of which nothing has come.
     pub(super) fn silences(&self) -> u32 {
         self.tried.iter().filter(|tried| !tried.out).map(|tried| tried.times).sum()

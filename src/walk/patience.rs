@@ -45,6 +45,10 @@ impl Walk {
         attempt: Attempt,
         turn: &Turn<'_, '_>,
     ) -> Duration {
+        // Who is late is heard all the same: where all others have failed outright, nobody gains by longer waits.
+        let is_last = self.goal(id).at().is_some_and(|at| at.is_last(server));
+        let calm = is_last.then(|| ServerState { silences: 0, ..state.clone() });
+        let state = calm.as_ref().unwrap_or(state);
         let usual = usual_patience(state, how, attempt);
         if !self.goal(id).is_forwarded() {
             // Who has been silent is waited for longer each time, but not while there is a fallback.
