@@ -171,9 +171,12 @@ impl Walk {
     }
 
     /// Comes back from the zone above, whose servers gave no answer either, to say what was wrong with those of the
-    /// zone itself; false when the goal has not been there.
+    /// zone itself; false when the goal has not been there, or was led past it to where nobody gave one either.
     pub(super) fn come_back(&mut self, id: GoalId, turn: &mut Turn<'_, '_>) -> bool {
-        let Some((_, at)) = self.goal(id).left.zones.pop() else { return false };
+        let State::At(at) = &self.goals[id.0 as usize].state else { return false };
+        let above = at.cut.zone.clone();
+        let is_below = |(cut, _): &mut (Arc<Delegation>, AtZone)| cut.zone.is_below(&above);
+        let Some((_, at)) = self.goal(id).left.zones.pop_if(is_below) else { return false };
         self.leave(id, turn);
         self.goal(id).state = State::At(Box::new(at));
         turn.ready.push(id);

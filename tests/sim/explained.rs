@@ -270,8 +270,9 @@ fn faults_are_true(run: &Run) {
         let is_open = || run.seen.iter().any(|seen| seen.fate != Fate::Given && seen.ask.server.ip() == server.addr);
         assert!(failed(server, wrong) || is_silence && is_open(), "{zone} {server} {wrong}: {}", here());
     }
-    // A zone that leads in a circle may come to be another one.
-    let turns = run.log().iter().rev().take_while(|entry| !matches!(entry.event, Event::LedAstray { .. }));
+    // A zone that leads in a circle may come to be another one, and so may one behind a fallback.
+    let is_turn = |entry: &&Entry| matches!(entry.event, Event::LedAstray { .. } | Event::FellBack { .. });
+    let turns = run.log().iter().rev().take_while(|entry| !is_turn(entry));
     for entry in turns.filter(|entry| entry.goal.0 == 0) {
         let Event::Asked { zone: of, server, .. } = &entry.event else { continue };
         let is_named = problems.iter().any(|(known, _)| known == server);
