@@ -206,7 +206,7 @@ export class Live {
     this.histogram(now);
     this.slowest.replaceChildren(...now.slowest.map((server) => el("li", {}, el("span", { class: "mono", text: server.addr }),
       el("span", { text: server.srtt_us === null ? "never answered" : time(server.srtt_us) }),
-      el("span", { class: "muted", text: server.silences ? `silent ${server.silences}×` : "" }))));
+      el("span", { class: "muted", text: server.silences ? `${server.silences}× in vain` : "" }))));
   }
 
   /** Says why the figures are old; nothing, when they are not. */
