@@ -319,3 +319,21 @@ fn a_stub_zone_is_looked_up_beside_who_is_lame() {
         }
     }
 }
+
+/// Where it is said that others are asked, somebody is: once all servers of a zone have led in a circle, none is left.
+#[test]
+fn who_is_said_to_be_asked_is_asked() {
+    for (servers, by) in [2, 3, 4].into_iter().flat_map(|servers| BY.map(|by| (servers, by))) {
+        let made = zone_z(servers, "", Says::Refers(To::Asked, by), When::Always, false);
+        let ended = lame_world(&made).resolve(&Question::new(name("b.a.z."), RecordType::TXT));
+        assert!(ended.outcome.failure.is_some() && led_astray(&ended) > 0, "{}", story(&ended));
+        for (nth, led) in
+            ended.log.iter().enumerate().filter(|(_, entry)| matches!(entry.event, Event::LedAstray { .. }))
+        {
+            let is_next = |entry: &&Entry| {
+                entry.goal == led.goal && matches!(entry.event, Event::Asked { .. } | Event::Joined { .. })
+            };
+            assert!(ended.log[nth..].iter().any(|entry| is_next(&entry)), "{servers} {by:?}\n{}", story(&ended));
+        }
+    }
+}
