@@ -239,7 +239,11 @@ impl Opt {
         let room = limit.saturating_sub(required + BARE_OPT);
         let with = |sentences: usize| Self::count(extras, dnssec_ok, sentences, room);
         let all_sent = |opt: &Self| opt.edes == extras.edes.len() && opt.options == extras.options.len();
-        let opt = (1..=extras.edes.len()).rev().map(with).find(all_sent).unwrap_or_else(|| with(0));
+        let full = with(extras.edes.len());
+        if all_sent(&full) {
+            return full;
+        }
+        let opt = (1..extras.edes.len()).rev().map(with).find(all_sent).unwrap_or_else(|| with(0));
         if opt.options == extras.options.len() {
             return opt;
         }
