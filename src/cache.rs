@@ -299,9 +299,9 @@ impl Cache {
         self.about(&question.name).failure(question.qtype, now)
     }
 
-    /// Remembers that `question` failed and why: for 5 s at first, twice as long after each further failure in
-    /// a row, at most 300 s. A failure is in a row with the one before it when it comes within twice the
-    /// time for which that one was remembered.
+    /// Remembers that `question` failed, why, and whether that is what its servers have said: for 5 s at first, twice
+    /// as long after each further failure in a row, at most 300 s. A failure is in a row with the one before it when it
+    /// comes within twice the time for which that one was remembered.
     pub fn put_failure(
         &self,
         question: &Question,

@@ -213,10 +213,7 @@ impl Resolver {
         // Also for what is bogus now: whoever can forge an answer can as well hold it back, and then the old one is
         // served. But not for aliases that lead nowhere now: that is what their zones say, and no failure to refresh
         // them (RFC 8767 §5).
-        let is_told = match &landed.outcome.failure {
-            Some(Failure::Remembered { is_told, .. }) => *is_told,
-            failure => failure.as_ref().is_some_and(Failure::is_told),
-        };
+        let is_told = landed.outcome.failure.as_ref().is_some_and(Failure::was_told);
         if let Some(StaleSettings { limits, recheck_secs, .. }) = self.0.settings.stale
             && !is_told
             && let Some(mut stand_in) = self.0.stand_in(question, form, cache)

@@ -119,6 +119,12 @@ impl Failure {
         matches!(self, Self::AliasLoop { .. } | Self::OutOfBudget { limit: Limit::CnameLinks, .. })
     }
 
+    /// The same, of a failure that is remembered as well: what was told then holds for others, and is not proved again.
+    #[must_use]
+    pub fn was_told(&self) -> bool {
+        matches!(self, Self::Remembered { is_told: true, .. }) || self.is_told()
+    }
+
     /// Whether all servers that were asked were heard, and none has an answer: that is so whoever asks, and when.
     #[must_use]
     pub fn is_heard(&self) -> bool {
